@@ -1,0 +1,5 @@
+"""The ocrmill commands."""
+
+
+def main() -> None:
+    """Start."""

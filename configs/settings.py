@@ -1,0 +1,185 @@
+"""The settings of a run: frozen, no unknown keys, one description for every field.
+
+They come from TOML and `--set` (load.py) and are handed down as arguments; nothing reads them from the environment.
+A field that cannot change what is in a row is marked `performance()`: it does not count for the fingerprint.
+"""
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+
+class Settings(BaseModel):
+    """What all sections have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def performance() -> dict[str, Any]:
+    """Mark a field that changes how fast rows come, never what is in them."""
+    return {"affects_rows": False}
+
+
+class InputSettings(Settings):
+    """What to look for."""
+
+    include: tuple[str, ...] = Field((), description="Only files whose path matches one of these globs.")
+    exclude: tuple[str, ...] = Field((), description="No file whose path matches one of these globs.")
+    passwords: tuple[SecretStr, ...] = Field(
+        (),
+        description="Passwords to try on encrypted documents, in this order.",
+        json_schema_extra=performance(),
+    )
+    max_member_mb: int = Field(
+        2048,
+        ge=1,
+        description="Largest archive member that is unpacked, in MiB.",
+        json_schema_extra=performance(),
+    )
+    max_member_ratio: int = Field(
+        200,
+        ge=2,
+        description="Most that an archive member may grow on unpacking; a deflated PDF grows less than 20 times.",
+        json_schema_extra=performance(),
+    )
+
+
+class RasterSettings(Settings):
+    """How pages become images, and the limits of the process that does it."""
+
+    dpi: int = Field(144, ge=36, le=600, description="Pixels per inch of a page image; the model was trained at 144.")
+    max_side_px: int = Field(
+        4096, ge=256, le=16384, description="Longest side of a page image; larger pages are rendered smaller."
+    )
+    page_cpu_s: float = Field(
+        10.0,
+        gt=0,
+        description="CPU seconds a page may take in a renderer; of 20,173 real pages one needed more than 6.",
+    )
+    page_wall_s: float = Field(
+        60.0, gt=0, description="Seconds a page may take in all; catches what hangs without using the CPU."
+    )
+    open_cpu_s: float = Field(
+        30.0, gt=0, description="CPU seconds for opening a document; the slowest real one took 0.2."
+    )
+    memory_mb: int = Field(
+        3072,
+        ge=512,
+        description="Address space of a rendering process; under 1 GiB JPEG 2000 pages silently came out blank.",
+    )
+    fallback: Literal["pdfium", "none"] = Field("pdfium", description="What renders a page that MuPDF cannot.")
+    recycle_documents: int = Field(
+        500,
+        ge=1,
+        description="Documents after which a rendering process is replaced.",
+        json_schema_extra=performance(),
+    )
+    recycle_growth_mb: int = Field(
+        400,
+        ge=16,
+        description="Growth in MiB after which a rendering process is replaced.",
+        json_schema_extra=performance(),
+    )
+
+
+class RoutingSettings(Settings):
+    """Which pages are read from their text layer, which by OCR."""
+
+    mode: Literal["auto", "ocr"] = Field("auto", description="`ocr` sends every page that is not blank to the engine.")
+
+
+class EngineSettings(Settings):
+    """What reads page images."""
+
+    name: Literal["auto", "cpu"] = Field("auto", description="`auto` takes the best engine that this machine can run.")
+    page_timeout_s: float = Field(
+        300.0, gt=0, description="Seconds an engine may take for a page; RapidOCR needs 2 to 10 on one core."
+    )
+    max_attempts: int = Field(2, ge=1, le=10, description="Tries for a page whose engine dies or hangs.")
+
+
+class QualitySettings(Settings):
+    """From which measurement on a page is flagged."""
+
+
+class OutputSettings(Settings):
+    """Shards of the output."""
+
+    shard_rows: int = Field(20_000, ge=1, description="Most page rows in a shard.", json_schema_extra=performance())
+    shard_mb: int = Field(
+        128,
+        ge=1,
+        description="Most text in a shard, in MiB before compression.",
+        json_schema_extra=performance(),
+    )
+    flush_s: float = Field(
+        30.0,
+        gt=0,
+        description="Longest time that a finished page waits in memory; what a killed run has to do again.",
+        json_schema_extra=performance(),
+    )
+
+
+class WorkerSettings(Settings):
+    """How much runs at once. 0 means: as the machine allows."""
+
+    rasterizers: int = Field(0, ge=0, description="Processes that open and render.", json_schema_extra=performance())
+    engines: int = Field(0, ge=0, description="Engines.", json_schema_extra=performance())
+    pages_per_range: int = Field(
+        8,
+        ge=1,
+        le=256,
+        description="Pages of one document that a rasterizer takes at a time.",
+        json_schema_extra=performance(),
+    )
+    in_flight_mb: int = Field(
+        768, ge=64, description="Page images that may exist at once, in MiB.", json_schema_extra=performance()
+    )
+    long_document_pages: int = Field(
+        64,
+        ge=1,
+        description="Documents longer than this get at most half of the room while shorter ones wait.",
+        json_schema_extra=performance(),
+    )
+    ray_address: str | None = Field(
+        None,
+        description="A running Ray cluster to join; by default Ray is started here.",
+        json_schema_extra=performance(),
+    )
+
+
+class RunSettings(Settings):
+    """Everything that decides what a run does."""
+
+    input: InputSettings = InputSettings()
+    raster: RasterSettings = RasterSettings()
+    routing: RoutingSettings = RoutingSettings()
+    engine: EngineSettings = EngineSettings()
+    quality: QualitySettings = QualitySettings()
+    output: OutputSettings = OutputSettings()
+    workers: WorkerSettings = WorkerSettings()
+
+    @model_validator(mode="after")
+    def _room_for_work(self) -> "RunSettings":
+        if self.raster.page_wall_s < self.raster.page_cpu_s:
+            message = "raster.page_wall_s must not be smaller than raster.page_cpu_s"
+            raise ValueError(message)
+        return self
+
+    def row_settings(self) -> dict[str, Any]:
+        """What can change a row, as plain values: what `settings_fingerprint` is made of."""
+        return {
+            section: {
+                name: value
+                for name, value in getattr(self, section).model_dump(mode="json").items()
+                if (type(getattr(self, section)).model_fields[name].json_schema_extra or {}) != performance()
+            }
+            for section in ("raster", "routing", "engine", "quality")
+        }
+
+    def fingerprint(self) -> str:
+        """16 hex digits that differ where rows could differ."""
+        canonical = json.dumps(self.row_settings(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

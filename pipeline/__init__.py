@@ -1,0 +1,1 @@
+"""What happens to a document: plain Python, without Ray, torch or vLLM."""

@@ -1,0 +1,61 @@
+"""What can go wrong with a run, as one tree.
+
+    OcrmillError
+    |- UsageError           the command or the settings are wrong          exit 2
+    |- InputError           an input that was named cannot be listed       exit 2
+    |- OutputError          the output folder cannot be written or read    exit 1
+    |  |- LeaseHeldError    another run is writing there                   exit 1
+    |  `- SettingsMismatchError  it was made with other settings           exit 2
+    |- EngineError          no engine can be had, or it stays down         exit 1
+    `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
+
+A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught
+by the worker that read the page.
+"""
+
+from pipeline.records import Reason
+
+
+class OcrmillError(Exception):
+    """Something a person has to act on; its text says what happened, to what, and what to do next."""
+
+    exit_code = 1
+
+
+class UsageError(OcrmillError):
+    """The command or the settings are wrong."""
+
+    exit_code = 2
+
+
+class InputError(OcrmillError):
+    """An input named on the command line cannot be listed."""
+
+    exit_code = 2
+
+
+class OutputError(OcrmillError):
+    """The output cannot be written or read."""
+
+
+class LeaseHeldError(OutputError):
+    """Another run holds the lease of this output."""
+
+
+class SettingsMismatchError(OutputError):
+    """The output was made with settings that give other rows."""
+
+    exit_code = 2
+
+
+class EngineError(OcrmillError):
+    """No engine can be started, or it does not stay up."""
+
+
+class PageError(OcrmillError):
+    """One page or document cannot be read; `reason` goes into its row, the text into `detail`."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,280 @@
+"""The records that flow through a run. All are frozen; none refers to an open file or a library's object."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+RGB = npt.NDArray[np.uint8]
+"""A page or view as (height, width, 3) uint8, red first."""
+
+
+class Status(StrEnum):
+    """What became of a page."""
+
+    OK = "ok"  # read by the engine
+    REPAIRED = "repaired"  # read by the engine at a later attempt
+    TEXT_LAYER = "text_layer"  # taken from the PDF's own text
+    BLANK = "blank"  # nothing on it
+    FAILED = "failed"  # see its reason
+
+
+class Reason(StrEnum):
+    """Why a page or a document failed, or had to be repaired."""
+
+    # documents
+    UNREADABLE = "unreadable"  # the bytes cannot be had: permissions, vanished, I/O error
+    CHANGED = "changed_while_reading"
+    EMPTY_FILE = "empty_file"
+    UNSUPPORTED_TYPE = "unsupported_type"  # bytes that are neither a PDF nor an image we read
+    DAMAGED = "damaged"
+    ZERO_PAGES = "zero_pages"
+    PASSWORD_REQUIRED = "password_required"  # noqa: S105 - a reason, not a password
+    ENCRYPTION_UNSUPPORTED = "encryption_unsupported"
+    ARCHIVE_LIMIT = "archive_limit"  # a member too large, or packed suspiciously tight
+    # pages, before the engine
+    PAGE_DAMAGED = "page_damaged"  # the page cannot be loaded
+    RENDER_ERROR = "render_error"
+    RENDER_TIMEOUT = "render_timeout"
+    RENDER_CRASH = "render_crash"
+    RENDER_MEMORY = "render_memory"
+    UNDECODABLE = "undecodable"  # came out blank, with decode warnings
+    # pages, in the engine
+    EMPTY_OUTPUT = "empty_output"
+    TRUNCATED = "truncated"
+    REPETITION = "repetition"
+    ENGINE_ERROR = "engine_error"
+    ENGINE_TIMEOUT = "engine_timeout"
+    ENGINE_CRASH = "engine_crash"
+
+
+class Route(StrEnum):
+    """How a page is read."""
+
+    TEXT_LAYER = "text_layer"
+    OCR = "ocr"
+    BLANK = "blank"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a document was found.
+
+    `uri` is unique and stable: an absolute path, or `archive.zip!member/name.pdf`. `version` changes whenever the
+    bytes may have changed (size and mtime in nanoseconds; for a member, its CRC and size).
+    """
+
+    uri: str
+    version: str
+    bytes: int
+    path: str  # the local file to read: the document itself, or the archive that holds it
+    member: str | None = None  # name inside the archive, as the archive spells it
+    reason: Reason | None = None  # set if discovery already knows that it cannot be read
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One PDF or image, as it is after opening."""
+
+    document_id: str  # sha256 of its bytes, lower-case hex
+    source: Source
+    page_count: int
+    password: str | None = field(default=None, repr=False)  # the one that opened it
+    title: str | None = None
+    producer: str | None = None
+    warnings: str | None = None  # what the library said on opening
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableDocument:
+    """A document of which no page can be had. `document_id` is null where not even its bytes can be."""
+
+    document_id: str | None
+    source: Source
+    reason: Reason
+    detail: str
+    page_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRange:
+    """Some pages of one document, read by one worker in one go."""
+
+    document: Document
+    page_numbers: tuple[int, ...]  # ascending, from 1
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A region of a page. Box in PDF points of the page as displayed, origin top left, y down."""
+
+    label: str  # text, title, list, table, picture, caption, header, footer ... (an open set)
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    start: int  # the span of the Markdown that it covers, in characters
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageFeatures:
+    """What a page holds, seen before it is read; the basis of its route. Shares are 0 to 1."""
+
+    characters: int  # of the text layer, white space left out
+    words: int
+    unmapped_share: float  # glyphs without a Unicode value
+    control_share: float
+    private_use_share: float
+    vowelless_share: float  # of Latin words of 4 letters or more
+    consonant_run_share: float
+    stopword_share: float
+    one_letter_share: float
+    vowel_share: float
+    script: str  # of most letters: latin, cyrillic, greek, arabic, hebrew, han, kana, hangul, ... or none
+    script_oddness: float  # how unlike its script's ordinary text, by the rule of that script
+    invisible_share: float  # of characters drawn invisibly
+    image_cover: float  # share of the page covered by images
+    ink_share: float  # share of dark or coloured pixels
+    uncovered_ink_share: float  # of the ink that no text box covers
+    inkless_text_share: float  # of the text boxes that no ink lies under
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDecision:
+    """A route, and why in one word of a closed set (routing.py)."""
+
+    route: Route
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageGeometry:
+    """A page's size, and its raster's where one was made."""
+
+    width_pt: float  # as displayed: crop box, rotation applied
+    height_pt: float
+    rotation: int  # 0, 90, 180, 270: what the PDF asks for, already applied to everything else here
+    width_px: int = 0
+    height_px: int = 0
+    dpi: float = 0.0  # what the page was rendered at, after clamping
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What reading a page gave, whoever read it."""
+
+    markdown: str
+    raw: str | None = None
+    blocks: tuple[Block, ...] = ()
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    visual_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDescription:
+    """What an engine says of itself; goes into the rows."""
+
+    name: str
+    slots: int  # pages it wants in flight at once
+    model: str | None = None
+    model_revision: str | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RepetitionMeasures:
+    """How repetitive a text is (repetition.py says how each is measured)."""
+
+    repetition_ratio: float
+    repetition_period: int
+    repeated_tail_chars: int
+    compression_ratio: float
+    longest_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at reading one page."""
+
+    engine: str
+    seconds: float
+    prompt: str | None = None
+    temperature: float | None = None
+    finish_reason: str | None = None
+    output_tokens: int | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPage:
+    """What the rasterizer made of a page: it has been read (`text`), is blank, has failed (`reason`), or awaits OCR.
+
+    Small: the page image travels beside it (workers/rasterizer.py).
+    """
+
+    page_number: int
+    geometry: PageGeometry | None = None
+    decision: RouteDecision | None = None
+    features: PageFeatures | None = None
+    renderer: str | None = None  # mupdf, pdfium, or None where nothing was rendered
+    layer_text: str | None = None  # the page's own text where OCR can be checked against it
+    text: PageText | None = None
+    reason: Reason | None = None
+    detail: str | None = None  # the library's messages, capped
+    render_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """One row of `pages/*.parquet` (schema.py), before the columns that are the same for a whole run."""
+
+    document_id: str
+    source: str
+    page_number: int
+    page_count: int
+    status: Status
+    rendered: RenderedPage
+    reason: Reason | None = None
+    detail: str | None = None
+    text: PageText | None = None
+    measures: RepetitionMeasures | None = None
+    repetition_flag: bool = False
+    text_layer_agreement: float | None = None
+    flags: tuple[str, ...] = ()
+    engine: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    engine_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """One row of `documents/*.parquet`. The counts add up to `page_count`."""
+
+    document_id: str | None
+    source: Source
+    page_count: int
+    status: str  # complete or failed
+    reason: Reason | None = None
+    detail: str | None = None
+    pages_ok: int = 0
+    pages_repaired: int = 0
+    pages_text_layer: int = 0
+    pages_blank: int = 0
+    pages_failed: int = 0
+    pages_flagged: int = 0
+    title: str | None = None
+    producer: str | None = None
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of `sources/*.parquet`: that a source held a document when it had this version."""
+
+    source: Source
+    document_id: str | None

@@ -1,0 +1,1 @@
+"""What turns page images into text: one class each, the same two methods."""
