@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 class Settings(BaseModel):
     """What all sections have in common."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 def performance() -> dict[str, Any]:
@@ -25,8 +25,12 @@ def performance() -> dict[str, Any]:
 class InputSettings(Settings):
     """What to look for."""
 
-    include: tuple[str, ...] = Field((), description="Only files whose path matches one of these globs.")
-    exclude: tuple[str, ...] = Field((), description="No file whose path matches one of these globs.")
+    include: tuple[str, ...] = Field(
+        (), description="Only files whose path below the input matches one of these globs, or a folder's above it."
+    )
+    exclude: tuple[str, ...] = Field(
+        (), description="No file whose path below the input matches one of these globs, or a folder's above it."
+    )
     passwords: tuple[SecretStr, ...] = Field(
         (),
         description="Passwords to try on encrypted documents, in this order.",
@@ -76,10 +80,10 @@ class RasterSettings(Settings):
         description="Documents after which a rendering process is replaced.",
         json_schema_extra=performance(),
     )
-    recycle_growth_mb: int = Field(
-        400,
-        ge=16,
-        description="Growth in MiB after which a rendering process is replaced.",
+    recycle_rss_mb: int = Field(
+        1024,
+        ge=128,
+        description="Memory in MiB above which a rendering process is replaced; with the layout model it needs 375.",
         json_schema_extra=performance(),
     )
 
@@ -90,6 +94,33 @@ class RoutingSettings(Settings):
     mode: Literal["auto", "ocr"] = Field("auto", description="`ocr` sends every page that is not blank to the engine.")
 
 
+class CpuEngineSettings(Settings):
+    """RapidOCR, the embedded engine."""
+
+    threads: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Threads of an engine; more engines of one thread each read more pages than one of several.",
+        json_schema_extra=performance(),
+    )
+    detector_dpi: int = Field(
+        115,
+        ge=36,
+        le=600,
+        description="Pixels per inch at which lines are searched; of 9 pages, as good as 144 at a quarter of its CPU.",
+    )
+    detector_max_side_px: int = Field(
+        2560,
+        ge=320,
+        le=8192,
+        description="Longest side at which lines are searched; 2560 takes 1.2 GiB, and memory grows with its square.",
+    )
+    min_confidence: float = Field(
+        0.5, ge=0, le=1, description="Lines that the recognizer is less sure of are dropped; RapidOCR's own limit."
+    )
+
+
 class EngineSettings(Settings):
     """What reads page images."""
 
@@ -98,10 +129,38 @@ class EngineSettings(Settings):
         300.0, gt=0, description="Seconds an engine may take for a page; RapidOCR needs 2 to 10 on one core."
     )
     max_attempts: int = Field(2, ge=1, le=10, description="Tries for a page whose engine dies or hangs.")
+    cpu: CpuEngineSettings = CpuEngineSettings()
 
 
 class QualitySettings(Settings):
     """From which measurement on a page is flagged."""
+
+    repetition_ratio: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="Share of the content that is a third or later copy; the highest of 791 honest pages has 0.17.",
+    )
+    repeated_chars: int = Field(
+        1000, ge=1, description="Characters that this share must come to; 25 equal rows of a ledger stay below."
+    )
+    tail_chars: int = Field(
+        8000, ge=1, description="Characters of a periodic end; 80 rows of ten cells `<td>0</td>` are as long."
+    )
+    truncated_tail_chars: int = Field(
+        200, ge=1, description="The same where the engine was cut off; the longest of 791 honest pages has 60."
+    )
+    compression_ratio: float = Field(
+        15.0,
+        gt=1,
+        description="UTF-8 over zlib bytes; the highest of 791 honest pages has 5.9, sparse tables in HTML 12.",
+    )
+    compressible_chars: int = Field(
+        8000, ge=1, description="Characters from which this ratio counts; a table of zeros has 69 at half of that."
+    )
+    longest_run: int = Field(
+        350, ge=1, description="Equal characters in a row, FinePDFs' limit; the highest of 791 honest pages has 83."
+    )
 
 
 class OutputSettings(Settings):
@@ -170,16 +229,20 @@ class RunSettings(Settings):
 
     def row_settings(self) -> dict[str, Any]:
         """What can change a row, as plain values: what `settings_fingerprint` is made of."""
-        return {
-            section: {
-                name: value
-                for name, value in getattr(self, section).model_dump(mode="json").items()
-                if (type(getattr(self, section)).model_fields[name].json_schema_extra or {}) != performance()
-            }
-            for section in ("raster", "routing", "engine", "quality")
-        }
+        return {name: _affecting_rows(getattr(self, name)) for name in ("raster", "routing", "engine", "quality")}
 
     def fingerprint(self) -> str:
         """16 hex digits that differ where rows could differ."""
         canonical = json.dumps(self.row_settings(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _affecting_rows(section: Settings) -> dict[str, Any]:
+    values = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        inner = getattr(section, name)
+        if field.json_schema_extra == performance():
+            del values[name]
+        elif isinstance(inner, Settings):
+            values[name] = _affecting_rows(inner)
+    return values

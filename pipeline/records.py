@@ -84,7 +84,9 @@ class Document:
     password: str | None = field(default=None, repr=False)  # the one that opened it
     title: str | None = None
     producer: str | None = None
-    warnings: str | None = None  # what the library said on opening
+    renderer: str = "mupdf"  # or pdfium, for what MuPDF cannot open
+    reason: Reason | None = None  # why MuPDF could not open it, if PDFium did
+    detail: str | None = None  # what the library said on opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,6 @@ class UnreadableDocument:
     source: Source
     reason: Reason
     detail: str
-    page_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +270,9 @@ class DocumentRow:
     pages_flagged: int = 0
     title: str | None = None
     producer: str | None = None
-    supersedes: str | None = None
+    warnings: str | None = None  # what the library said on opening, if pages could be had all the same
+    supersedes: str | None = None  # the document that this source held before
+    repetition_rate: float | None = None  # share of its pages with `repetition_flag`; the sink counts it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+"""From measurements to flags. A row's flags can be computed again from its columns, without reading the page again."""
+
+from dataclasses import dataclass
+
+from configs.settings import QualitySettings
+from pipeline.records import RepetitionMeasures
+
+QUALITY_VERSION = 1  # goes into every row; raise it when a flag comes to mean something else
+
+REPETITION = "repetition"  # raised with at least one of the four that follow, which say why
+REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy
+REPEATED_TAIL = "repeated_tail"  # the text runs periodically into its end
+COMPRESSIBLE = "compressible"  # a long text that hardly says anything new
+LONG_RUN = "long_run"  # one character, again and again
+TRUNCATED = "truncated"  # the engine came to its limit before the page came to its end
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The flags of a page, in the order above."""
+
+    flags: tuple[str, ...]
+
+    @property
+    def repetition_flag(self) -> bool:
+        """Whether the text repeats more than an honest page does."""
+        return REPETITION in self.flags
+
+
+def judge(
+    measures: RepetitionMeasures, *, text_chars: int, finish_reason: str | None, settings: QualitySettings
+) -> Judgement:
+    """Judge a page by what was measured on its Markdown, `text_chars` long.
+
+    `finish_reason` is the engine's: `length` if it was cut off, anything else (null too) if it ended by itself.
+    """
+    truncated = finish_reason == "length"
+    tail_chars = settings.truncated_tail_chars if truncated else settings.tail_chars
+    reasons = {
+        REPEATED_TEXT: measures.repetition_ratio >= settings.repetition_ratio
+        and measures.repetition_ratio * text_chars >= settings.repeated_chars,
+        REPEATED_TAIL: measures.repeated_tail_chars >= tail_chars,
+        COMPRESSIBLE: measures.compression_ratio >= settings.compression_ratio
+        and text_chars >= settings.compressible_chars,
+        LONG_RUN: measures.longest_run >= settings.longest_run,
+    }
+    raised = {REPETITION: any(reasons.values()), **reasons, TRUNCATED: truncated}
+    return Judgement(tuple(flag for flag, is_raised in raised.items() if is_raised))

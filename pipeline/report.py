@@ -1,0 +1,90 @@
+"""Totals of a run."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.records import DocumentRow, PageRow, Status
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did, counted as rows come in. The only mutable record: one coordinator writes it."""
+
+    sources_known: int = 0  # skipped: done in an earlier run
+    documents: Counter[str] = field(default_factory=Counter)  # by status
+    document_reasons: Counter[str] = field(default_factory=Counter)
+    pages: Counter[str] = field(default_factory=Counter)  # by status
+    page_reasons: Counter[str] = field(default_factory=Counter)
+    routes: Counter[str] = field(default_factory=Counter)  # by route reason
+    flagged: int = 0
+    repetitive: int = 0
+    pages_known: int = 0  # of documents that have been opened, done and to do
+    render_s: float = 0.0
+    engine_s: float = 0.0
+    write_s: float = 0.0
+    wall_s: float = 0.0
+    stopped: bool = False  # before all work was done
+    files_skipped: int = 0  # neither documents nor archives nor images
+
+    @property
+    def pages_done(self) -> int:
+        """Pages that got their row in this run."""
+        return self.pages.total()
+
+    @property
+    def failures(self) -> int:
+        """Pages and documents that failed."""
+        return self.pages[Status.FAILED] + self.documents["failed"]
+
+    def add_page(self, row: PageRow) -> None:
+        """Count a page."""
+        self.pages[row.status] += 1
+        if row.reason is not None:
+            self.page_reasons[row.reason] += 1
+        if row.rendered.decision is not None:
+            self.routes[row.rendered.decision.reason] += 1
+        self.flagged += bool(row.flags)
+        self.repetitive += row.repetition_flag
+        self.render_s += row.rendered.render_ms / 1000
+        self.engine_s += (row.engine_ms or 0.0) / 1000
+
+    def add_document(self, row: DocumentRow) -> None:
+        """Count a document whose last page is in, or that has none."""
+        self.documents[row.status] += 1
+        if row.reason is not None:
+            self.document_reasons[row.reason] += 1
+
+    def to_text(self, output: str) -> str:
+        """The last words of a run over `output`, for people."""
+        if not self.documents and not self.pages_done and not self.stopped:
+            return f"nothing to do: {self.sources_known} sources are in {output} already\n"
+        share = self.repetitive / max(1, self.pages_done)
+        lines = {
+            "documents": _counts(self.documents) + _because(self.document_reasons),
+            "pages": _counts(self.pages) + _because(self.page_reasons),
+            "routes": _counts(self.routes),
+            "flagged": f"{self.flagged} pages, {self.repetitive} of them for repetition ({share:.2%})",
+            "speed": f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s",
+            "worker time": f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, "
+            f"{self.write_s:.1f} s writing",
+            "known": f"{self.sources_known} sources were done already" if self.sources_known else "",
+            "passed over": f"{self.files_skipped} files that are no documents" if self.files_skipped else "",
+            "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",
+            "stopped": "before all work was done; the same command goes on" if self.stopped else "",
+        }
+        return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    parts = ", ".join(f"{count} {name}" for name, count in _by_size(counts))
+    return f"{sum(counts.values())}" + (f": {parts}" if parts else "")
+
+
+def _because(reasons: Mapping[str, int]) -> str:
+    parts = ", ".join(f"{name} {count}" for name, count in _by_size(reasons))
+    return f" ({parts})" if parts else ""
+
+
+def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(((name, count) for name, count in counts.items() if count), key=lambda item: (-item[1], item[0]))

@@ -1,0 +1,262 @@
+"""From rows to shards: each page exactly once, and a document only after all of its pages.
+
+Not covered: two sinks on one output. The lease (store.py) keeps a second one out.
+"""
+
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.settings import OutputSettings
+from pipeline.errors import OutputError
+from pipeline.ledger import PAGE_COUNTS, RETRIED, Ledger, PageOutcome
+from pipeline.records import DocumentRow, PageRow, SourceRow, Status
+from pipeline.schema import RunStamp, documents_table, encode_shard, open_shard, pages_table, sources_table
+from pipeline.store import LocalStore
+
+MIB = 1 << 20
+ROW_BYTES = 2048  # what a row holds beside its long texts: measurements, blocks, attempts
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows that one flush makes visible, and the rows of older shards that go when they are."""
+
+    pages: list[PageRow] = field(default_factory=list)
+    documents: list[DocumentRow] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
+    stale: dict[str, set[str]] = field(default_factory=dict)  # shard -> sources
+    text_bytes: int = 0
+    since: float | None = None  # when its first row came
+    number: int = 1
+
+    def rows(self) -> int:
+        return len(self.pages) + len(self.documents) + len(self.sources)
+
+
+class Sink:
+    """Takes rows, in any order of documents, and writes them as shards.
+
+    Every method may be called from any thread. `add_page`, `add_source`, `finish_document` and `due` never wait for a
+    disk, so an event loop may call them while another thread flushes.
+    """
+
+    def __init__(
+        self,
+        store: LocalStore,
+        stamp: RunStamp,
+        settings: OutputSettings,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._stamp = stamp
+        self._settings = settings
+        self._ledger = ledger
+        self._clock = clock
+        self._rows_lock = threading.Lock()  # held for moments
+        self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
+        self._open: dict[str, dict[int, PageOutcome]] = {}  # document_id -> its pages, added or durable
+        self._finished: set[bytes] = set()
+        self._batch = _Batch(stale=ledger.superseded())
+        self._unwritten: deque[_Batch] = deque()
+
+    def add_page(self, row: PageRow) -> None:
+        """Take a page.
+
+        Raises:
+            OutputError: It has a row already, or breaks a rule of the contract: our mistake, not the document's.
+        """
+        _check_page(row)
+        with self._rows_lock:
+            pages = self._pages(row.document_id)
+            if row.page_number in pages:
+                raise OutputError(f"page {row.page_number} of {row.source} was read twice; this is a bug in ocrmill")
+            pages[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
+            self._batch.pages.append(row)
+            self._touch(_text_bytes(row))
+
+    def finish_document(self, row: DocumentRow, sources: Sequence[SourceRow]) -> None:
+        """Take the row of a document all of whose pages are added or durable, and its sources.
+
+        A document that could not be had (`RETRIED`) loses its document_id, since the bytes that were hashed are gone,
+        and those of its pages that still wait here. Where that is known of this version already, nothing is written.
+
+        Raises:
+            OutputError: Its counts, or its pages, do not add up, or it has a row already: our mistake.
+        """
+        with self._rows_lock:
+            if row.reason in RETRIED and row.document_id is not None:
+                self._discard(row.document_id)
+                sources = [replace(source, document_id=None) for source in sources]
+                row = replace(row, document_id=None)
+            if row.document_id is None:
+                _check_counts(row, {})
+                if self._says_nothing_new(row):
+                    return
+            else:
+                row = self._finish(row.document_id, row)
+            self._batch.documents.append(row)
+            self._touch(0)
+            for source in sources:
+                self._add_source(source)
+
+    def add_source(self, row: SourceRow) -> None:
+        """Take one more source of a document that is finished, here or in an earlier run.
+
+        Raises:
+            OutputError: The document is not finished: our mistake.
+        """
+        with self._rows_lock:
+            if row.document_id is not None and not self._is_finished(row.document_id):
+                raise OutputError(
+                    f"{row.source.uri} is added to a document that is not finished; this is a bug in ocrmill"
+                )
+            self._add_source(row)
+
+    def due(self) -> bool:
+        """Whether what waits here has become so much, or so old, that it should be flushed."""
+        with self._rows_lock:
+            batch, limits = self._batch, self._settings
+            return batch.since is not None and (
+                batch.rows() >= limits.shard_rows
+                or batch.text_bytes >= limits.shard_mb * MIB
+                or self._clock() - batch.since >= limits.flush_s
+            )
+
+    def flush(self) -> None:
+        """Make every row added so far durable and visible: pages, then documents, then sources, then drop stale rows.
+
+        Raises:
+            OutputError: Not everything could be written. What was not is kept, and the next flush tries it first.
+        """
+        with self._write_lock:
+            with self._rows_lock:
+                if self._batch.rows() or self._batch.stale:
+                    self._unwritten.append(self._batch)
+                    self._batch = _Batch(number=self._batch.number + 1)
+            while self._unwritten:
+                self._write(self._unwritten[0])
+                self._unwritten.popleft()
+
+    def close(self) -> None:
+        """Flush what is left; of unfinished documents, their pages."""
+        self.flush()
+
+    def _write(self, batch: _Batch) -> None:
+        """Write a batch; doing so again after a failure gives the same shards."""
+        name = f"{self._stamp.run_id}-{batch.number:06d}.parquet"
+        if batch.pages:
+            self._store.write(f"pages/{name}", encode_shard(pages_table(batch.pages, self._stamp)))
+        if batch.documents:
+            self._store.write(f"documents/{name}", encode_shard(documents_table(batch.documents, self._stamp)))
+        if batch.sources:
+            self._store.write(f"sources/{name}", encode_shard(sources_table(batch.sources, self._stamp)))
+        for shard, uris in batch.stale.items():
+            drop_rows(self._store, shard, partial(absent_rows, uris=uris))
+
+    def _pages(self, document_id: str) -> dict[int, PageOutcome]:
+        """The pages of an open document that are added or durable."""
+        if document_id not in self._open:
+            if self._is_finished(document_id):
+                raise OutputError(f"document {document_id} was finished before; this is a bug in ocrmill")
+            self._open[document_id] = dict(self._ledger.unfinished_pages(document_id))
+        return self._open[document_id]
+
+    def _is_finished(self, document_id: str) -> bool:
+        return bytes.fromhex(document_id) in self._finished or self._ledger.is_complete(document_id)
+
+    def _finish(self, document_id: str, row: DocumentRow) -> DocumentRow:
+        pages = self._pages(document_id)
+        _check_counts(row, pages)
+        del self._open[document_id]
+        self._finished.add(bytes.fromhex(document_id))
+        if not pages:
+            return row
+        repetitive = sum(page.repetitive for page in pages.values())
+        return replace(row, repetition_rate=repetitive / len(pages))
+
+    def _discard(self, document_id: str) -> None:
+        self._open.pop(document_id, None)
+        self._batch.pages = [page for page in self._batch.pages if page.document_id != document_id]
+
+    def _says_nothing_new(self, row: DocumentRow) -> bool:
+        known = self._ledger.stale_unreadable(row.source.uri)
+        return known is not None and (known.version, known.reason) == (row.source.version, row.reason)
+
+    def _add_source(self, row: SourceRow) -> None:
+        stale = self._ledger.stale_unreadable(row.source.uri)
+        for shard in stale.shards if stale else ():
+            self._batch.stale.setdefault(shard, set()).add(row.source.uri)
+        if row.document_id is None or not self._ledger.has_source(
+            row
+        ):  # an old one without document is stale, see above
+            self._batch.sources.append(row)
+            self._touch(0)
+
+    def _touch(self, text_bytes: int) -> None:
+        self._batch.text_bytes += ROW_BYTES + text_bytes
+        if self._batch.since is None:
+            self._batch.since = self._clock()
+
+
+def drop_rows(store: LocalStore, name: str, drop: Callable[[pa.Table], pa.Array]) -> int:
+    """Rewrite a shard without some rows, in one step, and say how many went.
+
+    An emptied shard stays, without rows: a reader that has listed it must still find it.
+    """
+    with open_shard(store.path(name), name) as parquet:
+        table = parquet.read()
+    kept = table.filter(pc.invert(drop(table)))
+    if len(kept) < len(table):
+        store.write(name, encode_shard(kept.unify_dictionaries()))
+    return len(table) - len(kept)
+
+
+def absent_rows(table: pa.Table, uris: set[str]) -> pa.Array:
+    """Which rows say of one of these sources that it could not be had."""
+    return pc.and_(pc.is_null(table["document_id"]), pc.is_in(table["source"], pa.array(sorted(uris), pa.string())))
+
+
+def _check_page(row: PageRow) -> None:
+    """Refuse a row that breaks the contract."""
+    if not 1 <= row.page_number <= row.page_count:
+        raise OutputError(f"{row.source} has no page {row.page_number} of {row.page_count}; this is a bug in ocrmill")
+    if row.status is Status.FAILED and row.reason is None:
+        raise OutputError(f"page {row.page_number} of {row.source} failed without a reason; this is a bug in ocrmill")
+    if row.text is None and row.status not in (Status.FAILED, Status.BLANK):
+        raise OutputError(
+            f"page {row.page_number} of {row.source} is {row.status} without text; this is a bug in ocrmill"
+        )
+
+
+def _check_counts(row: DocumentRow, pages: Mapping[int, PageOutcome]) -> None:
+    """Refuse a documents row unless its pages are 1 to page_count and its counts are theirs."""
+    tally = Counter(page.status for page in pages.values())
+    claimed = {status: getattr(row, name) for status, name in PAGE_COUNTS.items()}
+    flagged = sum(page.flagged for page in pages.values())
+    if row.document_id is None and row.reason is None:
+        raise OutputError(f"{row.source.uri} has neither a document nor a reason; this is a bug in ocrmill")
+    if set(pages) != set(range(1, row.page_count + 1)):
+        raise OutputError(
+            f"{row.source.uri} is to be finished with {len(pages)} of {row.page_count} pages; this is a bug in ocrmill"
+        )
+    if any(tally[status] != claimed[status] for status in Status) or flagged != row.pages_flagged:
+        raise OutputError(
+            f"{row.source.uri} is to be finished with {claimed} and {row.pages_flagged} flagged, but its pages have "
+            f"{dict(tally)} and {flagged} flagged; this is a bug in ocrmill"
+        )
+
+
+def _text_bytes(row: PageRow) -> int:
+    """What a row's long texts take in memory."""
+    text = row.text
+    texts = (row.rendered.layer_text, row.detail, *(() if text is None else (text.markdown, text.raw)))
+    return sum(sys.getsizeof(part) for part in texts if part is not None)
