@@ -61,9 +61,9 @@ class RunReport:
             return f"nothing to do: {self.sources_known} sources are in {output} already\n"
         share = self.repetitive / max(1, self.pages_done)
         lines = {
-            "documents": _counts(self.documents) + _because(self.document_reasons),
-            "pages": _counts(self.pages) + _because(self.page_reasons),
-            "routes": _counts(self.routes),
+            "documents": counts_text(self.documents) + reasons_text(self.document_reasons),
+            "pages": counts_text(self.pages) + reasons_text(self.page_reasons),
+            "routes": counts_text(self.routes),
             "flagged": f"{self.flagged} pages, {self.repetitive} of them for repetition ({share:.2%})",
             "speed": f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s",
             "worker time": f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, "
@@ -76,13 +76,15 @@ class RunReport:
         return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    parts = ", ".join(f"{count} {name}" for name, count in _by_size(counts))
-    return f"{sum(counts.values())}" + (f": {parts}" if parts else "")
+def counts_text(counts: Mapping[str, int]) -> str:
+    """A total and its parts, the largest first: "3: 2 ok, 1 blank"."""
+    parts = ", ".join(f"{count:,} {name}" for name, count in _by_size(counts))
+    return f"{sum(counts.values()):,}" + (f": {parts}" if parts else "")
 
 
-def _because(reasons: Mapping[str, int]) -> str:
-    parts = ", ".join(f"{name} {count}" for name, count in _by_size(reasons))
+def reasons_text(reasons: Mapping[str, int]) -> str:
+    """Reasons in brackets, the most common first; nothing where there are none."""
+    parts = ", ".join(f"{name} {count:,}" for name, count in _by_size(reasons))
     return f" ({parts})" if parts else ""
 
 
