@@ -1,5 +1,279 @@
-"""The ocrmill commands."""
+"""The commands: parse, call one function, print. Heavy imports happen inside the commands."""
+
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from configs.settings import RunSettings
+
+WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
+SOME_FAILED = 3
+WRONG_USAGE = 2
+
+app = typer.Typer(
+    name="ocrmill",
+    help="Turn PDFs into Markdown for corpora: one Parquet row for every page, none missing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="Files, folders (searched recursively), globs, .zip or .tar[.gz] archives, or manifests (.txt with one "
+        "source a line, .parquet with a column `source`).",
+    ),
+]
+Output = Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="OUT", help="Folder that gets the Parquet shards.")]
+Config = Annotated[
+    str | None, typer.Option("--config", "-c", metavar="FILE", help="Settings as TOML: a file, or `cpu`, `nightly` ...")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
+]
+
+
+class EngineName(StrEnum):
+    """What --engine takes."""
+
+    auto = "auto"
+    cpu = "cpu"
+
+
+class RouteMode(StrEnum):
+    """What --route takes."""
+
+    auto = "auto"
+    ocr = "ocr"
+
+
+class ExportFormat(StrEnum):
+    """What --format takes."""
+
+    markdown = "markdown"
+    jsonl = "jsonl"
+
+
+@app.command()
+def run(
+    inputs: Annotated[list[str] | None, Inputs.__metadata__[0]] = None,
+    out: Out = None,
+    config: Config = None,
+    sets: Sets = None,
+    engine: Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")] = None,
+    route: Annotated[
+        RouteMode | None, typer.Option(help="auto: good text layers are taken as they are. ocr: every page is read.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
+    ] = None,
+    ray_address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")] = None,
+    no_ray: Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")] = False,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
+    ] = None,
+    max_documents: Annotated[int | None, typer.Option(min=1, help="Begin no more documents than this.")] = None,
+    keep_existing: Annotated[
+        bool, typer.Option("--keep-existing", help="Add to an OUT made with other settings; its rows stay as they are.")
+    ] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")] = False,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings as TOML, and end.")] = False,
+) -> None:
+    """Read every page that OUT does not have yet, and write one row for each.
+
+    Run it again after any interruption: finished pages are kept, the rest is read. Documents that are known, by
+    source and version or by their bytes, are skipped.
+    """
+    shortcuts = _shortcuts(engine, route, workers, ray_address)
+    settings = _settings(config, [*shortcuts, *(sets or [])])
+    if print_config:
+        from configs.load import print_settings
+
+        typer.echo(print_settings(settings), nl=False)
+        return
+    if not inputs or out is None:
+        _fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
+    from workers.log import start_logging
+    from workers.run import Job
+    from workers.run import run as run_job
+
+    start_logging(as_json=log_json)
+    job = Job(
+        inputs=tuple(inputs),
+        output=out,
+        settings=settings,
+        use_ray=not no_ray,
+        keep_existing=keep_existing,
+        max_documents=max_documents,
+        time_budget_s=None if time_budget is None else _seconds(time_budget),
+    )
+    report = run_job(job)
+    typer.echo(report.to_text(str(out)), nl=False)
+    if report.stopped:
+        raise typer.Exit(WORK_LEFT)
+    if report.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def plan(
+    inputs: Inputs,
+    out: Out = None,
+    config: Config = None,
+    sets: Sets = None,
+    sample: Annotated[int, typer.Option(min=1, help="Documents that are opened for the estimate.")] = 30,
+) -> None:
+    """Say what a run would do: documents, pages, how they would be read and how long that takes.
+
+    Lists everything, opens only a sample. With --out, what is done there already is left out.
+    """
+    from workers.plan import make_plan
+
+    typer.echo(make_plan(inputs, _settings(config, sets or []), output=out, sample=sample).to_text(), nl=False)
+
+
+@app.command()
+def status(output: Output) -> None:
+    """Say how far an output is: finished, interrupted, or being written right now."""
+    from pipeline.status import read_status
+    from pipeline.store import LocalStore
+
+    typer.echo(read_status(LocalStore.open_for_reading(output)).to_text(), nl=False)
+
+
+@app.command()
+def inspect(
+    output: Output,
+    flagged: Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")
+    ] = False,
+    only_status: Annotated[str | None, typer.Option("--status", metavar="S", help="Only pages of this status.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="R", help="Only what failed for this reason.")] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
+    ] = None,
+    page: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only page N; with --document, every column of it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 50,
+) -> None:
+    """Show rows in the terminal: one line for each page, or everything about one page."""
+    from pipeline.selection import PageQuery, select_details, select_documents, select_pages
+    from pipeline.store import LocalStore
+
+    store = LocalStore.open_for_reading(output)
+    query = PageQuery(flagged, failed, only_status, reason, document, page)
+    if document is not None and page is not None:
+        shown = [detail.to_text() for detail in select_details(store, query, limit)]
+    else:
+        shown = [row.to_text() for row in select_documents(store, query, limit)]
+        shown += [row.to_text() for row in select_pages(store, query, limit)]
+    typer.echo("\n".join(shown) if shown else "no rows match")
+    if len(shown) >= limit:
+        typer.echo(f"... at most {limit} rows are shown of each kind; --limit shows more", err=True)
+
+
+@app.command()
+def export(
+    output: Output,
+    destination: Annotated[Path, typer.Argument(metavar="DEST", help="Folder that gets the files.")],
+    export_format: Annotated[
+        ExportFormat, typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each.")
+    ] = ExportFormat.markdown,
+    per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
+    include_failed: Annotated[
+        bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
+    ] = False,
+) -> None:
+    """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
+    from pipeline.export import export_jsonl, export_markdown
+    from pipeline.store import LocalStore
+
+    store = LocalStore.open_for_reading(output)
+    if export_format is ExportFormat.jsonl:
+        report = export_jsonl(store, destination, per_page=per_page, include_failed=include_failed)
+    elif per_page:
+        _fail("--per-page goes with --format jsonl", WRONG_USAGE)
+    else:
+        report = export_markdown(store, destination, include_failed=include_failed)
+    typer.echo(report.to_text(str(destination)), nl=False)
+
+
+@app.command()
+def verify(
+    output: Output,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; `run` does the rest.")] = False,
+) -> None:
+    """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
+
+    Exit code 0: all right. 3: something is wrong, or was and has been repaired. 75: documents are unfinished.
+    """
+    from pipeline.store import LocalStore
+    from pipeline.verify import verify as verify_output
+
+    report = verify_output(LocalStore.open_for_reading(output), repair=repair)
+    typer.echo(report.to_text(), nl=False)
+    if not report.sound:
+        raise typer.Exit(SOME_FAILED)
+    if report.unfinished_documents:
+        raise typer.Exit(WORK_LEFT)
+
+
+def _settings(config: str | None, overrides: list[str]) -> "RunSettings":
+    from configs.load import load_settings
+
+    return load_settings(None if config is None else Path(config), overrides)
+
+
+def _shortcuts(
+    engine: EngineName | None, route: RouteMode | None, workers: int | None, ray_address: str | None
+) -> list[str]:
+    """The options that are short for a --set."""
+    options = {
+        "engine.name": engine,
+        "routing.mode": route,
+        "workers.rasterizers": workers,
+        "workers.engines": workers,
+        "workers.ray_address": ray_address,
+    }
+    return [f"{key}={value}" for key, value in options.items() if value is not None]
+
+
+def _seconds(duration: str) -> float:
+    """6h, 90m, 30s, 1h30m as seconds."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", duration.strip())
+    if not duration.strip() or found is None:
+        _fail(f"--time-budget {duration}: write it as 6h, 90m, 1h30m or 45s", WRONG_USAGE)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"ocrmill: {message}", err=True)
+    raise typer.Exit(code)
 
 
 def main() -> None:
-    """Start."""
+    """Run the command line; our errors become one line and their exit code."""
+    try:
+        app()
+    except Exception as error:
+        code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py, configs/load.py)
+        if code is None:
+            raise
+        typer.echo(f"ocrmill: {error}", err=True)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

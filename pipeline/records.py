@@ -125,7 +125,7 @@ class PageFeatures:
     """What a page holds, seen before it is read; the basis of its route. Shares are 0 to 1."""
 
     characters: int  # of the text layer, white space left out
-    words: int
+    words: int  # those of letters only
     unmapped_share: float  # glyphs without a Unicode value
     control_share: float
     private_use_share: float
@@ -139,8 +139,8 @@ class PageFeatures:
     invisible_share: float  # of characters drawn invisibly
     image_cover: float  # share of the page covered by images
     ink_share: float  # share of dark or coloured pixels
-    uncovered_ink_share: float  # of the ink that no text box covers
-    inkless_text_share: float  # of the text boxes that no ink lies under
+    uncovered_ink_share: float  # of the outlines seen on the page, those that no text box covers
+    inkless_text_share: float  # of the characters, those where nothing is seen
 
 
 @dataclass(frozen=True, slots=True)

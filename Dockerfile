@@ -1,0 +1,22 @@
+# The CPU image: everything but CUDA.   docker build -t ocrmill .
+#   docker run --rm --shm-size=2g -v "$PWD":/data ocrmill run /data/pdfs --out /data/out
+FROM python:3.11-slim
+
+# Ray reads the machine's state with procps; RapidOCR's OpenCV needs GLib.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends procps libglib2.0-0 libgl1 \
+    && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /opt/ocrmill
+COPY pyproject.toml README.md LICENSE cli.py ./
+COPY configs configs
+COPY pipeline pipeline
+COPY model_adapter model_adapter
+COPY workers workers
+RUN pip install --no-cache-dir .
+
+RUN useradd --create-home ocrmill
+USER ocrmill
+WORKDIR /data
+ENTRYPOINT ["ocrmill"]
+CMD ["--help"]

@@ -1,0 +1,221 @@
+"""How much of what the engines could do does a run get out of them?
+
+    python bench/coordinator.py [--engines 1 2 4] [--pages 1500] [--page-bytes 131072] [--scale 1.0] [--repeats 3]
+
+Real: Ray, its object store, the coordinator, the sink. Simulated: the engine (64 pages in flight, 0.5 to 2 s each,
+log-normal, so with a heavy tail) and the rasterizer (pages of `--page-bytes` that cost nothing to make), so that the
+scheduling is measured and not MuPDF. Efficiency is the time in which a perfect greedy scheduler on the same latencies
+would have begun its last page, over the time in which this run did: the tail, when no page waits, is left out.
+"""
+
+import argparse
+import asyncio
+import heapq
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow.dataset as ds
+
+from configs.settings import RunSettings, WorkerSettings
+from pipeline.ledger import read_ledger
+from pipeline.quality import QUALITY_VERSION
+from pipeline.records import (
+    RGB,
+    Document,
+    EngineDescription,
+    PageGeometry,
+    PageRange,
+    PageText,
+    RenderedPage,
+    Route,
+    RouteDecision,
+    Source,
+)
+from pipeline.report import RunReport
+from pipeline.schema import RunStamp
+from pipeline.sink import Sink
+from pipeline.store import LocalStore
+from workers.coordinator import Coordinator
+from workers.progress import Progress
+from workers.ray_pool import RayPool
+from workers.run import new_run_id
+
+SLOTS = 64
+PAGES_PER_DOCUMENT = 6
+TEXT = "A page of the corpus, of which every sentence is unlike the one before it. " * 20
+
+
+def latency(seed: int, scale: float) -> float:
+    """Seconds for one page: log-normal with a median of 0.8, between 0.5 and 2, times `scale`."""
+    return scale * min(2.0, max(0.5, 0.8 * random.Random(seed).lognormvariate(0, 0.4)))
+
+
+class SimulatedEngine:
+    """Waits, and says when it began and ended."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+        self._number = 0
+
+    def describe(self) -> EngineDescription:
+        """Say what it is."""
+        return EngineDescription("simulated", SLOTS)
+
+    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+        """Take as long as the page's own number says (it is written in the image)."""
+        began = time.time()
+        seed = int(image[0, 0, 0]) | int(image[0, 0, 1]) << 8 | int(image[0, 0, 2]) << 16
+        await asyncio.sleep(latency(seed, self._scale))
+        return PageText(TEXT, raw=f"{seed} {began} {time.time()} {geometry.dpi}")
+
+
+class SimulatedRasterizer:
+    """Makes documents and page images out of nothing."""
+
+    def __init__(self, page_bytes: int) -> None:
+        side = int((page_bytes / 3) ** 0.5)
+        self._image = np.full((side, side, 3), 255, np.uint8)
+
+    def open(self, source: Source) -> Document:
+        """Open a document of `PAGES_PER_DOCUMENT` pages."""
+        return Document(f"{int(source.version):064x}", source, PAGES_PER_DOCUMENT)
+
+    def read(self, pages: PageRange) -> Iterator[tuple[RenderedPage, RGB]]:
+        """Make the pages; the first pixel tells them apart."""
+        side = self._image.shape[0]
+        for number in pages.page_numbers:
+            seed = int(pages.document.source.version) * PAGES_PER_DOCUMENT + number
+            image = self._image.copy()
+            image[0, 0] = seed & 255, seed >> 8 & 255, seed >> 16 & 255
+            yield (
+                RenderedPage(number, PageGeometry(612, 792, 0, side, side, 144), RouteDecision(Route.OCR, "no_text")),
+                image,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run."""
+
+    efficiency: float
+    pages_per_s: float
+    loop_ms: float  # CPU a page of the coordinator's own thread
+    driver_ms: float  # CPU a page of its whole process: with Ray's client threads and the writing
+    store_mb: float  # most that the object store held
+
+
+def perfect_last_start(latencies: Sequence[float], slots: int) -> float:
+    """Seconds until a greedy scheduler with `slots` always full begins the last page."""
+    free = [0.0] * slots
+    start = 0.0
+    for each in latencies:
+        start = heapq.heappop(free)
+        heapq.heappush(free, start + each)
+    return start
+
+
+def measure(engines: int, pages: int, page_bytes: int, scale: float) -> Measured:
+    """Run `pages` pages through `engines` engines."""
+    rasterizers = max(1, engines // 2)
+    settings = RunSettings(
+        workers=WorkerSettings(
+            rasterizers=rasterizers, engines=engines, in_flight_mb=max(64, engines * 96 * page_bytes >> 20)
+        )
+    )
+    pool = RayPool(settings, lambda _: SimulatedEngine(scale), lambda _: SimulatedRasterizer(page_bytes))  # type: ignore[arg-type,return-value]
+    try:
+        with tempfile.TemporaryDirectory() as folder, StoreWatch() as watch:
+            cpu, loop = time.process_time(), time.thread_time()
+            report = _run(pool, settings, Path(folder), pages)
+            cpu, loop = time.process_time() - cpu, time.thread_time() - loop
+            raw = ds.dataset(f"{folder}/pages").to_table(columns=["raw"])["raw"].to_pylist()
+    finally:
+        pool.close()
+    spans = sorted((float(began), float(ended), int(seed)) for seed, began, ended, _ in map(str.split, raw))
+    began = spans[0][0]
+    measured = spans[-1][0] - began
+    perfect = perfect_last_start([latency(seed, scale) for _, _, seed in spans], SLOTS * engines)
+    assert report.pages_done == len(spans), "a page is missing"
+    return Measured(
+        efficiency=perfect / measured,
+        pages_per_s=len(spans) / (max(ended for _, ended, _ in spans) - began),
+        loop_ms=1000 * loop / len(spans),
+        driver_ms=1000 * cpu / len(spans),
+        store_mb=watch.peak_mb,
+    )
+
+
+def _run(pool: RayPool, settings: RunSettings, folder: Path, pages: int) -> RunReport:
+    store = LocalStore(folder)
+    ledger = read_ledger(store)
+    stamp = RunStamp(new_run_id(), datetime.now(UTC), settings.fingerprint(), QUALITY_VERSION, pool.describe())
+    report = RunReport()
+    sources = (Source(f"/simulated/{n}.pdf", str(n), 1, "") for n in range(pages // PAGES_PER_DOCUMENT))
+    sink = Sink(store, stamp, settings.output, ledger)
+    coordinator = Coordinator(pool, sink, ledger, settings, report, Progress(report, sys.stderr))
+    asyncio.run(coordinator.run(sources))
+    coordinator.flush()
+    return report
+
+
+class StoreWatch:
+    """The most that Ray's object store holds while it is open, seen twice a second."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        import ray
+
+        while not self._over.wait(0.5):
+            total = ray.cluster_resources().get("object_store_memory", 0.0)
+            free = ray.available_resources().get("object_store_memory", 0.0)
+            self.peak_mb = max(self.peak_mb, (total - free) / 2**20)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engines", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--pages", type=int, default=1500, help="pages for each engine")
+    parser.add_argument("--page-bytes", type=int, default=128 << 10)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the latencies")
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    for engines in options.engines:
+        runs = [
+            measure(engines, options.pages * engines, options.page_bytes, options.scale) for _ in range(options.repeats)
+        ]
+        efficiency = sorted(run.efficiency for run in runs)
+        print(
+            f"{engines} engines: efficiency {statistics.median(efficiency):.3f} "
+            f"({efficiency[0]:.3f} to {efficiency[-1]:.3f}), "
+            f"{statistics.median(run.pages_per_s for run in runs):.0f} pages/s, coordinator "
+            f"{statistics.median(run.loop_ms for run in runs):.2f} ms CPU a page "
+            f"({statistics.median(run.driver_ms for run in runs):.2f} with Ray's threads), "
+            f"object store at most {max(run.store_mb for run in runs):.0f} MiB"
+        )
+
+
+if __name__ == "__main__":
+    main()

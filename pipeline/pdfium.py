@@ -1,0 +1,46 @@
+"""One page to pixels, with PDFium: for what MuPDF cannot render. Runs in a process of its own, as MuPDF does."""
+
+import pypdfium2
+
+from pipeline.errors import PageError
+from pipeline.raster_size import render_scale
+from pipeline.records import RGB, PageGeometry, Reason
+
+
+def open_document(path: str, password: str | None) -> "pypdfium2.PdfDocument":
+    """Open a PDF, ready to show its form fields.
+
+    Raises:
+        PageError: `damaged`, if PDFium cannot open it either.
+    """
+    try:
+        document = pypdfium2.PdfDocument(path, password=password)
+    except pypdfium2.PdfiumError as error:
+        raise PageError(Reason.DAMAGED, f"PDFium cannot open it: {error}") from error
+    if not len(document):
+        raise PageError(Reason.ZERO_PAGES, "PDFium finds no page in it")
+    document.init_forms()
+    return document
+
+
+def render_page(
+    document: "pypdfium2.PdfDocument", number: int, dpi: float, max_side_px: int
+) -> tuple[PageGeometry, RGB]:
+    """Render page `number` (from 1) on white with annotations and form fields: (height, width, 3) uint8.
+
+    Raises:
+        PageError: `page_damaged` or `render_error`.
+    """
+    try:
+        page = document[number - 1]
+    except pypdfium2.PdfiumError as error:
+        raise PageError(Reason.PAGE_DAMAGED, f"PDFium cannot load the page: {error}") from error
+    try:
+        width_pt, height_pt = page.get_size()
+        geometry = PageGeometry(width_pt, height_pt, page.get_rotation())
+        bitmap = page.render(scale=render_scale(geometry, dpi, max_side_px), rev_byteorder=True, draw_annots=True)
+        return geometry, bitmap.to_numpy()[:, :, :3].copy()
+    except (pypdfium2.PdfiumError, ValueError, MemoryError) as error:
+        raise PageError(Reason.RENDER_ERROR, f"PDFium cannot render the page: {error}") from error
+    finally:
+        page.close()

@@ -1,0 +1,168 @@
+"""One page to pixels, with PyMuPDF. Runs in a process that may crash, hang or be killed (workers/render_child.py).
+
+Opening a document follows an order that matters: reading `needs_pass` or calling `authenticate` after a successful
+`authenticate` destroys the key, and every page then comes out blank without an error. So `needs_pass` is read once,
+passwords are tried on copies that are closed again, and the copy that is kept sees exactly one `authenticate`.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+# On import PyMuPDF loads its layout model, 0.6 s and 95 MB that rendering does not need; text_layer.py loads it later.
+if "pymupdf" not in sys.modules:
+    sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]
+    sys.modules["pymupdf4llm"] = None  # type: ignore[assignment]
+import pymupdf
+
+from pipeline.errors import PageError
+from pipeline.raster_size import render_scale, thumbnail_scale
+from pipeline.records import RGB, PageGeometry, Reason
+
+_PUBLIC_KEY_MARKER = b"/Adobe.PubSec"
+_MAGICS = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_HEADER_BYTES = 1024  # readers look for %PDF- in so much of a file
+_BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not open, for the marker
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open document and what was learned on opening it."""
+
+    document: "pymupdf.Document"
+    password: str | None
+    warnings: str
+
+
+def quiet() -> None:
+    """Keep MuPDF's messages off stdout; they are collected by `take_warnings`."""
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+
+
+def take_warnings() -> str:
+    """What MuPDF complained of since the last call; empties its store, which otherwise grows without end."""
+    return str(pymupdf.TOOLS.mupdf_warnings(reset=True))
+
+
+def open_document(path: str, passwords: Sequence[str]) -> Opened:
+    """Open a PDF or image.
+
+    Raises:
+        PageError: with the reason for which no page of it can be had.
+    """
+    take_warnings()
+    document = _open(path)
+    password = None
+    if document.needs_pass:
+        document.close()
+        password = _find_password(path, passwords)
+        document = _open(path)
+        document.authenticate(password)
+    return Opened(document, password, take_warnings())
+
+
+def count_pages(document: "pymupdf.Document") -> int:
+    """Number of pages.
+
+    Raises:
+        PageError: where the page tree cannot be read, or holds no page.
+    """
+    try:
+        pages = int(document.page_count)
+    except Exception as error:  # MuPDF's errors are not one family
+        raise PageError(Reason.DAMAGED, f"MuPDF cannot read the page tree: {error}") from error
+    if pages > 0:
+        return pages
+    if document.is_repaired:
+        raise PageError(Reason.ZERO_PAGES, "the file is damaged (cut off?): no page was left after repair")
+    raise PageError(Reason.ZERO_PAGES, "the file has no pages")
+
+
+def displayed_geometry(page: "pymupdf.Page") -> PageGeometry:
+    """Size of the page as displayed: its crop box, turned by its rotation."""
+    return PageGeometry(width_pt=page.rect.width, height_pt=page.rect.height, rotation=int(page.rotation))
+
+
+def page_scale(page: "pymupdf.Page", geometry: PageGeometry, dpi: float, max_side_px: int) -> float:
+    """Pixels per point for the page image: a PDF page by `dpi`, an image file at its own pixels."""
+    if page.parent.is_pdf:
+        return render_scale(geometry, dpi, max_side_px)
+    longer_pt = max(geometry.width_pt, geometry.height_pt)
+    native_px = max((max(image["width"], image["height"]) for image in page.get_image_info()), default=longer_pt)
+    return min(native_px, max_side_px) / longer_pt
+
+
+def render(page: "pymupdf.Page", scale: float) -> RGB:
+    """Render a page on white with annotations and form fields: (height, width, 3) uint8, each side at least 1 px."""
+    pixmap = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False, annots=True)
+    return _pixels(pixmap).reshape(pixmap.height, pixmap.width, 3)
+
+
+def render_thumbnail(page: "pymupdf.Page", geometry: PageGeometry) -> npt.NDArray[np.uint8]:
+    """Render a small grey (height, width) picture."""
+    scale = thumbnail_scale(geometry)
+    pixmap = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY, alpha=False, annots=True)
+    return _pixels(pixmap).reshape(pixmap.height, pixmap.width)
+
+
+def release_memory() -> None:
+    """Give MuPDF's caches back: with the C library's trim it keeps a worker flat over thousands of documents."""
+    pymupdf.TOOLS.store_shrink(100)
+
+
+def _open(path: str) -> "pymupdf.Document":
+    try:
+        document = pymupdf.open(path)
+        if document.is_pdf or document.metadata.get("format") == "Image":
+            return document
+    except pymupdf.EmptyFileError as error:
+        raise PageError(Reason.EMPTY_FILE, "the file has no bytes") from error
+    except Exception as error:  # MuPDF's errors are not one family
+        if _is_public_key_encrypted(path):
+            raise PageError(
+                Reason.ENCRYPTION_UNSUPPORTED,
+                "encrypted for holders of a certificate (public-key security); decrypt it with that certificate first",
+            ) from error
+        if not any(magic in _beginning(path) for magic in _MAGICS):
+            raise _unsupported(path) from error
+        said = take_warnings().replace("\n", "; ")
+        raise PageError(Reason.DAMAGED, f"MuPDF cannot open it: {error}" + (f" ({said})" if said else "")) from error
+    document.close()
+    raise _unsupported(path)  # MuPDF reads web pages and books too, whatever they are named
+
+
+def _unsupported(path: str) -> PageError:
+    begins = _beginning(path)[:16]
+    return PageError(Reason.UNSUPPORTED_TYPE, f"neither a PDF nor a PNG, JPEG or TIFF image: it begins with {begins!r}")
+
+
+def _find_password(path: str, passwords: Sequence[str]) -> str:
+    for password in passwords:
+        with _open(path) as candidate:
+            if candidate.needs_pass and candidate.authenticate(password):
+                return password
+    tried = f"none of the {len(passwords)} passwords in input.passwords opens it" if passwords else "it is encrypted"
+    raise PageError(Reason.PASSWORD_REQUIRED, f"{tried}; add its password to input.passwords and run again")
+
+
+def _beginning(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        return file.read(_HEADER_BYTES)
+
+
+def _is_public_key_encrypted(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        head = file.read(_BUFFER_EDGES)
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - _BUFFER_EDGES))
+        return _PUBLIC_KEY_MARKER in head or _PUBLIC_KEY_MARKER in file.read()
+
+
+def _pixels(pixmap: "pymupdf.Pixmap") -> npt.NDArray[np.uint8]:
+    # samples_mv dies with the pixmap, so the array must own its bytes.
+    return np.frombuffer(pixmap.samples_mv, dtype=np.uint8).copy()

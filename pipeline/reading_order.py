@@ -1,0 +1,277 @@
+"""The order in which the boxes of a page are read: columns, headings across them, rows of tables.
+
+A column gap is a vertical strip that few boxes cross. Those that do (headings, figures across the page) cut the
+region into bands; a band without them is read column by column if its two sides look like columns of text, and row
+by row if they look like a table. Both sides are then ordered in the same way.
+
+Not covered: text that runs vertically, and prose set around a figure in its midst.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+# In heights of the median line. A gap is narrower than the gutters of two-column papers (1 to 2) because boxes that a
+# text detector finds are larger than their text.
+_MIN_GAP = 0.3
+_SHRINK = 0.1  # boxes that touch by so little do not overlap
+_SAME_ROW = 0.2  # centres so close stand on one baseline; of unrelated lines a third do
+_BAND_SPACE = 2.5  # white space across columns that ends them
+_BAND_GAP = 1.0  # crossing boxes closer than this belong to one band
+_PIECE_GAP = 1.0  # pieces of a line are closer than columns of a table
+_COLUMN_LINE = 8.0  # lines of prose are at least so wide: some 16 Latin letters; cells are narrower
+_COLUMN_FILL = 0.85  # ... and nearly as long as the longest; what stands in cells differs more
+_MIN_COLUMN = 2  # boxes; one beside others is read on its row
+_ALIGNED = 0.6  # from this share of boxes with a neighbour on their row, narrow boxes are cells
+_CANDIDATES = 8  # gaps that are tried in a region
+_MAX_DEPTH = 24  # of nested regions; what lies deeper is read row by row
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle with y down; x0 <= x1 and y0 <= y1, in any unit."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        """Never negative."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Never negative."""
+        return self.y1 - self.y0
+
+    @property
+    def middle(self) -> float:
+        """Its vertical centre."""
+        return (self.y0 + self.y1) / 2
+
+    def clipped(self, to: "Box") -> "Box":
+        """What of it lies in another; without area, on its edge, if nothing does."""
+        x0, x1 = (min(max(x, to.x0), to.x1) for x in (self.x0, self.x1))
+        y0, y1 = (min(max(y, to.y0), to.y1) for y in (self.y0, self.y1))
+        return Box(x0, y0, x1, y1)
+
+    def contains_centre_of(self, other: "Box") -> bool:
+        """Whether the other's centre lies in it."""
+        return self.x0 <= (other.x0 + other.x1) / 2 <= self.x1 and self.y0 <= other.middle <= self.y1
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    x0: float
+    x1: float
+    merit: int  # boxes on the poorer side, less those that cross it
+
+    @property
+    def x(self) -> float:
+        """Its middle."""
+        return (self.x0 + self.x1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """Boxes between two heights of a region: two columns, or all of them in `left`."""
+
+    left: list[int]
+    right: list[int]
+    columns: bool
+
+
+def turned(box: Box, degrees: int, width: float, height: float) -> Box:
+    """Where a box of a page of this size lies after the page is turned clockwise by a multiple of 90 degrees."""
+    match degrees % 360:
+        case 90:
+            return Box(height - box.y1, box.x0, height - box.y0, box.x1)
+        case 180:
+            return Box(width - box.x1, height - box.y1, width - box.x0, height - box.y0)
+        case 270:
+            return Box(box.y0, width - box.x1, box.y1, width - box.x0)
+        case _:
+            return box
+
+
+def reading_order(boxes: Sequence[Box], *, right_to_left: bool = False) -> list[int]:
+    """The indices of `boxes`, each once, in the order of reading. Right to left mirrors left to right."""
+    if right_to_left:
+        boxes = [Box(-box.x1, box.y0, -box.x0, box.y1) for box in boxes]
+    if not boxes:
+        return []
+    line = median(box.height for box in boxes) or 1.0
+    return _Page(boxes, line).order(list(range(len(boxes))), 0)
+
+
+class _Page:
+    """The boxes of a page, and the height of its usual line as the unit of all tolerances."""
+
+    def __init__(self, boxes: Sequence[Box], line: float) -> None:
+        self._boxes = boxes
+        self._line = line
+
+    def order(self, region: list[int], depth: int) -> list[int]:
+        """Order the boxes of a region."""
+        bands = self._best_cut(region) if depth < _MAX_DEPTH and len(region) > _MIN_COLUMN else None
+        if bands is None:
+            return [i for row in self._rows(region) for i in row]
+        ordered = []
+        for band in bands:
+            ordered += self.order(band.left, depth + 1) + self.order(band.right, depth + 1)
+        return ordered
+
+    def _best_cut(self, region: list[int]) -> list[_Band] | None:
+        """The gap that puts most boxes into columns, as the bands it makes; None if there is none."""
+        best: tuple[int, float] | None = None
+        best_bands = None
+        for gap in self._gaps(region):
+            bands = self._bands(region, gap.x)
+            gain = sum(min(len(band.left), len(band.right)) for band in bands if band.columns)
+            if gain and (best is None or (gain, gap.x1 - gap.x0) > best):
+                best, best_bands = (gain, gap.x1 - gap.x0), bands
+        return best_bands
+
+    def _gaps(self, region: list[int]) -> list[_Gap]:
+        """The strips that divide most boxes and cross few, the best first, each a line's height from the others."""
+        shrink = _SHRINK * self._line
+        starts = sorted(self._boxes[i].x0 + shrink for i in region)
+        ends = sorted(max(self._boxes[i].x1 - shrink, self._boxes[i].x0 + shrink) for i in region)
+        edges = sorted({*starts, *ends})
+        found = []
+        for x0, x1 in pairwise(edges):
+            before, after = bisect_right(ends, x0), len(region) - bisect_right(starts, x0)
+            if x1 - x0 >= _MIN_GAP * self._line and min(before, after) >= _MIN_COLUMN:
+                crossing = len(region) - before - after
+                found.append(_Gap(x0, x1, min(before, after) - crossing))
+        gaps: list[_Gap] = []
+        for gap in sorted(found, key=lambda gap: (-gap.merit, gap.x0 - gap.x1)):
+            if all(abs(gap.x - other.x) > self._line for other in gaps):
+                gaps.append(gap)
+            if len(gaps) == _CANDIDATES:
+                break
+        return gaps
+
+    def _bands(self, region: list[int], x: float) -> list[_Band]:
+        """Cut a region along x where nothing crosses, and leave it whole where something does."""
+        shrink = _SHRINK * self._line
+        crossing = [i for i in region if self._boxes[i].x0 + shrink < x < self._boxes[i].x1 - shrink]
+        spans = self._merged_spans(crossing)
+        members: list[list[int]] = [[] for _ in range(2 * len(spans) + 1)]  # free, crossed, free, crossed, ... free
+        at = 0
+        for i in sorted(region, key=lambda i: self._boxes[i].middle):
+            while at < len(spans) and self._boxes[i].middle > spans[at][1]:
+                at += 1
+            inside = at < len(spans) and self._boxes[i].middle >= spans[at][0]
+            members[2 * at + inside].append(i)
+        bands: list[_Band] = []
+        for n, part in enumerate(members):
+            for piece in [part] if n % 2 else self._spaced_parts(part):
+                band = self._band(piece, x, free=n % 2 == 0)
+                if bands and not band.columns and not bands[-1].columns:
+                    bands[-1] = _Band(bands[-1].left + piece, [], columns=False)
+                else:
+                    bands.append(band)
+        return bands
+
+    def _spaced_parts(self, part: list[int]) -> list[list[int]]:
+        """Cut at white space across the whole part: what is above it is read before what is below it."""
+        parts: list[list[int]] = []
+        bottom = -math.inf
+        for i in sorted(part, key=lambda i: self._boxes[i].y0):
+            if self._boxes[i].y0 - bottom > _BAND_SPACE * self._line:
+                parts.append([])
+            parts[-1].append(i)
+            bottom = max(bottom, self._boxes[i].y1)
+        return parts
+
+    def _merged_spans(self, crossing: list[int]) -> list[tuple[float, float]]:
+        """The heights that crossing boxes take, those close to each other as one."""
+        spans: list[tuple[float, float]] = []
+        for box in sorted((self._boxes[i] for i in crossing), key=lambda box: box.y0):
+            if spans and box.y0 - spans[-1][1] < _BAND_GAP * self._line:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], box.y1))
+            else:
+                spans.append((box.y0, box.y1))
+        return spans
+
+    def _band(self, part: list[int], x: float, *, free: bool) -> _Band:
+        left = [i for i in part if self._boxes[i].x0 + self._boxes[i].x1 < 2 * x]
+        right = [i for i in part if self._boxes[i].x0 + self._boxes[i].x1 >= 2 * x]
+        if free and self._are_columns(left, right):
+            return _Band(left, right, columns=True)
+        return _Band(part, [], columns=False)
+
+    def _are_columns(self, left: list[int], right: list[int]) -> bool:
+        if min(len(left), len(right)) < _MIN_COLUMN or not self._beside(left, right):
+            return False
+        if self._is_prose(left) and self._is_prose(right):
+            return True
+        fewer, more = sorted((left, right), key=len)
+        return self._aligned_share(fewer, more) < _ALIGNED
+
+    def _beside(self, left: list[int], right: list[int]) -> bool:
+        """Whether the two sides stand next to each other at all."""
+        top = max(min(self._boxes[i].y0 for i in side) for side in (left, right))
+        bottom = min(max(self._boxes[i].y1 for i in side) for side in (left, right))
+        return bottom - top > self._line
+
+    def _is_prose(self, side: list[int]) -> bool:
+        """Whether half of what is written stands in lines that are long, and as long as the long ones."""
+        widths = self._line_widths(side)
+        usual, full = _reached(widths, 0.5), _reached(widths, 0.1)
+        return usual >= _COLUMN_LINE * self._line and usual >= _COLUMN_FILL * full
+
+    def _line_widths(self, side: list[int]) -> list[float]:
+        """The widths of lines, of which a change of type or an odd space may have made several boxes."""
+        widths: list[float] = []
+        for row in self._rows(side):
+            end = -math.inf
+            for box in (self._boxes[i] for i in row):
+                if box.x0 - end < _PIECE_GAP * self._line:
+                    widths[-1] += max(0.0, box.x1 - end)
+                else:
+                    widths.append(box.width)
+                end = max(end, box.x1)
+        return widths
+
+    def _aligned_share(self, fewer: list[int], more: list[int]) -> float:
+        """The share of `fewer` with a box of `more` on the same row."""
+        middles = sorted(self._boxes[i].middle for i in more)
+        near = _SAME_ROW * self._line
+        aligned = sum(_any_within(middles, self._boxes[i].middle, near) for i in fewer)
+        return aligned / len(fewer)
+
+    def _rows(self, region: list[int]) -> list[list[int]]:
+        """Boxes on one baseline from left to right, the baselines from top to bottom."""
+        rows: list[list[int]] = []
+        for i in sorted(region, key=lambda i: (self._boxes[i].middle, self._boxes[i].x0)):
+            if rows and self._on_row(self._boxes[i], self._boxes[rows[-1][0]]):
+                rows[-1].append(i)
+            else:
+                rows.append([i])
+        return [sorted(row, key=lambda i: self._boxes[i].x0) for row in rows]
+
+    @staticmethod
+    def _on_row(box: Box, first: Box) -> bool:
+        return box.middle - first.middle <= 0.5 * min(box.height, first.height)
+
+
+def _reached(widths: list[float], share: float) -> float:
+    """How wide the widest lines are that hold this share of all that is written; labels of figures hold little."""
+    held, needed = 0.0, share * sum(widths)
+    for width in sorted(widths, reverse=True):
+        held += width
+        if held >= needed:
+            return width
+    return 0.0
+
+
+def _any_within(ascending: list[float], value: float, tolerance: float) -> bool:
+    at = bisect_left(ascending, value - tolerance)
+    return at < len(ascending) and ascending[at] <= value + tolerance

@@ -1,0 +1,86 @@
+"""Whether a page is read from its text layer, by OCR, or is blank, and why.
+
+Reasons, in the order in which they are asked:
+
+    blank           nothing to see
+    forced          OCR whatever the layer says, by `mode`
+    no_text         there is no layer
+    invisible_text  the layer is drawn invisibly or under a picture: somebody's OCR, or not what is shown
+    inkless_text    nothing is seen where the layer has its text: white on white, under a black bar, moved
+    garbled         the layer is not text: unmapped glyphs, control characters, words that no Latin language has
+    odd_script      its letters fit no language of their script
+    uncovered_ink   most of what is seen lies outside the layer: a picture or outlines, which may hold text
+    good_text       none of these
+
+The first rules are those of a measurement on 164 pages with 20 bad layers, of which they found all, with 37 good layers
+sent to OCR needlessly: a bad layer taken for good is worse than that. Short texts are judged by what needs no words.
+"""
+
+from configs.settings import RoutingSettings
+from pipeline.records import PageFeatures, Route, RouteDecision
+
+_RIGHT_TO_LEFT = frozenset({"arabic", "hebrew", "syriac", "thaana"})
+
+
+def decide(features: PageFeatures, settings: RoutingSettings) -> RouteDecision:
+    """Route of a page, from its features alone."""
+    if is_blank(features, settings):
+        return RouteDecision(Route.BLANK, "blank")
+    if settings.mode == "ocr":
+        return RouteDecision(Route.OCR, "forced")
+    doubts = _doubts(features, settings)
+    return RouteDecision(Route.OCR, doubts[0]) if doubts else RouteDecision(Route.TEXT_LAYER, "good_text")
+
+
+def is_blank(features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Whether a page shows nothing. Invisible text does not count, nor does a colour that is the same all over."""
+    seen = features.characters * (1 - max(features.invisible_share, features.inkless_text_share))
+    return features.ink_share < settings.blank_ink_share and seen < 1
+
+
+def layer_can_check(features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Whether OCR can be compared with a layer, taken or not: it is text, is seen, and is most of what is seen.
+
+    An OCR layer that covers the page passes; it may still be a bad one, of words that look like words.
+    """
+    return set(_doubts(features, settings)) <= {"invisible_text"}
+
+
+def is_right_to_left(features: PageFeatures) -> bool:
+    """Whether most letters of a page are of a script that runs from right to left."""
+    return features.script in _RIGHT_TO_LEFT
+
+
+def _doubts(features: PageFeatures, settings: RoutingSettings) -> list[str]:
+    """Every reason not to take the layer, the weightiest first."""
+    if features.characters == 0:
+        return ["no_text"]
+    doubts = {
+        "invisible_text": features.invisible_share >= settings.max_invisible,
+        "inkless_text": features.inkless_text_share >= settings.max_inkless_text,
+        "garbled": _is_garbled(features, settings),
+        "odd_script": features.script_oddness >= settings.max_script_oddness,
+        "uncovered_ink": features.uncovered_ink_share >= settings.max_uncovered_ink,
+    }
+    return [reason for reason, holds in doubts.items() if holds]
+
+
+def _is_garbled(features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Whether a layer has too much in it that is no text, or Latin words that are none."""
+    return (
+        features.unmapped_share >= settings.max_unmapped
+        or features.control_share >= settings.max_control
+        or features.private_use_share >= settings.max_private_use
+        or (features.script == "latin" and _has_no_words(features, settings))
+    )
+
+
+def _has_no_words(features: PageFeatures, settings: RoutingSettings) -> bool:
+    if features.words >= settings.min_words and features.vowelless_share >= settings.max_vowelless:
+        return True
+    suspect = features.words >= settings.stopword_min_words and features.stopword_share < settings.min_stopwords
+    return suspect and (
+        features.consonant_run_share >= settings.max_consonant_runs
+        or not settings.min_vowels <= features.vowel_share <= settings.max_vowels
+        or features.one_letter_share >= settings.max_one_letter
+    )

@@ -1,0 +1,216 @@
+"""The commands, as a person at a shell uses them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+from pdfs import blank_pdf, encrypted_pdf, mixed_pdf, text_pdf
+
+ROOT = Path(__file__).parents[1]
+
+
+def ocrmill(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, not on a terminal."""
+    program = "import sys, cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    text_pdf(folder / "report.pdf", pages=3)
+    mixed_pdf(folder / "mixed.pdf")
+    blank_pdf(folder / "blank.pdf")
+    encrypted_pdf(folder / "secret.pdf", "unknown")
+    (folder / "notes.docx").write_bytes(b"PK")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def out(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output that a run made, on Ray as by default."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    done = ocrmill("run", inputs, "--out", out, "--workers", "1")
+    assert done.returncode == 3, done.stderr
+    assert "password_required 1" in done.stdout
+    assert "1 files that are no documents" in done.stdout
+    return out
+
+
+def test_every_page_has_one_row(out: Path):
+    """A plain glob read by DuckDB shows each page of each document that opens, once."""
+    found = duckdb.sql(
+        f"select regexp_extract(source, '[^/]+$'), page_number, status from '{out}/pages/*.parquet' order by all"
+    ).fetchall()
+
+    assert found == [
+        ("blank.pdf", 1, "blank"),
+        ("mixed.pdf", 1, "text_layer"),
+        ("mixed.pdf", 2, "ok"),
+        ("mixed.pdf", 3, "blank"),
+        *(("report.pdf", page, "text_layer") for page in (1, 2, 3)),
+    ]
+
+
+def test_documents_add_up(out: Path):
+    """The counts of a document are those of its pages, and what did not open has its reason."""
+    failed = duckdb.sql(
+        f"select reason, page_count from '{out}/documents/*.parquet' where status = 'failed'"
+    ).fetchall()
+    sums = duckdb.sql(
+        "select bool_and(page_count = pages_ok + pages_repaired + pages_text_layer + pages_blank + pages_failed) "
+        f"from '{out}/documents/*.parquet'"
+    ).fetchall()
+
+    assert failed == [("password_required", 0)]
+    assert sums == [(True,)]
+
+
+def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path):
+    """What is done is not done again, and the run says so at once, without starting Ray."""
+    again = ocrmill("run", inputs, "--out", out)
+
+    assert again.returncode == 0, again.stderr
+    assert "nothing to do" in again.stdout
+
+
+def test_new_files_are_added(inputs: Path, tmp_path: Path):
+    """A later run reads what is new, and a copy of known bytes becomes a second source of its document."""
+    out, folder = tmp_path / "out", tmp_path / "in"
+    folder.mkdir()
+    first = text_pdf(folder / "a.pdf", pages=2)
+    assert ocrmill("run", folder, "--out", out, "--no-ray").returncode == 0
+    (folder / "copy.pdf").write_bytes(first.read_bytes())
+    text_pdf(folder / "b.pdf", pages=1)
+    assert ocrmill("run", folder, "--out", out, "--no-ray").returncode == 0
+
+    assert duckdb.sql(f"select count(*) from '{out}/pages/*.parquet'").fetchall() == [(3,)]
+    assert duckdb.sql(f"select count(*), count(distinct document_id) from '{out}/sources/*.parquet'").fetchall() == [
+        (3, 2)
+    ]
+
+
+def test_a_changed_file_supersedes_what_it_was(tmp_path: Path):
+    """A file with new bytes is a new document that names the one before."""
+    out, path = tmp_path / "out", tmp_path / "a.pdf"
+    text_pdf(path, pages=1)
+    assert ocrmill("run", path, "--out", out, "--no-ray").returncode == 0
+    text_pdf(path, pages=2)
+    assert ocrmill("run", path, "--out", out, "--no-ray").returncode == 0
+
+    older, newer = duckdb.sql(
+        f"select document_id, supersedes from '{out}/documents/*.parquet' order by page_count"
+    ).fetchall()
+    assert newer[1] == older[0]
+    assert older[1] is None
+
+
+def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
+    """An output is not mixed silently: the error names the ways out, and one of them works."""
+    refused = ocrmill("run", inputs, "--out", out, "--set", "raster.dpi=200", "--no-ray")
+    allowed = ocrmill("run", inputs, "--out", out, "--set", "raster.dpi=200", "--no-ray", "--keep-existing")
+
+    assert refused.returncode == 2
+    assert "--keep-existing" in refused.stderr
+    assert allowed.returncode == 0, allowed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["run", "nowhere.pdf", "--out", "{tmp}/out"], 2, "nowhere.pdf"),
+        (["run", "--out", "{tmp}/out"], 2, "INPUT"),
+        (["run", "samples"], 2, "--out"),
+        (["run", "s3://bucket/a.pdf", "--out", "{tmp}/out"], 2, "s3://"),
+        (["run", "samples", "--out", "{tmp}/out", "--set", "raster.dip=200"], 2, "raster.dpi"),
+        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "soon"], 2, "6h"),
+        (["run", "samples", "--out", "{tmp}/out", "--workers", "0"], 2, "--workers"),
+        (["run", "samples", "--out", "/proc/none/out", "--no-ray"], 1, "/proc"),
+        (["status", "{tmp}"], 1, "not an output"),
+        (["export", "{tmp}", "{tmp}/texts"], 1, "not an output"),
+    ],
+)
+def test_mistakes_get_one_line_and_their_exit_code(tmp_path: Path, arguments: list[str], code: int, says: str):
+    """A wrong command says what is wrong with what, without a traceback."""
+    done = ocrmill(*(argument.format(tmp=tmp_path) for argument in arguments))
+
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_settings_can_be_printed_and_read_back(tmp_path: Path):
+    """--print-config prints TOML that --config takes, with what was set."""
+    printed = ocrmill("run", "--print-config", "--set", "raster.dpi=200", "--route", "ocr")
+    (tmp_path / "mine.toml").write_text(printed.stdout)
+    again = ocrmill("run", "--print-config", "--config", tmp_path / "mine.toml")
+
+    assert "dpi = 200" in printed.stdout
+    assert again.stdout == printed.stdout
+
+
+def test_status_inspect_and_verify_read_the_output(out: Path):
+    """Each reading command finds what the run made."""
+    status, verify = ocrmill("status", out), ocrmill("verify", out)
+    failed, one = (
+        ocrmill("inspect", out, "--failed"),
+        ocrmill("inspect", out, "--document", "report.pdf", "--page", "2"),
+    )
+
+    assert "password_required" in status.stdout
+    assert verify.returncode == 0, verify.stdout
+    assert "secret.pdf" in failed.stdout
+    assert "settings_fingerprint" in one.stdout, "one page is shown with every column"
+
+
+def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path):
+    """The text leaves as a tree of Markdown files and as JSON lines."""
+    tree, lines = ocrmill("export", out, tmp_path / "tree"), ocrmill("export", out, tmp_path / "l", "--format", "jsonl")
+
+    assert tree.returncode == lines.returncode == 0, tree.stderr + lines.stderr
+    assert [path.name for path in (tmp_path / "tree").rglob("report*.md")] == ["report.pdf.md"]
+    records = [json.loads(line) for path in (tmp_path / "l").glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert any(record["text"] for record in records)
+
+
+def test_plan_estimates_without_an_output(inputs: Path):
+    """A plan counts all documents, and says how their pages would be read."""
+    plan = ocrmill("plan", inputs)
+
+    assert plan.returncode == 0, plan.stderr
+    assert "4 to read" in plan.stdout
+    assert "text_layer" in plan.stdout
+
+
+def test_logs_can_be_json(inputs: Path, tmp_path: Path):
+    """With --log-json every line on stderr is a JSON object."""
+    done = ocrmill("run", inputs / "secret.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert any("password_required" in line["message"] for line in lines)
+
+
+def test_passwords_stay_out_of_the_output(tmp_path: Path):
+    """A password of the settings opens the document and is written nowhere."""
+    encrypted_pdf(tmp_path / "secret.pdf", "sesame-7301")
+    (tmp_path / "mine.toml").write_text('[input]\npasswords = ["sesame-7301"]\n')
+    done = ocrmill(
+        "run", tmp_path / "secret.pdf", "--out", tmp_path / "out", "--no-ray", "--config", tmp_path / "mine.toml"
+    )
+
+    assert done.returncode == 0, done.stderr
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert b"sesame-7301" not in written
+    assert "sesame-7301" not in done.stdout + done.stderr

@@ -1,0 +1,167 @@
+"""Rasterizers and engines on Ray die; pages do not get lost, and only the guilty one is blamed."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+from pdfs import scan_pdf, text_pdf
+from ray import cloudpickle
+
+from configs.settings import EngineSettings, InputSettings, RunSettings, WorkerSettings
+from pipeline.discovery import Discovery
+from pipeline.errors import EngineError
+from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status
+from workers.ray_pool import RayPool
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import a test file
+
+
+class ScriptedEngine:
+    """Reads a page, unless a file tells it to die, hang or fail at it."""
+
+    def __init__(self, orders: Path) -> None:
+        self._orders = orders
+
+    def describe(self) -> EngineDescription:
+        return EngineDescription("scripted", slots=2)
+
+    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+        order = self._orders.read_text() if self._orders.exists() else ""
+        if order == "die once":
+            self._orders.unlink()
+        if order.startswith("die"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if order == "hang":
+            await asyncio.sleep(3600)
+        if order == "fail":
+            raise ValueError("no such luck")
+        await asyncio.sleep(0.05)
+        return PageText("Seen and read.", finish_reason="stop")
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("orders") / "order"
+
+
+@pytest.fixture(scope="module")
+def pool(orders: Path) -> Iterator[RayPool]:
+    settings = RunSettings(
+        engine=EngineSettings(page_timeout_s=8, max_attempts=2),
+        workers=WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64),
+    )
+    pool = RayPool(settings, lambda _: ScriptedEngine(orders))
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """One event loop for all tests, as a run has one: engines are revived in the background."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(autouse=True)
+def _no_orders_left(orders: Path) -> Iterator[None]:
+    yield
+    orders.unlink(missing_ok=True)
+
+
+async def read_all(pool: RayPool, path: Path) -> list[PageRow]:
+    """Read a document as the coordinator does: pages in order, recognized as they come."""
+    document = await pool.open(next(Discovery([str(path)], InputSettings())))
+    numbers = tuple(range(1, document.page_count + 1))
+    tasks = []
+    async for page in pool.read(PageRange(document, numbers)):
+        if isinstance(page, PageRow):
+            tasks.append(asyncio.create_task(asyncio.sleep(0, page)))
+        else:
+            tasks.append(asyncio.create_task(pool.recognize(document, *page)))
+    return await asyncio.gather(*tasks)
+
+
+def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: Path):
+    """A scan goes through rasterizer and engine, and its row says who read it."""
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+
+    assert (row.status, row.engine) == (Status.OK, "scripted")
+    assert row.text.markdown == "Seen and read."
+
+
+def test_an_engine_that_dies_once_is_forgiven(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+    """Ray restarts the engine, the page is read at the second try."""
+    orders.write_text("die once")
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+
+    assert row.status is Status.OK
+
+
+def test_a_page_at_which_the_engine_hangs_fails(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+    """After engine.max_attempts timeouts the page is a row with its reason, and each try is in it."""
+    orders.write_text("hang")
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+
+    assert row.reason is Reason.ENGINE_TIMEOUT
+    assert [attempt.reason for attempt in row.attempts] == [Reason.ENGINE_TIMEOUT] * 2
+
+
+def test_an_error_of_the_engine_concerns_one_page(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+    """An exception inside the engine is that page's row; the engine goes on."""
+    orders.write_text("fail")
+    (bad,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+    orders.unlink()
+    (good,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+
+    assert (bad.reason, good.status) == (Reason.ENGINE_ERROR, Status.OK)
+    assert "no such luck" in bad.detail
+
+
+def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, tmp_path: Path):
+    """What a killed rasterizer had in work is read by its successor, each page once, nobody blamed."""
+    path = text_pdf(tmp_path / "book.pdf", pages=12)
+
+    async def killing() -> list[PageRow]:
+        document = await pool.open(next(Discovery([str(path)], InputSettings())))
+        rows = []
+        async for page in pool.read(PageRange(document, tuple(range(1, 13)))):
+            rows.append(page)
+            if len(rows) == 3:
+                kill_actor("RasterizerActor")
+        return rows
+
+    rows = runner.run(killing())
+    assert [row.page_number for row in rows] == list(range(1, 13))
+    assert {row.status for row in rows} == {Status.TEXT_LAYER}
+
+
+def kill_actor(name: str) -> None:
+    """SIGKILL the process of an actor, as the kernel does when memory runs out."""
+    victims = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if any(name in word for word in process.cmdline()[:1])
+    ]
+    assert victims, "no such actor"
+    for victim in victims:
+        victim.kill()
+
+
+def test_an_engine_that_keeps_dying_ends_the_run(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+    """A page that kills the engine alone is blamed; after some deaths without a finished page the engine is given up.
+
+    Last in this file: the pool has no engine afterwards.
+    """
+    orders.write_text("die")
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+    assert row.reason is Reason.ENGINE_CRASH
+
+    with pytest.raises(EngineError, match="no engine is left"):
+        runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+    assert ray.is_initialized()

@@ -1,0 +1,118 @@
+"""Which engine takes the next page, and what happens when an engine dies."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import EngineError
+
+MAX_DEATHS = 3  # in a row, without a finished page between them: more restarts would not help
+_NONE_LEFT = (
+    f"no engine is left: each died {MAX_DEATHS} times in a row without finishing a page. "
+    "Finished pages are kept: mend the cause and run again"
+)
+
+
+@dataclass(slots=True, eq=False)
+class EngineState:
+    """One engine: its handle, and how many pages it has in work."""
+
+    handle: Any
+    seats: int
+    taken: int = 0
+    deaths: int = 0
+    up: bool = True
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seat:
+    """The right to send a page to an engine; `alone` if no other page is in there."""
+
+    engine: EngineState
+    width: int
+
+    @property
+    def alone(self) -> bool:
+        """Whether this page has the engine to itself."""
+        return self.width == self.engine.seats
+
+
+class EngineSeats:
+    """`seats` pages at a time for each engine; waiters are served in order, the least busy engine first."""
+
+    def __init__(self, handles: Sequence[Any], seats: int, revive: Callable[[Any], Awaitable[None]]) -> None:
+        self._engines = [EngineState(handle, seats) for handle in handles]
+        self._revive = revive
+        self._waiters: deque[tuple[bool, asyncio.Future[Seat]]] = deque()
+        self._revivals: set[asyncio.Task[None]] = set()
+
+    async def take(self, *, alone: bool = False) -> Seat:
+        """Wait for a seat; with `alone`, for a whole engine.
+
+        Raises:
+            EngineError: if every engine has been given up.
+        """
+        waiter: asyncio.Future[Seat] = asyncio.get_running_loop().create_future()
+        self._waiters.append((alone, waiter))
+        self._serve()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.give(waiter.result(), finished=False)
+            raise
+
+    def give(self, seat: Seat, *, finished: bool) -> None:
+        """Give a seat back; `finished` if a page came out of it."""
+        seat.engine.taken -= seat.width
+        if finished:
+            seat.engine.deaths = 0
+        self._serve()
+
+    def report_death(self, seat: Seat) -> None:
+        """Send no more pages to this engine until it is up again; give it up after `MAX_DEATHS` in a row."""
+        engine = seat.engine
+        if not engine.up:
+            return
+        engine.up = False
+        engine.deaths += 1
+        task = asyncio.get_running_loop().create_task(self._bring_back(engine))
+        self._revivals.add(task)
+        task.add_done_callback(self._revivals.discard)
+
+    async def _bring_back(self, engine: EngineState) -> None:
+        engine.dropped = engine.deaths >= MAX_DEATHS
+        if not engine.dropped:
+            try:
+                await self._revive(engine.handle)
+                engine.up = True
+            except EngineError:
+                engine.dropped = True
+        self._serve()
+
+    def _serve(self) -> None:
+        """Seat whoever can be seated, in order; a waiter for a whole engine holds back those behind it."""
+        while self._waiters:
+            alone, waiter = self._waiters[0]
+            if not waiter.done():
+                engine = self._free(alone=alone)
+                if engine is not None:
+                    seat = Seat(engine, engine.seats if alone else 1)
+                    engine.taken += seat.width
+                    waiter.set_result(seat)
+                elif all(engine.dropped for engine in self._engines):
+                    waiter.set_exception(EngineError(_NONE_LEFT))
+                else:
+                    return
+            self._waiters.popleft()
+
+    def _free(self, *, alone: bool) -> EngineState | None:
+        wanted = [
+            engine
+            for engine in self._engines
+            if engine.up and (engine.taken == 0 if alone else engine.taken < engine.seats)
+        ]
+        return min(wanted, key=lambda engine: engine.taken, default=None)

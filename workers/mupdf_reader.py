@@ -1,0 +1,144 @@
+"""Reads pages with MuPDF, inside a rendering process: look, decide, then take the text or render."""
+
+import ctypes
+import time
+from dataclasses import replace
+
+import pymupdf
+
+from pipeline import rasterize
+from pipeline.errors import PageError
+from pipeline.inspection import inspect_page, text_of
+from pipeline.raster_size import shrink_to_thumbnail
+from pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
+from pipeline.routing import decide, is_right_to_left, layer_can_check
+from pipeline.text_layer import clean_text, read_text_layer
+from workers.render_protocol import ChildSettings, OpenReply, Request
+
+DETAIL_CHARACTERS = 2_000  # one real file gives 90,819 lines of warnings
+_OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory")
+
+
+class MupdfReader:
+    """Keeps the last document open, so that the pages of a range cost one opening."""
+
+    def __init__(self, settings: ChildSettings) -> None:
+        rasterize.quiet()
+        self._settings = settings
+        self._path: str | None = None
+        self._document: pymupdf.Document | None = None
+
+    def open(self, request: Request) -> OpenReply:
+        """Open a document and say what it is, or why no page of it can be had."""
+        self._close()
+        try:
+            opened = rasterize.open_document(request.path, request.passwords)
+            page_count = rasterize.count_pages(opened.document)
+        except PageError as error:
+            return OpenReply(reason=error.reason, detail=_capped(error.detail))
+        self._path, self._document = request.path, opened.document
+        metadata = opened.document.metadata or {}
+        return OpenReply(
+            page_count=page_count,
+            password=opened.password,
+            title=_capped(metadata.get("title")),
+            producer=_capped(metadata.get("producer")),
+            detail=_capped(opened.warnings),
+        )
+
+    def read(self, request: Request) -> tuple[RenderedPage, RGB | None]:
+        """Read one page. A page that cannot be read is a `RenderedPage` with its reason."""
+        assert request.page_number is not None
+        started = time.perf_counter()
+        try:
+            page, image = self._read(self._opened(request), request.page_number)
+        except PageError as error:
+            page, image = RenderedPage(request.page_number, reason=error.reason, detail=error.detail), None
+        warnings = "\n".join(filter(None, (page.detail, rasterize.take_warnings())))
+        took_ms = (time.perf_counter() - started) * 1000
+        return replace(page, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
+
+    def _opened(self, request: Request) -> "pymupdf.Document":
+        if request.path != self._path or self._document is None:
+            self._close()
+            self._document = rasterize.open_document(request.path, request.passwords).document
+            self._path = request.path
+        return self._document
+
+    def _close(self) -> None:
+        if self._document is None:
+            return
+        self._document.close()
+        self._path = self._document = None
+        rasterize.release_memory()
+        ctypes.CDLL(None).malloc_trim(0)
+
+    def _read(self, document: "pymupdf.Document", number: int) -> tuple[RenderedPage, RGB | None]:
+        page = _load(document, number)
+        geometry = rasterize.displayed_geometry(page)
+        try:
+            return self._look_and_read(document, page, number, geometry)
+        except PageError:
+            raise
+        except MemoryError as error:
+            raise PageError(Reason.RENDER_MEMORY, "the page needs more memory than raster.memory_mb allows") from error
+        except Exception as error:  # MuPDF's errors are not one family
+            reason = Reason.RENDER_MEMORY if _is_out_of_memory(str(error)) else Reason.RENDER_ERROR
+            raise PageError(reason, f"MuPDF cannot render the page: {error}") from error
+
+    def _look_and_read(
+        self, document: "pymupdf.Document", page: "pymupdf.Page", number: int, geometry: PageGeometry
+    ) -> tuple[RenderedPage, RGB | None]:
+        routing = self._settings.routing
+        layer = text_of(page)
+        image = None
+        if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
+            thumbnail = rasterize.render_thumbnail(page, geometry)
+        else:
+            image = self._render(page, geometry)
+            thumbnail = shrink_to_thumbnail(image)
+        features = inspect_page(page, thumbnail)
+        decision = decide(features, routing)
+        seen = RenderedPage(number, geometry, decision, features)
+        if decision.route is Route.BLANK:
+            _refuse_blank_with_warnings()
+            return seen, None
+        if decision.route is Route.TEXT_LAYER:
+            right_to_left = is_right_to_left(features)
+            return replace(seen, text=read_text_layer(document, number - 1, right_to_left=right_to_left)), None
+        if image is None:
+            image = self._render(page, geometry)
+        checkable = clean_text(layer) if layer_can_check(features, routing) else None
+        return replace(seen, geometry=_with_raster(geometry, image), layer_text=checkable), image
+
+    def _render(self, page: "pymupdf.Page", geometry: PageGeometry) -> RGB:
+        raster = self._settings.raster
+        return rasterize.render(page, rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px))
+
+
+def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
+    try:
+        return document[number - 1]
+    except Exception as error:  # MuPDF's errors are not one family
+        raise PageError(Reason.PAGE_DAMAGED, f"MuPDF cannot load the page: {error}") from error
+
+
+def _with_raster(geometry: PageGeometry, image: RGB) -> PageGeometry:
+    height, width = image.shape[:2]
+    return replace(geometry, width_px=width, height_px=height, dpi=72 * width / max(geometry.width_pt, 1e-3))
+
+
+def _refuse_blank_with_warnings() -> None:
+    # MuPDF drops what it cannot decode, or has no memory for, and says so only in its warnings.
+    warnings = rasterize.take_warnings()
+    if warnings:
+        reason = Reason.RENDER_MEMORY if _is_out_of_memory(warnings) else Reason.UNDECODABLE
+        raise PageError(reason, f"the page came out blank, but MuPDF warned: {warnings}")
+
+
+def _is_out_of_memory(message: str) -> bool:
+    return any(word in message.lower() for word in _OUT_OF_MEMORY)
+
+
+def _capped(message: str | None) -> str | None:
+    return clean_text(message)[:DETAIL_CHARACTERS] or None if message else None

@@ -1,0 +1,88 @@
+"""Where pages are read: the interface that the coordinator sees, and its version in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from configs.settings import RunSettings
+from pipeline.records import (
+    Document,
+    EngineDescription,
+    PageRange,
+    PageRow,
+    RenderedPage,
+    Source,
+    UnreadableDocument,
+)
+from workers.engines.choice import make_engine
+from workers.rasterizer import Rasterizer
+from workers.recognizer import Recognizer
+
+Image = Any
+"""A page image as the pool hands it about: the array itself, or a reference into Ray's object store."""
+
+
+class ImageLostError(Exception):
+    """The node that held a page image died: the page has to be rendered again. Nobody's fault."""
+
+
+class Pool(Protocol):
+    """Opens documents, reads page ranges, recognizes page images."""
+
+    rasterizers: int
+    engines: int
+
+    def describe(self) -> EngineDescription:
+        """What the engines say of themselves."""
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash and open a document."""
+
+    def read(self, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+        """Read a range in order: each page comes as its row, or rendered and awaiting OCR."""
+
+    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
+        """Turn a page image into its row.
+
+        Raises:
+            ImageLostError: if the image is gone.
+            EngineError: if no engine is left.
+        """
+
+    def close(self) -> None:
+        """End all workers."""
+
+
+class SerialPool:
+    """Everything in this process, one page at a time: for debugging, and for tests that need no Ray."""
+
+    rasterizers = 1
+    engines = 1
+
+    def __init__(self, settings: RunSettings) -> None:
+        engine = make_engine(settings.engine)
+        self._description = engine.describe()
+        self._rasterizer = Rasterizer(settings)
+        self._recognizer = Recognizer(engine, settings)
+
+    def describe(self) -> EngineDescription:
+        """What the engine says of itself."""
+        return self._description
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash and open a document."""
+        return self._rasterizer.open(source)
+
+    async def read(self, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+        """Read a range in order."""
+        for page in self._rasterizer.read(pages):
+            yield page
+            await asyncio.sleep(0)  # let the pages that were yielded before be recognized
+
+    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
+        """Turn a page image into its row."""
+        return await self._recognizer.read(document, page, image)
+
+    def close(self) -> None:
+        """End the rendering processes."""
+        self._rasterizer.close()

@@ -1,0 +1,162 @@
+"""Opens documents and reads their pages: with MuPDF, and once with PDFium what MuPDF cannot render.
+
+A page that crashes its renderer, hangs it or swallows its memory costs that page alone: the process is replaced and the
+next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
+"""
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from configs.settings import RunSettings
+from pipeline.archives import check_unchanged, fetch, sha256_of
+from pipeline.errors import PageError
+from pipeline.records import (
+    RGB,
+    Document,
+    PageRange,
+    PageRow,
+    Reason,
+    RenderedPage,
+    Route,
+    Source,
+    UnreadableDocument,
+)
+from pipeline.rows import finished_row
+from workers.render_process import RenderProcess
+from workers.render_protocol import ChildSettings, OpenReply
+
+OPEN_FILES = 2  # unpacked archive members that are kept: ranges of one document mostly follow each other
+_MUPDF_FAILED = frozenset(
+    {
+        Reason.DAMAGED,
+        Reason.ZERO_PAGES,
+        Reason.PAGE_DAMAGED,
+        Reason.RENDER_ERROR,
+        Reason.RENDER_TIMEOUT,
+        Reason.RENDER_CRASH,
+        Reason.RENDER_MEMORY,
+        Reason.UNDECODABLE,
+    }
+)
+
+
+class Rasterizer:
+    """One worker: a MuPDF process, a PDFium process that starts when it is needed, and the files they read."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        self._settings = settings
+        self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
+        child_settings = ChildSettings(settings.raster, settings.routing)
+        self._mupdf = RenderProcess("mupdf", child_settings)
+        self._pdfium = RenderProcess("pdfium", child_settings)
+        self._scratch = tempfile.TemporaryDirectory(prefix="ocrmill-")
+        self._files: OrderedDict[str, tuple[ExitStack, Path]] = OrderedDict()
+
+    def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash a document and open it, or say why no page of it can be had."""
+        document_id = None
+        try:
+            path = self._file(source)
+            document_id = sha256_of(path)
+            check_unchanged(source, self._settings.input)
+            return self._open(source, document_id, str(path))
+        except PageError as error:
+            return UnreadableDocument(document_id, source, error.reason, error.detail)
+        except OSError as error:
+            return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
+
+    def read(self, pages: PageRange) -> Iterator[PageRow | tuple[RenderedPage, RGB]]:
+        """Read pages in order: each comes out as its row, or rendered and awaiting OCR."""
+        document = pages.document
+        for number in pages.page_numbers:
+            page, image = self._read_page(document, number)
+            yield (page, image) if image is not None else finished_row(document, page, self._settings.quality)
+
+    def close(self) -> None:
+        """End the rendering processes and remove the unpacked files."""
+        self._mupdf.close()
+        self._pdfium.close()
+        for stack, _ in self._files.values():
+            stack.close()
+        self._scratch.cleanup()
+
+    def _open(self, source: Source, document_id: str, path: str) -> Document:
+        mupdf = _reply_of(self._mupdf, path, self._passwords)
+        if mupdf.reason is None:
+            return _document(source, document_id, mupdf)
+        if mupdf.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
+            pdfium = _reply_of(self._pdfium, path, ())
+            if pdfium.reason is None:
+                detail = f"{mupdf.detail}; read with PDFium instead"
+                found = replace(pdfium, detail=detail)
+                return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
+        raise PageError(mupdf.reason, mupdf.detail or "")
+
+    def _read_page(self, document: Document, number: int) -> tuple[RenderedPage, RGB | None]:
+        try:
+            check_unchanged(document.source, self._settings.input)
+            path = str(self._file(document.source))
+        except PageError as error:
+            return RenderedPage(number, reason=error.reason, detail=error.detail), None
+        except OSError as error:
+            return RenderedPage(number, reason=Reason.UNREADABLE, detail=f"cannot be read: {error}"), None
+        if document.renderer == "pdfium":
+            return _page_of(self._pdfium, document, path, number)
+        page, image = _page_of(self._mupdf, document, path, number)
+        if page.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
+            return _second_try(page, *_page_of(self._pdfium, document, path, number))
+        return page, image
+
+    def _file(self, source: Source) -> Path:
+        if source.uri in self._files:
+            self._files.move_to_end(source.uri)
+            return self._files[source.uri][1]
+        while len(self._files) >= OPEN_FILES:
+            self._files.popitem(last=False)[1][0].close()
+        stack = ExitStack()
+        path = stack.enter_context(fetch(source, Path(self._scratch.name), self._settings.input))
+        self._files[source.uri] = stack, path
+        return path
+
+
+def _reply_of(process: RenderProcess, path: str, passwords: tuple[str, ...]) -> OpenReply:
+    try:
+        return process.open(path, passwords)
+    except PageError as error:
+        return OpenReply(reason=error.reason, detail=f"opening it failed: {error.detail}")
+
+
+def _page_of(process: RenderProcess, document: Document, path: str, number: int) -> tuple[RenderedPage, RGB | None]:
+    try:
+        return process.read(path, document.password, number)
+    except PageError as error:
+        return RenderedPage(number, renderer=process.renderer, reason=error.reason, detail=error.detail), None
+
+
+def _second_try(first: RenderedPage, second: RenderedPage, image: RGB | None) -> tuple[RenderedPage, RGB | None]:
+    """Choose between MuPDF's failure and what PDFium made of the page.
+
+    A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.
+    """
+    render_ms = first.render_ms + second.render_ms
+    if image is not None:
+        return replace(second, detail=f"{first.detail} (rendered with PDFium instead)", render_ms=render_ms), image
+    blank = second.decision is not None and second.decision.route is Route.BLANK
+    outcome = "PDFium shows a blank page" if blank else second.detail
+    return replace(first, detail=f"{first.detail}; {outcome}", render_ms=render_ms), None
+
+
+def _document(source: Source, document_id: str, reply: OpenReply) -> Document:
+    return Document(
+        document_id=document_id,
+        source=source,
+        page_count=reply.page_count,
+        password=reply.password,
+        title=reply.title,
+        producer=reply.producer,
+        detail=reply.detail,
+    )

@@ -1,0 +1,244 @@
+"""The pool on Ray actors: rasterizers and engines, on this machine or a cluster.
+
+Ray's own fault tolerance is not used for pages: it retries or drops the neighbours of a bad page and has no time limit.
+Actors restart (`max_restarts=-1`) but their tasks do not (`max_task_retries=0`): what a dead actor had in work is given
+out again here. No page is blamed for the death of a rasterizer, since MuPDF runs in a process of its own; a page is
+blamed for the death of an engine only if it was the only one in there.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
+
+from configs.settings import EngineSettings, RunSettings
+from pipeline.errors import EngineError
+from pipeline.records import (
+    RGB,
+    Attempt,
+    Document,
+    EngineDescription,
+    PageRange,
+    PageRow,
+    Reason,
+    RenderedPage,
+    Source,
+    UnreadableDocument,
+)
+from pipeline.rows import failed_row
+from workers.engine_seats import EngineSeats
+from workers.pool import Image, ImageLostError
+from workers.rasterizer import Rasterizer
+from workers.recognizer import Engine, Recognizer
+
+MAKE_AHEAD = 16  # objects (a page is a record and an image) that a rasterizer makes before they are taken
+RANGES_PER_RASTERIZER = 2  # one in work, one waiting, so that none idles between two
+RASTERIZER_TRIES = 20  # deaths of rasterizers (nodes, really) that a page survives
+RESTART_S = 1.0
+START_TIMEOUT_S = 120.0
+MIN_OBJECT_STORE_MB = 256
+
+
+@ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)
+class RasterizerActor:
+    """A `Rasterizer` in a process of its own."""
+
+    def __init__(self, make_rasterizer: Callable[[RunSettings], Rasterizer], settings: RunSettings) -> None:
+        self._rasterizer = make_rasterizer(settings)
+
+    def ping(self) -> None:
+        """Answer once it is up."""
+
+    def open(self, source: Source) -> Document | UnreadableDocument:
+        """See `Rasterizer.open`."""
+        return self._rasterizer.open(source)
+
+    def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | RGB]:
+        """See `Rasterizer.read`; a rendered page is followed by its image, as an object of its own."""
+        for page in self._rasterizer.read(pages):
+            if isinstance(page, PageRow):
+                yield page
+            else:
+                rendered, image = page
+                yield rendered
+                yield image  # on its own, so that only its reference travels on
+
+
+@ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=1000)
+class EngineActor:
+    """A `Recognizer` in a process of its own."""
+
+    def __init__(self, make_engine: Callable[[EngineSettings], Engine], settings: RunSettings) -> None:
+        self._recognizer = Recognizer(make_engine(settings.engine), settings)
+
+    async def ping(self) -> None:
+        """Answer once it is up."""
+
+    async def read(self, document: Document, page: RenderedPage, image: RGB) -> PageRow:
+        """See `Recognizer.read`."""
+        return await self._recognizer.read(document, page, image)
+
+
+class RayPool:
+    """Rasterizer and engine actors behind the interface of `workers.pool.Pool`."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        make_engine: Callable[[EngineSettings], Engine],
+        make_rasterizer: Callable[[RunSettings], Rasterizer] = Rasterizer,
+    ) -> None:
+        self._settings = settings
+        self._description = make_engine(settings.engine).describe()
+        cores = os.cpu_count() or 1
+        self.rasterizers = settings.workers.rasterizers or cores
+        self.engines = settings.workers.engines or cores
+        self._start_ray()
+        self._actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]
+        self._loads = [0] * self.rasterizers
+        self._rasterizer_freed = asyncio.Condition()
+        engines = [EngineActor.remote(make_engine, settings) for _ in range(self.engines)]
+        self._seats = EngineSeats(engines, self._description.slots, self._revive)
+        self._await_start([*self._actors, *engines])
+
+    def describe(self) -> EngineDescription:
+        """What the engines say of themselves."""
+        return self._description
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash and open a document, on the rasterizer that has least to do."""
+        for _ in range(RASTERIZER_TRIES):
+            index = min(range(self.rasterizers), key=self._loads.__getitem__)
+            try:
+                opened: Document | UnreadableDocument = await self._actors[index].open.remote(source)
+            except RayActorError:
+                await asyncio.sleep(RESTART_S)
+            else:
+                return opened
+        detail = f"{RASTERIZER_TRIES} workers died while opening it"
+        return UnreadableDocument(None, source, Reason.UNREADABLE, detail)
+
+    async def read(self, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+        """Read a range in order; what a dead rasterizer left undone is read by another."""
+        missing = list(pages.page_numbers)
+        for _ in range(RASTERIZER_TRIES):
+            async with self._rasterizer_freed:
+                await self._rasterizer_freed.wait_for(lambda: min(self._loads) < RANGES_PER_RASTERIZER)
+                index = min(range(self.rasterizers), key=self._loads.__getitem__)
+                self._loads[index] += 1
+            try:
+                async for page in self._stream(self._actors[index], replace(pages, page_numbers=tuple(missing))):
+                    missing.pop(0)
+                    yield page
+            except (RayActorError, ObjectLostError, ImageLostError):
+                await asyncio.sleep(RESTART_S)
+            else:
+                return
+            finally:
+                async with self._rasterizer_freed:
+                    self._loads[index] -= 1
+                    self._rasterizer_freed.notify_all()
+        for number in missing:
+            detail = f"{RASTERIZER_TRIES} workers died while reading it"
+            yield failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail)
+
+    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
+        """Turn a page image into its row, on the engine that has least to do.
+
+        An engine that dies takes all its pages along. Each is tried again, now alone in an engine, so that only the
+        page that kills it is blamed.
+        """
+        attempts: list[Attempt] = []
+        suspect = False
+        while True:
+            seat = await self._seats.take(alone=suspect)
+            row, failure = None, None
+            started = time.monotonic()
+            try:
+                row = await self._call(seat.engine.handle, document, page, image)
+            except TimeoutError:
+                failure = Reason.ENGINE_TIMEOUT
+                ray.kill(seat.engine.handle, no_restart=False)
+            except RayTaskError as error:
+                raise ImageLostError from error
+            except RayActorError:
+                failure = Reason.ENGINE_CRASH
+            finally:
+                if failure is not None:
+                    self._seats.report_death(seat)
+                self._seats.give(seat, finished=row is not None)
+            if row is not None:
+                return replace(row, attempts=(*attempts, *row.attempts))
+            if seat.alone or failure is Reason.ENGINE_TIMEOUT:
+                seconds = time.monotonic() - started
+                attempts.append(Attempt(self._description.name, seconds, reason=failure))
+            suspect = True
+            if failure is not None and len(attempts) >= self._settings.engine.max_attempts:
+                detail = f"the engine failed {len(attempts)} times on this page"
+                return replace(failed_row(document, page, failure, detail), attempts=tuple(attempts))
+
+    def close(self) -> None:
+        """End all actors, and Ray if it was started here."""
+        ray.shutdown()
+
+    async def _call(self, engine: Any, document: Document, page: RenderedPage, image: Image) -> PageRow:
+        timeout = self._settings.engine.page_timeout_s
+        row: PageRow = await asyncio.wait_for(engine.read.remote(document, page, image), timeout)
+        return row
+
+    async def _stream(self, actor: Any, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+        """Take pages from a rasterizer; images stay in the object store, only their references come here."""
+        stream = actor.read.options(num_returns="streaming", _generator_backpressure_num_objects=MAKE_AHEAD).remote(
+            pages
+        )
+        async for reference in stream:
+            page = await reference
+            if isinstance(page, PageRow):
+                yield page
+            else:
+                image = await anext(stream, None)
+                if image is None:
+                    raise ImageLostError
+                yield page, image
+
+    async def _revive(self, engine: Any) -> None:
+        """Wait until an engine that died is up again (Ray restarts it)."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                await engine.ping.remote()
+            except RayActorError:
+                await asyncio.sleep(RESTART_S)
+            else:
+                return
+        raise EngineError(f"an engine did not come back within {START_TIMEOUT_S:g} s")
+
+    def _start_ray(self) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        address = self._settings.workers.ray_address
+        quiet = {"include_dashboard": False} if address is None else {}
+        local = {
+            "num_cpus": self.rasterizers + self.engines,
+            "num_gpus": 0,
+            "object_store_memory": max(MIN_OBJECT_STORE_MB, 2 * self._settings.workers.in_flight_mb) << 20,
+        }
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", **quiet, **({} if address else local))
+        except (ConnectionError, RuntimeError) as error:
+            where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+            raise EngineError(f"cannot start with {where}: {error}") from error
+
+    def _await_start(self, actors: Sequence[Any]) -> None:
+        try:
+            ray.get([actor.ping.remote() for actor in actors], timeout=START_TIMEOUT_S)
+        except (GetTimeoutError, RayActorError) as error:
+            self.close()
+            raise EngineError(
+                f"the {len(actors)} workers did not start within {START_TIMEOUT_S:g} s: {error}; "
+                "ask for fewer with --workers"
+            ) from error

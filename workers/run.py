@@ -1,0 +1,159 @@
+"""A run: the main path, from inputs to durable rows, top to bottom."""
+
+import asyncio
+import logging
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from configs.settings import RunSettings
+from pipeline.discovery import Discovery
+from pipeline.errors import SettingsMismatchError
+from pipeline.ledger import Ledger, read_ledger, write_run
+from pipeline.quality import QUALITY_VERSION
+from pipeline.records import Source
+from pipeline.report import RunReport
+from pipeline.schema import RunStamp
+from pipeline.sink import Sink
+from pipeline.store import Lease, LeaseOwner, LocalStore
+from workers.coordinator import Coordinator
+from workers.engines.choice import make_engine, with_engine_chosen
+from workers.pool import Pool, SerialPool
+from workers.progress import Progress
+
+VERSIONS_OF = ("ocrmill", "pymupdf", "pypdfium2", "rapidocr", "onnxruntime", "pyarrow", "ray")
+log = logging.getLogger("ocrmill")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one invocation is asked to do."""
+
+    inputs: tuple[str, ...]
+    output: Path
+    settings: RunSettings
+    use_ray: bool = True
+    keep_existing: bool = False  # accept an output made with other settings; what is there stays as it is
+    max_documents: int | None = None
+    time_budget_s: float | None = None
+
+
+def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
+    """Read every page that the output does not have yet, and write one row for each.
+
+    `make_pool` is called once there is work; by default it makes what the job asks for.
+
+    Raises:
+        OcrmillError: if the run cannot start or go on. What was finished is durable; run again to go on.
+    """
+    started = time.monotonic()
+    job = replace(job, settings=with_engine_chosen(job.settings))
+    report = RunReport()
+    discovery = Discovery(job.inputs, job.settings.input)
+    store = LocalStore(job.output)
+    run_id = new_run_id()
+    with store.lease(LeaseOwner.current(run_id)) as lease:
+        ledger = read_ledger(store)
+        _refuse_mixed_settings(ledger, job)
+        todo = _without_known(iter(discovery), ledger, report)
+        first = next(todo, None)
+        if first is not None:
+            pool = (make_pool or _make_pool)(job)
+            _read_sources(job, run_id, chain([first], todo), pool, store, ledger, report, lease)
+        report.files_skipped = discovery.skipped.other_endings
+        report.wall_s = time.monotonic() - started
+        write_run(store, run_id, _record(job, run_id, report))
+    return report
+
+
+def _read_sources(
+    job: Job,
+    run_id: str,
+    sources: Iterator[Source],
+    pool: Pool,
+    store: LocalStore,
+    ledger: Ledger,
+    report: RunReport,
+    lease: Lease,
+) -> None:
+    stamp = RunStamp(run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
+    sink = Sink(store, stamp, job.settings.output, ledger)
+    progress = Progress(report, sys.stderr)
+    coordinator = Coordinator(pool, sink, ledger, job.settings, report, progress)
+    try:
+        asyncio.run(_watched(coordinator, job, sources, lease))
+    finally:  # whatever ended the run, what is finished is kept
+        progress.close()
+        pool.close()
+        coordinator.flush()
+
+
+async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease) -> None:
+    """Run the coordinator under signals, the time budget, and a lease that is kept alive."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
+    if job.time_budget_s is not None:
+        loop.call_later(job.time_budget_s, coordinator.stop)
+    await coordinator.run(sources, beat=lease.beat, max_documents=job.max_documents)
+
+
+def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
+    log.warning("%s: finishing what is in flight; once more to end at once (nothing durable is lost)", number.name)
+    asyncio.get_running_loop().remove_signal_handler(number)
+    coordinator.stop()
+
+
+def _without_known(sources: Iterator[Source], ledger: Ledger, report: RunReport) -> Iterator[Source]:
+    for source in sources:
+        if ledger.knows_source(source.uri, source.version):
+            report.sources_known += 1
+        else:
+            yield source
+
+
+def _refuse_mixed_settings(ledger: Ledger, job: Job) -> None:
+    """One output, one fingerprint, unless the user says otherwise: rows of two settings are not comparable."""
+    others = {found for found in ledger.fingerprints() if found != job.settings.fingerprint()}
+    if others and not job.keep_existing:
+        raise SettingsMismatchError(
+            f"{job.output} was made with other settings (fingerprint {', '.join(sorted(others))}, "
+            f"now {job.settings.fingerprint()}). Choose another --out, go back to those settings "
+            "(they are in runs/*.json), or pass --keep-existing to read only what is new with the settings of now"
+        )
+
+
+def _make_pool(job: Job) -> Pool:
+    if not job.use_ray:
+        return SerialPool(job.settings)
+    from workers.ray_pool import RayPool  # importing Ray takes more than a second
+
+    return RayPool(job.settings, make_engine)
+
+
+def new_run_id() -> str:
+    """A name for a run that sorts by its start: 20260131T235959Z-1a2b3c."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def _record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
+    """What `runs/<run_id>.json` holds. Passwords are not in it."""
+    return {
+        "run_id": run_id,
+        "finished_at": datetime.now(UTC).isoformat(),
+        "host": socket.gethostname(),
+        "inputs": list(job.inputs),
+        "settings": job.settings.model_dump(mode="json", exclude={"input": {"passwords"}}),
+        "settings_fingerprint": job.settings.fingerprint(),
+        "versions": {name: version(name) for name in VERSIONS_OF},
+        "totals": asdict(report),
+    }
