@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from pipeline.records import DocumentRow, PageRow, Status
 
@@ -54,6 +55,11 @@ class RunReport:
         self.documents[row.status] += 1
         if row.reason is not None:
             self.document_reasons[row.reason] += 1
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values for `runs/<run_id>.json`."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
 
     def to_text(self, output: str) -> str:
         """The last words of a run over `output`, for people."""

@@ -1,7 +1,7 @@
 """Where pages are read: the interface that the coordinator sees, and its version in this process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from configs.settings import RunSettings
@@ -38,7 +38,7 @@ class Pool(Protocol):
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document."""
 
-    def read(self, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+    def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Read a range in order: each page comes as its row, or rendered and awaiting OCR."""
 
     async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
@@ -73,7 +73,7 @@ class SerialPool:
         """Hash and open a document."""
         return self._rasterizer.open(source)
 
-    async def read(self, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Read a range in order."""
         for page in self._rasterizer.read(pages):
             yield page

@@ -9,7 +9,7 @@ blamed for the death of an engine only if it was the only one in there.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -99,10 +99,10 @@ class RayPool:
         self.rasterizers = settings.workers.rasterizers or cores
         self.engines = settings.workers.engines or cores
         self._start_ray()
-        self._actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]
+        self._actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]  # type: ignore[attr-defined]
         self._loads = [0] * self.rasterizers
         self._rasterizer_freed = asyncio.Condition()
-        engines = [EngineActor.remote(make_engine, settings) for _ in range(self.engines)]
+        engines = [EngineActor.remote(make_engine, settings) for _ in range(self.engines)]  # type: ignore[attr-defined]
         self._seats = EngineSeats(engines, self._description.slots, self._revive)
         self._await_start([*self._actors, *engines])
 
@@ -123,7 +123,7 @@ class RayPool:
         detail = f"{RASTERIZER_TRIES} workers died while opening it"
         return UnreadableDocument(None, source, Reason.UNREADABLE, detail)
 
-    async def read(self, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Read a range in order; what a dead rasterizer left undone is read by another."""
         missing = list(pages.page_numbers)
         for _ in range(RASTERIZER_TRIES):
@@ -191,7 +191,7 @@ class RayPool:
         row: PageRow = await asyncio.wait_for(engine.read.remote(document, page, image), timeout)
         return row
 
-    async def _stream(self, actor: Any, pages: PageRange) -> AsyncIterator[PageRow | tuple[RenderedPage, Image]]:
+    async def _stream(self, actor: Any, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Take pages from a rasterizer; images stay in the object store, only their references come here."""
         stream = actor.read.options(num_returns="streaming", _generator_backpressure_num_objects=MAKE_AHEAD).remote(
             pages

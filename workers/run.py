@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -155,5 +155,5 @@ def _record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
         "settings": job.settings.model_dump(mode="json", exclude={"input": {"passwords"}}),
         "settings_fingerprint": job.settings.fingerprint(),
         "versions": {name: version(name) for name in VERSIONS_OF},
-        "totals": asdict(report),
+        "totals": report.to_record(),
     }

@@ -1,4 +1,3 @@
-# ruff: noqa: E501, RUF001 - text of many scripts, some wide, some with letters that look like Latin ones
 import random
 
 import pytest
