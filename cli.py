@@ -186,7 +186,9 @@ def inspect(
 @app.command()
 def export(
     output: Output,
-    destination: Annotated[Path, typer.Argument(metavar="DEST", help="Folder that gets the files.")],
+    destination: Annotated[
+        Path, typer.Argument(metavar="DEST", help="The folder of the Markdown files, or the file of JSON lines.")
+    ],
     export_format: Annotated[
         ExportFormat, typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each.")
     ] = ExportFormat.markdown,

@@ -22,11 +22,14 @@ def thumbnail_scale(geometry: PageGeometry) -> float:
 def shrink_to_thumbnail(image: RGB) -> npt.NDArray[np.uint8]:
     """Make the grey (height, width) thumbnail of a page that is rendered already.
 
-    Of each cell the darkest channel of the darkest pixel is kept, so that no thin line falls between samples.
+    Of each cell the pixel that differs most from paper is kept, so that no thin line falls between samples: the darkest
+    one, on a dark page the lightest.
     """
     step = -(-max(image.shape[:2]) // THUMBNAIL_PX)
-    grey: npt.NDArray[np.uint8] = image.min(axis=2)
+    is_dark = np.median(image[::step, ::step]) < 128  # noqa: PLR2004 - half of white
+    extreme = np.maximum if is_dark else np.minimum
+    grey: npt.NDArray[np.uint8] = extreme.reduce(image, axis=2)
     if step == 1:
         return grey
-    rows = np.minimum.reduceat(grey, np.arange(0, grey.shape[0], step), axis=0)
-    return np.minimum.reduceat(rows, np.arange(0, grey.shape[1], step), axis=1)
+    rows = extreme.reduceat(grey, np.arange(0, grey.shape[0], step), axis=0)
+    return extreme.reduceat(rows, np.arange(0, grey.shape[1], step), axis=1)

@@ -118,7 +118,7 @@ def release_memory() -> None:
 def _open(path: str) -> "pymupdf.Document":
     try:
         document = pymupdf.open(path)
-        if document.is_pdf or document.metadata.get("format") == "Image":
+        if document.is_pdf or _beginning(path).startswith(_MAGICS):
             return document
     except pymupdf.EmptyFileError as error:
         raise PageError(Reason.EMPTY_FILE, "the file has no bytes") from error

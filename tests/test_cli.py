@@ -177,11 +177,14 @@ def test_status_inspect_and_verify_read_the_output(out: Path):
 
 def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path):
     """The text leaves as a tree of Markdown files and as JSON lines."""
-    tree, lines = ocrmill("export", out, tmp_path / "tree"), ocrmill("export", out, tmp_path / "l", "--format", "jsonl")
+    tree, lines = (
+        ocrmill("export", out, tmp_path / "tree"),
+        ocrmill("export", out, tmp_path / "all.jsonl", "--format", "jsonl"),
+    )
 
     assert tree.returncode == lines.returncode == 0, tree.stderr + lines.stderr
     assert [path.name for path in (tmp_path / "tree").rglob("report*.md")] == ["report.pdf.md"]
-    records = [json.loads(line) for path in (tmp_path / "l").glob("*.jsonl") for line in path.read_text().splitlines()]
+    records = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     assert any(record["text"] for record in records)
 
 

@@ -57,6 +57,6 @@ class PdfiumReader:
         geometry, image = pdfium.render_page(self._opened(request), request.page_number, raster.dpi, raster.max_side_px)
         height, width = image.shape[:2]
         geometry = replace(geometry, width_px=width, height_px=height, dpi=72 * width / max(geometry.width_pt, 1e-3))
-        if ink_share(shrink_to_thumbnail(image)) == 0.0:
+        if ink_share(shrink_to_thumbnail(image)) < self._settings.routing.blank_ink_share:
             return RenderedPage(request.page_number, geometry, RouteDecision(Route.BLANK, "blank")), None
         return RenderedPage(request.page_number, geometry, RouteDecision(Route.OCR, "no_text")), image

@@ -31,6 +31,8 @@ from pdfs import (
 
 from configs.settings import InputSettings, RasterSettings, RoutingSettings, RunSettings
 from pipeline.discovery import Discovery
+from pipeline.inspection import ink_share
+from pipeline.raster_size import shrink_to_thumbnail
 from pipeline.records import (
     RGB,
     Document,
@@ -283,3 +285,11 @@ def test_scans_are_rendered_in_grey_tones_too(rasterizer: Rasterizer, tmp_path: 
     image = image_of(pages(rasterizer, scan_pdf(tmp_path / "scan.pdf"))[0])
 
     assert image.max() - image.min() > 100
+
+
+def test_light_writing_on_a_dark_page_is_ink():
+    """A thumbnail keeps thin light lines on black as it keeps thin dark lines on white."""
+    black = np.zeros((3000, 2000, 3), np.uint8)
+    black[1500, 200:1800] = 255
+
+    assert ink_share(shrink_to_thumbnail(black)) == ink_share(shrink_to_thumbnail(255 - black)) > 0
