@@ -1,0 +1,59 @@
+"""Fifty real PDFs, each with what is known of it. Skipped where the corpus is not there."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.settings import InputSettings, RunSettings
+from pipeline.discovery import Discovery
+from pipeline.records import Document, PageRange, PageRow, Reason, Status
+from workers.rasterizer import Rasterizer
+
+CORPUS = Path(__file__).parents[1] / "../shared/corpus"
+# What a document may come to. PDFium reads pages of some that MuPDF calls damaged; the reason stays in the row.
+UNREADABLE = {
+    "encrypted": {Reason.PASSWORD_REQUIRED},
+    "encrypted_unsupported": {Reason.ENCRYPTION_UNSUPPORTED},
+    "zero_pages": {Reason.ZERO_PAGES},
+    "empty_file": {Reason.EMPTY_FILE},
+    "damaged": {Reason.DAMAGED},
+}
+
+
+def manifest() -> list[dict]:
+    path = CORPUS / "manifest.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def rasterizer() -> Iterator[Rasterizer]:
+    passwords = tuple(entry["password"] for entry in manifest() if "password" in entry)
+    made = Rasterizer(RunSettings(input=InputSettings(passwords=passwords)))
+    yield made
+    made.close()
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus")
+@pytest.mark.parametrize("entry", manifest(), ids=lambda entry: entry["file"])
+def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict):
+    """Each document has its pages or its reason, and a page that cannot be read says why."""
+    opened = rasterizer.open(next(Discovery([str(CORPUS / entry["file"])], InputSettings())))
+    expected = entry["expected"]
+    if expected in UNREADABLE:
+        assert opened.reason in UNREADABLE[expected]
+        return
+    assert isinstance(opened, Document), opened
+    assert opened.page_count == entry["pages"]
+    numbers = tuple(sorted({1, opened.page_count}))
+    read = list(rasterizer.read(PageRange(opened, numbers)))
+    failed = {page.page_number for page in read if isinstance(page, PageRow) and page.status is Status.FAILED}
+    blank = {page.page_number for page in read if isinstance(page, PageRow) and page.status is Status.BLANK}
+
+    assert [page.page_number if isinstance(page, PageRow) else page[0].page_number for page in read] == list(numbers)
+    if expected in {"page_error", "partial"}:
+        assert failed
+    else:
+        assert not failed
+    assert (expected == "ok_blank") == (blank == set(numbers))
