@@ -2,6 +2,7 @@
 
 Reasons, in the order in which they are asked:
 
+    too_small       no letter fits on the page: whatever is seen there is not text
     blank           nothing to see
     forced          OCR whatever the layer says, by `mode`
     no_text         there is no layer
@@ -17,13 +18,18 @@ sent to OCR needlessly: a bad layer taken for good is worse than that. Short tex
 """
 
 from configs.settings import RoutingSettings
-from pipeline.records import PageFeatures, Route, RouteDecision
+from pipeline.records import PageFeatures, PageGeometry, Route, RouteDecision
 
 _RIGHT_TO_LEFT = frozenset({"arabic", "hebrew", "syriac", "thaana"})
 
 
-def decide(features: PageFeatures, settings: RoutingSettings) -> RouteDecision:
-    """Route of a page, from its features alone."""
+SMALLEST_PAGE_PT = 4.0  # the height of the smallest print; pages of 1 and 3 pt exist, and hold a dot
+
+
+def decide(features: PageFeatures, settings: RoutingSettings, geometry: PageGeometry | None = None) -> RouteDecision:
+    """Route of a page, from its features, and from its size where that is given."""
+    if geometry is not None and min(geometry.width_pt, geometry.height_pt) < SMALLEST_PAGE_PT:
+        return RouteDecision(Route.BLANK, "too_small")
     if is_blank(features, settings):
         return RouteDecision(Route.BLANK, "blank")
     if settings.mode == "ocr":

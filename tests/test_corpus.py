@@ -56,4 +56,7 @@ def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict):
         assert failed
     else:
         assert not failed
-    assert (expected == "ok_blank") == (blank == set(numbers))
+    if expected == "ok_blank":
+        assert blank == set(numbers)
+    elif entry["file"] != "issue11878_reduced.pdf":  # pages of 3 pt, on which no letter fits
+        assert blank != set(numbers)

@@ -98,7 +98,7 @@ class MupdfReader:
             image = self._render(page, geometry)
             thumbnail = shrink_to_thumbnail(image)
         features = inspect_page(page, thumbnail)
-        decision = decide(features, routing)
+        decision = decide(features, routing, geometry)
         seen = RenderedPage(number, geometry, decision, features)
         if decision.route is Route.BLANK:
             _refuse_blank_with_warnings()
