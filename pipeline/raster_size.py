@@ -1,5 +1,7 @@
 """How large a page's raster is. Arithmetic and numpy; no renderer."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,13 @@ def render_scale(geometry: PageGeometry, dpi: float, max_side_px: int) -> float:
 def thumbnail_scale(geometry: PageGeometry) -> float:
     """Pixels per point of a thumbnail, whose longer side is at most `THUMBNAIL_PX`."""
     return render_scale(geometry, POINTS_PER_INCH, THUMBNAIL_PX)
+
+
+def with_raster(geometry: PageGeometry, image: RGB) -> PageGeometry:
+    """A page's geometry with the size of its image, and the pixels per inch that it has."""
+    height, width = image.shape[:2]
+    dpi = POINTS_PER_INCH * width / max(geometry.width_pt, 1e-3)
+    return replace(geometry, width_px=width, height_px=height, dpi=dpi)
 
 
 def shrink_to_thumbnail(image: RGB) -> npt.NDArray[np.uint8]:

@@ -147,7 +147,10 @@ def _find_password(path: str, passwords: Sequence[str]) -> str:
             if candidate.needs_pass and candidate.authenticate(password):
                 return password
     tried = f"none of the {len(passwords)} passwords in input.passwords opens it" if passwords else "it is encrypted"
-    raise PageError(Reason.PASSWORD_REQUIRED, f"{tried}; add its password to input.passwords and run again")
+    raise PageError(
+        Reason.PASSWORD_REQUIRED,
+        f"{tried}; with its password in input.passwords a run into a new --out reads it (this one knows its bytes)",
+    )
 
 
 def _beginning(path: str) -> bytes:

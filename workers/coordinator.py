@@ -101,8 +101,8 @@ class Coordinator:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
         for task in (flushing, reading):
-            if task.done() and not task.cancelled():
-                task.result()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise _cause_of(error)
 
     async def _read_everything(self, sources: Iterator[Source], max_documents: int | None) -> None:
         async with asyncio.TaskGroup() as group:
@@ -293,3 +293,11 @@ class Coordinator:
         await self._stop.wait()
         await self._lanes.close(drop=True)
         await asyncio.sleep(DRAIN_S)
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """What made a task group fail: an error of ours if there is one among them."""
+    while isinstance(error, BaseExceptionGroup):
+        ours = error.subgroup(OcrmillError)
+        error = (ours or error).exceptions[0]
+    return error

@@ -9,7 +9,7 @@ import pymupdf
 from pipeline import rasterize
 from pipeline.errors import PageError
 from pipeline.inspection import inspect_page, text_of
-from pipeline.raster_size import shrink_to_thumbnail
+from pipeline.raster_size import shrink_to_thumbnail, with_raster
 from pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from pipeline.routing import decide, is_right_to_left, layer_can_check
 from pipeline.text_layer import clean_text, read_text_layer
@@ -109,7 +109,7 @@ class MupdfReader:
         if image is None:
             image = self._render(page, geometry)
         checkable = clean_text(layer) if layer_can_check(features, routing) else None
-        return replace(seen, geometry=_with_raster(geometry, image), layer_text=checkable), image
+        return replace(seen, geometry=with_raster(geometry, image), layer_text=checkable), image
 
     def _render(self, page: "pymupdf.Page", geometry: PageGeometry) -> RGB:
         raster = self._settings.raster
@@ -121,11 +121,6 @@ def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
         return document[number - 1]
     except Exception as error:  # MuPDF's errors are not one family
         raise PageError(Reason.PAGE_DAMAGED, f"MuPDF cannot load the page: {error}") from error
-
-
-def _with_raster(geometry: PageGeometry, image: RGB) -> PageGeometry:
-    height, width = image.shape[:2]
-    return replace(geometry, width_px=width, height_px=height, dpi=72 * width / max(geometry.width_pt, 1e-3))
 
 
 def _refuse_blank_with_warnings() -> None:

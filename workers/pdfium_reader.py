@@ -8,7 +8,7 @@ import pypdfium2
 from pipeline import pdfium
 from pipeline.errors import PageError
 from pipeline.inspection import ink_share
-from pipeline.raster_size import shrink_to_thumbnail
+from pipeline.raster_size import shrink_to_thumbnail, with_raster
 from pipeline.records import RGB, RenderedPage, Route, RouteDecision
 from workers.render_protocol import ChildSettings, OpenReply, Request
 
@@ -55,8 +55,7 @@ class PdfiumReader:
         assert request.page_number is not None
         raster = self._settings.raster
         geometry, image = pdfium.render_page(self._opened(request), request.page_number, raster.dpi, raster.max_side_px)
-        height, width = image.shape[:2]
-        geometry = replace(geometry, width_px=width, height_px=height, dpi=72 * width / max(geometry.width_pt, 1e-3))
+        geometry = with_raster(geometry, image)
         if ink_share(shrink_to_thumbnail(image)) < self._settings.routing.blank_ink_share:
             return RenderedPage(request.page_number, geometry, RouteDecision(Route.BLANK, "blank")), None
         return RenderedPage(request.page_number, geometry, RouteDecision(Route.OCR, "no_text")), image

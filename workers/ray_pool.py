@@ -100,7 +100,8 @@ class RayPool:
         self.engines = settings.workers.engines or cores
         self._start_ray()
         self._actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]  # type: ignore[attr-defined]
-        self._loads = [0] * self.rasterizers
+        self._loads = [0] * self.rasterizers  # ranges
+        self._opening = [0] * self.rasterizers  # documents
         self._rasterizer_freed = asyncio.Condition()
         engines = [EngineActor.remote(make_engine, settings) for _ in range(self.engines)]  # type: ignore[attr-defined]
         self._seats = EngineSeats(engines, self._description.slots, self._revive)
@@ -113,13 +114,16 @@ class RayPool:
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document, on the rasterizer that has least to do."""
         for _ in range(RASTERIZER_TRIES):
-            index = min(range(self.rasterizers), key=self._loads.__getitem__)
+            index = min(range(self.rasterizers), key=lambda each: self._loads[each] + self._opening[each])
+            self._opening[index] += 1
             try:
                 opened: Document | UnreadableDocument = await self._actors[index].open.remote(source)
             except RayActorError:
                 await asyncio.sleep(RESTART_S)
             else:
                 return opened
+            finally:
+                self._opening[index] -= 1
         detail = f"{RASTERIZER_TRIES} workers died while opening it"
         return UnreadableDocument(None, source, Reason.UNREADABLE, detail)
 
@@ -164,8 +168,6 @@ class RayPool:
             except TimeoutError:
                 failure = Reason.ENGINE_TIMEOUT
                 ray.kill(seat.engine.handle, no_restart=False)
-            except RayTaskError as error:
-                raise ImageLostError from error
             except RayActorError:
                 failure = Reason.ENGINE_CRASH
             finally:
@@ -188,7 +190,14 @@ class RayPool:
 
     async def _call(self, engine: Any, document: Document, page: RenderedPage, image: Image) -> PageRow:
         timeout = self._settings.engine.page_timeout_s
-        row: PageRow = await asyncio.wait_for(engine.read.remote(document, page, image), timeout)
+        try:
+            row: PageRow = await asyncio.wait_for(engine.read.remote(document, page, image), timeout)
+        except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
+            if isinstance(error.cause, RayActorError | ObjectLostError):
+                raise ImageLostError from error
+            return failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error.cause).__name__}: {error.cause}")
+        except ObjectLostError as error:
+            raise ImageLostError from error
         return row
 
     async def _stream(self, actor: Any, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:

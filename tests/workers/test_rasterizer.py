@@ -293,3 +293,16 @@ def test_light_writing_on_a_dark_page_is_ink():
     black[1500, 200:1800] = 255
 
     assert ink_share(shrink_to_thumbnail(black)) == ink_share(shrink_to_thumbnail(255 - black)) > 0
+
+
+def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path):
+    """Ctrl-C and systemd signal the whole group: the renderer goes on, its worker decides when it ends."""
+    document = opened(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
+    child = next(each for each in psutil.Process().children() if "workers.render_child" in each.cmdline())
+    stream = rasterizer.read(PageRange(document, (1, 2, 3)))
+    first = next(stream)
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGTERM)
+
+    assert outcomes([first, *stream]) == [Status.TEXT_LAYER] * 3
+    assert child.is_running()
