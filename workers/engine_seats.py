@@ -8,9 +8,9 @@ from typing import Any
 
 from pipeline.errors import EngineError
 
-MAX_DEATHS = 3  # in a row, without a finished page between them: more restarts would not help
+MAX_BLAMED = 3  # pages in a row, without a finished one between them: then it is the engine that is bad, not the pages
 _NONE_LEFT = (
-    f"no engine is left: each died {MAX_DEATHS} times in a row without finishing a page. "
+    f"no engine is left: each died at {MAX_BLAMED} pages in a row, or did not come back. "
     "Finished pages are kept: mend the cause and run again"
 )
 
@@ -22,7 +22,8 @@ class EngineState:
     handle: Any
     seats: int
     taken: int = 0
-    deaths: int = 0
+    life: int = 1
+    blamed: int = 0
     up: bool = True
     dropped: bool = False
 
@@ -33,11 +34,17 @@ class Seat:
 
     engine: EngineState
     width: int
+    life: int
 
     @property
     def alone(self) -> bool:
         """Whether this page has the engine to itself."""
         return self.width == self.engine.seats
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the engine is still the process that this seat was taken in."""
+        return self.engine.up and self.life == self.engine.life
 
 
 class EngineSeats:
@@ -69,28 +76,33 @@ class EngineSeats:
         """Give a seat back; `finished` if a page came out of it."""
         seat.engine.taken -= seat.width
         if finished:
-            seat.engine.deaths = 0
+            seat.engine.blamed = 0
         self._serve()
 
     def report_death(self, seat: Seat) -> None:
-        """Send no more pages to this engine until it is up again; give it up after `MAX_DEATHS` in a row."""
+        """Send no more pages to this engine until it is up again."""
         engine = seat.engine
-        if not engine.up:
+        if not seat.is_current:
             return
         engine.up = False
-        engine.deaths += 1
         task = asyncio.get_running_loop().create_task(self._bring_back(engine))
         self._revivals.add(task)
         task.add_done_callback(self._revivals.discard)
 
+    def blame(self, seat: Seat) -> None:
+        """A page is said to have killed this engine; after `MAX_BLAMED` of them in a row the engine is given up."""
+        seat.engine.blamed += 1
+        if seat.engine.blamed >= MAX_BLAMED:
+            seat.engine.dropped = True
+        self._serve()
+
     async def _bring_back(self, engine: EngineState) -> None:
-        engine.dropped = engine.deaths >= MAX_DEATHS
-        if not engine.dropped:
-            try:
-                await self._revive(engine.handle)
-                engine.up = True
-            except EngineError:
-                engine.dropped = True
+        try:
+            await self._revive(engine.handle)
+            engine.up = True
+            engine.life += 1
+        except EngineError:
+            engine.dropped = True
         self._serve()
 
     def _serve(self) -> None:
@@ -100,7 +112,7 @@ class EngineSeats:
             if not waiter.done():
                 engine = self._free(alone=alone)
                 if engine is not None:
-                    seat = Seat(engine, engine.seats if alone else 1)
+                    seat = Seat(engine, engine.seats if alone else 1, engine.life)
                     engine.taken += seat.width
                     waiter.set_result(seat)
                 elif all(engine.dropped for engine in self._engines):
@@ -113,6 +125,6 @@ class EngineSeats:
         wanted = [
             engine
             for engine in self._engines
-            if engine.up and (engine.taken == 0 if alone else engine.taken < engine.seats)
+            if engine.up and not engine.dropped and (engine.taken == 0 if alone else engine.taken < engine.seats)
         ]
         return min(wanted, key=lambda engine: engine.taken, default=None)

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -51,8 +51,9 @@ class RasterizerActor:
     def __init__(self, make_rasterizer: Callable[[RunSettings], Rasterizer], settings: RunSettings) -> None:
         self._rasterizer = make_rasterizer(settings)
 
-    def ping(self) -> None:
-        """Answer once it is up."""
+    def ping(self) -> int:
+        """Answer once it is up, with the process that it is."""
+        return os.getpid()
 
     def open(self, source: Source) -> Document | UnreadableDocument:
         """See `Rasterizer.open`."""
@@ -76,12 +77,21 @@ class EngineActor:
     def __init__(self, make_engine: Callable[[EngineSettings], Engine], settings: RunSettings) -> None:
         self._recognizer = Recognizer(make_engine(settings.engine), settings)
 
-    async def ping(self) -> None:
-        """Answer once it is up."""
+    async def ping(self) -> int:
+        """Answer once it is up, with the process that it is."""
+        return os.getpid()
 
     async def read(self, document: Document, page: RenderedPage, image: RGB) -> PageRow:
         """See `Recognizer.read`."""
         return await self._recognizer.read(document, page, image)
+
+
+@dataclass(slots=True)
+class EngineHandle:
+    """An engine: its actor, and the process that the actor is now."""
+
+    actor: Any
+    pid: int
 
 
 class RayPool:
@@ -104,8 +114,9 @@ class RayPool:
         self._opening = [0] * self.rasterizers  # documents
         self._rasterizer_freed = asyncio.Condition()
         engines = [EngineActor.remote(make_engine, settings) for _ in range(self.engines)]  # type: ignore[attr-defined]
-        self._seats = EngineSeats(engines, self._description.slots, self._revive)
-        self._await_start([*self._actors, *engines])
+        pids = self._await_start([*engines, *self._actors])
+        handles = [EngineHandle(engine, pid) for engine, pid in zip(engines, pids[: self.engines], strict=True)]
+        self._seats = EngineSeats(handles, self._description.slots, self._revive)
 
     def describe(self) -> EngineDescription:
         """What the engines say of themselves."""
@@ -164,10 +175,11 @@ class RayPool:
             row, failure = None, None
             started = time.monotonic()
             try:
-                row = await self._call(seat.engine.handle, document, page, image)
+                row = await self._call(seat.engine.handle.actor, document, page, image)
             except TimeoutError:
                 failure = Reason.ENGINE_TIMEOUT
-                ray.kill(seat.engine.handle, no_restart=False)
+                if seat.is_current:
+                    ray.kill(seat.engine.handle.actor, no_restart=False)
             except RayActorError:
                 failure = Reason.ENGINE_CRASH
             finally:
@@ -181,6 +193,7 @@ class RayPool:
                 attempts.append(Attempt(self._description.name, seconds, reason=failure))
             suspect = True
             if failure is not None and len(attempts) >= self._settings.engine.max_attempts:
+                self._seats.blame(seat)
                 detail = f"the engine failed {len(attempts)} times on this page"
                 return replace(failed_row(document, page, failure, detail), attempts=tuple(attempts))
 
@@ -215,17 +228,23 @@ class RayPool:
                     raise ImageLostError
                 yield page, image
 
-    async def _revive(self, engine: Any) -> None:
-        """Wait until an engine that died is up again (Ray restarts it)."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            try:
-                await engine.ping.remote()
-            except RayActorError:
-                await asyncio.sleep(RESTART_S)
-            else:
-                return
-        raise EngineError(f"an engine did not come back within {START_TIMEOUT_S:g} s")
+    async def _revive(self, engine: EngineHandle) -> None:
+        """Wait until an engine is up again, as another process (Ray restarts it)."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while True:
+                    try:
+                        pid = await engine.actor.ping.remote()
+                    except RayActorError:
+                        await asyncio.sleep(RESTART_S)
+                        continue
+                    if pid != engine.pid:
+                        engine.pid = pid
+                        return
+                    ray.kill(engine.actor, no_restart=False)  # its end has not come yet, or it was only out of reach
+                    await asyncio.sleep(RESTART_S)
+        except TimeoutError as error:
+            raise EngineError(f"an engine did not come back within {START_TIMEOUT_S:g} s") from error
 
     def _start_ray(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -242,12 +261,13 @@ class RayPool:
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
             raise EngineError(f"cannot start with {where}: {error}") from error
 
-    def _await_start(self, actors: Sequence[Any]) -> None:
+    def _await_start(self, actors: Sequence[Any]) -> list[int]:
         try:
-            ray.get([actor.ping.remote() for actor in actors], timeout=START_TIMEOUT_S)
+            pids: list[int] = ray.get([actor.ping.remote() for actor in actors], timeout=START_TIMEOUT_S)
         except (GetTimeoutError, RayActorError) as error:
             self.close()
             raise EngineError(
                 f"the {len(actors)} workers did not start within {START_TIMEOUT_S:g} s: {error}; "
                 "ask for fewer with --workers"
             ) from error
+        return pids

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pipeline.errors import EngineError
-from workers.engine_seats import MAX_DEATHS, EngineSeats
+from workers.engine_seats import MAX_BLAMED, EngineSeats
 
 
 async def comes_back(_handle: object) -> None:
@@ -43,32 +43,64 @@ def test_a_suspect_gets_an_engine_to_itself():
     assert asyncio.run(scenario()) == (True, 2)
 
 
-def test_an_engine_that_keeps_dying_is_given_up():
-    """After MAX_DEATHS in a row no page is sent there, and with no engine left the run is told so."""
+def test_an_engine_at_which_page_after_page_is_blamed_is_given_up():
+    """After MAX_BLAMED in a row no page is sent there, and with no engine left the run is told so."""
 
     async def scenario():
         seats = EngineSeats(["a"], 1, comes_back)
-        for _ in range(MAX_DEATHS):
-            seat = await asyncio.wait_for(seats.take(), 1)
-            seats.report_death(seat)
-            seats.give(seat, finished=False)
+        for _ in range(MAX_BLAMED):
+            await die(seats, blame=True)
         await asyncio.wait_for(seats.take(), 1)
 
     with pytest.raises(EngineError, match="inished pages are kept"):
         asyncio.run(scenario())
 
 
-def test_a_finished_page_clears_the_count_of_deaths():
-    """Deaths far apart, with finished pages between them, do not add up."""
+def test_a_page_may_kill_an_engine_again_and_again():
+    """However often one page is tried, the engine is not given up for it."""
 
     async def scenario():
         seats = EngineSeats(["a"], 1, comes_back)
-        for _ in range(MAX_DEATHS * 2):
-            seat = await asyncio.wait_for(seats.take(), 1)
-            seats.report_death(seat)
-            seats.give(seat, finished=False)
+        for _ in range(10):
+            await die(seats, blame=False)
+        return await asyncio.wait_for(seats.take(), 1)
+
+    assert asyncio.run(scenario()).alone
+
+
+def test_a_finished_page_clears_the_count_of_blamed_pages():
+    """Bad pages far apart, with finished ones between them, do not add up."""
+
+    async def scenario():
+        seats = EngineSeats(["a"], 1, comes_back)
+        for _ in range(MAX_BLAMED * 2):
+            await die(seats, blame=True)
             seat = await asyncio.wait_for(seats.take(), 1)
             seats.give(seat, finished=True)
         return True
 
     assert asyncio.run(scenario())
+
+
+def test_late_news_of_a_death_does_not_count_against_the_successor():
+    """Two pages die with an engine; the second hears of it when the next process is already up."""
+
+    async def scenario():
+        seats = EngineSeats(["a"], 2, comes_back)
+        first, second = await seats.take(), await seats.take()
+        seats.report_death(first)
+        seats.give(first, finished=False)
+        third = await asyncio.wait_for(seats.take(), 1)
+        seats.report_death(second)
+        return second.is_current, third.is_current
+
+    assert asyncio.run(scenario()) == (False, True)
+
+
+async def die(seats: EngineSeats, *, blame: bool) -> None:
+    """Take a seat and have the engine die under it."""
+    seat = await asyncio.wait_for(seats.take(), 1)
+    seats.report_death(seat)
+    if blame:
+        seats.blame(seat)
+    seats.give(seat, finished=False)
