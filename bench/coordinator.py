@@ -15,16 +15,15 @@ import random
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pyarrow.dataset as ds
+from sampling import Sampling
 
 from configs.settings import RunSettings, WorkerSettings
 from pipeline.ledger import read_ledger
@@ -134,7 +133,8 @@ def measure(engines: int, pages: int, page_bytes: int, scale: float) -> Measured
     )
     pool = RayPool(settings, lambda _: SimulatedEngine(scale), lambda _: SimulatedRasterizer(page_bytes))  # type: ignore[arg-type,return-value]
     try:
-        with tempfile.TemporaryDirectory() as folder, StoreWatch() as watch:
+        held: list[float] = [0.0]
+        with tempfile.TemporaryDirectory() as folder, Sampling(0.5, lambda: held.append(object_store_mb())):
             cpu, loop = time.process_time(), time.thread_time()
             report = _run(pool, settings, Path(folder), pages)
             cpu, loop = time.process_time() - cpu, time.thread_time() - loop
@@ -151,7 +151,7 @@ def measure(engines: int, pages: int, page_bytes: int, scale: float) -> Measured
         pages_per_s=len(spans) / (max(ended for _, ended, _ in spans) - began),
         loop_ms=1000 * loop / len(spans),
         driver_ms=1000 * cpu / len(spans),
-        store_mb=watch.peak_mb,
+        store_mb=max(held),
     )
 
 
@@ -168,29 +168,13 @@ def _run(pool: RayPool, settings: RunSettings, folder: Path, pages: int) -> RunR
     return report
 
 
-class StoreWatch:
-    """The most that Ray's object store holds while it is open, seen twice a second."""
+def object_store_mb() -> float:
+    """What Ray's object store holds."""
+    import ray
 
-    def __init__(self) -> None:
-        self.peak_mb = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        import ray
-
-        while not self._over.wait(0.5):
-            total = ray.cluster_resources().get("object_store_memory", 0.0)
-            free = ray.available_resources().get("object_store_memory", 0.0)
-            self.peak_mb = max(self.peak_mb, (total - free) / 2**20)
+    total = ray.cluster_resources().get("object_store_memory", 0.0)
+    free = ray.available_resources().get("object_store_memory", 0.0)
+    return float(total - free) / 2**20
 
 
 def main() -> None:

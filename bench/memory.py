@@ -1,24 +1,22 @@
-"""Does memory grow over a long run? RSS of every process of a run, over many pages.
+"""Does memory grow over a long run? Memory of every process of a run, over many pages.
 
     python bench/memory.py [--pages 20000] [--pages-per-document 20]
 
 Documents are drawn (text, a picture, a table each) and every page is rendered by the real rasterizer on Ray; only the
-engine is simulated. A process's RSS is sampled every two seconds; its drift is the mean of the last quarter over the
-mean of the second quarter (the first one is warm-up). Recycled rendering processes count as one line, since their
-worker replaces them.
+engine is simulated. A process's own memory (USS: RSS without what it shares) is sampled every two seconds; its drift is
+the mean of the last quarter over the mean of the second quarter (the first one is warm-up). Recycled rendering
+processes count as one line, since their worker replaces them.
 """
 
 import argparse
 import statistics
 import tempfile
-import threading
-import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Self
 
 import psutil
 import pymupdf
+from sampling import Sampling
 
 from configs.settings import OutputSettings, RoutingSettings, RunSettings, WorkerSettings
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageText
@@ -40,32 +38,14 @@ class InstantEngine:
         return PageText(f"{geometry.width_pt:g} pt in {image.shape[1]} px.\n" * 40, finish_reason="stop")
 
 
-class ProcessWatch:
-    """RSS in MiB of this process and all below it, sampled while open, by what each process is."""
-
-    def __init__(self) -> None:
-        self.samples: dict[str, list[tuple[float, float]]] = defaultdict(list)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        me = psutil.Process()
-        while not self._over.wait(SAMPLE_S):
-            now = time.monotonic()
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    name, rss = _name(process, me), process.memory_full_info().uss / 2**20
-                except psutil.Error:  # it ended while we looked
-                    continue
-                self.samples[name].append((now, rss))
+def look_at_processes(samples: dict[str, list[float]]) -> None:
+    """Add the memory in MiB of this process and of all below it, by what each process is."""
+    me = psutil.Process()
+    for process in [me, *me.children(recursive=True)]:
+        try:
+            samples[_name(process, me)].append(process.memory_full_info().uss / 2**20)
+        except psutil.Error:  # it ended while we looked
+            continue
 
 
 def _name(process: psutil.Process, me: psutil.Process) -> str:
@@ -78,9 +58,8 @@ def _name(process: psutil.Process, me: psutil.Process) -> str:
     return f"{first} {process.pid}"
 
 
-def drift(samples: list[tuple[float, float]]) -> tuple[float, float]:
-    """Mean RSS of the second quarter, and how much more the last quarter has, as a share."""
-    values = [rss for _, rss in samples]
+def drift(values: list[float]) -> tuple[float, float]:
+    """Mean of the second quarter, and how much more the last quarter has, as a share."""
     quarter = len(values) // 4
     early, late = statistics.mean(values[quarter : 2 * quarter]), statistics.mean(values[-quarter:])
     return early, late / early - 1
@@ -114,12 +93,13 @@ def main() -> None:
         inputs.mkdir()
         draw(inputs, options.pages // options.pages_per_document, options.pages_per_document)
         job = Job((str(inputs),), Path(folder) / "out", settings)
-        with ProcessWatch() as watch:
+        samples: dict[str, list[float]] = defaultdict(list)
+        with Sampling(SAMPLE_S, lambda: look_at_processes(samples)):
             report = run(job, lambda _: RayPool(settings, lambda _: InstantEngine()))
     print(f"{report.pages_done} pages in {report.wall_s:.0f} s, {report.pages_done / report.wall_s:.1f} pages/s")
-    for name, samples in sorted(watch.samples.items()):
-        if len(samples) >= 40:
-            early, growth = drift(samples)
+    for name, values in sorted(samples.items()):
+        if len(values) >= 40:
+            early, growth = drift(values)
             print(f"{name:45} {early:7.0f} MiB {growth:+7.1%}")
 
 

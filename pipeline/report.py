@@ -74,7 +74,9 @@ class RunReport:
             "speed": f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s",
             "worker time": f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, "
             f"{self.write_s:.1f} s writing",
-            "known": f"{self.sources_known} sources were done already" if self.sources_known else "",
+            "known": f"{self.sources_known} sources hold what was read before or elsewhere"
+            if self.sources_known
+            else "",
             "passed over": f"{self.files_skipped} files that are no documents" if self.files_skipped else "",
             "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",
             "stopped": "before all work was done; the same command goes on" if self.stopped else "",
