@@ -1,0 +1,236 @@
+"""No n-gram twice within a window: DeepSeek-OCR's rule against loops, as a batch logits processor of vLLM.
+
+With L generated ids, n = `ngram_size` and w = `window_size`, the official rule is: for each i from max(0, L - w) to
+L - n at which ids[i : i + n - 1] are the last n - 1 ids, ban the id at i + n - 1, unless it is whitelisted. Prompt ids
+do not count. Put in lags d = L - (i + n - 1): the id d places back is banned if the last n - 1 ids each equal the one
+d places before, for d from 1 to w - n + 1. So one counter per lag suffices: it grows where the newest id equals the
+one d places before, and falls to 0 where not. A step of the whole batch is a handful of numpy operations on
+(rows, lags), whatever the length of the texts, and one tensor operation where anything is banned.
+
+Hand it to vLLM as `logits_processors=["model_adapter.ngram_ban:NGramBan"]`, not as an entry point: only so does vLLM,
+when it schedules ahead, fill in the newest ids before they are read. Not covered: the V2 model runner, which refuses
+processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0` selects V1), and speculative decoding, which refuses all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from vllm import SamplingParams
+from vllm.config import VllmConfig
+from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
+
+Int64s = npt.NDArray[np.int64]
+
+DEFAULT_WINDOW = 100  # ids, as in vLLM's own processor for this model
+
+_NEVER = np.iinfo(np.int32).max  # ids that must agree where no ban is due
+_PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
+_WHITELISTED = -2  # a whitelisted id x is kept as -2 - x: it agrees with itself, and shows that it is not to be banned
+_NO_ID = np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True, slots=True)
+class NGramRule:
+    """What a request asks for."""
+
+    ngram_size: int  # at least 2
+    window_size: int  # ids; at least ngram_size
+    whitelist: frozenset[int] = frozenset()  # ids that are never banned
+
+    @property
+    def num_lags(self) -> int:
+        """How far back the end of a repeated n-gram may lie: it must also start inside the window."""
+        return self.window_size - self.ngram_size + 1
+
+
+def read_rule(params: SamplingParams) -> NGramRule | None:
+    """The rule in `extra_args`: `ngram_size`, `window_size` (default 100) and `whitelist_token_ids` (default none).
+
+    None without `ngram_size`. All keys are those of vLLM's own processor for this model.
+
+    Raises:
+        ValueError: where a value is not one that the rule can follow, naming the key.
+    """
+    extra = params.extra_args or {}
+    if extra.get("ngram_size") is None:
+        return None
+    ngram_size = _integer("ngram_size", extra["ngram_size"], least=2)
+    window_size = _integer("window_size", extra.get("window_size", DEFAULT_WINDOW), least=ngram_size)
+    ids = extra.get("whitelist_token_ids") or ()
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise ValueError(f"whitelist_token_ids must be a list of token ids, not {ids!r}")  # noqa: TRY004 - vLLM's rule
+    return NGramRule(
+        ngram_size, window_size, frozenset(_integer("whitelist_token_ids", token, least=0) for token in ids)
+    )
+
+
+class RepeatTable:
+    """For each row, how many of its last ids agree with those `lag` places before, and the id that would agree next.
+
+    Legend: r = rows, l = lags, the first of which is 1.
+    """
+
+    def __init__(self, num_rows: int) -> None:
+        self._recent_rl = np.full((num_rows, 0), _NO_ID, dtype=np.int32)  # the newest first
+        self._agreeing_rl = np.zeros((num_rows, 0), dtype=np.int32)
+        self._needed_rl = np.full((num_rows, 0), _NEVER, dtype=np.int32)
+
+    def clear(self, row: int) -> None:
+        """Forget a row; it bans nothing until it is set."""
+        self._recent_rl[row] = _NO_ID
+        self._agreeing_rl[row] = 0
+        self._needed_rl[row] = _NEVER
+
+    def set(self, row: int, rule: NGramRule) -> None:
+        """Begin a row that follows this rule."""
+        missing = rule.num_lags - self._needed_rl.shape[1]
+        if missing > 0:
+            more = ((0, 0), (0, missing))
+            self._recent_rl = np.pad(self._recent_rl, more, constant_values=_NO_ID)
+            self._agreeing_rl = np.pad(self._agreeing_rl, more)
+            self._needed_rl = np.pad(self._needed_rl, more, constant_values=_NEVER)
+        self.clear(row)
+        self._needed_rl[row, : rule.num_lags] = rule.ngram_size - 1
+
+    def swap(self, row: int, other: int) -> None:
+        """Exchange two rows."""
+        for table in (self._recent_rl, self._agreeing_rl, self._needed_rl):
+            table[[row, other]] = table[[other, row]]
+
+    def push(self, rows: list[int], ids: list[int]) -> None:
+        """Append an id to each of these rows, all different."""
+        rows_r, ids_r = np.array(rows), np.array(ids, dtype=np.int32)
+        recent_rl = self._recent_rl.take(rows_r, axis=0)
+        agreeing_rl = self._agreeing_rl.take(rows_r, axis=0)
+        agreeing_rl += 1
+        agreeing_rl *= recent_rl == ids_r[:, np.newaxis]
+        self._agreeing_rl[rows_r] = agreeing_rl
+        recent_rl[:, 1:] = recent_rl[:, :-1]
+        recent_rl[:, 0] = ids_r
+        self._recent_rl[rows_r] = recent_rl
+
+    def banned(self) -> tuple[Int64s, Int64s]:
+        """Rows and the ids that they must not take next; whitelisted ones left out, the same pair maybe twice."""
+        num_lags = self._needed_rl.shape[1]
+        due = np.flatnonzero(self._agreeing_rl >= self._needed_rl)  # of two dimensions, nonzero is many times slower
+        ids = self._recent_rl.ravel()[due]
+        bannable = ids >= 0
+        return due[bannable] // max(num_lags, 1), ids[bannable].astype(np.int64)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A request's output, which vLLM goes on writing, and how much of it has been read."""
+
+    rule: NGramRule
+    ids: list[int]
+    num_read: int = 0
+
+
+class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
+    """Sets the logits of banned ids to -inf, for the requests that send `ngram_size`."""
+
+    @classmethod
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        """Refuse a request whose rule cannot be followed.
+
+        Raises:
+            ValueError: naming the key of `extra_args`.
+        """
+        read_rule(sampling_params)
+
+    def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
+        self._pin_memory = is_pin_memory
+        self._streams: dict[int, _Stream] = {}  # by row of the batch
+        self._table = RepeatTable(vllm_config.scheduler_config.max_num_seqs)
+        self._minus_infinity = torch.tensor(-torch.inf, dtype=torch.float32, device=device)
+
+    def is_argmax_invariant(self) -> bool:
+        """False: greedy decoding must not skip it."""
+        return False
+
+    def update_state(self, batch_update: BatchUpdate | None) -> None:
+        """Follow the requests to their new rows; `apply` reads, for the newest ids may not be known before."""
+        if batch_update is None:
+            return
+        for row in batch_update.removed:
+            self._remove(row)
+        for row, params, _, output_ids in batch_update.added:
+            self._remove(row)
+            rule = read_rule(params)
+            if rule is not None:
+                self._streams[row] = _Stream(rule, output_ids)
+                self._table.set(row, rule)
+        for row, target, direction in batch_update.moved:
+            self._swap(row, target)
+            if direction is MoveDirectionality.UNIDIRECTIONAL:
+                self._remove(row)
+
+    def apply(self, logits: torch.Tensor) -> torch.Tensor:
+        """Ban in place. `logits` is (rows of the batch, vocabulary), float32.
+
+        Raises:
+            RuntimeError: where vLLM has not filled in the newest ids.
+        """
+        self._read()
+        rows, ids = self._table.banned()
+        if len(rows):
+            pairs = torch.from_numpy(np.stack((rows, ids)))
+            if self._pin_memory:
+                pairs = pairs.pin_memory()
+            pairs = pairs.to(logits.device, non_blocking=True)
+            logits.index_put_((pairs[0], pairs[1]), self._minus_infinity)
+        return logits
+
+    def _read(self) -> None:
+        rows: list[int] = []
+        ids: list[int] = []
+        for row, stream in self._streams.items():
+            num_new = len(stream.ids) - stream.num_read
+            if num_new == 1:
+                rows.append(row)
+                ids.append(_kept(stream.ids[-1], stream.rule.whitelist))
+                stream.num_read += 1
+            elif num_new:
+                self._read_again(row, stream)
+        if rows:
+            self._push(rows, ids)
+
+    def _read_again(self, row: int, stream: _Stream) -> None:
+        """Read a row whose output came as a whole (a preempted request goes on) or was cut by vLLM."""
+        self._table.set(row, stream.rule)
+        for token in stream.ids[-stream.rule.window_size :]:
+            self._push([row], [_kept(token, stream.rule.whitelist)])
+        stream.num_read = len(stream.ids)
+
+    def _push(self, rows: list[int], ids: list[int]) -> None:
+        if _PLACEHOLDER in ids:
+            raise RuntimeError(
+                "vLLM has not filled in the ids of the last step: name model_adapter.ngram_ban:NGramBan in "
+                "the engine's logits_processors, not as an entry point"
+            )
+        self._table.push(rows, ids)
+
+    def _remove(self, row: int) -> None:
+        if self._streams.pop(row, None) is not None:
+            self._table.clear(row)
+
+    def _swap(self, row: int, other: int) -> None:
+        streams = (self._streams.pop(row, None), self._streams.pop(other, None))
+        for place, stream in zip((other, row), streams, strict=True):
+            if stream is not None:
+                self._streams[place] = stream
+        self._table.swap(row, other)
+
+
+def _kept(token: int, whitelist: frozenset[int]) -> int:
+    return _WHITELISTED - token if token in whitelist else token
+
+
+def _integer(key: str, value: object, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{key} must be made of integers of at least {least}, not {value!r}")
+    return value
