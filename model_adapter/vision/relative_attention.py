@@ -1,0 +1,96 @@
+"""Attention over a square grid with decomposed relative positions (MViTv2, arXiv 2112.01526, section 4.1).
+
+The score of a query at (i, j) and a key at (r, s) is `q . k / sqrt(d) + q . Rh[i - r] + q . Rw[j - s]`. As a table of
+all queries by all keys, the last two terms take 384 MiB in bfloat16 for one view of 1024 px. Here they do not:
+- On a GPU they become part of the product: the query is widened by its S products with Rh and its S products with Rw,
+  the key by what picks its row's and its column's out of them. That is plain attention, which the flash kernels do.
+- On a CPU arithmetic is dearer than memory in the cache: the table is made for a block of queries at a time.
+
+Shape suffixes: X views, windows and heads taken together, S positions a side of the grid, N = S * S positions, d width
+of a head, L = 2 * S - 1 distances, R grid rows in a block.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+BLOCK_SCORES = 1 << 19  # per thread; tried on 2 cores: half of it as fast, twice slower
+
+
+@dataclass(frozen=True, slots=True)
+class PositionTable:
+    """The relative positions of a grid, ready for products with queries."""
+
+    size: int  # positions a side
+    distances_ld: Tensor  # (2L, d): rows from the largest distance to the smallest, then columns
+    picks_ns: Tensor  # (N, 2S): one where a key's row is, one where its column is
+
+    @classmethod
+    def of(cls, tables: tuple[Tensor, ...], size: int) -> "PositionTable":
+        """Take the two tables of a layer, (any odd number of distances, d) each, to a grid of `size` positions a side.
+
+        Tables for another size are resized as officially: linear, in float32, half-pixel centres.
+        """
+        ones = torch.eye(size, dtype=tables[0].dtype, device=tables[0].device)
+        picks = [ones.repeat_interleave(size, dim=0), ones.repeat(size, 1)]
+        resized = [_resize(table, 2 * size - 1).flip(0) for table in tables]
+        return cls(size, torch.cat(resized), torch.cat(picks, dim=1))
+
+    def terms(self, q_xnd: Tensor, first_row: int) -> tuple[Tensor, Tensor]:
+        """The row terms and column terms of whole grid rows of queries, (X, R, S, S) each: query row, column, key.
+
+        Each query is multiplied with every distance. Its keys are a run of these products that starts one later from
+        one query to the next: a view whose stride is one short.
+        """
+        size, distances = self.size, 2 * self.size - 1
+        products = F.linear(q_xnd, self.distances_ld)  # (X, RS, 2L)
+        views, positions, step = products.shape
+        shape = (views, positions // size, size, size)
+        rows = products.as_strided(shape, (positions * step, size * step - 1, step, 1), size - 1 - first_row)
+        columns = products.as_strided(shape, (positions * step, size * step, step - 1, 1), distances + size - 1)
+        return rows, columns
+
+
+def relative_attention(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable) -> Tensor:
+    """Attend from all positions of each grid to all; all shapes (X, N, d), contiguous."""
+    attend = attend_widened if q_xnd.is_cuda else attend_in_blocks
+    return attend(q_xnd, k_xnd, v_xnd, table)
+
+
+def attend_widened(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable) -> Tensor:
+    """Attention with the relative terms inside the product; the values are padded, since flash kernels ask for it."""
+    width = q_xnd.shape[-1]
+    rows, columns = table.terms(q_xnd, 0)
+    q_wide = torch.cat([q_xnd * width**-0.5, rows.flatten(1, 2), columns.flatten(1, 2)], dim=-1)
+    del rows, columns
+    k_wide = torch.cat([k_xnd, table.picks_ns.expand(len(k_xnd), -1, -1)], dim=-1)
+    v_wide = F.pad(v_xnd, (0, 2 * table.size))
+    out = F.scaled_dot_product_attention(q_wide[None], k_wide[None], v_wide[None], scale=1.0)
+    return out[0, ..., :width]
+
+
+def attend_in_blocks(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable) -> Tensor:
+    """Attention with the relative terms as a bias, made for as many scores at a time as stay in the cache."""
+    size, positions = table.size, table.size**2
+    block = BLOCK_SCORES * torch.get_num_threads()
+    heads = max(1, block // positions**2)
+    step = size if heads > 1 else max(1, block // (size * positions))
+    out_xnd = torch.empty_like(q_xnd)
+    for head in range(0, len(q_xnd), heads):
+        keys, values = k_xnd[None, head : head + heads], v_xnd[None, head : head + heads]
+        for row in range(0, size, step):
+            here = slice(head, head + heads), slice(row * size, (row + step) * size)
+            queries = q_xnd[here]
+            rows, columns = table.terms(queries, row)
+            bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).view(1, *queries.shape[:2], positions)
+            out_xnd[here] = F.scaled_dot_product_attention(queries[None], keys, values, attn_mask=bias)[0]
+    return out_xnd
+
+
+def _resize(table_ld: Tensor, distances: int) -> Tensor:
+    if len(table_ld) == distances:
+        return table_ld
+    resized = F.interpolate(table_ld.float().T[None], size=distances, mode="linear")
+    return resized[0].T.to(table_ld.dtype)

@@ -1,0 +1,173 @@
+"""The SAM ViT trunk: views of pixels to a grid of features, one per 64 x 64 pixels.
+
+After Segment Anything (arXiv 2304.02643), ViTDet (2203.16527) and, for decomposed relative positions, MViTv2
+(2112.01526). Results are the official ones; what differs is how they are reached:
+- Padding that completes the windows is never computed: behind a linear layer it is the bias.
+- Relative positions are never a table of all queries by all keys (see `relative_attention`).
+
+Shape suffixes: B views, S patches a side of a view, N = S * S patches, C width, O channels behind the neck, W windows,
+h heads, d width of a head, P side of a patch in pixels.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
+from model_adapter.vision.config import SamConfig
+from model_adapter.vision.derived import Derived
+from model_adapter.vision.relative_attention import PositionTable, relative_attention
+
+GRID_SIZE = GLOBAL_SIZE // PATCH_SIZE  # patches a side that the position tables are made for
+CHANNELS = 3
+MLP_RATIO = 4
+NORM_EPS = 1e-6
+
+
+class SamVit(nn.Module):
+    """Patch embedding, blocks, neck and two convolutions of stride 2."""
+
+    def __init__(self, config: SamConfig, output_channels: int) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.patch_embed = nn.Linear(PATCH_SIZE * PATCH_SIZE * CHANNELS, config.width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, GRID_SIZE, GRID_SIZE, config.width))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, None if index in config.global_attn_indexes else config.window_size)
+            for index in range(config.layers)
+        )
+        neck = config.neck_channels
+        self.neck_in = nn.Linear(config.width, neck, bias=False)
+        self.neck_in_norm = nn.LayerNorm(neck, NORM_EPS)
+        self.neck_conv = nn.Conv2d(neck, neck, 3, padding=1, bias=False)
+        self.neck_norm = nn.LayerNorm(neck, NORM_EPS)
+        self.net_2 = nn.Conv2d(neck, config.downsample_channels, 3, stride=2, padding=1, bias=False)
+        self.net_3 = nn.Conv2d(config.downsample_channels, output_channels, 3, stride=2, padding=1, bias=False)
+        self._positions = Derived(_resize_positions)
+
+    def forward(self, views_bhwc: Tensor) -> Tensor:
+        """Square views of uint8 (B, H, H, 3) to features (B, H / 64, H / 64, O)."""
+        x_bssc = self._embed_patches(views_bhwc)
+        for block in self.blocks:
+            x_bssc = block(x_bssc)
+        x_bssc = self.neck_in_norm(self.neck_in(x_bssc))
+        x_bssc = self.neck_norm(self.neck_conv(x_bssc.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        features: Tensor = self.net_3(self.net_2(x_bssc.permute(0, 3, 1, 2)))
+        return features.permute(0, 2, 3, 1)
+
+    def _embed_patches(self, views_bhwc: Tensor) -> Tensor:
+        batch, grid = views_bhwc.shape[0], views_bhwc.shape[1] // PATCH_SIZE
+        patches = views_bhwc.view(batch, grid, PATCH_SIZE, grid, PATCH_SIZE * CHANNELS).transpose(2, 3)
+        values = patches.reshape(batch, grid, grid, -1).float().div_(255).sub_(0.5).div_(0.5)
+        x_bssc: Tensor = self.patch_embed(values.to(self.pos_embed.dtype))
+        x_bssc += self._positions((self.pos_embed,), grid)
+        return x_bssc
+
+    def peak_elements(self, size_px: int, *, widened: bool) -> int:
+        """Estimate how many numbers a view takes at the worst moment.
+
+        That is in an MLP (input, its norm, the hidden layer before and after GELU), or on a GPU in global attention
+        (input, its norm, queries, keys and values as they are and widened, and the output).
+        """
+        grid = size_px // PATCH_SIZE
+        width, heads = self.patch_embed.out_features, self.heads
+        attention = 5 * width + 4 * (width + 2 * grid * heads) if widened else 0
+        return grid**2 * max((2 + 2 * MLP_RATIO) * width, attention)
+
+    def checkpoint_slots(self) -> dict[str, Tensor]:
+        """Checkpoint name -> the (part of a) parameter, in the checkpoint's shape."""
+        width = self.patch_embed.out_features
+        patches = self.patch_embed.weight.view(width, PATCH_SIZE, PATCH_SIZE, CHANNELS).permute(0, 3, 1, 2)
+        slots = {
+            "pos_embed": self.pos_embed,
+            "patch_embed.proj.weight": patches,
+            "patch_embed.proj.bias": self.patch_embed.bias,
+            "neck.0.weight": self.neck_in.weight[:, :, None, None],
+            "neck.1.weight": self.neck_in_norm.weight,
+            "neck.1.bias": self.neck_in_norm.bias,
+            "neck.2.weight": self.neck_conv.weight,
+            "neck.3.weight": self.neck_norm.weight,
+            "neck.3.bias": self.neck_norm.bias,
+            "net_2.weight": self.net_2.weight,
+            "net_3.weight": self.net_3.weight,
+        }
+        return slots | {f"blocks.{name}": parameter for name, parameter in self.blocks.named_parameters()}
+
+
+class Block(nn.Module):
+    """Attention within windows, or among all patches where `window_size` is None, then an MLP."""
+
+    def __init__(self, width: int, heads: int, window_size: int | None) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, NORM_EPS)
+        self.attn = Attention(width, heads, window_size)
+        self.norm2 = nn.LayerNorm(width, NORM_EPS)
+        self.mlp = Mlp(width)
+
+    def forward(self, x_bssc: Tensor) -> Tensor:
+        """Overwrite (B, S, S, C)."""
+        x_bssc += self.attn(self.norm1(x_bssc))
+        x_bssc += self.mlp(self.norm2(x_bssc))
+        return x_bssc
+
+
+class Mlp(nn.Module):
+    """Two linear layers with an exact GELU between them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, MLP_RATIO * width)
+        self.lin2 = nn.Linear(MLP_RATIO * width, width)
+
+    def forward(self, x_bssc: Tensor) -> Tensor:
+        """Keep the shape."""
+        hidden: Tensor = self.lin2(F.gelu(self.lin1(x_bssc)))
+        return hidden
+
+
+class Attention(nn.Module):
+    """Multi-head attention with relative positions along rows and columns."""
+
+    def __init__(self, width: int, heads: int, window_size: int | None) -> None:
+        super().__init__()
+        self.heads, self.window_size = heads, window_size
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        sides = 2 * (window_size or GRID_SIZE) - 1
+        self.rel_pos_h = nn.Parameter(torch.zeros(sides, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(sides, width // heads))
+        self._table = Derived(PositionTable.of)
+
+    def forward(self, x_bssc: Tensor) -> Tensor:
+        """Keep the shape (B, S, S, C)."""
+        batch, grid, _, width = x_bssc.shape
+        window = self.window_size or grid
+        across = -(-grid // window)  # windows a side of the view
+        qkv = _completed(self.qkv(x_bssc), self.qkv.bias, across * window)
+        qkv = qkv.view(batch, across, window, across, window, 3, self.heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
+        qkv = qkv.reshape(3, batch * across * across * self.heads, window * window, -1)
+        table = self._table((self.rel_pos_h, self.rel_pos_w), window)
+        out = relative_attention(qkv[0], qkv[1], qkv[2], table)
+        out = out.view(batch, across, across, self.heads, window, window, -1).permute(0, 1, 4, 2, 5, 3, 6)
+        out_bssc = out.reshape(batch, across * window, across * window, width)[:, :grid, :grid]
+        projected: Tensor = self.proj(out_bssc)
+        return projected
+
+
+def _completed(qkv_bssc: Tensor, bias_c: Tensor, size: int) -> Tensor:
+    """The grid completed to `size` a side: where there is no patch, the linear layer would give its bias."""
+    batch, grid = qkv_bssc.shape[:2]
+    if grid == size:
+        return qkv_bssc
+    completed = bias_c.repeat(batch, size, size, 1)
+    completed[:, :grid, :grid] = qkv_bssc
+    return completed
+
+
+def _resize_positions(pos_embed: tuple[Tensor, ...], grid: int) -> Tensor:
+    """Position embeddings (1, 64, 64, C) for another grid, resized as officially: bicubic, antialiased, in float32."""
+    (table,) = pos_embed
+    if table.shape[1] == grid:
+        return table
+    resized = F.interpolate(table.float().permute(0, 3, 1, 2), size=(grid, grid), mode="bicubic", antialias=True)
+    return resized.permute(0, 2, 3, 1).to(table.dtype).contiguous()
