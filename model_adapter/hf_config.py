@@ -1,0 +1,185 @@
+"""What a checkpoint's `config.json` says, in whichever of three forms it comes.
+
+- Published (`deepseek-ai/DeepSeek-OCR-2`): `language_config`, `vision_config.width`, `projector_config`; model type
+  `deepseek_vl_v2`, which vLLM knows.
+- Re-saved by the published code, as fine-tuned models are: the same, but model type `DeepseekOCR2`, which neither vLLM
+  nor transformers knows. Unknown, it also costs the text its spaces: transformers then trusts `tokenizer_class` in
+  `tokenizer_config.json`, which names a tokenizer that splits at blanks.
+- Native to transformers (`deepseek-community/DeepSeek-OCR-2`): `text_config`, `vision_config.sam_config` and
+  `vision_config.encoder_config`.
+
+All are brought to the published schema.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import PreTrainedConfig
+from vllm.config import VllmConfig
+from vllm.model_executor.models.config import VerifyAndUpdateConfig
+from vllm.transformers_utils.configs.deepseek_vl2 import DeepseekVLV2Config, DeepseekVLV2TextConfig
+
+from model_adapter.tiling import MAX_TILES, Tiling
+
+NATIVE_MODEL_TYPE = "deepseek_ocr2"
+
+
+class ResavedConfig(DeepseekVLV2Config):  # type: ignore[misc]
+    """The published schema under the model type that the published code writes.
+
+    Its instances carry the type by which transformers chooses the right tokenizer and vLLM the right chat template.
+    """
+
+    model_type = "DeepseekOCR2"
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.model_type = NATIVE_MODEL_TYPE
+
+
+class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
+    """Refuses, before any process is started, what could only fail later and less clearly."""
+
+    @staticmethod
+    def verify_and_update_config(vllm_config: VllmConfig) -> None:
+        """Check model and settings against each other.
+
+        Raises:
+            ValueError: where the checkpoint is another model, the tensor parallel size does not divide the model, or
+                a page of `max_tiles` would not fit into the context.
+        """
+        model_config = vllm_config.model_config
+        language = published_schema(model_config.hf_config)["language_config"]
+        _check_tensor_parallel(language, vllm_config.parallel_config.tensor_parallel_size)
+        max_tiles = configured_max_tiles(model_config.multimodal_config.mm_processor_kwargs or {})
+        tokens = Tiling(max_tiles, 1).num_visual_tokens
+        if tokens >= model_config.max_model_len:
+            raise ValueError(
+                f"a page of {max_tiles} tiles takes {tokens} tokens, and max_model_len is "
+                f"{model_config.max_model_len}: lower max_tiles in mm_processor_kwargs or raise max_model_len"
+            )
+
+
+def configured_max_tiles(mm_processor_kwargs: Mapping[str, object]) -> int:
+    """The setting `max_tiles`, which is the only one.
+
+    Raises:
+        ValueError: for any other setting, and for what is not a number of tiles.
+    """
+    unknown = sorted(set(mm_processor_kwargs) - {"max_tiles"})
+    if unknown:
+        raise ValueError(f"mm_processor_kwargs has {', '.join(unknown)}, but max_tiles is the only setting")
+    max_tiles = mm_processor_kwargs.get("max_tiles", MAX_TILES)
+    if isinstance(max_tiles, bool) or not isinstance(max_tiles, int) or max_tiles < 0:
+        raise ValueError(f"max_tiles in mm_processor_kwargs must be a number of tiles, 0 or more, not {max_tiles!r}")
+    return max_tiles
+
+
+def published_schema(config: PreTrainedConfig) -> dict[str, Any]:
+    """`language_config`, `vision_config` and `projector_config` of a checkpoint, in the published schema.
+
+    Raises:
+        ValueError: where this is not the config of a DeepSeek-OCR 2.
+    """
+    fields = config.to_dict()
+    vision = fields.get("vision_config") or {}
+    if "sam_config" in vision:
+        return _from_native(fields)
+    width = vision.get("width")
+    if not isinstance(width, Mapping) or not {"sam_vit_b", "qwen2-0-5b"} <= set(width):
+        raise ValueError(
+            f"{config.name_or_path or 'this checkpoint'} is not a DeepSeek-OCR 2: its config.json has model_type "
+            f"{fields.get('model_type')!r} and no sizes of the encoder (vision_config.width.sam_vit_b and qwen2-0-5b); "
+            "check the model's directory or name"
+        )
+    return {
+        "language_config": fields["text_config"],
+        "vision_config": vision,
+        "projector_config": fields["projector_config"],
+    }
+
+
+def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
+    """The config that vLLM's DeepSeek-V2 takes, with plain multi-head attention."""
+    if isinstance(config, DeepseekVLV2Config):
+        return config.text_config
+    return DeepseekVLV2TextConfig(**published_schema(config)["language_config"])
+
+
+def _check_tensor_parallel(language: Mapping[str, Any], size: int) -> None:
+    expert_width = language["moe_intermediate_size"]
+    parts = {
+        "attention heads": language["num_attention_heads"],
+        "columns of the dense layer": language["intermediate_size"],
+        "columns of an expert": expert_width,
+        "columns of the shared experts": expert_width * language["n_shared_experts"],
+    }
+    undivided = [f"{number} {part}" for part, number in parts.items() if number % size]
+    if undivided:
+        legal = [n for n in range(1, parts["attention heads"] + 1) if not any(number % n for number in parts.values())]
+        raise ValueError(
+            f"tensor_parallel_size {size} does not divide {', '.join(undivided)}; "
+            f"possible sizes: {', '.join(map(str, legal))}"
+        )
+
+
+def _from_native(fields: Mapping[str, Any]) -> dict[str, Any]:
+    sam, flow = fields["vision_config"]["sam_config"], fields["vision_config"]["encoder_config"]
+    text = fields["text_config"]
+    return {
+        "language_config": {
+            **{key: text[key] for key in _SHARED_LANGUAGE_FIELDS},
+            "first_k_dense_replace": text["mlp_layer_types"].count("dense"),
+            "kv_lora_rank": None,
+            "norm_topk_prob": False,
+            "q_lora_rank": None,
+            "qk_nope_head_dim": 0,
+            "qk_rope_head_dim": 0,
+            "v_head_dim": 0,
+        },
+        "vision_config": {
+            "width": {
+                "sam_vit_b": {
+                    "width": sam["hidden_size"],
+                    "layers": sam["num_hidden_layers"],
+                    "heads": sam["num_attention_heads"],
+                    "global_attn_indexes": list(sam["global_attn_indexes"]),
+                    "downsample_channels": list(sam["downsample_channels"]),
+                    "neck_channels": sam["output_channels"],
+                    "window_size": sam["window_size"],
+                },
+                "qwen2-0-5b": {
+                    "dim": flow["hidden_size"],
+                    "layers": flow["num_hidden_layers"],
+                    "heads": flow["num_attention_heads"],
+                    "kv_heads": flow["num_key_value_heads"],
+                    "intermediate_size": flow["intermediate_size"],
+                },
+            }
+        },
+        "projector_config": {"input_dim": flow["hidden_size"], "n_embed": text["hidden_size"]},
+    }
+
+
+_SHARED_LANGUAGE_FIELDS = (
+    "bos_token_id",
+    "eos_token_id",
+    "hidden_act",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "moe_intermediate_size",
+    "n_group",
+    "n_routed_experts",
+    "n_shared_experts",
+    "num_attention_heads",
+    "num_experts_per_tok",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "rms_norm_eps",
+    "rope_parameters",
+    "routed_scaling_factor",
+    "topk_group",
+    "topk_method",
+    "vocab_size",
+)

@@ -1,0 +1,222 @@
+"""vLLM's multimodal processor: from a page to placeholders in the prompt and views for the encoder.
+
+A page comes as an ordinary image (PIL, as from `vllm serve`, or a (height, width, 3) uint8 array), which is cut here,
+or as `PageViews`, cut already by whoever rendered it. What goes on to the engine is uint8, a quarter of float32's
+bytes: the encoder normalises on its own device.
+
+Per page: `global_view_nhwc` (1024, 1024, 3) uint8, `tiles_nhwc` (N, 768, 768, 3) uint8, `num_tiles`. vLLM joins the
+pages of a step along a new axis, the tiles along the axis they have, and leaves `num_tiles` on the CPU.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from transformers import BatchFeature
+from vllm.config.multimodal import MultiModalDummyOptions
+from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
+from vllm.multimodal.parse import ImageProcessorItems, ModalityDataItems, MultiModalDataItems, MultiModalDataParser
+from vllm.multimodal.processing import (
+    BaseDummyInputsBuilder,
+    BaseMultiModalProcessor,
+    BaseProcessingInfo,
+    PromptReplacement,
+    PromptUpdate,
+)
+
+from model_adapter.hf_config import configured_max_tiles
+from model_adapter.prompts import IMAGE_TOKEN
+from model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE, Tiling
+from model_adapter.views import PageViews, cut_views
+
+UInt8s = npt.NDArray[np.uint8]
+
+_GLOBAL_SHAPE = (GLOBAL_SIZE, GLOBAL_SIZE, 3)
+_TILE_SHAPE = (TILE_SIZE, TILE_SIZE, 3)
+
+
+class PageItems(ImageProcessorItems):  # type: ignore[misc]
+    """The pages of a prompt, each an image or `PageViews`."""
+
+    def get_item_for_hash(self, index: int) -> object:
+        """What identifies a page in vLLM's caches."""
+        item = super().get_item_for_hash(index)
+        if isinstance(item, PageViews):
+            return {"global_view": item.global_view, "tiles": item.tiles}
+        return item
+
+
+class PageParser(MultiModalDataParser):  # type: ignore[misc]
+    """Takes `PageViews` beside everything that vLLM takes for an image."""
+
+    def _parse_image_data(self, data: Any) -> ModalityDataItems[Any, Any] | None:
+        if self.is_embeddings(data):
+            raise TypeError("a page must be an image or PageViews: embeddings made elsewhere are not taken")
+        items = super()._parse_image_data([data] if isinstance(data, PageViews) else data)
+        return PageItems(items.data) if isinstance(items, ImageProcessorItems) else items
+
+
+class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
+    """What vLLM asks about pages before it has one."""
+
+    def get_supported_mm_limits(self) -> Mapping[str, int | None]:
+        """Any number of images."""
+        return {"image": None}
+
+    def get_data_parser(self) -> MultiModalDataParser:
+        """Ours, which knows `PageViews`."""
+        return PageParser()
+
+    def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:  # noqa: ARG002
+        """Visual tokens of the largest page."""
+        return {"image": Tiling(self.max_tiles, 1).num_visual_tokens}
+
+    @cached_property
+    def max_tiles(self) -> int:
+        """The engine's setting."""
+        return configured_max_tiles(self.ctx.get_merged_mm_kwargs({}))
+
+    def max_tiles_of(self, request_kwargs: Mapping[str, object]) -> int:
+        """The setting for one request, which may be lower than the engine's.
+
+        Raises:
+            ValueError: where it is higher: memory was planned for the engine's.
+        """
+        max_tiles = configured_max_tiles(self.ctx.get_merged_mm_kwargs(request_kwargs))
+        if max_tiles > self.max_tiles:
+            raise ValueError(
+                f"max_tiles {max_tiles} is more than the engine was started with ({self.max_tiles}); "
+                f"start it with mm_processor_kwargs {{'max_tiles': {max_tiles}}}"
+            )
+        return max_tiles
+
+    @cached_property
+    def image_token_id(self) -> int:
+        """Id of the placeholder.
+
+        Raises:
+            ValueError: where the tokenizer is not this model's.
+        """
+        tokenizer = self.get_tokenizer()
+        if IMAGE_TOKEN not in tokenizer.get_vocab():
+            raise ValueError(f"the tokenizer has no {IMAGE_TOKEN}: take the tokenizer files of the published model")
+        sample = "a b\n  c"
+        if tokenizer.decode(tokenizer.encode(sample, add_special_tokens=False)) != sample:
+            raise ValueError(
+                "the tokenizer loses blanks or newlines: transformers took another class than the byte-level one for "
+                "tokenizer.json; set model_type in config.json to deepseek_vl_v2"
+            )
+        return int(tokenizer.get_vocab()[IMAGE_TOKEN])
+
+
+class LargestPage(BaseDummyInputsBuilder[PageProcessingInfo]):  # type: ignore[misc]
+    """The page that vLLM measures memory with: as many tiles as there may be."""
+
+    def get_dummy_text(self, mm_counts: Mapping[str, int]) -> str:
+        """One placeholder per page."""
+        return IMAGE_TOKEN * mm_counts.get("image", 0)
+
+    def get_dummy_mm_data(
+        self,
+        seq_len: int,  # noqa: ARG002
+        mm_counts: Mapping[str, int],
+        mm_options: MultiModalDummyOptions,  # noqa: ARG002
+    ) -> dict[str, list[PageViews]]:
+        """Blank views, the most that a page may have."""
+        num_tiles = Tiling(self.info.max_tiles, 1).num_tiles
+        views = PageViews(np.zeros(_GLOBAL_SHAPE, np.uint8), np.zeros((num_tiles, *_TILE_SHAPE), np.uint8))
+        return {"image": [views] * mm_counts.get("image", 0)}
+
+
+class PageProcessor(BaseMultiModalProcessor[PageProcessingInfo]):  # type: ignore[misc]
+    """Cuts pages into views and makes room for them in the prompt."""
+
+    def _apply_hf_processor_main(self, mm_items: MultiModalDataItems, hf_kwargs: Mapping[str, object]) -> BatchFeature:
+        if not mm_items.get_count("image", strict=False):
+            return BatchFeature()
+        max_tiles = self.info.max_tiles_of(hf_kwargs)
+        pages = [page_views(page, max_tiles) for page in mm_items.get_items("image", PageItems).get_all()]
+        tiles = [page.tiles for page in pages]
+        return BatchFeature(
+            {
+                "global_view_nhwc": [_tensor(page.global_view) for page in pages],
+                "tiles_nhwc": _tensor(tiles[0] if len(tiles) == 1 else np.concatenate(tiles)),
+                "num_tiles": torch.tensor([len(tile) for tile in tiles]),
+            }
+        )
+
+    def _get_mm_fields_config(
+        self,
+        hf_inputs: BatchFeature,
+        hf_processor_mm_kwargs: Mapping[str, object],  # noqa: ARG002
+    ) -> Mapping[str, MultiModalFieldConfig]:
+        num_tiles = hf_inputs.get("num_tiles", torch.empty(0, dtype=torch.int64))
+        return {
+            "global_view_nhwc": MultiModalFieldConfig.batched("image"),
+            "tiles_nhwc": MultiModalFieldConfig.flat_from_sizes("image", num_tiles),
+            "num_tiles": MultiModalFieldConfig.batched("image", keep_on_cpu=True),
+        }
+
+    def _get_prompt_updates(
+        self,
+        mm_items: MultiModalDataItems,  # noqa: ARG002
+        hf_processor_mm_kwargs: Mapping[str, object],  # noqa: ARG002
+        out_mm_kwargs: MultiModalKwargsItems,
+    ) -> Sequence[PromptUpdate]:
+        image_token_id = self.info.image_token_id
+
+        def placeholders(index: int) -> list[int]:
+            num_tiles = int(out_mm_kwargs["image"][index]["num_tiles"].data)
+            return [image_token_id] * Tiling(num_tiles, 1).num_visual_tokens
+
+        return [PromptReplacement(modality="image", target=[image_token_id], replacement=placeholders)]
+
+    def _postprocess_prompt(self, prompt: list[int]) -> list[int]:
+        """Begin with BOS exactly once, whoever made the prompt: without it, or with two, the model reads nothing."""
+        bos = self.info.get_tokenizer().bos_token_id
+        start = next((index for index, token in enumerate(prompt) if token != bos), len(prompt))
+        return [bos, *prompt[start:]]
+
+
+def page_views(page: object, max_tiles: int) -> PageViews:
+    """The views of a page that comes as an image, an array or views.
+
+    Raises:
+        ValueError: for arrays of another shape or type, and for views with more than `max_tiles` tiles.
+    """
+    if isinstance(page, PageViews):
+        _check_views(page, max_tiles)
+        return page
+    pixels = np.asarray(page.convert("RGB") if isinstance(page, Image.Image) else page)
+    if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
+        raise ValueError(
+            f"a page must be an image, a (height, width, 3) array of uint8 or PageViews, "
+            f"not {type(page).__name__} of {pixels.shape} {pixels.dtype}"
+        )
+    return cut_views(pixels, max_tiles)
+
+
+def _check_views(views: PageViews, max_tiles: int) -> None:
+    num_tiles = len(views.tiles)
+    shapes = views.global_view.shape, views.tiles.shape
+    if shapes != (_GLOBAL_SHAPE, (num_tiles, *_TILE_SHAPE)) or {views.global_view.dtype, views.tiles.dtype} != {
+        np.dtype(np.uint8)
+    }:
+        raise ValueError(
+            f"views must be {_GLOBAL_SHAPE} and (N, {', '.join(map(str, _TILE_SHAPE))}) of uint8, "
+            f"not {shapes[0]} {views.global_view.dtype} and {shapes[1]} {views.tiles.dtype}"
+        )
+    if num_tiles and not MIN_TILES <= num_tiles <= max_tiles:
+        raise ValueError(
+            f"a page was cut into {num_tiles} tiles, and max_tiles is {max_tiles}: cut it with that limit, "
+            "or start the engine with a higher one in mm_processor_kwargs"
+        )
+
+
+def _tensor(array: UInt8s) -> torch.Tensor:
+    """Shares the memory where it can: not with an array that may not be written to, such as one in an object store."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))

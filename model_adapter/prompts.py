@@ -1,0 +1,34 @@
+"""What DeepSeek-OCR 2 can be asked for, and the text that asks for it.
+
+The words are those of the model's authors, who document `markdown` and `free_ocr` for it; the others come from
+DeepSeek-OCR 1. No text ends in a blank: the authors' scripts strip it, and the model has never seen one.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+IMAGE_TOKEN = "<image>"  # noqa: S105
+DEFAULT_PROMPT = "markdown"
+
+PROMPTS: Mapping[str, str] = MappingProxyType(
+    {
+        "markdown": "<|grounding|>Convert the document to markdown.",  # blocks, each with its label and its boxes
+        "free_ocr": "Free OCR.",  # Markdown without boxes
+        "ocr_lines": "<|grounding|>OCR this image.",  # lines of text, each with its box
+        "figure": "Parse the figure.",  # a chart as an HTML table
+        "describe": "Describe this image in detail.",
+    }
+)
+
+
+def prompt_text(name: str = DEFAULT_PROMPT) -> str:
+    """The prompt to send with one page: the image first, as the model was trained, then a newline and the question.
+
+    Without BOS: whatever tokenizes the text adds it.
+
+    Raises:
+        ValueError: where there is no prompt of that name.
+    """
+    if name not in PROMPTS:
+        raise ValueError(f"there is no prompt {name!r}; choose one of: {', '.join(PROMPTS)}")
+    return f"{IMAGE_TOKEN}\n{PROMPTS[name]}"
