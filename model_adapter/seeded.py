@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from model_adapter.seeded_tokenizer import special_tokens_map, tokenizer_config,
 Floats = npt.NDArray[np.float32]
 
 WEIGHTS_FILE = "model-00001-of-000001.safetensors"  # six digits in the second number, as published
-_PARTIAL = ".partial"  # ends the name of a file until the whole checkpoint is there
+_PARTIAL = ".partial"  # ends the name of a file until all of them are complete
 _BYTES_PER_PARAMETER = 2  # bfloat16
 _OTHER_FILES_BYTES = 10_000_000  # at most; the tokenizer takes most of it
 _BLOCK = 1 << 18  # values made at once, so that they stay in the cache
@@ -75,60 +76,58 @@ def seed_checkpoint(directory: Path, size: ModelSize) -> SeededCheckpoint:
     checkpoint, and may be seeded again.
 
     Raises:
-        SeedError: where the folder holds something else, or the disk is full.
+        SeedError: where the folder holds something else, or cannot be written, or the disk is full.
     """
     started = time.perf_counter()
     config = published_config(size)
     shapes = published_shapes(config)
     num_parameters = sum(map(math.prod, shapes.values()))
-    _require_vacant(directory)
-    _require_room(directory, num_parameters * _BYTES_PER_PARAMETER + _OTHER_FILES_BYTES)
-    index = {
-        "metadata": {"total_size": num_parameters * _BYTES_PER_PARAMETER},
-        "weight_map": dict.fromkeys(shapes, WEIGHTS_FILE),
-    }
-    texts = {
-        "model.safetensors.index.json": _json(index),
-        "processor_config.json": _json(processor_config()),
-        "tokenizer.json": json.dumps(tokenizer_json(), ensure_ascii=False),
-        "tokenizer_config.json": _json(tokenizer_config()),
-        "special_tokens_map.json": _json(special_tokens_map()),
-        "config.json": _json(config),
-    }
+    texts = _texts(config, shapes)
+    partial = {name: directory / (name + _PARTIAL) for name in (WEIGHTS_FILE, *texts)}
+    _require_vacant(directory, set(partial.values()))
+    require_room(directory, num_parameters * _BYTES_PER_PARAMETER + _OTHER_FILES_BYTES)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            (directory / (name + _PARTIAL)).write_text(text, encoding="utf-8")
-        write_seeded_weights(directory / (WEIGHTS_FILE + _PARTIAL), shapes)
-        for name in (WEIGHTS_FILE, *texts):
-            (directory / (name + _PARTIAL)).rename(directory / name)
+            partial[name].write_text(text, encoding="utf-8")
+        write_seeded_weights(partial[WEIGHTS_FILE], shapes)
+        for name, path in partial.items():
+            path.rename(directory / name)
     except OSError as error:
-        for path in directory.glob("*" + _PARTIAL):
+        for path in partial.values():
             path.unlink(missing_ok=True)
         reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else str(error)
         raise SeedError(f"{directory}: no checkpoint could be written: {reason}") from error
-    num_bytes = sum(path.stat().st_size for path in directory.iterdir())
+    num_bytes = sum((directory / name).stat().st_size for name in partial)
     return SeededCheckpoint(directory, len(shapes), num_parameters, num_bytes, time.perf_counter() - started)
 
 
-def write_seeded_weights(path: Path, shapes: Mapping[str, Shape]) -> None:
-    """Write a safetensors file of bfloat16 tensors, in alphabetical order, without ever holding one in memory.
+def require_room(directory: Path, num_bytes: int) -> None:
+    """Ask whether so many bytes fit on the disk of a folder that need not exist yet.
 
-    The layout of such a file: 8 bytes with the length of the header, little-endian; the header, JSON padded with
-    spaces to a multiple of 8; the tensors, row by row.
+    Raises:
+        SeedError: where they do not.
     """
-    header = _safetensors_header(shapes)
-    with path.open("wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+    existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < num_bytes:
+        raise SeedError(
+            f"{directory}: the checkpoint takes {num_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+            "make room, or name a folder on another disk"
+        )
+
+
+def write_seeded_weights(path: Path, shapes: Mapping[str, Shape]) -> None:
+    """Write a safetensors file of seeded bfloat16 tensors, with no more than a block a thread in memory."""
+    header = safetensors_header(shapes)
+    offsets = _data_offsets(shapes)
+    largest_first = sorted(shapes, key=lambda name: math.prod(shapes[name]), reverse=True)
+    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
         file.write(header)
-        file.flush()
-        offsets = {}
-        end = len(header)
-        for name in sorted(shapes):
-            offsets[name] = end
-            end += math.prod(shapes[name]) * _BYTES_PER_PARAMETER
-        largest_first = sorted(shapes, key=lambda name: (-math.prod(shapes[name]), name))
-        descriptor = file.fileno()
-        writes = [pool.submit(_write_tensor, descriptor, offsets[name], name, shapes[name]) for name in largest_first]
+        writes = [
+            pool.submit(_write_tensor, file.fileno(), len(header) + offsets[name][0], name, shapes[name])
+            for name in largest_first
+        ]
         try:
             for write in writes:
                 write.result()
@@ -136,15 +135,26 @@ def write_seeded_weights(path: Path, shapes: Mapping[str, Shape]) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _safetensors_header(shapes: Mapping[str, Shape]) -> bytes:
+def safetensors_header(shapes: Mapping[str, Shape]) -> bytes:
+    """What stands before the tensors, which follow in alphabetical order, row by row.
+
+    8 bytes, little-endian, say how many more there are; those are JSON, padded with spaces to a multiple of 8:
+
+        {"__metadata__":{"format":"pt"},"lm_head.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}
+    """
     entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name in sorted(shapes):
-        start, end = end, end + math.prod(shapes[name]) * _BYTES_PER_PARAMETER
-        entries[name] = {"dtype": "BF16", "shape": shapes[name], "data_offsets": [start, end]}
+    for name, data_offsets in _data_offsets(shapes).items():
+        entries[name] = {"dtype": "BF16", "shape": shapes[name], "data_offsets": data_offsets}
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
+
+
+def _data_offsets(shapes: Mapping[str, Shape]) -> dict[str, tuple[int, int]]:
+    """Where each tensor begins and ends, in bytes from the end of the header."""
+    names = sorted(shapes)
+    ends = list(accumulate(math.prod(shapes[name]) * _BYTES_PER_PARAMETER for name in names))
+    return dict(zip(names, zip([0, *ends], ends, strict=False), strict=True))
 
 
 def _write_tensor(descriptor: int, offset: int, name: str, shape: Shape) -> None:
@@ -156,7 +166,7 @@ def _write_tensor(descriptor: int, offset: int, name: str, shape: Shape) -> None
 
 
 def _seeded_blocks(name: str, shape: Shape) -> Iterator[Floats]:
-    """The values of a seeded tensor in order, some at a time; each block is valid until the next is asked for."""
+    """The values of a seeded tensor in order, some at a time."""
     name = name.removeprefix("model.")
     digest = sha256(name.encode()).digest()
     random = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "little")))
@@ -179,26 +189,29 @@ def _scaled(name: str, shape: Shape, normals: Floats) -> Floats:
 def _bfloat16_bits(values: Floats) -> npt.NDArray[np.uint16]:
     """The upper halves of float32 values, rounded to nearest, halves to even."""
     bits = values.view(np.uint32)
-    bits = bits + (0x7FFF + (bits >> 16 & 1))
-    return (bits >> 16).astype("<u2")
+    return ((bits + (0x7FFF + (bits >> 16 & 1))) >> 16).astype("<u2")
 
 
-def _require_vacant(directory: Path) -> None:
+def _require_vacant(directory: Path, ours: set[Path]) -> None:
     if directory.exists() and not directory.is_dir():
         raise SeedError(f"{directory}: there is a file of this name; name a folder that does not exist yet")
-    others = [] if not directory.exists() else [path.name for path in directory.iterdir() if path.suffix != _PARTIAL]
+    others = sorted(set(directory.iterdir()) - ours) if directory.exists() else []
     if others:
-        raise SeedError(f"{directory}: not empty ({min(others)} ...); name another folder, or empty this one")
+        raise SeedError(f"{directory}: not empty ({others[0].name} ...); name another folder, or empty this one")
 
 
-def _require_room(directory: Path, num_bytes: int) -> None:
-    existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    if free < num_bytes:
-        raise SeedError(
-            f"{directory}: the checkpoint takes {num_bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
-            "make room, or name a folder on another disk"
-        )
+def _texts(config: dict[str, Any], shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """All files but the weights by name, `config.json` last."""
+    num_bytes = sum(map(math.prod, shapes.values())) * _BYTES_PER_PARAMETER
+    index = {"metadata": {"total_size": num_bytes}, "weight_map": dict.fromkeys(shapes, WEIGHTS_FILE)}
+    return {
+        "model.safetensors.index.json": _json(index),
+        "processor_config.json": _json(processor_config()),
+        "tokenizer.json": json.dumps(tokenizer_json(), ensure_ascii=False),
+        "tokenizer_config.json": _json(tokenizer_config()),
+        "special_tokens_map.json": _json(special_tokens_map()),
+        "config.json": _json(config),
+    }
 
 
 def _json(content: dict[str, Any]) -> str:
