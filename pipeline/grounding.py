@@ -1,4 +1,4 @@
-r"""What DeepSeek-OCR writes -> regions of the page: label, boxes and text, in the order in which it wrote them.
+"""What DeepSeek-OCR writes -> regions of the page: label, boxes and text, in the order in which it wrote them.
 
     <|ref|>sub_title<|/ref|><|det|>[[70, 44, 371, 62]]<|/det|>
     ## 2 Method

@@ -1,4 +1,4 @@
-r"""What DeepSeek-OCR writes -> Markdown, and blocks that say where on the page each part of it is.
+"""What DeepSeek-OCR writes -> Markdown, and blocks that say where on the page each part of it is.
 
 A picture leaves no mark in the Markdown: a reader of text wants none, and a link to a file that is not kept is noise.
 Its block has an empty span at the place where it stands in the reading order; figures.py puts links there for those who
