@@ -24,6 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+model_app = typer.Typer(help="Model files.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
+
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -61,6 +64,14 @@ class ExportFormat(StrEnum):
 
     markdown = "markdown"
     jsonl = "jsonl"
+
+
+class ModelSize(StrEnum):
+    """What --size takes."""
+
+    tiny = "tiny"
+    encoder = "encoder"
+    full = "full"
 
 
 @app.command()
@@ -229,6 +240,27 @@ def verify(
         raise typer.Exit(SOME_FAILED)
     if report.unfinished_documents:
         raise typer.Exit(WORK_LEFT)
+
+
+@model_app.command()
+def seed(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
+    size: Annotated[
+        ModelSize,
+        typer.Option(
+            help="tiny: 0.2 GB, runs on any CPU. encoder: 2.1 GB, the published sizes but 2 of the 12 decoder layers. "
+            "full: 6.8 GB, the published sizes."
+        ),
+    ] = ModelSize.tiny,
+) -> None:
+    """Write DeepSeek-OCR 2 with made-up weights, for tests and benchmarks: it runs, but what it writes means nothing.
+
+    The files, their layout and the names and shapes of the tensors are those of the published model.
+    """
+    from model_adapter.published_config import ModelSize as SeededSize
+    from model_adapter.seeded import seed_checkpoint
+
+    typer.echo(seed_checkpoint(directory, SeededSize(size)).to_text())
 
 
 def _settings(config: str | None, overrides: list[str]) -> "RunSettings":

@@ -40,6 +40,12 @@ class SeedError(Exception):
     exit_code = 1
 
 
+class OccupiedError(SeedError):
+    """The folder that was named holds something else."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True, slots=True)
 class SeededCheckpoint:
     """What was written."""
@@ -76,7 +82,8 @@ def seed_checkpoint(directory: Path, size: ModelSize) -> SeededCheckpoint:
     checkpoint, and may be seeded again.
 
     Raises:
-        SeedError: where the folder holds something else, or cannot be written, or the disk is full.
+        OccupiedError: where the folder holds something else.
+        SeedError: where it cannot be written, or the disk is full.
     """
     started = time.perf_counter()
     config = published_config(size)
@@ -194,10 +201,10 @@ def _bfloat16_bits(values: Floats) -> npt.NDArray[np.uint16]:
 
 def _require_vacant(directory: Path, ours: set[Path]) -> None:
     if directory.exists() and not directory.is_dir():
-        raise SeedError(f"{directory}: there is a file of this name; name a folder that does not exist yet")
+        raise OccupiedError(f"{directory}: there is a file of this name; name a folder that does not exist yet")
     others = sorted(set(directory.iterdir()) - ours) if directory.exists() else []
     if others:
-        raise SeedError(f"{directory}: not empty ({others[0].name} ...); name another folder, or empty this one")
+        raise OccupiedError(f"{directory}: not empty ({others[0].name} ...); name another folder, or empty this one")
 
 
 def _texts(config: dict[str, Any], shapes: Mapping[str, Shape]) -> dict[str, str]:

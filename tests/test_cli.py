@@ -140,6 +140,8 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
         (["run", "samples", "--out", "/proc/none/out", "--no-ray"], 1, "/proc"),
         (["status", "{tmp}"], 1, "not an output"),
         (["export", "{tmp}", "{tmp}/texts"], 1, "not an output"),
+        (["model", "seed", "samples"], 2, "not empty"),
+        (["model", "seed", "/proc/none/model"], 1, "/proc"),
     ],
 )
 def test_mistakes_get_one_line_and_their_exit_code(tmp_path: Path, arguments: list[str], code: int, says: str):
@@ -217,3 +219,14 @@ def test_passwords_stay_out_of_the_output(tmp_path: Path):
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert b"sesame-7301" not in written
     assert "sesame-7301" not in done.stdout + done.stderr
+
+
+def test_a_model_can_be_seeded(tmp_path: Path):
+    """`model seed` writes a checkpoint, says how large it is, and does not write over it."""
+    done, again = ocrmill("model", "seed", tmp_path / "tiny"), ocrmill("model", "seed", tmp_path / "tiny")
+
+    assert done.returncode == 0, done.stderr
+    assert "0.18 GB" in done.stdout
+    assert (tmp_path / "tiny" / "model-00001-of-000001.safetensors").exists()
+    assert again.returncode == 2
+    assert "not empty" in again.stderr

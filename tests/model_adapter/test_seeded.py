@@ -15,6 +15,7 @@ from model_adapter.published_config import ModelSize, published_config
 from model_adapter.published_weights import published_shapes
 from model_adapter.seeded import (
     WEIGHTS_FILE,
+    OccupiedError,
     SeededCheckpoint,
     SeedError,
     require_room,
@@ -242,7 +243,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path, taken: str):
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("mine")
 
-    with pytest.raises(SeedError, match="name a"):
+    with pytest.raises(OccupiedError, match="name a"):
         seed_checkpoint(target, ModelSize.TINY)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [kept]
     assert kept.read_text() == "mine"
