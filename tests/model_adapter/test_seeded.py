@@ -119,6 +119,15 @@ def test_the_encoder_size_is_the_published_model_with_two_decoder_layers():
     assert any(".experts." in name for name in encoder)
 
 
+def test_the_sizes_are_in_the_docs():
+    """Whoever looks for a size finds how many parameters it has."""
+    text = (Path(__file__).parents[2] / "docs" / "model.md").read_text()
+
+    for size in ModelSize:
+        parameters = sum(map(math.prod, published_shapes(published_config(size)).values()))
+        assert f"| `{size}` | {parameters:,} |" in text
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "spread", "centre"),
     [
