@@ -18,6 +18,7 @@ from transformers import PreTrainedConfig
 from vllm.config import VllmConfig
 from vllm.model_executor.models.config import VerifyAndUpdateConfig
 from vllm.transformers_utils.configs.deepseek_vl2 import DeepseekVLV2Config, DeepseekVLV2TextConfig
+from vllm.triton_utils import HAS_TRITON
 
 from model_adapter.tiling import MAX_TILES, Tiling
 
@@ -45,12 +46,14 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
         """Check model and settings against each other.
 
         Raises:
-            ValueError: where the checkpoint is another model, the tensor parallel size does not divide the model, or
-                a page of `max_tiles` would not fit into the context.
+            ValueError: where the checkpoint is another model, the tensor parallel size does not divide it, adapters
+                could not run, or a page of `max_tiles` would not fit into the context.
         """
         model_config = vllm_config.model_config
         language = published_schema(model_config.hf_config)["language_config"]
         _check_tensor_parallel(language, vllm_config.parallel_config.tensor_parallel_size)
+        if vllm_config.lora_config is not None and not HAS_TRITON and _has_experts(language):
+            raise ValueError("LoRA on a model with experts needs Triton, which vLLM's CPU build lacks: use a GPU")
         max_tiles = configured_max_tiles(model_config.multimodal_config.mm_processor_kwargs or {})
         tokens = Tiling(max_tiles, 1).num_visual_tokens
         if tokens >= model_config.max_model_len:
@@ -121,6 +124,10 @@ def _check_tensor_parallel(language: Mapping[str, Any], size: int) -> None:
             f"tensor_parallel_size {size} does not divide {', '.join(undivided)}; "
             f"possible sizes: {', '.join(map(str, legal))}"
         )
+
+
+def _has_experts(language: Mapping[str, Any]) -> bool:
+    return bool(language["num_hidden_layers"] > language["first_k_dense_replace"])
 
 
 def _from_native(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""DeepSeek-OCR 2 as a vLLM model: our encoder in front of vLLM's DeepSeek-V2 decoder."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from vllm.config import VllmConfig
+from vllm.model_executor.models.interfaces import MultiModalEmbeddings, SupportsLoRA, SupportsMultiModal, SupportsPP
+from vllm.model_executor.models.module_mapping import MultiModelKeys
+from vllm.model_executor.models.utils import WeightsMapper, init_vllm_registered_model, maybe_prefix
+from vllm.multimodal import MULTIMODAL_REGISTRY
+from vllm.sequence import IntermediateTensors
+
+from model_adapter.hf_config import decoder_config, published_schema
+from model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
+from model_adapter.prompts import IMAGE_TOKEN
+from model_adapter.published_weights import published_shapes
+from model_adapter.vision.config import EncoderConfig
+from model_adapter.vision.encoder import MEMORY_MB, DeepEncoderV2
+from model_adapter.weight_names import check_names, split_experts, to_ours
+
+ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config
+
+NamedTensors = Iterable[tuple[str, torch.Tensor]]
+
+_DECODER = "language_model."
+
+
+@MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageProcessingInfo, dummy_inputs=LargestPage)
+class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsLoRA):  # type: ignore[misc]
+    """Views in, text out.
+
+    With tensor parallelism the decoder is divided and each rank has the whole encoder.
+    """
+
+    # For LoRA adapters, which name modules as the checkpoint does that they were trained on.
+    hf_to_vllm_mapper = WeightsMapper(
+        orig_to_new_prefix={
+            "model.language_model.": "language_model.model.",
+            "model.embed_tokens.": "language_model.model.embed_tokens.",
+            "model.layers.": "language_model.model.layers.",
+            "model.norm.": "language_model.model.norm.",
+            "lm_head.": "language_model.lm_head.",
+        }
+    )
+    packed_modules_mapping: ClassVar = {
+        "qkv_proj": ["q_proj", "k_proj", "v_proj"],
+        "gate_up_proj": ["gate_proj", "up_proj"],
+    }
+
+    def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
+        super().__init__()
+        hf_config = vllm_config.model_config.hf_config
+        self.config = hf_config
+        self.published_schema = published_schema(hf_config)
+        with self._mark_tower_model(vllm_config, "image"):  # type: ignore[operator]
+            self.encoder = _encoder(self.published_schema, vllm_config)
+        with self._mark_language_model(vllm_config):  # type: ignore[operator]
+            self.language_model = init_vllm_registered_model(
+                vllm_config=vllm_config,
+                hf_config=decoder_config(hf_config),
+                architectures=["DeepseekV2ForCausalLM"],
+                prefix=maybe_prefix(prefix, "language_model"),
+            )
+        self.make_empty_intermediate_tensors = self.language_model.make_empty_intermediate_tensors
+
+    @classmethod
+    def get_placeholder_str(cls, modality: str, i: int) -> str | None:  # noqa: ARG003
+        """What stands for an image in a chat message."""
+        return IMAGE_TOKEN if modality == "image" else None
+
+    def get_mm_mapping(self) -> MultiModelKeys:
+        """Which parts are language and which are vision, for LoRA."""
+        return MultiModelKeys.from_string_field(language_model="language_model", tower_model="encoder")
+
+    def embed_multimodal(self, **kwargs: torch.Tensor) -> MultiModalEmbeddings:
+        """Encode all pages of a step at once: per page, (144 tiles + 257, width) embeddings."""
+        if "global_view_nhwc" not in kwargs:
+            return []
+        return self.encoder(kwargs["global_view_nhwc"], kwargs["tiles_nhwc"], kwargs["num_tiles"].tolist())
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None,
+        positions: torch.Tensor,
+        intermediate_tensors: IntermediateTensors | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        **kwargs: object,  # noqa: ARG002
+    ) -> torch.Tensor | IntermediateTensors:
+        """Run the decoder over embeddings (of text and pages) or what the previous pipeline stage sent."""
+        if intermediate_tensors is not None:
+            inputs_embeds = None
+        return self.language_model(input_ids, positions, intermediate_tensors, inputs_embeds=inputs_embeds)
+
+    def compute_logits(self, hidden_states: torch.Tensor) -> torch.Tensor | None:
+        """Logits of the vocabulary."""
+        logits: torch.Tensor | None = self.language_model.compute_logits(hidden_states)
+        return logits
+
+    def load_weights(self, weights: NamedTensors) -> set[str]:
+        """Fill encoder and decoder from a checkpoint in either published layout.
+
+        Raises:
+            ValueError: naming what is missing, unexpected, of another shape than `config.json` says, or damaged.
+        """
+        shapes = {str(to_ours(name)): shape for name, shape in published_shapes(self.published_schema).items()}
+        given: set[str] = set()
+        for_encoder: dict[str, torch.Tensor] = {}
+
+        def for_decoder() -> Iterator[tuple[str, torch.Tensor]]:
+            for name, tensor in _under_our_names(weights):
+                given.add(name)
+                if name not in shapes:
+                    continue  # `check_names` names it, once all others are known
+                if tuple(tensor.shape) != shapes[name]:
+                    raise ValueError(f"{name} is {tuple(tensor.shape)}, but {shapes[name]} by config.json")
+                if name.startswith(_DECODER):
+                    yield name.removeprefix(_DECODER), tensor
+                else:
+                    for_encoder[name] = tensor
+
+        self.language_model.load_weights(for_decoder())
+        check_names(given, shapes)
+        self.encoder.load_weights(for_encoder.items())
+        return {name for name, _ in self.named_parameters()}
+
+
+def _under_our_names(weights: NamedTensors) -> Iterator[tuple[str, torch.Tensor]]:
+    try:
+        for checkpoint_name, tensor in weights:
+            name = to_ours(checkpoint_name)
+            if name is not None:
+                yield from split_experts(name, tensor)
+    except SafetensorError as error:
+        raise ValueError(
+            f"a weights file is damaged or was not copied to its end ({error}): fetch the checkpoint again"
+        ) from error
+
+
+def _encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEncoderV2:
+    memory_mb = vllm_config.additional_config.get(ENCODER_MEMORY_SETTING, MEMORY_MB)
+    return DeepEncoderV2(EncoderConfig.from_hf(schema), memory_mb=memory_mb)

@@ -1,0 +1,230 @@
+"""How vLLM finds our model, reads the configs of its checkpoints, and what it refuses before any process is started."""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
+
+
+def with_config(checkpoint: Path, directory: Path, change) -> Path:
+    """The checkpoint under another `config.json`."""
+    directory.mkdir()
+    for file in checkpoint.iterdir():
+        (directory / file.name).symlink_to(file)
+    config = json.loads((checkpoint / "config.json").read_text())
+    (directory / "config.json").unlink()
+    (directory / "config.json").write_text(json.dumps(change(config)))
+    return directory
+
+
+def resaved(config):
+    """As the published code writes it after fine-tuning."""
+    return {**config, "model_type": "DeepseekOCR2", "transformers_version": "4.46.3"}
+
+
+def native(config):
+    """The same sizes in the schema of transformers."""
+    language, width = config["language_config"], config["vision_config"]["width"]
+    sam, flow = width["sam_vit_b"], width["qwen2-0-5b"]
+    shared = {key: value for key, value in language.items() if key not in {"architectures", "torch_dtype"}}
+    return {
+        "architectures": ["DeepseekOcr2ForConditionalGeneration"],
+        "model_type": "deepseek_ocr2",
+        "image_token_id": 128815,
+        "text_config": {
+            **{key: value for key, value in shared.items() if not key.endswith(("_rank", "_head_dim", "_mla"))},
+            "mlp_layer_types": ["dense"] + ["sparse"] * (language["num_hidden_layers"] - 1),
+            "model_type": "deepseek_ocr2_text",
+            "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"},
+        },
+        "vision_config": {
+            "model_type": "deepseek_ocr2_vision",
+            "sam_config": {
+                "hidden_size": sam["width"],
+                "num_hidden_layers": sam["layers"],
+                "num_attention_heads": sam["heads"],
+                "output_channels": sam["neck_channels"],
+                "global_attn_indexes": sam["global_attn_indexes"],
+                "downsample_channels": [sam["downsample_channels"][0], flow["dim"]],
+            },
+            "encoder_config": {
+                "hidden_size": flow["dim"],
+                "intermediate_size": flow["intermediate_size"],
+                "num_attention_heads": flow["heads"],
+                "num_hidden_layers": flow["layers"],
+                "num_key_value_heads": flow["kv_heads"],
+                "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
+            },
+        },
+    }
+
+
+FORMS = {"published": dict, "re-saved": resaved, "native": native}
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def checkpoint(request, tiny_checkpoint, tmp_path_factory):
+    """The tiny checkpoint with its config in each form."""
+    return with_config(tiny_checkpoint, tmp_path_factory.mktemp("form") / request.param, FORMS[request.param])
+
+
+def test_the_installed_package_offers_the_plugin():
+    """Whoever installs us has the entry point, and it leads to `register`."""
+    (entry_point,) = [found for found in entry_points(group="vllm.general_plugins") if found.name == "ocrmill"]
+
+    assert entry_point.value == "model_adapter.plugin:register"
+    assert callable(entry_point.load())
+
+
+def test_the_plugin_module_imports_no_vllm():
+    """Reading the engine's arguments costs no import of vLLM or torch."""
+    code = "import sys, model_adapter.plugin; print(sorted({'torch', 'transformers', 'vllm'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == "[]"
+
+
+def test_registering_twice_adds_one_lazy_name(vllm_environment):
+    """A plugin may be called many times; our module is named, not imported, and vLLM's own model stays."""
+    from vllm import ModelRegistry
+
+    from model_adapter.plugin import register
+
+    register()
+    register()
+    ours, theirs = (ModelRegistry.models[name] for name in (ARCHITECTURE, "DeepseekOCR2ForCausalLM"))
+
+    assert f"{ours.module_name}:{ours.class_name}" == MODEL_CLASS
+    assert theirs.module_name.startswith("vllm.")
+
+
+def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, make_model_config):
+    """Published, re-saved or native to transformers: same decoder with plain attention, same encoder."""
+    from model_adapter.hf_config import decoder_config, published_schema
+    from model_adapter.vision.config import EncoderConfig
+
+    config = make_model_config(checkpoint)
+    decoder = decoder_config(config.hf_config)
+    tiny = json.loads((tiny_checkpoint / "config.json").read_text())
+    encoder = EncoderConfig.from_hf(published_schema(config.hf_config))
+
+    assert config.architecture == ARCHITECTURE
+    assert (config.get_head_size(), config.use_mla, config.max_model_len) == (32, False, 2048)
+    assert (decoder.hidden_size, decoder.num_hidden_layers, decoder.first_k_dense_replace) == (320, 3, 1)
+    assert (decoder.qk_nope_head_dim, decoder.qk_rope_head_dim, decoder.v_head_dim) == (0, 0, 0)
+    assert (decoder.n_routed_experts, decoder.num_experts_per_tok, decoder.norm_topk_prob) == (16, 6, False)
+    assert (decoder.rms_norm_eps, decoder.rope_parameters["rope_theta"], decoder.hidden_act) == (1e-6, 10000, "silu")
+    assert encoder == EncoderConfig.from_hf(tiny)
+
+
+def test_each_form_of_config_gets_the_right_tokenizer_and_chat_template(checkpoint, make_model_config):
+    """Blanks and newlines survive, special tokens are one id, and a chat becomes BOS and the message, no roles."""
+    from vllm.tokenizers import cached_tokenizer_from_config
+    from vllm.transformers_utils.chat_templates import get_chat_template_fallback_path
+
+    config = make_model_config(checkpoint)
+    tokenizer = cached_tokenizer_from_config(config)
+    text = "two  blanks,\n a newline and <td>"
+    template = get_chat_template_fallback_path(config.hf_config.model_type, str(checkpoint))
+
+    assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
+    assert tokenizer.encode("<td><|ref|>", add_special_tokens=False) == [128821, 128816]
+    assert template.name == "template_deepseek_ocr.jinja"
+
+
+def engine_config(directory, **arguments):
+    from vllm.engine.arg_utils import EngineArgs
+
+    return EngineArgs(
+        str(directory), **{"max_model_len": 2048, **engine_arguments(), **arguments}
+    ).create_engine_config()
+
+
+def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny_checkpoint):
+    """The published model can be halved only: 5 divides its heads, but not its 6,848 and 896 columns."""
+    from model_adapter.hf_config import _check_tensor_parallel
+
+    language = json.loads((tiny_checkpoint / "config.json").read_text())["language_config"]
+    published = {**language, "intermediate_size": 6848, "moe_intermediate_size": 896}
+    for size in (1, 2):
+        _check_tensor_parallel(published, size)
+    for size in (1, 2, 5, 10):
+        _check_tensor_parallel(language, size)
+
+    with pytest.raises(ValueError, match=r"size 5 does not divide 6848 columns of the dense layer, .*sizes: 1, 2$"):
+        _check_tensor_parallel(published, 5)
+    with pytest.raises(ValueError, match=r"size 4 does not divide 10 attention heads; possible sizes: 1, 2$"):
+        _check_tensor_parallel(published, 4)
+
+
+def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(vllm_environment, tiny_checkpoint):
+    """The refusal comes while the settings are read."""
+    with pytest.raises(ValueError, match="tensor_parallel_size 3 does not divide 10 attention heads"):
+        engine_config(tiny_checkpoint, tensor_parallel_size=3)
+
+
+def test_a_page_must_fit_into_the_context(vllm_environment, tiny_checkpoint):
+    """More tiles than `max_model_len` can hold are refused with both numbers."""
+    with pytest.raises(ValueError, match="20 tiles takes 3137 tokens, and max_model_len is 2048"):
+        engine_config(tiny_checkpoint, **engine_arguments(max_tiles=20))
+
+
+def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint):
+    """Where there is no Triton, as on CPUs, the experts cannot run beside adapters; that is said at once."""
+    from vllm.triton_utils import HAS_TRITON
+
+    if HAS_TRITON:
+        pytest.skip("Triton is here")
+    with pytest.raises(ValueError, match=r"LoRA .* needs Triton"):
+        engine_config(tiny_checkpoint, enable_lora=True)
+
+
+def test_another_model_is_refused_by_name(vllm_environment, tiny_checkpoint, tmp_path):
+    """Our architecture chosen for a checkpoint of another model: the error names what is missing."""
+    llama = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 1,
+        "vocab_size": 129280,
+    }
+    directory = with_config(tiny_checkpoint, tmp_path / "llama", lambda _: llama)
+    with pytest.raises(ValueError, match=r"llama is not a DeepSeek-OCR 2: its config.json has model_type 'llama'"):
+        engine_config(directory)
+
+
+def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, tiny_checkpoint, tmp_path):
+    """Version 1 has the same model type but another encoder."""
+
+    def version_1(config):
+        sam = config["vision_config"]["width"]["sam_vit_b"]
+        return {**config, "vision_config": {"width": {"clip-l-14-224": {"width": 1024}, "sam_vit_b": sam}}}
+
+    with pytest.raises(ValueError, match="not a DeepSeek-OCR 2"):
+        engine_config(with_config(tiny_checkpoint, tmp_path / "version_1", version_1))
+
+
+def test_a_directory_without_a_model_is_refused(vllm_environment, tmp_path):
+    """The words are vLLM's, and say what a model directory must hold."""
+    with pytest.raises(ValueError, match=r"(?s)Invalid repository ID or local directory.*'config.json'"):
+        engine_config(tmp_path)
+
+
+def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_path):
+    """Without the tokenizer's files there is no engine, and the error says what could not be loaded."""
+    directory = tmp_path / "without_tokenizer"
+    directory.mkdir()
+    shutil.copy(tiny_checkpoint / "config.json", directory)
+
+    with pytest.raises((OSError, ValueError), match="tokenizer"):
+        make_processor(directory=directory)
