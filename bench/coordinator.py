@@ -51,7 +51,7 @@ from workers.run import new_run_id
 
 SLOTS = 64
 PAGES_PER_DOCUMENT = 6
-TEXT = "A page of the corpus, of which every sentence is unlike the one before it. " * 20
+TEXT = " ".join(f"{random.Random(word).getrandbits(40):x}" for word in range(180))
 
 
 def latency(seed: int, scale: float) -> float:
