@@ -1,7 +1,7 @@
 """DeepSeek-OCR 2 checkpoints with weights that are a function of names and shapes alone.
 
 For tests and benchmarks where the real weights are not at hand: same files, names and code paths, but what such a
-model writes means nothing. The same size gives the same bytes on every machine.
+model writes means nothing. The same size gives the same bytes every time.
 """
 
 import errno
@@ -31,7 +31,7 @@ WEIGHTS_FILE = "model-00001-of-000001.safetensors"  # six digits in the second n
 _PARTIAL = ".partial"  # ends the name of a file until all of them are complete
 _BYTES_PER_PARAMETER = 2  # bfloat16
 _OTHER_FILES_BYTES = 10_000_000  # at most; the tokenizer takes most of it
-_BLOCK = 1 << 18  # values made at once, so that they stay in the cache
+_BLOCK = 1 << 15  # values made at once, so that they stay in the cache
 
 
 class SeedError(Exception):
@@ -101,9 +101,10 @@ def seed_checkpoint(directory: Path, size: ModelSize) -> SeededCheckpoint:
         for name, path in partial.items():
             path.rename(directory / name)
     except OSError as error:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
-        reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else str(error)
+        for path in filter(Path.exists, partial.values()):
+            path.unlink()
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        reason = "the disk is full; make room, or name a folder on another one" if full else str(error)
         raise SeedError(f"{directory}: no checkpoint could be written: {reason}") from error
     num_bytes = sum((directory / name).stat().st_size for name in partial)
     return SeededCheckpoint(directory, len(shapes), num_parameters, num_bytes, time.perf_counter() - started)
@@ -130,7 +131,7 @@ def write_seeded_weights(path: Path, shapes: Mapping[str, Shape]) -> None:
     offsets = _data_offsets(shapes)
     largest_first = sorted(shapes, key=lambda name: math.prod(shapes[name]), reverse=True)
     with path.open("wb", buffering=0) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
-        file.write(header)
+        _write_at(file.fileno(), 0, header)
         writes = [
             pool.submit(_write_tensor, file.fileno(), len(header) + offsets[name][0], name, shapes[name])
             for name in largest_first
@@ -166,10 +167,14 @@ def _data_offsets(shapes: Mapping[str, Shape]) -> dict[str, tuple[int, int]]:
 
 def _write_tensor(descriptor: int, offset: int, name: str, shape: Shape) -> None:
     for block in _seeded_blocks(name, shape):
-        data = _bfloat16_bits(block).tobytes()
-        while data:
-            written = os.pwrite(descriptor, data, offset)
-            data, offset = data[written:], offset + written
+        _write_at(descriptor, offset, _bfloat16_bits(block).tobytes())
+        offset += block.size * _BYTES_PER_PARAMETER
+
+
+def _write_at(descriptor: int, offset: int, data: bytes) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
 
 
 def _seeded_blocks(name: str, shape: Shape) -> Iterator[Floats]:

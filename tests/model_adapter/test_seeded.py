@@ -153,6 +153,19 @@ def test_each_kind_of_tensor_has_its_own_scale(name: str, shape: tuple[int, ...]
     assert values.mean() == pytest.approx(centre, abs=spread / 30)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "first"),
+    [
+        ("sam_model.blocks.0.attn.qkv.weight", (2304, 768), [0.0242453, -0.0343696, 0.0390948]),
+        ("qwen2_model.query_768.weight", (144, 896), [0.1311749, -0.2266738, 0.0053391]),
+        ("layers.1.mlp.gate.weight", (64, 1280), [0.0096716, 0.011254, 0.0280616]),
+    ],
+)
+def test_weights_are_those_the_goldens_were_made_with(name: str, shape: tuple[int, ...], first: list[float]):
+    """The recorded first values of three tensors: another stream of random numbers would be noticed."""
+    np.testing.assert_allclose(seeded_tensor(name, shape).flat[:3], first, atol=1e-7)
+
+
 def test_a_weight_is_numpys_normal_seeded_by_the_name():
     """The values do not depend on the blocks they are made in, nor on the `model.` in front of the name."""
     name, shape = "layers.0.mlp.up_proj.weight", (700, 641)
@@ -289,7 +302,9 @@ def test_room_is_asked_for_first(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_named():
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     """Where the system refuses the folder, its reason is in the error."""
-    with pytest.raises(SeedError, match="/proc/none"):
-        seed_checkpoint(Path("/proc/none/model"), ModelSize.TINY)
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SeedError, match=r"file/model: no checkpoint could be written: .*Not a directory"):
+        seed_checkpoint(tmp_path / "file" / "model", ModelSize.TINY)
