@@ -22,13 +22,13 @@ from vllm import SamplingParams
 from vllm.config import VllmConfig
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
+Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
 DEFAULT_WINDOW = 100  # ids, as in vLLM's own processor for this model
 
 _NEVER = np.iinfo(np.int32).max  # ids that must agree where no ban is due
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
-_WHITELISTED = -2  # a whitelisted id x is kept as -2 - x: it agrees with itself, and shows that it is not to be banned
 _NO_ID = np.iinfo(np.int32).min
 
 
@@ -79,12 +79,12 @@ class RepeatTable:
         self._needed_rl = np.full((num_rows, 0), _NEVER, dtype=np.int32)
 
     def clear(self, row: int) -> None:
-        """Forget a row; it bans nothing until it is set."""
+        """Forget a row; it bans nothing until it begins anew."""
         self._recent_rl[row] = _NO_ID
         self._agreeing_rl[row] = 0
         self._needed_rl[row] = _NEVER
 
-    def set(self, row: int, rule: NGramRule) -> None:
+    def begin(self, row: int, rule: NGramRule) -> None:
         """Begin a row that follows this rule."""
         missing = rule.num_lags - self._needed_rl.shape[1]
         if missing > 0:
@@ -100,34 +100,33 @@ class RepeatTable:
         for table in (self._recent_rl, self._agreeing_rl, self._needed_rl):
             table[[row, other]] = table[[other, row]]
 
-    def push(self, rows: list[int], ids: list[int]) -> None:
-        """Append an id to each of these rows, all different."""
-        rows_r, ids_r = np.array(rows), np.array(ids, dtype=np.int32)
-        recent_rl = self._recent_rl.take(rows_r, axis=0)
-        agreeing_rl = self._agreeing_rl.take(rows_r, axis=0)
+    def push(self, rows_r: Int64s, ids_r: Int32s) -> None:
+        """Append an id to each of these rows, of which there is at least one; they ascend."""
+        has_gap = rows_r[-1] >= len(rows_r)
+        rows = rows_r if has_gap else slice(len(rows_r))  # views instead of copies
+        recent_rl, agreeing_rl = self._recent_rl[rows], self._agreeing_rl[rows]
         agreeing_rl += 1
         agreeing_rl *= recent_rl == ids_r[:, np.newaxis]
-        self._agreeing_rl[rows_r] = agreeing_rl
         recent_rl[:, 1:] = recent_rl[:, :-1]
         recent_rl[:, 0] = ids_r
-        self._recent_rl[rows_r] = recent_rl
+        if has_gap:
+            self._recent_rl[rows], self._agreeing_rl[rows] = recent_rl, agreeing_rl
 
-    def banned(self) -> tuple[Int64s, Int64s]:
-        """Rows and the ids that they must not take next; whitelisted ones left out, the same pair maybe twice."""
-        num_lags = self._needed_rl.shape[1]
+    def repeats(self) -> set[tuple[int, int]]:
+        """Rows and the ids that would complete a repeated n-gram there."""
         due = np.flatnonzero(self._agreeing_rl >= self._needed_rl)  # of two dimensions, nonzero is many times slower
-        ids = self._recent_rl.ravel()[due]
-        bannable = ids >= 0
-        return due[bannable] // max(num_lags, 1), ids[bannable].astype(np.int64)
+        if not len(due):
+            return set()
+        rows = due // self._needed_rl.shape[1]
+        return set(zip(rows.tolist(), self._recent_rl.ravel()[due].tolist(), strict=True))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Stream:
-    """A request's output, which vLLM goes on writing, and how much of it has been read."""
+    """What a request asks for, and the list in which vLLM goes on writing its output."""
 
     rule: NGramRule
     ids: list[int]
-    num_read: int = 0
 
 
 class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
@@ -143,10 +142,13 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
         read_rule(sampling_params)
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
+        max_rows = vllm_config.scheduler_config.max_num_seqs
         self._pin_memory = is_pin_memory
-        self._streams: dict[int, _Stream] = {}  # by row of the batch
-        self._table = RepeatTable(vllm_config.scheduler_config.max_num_seqs)
         self._minus_infinity = torch.tensor(-torch.inf, dtype=torch.float32, device=device)
+        self._table = RepeatTable(max_rows)
+        self._num_read_r = np.zeros(max_rows, dtype=np.int64)  # ids of each row that the table has
+        self._streams: dict[int, _Stream] = {}  # by row of the batch
+        self._list_streams()
 
     def is_argmax_invariant(self) -> bool:
         """False: greedy decoding must not skip it."""
@@ -163,11 +165,12 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
             rule = read_rule(params)
             if rule is not None:
                 self._streams[row] = _Stream(rule, output_ids)
-                self._table.set(row, rule)
+                self._table.begin(row, rule)
         for row, target, direction in batch_update.moved:
             self._swap(row, target)
             if direction is MoveDirectionality.UNIDIRECTIONAL:
                 self._remove(row)
+        self._list_streams()
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
         """Ban in place. `logits` is (rows of the batch, vocabulary), float32.
@@ -176,47 +179,50 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
             RuntimeError: where vLLM has not filled in the newest ids.
         """
         self._read()
-        rows, ids = self._table.banned()
-        if len(rows):
-            pairs = torch.from_numpy(np.stack((rows, ids)))
+        bans = [pair for pair in self._table.repeats() if pair[1] not in self._streams[pair[0]].rule.whitelist]
+        if bans:
+            bans_2n = torch.from_numpy(np.array(bans).T.copy())
             if self._pin_memory:
-                pairs = pairs.pin_memory()
-            pairs = pairs.to(logits.device, non_blocking=True)
-            logits.index_put_((pairs[0], pairs[1]), self._minus_infinity)
+                bans_2n = bans_2n.pin_memory()
+            rows, ids = bans_2n.to(logits.device, non_blocking=True)
+            logits.index_put_((rows, ids), self._minus_infinity)
         return logits
 
     def _read(self) -> None:
-        rows: list[int] = []
-        ids: list[int] = []
-        for row, stream in self._streams.items():
-            num_new = len(stream.ids) - stream.num_read
-            if num_new == 1:
-                rows.append(row)
-                ids.append(_kept(stream.ids[-1], stream.rule.whitelist))
-                stream.num_read += 1
-            elif num_new:
-                self._read_again(row, stream)
-        if rows:
-            self._push(rows, ids)
+        lengths = np.fromiter(map(len, self._outputs), dtype=np.int64, count=len(self._outputs))
+        num_new = lengths - self._num_read_r[self._rows]
+        grown = np.flatnonzero(num_new == 1)
+        if len(grown):
+            self._push(self._rows[grown], [self._outputs[place][-1] for place in grown.tolist()])
+        for row in self._rows[(num_new != 0) & (num_new != 1)].tolist():
+            self._read_again(row)
 
-    def _read_again(self, row: int, stream: _Stream) -> None:
+    def _read_again(self, row: int) -> None:
         """Read a row whose output came as a whole (a preempted request goes on) or was cut by vLLM."""
-        self._table.set(row, stream.rule)
+        stream = self._streams[row]
+        self._table.begin(row, stream.rule)
+        self._num_read_r[row] = max(len(stream.ids) - stream.rule.window_size, 0)
         for token in stream.ids[-stream.rule.window_size :]:
-            self._push([row], [_kept(token, stream.rule.whitelist)])
-        stream.num_read = len(stream.ids)
+            self._push(np.array([row]), [token])
 
-    def _push(self, rows: list[int], ids: list[int]) -> None:
+    def _push(self, rows: Int64s, ids: list[int]) -> None:
         if _PLACEHOLDER in ids:
             raise RuntimeError(
                 "vLLM has not filled in the ids of the last step: name model_adapter.ngram_ban:NGramBan in "
                 "the engine's logits_processors, not as an entry point"
             )
-        self._table.push(rows, ids)
+        self._table.push(rows, np.array(ids, dtype=np.int32))
+        self._num_read_r[rows] += 1
+
+    def _list_streams(self) -> None:
+        rows = sorted(self._streams)
+        self._rows = np.array(rows, dtype=np.int64)
+        self._outputs = [self._streams[row].ids for row in rows]
 
     def _remove(self, row: int) -> None:
         if self._streams.pop(row, None) is not None:
             self._table.clear(row)
+            self._num_read_r[row] = 0
 
     def _swap(self, row: int, other: int) -> None:
         streams = (self._streams.pop(row, None), self._streams.pop(other, None))
@@ -224,10 +230,7 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
             if stream is not None:
                 self._streams[place] = stream
         self._table.swap(row, other)
-
-
-def _kept(token: int, whitelist: frozenset[int]) -> int:
-    return _WHITELISTED - token if token in whitelist else token
+        self._num_read_r[[row, other]] = self._num_read_r[[other, row]]
 
 
 def _integer(key: str, value: object, least: int) -> int:
