@@ -1,10 +1,10 @@
 """A byte-level BPE tokenizer with the structure and the special ids of the published one, for seeded checkpoints.
 
-What agrees with the published `tokenizer.json`: the chain of pre-tokenizers, byte-level decoding, the BOS that the
+What agrees with the published `tokenizer.json`: the kinds of pre-tokenizers, byte-level decoding, the BOS that the
 post-processor puts in front, a base vocabulary of 128,000, and the 830 added tokens with their ids. What does not: the
-learned merges. Here only pairs of lower-case letters, and a space with a letter, are merged, so that text takes more
-tokens. The ids that are left are placeholder words (12345 reads " w12345"): no text is ever encoded to them, but a
-model without training writes them.
+pattern for words, and the learned merges. Here only pairs of lower-case letters, and a space with a letter, are
+merged, so that text takes more tokens. The ids that are left are placeholder words (12345 reads " w12345"): no text is
+ever encoded to them, but a model without training writes them.
 
     ids  0 to 2             BOS, EOS, PAD
          3 to 258           the bytes
