@@ -1,6 +1,8 @@
 """A tiny checkpoint and vLLM on it. Whatever needs vLLM skips where that is not installed."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ OFFLINE = {
 }
 ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else vLLM would tie this process to some cores for good
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # tests run beside each other
 }
-IN_THIS_PROCESS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+TEST_FUNCTIONS_IN_THE_ENGINE = {"VLLM_ALLOW_INSECURE_SERIALIZATION": "1"}
 
 SMALL_ENGINE: dict[str, Any] = {
     "dtype": "float32",
@@ -42,12 +44,34 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def with_config(tiny_checkpoint):
+    """The tiny checkpoint in another directory and under another `config.json`, made from its own by a function."""
+
+    def make(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
+        directory.mkdir()
+        for file in tiny_checkpoint.iterdir():
+            (directory / file.name).symlink_to(file)
+        config = json.loads((tiny_checkpoint / "config.json").read_text())
+        (directory / "config.json").unlink()
+        (directory / "config.json").write_text(json.dumps(change(config)))
+        return directory
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def config_forms():
+    """Three forms of a `config.json`, as functions of the published one."""
+    return {"published": dict, "resaved": resaved, "native": native}
+
+
+@pytest.fixture(scope="session")
 def vllm_environment():
     """Environment variables for vLLM in this process, before it is imported."""
     pytest.importorskip("vllm")
     before = dict(os.environ)
-    os.environ.update(OFFLINE | ON_CPU | IN_THIS_PROCESS)
-    yield
+    os.environ.update(OFFLINE | ON_CPU | TEST_FUNCTIONS_IN_THE_ENGINE)
+    yield dict(os.environ)
     os.environ.clear()
     os.environ.update(before)
 
@@ -78,17 +102,70 @@ def make_processor(make_model_config, tiny_checkpoint):
 
 
 @pytest.fixture(scope="session")
-def llm(vllm_environment, tiny_checkpoint):
-    """An engine in this process, for many tests."""
-    from vllm import LLM
+def make_llm(vllm_environment):
+    """Start engines on checkpoints, and end them."""
+    engines = []
 
-    adapters = {"enable_lora": True, "max_lora_rank": 8, "max_loras": 1}
-    engine = LLM(str(tiny_checkpoint), **SMALL_ENGINE, **engine_arguments(), **adapters)
-    yield engine
-    engine.llm_engine.engine_core.shutdown()
+    def make(directory: Path, **arguments: Any) -> Any:
+        from vllm import LLM
+
+        engines.append(LLM(str(directory), **{**SMALL_ENGINE, **engine_arguments(), **arguments}))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.llm_engine.engine_core.shutdown()
+
+
+@pytest.fixture(scope="session")
+def llm(make_llm, tiny_checkpoint):
+    """An engine on the tiny checkpoint, for many tests."""
+    return make_llm(tiny_checkpoint)
 
 
 @pytest.fixture
 def page():
     """A Letter page of noise at 144 dpi: (height, width, 3) uint8."""
     return np.random.default_rng(0).integers(0, 256, (1584, 1224, 3), dtype=np.uint8)
+
+
+def resaved(config: dict[str, Any]) -> dict[str, Any]:
+    """As the published code writes it after fine-tuning."""
+    return {**config, "model_type": "DeepseekOCR2", "transformers_version": "4.46.3"}
+
+
+def native(config: dict[str, Any]) -> dict[str, Any]:
+    """The same sizes in the schema of transformers."""
+    language, width = config["language_config"], config["vision_config"]["width"]
+    sam, flow = width["sam_vit_b"], width["qwen2-0-5b"]
+    shared = {key: value for key, value in language.items() if key not in {"architectures", "torch_dtype"}}
+    return {
+        "architectures": ["DeepseekOcr2ForConditionalGeneration"],
+        "model_type": "deepseek_ocr2",
+        "image_token_id": 128815,
+        "text_config": {
+            **{key: value for key, value in shared.items() if not key.endswith(("_rank", "_head_dim", "_mla"))},
+            "mlp_layer_types": ["dense"] + ["sparse"] * (language["num_hidden_layers"] - 1),
+            "model_type": "deepseek_ocr2_text",
+            "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"},
+        },
+        "vision_config": {
+            "model_type": "deepseek_ocr2_vision",
+            "sam_config": {
+                "hidden_size": sam["width"],
+                "num_hidden_layers": sam["layers"],
+                "num_attention_heads": sam["heads"],
+                "output_channels": sam["neck_channels"],
+                "global_attn_indexes": sam["global_attn_indexes"],
+                "downsample_channels": [sam["downsample_channels"][0], flow["dim"]],
+            },
+            "encoder_config": {
+                "hidden_size": flow["dim"],
+                "intermediate_size": flow["intermediate_size"],
+                "num_attention_heads": flow["heads"],
+                "num_hidden_layers": flow["layers"],
+                "num_key_value_heads": flow["kv_heads"],
+                "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
+            },
+        },
+    }

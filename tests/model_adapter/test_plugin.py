@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import pytest
 
@@ -14,66 +13,10 @@ from model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
 
 
-def with_config(checkpoint: Path, directory: Path, change) -> Path:
-    """The checkpoint under another `config.json`."""
-    directory.mkdir()
-    for file in checkpoint.iterdir():
-        (directory / file.name).symlink_to(file)
-    config = json.loads((checkpoint / "config.json").read_text())
-    (directory / "config.json").unlink()
-    (directory / "config.json").write_text(json.dumps(change(config)))
-    return directory
-
-
-def resaved(config):
-    """As the published code writes it after fine-tuning."""
-    return {**config, "model_type": "DeepseekOCR2", "transformers_version": "4.46.3"}
-
-
-def native(config):
-    """The same sizes in the schema of transformers."""
-    language, width = config["language_config"], config["vision_config"]["width"]
-    sam, flow = width["sam_vit_b"], width["qwen2-0-5b"]
-    shared = {key: value for key, value in language.items() if key not in {"architectures", "torch_dtype"}}
-    return {
-        "architectures": ["DeepseekOcr2ForConditionalGeneration"],
-        "model_type": "deepseek_ocr2",
-        "image_token_id": 128815,
-        "text_config": {
-            **{key: value for key, value in shared.items() if not key.endswith(("_rank", "_head_dim", "_mla"))},
-            "mlp_layer_types": ["dense"] + ["sparse"] * (language["num_hidden_layers"] - 1),
-            "model_type": "deepseek_ocr2_text",
-            "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"},
-        },
-        "vision_config": {
-            "model_type": "deepseek_ocr2_vision",
-            "sam_config": {
-                "hidden_size": sam["width"],
-                "num_hidden_layers": sam["layers"],
-                "num_attention_heads": sam["heads"],
-                "output_channels": sam["neck_channels"],
-                "global_attn_indexes": sam["global_attn_indexes"],
-                "downsample_channels": [sam["downsample_channels"][0], flow["dim"]],
-            },
-            "encoder_config": {
-                "hidden_size": flow["dim"],
-                "intermediate_size": flow["intermediate_size"],
-                "num_attention_heads": flow["heads"],
-                "num_hidden_layers": flow["layers"],
-                "num_key_value_heads": flow["kv_heads"],
-                "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"},
-            },
-        },
-    }
-
-
-FORMS = {"published": dict, "re-saved": resaved, "native": native}
-
-
-@pytest.fixture(scope="module", params=FORMS)
-def checkpoint(request, tiny_checkpoint, tmp_path_factory):
+@pytest.fixture(scope="module", params=["published", "resaved", "native"])
+def checkpoint(request, with_config, config_forms, tmp_path_factory):
     """The tiny checkpoint with its config in each form."""
-    return with_config(tiny_checkpoint, tmp_path_factory.mktemp("form") / request.param, FORMS[request.param])
+    return with_config(tmp_path_factory.mktemp("form") / request.param, config_forms[request.param])
 
 
 def test_the_installed_package_offers_the_plugin():
@@ -187,7 +130,7 @@ def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint):
         engine_config(tiny_checkpoint, enable_lora=True)
 
 
-def test_another_model_is_refused_by_name(vllm_environment, tiny_checkpoint, tmp_path):
+def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_path):
     """Our architecture chosen for a checkpoint of another model: the error names what is missing."""
     llama = {
         "architectures": ["LlamaForCausalLM"],
@@ -198,12 +141,12 @@ def test_another_model_is_refused_by_name(vllm_environment, tiny_checkpoint, tmp
         "num_hidden_layers": 1,
         "vocab_size": 129280,
     }
-    directory = with_config(tiny_checkpoint, tmp_path / "llama", lambda _: llama)
+    directory = with_config(tmp_path / "llama", lambda _: llama)
     with pytest.raises(ValueError, match=r"llama is not a DeepSeek-OCR 2: its config.json has model_type 'llama'"):
         engine_config(directory)
 
 
-def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, tiny_checkpoint, tmp_path):
+def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config, tmp_path):
     """Version 1 has the same model type but another encoder."""
 
     def version_1(config):
@@ -211,7 +154,7 @@ def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, tiny_checkp
         return {**config, "vision_config": {"width": {"clip-l-14-224": {"width": 1024}, "sam_vit_b": sam}}}
 
     with pytest.raises(ValueError, match="not a DeepSeek-OCR 2"):
-        engine_config(with_config(tiny_checkpoint, tmp_path / "version_1", version_1))
+        engine_config(with_config(tmp_path / "version_1", version_1))
 
 
 def test_a_directory_without_a_model_is_refused(vllm_environment, tmp_path):

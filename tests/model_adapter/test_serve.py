@@ -1,0 +1,153 @@
+"""`vllm serve` with our model, started by the command that docs/serve.md shows, and asked over HTTP."""
+
+import base64
+import io
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "serve.md"
+SMALL = "--dtype float32 --enforce-eager --max-model-len 2048 --max-num-seqs 4 --host 127.0.0.1"
+BOS, IMAGE_ID = 0, 128815
+
+
+def documented_command(directory: Path) -> list[str]:
+    """`vllm serve` as the documentation has it, for a directory."""
+    blocks = re.findall(r"```sh\n(.*?)```", DOCUMENTED.read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if block.startswith("vllm serve DIR")]
+    program, *arguments = shlex.split(block)
+    return [str(Path(sys.executable).with_name(program)), *[str(directory) if a == "DIR" else a for a in arguments]]
+
+
+@pytest.fixture(scope="module")
+def server(vllm_environment, tiny_checkpoint, tmp_path_factory):
+    """URL of a server on localhost, with all its processes gone afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [*documented_command(tiny_checkpoint), *shlex.split(SMALL), "--port", str(port)]
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=vllm_environment, start_new_session=True)
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        finally:
+            end_group(process.pid)
+
+
+def wait_until_healthy(url, process, log):
+    while process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=5).close()
+        except OSError:
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail(f"the server ended:\n{log.read_text()[-4000:]}")
+
+
+def end_group(group):
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def data_uri(image):
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def ask(server, route, **body):
+    """Status and content of the answer."""
+    body = {"model": "deepseek-ocr2", "temperature": 0, "max_tokens": 4, "return_token_ids": True, **body}
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server}/v1/{route}", json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=300) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def message(*urls, text="<|grounding|>Convert the document to markdown."):
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [{"role": "user", "content": [*images, {"type": "text", "text": text}]}]
+
+
+@pytest.fixture(scope="module")
+def page():
+    noise = np.random.default_rng(0).integers(0, 256, (1000, 3000, 3), dtype=np.uint8)
+    return data_uri(Image.fromarray(noise))
+
+
+def test_a_chat_request_with_a_page_is_answered(server, page):
+    """The prompt is one BOS, 689 placeholders for a page with three tiles, and the question; text comes back."""
+    status, answer = ask(server, "chat/completions", messages=message(page), skip_special_tokens=False)
+    ids = answer["prompt_token_ids"]
+
+    assert status == 200
+    assert ids[:690] == [BOS] + [IMAGE_ID] * 689
+    assert BOS not in ids[690:]
+    assert answer["choices"][0]["message"]["content"]
+    assert answer["usage"]["completion_tokens"] == len(answer["choices"][0]["token_ids"])
+
+
+def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint):
+    """After the placeholders stands, id for id, what `prompt_text` has after its image."""
+    from tokenizers import Tokenizer
+
+    from model_adapter.prompts import prompt_text
+
+    tokenizer = Tokenizer.from_file(str(tiny_checkpoint / "tokenizer.json"))
+    question = tokenizer.encode(prompt_text("markdown").removeprefix("<image>"), add_special_tokens=False).ids
+    _, answer = ask(server, "chat/completions", messages=message(page))
+
+    assert answer["prompt_token_ids"][690:] == question
+
+
+def test_a_request_may_do_without_tiles(server, page):
+    """`max_tiles` of one request: the global view alone, 257 placeholders."""
+    status, answer = ask(server, "chat/completions", messages=message(page), mm_processor_kwargs={"max_tiles": 0})
+
+    assert status == 200
+    assert answer["prompt_token_ids"].count(IMAGE_ID) == 257
+
+
+@pytest.mark.parametrize(
+    ("messages", "settings", "reason"),
+    [
+        (message("data:image/png;base64,bm8gaW1hZ2U="), {}, "Failed to load image: cannot identify image"),
+        (message(*["data:image/png;base64,AAAA"] * 2), {}, "At most 1 image"),
+        (message(data_uri(Image.new("RGB", (9, 9)))), {"mm_processor_kwargs": {"max_tiles": 9}}, "max_tiles 9 is more"),
+    ],
+    ids=["no image", "two images", "too many tiles"],
+)
+def test_what_cannot_be_read_is_refused_with_the_reason(server, messages, settings, reason):
+    """The client gets a 400 that says why, and the server goes on."""
+    status, answer = ask(server, "chat/completions", messages=messages, **settings)
+
+    assert (status, reason in answer["error"]["message"]) == (400, True), answer
+    assert ask(server, "completions", prompt="Free OCR.")[0] == 200
