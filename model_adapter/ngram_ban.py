@@ -14,6 +14,8 @@ processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0` selects V1), and spec
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +31,7 @@ DEFAULT_WINDOW = 100  # ids, as in vLLM's own processor for this model
 
 _NEVER = np.iinfo(np.int32).max  # ids that must agree where no ban is due
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
+_NEWEST = itemgetter(-1)
 _NO_ID = np.iinfo(np.int32).min
 
 
@@ -189,30 +192,34 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
         return logits
 
     def _read(self) -> None:
-        lengths = np.fromiter(map(len, self._outputs), dtype=np.int64, count=len(self._outputs))
-        num_new = lengths - self._num_read_r[self._rows]
-        grown = np.flatnonzero(num_new == 1)
-        if len(grown):
-            self._push(self._rows[grown], [self._outputs[place][-1] for place in grown.tolist()])
-        for row in self._rows[(num_new != 0) & (num_new != 1)].tolist():
-            self._read_again(row)
+        rows, outputs = self._rows, self._outputs
+        num_new = np.fromiter(map(len, outputs), dtype=np.int64, count=len(outputs)) - self._num_read_r[rows]
+        has_grown = num_new == 1
+        if not has_grown.all():
+            for row in rows[~has_grown & (num_new != 0)].tolist():
+                self._read_again(row)
+            outputs = list(compress(outputs, has_grown.tolist()))
+            rows = rows[has_grown]
+        if outputs:
+            self._push(rows, np.fromiter(map(_NEWEST, outputs), dtype=np.int32, count=len(outputs)))
 
     def _read_again(self, row: int) -> None:
         """Read a row whose output came as a whole (a preempted request goes on) or was cut by vLLM."""
         stream = self._streams[row]
+        window = stream.ids[-stream.rule.window_size :]
         self._table.begin(row, stream.rule)
-        self._num_read_r[row] = max(len(stream.ids) - stream.rule.window_size, 0)
-        for token in stream.ids[-stream.rule.window_size :]:
-            self._push(np.array([row]), [token])
+        self._num_read_r[row] = len(stream.ids) - len(window)
+        for token in window:
+            self._push(np.array([row]), np.array([token], dtype=np.int32))
 
-    def _push(self, rows: Int64s, ids: list[int]) -> None:
-        if _PLACEHOLDER in ids:
+    def _push(self, rows_r: Int64s, ids_r: Int32s) -> None:
+        if ids_r.min() == _PLACEHOLDER:
             raise RuntimeError(
                 "vLLM has not filled in the ids of the last step: name model_adapter.ngram_ban:NGramBan in "
                 "the engine's logits_processors, not as an entry point"
             )
-        self._table.push(rows, np.array(ids, dtype=np.int32))
-        self._num_read_r[rows] += 1
+        self._table.push(rows_r, ids_r)
+        self._num_read_r[rows_r] += 1
 
     def _list_streams(self) -> None:
         rows = sorted(self._streams)
