@@ -1,0 +1,266 @@
+"""Pages per second of vLLM with our DeepSeek-OCR 2 against vLLM with its own, and what is sent between processes.
+
+    python bench/vllm_pages.py CHECKPOINT [--pages N] [--tokens N] [--repeats R] [--dtype D] [--json]
+
+CHECKPOINT: of the published encoder size, such as `ocrmill model seed DIR --size encoder` writes; the small decoder of
+that size makes this a measurement of the front end and the encoder. Both engines are alive during the whole run and
+read the same pages in turn, who is first changes with every repeat; each starts from rendered pages, uint8, as a
+rasterizer has them. Both have vLLM's caches off, and the same settings otherwise. Output tokens are compared: in
+float32 they must be equal, in bfloat16 their share is printed.
+
+Bytes are counted where they are sent. To the front end: pickled with buffers out of band, as Ray does. To the engine
+core: what vLLM's encoder gives to its socket. For ours both ways are counted: a page that the front end cuts, and
+views that the rasterizer has cut.
+
+vLLM's model needs torchvision for two classes, `ToTensor` and `Normalize`; where it is not installed, these stand in.
+"""
+
+import argparse
+import json
+import os
+import pickle
+import statistics
+import sys
+import time
+import types
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from model_adapter.plugin import engine_arguments
+from model_adapter.prompts import prompt_text
+from model_adapter.views import cut_views
+
+Page = npt.NDArray[np.uint8]
+
+WIDTH_PX, HEIGHT_PX = 1224, 1584  # Letter at 144 dpi: six tiles
+IN_TREE_ARCHITECTURE = "InTreeDeepseekOCR2ForCausalLM"
+SETTINGS = {"max_model_len": 2048, "max_num_seqs": 8, "max_num_batched_tokens": 9216, "enforce_eager": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Bytes per page."""
+
+    to_front_end: float
+    to_engine_core: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both engines on the same pages: medians over the repeats, and how far the ratio spreads."""
+
+    dtype: str
+    pages: int
+    tokens_per_page: int
+    ours_pages_per_second: float
+    in_tree_pages_per_second: float
+    ratio: float
+    ratio_lowest: float
+    ratio_highest: float
+    equal_tokens: float  # share
+    sent_ours_views: Sent
+    sent_ours_image: Sent
+    sent_in_tree: Sent
+
+
+class Engine:
+    """One of the two, with a count of what goes to its core."""
+
+    def __init__(self, llm: Any, to_input: Callable[[Page], Any]) -> None:
+        self._llm = llm
+        self._to_input = to_input
+        self._core = llm.llm_engine.engine_core
+        self._encode = self._core.encoder.encode
+        self._bytes_sent = 0
+        self._core.encoder.encode = self._counted
+
+    def read(self, pages: list[Page], tokens: int) -> tuple[float, list[list[int]]]:
+        """Seconds for all pages, and the tokens of each."""
+        from vllm import SamplingParams
+
+        greedy = SamplingParams(temperature=0.0, max_tokens=tokens, ignore_eos=True, skip_special_tokens=False)
+        start = time.perf_counter()
+        outputs = self._llm.generate([request(self._to_input(page)) for page in pages], greedy, use_tqdm=False)
+        return time.perf_counter() - start, [list(output.outputs[0].token_ids) for output in outputs]
+
+    def sent(self, page: Page, to_input: Callable[[Page], Any] | None = None) -> Sent:
+        """Bytes of one page, in one token's run."""
+        page_input = (to_input or self._to_input)(page)
+        from vllm import SamplingParams
+
+        self._bytes_sent = 0
+        self._llm.generate([request(page_input)], SamplingParams(max_tokens=1), use_tqdm=False)
+        return Sent(pickled_bytes(page_input), self._bytes_sent)
+
+    def close(self) -> None:
+        """End its processes."""
+        self._core.shutdown()
+
+    def _counted(self, message: Any) -> Any:
+        buffers = self._encode(message)
+        self._bytes_sent += sum(memoryview(buffer).nbytes for buffer in buffers)
+        return buffers
+
+
+def main() -> None:
+    """Time both engines and print the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--pages", type=int, default=8)
+    parser.add_argument("--tokens", type=int, default=64, help="forced per page")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # or both engines would sit on the same cores
+    pages = [drawn_page(seed) for seed in range(arguments.pages)]
+    engines = start_engines(arguments.checkpoint, arguments.dtype)
+    try:
+        comparison = compare(engines, pages, arguments)
+    finally:
+        for engine in engines.values():
+            engine.close()
+    print(json.dumps(asdict(comparison)) if arguments.json else table(comparison))
+    if arguments.dtype == "float32" and comparison.equal_tokens < 1:
+        sys.exit("the tokens of the two engines differ")
+
+
+def start_engines(checkpoint: Path, dtype: str) -> dict[str, Engine]:
+    """Ours and vLLM's own, on the same weights."""
+    from vllm import LLM, ModelRegistry
+
+    stand_in_for_torchvision()
+    from vllm.model_executor.models.deepseek_ocr2 import DeepseekOCR2ForCausalLM
+
+    ModelRegistry.register_model(IN_TREE_ARCHITECTURE, DeepseekOCR2ForCausalLM)
+    common = {**SETTINGS, **engine_arguments(), "dtype": dtype}
+    in_tree = {**common, "hf_overrides": {"architectures": [IN_TREE_ARCHITECTURE]}, "mm_processor_kwargs": None}
+    return {
+        "ours": Engine(LLM(str(checkpoint), **common), cut_views),
+        "in-tree": Engine(LLM(str(checkpoint), **in_tree), Image.fromarray),
+    }
+
+
+def compare(engines: dict[str, Engine], pages: list[Page], arguments: argparse.Namespace) -> Comparison:
+    """Let both read all pages, again and again."""
+    names = list(engines)
+    for engine in engines.values():
+        engine.read(pages[:1], 2)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    tokens: dict[str, list[list[int]]] = {}
+    for repeat in range(arguments.repeats):
+        for name in names[repeat % 2 :] + names[: repeat % 2]:
+            took, tokens[name] = engines[name].read(pages, arguments.tokens)
+            seconds[name].append(took)
+            print(f"repeat {repeat + 1}: {name}: {took:.1f} s", file=sys.stderr)
+    ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds["in-tree"], strict=True)]
+    pairs = [pair for both in zip(tokens["ours"], tokens["in-tree"], strict=True) for pair in zip(*both, strict=True)]
+    ours, in_tree = engines["ours"], engines["in-tree"]
+    return Comparison(
+        dtype=arguments.dtype,
+        pages=len(pages),
+        tokens_per_page=arguments.tokens,
+        ours_pages_per_second=len(pages) / statistics.median(seconds["ours"]),
+        in_tree_pages_per_second=len(pages) / statistics.median(seconds["in-tree"]),
+        ratio=statistics.median(ratios),
+        ratio_lowest=min(ratios),
+        ratio_highest=max(ratios),
+        equal_tokens=sum(one == other for one, other in pairs) / len(pairs),
+        sent_ours_views=ours.sent(pages[0]),
+        sent_ours_image=ours.sent(pages[0], lambda page: page),
+        sent_in_tree=Sent(pickled_bytes(pages[0]), in_tree.sent(pages[0]).to_engine_core),
+    )
+
+
+def request(page_input: Any) -> dict[str, Any]:
+    """A page with the default prompt."""
+    return {"prompt": prompt_text(), "multi_modal_data": {"image": page_input}}
+
+
+def pickled_bytes(value: Any) -> int:
+    """What a page takes between two processes that share no memory."""
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    return len(head) + sum(memoryview(buffer).nbytes for buffer in buffers)
+
+
+def drawn_page(seed: int) -> Page:
+    """A page of grey lines and one coloured figure, another for each seed."""
+    image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (255, 255, 255))
+    draw = ImageDraw.Draw(image)
+    lengths = np.random.default_rng(seed).integers(200, 980, 48)
+    for line, length in enumerate(lengths):
+        draw.text(
+            (110, 110 + 28 * line), "the quick brown fox jumps over the lazy dog " * (int(length) // 180), (0, 0, 0)
+        )
+    draw.ellipse((500 + 20 * seed, 700, 900, 1000), (200, 40 * seed % 256, 30))
+    return np.asarray(image)
+
+
+def stand_in_for_torchvision() -> None:
+    """Give vLLM's processor the two transforms that it uses, where torchvision is missing."""
+    if find_spec("torchvision") is not None:
+        return
+    import torch
+
+    class ToTensor:
+        def __call__(self, image: Image.Image) -> torch.Tensor:
+            return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)
+
+    class Normalize:
+        def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+            self.mean, self.std = (torch.tensor(values)[:, None, None] for values in (mean, std))
+
+        def __call__(self, tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.sub(self.mean).div(self.std)
+
+    class Compose:
+        def __init__(self, steps: list[Callable[[Any], Any]]) -> None:
+            self.steps = steps
+
+        def __call__(self, value: Any) -> Any:
+            for step in self.steps:
+                value = step(value)
+            return value
+
+    module, transforms = types.ModuleType("torchvision"), types.ModuleType("torchvision.transforms")
+    transforms.__dict__.update(ToTensor=ToTensor, Normalize=Normalize, Compose=Compose)
+    module.__dict__["transforms"] = transforms
+    sys.modules.update({"torchvision": module, "torchvision.transforms": transforms})
+
+
+def table(result: Comparison) -> str:
+    """The comparison for people."""
+
+    def megabytes(number: float) -> str:
+        return f"{number / 1e6:.1f} MB"
+
+    lines = [
+        f"{result.pages} Letter pages, {result.tokens_per_page} tokens each, {result.dtype}:",
+        f"  ours     {result.ours_pages_per_second:.3f} pages/s",
+        f"  in-tree  {result.in_tree_pages_per_second:.3f} pages/s",
+        f"  ratio    {result.ratio:.2f} ({result.ratio_lowest:.2f} to {result.ratio_highest:.2f})",
+        f"  equal tokens: {result.equal_tokens:.1%}",
+        "bytes per page          to the front end   to the engine core",
+    ]
+    for name, sent in {
+        "ours, views": result.sent_ours_views,
+        "ours, page cut there": result.sent_ours_image,
+        "in-tree": result.sent_in_tree,
+    }.items():
+        lines.append(f"  {name:<22}{megabytes(sent.to_front_end):>16}{megabytes(sent.to_engine_core):>21}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
