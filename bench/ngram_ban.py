@@ -1,6 +1,6 @@
 """CPU milliseconds per decoding step of the no-repeat-n-gram rule: ours against vLLM's own processor for the model.
 
-    python bench/ngram_ban.py [--steps 60]
+    python bench/ngram_ban.py [--steps 100]
 
 Both follow the same requests, whose texts of about 1,000 ids grow by one id a step; a step is `update_state` and
 `apply`. They take turns at going first. For the first steps the logits are compared and reset each time, and must be
@@ -40,7 +40,7 @@ WARM_UP = 5  # steps after them
 def main() -> None:
     """Print a line for each rule, batch and kind of text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=100)
     steps = parser.parse_args().steps
     in_tree = in_tree_processor()
     torch.set_num_threads(1)

@@ -43,7 +43,7 @@ def number_values(vocabulary: Mapping[str, int]) -> dict[int, int]:
 
 
 class LoopDetector:
-    """Reads one page's token ids as they come. Takes about a microsecond and 100 bytes per token."""
+    """Reads one page's token ids as they come. Takes about 3 microseconds and 200 bytes per token."""
 
     def __init__(self, values: Mapping[int, int], row_end: int = ROW_END) -> None:
         self._values = values

@@ -181,3 +181,18 @@ def test_numbers_are_told_from_a_vocabulary():
     assert {5: 7, 6: 120, 7: 7} == number_values(
         {"7": 5, "120": 6, "007": 7, "a": 8, "1a": 9, "²": 10, "٣": 11, "-1": 12}
     )
+
+
+@pytest.mark.parametrize("rounds", [3, 10, 40, 80])
+def test_the_check_in_vllm_cannot_do_both(rounds):
+    """Any number of rounds that spares 80 equal rows lets a loop of 100 tokens run on: the reason for this module."""
+    pytest.importorskip("vllm")
+    from vllm.sampling_params import RepetitionDetectionParams
+    from vllm.v1.core.sched.utils import check_sequence_repetition
+
+    params = RepetitionDetectionParams(max_pattern_size=100, min_count=rounds)
+    table, loop = row(10, NUMBERS[0]) * 80, words(100)
+    stops_table = any(check_sequence_repetition(table[:end], params) for end in range(1, len(table) + 1, 7))
+    stops_loop = check_sequence_repetition((loop * 5)[: 100 + MOST_WASTED], params)
+
+    assert stops_table or not stops_loop
