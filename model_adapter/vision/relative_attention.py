@@ -71,10 +71,12 @@ def attend_widened(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionT
     return out[0, ..., :width]
 
 
-def attend_in_blocks(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable) -> Tensor:
+def attend_in_blocks(
+    q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable, block_scores: int = BLOCK_SCORES
+) -> Tensor:
     """Attention with the relative terms as a bias, made for as many scores at a time as stay in the cache."""
     size, positions = table.size, table.size**2
-    block = BLOCK_SCORES * torch.get_num_threads()
+    block = block_scores * torch.get_num_threads()
     heads = max(1, block // positions**2)
     step = size if heads > 1 else max(1, block // (size * positions))
     out_xnd = torch.empty_like(q_xnd)

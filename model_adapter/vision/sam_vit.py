@@ -29,7 +29,7 @@ class SamVit(nn.Module):
 
     def __init__(self, config: SamConfig, output_channels: int) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.heads, self.window_size = config.heads, config.window_size
         self.patch_embed = nn.Linear(PATCH_SIZE * PATCH_SIZE * CHANNELS, config.width)
         self.pos_embed = nn.Parameter(torch.zeros(1, GRID_SIZE, GRID_SIZE, config.width))
         self.blocks = nn.ModuleList(
@@ -66,13 +66,16 @@ class SamVit(nn.Module):
     def peak_elements(self, size_px: int, *, widened: bool) -> int:
         """Estimate how many numbers a view takes at the worst moment.
 
-        That is in an MLP (input, its norm, the hidden layer before and after GELU), or on a GPU in global attention
-        (input, its norm, queries, keys and values as they are and widened, and the output).
+        Beside a block's input and its norm, that is the hidden layer of an MLP before and after GELU, or queries, keys
+        and values before and after they are sorted into windows, or, on a GPU in global attention, queries, keys and
+        values, the same widened, and a wide output.
         """
         grid = size_px // PATCH_SIZE
-        width, heads = self.patch_embed.out_features, self.heads
-        attention = 5 * width + 4 * (width + 2 * grid * heads) if widened else 0
-        return grid**2 * max((2 + 2 * MLP_RATIO) * width, attention)
+        width = self.patch_embed.out_features
+        mlp = grid**2 * 2 * MLP_RATIO * width
+        windows = (-(-grid // self.window_size) * self.window_size) ** 2 * 6 * width
+        attention = grid**2 * (7 * width + 8 * grid * self.heads) if widened else 0
+        return grid**2 * 2 * width + max(mlp, windows, attention)
 
     def checkpoint_slots(self) -> dict[str, Tensor]:
         """Checkpoint name -> the (part of a) parameter, in the checkpoint's shape."""

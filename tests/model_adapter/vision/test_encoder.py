@@ -1,0 +1,198 @@
+"""The encoder computes what the official one does, for any number of pages at once."""
+
+import numpy as np
+import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
+from model_adapter.vision.encoder import DeepEncoderV2
+
+TOLERANCES = [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)]
+GOLDEN_SEEDS = {"global": ([1], GLOBAL_SIZE), "local": ([2, 3], TILE_SIZE)}
+TILES_PER_PAGE = [1, 0, 7]  # seven: more than the model was trained with
+
+
+def distance(ours: torch.Tensor, theirs: np.ndarray) -> float:
+    """Norm of the difference, relative to the norm of what is expected."""
+    return float(np.linalg.norm(ours.float().numpy() - theirs) / np.linalg.norm(theirs))
+
+
+def hold_against(golden, encoder: DeepEncoderV2, views, *, flow_step: int, out_step: int) -> dict[str, float]:
+    """Distances of each stage from a golden file, which holds every n-th channel and token."""
+    distances = {}
+    with torch.inference_mode():
+        for kind, (seeds, size) in GOLDEN_SEEDS.items():
+            sam = encoder.sam(views(seeds, size))
+            flow = encoder.flow(sam.flatten(1, 2))
+            out = encoder.projector(flow)
+            distances[f"{kind} sam"] = distance(sam.permute(0, 3, 1, 2)[:, ::8], golden[f"{kind}_sam"])
+            distances[f"{kind} flow"] = distance(flow[:, ::flow_step, ::2], golden[f"{kind}_flow"])
+            distances[f"{kind} out"] = distance(out[:, ::out_step], golden[f"{kind}_out"])
+    return distances
+
+
+@pytest.mark.usefixtures("quick_bfloat16")
+@pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
+def test_a_small_encoder_agrees_with_the_official_one(golden, golden_config, seeded_encoder, views, dtype, tolerance):
+    """With the same seeded weights every stage is the official one's, in float32 and in bfloat16."""
+    encoder = seeded_encoder(golden_config, dtype)
+    distances = hold_against(golden("encoder_tiny"), encoder, views, flow_step=2, out_step=1)
+
+    assert all(distance < tolerance for distance in distances.values()), distances
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("quick_bfloat16")
+@pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
+def test_the_published_encoder_agrees_with_the_official_one(golden, seeded_encoder, views, dtype, tolerance):
+    """At the published sizes, too."""
+    encoder = seeded_encoder(EncoderConfig(), dtype)
+    distances = hold_against(golden("encoder_full"), encoder, views, flow_step=8, out_step=4)
+
+    assert all(distance < tolerance for distance in distances.values()), distances
+
+
+@pytest.fixture(scope="module")
+def pages(views) -> tuple[torch.Tensor, torch.Tensor]:
+    """Global views and tiles of three pages."""
+    return views(range(3), GLOBAL_SIZE), views(range(10, 10 + sum(TILES_PER_PAGE)), TILE_SIZE)
+
+
+@torch.inference_mode()
+def test_pages_together_are_pages_one_by_one(small_config, seeded_encoder, pages):
+    """A call with any mix of pages gives each what it gets alone: tiles in order, then global view, then separator."""
+    encoder = seeded_encoder(small_config)
+    global_views, tiles = pages
+    together = encoder(global_views, tiles, TILES_PER_PAGE)
+
+    for page, page_tiles in enumerate(tiles.split(TILES_PER_PAGE)):
+        (alone,) = encoder(global_views[page : page + 1], page_tiles, [len(page_tiles)])
+        assert alone.shape == (144 * TILES_PER_PAGE[page] + 257, small_config.embedding_width)
+        torch.testing.assert_close(together[page], alone, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(alone[-1], encoder.separator)
+
+
+@torch.inference_mode()
+def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages):
+    """Pages in another order give the same embeddings in that order, and nothing else changes."""
+    encoder = seeded_encoder(small_config)
+    global_views, tiles = pages
+    order = [2, 0, 1]
+    shuffled = torch.cat([tiles.split(TILES_PER_PAGE)[page] for page in order])
+    before = encoder(global_views, tiles, TILES_PER_PAGE)
+    after = encoder(global_views[order], shuffled, [TILES_PER_PAGE[page] for page in order])
+
+    for place, page in enumerate(order):
+        torch.testing.assert_close(after[place], before[page], rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder, pages):
+    """With less memory the views go in smaller chunks, one by one at the least, to the same embeddings."""
+    global_views, tiles = pages
+    together = seeded_encoder(small_config, memory_mb=4096)(global_views, tiles, TILES_PER_PAGE)
+    one_by_one = seeded_encoder(small_config, memory_mb=0)(global_views, tiles, TILES_PER_PAGE)
+
+    for page in range(len(TILES_PER_PAGE)):
+        torch.testing.assert_close(one_by_one[page], together[page], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
+def test_the_memory_estimate_holds(seeded_encoder, views, size):
+    """What views take at the worst moment is what was estimated, give or take a tenth.
+
+    In proportions like the published ones: a neck wider than the trunk would take more.
+    """
+    sam = SamConfig(width=128, layers=2, heads=2, global_attn_indexes=(1,), neck_channels=16, downsample_channels=16)
+    flow = FlowConfig(width=128, layers=1, heads=2, kv_heads=1, intermediate_size=128)
+    encoder = seeded_encoder(EncoderConfig(sam, flow, embedding_width=48))
+    batch = views(range(3), size)
+    with torch.inference_mode():
+        encoder._encode_together(batch)  # what is made once per size is made
+        measured = peak_bytes(lambda: encoder._encode_together(batch))
+
+    assert 0.85 < measured / (3 * encoder.view_bytes(size)) < 1.1
+
+
+def peak_bytes(work) -> int:
+    """The most bytes that were allocated at a time while working."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    events.sort(key=lambda event: event.start_ns())
+    return int(np.cumsum([event.nbytes() for event in events]).max())
+
+
+@pytest.mark.parametrize("size", [512, 640, 1280, 1024 + 16])
+def test_other_views_are_refused(small_config, seeded_encoder, views, size):
+    """The queries are for 768 and 1024 px: a view of another size is an error that says so."""
+    encoder = seeded_encoder(small_config)
+    with pytest.raises(ValueError, match=r"\(views, 1024, 1024, 3\).*not"):
+        encoder(
+            torch.zeros(1, size, size, 3, dtype=torch.uint8),
+            torch.zeros(0, TILE_SIZE, TILE_SIZE, 3, dtype=torch.uint8),
+            [0],
+        )
+    with pytest.raises(ValueError, match=r"\(views, 768, 768, 3\).*not"):
+        encoder(views([1], GLOBAL_SIZE), torch.zeros(2, size, size, 3, dtype=torch.uint8), [2])
+
+
+def test_normalised_pixels_are_refused(small_config, seeded_encoder, views):
+    """Views are bytes; floats have already been through what the encoder does itself."""
+    with pytest.raises(ValueError, match="uint8"):
+        seeded_encoder(small_config)(views([1], GLOBAL_SIZE).float(), views([2], TILE_SIZE), [1])
+
+
+@pytest.mark.parametrize("tiles_per_page", [[3], [1, 1], [2, 2], []])
+def test_tiles_must_add_up(small_config, seeded_encoder, views, tiles_per_page):
+    """A count for each page, together all tiles; else which tile is whose would be a guess."""
+    with pytest.raises(ValueError, match="2 global views and 3 tiles"):
+        seeded_encoder(small_config)(views([1, 2], GLOBAL_SIZE), views([3, 4, 5], TILE_SIZE), tiles_per_page)
+
+
+def test_no_pages_are_no_embeddings(small_config, seeded_encoder):
+    """A call without pages is answered without work."""
+    nothing = [torch.zeros(0, size, size, 3, dtype=torch.uint8) for size in (GLOBAL_SIZE, TILE_SIZE)]
+
+    assert seeded_encoder(small_config)(*nothing, []) == []
+
+
+@torch.inference_mode()
+def test_weights_loaded_again_are_used(small_config, seeded_encoder, views):
+    """Nothing worked out from weights outlives them: neither loading others nor another dtype leaves a trace."""
+    encoder, fresh = seeded_encoder(small_config), seeded_encoder(small_config)
+    tiles = views([1], TILE_SIZE)
+    slots = fresh.checkpoint_slots()
+    halved = {name: slot / 2 for name, slot in slots.items()}
+    fresh.load_weights(halved.items())
+    encoder._encode(tiles)
+    encoder.load_weights(halved.items())
+
+    torch.testing.assert_close(encoder._encode(tiles), fresh._encode(tiles), rtol=0, atol=0)
+    there_and_back = encoder.to(torch.float64)._encode(tiles)
+    assert there_and_back.dtype == torch.float64
+    torch.testing.assert_close(encoder.to(torch.float32)._encode(tiles), fresh._encode(tiles), rtol=0, atol=0)
+
+
+def test_wrong_weights_are_refused(small_config, seeded_encoder):
+    """A tensor of another name or shape is an error that names it."""
+    encoder = seeded_encoder(small_config)
+    with pytest.raises(ValueError, match="no weight sam_model"):
+        encoder.load_weights([("sam_model.cls_token", torch.zeros(1))])
+    with pytest.raises(ValueError, match=r"view_seperator is \(3,\) in the checkpoint, but \(48,\)"):
+        encoder.load_weights([("view_seperator", torch.zeros(3))])
+
+
+def test_every_parameter_is_in_the_checkpoint(small_config, seeded_encoder):
+    """The tensors of the checkpoint fill all parameters, each number once."""
+    encoder = seeded_encoder(small_config)
+    with torch.no_grad():
+        for slot in encoder.checkpoint_slots().values():
+            slot.zero_()
+        for slot in encoder.checkpoint_slots().values():
+            slot.add_(1)
+
+    assert all((parameter == 1).all() for parameter in encoder.parameters())
