@@ -50,6 +50,7 @@ class EngineName(StrEnum):
 
     auto = "auto"
     cpu = "cpu"
+    deepseek_ocr2 = "deepseek-ocr2"
 
 
 class RouteMode(StrEnum):
@@ -81,6 +82,10 @@ def run(
     config: Config = None,
     sets: Sets = None,
     engine: Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
+    ] = None,
+    lora: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")] = None,
     route: Annotated[
         RouteMode | None, typer.Option(help="auto: good text layers are taken as they are. ocr: every page is read.")
     ] = None,
@@ -104,7 +109,7 @@ def run(
     Run it again after any interruption: finished pages are kept, the rest is read. Documents that are known, by
     source and version or by their bytes, are skipped.
     """
-    shortcuts = _shortcuts(engine, route, workers, ray_address)
+    shortcuts = _shortcuts(engine, route, workers, ray_address, model=model, lora=lora)
     settings = _settings(config, [*shortcuts, *(sets or [])])
     if print_config:
         from configs.load import print_settings
@@ -270,11 +275,19 @@ def _settings(config: str | None, overrides: list[str]) -> "RunSettings":
 
 
 def _shortcuts(
-    engine: EngineName | None, route: RouteMode | None, workers: int | None, ray_address: str | None
+    engine: EngineName | None,
+    route: RouteMode | None,
+    workers: int | None,
+    ray_address: str | None,
+    *,
+    model: str | None = None,
+    lora: str | None = None,
 ) -> list[str]:
     """The options that are short for a --set."""
     options = {
         "engine.name": engine,
+        "engine.deepseek_ocr2.model": model,
+        "engine.deepseek_ocr2.lora": lora,
         "routing.mode": route,
         "workers.rasterizers": workers,
         "workers.engines": workers,

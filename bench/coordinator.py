@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.dataset as ds
-from sampling import Sampling
 
+from bench.sampling import Sampling
 from configs.settings import RunSettings, WorkerSettings
 from pipeline.ledger import read_ledger
 from pipeline.quality import QUALITY_VERSION
@@ -70,6 +70,12 @@ class SimulatedEngine:
         """Say what it is."""
         return EngineDescription("simulated", SLOTS)
 
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
     async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
         """Take as long as the page's own number says (it is written in the image)."""
         began = time.time()
@@ -97,7 +103,12 @@ class SimulatedRasterizer:
             image = self._image.copy()
             image[0, 0] = seed & 255, seed >> 8 & 255, seed >> 16 & 255
             yield (
-                RenderedPage(number, PageGeometry(612, 792, 0, side, side, 144), RouteDecision(Route.OCR, "no_text")),
+                RenderedPage(
+                    number,
+                    PageGeometry(612, 792, 0, side, side, 144),
+                    RouteDecision(Route.OCR, "no_text"),
+                    image_bytes=image.nbytes,
+                ),
                 image,
             )
 

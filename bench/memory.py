@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 import pymupdf
-from sampling import Sampling
 
+from bench.sampling import Sampling
 from configs.settings import OutputSettings, RoutingSettings, RunSettings, WorkerSettings
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageText
 from workers.ray_pool import RayPool
@@ -32,6 +32,12 @@ class InstantEngine:
     def describe(self) -> EngineDescription:
         """Say what it is."""
         return EngineDescription("instant", 16)
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def close(self) -> None:
+        """Nothing to end."""
 
     async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
         """Answer without looking."""

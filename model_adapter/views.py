@@ -51,6 +51,11 @@ class PageViews:
     global_view: UInt8s  # (1024, 1024, 3)
     tiles: UInt8s  # (N, 768, 768, 3), row by row from the top left; N is 0 or at least 2
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of pixels."""
+        return self.global_view.nbytes + self.tiles.nbytes
+
 
 class _Kind(IntEnum):
     FLAT = 0

@@ -7,6 +7,7 @@
     |  |- LeaseHeldError    another run is writing there                   exit 1
     |  `- SettingsMismatchError  it was made with other settings           exit 2
     |- EngineError          no engine can be had, or it stays down         exit 1
+    |  `- EngineDownError   one engine died; it is started again
     `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
 
 A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught
@@ -50,6 +51,18 @@ class SettingsMismatchError(OutputError):
 
 class EngineError(OcrmillError):
     """No engine can be started, or it does not stay up."""
+
+
+class EngineDownError(EngineError):
+    """An engine died with the pages that it had; they are tried again on the next one, or on itself once it is up."""
+
+    def __init__(self, detail: str, out_of_memory: bool = False) -> None:  # positional, so that it can be pickled
+        super().__init__(detail, out_of_memory)
+        self.detail = detail
+        self.out_of_memory = out_of_memory
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 class PageError(OcrmillError):

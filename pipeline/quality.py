@@ -7,11 +7,12 @@ from pipeline.records import RepetitionMeasures
 
 QUALITY_VERSION = 1  # goes into every row; raise it when a flag comes to mean something else
 
-REPETITION = "repetition"  # raised with at least one of the four that follow, which say why
+REPETITION = "repetition"  # raised with at least one of the five that follow, which say why
 REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy
 REPEATED_TAIL = "repeated_tail"  # the text runs periodically into its end
 COMPRESSIBLE = "compressible"  # a long text that hardly says anything new
 LONG_RUN = "long_run"  # one character, again and again
+LOOP_STOPPED = "loop_stopped"  # the engine saw a loop while it wrote, and stopped there
 TRUNCATED = "truncated"  # the engine came to its limit before the page came to its end
 
 
@@ -32,7 +33,8 @@ def judge(
 ) -> Judgement:
     """Judge a page by what was measured on its Markdown, `text_chars` long.
 
-    `finish_reason` is the engine's: `length` if it was cut off, anything else (null too) if it ended by itself.
+    `finish_reason` is the engine's: `length` if it was cut off, `repetition` if it was stopped in a loop, anything else
+    (null too) if it ended by itself.
     """
     truncated = finish_reason == "length"
     tail_chars = settings.truncated_tail_chars if truncated else settings.tail_chars
@@ -43,6 +45,7 @@ def judge(
         COMPRESSIBLE: measures.compression_ratio >= settings.compression_ratio
         and text_chars >= settings.compressible_chars,
         LONG_RUN: measures.longest_run >= settings.longest_run,
+        LOOP_STOPPED: finish_reason == "repetition",
     }
     raised = {REPETITION: any(reasons.values()), **reasons, TRUNCATED: truncated}
     return Judgement(tuple(flag for flag, is_raised in raised.items() if is_raised))

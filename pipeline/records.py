@@ -174,17 +174,21 @@ class PageText:
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     visual_tokens: int | None = None
+    tile_columns: int | None = None
+    tile_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineDescription:
-    """What an engine says of itself; goes into the rows."""
+    """What an engine says of itself: for the rows, and for those who feed it."""
 
     name: str
     slots: int  # pages it wants in flight at once
     model: str | None = None
     model_revision: str | None = None
     prompt: str | None = None
+    temperature: float | None = None
+    gpus: int = 0  # that one engine takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +232,7 @@ class RenderedPage:
     reason: Reason | None = None
     detail: str | None = None  # the library's messages, capped
     render_ms: float = 0.0
+    image_bytes: int = 0  # of the image that travels beside it, or of its views
 
 
 @dataclass(frozen=True, slots=True)

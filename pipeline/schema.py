@@ -167,7 +167,7 @@ _WORDS_WITHIN = (
     "features.script",
     *(f"attempts.list.element.{name}" for name in ("engine", "prompt", "finish_reason", "reason")),
 )
-_TOKENS = ("prompt_tokens", "output_tokens", "visual_tokens")
+_MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(field.name for field in fields(RepetitionMeasures))
 _UNSUITABLE_TEXT = re.compile("[\0\ud800-\udfff]")  # Arrow holds UTF-8; NUL ends a string in what is built on C
 
@@ -184,7 +184,7 @@ class RunStamp:
 
 
 def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
-    """Page rows as columns, in the order of (document_id, page_number). Figures and tiles are null so far."""
+    """Page rows as columns, in the order of (document_id, page_number). Figures are null so far."""
     rows = sorted(rows, key=attrgetter("document_id", "page_number"))
     values = {
         **_attributes(
@@ -192,7 +192,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         ),
         **_attributes(rows, "text_layer_agreement", "engine", "engine_ms"),
         **_attributes([row.rendered for row in rows], "renderer", "render_ms"),
-        **_attributes([row.text for row in rows], "raw", "finish_reason", *_TOKENS),
+        **_attributes([row.text for row in rows], "raw", "finish_reason", *_MODEL_VIEW),
         **_attributes([row.measures for row in rows], *_MEASURES),
         **_attributes([row.rendered.geometry for row in rows], "width_pt", "height_pt", "rotation"),
         **_attributes([row.rendered.decision for row in rows], "route"),

@@ -195,8 +195,7 @@ class Coordinator:
                     group.create_task(self._recognize(pages.document, *page))
 
     async def _recognize(self, document: Document, page: RenderedPage, image: Image) -> None:
-        assert page.geometry is not None
-        size = page.geometry.width_px * page.geometry.height_px * 3
+        size = page.image_bytes
         self._room.resize(PAGE_BYTES, size)
         try:
             row = await self._recognized(document, page, image)

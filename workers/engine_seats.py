@@ -34,12 +34,8 @@ class Seat:
 
     engine: EngineState
     width: int
+    alone: bool
     life: int
-
-    @property
-    def alone(self) -> bool:
-        """Whether this page has the engine to itself."""
-        return self.width == self.engine.seats
 
     @property
     def is_current(self) -> bool:
@@ -55,6 +51,10 @@ class EngineSeats:
         self._revive = revive
         self._waiters: deque[tuple[bool, asyncio.Future[Seat]]] = deque()
         self._revivals: set[asyncio.Task[None]] = set()
+
+    def handles(self) -> list[Any]:
+        """The engines that are up."""
+        return [engine.handle for engine in self._engines if engine.up]
 
     async def take(self, *, alone: bool = False) -> Seat:
         """Wait for a seat; with `alone`, for a whole engine.
@@ -112,7 +112,8 @@ class EngineSeats:
             if not waiter.done():
                 engine = self._free(alone=alone)
                 if engine is not None:
-                    seat = Seat(engine, engine.seats if alone else 1, engine.life)
+                    width = engine.seats if alone else 1
+                    seat = Seat(engine, width, width == engine.seats, engine.life)
                     engine.taken += seat.width
                     waiter.set_result(seat)
                 elif all(engine.dropped for engine in self._engines):

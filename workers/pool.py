@@ -19,7 +19,7 @@ from workers.rasterizer import Rasterizer
 from workers.recognizer import Recognizer
 
 Image = Any
-"""A page image as the pool hands it about: the array itself, or a reference into Ray's object store."""
+"""A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""
 
 
 class ImageLostError(Exception):
@@ -49,6 +49,9 @@ class Pool(Protocol):
             EngineError: if no engine is left.
         """
 
+    async def stop(self) -> None:
+        """End the engines; called in the loop that they were used in."""
+
     def close(self) -> None:
         """End all workers."""
 
@@ -64,6 +67,7 @@ class SerialPool:
         self._description = engine.describe()
         self._rasterizer = Rasterizer(settings)
         self._recognizer = Recognizer(engine, settings)
+        self._started: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
         """What the engine says of itself."""
@@ -81,7 +85,13 @@ class SerialPool:
 
     async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
         """Turn a page image into its row."""
+        self._started = self._started or asyncio.create_task(self._recognizer.start())
+        await asyncio.shield(self._started)
         return await self._recognizer.read(document, page, image)
+
+    async def stop(self) -> None:
+        """End the engine, while its loop still runs."""
+        await self._recognizer.close()
 
     def close(self) -> None:
         """End the rendering processes."""

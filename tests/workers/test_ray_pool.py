@@ -32,6 +32,12 @@ class ScriptedEngine:
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", slots=2)
 
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
     async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
         order = self._orders.read_text() if self._orders.exists() else ""
         if order == "die once":

@@ -1,18 +1,24 @@
 """Which engine a run uses."""
 
 from configs.settings import EngineSettings, RunSettings
+from workers.engines.preflight import runs_here
 from workers.recognizer import Engine
 
 
 def with_engine_chosen(settings: RunSettings) -> RunSettings:
-    """Put a name in the place of `auto`: the best engine that this version has for this machine, which is `cpu`."""
+    """Put a name in the place of `auto`: `deepseek-ocr2` where a GPU, vLLM and the model are there, else `cpu`."""
     if settings.engine.name != "auto":
         return settings
-    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": "cpu"})})
+    name = "deepseek-ocr2" if runs_here(settings.engine.deepseek_ocr2) else "cpu"
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})})
 
 
 def make_engine(settings: EngineSettings) -> Engine:
     """Make the engine that the settings name."""
+    if settings.name == "deepseek-ocr2":
+        from workers.engines.deepseek_ocr2 import DeepseekOcr2Engine
+
+        return DeepseekOcr2Engine(settings)
     from workers.engines.cpu import CpuEngine
 
     return CpuEngine(settings)

@@ -67,6 +67,13 @@ class CpuEngine:
             model_revision=version("rapidocr"),
         )
 
+    async def start(self) -> None:
+        """Nothing: models are loaded on the first page, for most runs have none that needs OCR."""
+
+    async def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
     async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.
 

@@ -1,0 +1,209 @@
+"""DeepSeek-OCR 2 in vLLM: one engine, which decodes many pages at once and takes in others meanwhile.
+
+vLLM runs in a process of its own (several with tensor parallelism); this one feeds it views and reads the stream of
+tokens, so that a page that loops is stopped there.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from configs.settings import EngineSettings
+from model_adapter.loop_stop import LoopDetector, number_values
+from model_adapter.plugin import engine_arguments
+from model_adapter.prompts import prompt_text
+from model_adapter.tiling import plan_tiling
+from model_adapter.views import PageViews
+from pipeline.errors import EngineDownError, EngineError, PageError
+from pipeline.markdown import to_markdown
+from pipeline.records import EngineDescription, PageGeometry, PageText, Reason
+from workers.engines.preflight import check, is_cpu_build
+from workers.engines.vllm_log import VllmLog
+
+CELLS = (128821, 128822)  # <td> and </td>: the authors let them repeat
+STREAM_TOKENS = (
+    8  # that vLLM sends at a time: looking for loops at every single one would cost it eight times the calls
+)
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+
+
+@dataclass(slots=True)
+class _Written:
+    """What the model has written on a page so far."""
+
+    text: str = ""
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    finish_reason: str | None = None
+
+
+class DeepseekOcr2Engine:
+    """Reads pages with DeepSeek-OCR 2. Needs vLLM, and a GPU or vLLM's CPU build."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings.deepseek_ocr2
+        self._prompt = prompt_text(self._settings.prompt)
+        self._numbers = count()
+        self._log = VllmLog()
+        self._llm: Any = None
+        self._sampling: Any = None
+        self._adapter: Any = None
+        self._number_values: Mapping[int, int] = {}
+
+    def describe(self) -> EngineDescription:
+        """Model, prompt and how many pages it wants; loads nothing."""
+        settings = self._settings
+        return EngineDescription(
+            name="deepseek-ocr2",
+            slots=settings.pages_in_flight + settings.pages_ahead,
+            model=settings.model if settings.lora is None else f"{settings.model} with {settings.lora}",
+            model_revision=settings.revision,
+            prompt=settings.prompt,
+            temperature=0.0,
+            gpus=0 if is_cpu_build() else settings.tensor_parallel,
+        )
+
+    async def start(self) -> None:
+        """Check everything that can be checked, then start vLLM and load the model.
+
+        Raises:
+            EngineError: with all that is missing, or what vLLM said.
+        """
+        problems = check(self._settings)
+        if problems:
+            raise EngineError("the engine deepseek-ocr2 cannot start: " + "; ".join(problems))
+        os.environ.update({**ENVIRONMENT, "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb)} | os.environ)
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        try:
+            with self._log.written_by_children():
+                self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments()))
+        except Exception as error:  # vLLM raises of every kind
+            raise EngineError(f"vLLM did not start: {self._log.cause() or error}") from error
+        self._number_values = number_values(self._llm.get_tokenizer().get_vocab())
+        self._sampling = self._sampling_params()
+        self._adapter = self._lora_request()
+
+    async def read(self, image: PageViews, geometry: PageGeometry) -> PageText:
+        """Read one page.
+
+        Raises:
+            PageError: EMPTY_OUTPUT where the model writes nothing.
+            EngineDownError: if vLLM died.
+        """
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
+        try:
+            written = await self._write(image)
+        except EngineDeadError as error:
+            detail = self._log.cause() or "vLLM's engine process ended without a word"
+            raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
+        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=self._settings.prompt == "ocr_lines")
+        if not markdown.strip() and not blocks:
+            raise PageError(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
+        return PageText(
+            markdown,
+            raw=written.text,
+            blocks=blocks,
+            finish_reason=written.finish_reason,
+            prompt_tokens=written.prompt_tokens,
+            output_tokens=written.output_tokens,
+            visual_tokens=tiling.num_visual_tokens,
+            tile_columns=tiling.columns,
+            tile_rows=tiling.rows,
+        )
+
+    async def close(self) -> None:
+        """End vLLM's processes."""
+        if self._llm is not None:
+            self._llm.shutdown()
+            self._llm = None
+        self._log.close()
+
+    async def _write(self, views: PageViews) -> _Written:
+        """The model's output as it comes, cut off where it loops."""
+        detector = LoopDetector(self._number_values) if self._settings.stop_loops else None
+        prompt = {"prompt": self._prompt, "multi_modal_data": {"image": views}}
+        (request,) = await self._llm.renderer.render_cmpl_async([prompt])
+        written = _Written()
+        name = f"page-{next(self._numbers)}"
+        async with aclosing(self._llm.generate(request, self._sampling, name, lora_request=self._adapter)) as stream:
+            async for output in stream:
+                new = output.outputs[0]
+                written.prompt_tokens = len(output.prompt_token_ids or ())
+                written.text += new.text
+                written.output_tokens += len(new.token_ids)
+                written.finish_reason = new.finish_reason
+                if detector is not None and new.finish_reason is None and detector.push(new.token_ids):
+                    written.finish_reason = "repetition"
+                    break  # closing the stream tells vLLM to drop the page
+        return written
+
+    def _engine_arguments(self) -> dict[str, Any]:
+        from vllm.platforms import current_platform
+
+        settings = self._settings
+        arguments = {
+            **engine_arguments(settings.max_tiles),
+            "model": settings.model,
+            "revision": settings.revision,
+            "dtype": settings.dtype,
+            "max_model_len": settings.max_model_len,
+            "max_num_seqs": settings.pages_in_flight,
+            "max_num_batched_tokens": settings.prefill_tokens,
+            "gpu_memory_utilization": settings.gpu_memory,
+            "tensor_parallel_size": settings.tensor_parallel,
+            "distributed_executor_backend": "mp" if settings.tensor_parallel > 1 else None,  # else vLLM would join Ray
+            "enforce_eager": current_platform.is_cpu(),  # compiling takes longer than it saves there
+            "stream_interval": STREAM_TOKENS,
+            "logits_processors": ["model_adapter.ngram_ban:NGramBan"],
+            "additional_config": {"encoder_memory_mb": settings.encoder_mb},
+            "disable_log_stats": True,
+        }
+        if settings.lora is not None:
+            arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(settings.lora))}
+        return arguments
+
+    def _sampling_params(self) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        settings = self._settings
+        rule = {
+            "ngram_size": settings.ngram_size,
+            "window_size": settings.ngram_window,
+            "whitelist_token_ids": list(CELLS),
+        }
+        return SamplingParams(
+            temperature=0.0,  # without it vLLM samples: the checkpoint has no generation_config.json
+            skip_special_tokens=False,  # the marks of blocks and cells are special tokens
+            spaces_between_special_tokens=False,
+            max_tokens=settings.max_output_tokens,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args=rule if settings.ngram_size else None,
+        )
+
+    def _lora_request(self) -> Any:
+        if self._settings.lora is None:
+            return None
+        from vllm.lora.request import LoRARequest
+
+        return LoRARequest("adapter", 1, self._settings.lora)
+
+
+def _lora_rank(folder: Path) -> int:
+    """The smallest rank that vLLM offers and the adapter fits in."""
+    rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+    return next((offered for offered in LORA_RANKS if offered >= rank), rank)

@@ -1,0 +1,58 @@
+"""What vLLM's processes print, kept aside: nobody wants to read it, until one of them dies."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LAST_BYTES = 256 << 10  # looked through after a death
+# `(EngineCore pid=17) ERROR 11-22 06:14:46 [core.py:1051] ValueError: ...`, or the last line of a plain traceback
+_EXCEPTION = re.compile(r"^(?:.*?\] )?((?:\w+\.)*\w*(?:Error|Exception): .*\S)\s*$", re.MULTILINE)
+_OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|can't allocate memory|std::bad_alloc", re.IGNORECASE)
+
+
+class VllmLog:
+    """A file that child processes write to in the place of this process's stdout and stderr."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="ocrmill-vllm-")  # noqa: SIM115 - as long as the engine lives
+
+    def __reduce__(self) -> tuple[type["VllmLog"], tuple[()]]:
+        """An engine that has not been started travels to its process without a file."""
+        return VllmLog, ()
+
+    @contextmanager
+    def written_by_children(self) -> Iterator[None]:
+        """Whatever is started meanwhile writes here, as does this process."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = [os.dup(1), os.dup(2)]
+        try:
+            os.dup2(self._file.fileno(), 1)
+            os.dup2(self._file.fileno(), 2)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for target, original in enumerate(kept, start=1):
+                os.dup2(original, target)
+                os.close(original)
+
+    def cause(self) -> str | None:
+        """The last exception that was printed, if any."""
+        found = _EXCEPTION.findall(self._end())
+        return found[-1] if found else None
+
+    def is_out_of_memory(self) -> bool:
+        """Whether memory, of the GPU or the machine, ran out."""
+        return _OUT_OF_MEMORY.search(self._end()) is not None
+
+    def close(self) -> None:
+        """Forget it."""
+        self._file.close()
+
+    def _end(self) -> str:
+        size = os.fstat(self._file.fileno()).st_size
+        return os.pread(self._file.fileno(), LAST_BYTES, max(0, size - LAST_BYTES)).decode(errors="replace")
