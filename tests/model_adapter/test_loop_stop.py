@@ -183,6 +183,7 @@ def test_numbers_are_told_from_a_vocabulary():
     )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, as vllm is imported
 @pytest.mark.parametrize("rounds", [3, 10, 40, 80])
 def test_the_check_in_vllm_cannot_do_both(rounds):
     """Any number of rounds that spares 80 equal rows lets a loop of 100 tokens run on: the reason for this module."""
