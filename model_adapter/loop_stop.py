@@ -5,7 +5,7 @@ A token is a copy if the n-gram that it ends occurred before. The output loops i
 loops of any period; n-grams do not care where a copy stands, so it also holds for loops that the no-repeat-n-gram rule
 (`ngram_ban.py`) forces into another word now and then. A number that is one more than the last one in its place counts
 as the same, so counting (`1. 2. 3.`) is a loop too. After its first round, a loop of p tokens runs for 250 more, or
-p + 46 where that is longer; one that the ban breaks, for at most 290.
+p + 46 where that is longer; one that the ban breaks, for fewer than 300.
 
 Rows of a table may be alike on an honest page. Where rows end, the stretch is a hundred rows or 3,200 tokens, whichever
 comes first: more rows than a page has lines, or a hundred rows of ten cells `<td>0</td>`. Cells without the end of a
