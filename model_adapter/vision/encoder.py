@@ -16,7 +16,7 @@ from model_adapter.vision.config import EncoderConfig
 from model_adapter.vision.flow_encoder import FlowEncoder
 from model_adapter.vision.sam_vit import SamVit
 
-MEMORY_MB = 1024  # nine global views or eighteen tiles of the published sizes in bfloat16 on a GPU
+MEMORY_MB = 1024  # nine global views or nineteen tiles of the published sizes in bfloat16 on a GPU
 
 
 class DeepEncoderV2(nn.Module):

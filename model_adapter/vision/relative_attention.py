@@ -6,8 +6,8 @@ all queries by all keys, the last two terms take 384 MiB in bfloat16 for one vie
   the key by what picks its row's and its column's out of them. That is plain attention, which the flash kernels do.
 - On a CPU arithmetic is dearer than memory in the cache: the table is made for a block of queries at a time.
 
-Shape suffixes: X views, windows and heads taken together, S positions a side of the grid, N = S * S positions, d width
-of a head, L = 2 * S - 1 distances, R grid rows in a block.
+Shape suffixes: W grids (views or windows), h heads, X = W * h, S positions a side of the grid, N = S * S positions, d
+width of a head, L = 2 * S - 1 distances, R grid rows in a block.
 """
 
 from dataclasses import dataclass
@@ -53,42 +53,41 @@ class PositionTable:
         return rows, columns
 
 
-def relative_attention(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable) -> Tensor:
-    """Attend from all positions of each grid to all; all shapes (X, N, d), contiguous."""
-    attend = attend_widened if q_xnd.is_cuda else attend_in_blocks
-    return attend(q_xnd, k_xnd, v_xnd, table)
+def relative_attention(q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: PositionTable) -> Tensor:
+    """Attend from all positions of each grid to all; all shapes (W, h, N, d), contiguous."""
+    attend = attend_widened if q_whnd.is_cuda else attend_in_blocks
+    return attend(q_whnd, k_whnd, v_whnd, table)
 
 
-def attend_widened(q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable) -> Tensor:
+def attend_widened(q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: PositionTable) -> Tensor:
     """Attention with the relative terms inside the product; the values are padded, since flash kernels ask for it."""
-    width = q_xnd.shape[-1]
-    rows, columns = table.terms(q_xnd, 0)
-    q_wide = torch.cat([q_xnd * width**-0.5, rows.flatten(1, 2), columns.flatten(1, 2)], dim=-1)
-    del rows, columns
-    k_wide = torch.cat([k_xnd, table.picks_ns.expand(len(k_xnd), -1, -1)], dim=-1)
-    v_wide = F.pad(v_xnd, (0, 2 * table.size))
-    out = F.scaled_dot_product_attention(q_wide[None], k_wide[None], v_wide[None], scale=1.0)
-    return out[0, ..., :width]
+    grids, heads, _, width = q_whnd.shape
+    terms = (term.reshape(grids, heads, -1, table.size) for term in table.terms(q_whnd.flatten(0, 1), 0))
+    q_wide = torch.cat([q_whnd * width**-0.5, *terms], dim=-1)
+    k_wide = torch.cat([k_whnd, table.picks_ns.expand(grids, heads, -1, -1)], dim=-1)
+    v_wide = F.pad(v_whnd, (0, 2 * table.size))
+    return F.scaled_dot_product_attention(q_wide, k_wide, v_wide, scale=1.0)[..., :width]
 
 
 def attend_in_blocks(
-    q_xnd: Tensor, k_xnd: Tensor, v_xnd: Tensor, table: PositionTable, block_scores: int = BLOCK_SCORES
+    q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: PositionTable, block_scores: int = BLOCK_SCORES
 ) -> Tensor:
     """Attention with the relative terms as a bias, made for as many scores at a time as stay in the cache."""
+    q_xnd, k_1xnd, v_1xnd = q_whnd.flatten(0, 1), k_whnd.flatten(0, 1)[None], v_whnd.flatten(0, 1)[None]
     size, positions = table.size, table.size**2
     block = block_scores * torch.get_num_threads()
     heads = max(1, block // positions**2)
     step = size if heads > 1 else max(1, block // (size * positions))
     out_xnd = torch.empty_like(q_xnd)
     for head in range(0, len(q_xnd), heads):
-        keys, values = k_xnd[None, head : head + heads], v_xnd[None, head : head + heads]
+        keys, values = k_1xnd[:, head : head + heads], v_1xnd[:, head : head + heads]
         for row in range(0, size, step):
             here = slice(head, head + heads), slice(row * size, (row + step) * size)
             queries = q_xnd[here]
             rows, columns = table.terms(queries, row)
             bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).view(1, *queries.shape[:2], positions)
             out_xnd[here] = F.scaled_dot_product_attention(queries[None], keys, values, attn_mask=bias)[0]
-    return out_xnd
+    return out_xnd.view_as(q_whnd)
 
 
 def _resize(table_ld: Tensor, distances: int) -> Tensor:

@@ -148,7 +148,7 @@ class Attention(nn.Module):
         across = -(-grid // window)  # windows a side of the view
         qkv = _completed(self.qkv(x_bssc), self.qkv.bias, across * window)
         qkv = qkv.view(batch, across, window, across, window, 3, self.heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
-        qkv = qkv.reshape(3, batch * across * across * self.heads, window * window, -1)
+        qkv = qkv.reshape(3, batch * across * across, self.heads, window * window, -1)
         table = self._table((self.rel_pos_h, self.rel_pos_w), window)
         out = relative_attention(qkv[0], qkv[1], qkv[2], table)
         out = out.view(batch, across, across, self.heads, window, window, -1).permute(0, 1, 4, 2, 5, 3, 6)

@@ -6,24 +6,24 @@ import torch
 
 from model_adapter.vision.relative_attention import PositionTable, attend_in_blocks, attend_widened
 
-HEADS, WIDTH = 3, 8
+GRIDS, HEADS, WIDTH = 2, 2, 8
 
 
 def tensors(size: int, distances: int) -> tuple[torch.Tensor, ...]:
-    """Queries, keys and values of three heads, and both tables."""
+    """Queries, keys and values of two heads on two grids, and both tables."""
     draw = torch.Generator().manual_seed(size)
-    qkv = [torch.randn(HEADS, size * size, WIDTH, generator=draw) for _ in range(3)]
+    qkv = [torch.randn(GRIDS, HEADS, size * size, WIDTH, generator=draw) for _ in range(3)]
     return *qkv, *(torch.randn(distances, WIDTH, generator=draw) for _ in range(2))
 
 
 def by_formula(q, k, v, rows, columns, size):
     """Every score on its own terms, in float64."""
     places = [(place // size, place % size) for place in range(size * size)]
-    scores = torch.empty(HEADS, len(places), len(places), dtype=torch.float64)
+    scores = torch.empty(GRIDS, HEADS, len(places), len(places), dtype=torch.float64)
     for query, (i, j) in enumerate(places):
         for key, (r, s) in enumerate(places):
             distance = rows[i - r + size - 1] + columns[j - s + size - 1]
-            scores[:, query, key] = (q[:, query] * (k[:, key] / WIDTH**0.5 + distance)).double().sum(-1)
+            scores[..., query, key] = (q[..., query, :] * (k[..., key, :] / WIDTH**0.5 + distance)).double().sum(-1)
     return (scores.softmax(-1) @ v.double()).float()
 
 
