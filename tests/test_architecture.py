@@ -17,9 +17,16 @@ DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core
 OWNERS = {
     "ray": {"workers/ray_pool.py"},
     "rapidocr": {"workers/engines/cpu.py"},
-    "torch": set(),
-    "vllm": set(),
-    "transformers": set(),
+    "torch": {
+        *(f"model_adapter/{name}.py" for name in ("model", "processor", "ngram_ban")),
+        *(str(path.relative_to(ROOT)) for path in (ROOT / "model_adapter/vision").glob("*.py")),
+        "workers/engines/preflight.py",
+    },
+    "vllm": {
+        *(f"model_adapter/{name}.py" for name in ("hf_config", "model", "ngram_ban", "plugin", "processor")),
+        "workers/engines/deepseek_ocr2.py",
+    },
+    "transformers": {f"model_adapter/{name}.py" for name in ("hf_config", "plugin", "processor")},
 }
 
 

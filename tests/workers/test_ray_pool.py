@@ -15,7 +15,7 @@ from ray import cloudpickle
 
 from configs.settings import EngineSettings, InputSettings, RunSettings, WorkerSettings
 from pipeline.discovery import Discovery
-from pipeline.errors import EngineError
+from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status
 from workers.engine_seats import MAX_BLAMED
 from workers.ray_pool import RayPool
@@ -44,6 +44,9 @@ class ScriptedEngine:
             self._orders.unlink()
         if order.startswith("die"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if order == "out of memory":
+            self._orders.unlink()
+            raise EngineDownError("CUDA out of memory", out_of_memory=True)
         if order == "hang":
             await asyncio.sleep(3600)
         if order == "fail":
@@ -158,6 +161,19 @@ def kill_actor(name: str) -> None:
     assert victims, "no such actor"
     for victim in victims:
         victim.kill()
+
+
+def test_an_engine_out_of_memory_gets_fewer_pages(
+    runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """It is started again, the page is read, and the log says that half as many pages go there at a time."""
+    orders.write_text("out of memory")
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+
+    assert row.status is Status.OK
+    assert "CUDA out of memory" in caplog.text
+    assert "1 pages at a time" in caplog.text
+    assert [engine.seats for engine in pool._seats._engines] == [1]
 
 
 def test_an_engine_that_keeps_dying_ends_the_run(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):

@@ -6,10 +6,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 LAST_BYTES = 256 << 10  # looked through after a death
 # `(EngineCore pid=17) ERROR 11-22 06:14:46 [core.py:1051] ValueError: ...`, or the last line of a plain traceback
 _EXCEPTION = re.compile(r"^(?:.*?\] )?((?:\w+\.)*\w*(?:Error|Exception): .*\S)\s*$", re.MULTILINE)
+_ECHO = re.compile(r"See (?:the )?(?:stack trace|root cause)")  # of a process that another one's death took along
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|can't allocate memory|std::bad_alloc", re.IGNORECASE)
 
 
@@ -17,15 +19,13 @@ class VllmLog:
     """A file that child processes write to in the place of this process's stdout and stderr."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="ocrmill-vllm-")  # noqa: SIM115 - as long as the engine lives
-
-    def __reduce__(self) -> tuple[type["VllmLog"], tuple[()]]:
-        """An engine that has not been started travels to its process without a file."""
-        return VllmLog, ()
+        self._file: IO[bytes] | None = None  # opened with the first child: until then an engine can be pickled
 
     @contextmanager
     def written_by_children(self) -> Iterator[None]:
         """Whatever is started meanwhile writes here, as does this process."""
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="ocrmill-vllm-")  # noqa: SIM115 - as long as the engine lives
         sys.stdout.flush()
         sys.stderr.flush()
         kept = [os.dup(1), os.dup(2)]
@@ -41,8 +41,8 @@ class VllmLog:
                 os.close(original)
 
     def cause(self) -> str | None:
-        """The last exception that was printed, if any."""
-        found = _EXCEPTION.findall(self._end())
+        """The last exception that was printed, if any, and that speaks for itself."""
+        found = [line for line in _EXCEPTION.findall(self._end()) if not _ECHO.search(line)]
         return found[-1] if found else None
 
     def is_out_of_memory(self) -> bool:
@@ -51,8 +51,12 @@ class VllmLog:
 
     def close(self) -> None:
         """Forget it."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _end(self) -> str:
+        if self._file is None:
+            return ""
         size = os.fstat(self._file.fileno()).st_size
         return os.pread(self._file.fileno(), LAST_BYTES, max(0, size - LAST_BYTES)).decode(errors="replace")

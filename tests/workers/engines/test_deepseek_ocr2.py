@@ -1,0 +1,182 @@
+"""DeepSeek-OCR 2 in vLLM, driven as a run drives it: real Ray, real vLLM on the CPU, a tiny model that always loops."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from pdfs import scan_pdf
+
+from configs.settings import DeepseekOcr2Settings, EngineSettings, InputSettings, RunSettings, WorkerSettings
+from model_adapter.published_config import ModelSize
+from model_adapter.seeded import seed_checkpoint
+from model_adapter.tiling import num_visual_tokens
+from model_adapter.views import PageViews
+from pipeline.discovery import Discovery
+from pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Status
+from workers.engines.choice import make_engine
+from workers.pool import Image
+from workers.ray_pool import RayPool
+
+pytest.importorskip("vllm")
+pytestmark = pytest.mark.slow
+
+MAX_OUTPUT = 1000
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> RunSettings:
+    checkpoint = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    seed_checkpoint(checkpoint, ModelSize.TINY)
+    model = DeepseekOcr2Settings(
+        model=str(checkpoint),
+        max_model_len=2560,
+        max_output_tokens=MAX_OUTPUT,
+        pages_in_flight=4,
+        pages_ahead=2,
+        prefill_tokens=2560,
+        cpu_cache_gb=1,
+    )
+    return RunSettings(
+        engine=EngineSettings(name="deepseek-ocr2", deepseek_ocr2=model),
+        workers=WorkerSettings(rasterizers=1, engines=4),
+    )
+
+
+@pytest.fixture(scope="module")
+def pool(settings: RunSettings) -> Iterator[RayPool]:
+    """One engine for all tests of the file, in the process that a run would give it."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    pool = RayPool(settings, make_engine)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def document(pool: RayPool, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Document:
+    path = scan_pdf(tmp_path_factory.mktemp("scan") / "scan.pdf")
+    return runner.run(pool.open(next(Discovery([str(path)], InputSettings()))))
+
+
+async def rendered(pool: RayPool, document: Document) -> tuple[RenderedPage, Image]:
+    async for page in pool.read(PageRange(document, (1,))):
+        return page
+    raise AssertionError("no page")
+
+
+async def read(pool: RayPool, document: Document, pages: int) -> list[PageRow]:
+    """Read the first page some times at once."""
+    page, image = await rendered(pool, document)
+    return await asyncio.gather(*(pool.recognize(document, page, image) for _ in range(pages)))
+
+
+def vllm_processes() -> list[psutil.Process]:
+    return [process for process in psutil.Process().children(recursive=True) if "EngineCore" in process.name()]
+
+
+def test_the_cpu_has_room_for_one_engine(pool: RayPool):
+    """VLLM takes all cores, so however many are asked for, one is started."""
+    assert pool.engines == 1
+
+
+def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """A row says what the model saw, wrote and why it ended; a loop costs under 300 tokens and is flagged."""
+    rows = runner.run(read(pool, document, 6))
+
+    for row in rows:
+        assert row.status is Status.OK
+        assert row.engine == "deepseek-ocr2"
+        geometry = row.rendered.geometry
+        assert row.text.visual_tokens == num_visual_tokens(geometry.width_px, geometry.height_px) == 1121
+        assert (row.text.tile_columns, row.text.tile_rows) == (2, 3)
+        assert row.text.prompt_tokens > row.text.visual_tokens
+        assert row.text.markdown
+        assert row.text.finish_reason == "repetition"
+        assert row.text.output_tokens < MAX_OUTPUT / 2
+        assert row.repetition_flag
+        assert "loop_stopped" in row.flags
+        assert row.attempts[-1].prompt == "markdown"
+        assert row.attempts[-1].temperature == 0.0
+
+
+def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """The rasterizer cuts them, and the room in flight counts their bytes."""
+    page, _ = runner.run(rendered(pool, document))
+
+    assert page.image_bytes == 3 * (1024**2 + 6 * 768**2)
+
+
+def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """Its row says why, and its neighbours are read."""
+
+    async def scenario() -> list[PageRow]:
+        page, image = await rendered(pool, document)
+        broken = PageViews(np.zeros((7, 7, 3), np.uint8), np.zeros((0, 768, 768, 3), np.uint8))
+        return await asyncio.gather(
+            pool.recognize(document, page, image),
+            pool.recognize(document, page, broken),
+        )
+
+    good, bad = runner.run(scenario())
+    assert good.status is Status.OK
+    assert bad.reason is Reason.ENGINE_ERROR
+    assert "(7, 7, 3)" in bad.detail
+
+
+def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """Pages that were in a killed engine process are read by its successor."""
+
+    async def scenario() -> list[PageRow]:
+        (before,) = vllm_processes()
+        reading = asyncio.create_task(read(pool, document, 2))
+        await asyncio.sleep(1)
+        before.kill()
+        return await reading
+
+    rows = runner.run(scenario())
+    assert {row.status for row in rows} == {Status.OK}
+    assert {row.text.finish_reason for row in rows} == {"repetition"}
+
+
+def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """When the actor is killed, its vLLM goes too, or the GPU would stay taken; last in this file."""
+    (orphan,) = vllm_processes()
+    actor = next(process for process in orphan.parents() if "EngineActor" in process.name() + process.cmdline()[0])
+    actor.send_signal(signal.SIGKILL)
+
+    assert psutil.wait_procs([orphan], timeout=20)[0], "vLLM's process outlived the actor"
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_said_to_be(settings: RunSettings, tmp_path: Path):
+    """The command ends with vLLM's root cause in one line, not with its last words, and leaves no process behind."""
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    for file in Path(settings.engine.deepseek_ocr2.model).iterdir():
+        (checkpoint / file.name).symlink_to(file)
+    weights = next(checkpoint.glob("*.safetensors"))
+    content = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(content[: len(content) // 2])
+    command = [*("run", str(scan_pdf(tmp_path / "scan.pdf"))), "--out", str(tmp_path / "out"), "--no-ray"]
+    chosen = ["--engine", "deepseek-ocr2", "--model", str(checkpoint), "--set", "engine.deepseek_ocr2.cpu_cache_gb=1"]
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "import cli; cli.main()", *command, *chosen], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("ocrmill: vLLM did not start")
+    assert "fetch the checkpoint again" in last
