@@ -1,6 +1,9 @@
 # The CPU image: everything but CUDA.   docker build -t ocrmill .
 #   docker run --rm --shm-size=2g -v "$PWD":/data ocrmill run /data/pdfs --out /data/out
+# With vLLM for GPUs:   docker build -t ocrmill-gpu --build-arg EXTRAS='[vllm]' .
+#   docker run --rm --gpus all --shm-size=8g -v "$PWD":/data ocrmill-gpu run /data/pdfs --out /data/out --model /data/model
 FROM python:3.11-slim
+ARG EXTRAS=""
 
 # Ray reads the machine's state with procps; RapidOCR's OpenCV needs GLib.
 RUN apt-get update \
@@ -13,7 +16,7 @@ COPY configs configs
 COPY pipeline pipeline
 COPY model_adapter model_adapter
 COPY workers workers
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir ".${EXTRAS}"
 
 RUN useradd --create-home ocrmill
 USER ocrmill

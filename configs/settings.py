@@ -229,7 +229,7 @@ class DeepseekOcr2Settings(Settings):
     )
     max_model_len: int = Field(8192, ge=512, description="Tokens of prompt and output together; 8192 in training.")
     tensor_parallel: int = Field(
-        1, ge=1, description="GPUs of one engine: 1, 2 or 5, which divide the model.", json_schema_extra=performance()
+        1, ge=1, description="GPUs of one engine: 1 or 2, which divide the model.", json_schema_extra=performance()
     )
     gpu_memory: float = Field(
         0.9, gt=0, lt=1, description="Share of the GPU's memory that vLLM takes.", json_schema_extra=performance()
