@@ -1,18 +1,19 @@
 """Pages per second of vLLM with our DeepSeek-OCR 2 against vLLM with its own, and what is sent between processes.
 
-    python bench/vllm_pages.py CHECKPOINT [--pages N] [--tokens N] [--repeats R] [--dtype D] [--json]
+    python bench/vllm_pages.py CHECKPOINT [--pages N] [--tokens N] [--repeats R] [--dtype D] [--parity] [--json]
 
 CHECKPOINT: of the published encoder size, such as `ocrmill model seed DIR --size encoder` writes; the small decoder of
 that size makes this a measurement of the front end and the encoder. Both engines are alive during the whole run and
 read the same pages in turn, who is first changes with every repeat; each starts from rendered pages, uint8, as a
-rasterizer has them. Both have vLLM's caches off, and the same settings otherwise. Output tokens are compared: in
-float32 they must be equal, in bfloat16 their share is printed.
+rasterizer has them. Both have vLLM's caches off, and the same settings otherwise. The share of equal output tokens is
+printed, which in bfloat16 says little: `--parity` instead of all this runs one engine after the other in float32, and
+fails unless all tokens are equal.
 
 Bytes are counted where they are sent. To the front end: pickled with buffers out of band, as Ray does. To the engine
 core: what vLLM's encoder gives to its socket. For ours both ways are counted: a page that the front end cuts, and
 views that the rasterizer has cut.
 
-vLLM's model needs torchvision for two classes, `ToTensor` and `Normalize`; where it is not installed, these stand in.
+vLLM's model needs torchvision; where it is not installed, bench/torchvision_stand_in.py takes its place.
 """
 
 import argparse
@@ -21,11 +22,10 @@ import os
 import pickle
 import statistics
 import sys
+import tempfile
 import time
-import types
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from bench import torchvision_stand_in
 from model_adapter.plugin import engine_arguments
 from model_adapter.prompts import prompt_text
 from model_adapter.views import cut_views
@@ -40,8 +41,14 @@ from model_adapter.views import cut_views
 Page = npt.NDArray[np.uint8]
 
 WIDTH_PX, HEIGHT_PX = 1224, 1584  # Letter at 144 dpi: six tiles
-IN_TREE_ARCHITECTURE = "InTreeDeepseekOCR2ForCausalLM"
-SETTINGS = {"max_model_len": 2048, "max_num_seqs": 8, "max_num_batched_tokens": 9216, "enforce_eager": True}
+NAMES = ("ours", "in-tree")
+SETTINGS = {
+    "max_model_len": 2048,
+    "max_num_seqs": 8,
+    "max_num_batched_tokens": 9216,  # eight pages
+    "enforce_eager": True,
+    "skip_mm_profiling": True,  # minutes on a CPU, which has memory enough
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="forced per page")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
+    parser.add_argument("--parity", action="store_true", help="compare tokens in float32, and measure nothing")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -124,47 +132,62 @@ def main() -> None:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # or both engines would sit on the same cores
     pages = [drawn_page(seed) for seed in range(arguments.pages)]
-    engines = start_engines(arguments.checkpoint, arguments.dtype)
-    try:
-        comparison = compare(engines, pages, arguments)
-    finally:
-        for engine in engines.values():
-            engine.close()
+    with tempfile.TemporaryDirectory() as directory:
+        torchvision_stand_in.install(Path(directory))
+        if arguments.parity:
+            check_parity(arguments.checkpoint, pages, arguments.tokens)
+            return
+        engines = {name: start_engine(name, arguments.checkpoint, arguments.dtype) for name in NAMES}
+        try:
+            comparison = compare(engines, pages, arguments)
+        finally:
+            for engine in engines.values():
+                engine.close()
     print(json.dumps(asdict(comparison)) if arguments.json else table(comparison))
-    if arguments.dtype == "float32" and comparison.equal_tokens < 1:
-        sys.exit("the tokens of the two engines differ")
 
 
-def start_engines(checkpoint: Path, dtype: str) -> dict[str, Engine]:
-    """Ours and vLLM's own, on the same weights."""
-    from vllm import LLM, ModelRegistry
+def start_engine(name: str, checkpoint: Path, dtype: str) -> Engine:
+    """Ours, or vLLM with its own model of the same checkpoint."""
+    from vllm import LLM
 
-    stand_in_for_torchvision()
-    from vllm.model_executor.models.deepseek_ocr2 import DeepseekOCR2ForCausalLM
+    ours = {**SETTINGS, **engine_arguments(), "dtype": dtype}
+    if name == "ours":
+        return Engine(LLM(str(checkpoint), **ours), cut_views)
+    return Engine(LLM(str(checkpoint), **{**ours, "hf_overrides": {}, "mm_processor_kwargs": None}), Image.fromarray)
 
-    ModelRegistry.register_model(IN_TREE_ARCHITECTURE, DeepseekOCR2ForCausalLM)
-    common = {**SETTINGS, **engine_arguments(), "dtype": dtype}
-    in_tree = {**common, "hf_overrides": {"architectures": [IN_TREE_ARCHITECTURE]}, "mm_processor_kwargs": None}
-    return {
-        "ours": Engine(LLM(str(checkpoint), **common), cut_views),
-        "in-tree": Engine(LLM(str(checkpoint), **in_tree), Image.fromarray),
-    }
+
+def check_parity(checkpoint: Path, pages: list[Page], tokens: int) -> None:
+    """Exit with an error unless both engines write the same tokens."""
+    written = {}
+    for name in NAMES:
+        engine = start_engine(name, checkpoint, "float32")
+        _, written[name] = engine.read(pages, tokens)
+        engine.close()
+    distinct = len({token for page in written["ours"] for token in page})
+    print(f"{len(pages)} pages of {tokens} tokens, {distinct} distinct: equal tokens {equal_share(written):.1%}")
+    if written["ours"] != written["in-tree"]:
+        sys.exit("the engines differ")
+
+
+def equal_share(tokens: dict[str, list[list[int]]]) -> float:
+    """Share of tokens that both engines wrote at the same place."""
+    pages = zip(tokens["ours"], tokens["in-tree"], strict=True)
+    pairs = [pair for ours, in_tree in pages for pair in zip(ours, in_tree, strict=True)]
+    return sum(one == other for one, other in pairs) / len(pairs)
 
 
 def compare(engines: dict[str, Engine], pages: list[Page], arguments: argparse.Namespace) -> Comparison:
     """Let both read all pages, again and again."""
-    names = list(engines)
     for engine in engines.values():
         engine.read(pages[:1], 2)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in NAMES}
     tokens: dict[str, list[list[int]]] = {}
     for repeat in range(arguments.repeats):
-        for name in names[repeat % 2 :] + names[: repeat % 2]:
+        for name in NAMES[repeat % 2 :] + NAMES[: repeat % 2]:
             took, tokens[name] = engines[name].read(pages, arguments.tokens)
             seconds[name].append(took)
             print(f"repeat {repeat + 1}: {name}: {took:.1f} s", file=sys.stderr)
     ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds["in-tree"], strict=True)]
-    pairs = [pair for both in zip(tokens["ours"], tokens["in-tree"], strict=True) for pair in zip(*both, strict=True)]
     ours, in_tree = engines["ours"], engines["in-tree"]
     return Comparison(
         dtype=arguments.dtype,
@@ -175,7 +198,7 @@ def compare(engines: dict[str, Engine], pages: list[Page], arguments: argparse.N
         ratio=statistics.median(ratios),
         ratio_lowest=min(ratios),
         ratio_highest=max(ratios),
-        equal_tokens=sum(one == other for one, other in pairs) / len(pairs),
+        equal_tokens=equal_share(tokens),
         sent_ours_views=ours.sent(pages[0]),
         sent_ours_image=ours.sent(pages[0], lambda page: page),
         sent_in_tree=Sent(pickled_bytes(pages[0]), in_tree.sent(pages[0]).to_engine_core),
@@ -205,38 +228,6 @@ def drawn_page(seed: int) -> Page:
         )
     draw.ellipse((500 + 20 * seed, 700, 900, 1000), (200, 40 * seed % 256, 30))
     return np.asarray(image)
-
-
-def stand_in_for_torchvision() -> None:
-    """Give vLLM's processor the two transforms that it uses, where torchvision is missing."""
-    if find_spec("torchvision") is not None:
-        return
-    import torch
-
-    class ToTensor:
-        def __call__(self, image: Image.Image) -> torch.Tensor:
-            return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous().float().div(255)
-
-    class Normalize:
-        def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-            self.mean, self.std = (torch.tensor(values)[:, None, None] for values in (mean, std))
-
-        def __call__(self, tensor: torch.Tensor) -> torch.Tensor:
-            return tensor.sub(self.mean).div(self.std)
-
-    class Compose:
-        def __init__(self, steps: list[Callable[[Any], Any]]) -> None:
-            self.steps = steps
-
-        def __call__(self, value: Any) -> Any:
-            for step in self.steps:
-                value = step(value)
-            return value
-
-    module, transforms = types.ModuleType("torchvision"), types.ModuleType("torchvision.transforms")
-    transforms.__dict__.update(ToTensor=ToTensor, Normalize=Normalize, Compose=Compose)
-    module.__dict__["transforms"] = transforms
-    sys.modules.update({"torchvision": module, "torchvision.transforms": transforms})
 
 
 def table(result: Comparison) -> str:
