@@ -1,8 +1,12 @@
 """Which engine a run uses."""
 
+import logging
+
 from configs.settings import EngineSettings, RunSettings
 from workers.engines.preflight import runs_here
 from workers.recognizer import Engine
+
+log = logging.getLogger("ocrmill")
 
 
 def with_engine_chosen(settings: RunSettings) -> RunSettings:
@@ -10,6 +14,7 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
     if settings.engine.name != "auto":
         return settings
     name = "deepseek-ocr2" if runs_here(settings.engine.deepseek_ocr2) else "cpu"
+    log.info("engine: %s, the best that this machine can run", name)
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})})
 
 

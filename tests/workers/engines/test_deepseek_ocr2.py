@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow.dataset as ds
 import pytest
 from pdfs import scan_pdf
 
@@ -21,13 +22,15 @@ from model_adapter.views import PageViews
 from pipeline.discovery import Discovery
 from pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Status
 from workers.engines.choice import make_engine
+from workers.engines.deepseek_ocr2 import DeepseekOcr2Engine
 from workers.pool import Image
 from workers.ray_pool import RayPool
 
 pytest.importorskip("vllm")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
 
 MAX_OUTPUT = 1000
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,49 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> RunSettings:
         engine=EngineSettings(name="deepseek-ocr2", deepseek_ocr2=model),
         workers=WorkerSettings(rasterizers=1, engines=4),
     )
+
+
+def test_requests_are_decoded_as_the_authors_do(settings: RunSettings):
+    """Greedily, special tokens kept, the n-gram rule on with its whitelist: acceptance checks 10 and 11."""
+    sampling = DeepseekOcr2Engine(settings.engine)._sampling_params()
+
+    assert sampling.temperature == 0.0
+    assert not sampling.skip_special_tokens
+    assert sampling.max_tokens == MAX_OUTPUT
+    assert sampling.extra_args == {"ngram_size": 20, "window_size": 50, "whitelist_token_ids": [128821, 128822]}
+
+
+def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_path: Path):
+    """As a user runs it: pages cut off at the limit are flagged, none is dropped, and verify finds the sums right."""
+    out = tmp_path / "out"
+    model = settings.engine.deepseek_ocr2.model
+    limits = {"max_output_tokens": 24, "max_model_len": 2048, "pages_in_flight": 4, "cpu_cache_gb": 1}
+    sets = [word for key, value in limits.items() for word in ("--set", f"engine.deepseek_ocr2.{key}={value}")]
+    run = ["run", str(SAMPLES), "--out", str(out), "--engine", "deepseek-ocr2", "--model", model, "--workers", "1"]
+
+    ended = ocrmill(*run, *sets)
+    assert ended.returncode == 3, ended.stderr  # the samples have damaged files
+    verified = ocrmill("verify", str(out))
+    assert verified.returncode == 0, verified.stderr
+
+    columns = ["status", "engine", "finish_reason", "flags", "markdown", "model", "prompt", "output_tokens"]
+    rows = ds.dataset(out / "pages").to_table(columns=columns).to_pylist()
+    read = [row for row in rows if row["engine"] == "deepseek-ocr2"]
+    assert len(rows) == 14
+    assert len(read) == 3
+    for row in read:
+        assert row["status"] == "ok"
+        assert row["finish_reason"] == "length"
+        assert "truncated" in row["flags"]
+        assert row["output_tokens"] == 24
+        assert row["markdown"]
+        assert (row["model"], row["prompt"]) == (model, "markdown")
+
+
+def ocrmill(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-c", "import cli; cli.main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +197,12 @@ def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, documen
 
 
 def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, document: Document):
-    """When the actor is killed, its vLLM goes too, or the GPU would stay taken; last in this file."""
+    """When the actor is killed, its vLLM goes too, even one that hangs, or the GPU would stay taken.
+
+    The last one that uses the pool.
+    """
     (orphan,) = vllm_processes()
+    orphan.suspend()
     actor = next(process for process in orphan.parents() if "EngineActor" in process.name() + process.cmdline()[0])
     actor.send_signal(signal.SIGKILL)
 
@@ -172,9 +222,7 @@ def test_a_checkpoint_that_cannot_be_loaded_is_said_to_be(settings: RunSettings,
     command = [*("run", str(scan_pdf(tmp_path / "scan.pdf"))), "--out", str(tmp_path / "out"), "--no-ray"]
     chosen = ["--engine", "deepseek-ocr2", "--model", str(checkpoint), "--set", "engine.deepseek_ocr2.cpu_cache_gb=1"]
 
-    ended = subprocess.run(
-        [sys.executable, "-c", "import cli; cli.main()", *command, *chosen], capture_output=True, text=True, check=False
-    )
+    ended = ocrmill(*command, *chosen)
 
     assert ended.returncode == 1
     last = ended.stderr.splitlines()[-1]
