@@ -39,6 +39,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> RunSettings:
     seed_checkpoint(checkpoint, ModelSize.TINY)
     model = DeepseekOcr2Settings(
         model=str(checkpoint),
+        dtype="float32",  # bfloat16 is slow on CPUs without AMX or AVX-512
         max_model_len=2560,
         max_output_tokens=MAX_OUTPUT,
         pages_in_flight=4,
@@ -66,7 +67,13 @@ def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_pa
     """As a user runs it: pages cut off at the limit are flagged, none is dropped, and verify finds the sums right."""
     out = tmp_path / "out"
     model = settings.engine.deepseek_ocr2.model
-    limits = {"max_output_tokens": 24, "max_model_len": 2048, "pages_in_flight": 4, "cpu_cache_gb": 1}
+    limits = {
+        "max_output_tokens": 24,
+        "max_model_len": 2048,
+        "pages_in_flight": 4,
+        "cpu_cache_gb": 1,
+        "dtype": "float32",
+    }
     sets = [word for key, value in limits.items() for word in ("--set", f"engine.deepseek_ocr2.{key}={value}")]
     run = ["run", str(SAMPLES), "--out", str(out), "--engine", "deepseek-ocr2", "--model", model, "--workers", "1"]
 
