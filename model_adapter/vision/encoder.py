@@ -16,7 +16,7 @@ from model_adapter.vision.config import EncoderConfig
 from model_adapter.vision.flow_encoder import FlowEncoder
 from model_adapter.vision.sam_vit import SamVit
 
-MEMORY_MB = 1024  # nine global views or nineteen tiles of the published sizes in bfloat16 on a GPU
+MEMORY_MB = 1024  # nine global views or nineteen tiles of the published sizes in bfloat16
 
 
 class DeepEncoderV2(nn.Module):
@@ -78,7 +78,7 @@ class DeepEncoderV2(nn.Module):
 
     def view_bytes(self, size_px: int) -> int:
         """Estimate the bytes that encoding a view of this size takes, beside weights and embeddings."""
-        sam = self.sam.peak_elements(size_px, widened=self.separator.is_cuda)
+        sam = self.sam.peak_elements(size_px)
         flow = self.flow.peak_elements(_num_tokens(size_px))
         return size_px**2 * 3 + self.separator.element_size() * max(sam, flow)
 

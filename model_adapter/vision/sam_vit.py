@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
 from model_adapter.vision.config import SamConfig
 from model_adapter.vision.derived import Derived
-from model_adapter.vision.relative_attention import PositionTable, relative_attention
+from model_adapter.vision.relative_attention import PositionTable, has_cheap_products, relative_attention
 
 GRID_SIZE = GLOBAL_SIZE // PATCH_SIZE  # patches a side that the position tables are made for
 CHANNELS = 3
@@ -63,18 +63,18 @@ class SamVit(nn.Module):
         x_bssc += self._positions((self.pos_embed,), grid)
         return x_bssc
 
-    def peak_elements(self, size_px: int, *, widened: bool) -> int:
+    def peak_elements(self, size_px: int) -> int:
         """Estimate how many numbers a view takes at the worst moment.
 
         Beside a block's input and its norm, that is the hidden layer of an MLP before and after GELU, or queries, keys
-        and values before and after they are sorted into windows, or, on a GPU in global attention, queries, keys and
+        and values before and after they are sorted into windows, or, in widened global attention, queries, keys and
         values, the same widened, and a wide output.
         """
         grid = size_px // PATCH_SIZE
         width = self.patch_embed.out_features
         mlp = grid**2 * 2 * MLP_RATIO * width
         windows = (-(-grid // self.window_size) * self.window_size) ** 2 * 6 * width
-        attention = grid**2 * (7 * width + 8 * grid * self.heads) if widened else 0
+        attention = grid**2 * (7 * width + 8 * grid * self.heads) if has_cheap_products(self.pos_embed) else 0
         return grid**2 * 2 * width + max(mlp, windows, attention)
 
     def checkpoint_slots(self) -> dict[str, Tensor]:
@@ -133,7 +133,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, window_size: int | None) -> None:
         super().__init__()
-        self.heads, self.window_size = heads, window_size
+        self.heads, self.head_width, self.window_size = heads, width // heads, window_size
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         sides = 2 * (window_size or GRID_SIZE) - 1
@@ -146,15 +146,20 @@ class Attention(nn.Module):
         batch, grid, _, width = x_bssc.shape
         window = self.window_size or grid
         across = -(-grid // window)  # windows a side of the view
-        qkv = _completed(self.qkv(x_bssc), self.qkv.bias, across * window)
-        qkv = qkv.view(batch, across, window, across, window, 3, self.heads, -1).permute(5, 0, 1, 3, 6, 2, 4, 7)
-        qkv = qkv.reshape(3, batch * across * across, self.heads, window * window, -1)
         table = self._table((self.rel_pos_h, self.rel_pos_w), window)
-        out = relative_attention(qkv[0], qkv[1], qkv[2], table)
+        out = relative_attention(*self._project(x_bssc, window, across), table)
         out = out.view(batch, across, across, self.heads, window, window, -1).permute(0, 1, 4, 2, 5, 3, 6)
         out_bssc = out.reshape(batch, across * window, across * window, width)[:, :grid, :grid]
         projected: Tensor = self.proj(out_bssc)
         return projected
+
+    def _project(self, x_bssc: Tensor, window: int, across: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each (windows of all views, heads, positions of a window, width of a head)."""
+        qkv = _completed(self.qkv(x_bssc), self.qkv.bias, across * window)
+        qkv = qkv.view(-1, across, window, across, window, 3, self.heads, self.head_width)
+        qkv = qkv.permute(5, 0, 1, 3, 6, 2, 4, 7).reshape(3, -1, self.heads, window * window, self.head_width)
+        q_whnd, k_whnd, v_whnd = qkv.contiguous().unbind()
+        return q_whnd, k_whnd, v_whnd
 
 
 def _completed(qkv_bssc: Tensor, bias_c: Tensor, size: int) -> Tensor:

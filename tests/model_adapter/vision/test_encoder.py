@@ -8,6 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
 from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
 from model_adapter.vision.encoder import DeepEncoderV2
+from model_adapter.vision.relative_attention import PositionTable, attend_widened
 
 TOLERANCES = [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)]
 GOLDEN_SEEDS = {"global": ([1], GLOBAL_SIZE), "local": ([2, 3], TILE_SIZE)}
@@ -106,7 +107,7 @@ def test_the_memory_estimate_holds(seeded_encoder, views, size):
 
     In proportions like the published ones: a neck wider than the trunk would take more.
     """
-    sam = SamConfig(width=128, layers=2, heads=2, global_attn_indexes=(1,), neck_channels=16, downsample_channels=16)
+    sam = SamConfig(width=256, layers=2, heads=2, global_attn_indexes=(1,), neck_channels=16, downsample_channels=16)
     flow = FlowConfig(width=128, layers=1, heads=2, kv_heads=1, intermediate_size=128)
     encoder = seeded_encoder(EncoderConfig(sam, flow, embedding_width=48))
     batch = views(range(3), size)
@@ -115,6 +116,17 @@ def test_the_memory_estimate_holds(seeded_encoder, views, size):
         measured = peak_bytes(lambda: encoder._encode_together(batch))
 
     assert 0.85 < measured / (3 * encoder.view_bytes(size)) < 1.1
+
+
+def test_the_memory_estimate_of_widened_attention_holds():
+    """Widened queries, keys, values and outputs are what widened attention takes, give or take a tenth."""
+    grids, heads, size, width = 3, 4, 24, 64
+    q, k, v = torch.randn(3, grids, heads, size * size, width)
+    table = PositionTable.of((torch.randn(2 * size - 1, width),) * 2, size)
+    with torch.inference_mode():
+        measured = peak_bytes(lambda: attend_widened(q, k, v, table))
+
+    assert 0.9 < measured / (4 * grids * heads * size**2 * (width + 2 * size) * 4) < 1.1
 
 
 def peak_bytes(work) -> int:
