@@ -30,10 +30,13 @@ STREAM_TOKENS = (
     8  # that vLLM sends at a time: looking for loops at every single one would cost it eight times the calls
 )
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-ENVIRONMENT = {
+PREFERRED = {
     "DO_NOT_TRACK": "1",
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
+}
+REQUIRED = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",  # its asynchronous engine does not run in this process
     "VLLM_USE_V2_MODEL_RUNNER": "0",  # vLLM's new runner refuses logits processors like ours
 }
 
@@ -83,7 +86,8 @@ class DeepseekOcr2Engine:
         problems = check(self._settings)
         if problems:
             raise EngineError("the engine deepseek-ocr2 cannot start: " + "; ".join(problems))
-        os.environ.update({**ENVIRONMENT, "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb)} | os.environ)
+        preferred = {**PREFERRED, "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb)}
+        os.environ.update(preferred | os.environ | REQUIRED)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -145,10 +146,15 @@ def test_the_cpu_has_room_for_one_engine(pool: RayPool):
 
 
 def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner, document: Document):
-    """A row says what the model saw, wrote and why it ended; a loop costs under 300 tokens and is flagged."""
+    """A row says what the model saw, wrote and why it ended; a loop costs under 300 tokens and is flagged.
+
+    The model would write one word for ever: every n-gram of 20 words that it repeats would be one of these.
+    """
     rows = runner.run(read(pool, document, 6))
 
     for row in rows:
+        runs = [len(list(run)) for _, run in groupby(row.text.raw.split())]
+        assert max(runs) == 20, "the n-gram rule is off, or the model no longer loops"
         assert row.status is Status.OK
         assert row.engine == "deepseek-ocr2"
         geometry = row.rendered.geometry
