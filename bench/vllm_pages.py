@@ -3,11 +3,11 @@
     python bench/vllm_pages.py CHECKPOINT [--pages N] [--tokens N] [--repeats R] [--dtype D] [--parity] [--json]
 
 CHECKPOINT: of the published encoder size, such as `ocrmill model seed DIR --size encoder` writes; the small decoder of
-that size makes this a measurement of the front end and the encoder. Both engines are alive during the whole run and
-read the same pages in turn, who is first changes with every repeat; each starts from rendered pages, uint8, as a
-rasterizer has them. Both have vLLM's caches off, and the same settings otherwise. The share of equal output tokens is
-printed, which in bfloat16 says little: `--parity` instead of all this runs one engine after the other in float32, and
-fails unless all tokens are equal.
+that size makes this a measurement of the front end and the encoder. The engines read the same pages in turn, who is
+first changes with every repeat; one is started, warmed up, timed and ended before the other, so that a machine has to
+hold one. Each starts from rendered pages, uint8, as a rasterizer has them. Both have vLLM's caches off, and the same
+settings otherwise. The share of equal output tokens is printed, which in bfloat16 says little: `--parity` compares
+tokens and the prompt's log probabilities in float32, and fails unless they agree.
 
 Bytes are counted where they are sent. To the front end: pickled with buffers out of band, as Ray does. To the engine
 core: what vLLM's encoder gives to its socket. For ours both ways are counted: a page that the front end cuts, and
@@ -42,6 +42,7 @@ Page = npt.NDArray[np.uint8]
 
 WIDTH_PX, HEIGHT_PX = 1224, 1584  # Letter at 144 dpi: six tiles
 NAMES = ("ours", "in-tree")
+LARGEST_DIFFERENCE = 1e-3  # of log probabilities, in float32
 SETTINGS = {
     "max_model_len": 2048,
     "max_num_seqs": 8,
@@ -72,9 +73,7 @@ class Comparison:
     ratio_lowest: float
     ratio_highest: float
     equal_tokens: float  # share
-    sent_ours_views: Sent
-    sent_ours_image: Sent
-    sent_in_tree: Sent
+    sent: dict[str, Sent]
 
 
 class Engine:
@@ -97,14 +96,28 @@ class Engine:
         outputs = self._llm.generate([request(self._to_input(page)) for page in pages], greedy, use_tqdm=False)
         return time.perf_counter() - start, [list(output.outputs[0].token_ids) for output in outputs]
 
-    def sent(self, page: Page, to_input: Callable[[Page], Any] | None = None) -> Sent:
-        """Bytes of one page, in one token's run."""
-        page_input = (to_input or self._to_input)(page)
+    def sent_by_input(self, name: str, page: Page) -> dict[str, Sent]:
+        """Bytes of one page, for each form in which this engine takes it."""
         from vllm import SamplingParams
 
-        self._bytes_sent = 0
-        self._llm.generate([request(page_input)], SamplingParams(max_tokens=1), use_tqdm=False)
-        return Sent(pickled_bytes(page_input), self._bytes_sent)
+        inputs = {"ours, views": cut_views(page), "ours, page cut there": page} if name == "ours" else {name: page}
+        sent = {}
+        for label, page_input in inputs.items():
+            self._bytes_sent = 0
+            image = page_input if name == "ours" else self._to_input(page)
+            self._llm.generate([request(image)], SamplingParams(max_tokens=1), use_tqdm=False)
+            sent[label] = Sent(pickled_bytes(page_input), self._bytes_sent)
+        return sent
+
+    def prompt_logprobs(self, page: Page) -> list[float]:
+        """Log probability of each of the prompt's ids: it depends on every embedding before it."""
+        from vllm import SamplingParams
+
+        sampling = SamplingParams(temperature=0.0, max_tokens=1, prompt_logprobs=0)
+        (output,) = self._llm.generate([request(self._to_input(page))], sampling, use_tqdm=False)
+        first, *others = zip(output.prompt_token_ids, output.prompt_logprobs, strict=True)
+        assert first[1] is None
+        return [logprobs[token].logprob for token, logprobs in others]
 
     def close(self) -> None:
         """End its processes."""
@@ -130,6 +143,7 @@ def main() -> None:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    os.environ.setdefault("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", "3600")  # eight pages on a slow CPU
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")  # or both engines would sit on the same cores
     pages = [drawn_page(seed) for seed in range(arguments.pages)]
     with tempfile.TemporaryDirectory() as directory:
@@ -137,12 +151,7 @@ def main() -> None:
         if arguments.parity:
             check_parity(arguments.checkpoint, pages, arguments.tokens)
             return
-        engines = {name: start_engine(name, arguments.checkpoint, arguments.dtype) for name in NAMES}
-        try:
-            comparison = compare(engines, pages, arguments)
-        finally:
-            for engine in engines.values():
-                engine.close()
+        comparison = compare(pages, arguments)
     print(json.dumps(asdict(comparison)) if arguments.json else table(comparison))
 
 
@@ -157,15 +166,18 @@ def start_engine(name: str, checkpoint: Path, dtype: str) -> Engine:
 
 
 def check_parity(checkpoint: Path, pages: list[Page], tokens: int) -> None:
-    """Exit with an error unless both engines write the same tokens."""
-    written = {}
+    """Exit with an error unless both engines write the same tokens and find the prompt equally probable."""
+    written, logprobs = {}, {}
     for name in NAMES:
         engine = start_engine(name, checkpoint, "float32")
         _, written[name] = engine.read(pages, tokens)
+        logprobs[name] = np.array([value for page in pages for value in engine.prompt_logprobs(page)])
         engine.close()
     distinct = len({token for page in written["ours"] for token in page})
+    difference = float(np.abs(logprobs["ours"] - logprobs["in-tree"]).max())
     print(f"{len(pages)} pages of {tokens} tokens, {distinct} distinct: equal tokens {equal_share(written):.1%}")
-    if written["ours"] != written["in-tree"]:
+    print(f"log probabilities of {len(logprobs['ours'])} prompt ids: largest difference {difference:.1e}")
+    if written["ours"] != written["in-tree"] or difference > LARGEST_DIFFERENCE:
         sys.exit("the engines differ")
 
 
@@ -176,19 +188,22 @@ def equal_share(tokens: dict[str, list[list[int]]]) -> float:
     return sum(one == other for one, other in pairs) / len(pairs)
 
 
-def compare(engines: dict[str, Engine], pages: list[Page], arguments: argparse.Namespace) -> Comparison:
+def compare(pages: list[Page], arguments: argparse.Namespace) -> Comparison:
     """Let both read all pages, again and again."""
-    for engine in engines.values():
-        engine.read(pages[:1], 2)
     seconds: dict[str, list[float]] = {name: [] for name in NAMES}
     tokens: dict[str, list[list[int]]] = {}
+    sent: dict[str, Sent] = {}
     for repeat in range(arguments.repeats):
         for name in NAMES[repeat % 2 :] + NAMES[: repeat % 2]:
-            took, tokens[name] = engines[name].read(pages, arguments.tokens)
+            engine = start_engine(name, arguments.checkpoint, arguments.dtype)
+            engine.read([pages[0][:700, :600]], 2)
+            took, tokens[name] = engine.read(pages, arguments.tokens)
             seconds[name].append(took)
             print(f"repeat {repeat + 1}: {name}: {took:.1f} s", file=sys.stderr)
+            if not repeat:
+                sent |= engine.sent_by_input(name, pages[0])
+            engine.close()
     ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds["in-tree"], strict=True)]
-    ours, in_tree = engines["ours"], engines["in-tree"]
     return Comparison(
         dtype=arguments.dtype,
         pages=len(pages),
@@ -199,9 +214,7 @@ def compare(engines: dict[str, Engine], pages: list[Page], arguments: argparse.N
         ratio_lowest=min(ratios),
         ratio_highest=max(ratios),
         equal_tokens=equal_share(tokens),
-        sent_ours_views=ours.sent(pages[0]),
-        sent_ours_image=ours.sent(pages[0], lambda page: page),
-        sent_in_tree=Sent(pickled_bytes(pages[0]), in_tree.sent(pages[0]).to_engine_core),
+        sent=sent,
     )
 
 
@@ -244,11 +257,7 @@ def table(result: Comparison) -> str:
         f"  equal tokens: {result.equal_tokens:.1%}",
         "bytes per page          to the front end   to the engine core",
     ]
-    for name, sent in {
-        "ours, views": result.sent_ours_views,
-        "ours, page cut there": result.sent_ours_image,
-        "in-tree": result.sent_in_tree,
-    }.items():
+    for name, sent in result.sent.items():
         lines.append(f"  {name:<22}{megabytes(sent.to_front_end):>16}{megabytes(sent.to_engine_core):>21}")
     return "\n".join(lines)
 
