@@ -5,8 +5,8 @@ After Segment Anything (arXiv 2304.02643), ViTDet (2203.16527) and, for decompos
 - Padding that completes the windows is never computed: behind a linear layer it is the bias.
 - Relative positions are never a table of all queries by all keys (see `relative_attention`).
 
-Shape suffixes: B views, S patches a side of a view, N = S * S patches, C width, O channels behind the neck, W windows,
-h heads, d width of a head, P side of a patch in pixels.
+Shape suffixes: B views, H pixels and S patches a side of a view, C width, O channels behind the neck, W windows, h heads,
+N positions of a window, d width of a head.
 """
 
 import torch
@@ -57,7 +57,7 @@ class SamVit(nn.Module):
 
     def _embed_patches(self, views_bhwc: Tensor) -> Tensor:
         batch, grid = views_bhwc.shape[0], views_bhwc.shape[1] // PATCH_SIZE
-        patches = views_bhwc.view(batch, grid, PATCH_SIZE, grid, PATCH_SIZE * CHANNELS).transpose(2, 3)
+        patches = views_bhwc.reshape(batch, grid, PATCH_SIZE, grid, PATCH_SIZE * CHANNELS).transpose(2, 3)
         values = patches.reshape(batch, grid, grid, -1).float().div_(255).sub_(0.5).div_(0.5)
         x_bssc: Tensor = self.patch_embed(values.to(self.pos_embed.dtype))
         x_bssc += self._positions((self.pos_embed,), grid)
