@@ -5,8 +5,8 @@ After Segment Anything (arXiv 2304.02643), ViTDet (2203.16527) and, for decompos
 - Padding that completes the windows is never computed: behind a linear layer it is the bias.
 - Relative positions are never a table of all queries by all keys (see `relative_attention`).
 
-Shape suffixes: B views, H pixels and S patches a side of a view, C width, O channels behind the neck, W windows, h heads,
-N positions of a window, d width of a head.
+Shape suffixes: B views, H pixels and S patches a side of a view, C width, O channels behind the neck, W windows, h
+heads, N positions of a window, d width of a head.
 """
 
 import torch
