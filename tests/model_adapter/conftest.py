@@ -1,4 +1,4 @@
-"""A tiny checkpoint and vLLM on it. Whatever needs vLLM skips where that is not installed."""
+"""vLLM on a tiny checkpoint, for one file of tests at a time. Whatever needs vLLM skips where that is not installed."""
 
 import json
 import os
@@ -33,17 +33,6 @@ SMALL_ENGINE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint in the published layout with seeded weights."""
-    from model_adapter.published_config import ModelSize
-    from model_adapter.seeded import seed_checkpoint
-
-    directory = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    seed_checkpoint(directory, ModelSize.TINY)
-    return directory
-
-
-@pytest.fixture(scope="session")
 def with_config(tiny_checkpoint):
     """The tiny checkpoint in another directory and under another `config.json`, made from its own by a function."""
 
@@ -65,7 +54,7 @@ def config_forms():
     return {"published": dict, "resaved": resaved, "native": native}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vllm_environment():
     """Environment variables for vLLM in this process, before it is imported."""
     pytest.importorskip("vllm")
@@ -76,7 +65,7 @@ def vllm_environment():
     os.environ.update(before)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_model_config(vllm_environment):
     """Make vLLM's `ModelConfig` of a checkpoint, with our model chosen."""
 
@@ -88,7 +77,7 @@ def make_model_config(vllm_environment):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_processor(make_model_config, tiny_checkpoint):
     """Our processor, as vLLM makes it, for a `max_tiles`."""
 
@@ -101,7 +90,7 @@ def make_processor(make_model_config, tiny_checkpoint):
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_llm(vllm_environment):
     """Start engines on checkpoints, and end them."""
     engines = []
@@ -117,7 +106,7 @@ def make_llm(vllm_environment):
         engine.llm_engine.engine_core.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def llm(make_llm, tiny_checkpoint):
     """An engine on the tiny checkpoint, for many tests."""
     return make_llm(tiny_checkpoint)

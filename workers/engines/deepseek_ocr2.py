@@ -5,6 +5,7 @@ tokens, so that a page that loops is stopped there.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -56,6 +57,7 @@ class DeepseekOcr2Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings.deepseek_ocr2
+        self._page_timeout_s = settings.page_timeout_s
         self._prompt = prompt_text(self._settings.prompt)
         self._numbers = count()
         self._log = VllmLog()
@@ -86,8 +88,11 @@ class DeepseekOcr2Engine:
         problems = check(self._settings)
         if problems:
             raise EngineError("the engine deepseek-ocr2 cannot start: " + "; ".join(problems))
-        preferred = {**PREFERRED, "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb)}
-        os.environ.update(preferred | os.environ | REQUIRED)
+        from_settings = {
+            "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb),
+            "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": str(math.ceil(self._page_timeout_s)),  # of a step; a page has many
+        }
+        os.environ.update(PREFERRED | from_settings | os.environ | REQUIRED)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 

@@ -16,8 +16,6 @@ import pytest
 from pdfs import scan_pdf
 
 from configs.settings import DeepseekOcr2Settings, EngineSettings, InputSettings, RunSettings, WorkerSettings
-from model_adapter.published_config import ModelSize
-from model_adapter.seeded import seed_checkpoint
 from model_adapter.tiling import num_visual_tokens
 from model_adapter.views import PageViews
 from pipeline.discovery import Discovery
@@ -35,11 +33,9 @@ SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> RunSettings:
-    checkpoint = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    seed_checkpoint(checkpoint, ModelSize.TINY)
+def settings(tiny_checkpoint: Path) -> RunSettings:
     model = DeepseekOcr2Settings(
-        model=str(checkpoint),
+        model=str(tiny_checkpoint),
         dtype="float32",  # bfloat16 is slow on CPUs without AMX or AVX-512
         max_model_len=2560,
         max_output_tokens=MAX_OUTPUT,
@@ -136,8 +132,16 @@ async def read(pool: RayPool, document: Document, pages: int) -> list[PageRow]:
     return await asyncio.gather(*(pool.recognize(document, page, image) for _ in range(pages)))
 
 
+def engine_actor_of(process: psutil.Process) -> psutil.Process | None:
+    """The Ray actor below which a process runs, if there is one."""
+    actors = [parent for parent in process.parents() if "EngineActor" in " ".join(parent.cmdline()[:1])]
+    return actors[0] if actors else None
+
+
 def vllm_processes() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children(recursive=True) if "EngineCore" in process.name()]
+    """The engine processes of the pool; not those of other tests."""
+    below = psutil.Process().children(recursive=True)
+    return [process for process in below if "EngineCore" in process.name() and engine_actor_of(process)]
 
 
 def test_the_cpu_has_room_for_one_engine(pool: RayPool):
@@ -216,7 +220,8 @@ def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, docum
     """
     (orphan,) = vllm_processes()
     orphan.suspend()
-    actor = next(process for process in orphan.parents() if "EngineActor" in process.name() + process.cmdline()[0])
+    actor = engine_actor_of(orphan)
+    assert actor is not None
     actor.send_signal(signal.SIGKILL)
 
     assert psutil.wait_procs([orphan], timeout=20)[0], "vLLM's process outlived the actor"
