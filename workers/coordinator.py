@@ -199,6 +199,11 @@ class Coordinator:
         self._room.resize(PAGE_BYTES, size)
         try:
             row = await self._recognized(document, page, image)
+        except OcrmillError:
+            raise
+        except Exception as error:  # one bad page must not end the night
+            log.exception("%s: OCR failed in a way that ocrmill does not know", document.source.uri)
+            row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         finally:
             self._room.give(size)
         self._finish_page(row)

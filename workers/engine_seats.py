@@ -1,6 +1,7 @@
 """Which engine takes the next page, and what happens when an engine dies."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ _NONE_LEFT = (
     f"no engine is left: each died at {MAX_BLAMED} pages in a row, or did not come back. "
     "Finished pages are kept: mend the cause and run again"
 )
+log = logging.getLogger("ocrmill")
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +103,8 @@ class EngineSeats:
             await self._revive(engine.handle)
             engine.up = True
             engine.life += 1
-        except EngineError:
+        except EngineError as error:
+            log.warning("an engine is given up: %s", error)
             engine.dropped = True
         self._serve()
 

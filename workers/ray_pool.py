@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -221,8 +222,8 @@ class RayPool:
     async def stop(self) -> None:
         """Let the engines end what they started; one that does not answer is killed with its actor."""
         stops = [handle.actor.stop.remote() for handle in self._seats.handles()]
-        if stops:
-            await asyncio.wait([asyncio.ensure_future(stop) for stop in stops], timeout=STOP_TIMEOUT_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), STOP_TIMEOUT_S)
 
     def close(self) -> None:
         """End all actors, and Ray if it was started here."""

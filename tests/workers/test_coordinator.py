@@ -60,6 +60,8 @@ class FragilePool:
     async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
         if document.source.uri == "no engine":
             raise EngineError("no engine is left")
+        if document.source.uri == "cannot recognize" and page.page_number == 2:
+            raise RuntimeError("a bug")
         if document.source.uri == "lost image" and self.losses:
             self.losses -= 1
             raise ImageLostError
@@ -96,6 +98,13 @@ def test_a_bug_costs_its_document_or_its_pages(tmp_path: Path):
     assert report.document_reasons == {Reason.RENDER_CRASH: 1}
     assert report.pages_done == 6
     assert report.page_reasons == {Reason.RENDER_CRASH: 2, Reason.EMPTY_OUTPUT: 4}
+
+
+def test_a_bug_in_ocr_costs_its_page(tmp_path: Path):
+    """The page is a row with its reason, its neighbours and other documents are read."""
+    report = report_of(tmp_path, "cannot recognize", "good")
+
+    assert report.page_reasons == {Reason.ENGINE_ERROR: 1, Reason.EMPTY_OUTPUT: 5}
 
 
 def test_a_lost_image_is_rendered_again(tmp_path: Path):
