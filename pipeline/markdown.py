@@ -1,8 +1,8 @@
 """What DeepSeek-OCR writes -> Markdown, and blocks that say where on the page each part of it is.
 
 A picture leaves no mark in the Markdown: a reader of text wants none, and a link to a file that is not kept is noise.
-Its block has an empty span at the place where it stands in the reading order; figures.py puts links there for those who
-keep the figures. Tables stay the HTML that the model writes, geometry and formulas the text that they are.
+Its block has an empty span at the place where it stands in the reading order. Tables stay the HTML that the model
+writes, geometry and formulas the text that they are.
 """
 
 import re
