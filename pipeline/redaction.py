@@ -1,0 +1,31 @@
+"""Text without the credentials that URLs carry, for everything that is kept or shown: rows, logs, `runs/*.json`.
+
+    https://ann:secret@host/a.pdf?page=2&X-Amz-Signature=4f0c    ->  https://host/a.pdf?page=2&X-Amz-Signature=***
+
+Hidden are user names and passwords, and the values of parameters that sign or open something: presigned URLs of S3
+and Google, shared access signatures of Azure, signed URLs of CloudFront, tokens and passwords by their usual names. Two
+URLs that differ only there come out equal, as two signatures of one object should. Not covered: secrets in a path, and
+parameters whose names do not tell them (`key`, `id`, `code`), which more often tell documents apart.
+"""
+
+import re
+from urllib.parse import unquote
+
+_HIDDEN = "***"
+# Up to the last @ before the path or, where what follows the colon is no port, of a password that was not quoted.
+_USER = re.compile(r"(?<=://)(?:(?:[^\s/?#\"<>]*|[^\s/?#@\"<>\[]*:(?!\d*(?:[\s/?#\"<>]|\Z))[^\s\"<>]{0,500})@)+")
+_PARAMETER = re.compile(r"(?<=[?&;#])([^\s?=&;#\"<>]+)=([^\s&#\"<>]+)")
+_SECRET_NAME = re.compile(
+    r"(?i)signature|credential|token|secret|passw(?:or)?d|api[-_]?key|access[-_]?key|access[-_]?id"
+    r"|\A(?:sig|pwd|auth|authorization|jwt|sas|policy|key-pair-id)\Z"
+)
+
+
+def redacted(text: str) -> str:
+    """The URL, or the text with URLs in it, without credentials; again gives the same."""
+    return _PARAMETER.sub(_hidden, _USER.sub("", text))
+
+
+def _hidden(parameter: re.Match[str]) -> str:
+    name, value = parameter.groups()
+    return f"{name}={_HIDDEN if _SECRET_NAME.search(unquote(name)) else value}"
