@@ -313,6 +313,37 @@ class QualitySettings(Settings):
     )
 
 
+class StorageSettings(Settings):
+    """Buckets. Credentials are not here: each cloud's own chain finds them (environment, profile, role)."""
+
+    endpoint: str | None = Field(
+        None,
+        description="URL of an S3-compatible server (MinIO, Ceph, R2 ...); without one, AWS.",
+        json_schema_extra=performance(),
+    )
+    region: str | None = Field(
+        None,
+        description="Region of S3 buckets; by default what the AWS profile or environment says.",
+        json_schema_extra=performance(),
+    )
+    anonymous: bool = Field(
+        False, description="Read public buckets without credentials.", json_schema_extra=performance()
+    )
+    connect_s: float = Field(
+        5.0, gt=0, description="Seconds until a connection counts as failed.", json_schema_extra=performance()
+    )
+    timeout_s: float = Field(
+        60.0, gt=0, description="Seconds a request may stay without an answer.", json_schema_extra=performance()
+    )
+    attempts: int = Field(
+        6,
+        ge=1,
+        description="Tries of a request that is throttled, times out or meets a server error; waits double, with "
+        "jitter, up to 20 s.",
+        json_schema_extra=performance(),
+    )
+
+
 class OutputSettings(Settings):
     """Shards of the output."""
 
@@ -327,6 +358,13 @@ class OutputSettings(Settings):
         30.0,
         gt=0,
         description="Longest time that a finished page waits in memory; what a killed run has to do again.",
+        json_schema_extra=performance(),
+    )
+    retry_s: float = Field(
+        120.0,
+        ge=0,
+        description="Seconds that an output may refuse to be written, as when the disk is full or the bucket is down, "
+        "before the run ends. No new pages are taken meanwhile.",
         json_schema_extra=performance(),
     )
 
@@ -344,7 +382,11 @@ class WorkerSettings(Settings):
         json_schema_extra=performance(),
     )
     in_flight_mb: int = Field(
-        768, ge=64, description="Page images that may exist at once, in MiB.", json_schema_extra=performance()
+        0,
+        ge=0,
+        description="Page images that may exist at once, in MiB; 0: a quarter more than the engines hold, at least "
+        "768, as far as the memory goes.",
+        json_schema_extra=performance(),
     )
     long_document_pages: int = Field(
         64,
@@ -357,6 +399,32 @@ class WorkerSettings(Settings):
         description="A running Ray cluster to join; by default Ray is started here.",
         json_schema_extra=performance(),
     )
+    stop_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="The run ends when more than this share of `stop_window` fails for one reason that is not in the "
+        "documents, as an engine that is down. 1: never.",
+        json_schema_extra=performance(),
+    )
+    stop_window: int = Field(
+        200,
+        ge=10,
+        description="Pages, or documents, that are looked at for this: the last ones; one document counts for a tenth.",
+        json_schema_extra=performance(),
+    )
+    drain_s: float = Field(
+        20.0,
+        ge=0,
+        description="Seconds that pages in flight may take after SIGTERM. Kubernetes and Google's spot machines leave "
+        "30 in all, AWS 120.",
+        json_schema_extra=performance(),
+    )
+    preemption: Literal["none", "aws", "gcp", "azure"] = Field(
+        "none",
+        description="Whose warning to listen to before a spot machine is taken away: it ends the run as SIGTERM does.",
+        json_schema_extra=performance(),
+    )
 
 
 class RunSettings(Settings):
@@ -367,6 +435,7 @@ class RunSettings(Settings):
     routing: RoutingSettings = RoutingSettings()
     engine: EngineSettings = EngineSettings()
     quality: QualitySettings = QualitySettings()
+    storage: StorageSettings = StorageSettings()
     output: OutputSettings = OutputSettings()
     workers: WorkerSettings = WorkerSettings()
 

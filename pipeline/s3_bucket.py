@@ -1,0 +1,198 @@
+"""A bucket that speaks S3: AWS, and whatever `storage.endpoint` names."""
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+import boto3
+import botocore.exceptions
+from botocore import UNSIGNED
+from botocore.config import Config
+
+from configs.settings import StorageSettings
+from pipeline.buckets import ABSENT, Action, ObjectInfo, Trouble, explain
+
+CHUNK = 1 << 20
+LONGEST_WAIT_S = 20.0  # as botocore's between its own retries
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what HEAD has instead: the status alone
+_TROUBLES: Mapping[str, Trouble] = {
+    **dict.fromkeys(("NoSuchKey", "404", "NotFound"), Trouble.NO_OBJECT),
+    **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), Trouble.NO_BUCKET),
+    **dict.fromkeys(("PreconditionFailed", "412", "ConditionalRequestConflict"), Trouble.CHANGED),
+    **dict.fromkeys(
+        (
+            *("403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+            *("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "AccountProblem"),
+            *("InvalidClientTokenId", "UnrecognizedClientException", "401", "Unauthorized", "InvalidSecurity"),
+        ),
+        Trouble.DENIED,
+    ),
+    **dict.fromkeys(
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "301", "TemporaryRedirect", "IllegalLocationConstraint"),
+        Trouble.WRONG_REGION,
+    ),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), Trouble.CLOCK),
+    **dict.fromkeys(
+        (
+            *("SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"),
+            *("InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody", "BadDigest"),
+            *("429", "500", "502", "503", "504"),
+        ),
+        Trouble.UNREACHABLE,
+    ),
+}
+_NO_CREDENTIALS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.TokenRetrievalError,
+    botocore.exceptions.SSOError,
+)
+# A connection that ends in the middle of a body: botocore retries requests, not bodies.
+_BROKEN_OFF = (
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.ConnectionClosedError,
+)
+
+
+class S3Bucket:
+    """One bucket and its connections; any thread may use it."""
+
+    def __init__(self, name: str, storage: StorageSettings) -> None:
+        self.url = f"s3://{name}"
+        self._name = name
+        self._attempts = storage.attempts
+        config = Config(
+            signature_version=UNSIGNED if storage.anonymous else None,
+            retries={"mode": "standard", "total_max_attempts": storage.attempts},  # exponential, with jitter
+            connect_timeout=storage.connect_s,
+            read_timeout=storage.timeout_s,
+            max_pool_connections=32,
+            s3={"addressing_style": "path" if storage.endpoint else "auto"},
+            # What S3-compatible servers know; a body that arrives cut is refused for its length.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            user_agent_extra="ocrmill",
+        )
+        with self._explained("", "read"):
+            self._client: Any = boto3.session.Session().client(
+                "s3", region_name=storage.region, endpoint_url=storage.endpoint, config=config
+            )
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """See Bucket."""
+        start = {"StartAfter": after} if after else {}
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, **start))
+        while True:
+            with self._explained(prefix, "list"):
+                page = next(pages, None)
+            if page is None:
+                return
+            for entry in page.get("Contents", ()):
+                yield ObjectInfo(entry["Key"], entry["Size"], _tag(entry))
+
+    def head(self, key: str) -> ObjectInfo:
+        """See Bucket."""
+        with self._explained(key, "read"):
+            answer = self._client.head_object(Bucket=self._name, Key=key)
+        return ObjectInfo(key, answer["ContentLength"], _tag(answer))
+
+    def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
+        """See Bucket."""
+        if end is not None and end <= start:
+            return b""
+        wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        return self._body(key, wanted, version)[0]
+
+    def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
+        """See Bucket."""
+        body, answer = self._body(key, {"Range": f"bytes=-{size}"}, None)
+        total = answer.get("ContentRange", "").rpartition("/")[2] or str(len(body))
+        return body, ObjectInfo(key, int(total), _tag(answer))
+
+    def download(self, key: str, file: IO[bytes], *, version: str, limit: int | None = None) -> None:
+        """See Bucket."""
+        done = 0
+        for attempt in range(self._attempts):
+            with self._explained(key, "read"):
+                try:
+                    done += self._copy(key, file, version, done, limit)
+                except _BROKEN_OFF:
+                    done = file.tell()
+                    if attempt + 1 == self._attempts:
+                        raise
+                    _wait(attempt)
+                else:
+                    return
+
+    def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
+        """See Bucket."""
+        condition = {}
+        if replacing is not None:
+            condition = {"IfNoneMatch": "*"} if replacing == ABSENT else {"IfMatch": f'"{replacing}"'}
+        with self._explained(key, "write"):
+            return _tag(self._client.put_object(Bucket=self._name, Key=key, Body=bytes(data), **condition))
+
+    def delete(self, key: str) -> None:
+        """See Bucket."""
+        with self._explained(key, "delete"):
+            self._client.delete_object(Bucket=self._name, Key=key)
+
+    def _copy(self, key: str, file: IO[bytes], version: str, start: int, limit: int | None) -> int:
+        """Append what comes behind `start`, and say how much it was."""
+        wanted = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{version}"', **wanted)
+        copied = 0
+        for chunk in answer["Body"].iter_chunks(CHUNK):
+            copied += len(chunk)
+            if limit is not None and start + copied > limit:
+                raise explain(f"{self.url}/{key}", "read", Trouble.OTHER, f"longer than {limit} bytes")
+            file.write(chunk)
+        return copied
+
+    def _body(self, key: str, wanted: Mapping[str, str], version: str | None) -> tuple[bytes, Mapping[str, Any]]:
+        match = {"IfMatch": f'"{version}"'} if version else {}
+        for attempt in range(self._attempts):
+            with self._explained(key, "read"):
+                try:
+                    answer = self._client.get_object(Bucket=self._name, Key=key, **wanted, **match)
+                    return answer["Body"].read(), answer
+                except _BROKEN_OFF:
+                    if attempt + 1 == self._attempts:
+                        raise
+                    _wait(attempt)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def _explained(self, key: str, action: Action) -> Iterator[None]:
+        url = f"{self.url}/{key}" if key else self.url
+        try:
+            yield
+        except botocore.exceptions.ClientError as error:
+            said = error.response.get("Error", {})
+            code = str(said.get("Code", ""))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            trouble = _TROUBLES.get(code) or _TROUBLES.get(str(status)) or Trouble.OTHER
+            region = f" region {said['Region']}" if said.get("Region") else ""
+            raise explain(url, action, trouble, f"{code} {said.get('Message', '')}{region}") from error
+        except _NO_CREDENTIALS as error:
+            raise explain(self.url, action, Trouble.DENIED, str(error)) from error
+        except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
+            raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
+        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as error:
+            raise explain(url, action, Trouble.UNREACHABLE, str(error)) from error
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise explain(url, action, Trouble.OTHER, str(error)) from error
+
+
+def _tag(answer: Mapping[str, Any]) -> str:
+    return str(answer["ETag"]).strip('"')
+
+
+def _wait(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(LONGEST_WAIT_S, 0.1 * 2**attempt)))  # noqa: S311 - jitter, not a secret
