@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.text_scores import letter_f1, word_f1, word_order
-from configs.settings import CpuEngineSettings, EngineSettings
+from configs.engine_settings import CpuEngineSettings, EngineSettings
 from pipeline import rasterize
 from pipeline.errors import PageError
 from workers.engines.cpu import CpuEngine

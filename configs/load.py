@@ -22,7 +22,8 @@ import tomli_w
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from configs.settings import RunSettings, Settings
+from configs.section import Settings
+from configs.settings import RunSettings
 
 SHIPPED = Path(__file__).parent
 _EXTENDS = "extends"

@@ -8,18 +8,10 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-
-class Settings(BaseModel):
-    """What all sections have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
-
-
-def performance() -> dict[str, Any]:
-    """Mark a field that changes how fast rows come, never what is in them."""
-    return {"affects_rows": False}
+from configs.engine_settings import EngineSettings
+from configs.section import Settings, performance
 
 
 class InputSettings(Settings):
@@ -173,113 +165,6 @@ class RoutingSettings(Settings):
         le=1,
         description="From this share of text where nothing is seen a layer is not what is shown; good pages have 0.01.",
     )
-
-
-class CpuEngineSettings(Settings):
-    """RapidOCR, the embedded engine."""
-
-    threads: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Threads of an engine; more engines of one thread each read more pages than one of several.",
-        json_schema_extra=performance(),
-    )
-    detector_dpi: int = Field(
-        115,
-        ge=36,
-        le=600,
-        description="Pixels per inch at which lines are searched; 144 gives word F1 0.954, not 0.951, for 150 MB more.",
-    )
-    detector_max_side_px: int = Field(
-        2560,
-        ge=320,
-        le=8192,
-        description="Longest side at which lines are searched; 2560 takes 1.2 GiB, and memory grows with its square.",
-    )
-    min_confidence: float = Field(
-        0.5, ge=0, le=1, description="Lines that the recognizer is less sure of are dropped; RapidOCR's own limit."
-    )
-
-
-class DeepseekOcr2Settings(Settings):
-    """The `deepseek-ocr2` engine: DeepSeek-OCR 2 in vLLM."""
-
-    model: str = Field(
-        "deepseek-ai/DeepSeek-OCR-2", description="A folder with the checkpoint, or its name on the Hugging Face hub."
-    )
-    revision: str | None = Field(None, description="Commit of the hub's repository; without one, its newest.")
-    lora: str | None = Field(None, description="A folder with a LoRA adapter in PEFT's layout.")
-    prompt: Literal["markdown", "free_ocr", "ocr_lines", "figure", "describe"] = Field(
-        "markdown", description="What the model is asked for (model_adapter/prompts.py has the words)."
-    )
-    max_tiles: int = Field(
-        6, ge=0, le=64, description="Tiles a page may be cut into: 6 in training; more for newspapers, 0 for none."
-    )
-    max_output_tokens: int = Field(
-        8192, ge=1, description="Most tokens a page may give; the model's context leaves about 7,060."
-    )
-    ngram_size: int = Field(
-        20, ge=0, description="N-grams of so many tokens are not repeated, as in the authors' PDF script. 0: they may."
-    )
-    ngram_window: int = Field(50, ge=1, description="Tokens back in which such an n-gram may start.")
-    stop_loops: bool = Field(True, description="Stop a page that loops while it is being written, and flag it.")
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        "auto", description="Of weights and activations; `auto` takes the checkpoint's, bfloat16."
-    )
-    max_model_len: int = Field(8192, ge=512, description="Tokens of prompt and output together; 8192 in training.")
-    tensor_parallel: int = Field(
-        1, ge=1, description="GPUs of one engine: 1 or 2, which divide the model.", json_schema_extra=performance()
-    )
-    gpu_memory: float = Field(
-        0.9, gt=0, lt=1, description="Share of the GPU's memory that vLLM takes.", json_schema_extra=performance()
-    )
-    cpu_cache_gb: int = Field(
-        2, ge=1, description="GiB of KV cache in vLLM's CPU build; a page needs 0.13.", json_schema_extra=performance()
-    )
-    pages_in_flight: int = Field(
-        64, ge=1, description="Pages that are decoded together.", json_schema_extra=performance()
-    )
-    pages_ahead: int = Field(
-        16,
-        ge=0,
-        description="Pages that wait inside the engine, so that it never runs dry.",
-        json_schema_extra=performance(),
-    )
-    prefill_tokens: int = Field(
-        8192,
-        ge=512,
-        description="Tokens that vLLM prefills in one step; pages have 1,131, those of a step are encoded together.",
-        json_schema_extra=performance(),
-    )
-    encoder_mb: int = Field(
-        1024, ge=256, description="MiB that the encoder's activations may take.", json_schema_extra=performance()
-    )
-
-
-class EngineSettings(Settings):
-    """What reads page images."""
-
-    name: Literal["auto", "cpu", "deepseek-ocr2"] = Field(
-        "auto", description="`auto` takes the best engine that this machine can run."
-    )
-    page_timeout_s: float = Field(
-        300.0, gt=0, description="Seconds an engine may take for a page; RapidOCR needs 2 to 10 on one core."
-    )
-    start_timeout_s: float = Field(
-        900.0,
-        gt=0,
-        description="Seconds an engine may take to start; vLLM loads, compiles and captures for minutes.",
-        json_schema_extra=performance(),
-    )
-    max_attempts: int = Field(2, ge=1, le=10, description="Tries for a page whose engine dies or hangs.")
-    cpu: CpuEngineSettings = CpuEngineSettings()
-    deepseek_ocr2: DeepseekOcr2Settings = DeepseekOcr2Settings()
-
-    @property
-    def max_tiles(self) -> int | None:
-        """Tiles of the views that the engine is given; None if it is given the page image itself."""
-        return self.deepseek_ocr2.max_tiles if self.name == "deepseek-ocr2" else None
 
 
 class QualitySettings(Settings):

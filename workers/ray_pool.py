@@ -18,7 +18,8 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayTaskError
 
-from configs.settings import EngineSettings, RunSettings
+from configs.engine_settings import EngineSettings
+from configs.settings import RunSettings
 from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import (
     Attempt,

@@ -14,7 +14,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from configs.load import SHIPPED, SettingsError, load_settings, print_settings
-from configs.settings import InputSettings, RasterSettings, RunSettings, Settings
+from configs.section import Settings
+from configs.settings import InputSettings, RasterSettings, RunSettings
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 REGENERATE = (

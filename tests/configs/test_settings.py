@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from configs.settings import InputSettings, OutputSettings, RasterSettings, RunSettings, Settings, performance
+from configs.section import Settings, performance
+from configs.settings import InputSettings, OutputSettings, RasterSettings, RunSettings
 
 Path = tuple[str, ...]
 
@@ -67,7 +68,7 @@ def other(value: object) -> list[object]:
         return [not value]
     if isinstance(value, int | float):
         return [value + 1, value - 1, value / 2, value * 2]
-    return [None, "pdfium", "none", "auto", "ocr", "cpu", "free_ocr", "float32", "other", ("x",)]
+    return [None, "pdfium", "none", "auto", "ocr", "cpu", "free_ocr", "float32", "aws", "other", ("x",)]
 
 
 def variants() -> Iterator[tuple[Path, bool, RunSettings]]:

@@ -13,7 +13,8 @@ import ray
 from pdfs import scan_pdf, text_pdf
 from ray import cloudpickle
 
-from configs.settings import EngineSettings, InputSettings, RunSettings, WorkerSettings
+from configs.engine_settings import EngineSettings
+from configs.settings import InputSettings, RunSettings, WorkerSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status

@@ -2,7 +2,8 @@
 
 import logging
 
-from configs.settings import EngineSettings, RunSettings
+from configs.engine_settings import EngineSettings
+from configs.settings import RunSettings
 from workers.engines.preflight import runs_here
 from workers.recognizer import Engine
 

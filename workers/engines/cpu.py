@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from configs.settings import CpuEngineSettings, EngineSettings
+from configs.engine_settings import CpuEngineSettings, EngineSettings
 from pipeline.errors import PageError
 from pipeline.paragraphs import Line, assemble, paragraphs, to_written
 from pipeline.reading_order import Box

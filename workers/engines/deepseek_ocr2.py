@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from configs.settings import EngineSettings
+from configs.engine_settings import EngineSettings
 from model_adapter.loop_stop import LoopDetector, number_values
 from model_adapter.plugin import engine_arguments
 from model_adapter.prompts import prompt_text

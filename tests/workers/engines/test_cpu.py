@@ -11,7 +11,7 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from configs.settings import CpuEngineSettings, EngineSettings
+from configs.engine_settings import CpuEngineSettings, EngineSettings
 from pipeline.errors import PageError
 from pipeline.rasterize import displayed_geometry, render
 from pipeline.records import RGB, PageGeometry, PageText, Reason

@@ -15,7 +15,8 @@ import pyarrow.dataset as ds
 import pytest
 from pdfs import scan_pdf
 
-from configs.settings import DeepseekOcr2Settings, EngineSettings, InputSettings, RunSettings, WorkerSettings
+from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+from configs.settings import InputSettings, RunSettings, WorkerSettings
 from model_adapter.tiling import num_visual_tokens
 from model_adapter.views import PageViews
 from pipeline.discovery import Discovery

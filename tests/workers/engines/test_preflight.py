@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import DeepseekOcr2Settings
+from configs.engine_settings import DeepseekOcr2Settings
 from workers.engines import preflight
 from workers.engines.preflight import VLLM_VERSION, check, runs_here
 
