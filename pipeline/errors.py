@@ -8,6 +8,7 @@
     |  `- SettingsMismatchError  it was made with other settings           exit 2
     |- EngineError          no engine can be had, or it stays down         exit 1
     |  `- EngineDownError   one engine died; it is started again
+    |- TooManyFailuresError most of what is read fails, for one reason     exit 1
     `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
 
 A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught
@@ -36,7 +37,11 @@ class InputError(OcrmillError):
 
 
 class OutputError(OcrmillError):
-    """The output cannot be written or read."""
+    """The output cannot be written or read; `transient` if it may work later without anybody changing the command."""
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
 
 
 class LeaseHeldError(OutputError):
@@ -63,6 +68,10 @@ class EngineDownError(EngineError):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class TooManyFailuresError(OcrmillError):
+    """Most of what is read fails for one reason, and that reason is not in the documents."""
 
 
 class PageError(OcrmillError):

@@ -44,8 +44,8 @@ class _Batch:
 class Sink:
     """Takes rows, in any order of documents, and writes them as shards.
 
-    Every method may be called from any thread. `add_page`, `add_source`, `finish_document` and `due` never wait for a
-    disk, so an event loop may call them while another thread flushes.
+    Every method may be called from any thread. `add_page`, `add_source`, `finish_document`, `due` and `full` never wait
+    for a disk, so an event loop may call them while another thread flushes.
     """
 
     def __init__(
@@ -124,12 +124,14 @@ class Sink:
     def due(self) -> bool:
         """Whether what waits here has become so much, or so old, that it should be flushed."""
         with self._rows_lock:
+            since = self._batch.since
+        return self.full() or (since is not None and self._clock() - since >= self._settings.flush_s)
+
+    def full(self) -> bool:
+        """Whether as much waits here as a shard holds, beside what is being written."""
+        with self._rows_lock:
             batch, limits = self._batch, self._settings
-            return batch.since is not None and (
-                batch.rows() >= limits.shard_rows
-                or batch.text_bytes >= limits.shard_mb * MIB
-                or self._clock() - batch.since >= limits.flush_s
-            )
+            return batch.rows() >= limits.shard_rows or batch.text_bytes >= limits.shard_mb * MIB
 
     def flush(self) -> None:
         """Make every row added so far durable and visible: pages, then documents, then sources, then drop stale rows.

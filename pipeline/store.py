@@ -29,6 +29,7 @@ FOLDERS = ("pages", "documents", "sources", "runs")
 LEASE_BYTES = 1024  # the lease is rewritten in place, always whole, in one write
 LEASE_WAIT_S = 2.0  # so long may a killed process take to vanish, and a reader to look whether the lease is held
 CLOSED = -1
+_PERMANENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 _TEMPORARY = ".ocrmill-{}.tmp"
 
 
@@ -334,6 +335,7 @@ def _sync_folder(path: Path) -> None:
 def _write_error(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(
-            f"{path} cannot be written: the disk is full. Finished work is kept: make room, then run the command again."
+            f"{path} cannot be written: the disk is full. Finished work is kept: make room, then run the command again",
+            transient=True,
         )
-    return OutputError(f"{path} cannot be written: {error.strerror}")
+    return OutputError(f"{path} cannot be written: {error.strerror}", transient=error.errno not in _PERMANENT)
