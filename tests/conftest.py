@@ -1,8 +1,12 @@
 """What tests of several folders use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import s3_server
+from s3_proxy import FaultyS3
+from s3_server import S3Server
 
 from model_adapter.published_config import ModelSize
 from model_adapter.seeded import seed_checkpoint
@@ -14,3 +18,27 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("checkpoint") / "tiny"
     seed_checkpoint(directory, ModelSize.TINY)
     return directory
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 server for all tests; each makes its own buckets."""
+    with s3_server.running() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """A real S3 server, and credentials for it in the environment."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in s3_server.CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return S3Server(s3_endpoint)
+
+
+@pytest.fixture
+def faulty_s3(s3: S3Server) -> Iterator[FaultyS3]:
+    """The same server behind a proxy that fails when it is told to."""
+    with FaultyS3(s3.endpoint, s3.settings).running() as proxy:
+        yield proxy
