@@ -1,7 +1,7 @@
 """A real S3 server on localhost: moto's, in a process of its own that ends with the tests.
 
-server = next(running())
-S3Server(server, storage).put(bucket, "a.pdf", b"%PDF-")
+with running() as endpoint:
+    S3Server(endpoint).put(bucket, "a.pdf")
 """
 
 import secrets
