@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from configs.settings import RunSettings
+    from pipeline.store import Store
 
 WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
 SOME_FAILED = 3
@@ -35,8 +36,11 @@ Inputs = Annotated[
         "source a line, .parquet with a column `source`).",
     ),
 ]
-Output = Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of a run.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="OUT", help="Folder that gets the Parquet shards.")]
+Output = Annotated[str, typer.Argument(metavar="OUT", help="The output of a run: a folder, or a URL of a bucket.")]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", "-o", metavar="OUT", help="Gets the Parquet shards: a folder, or s3://, gs:// or az://."),
+]
 Config = Annotated[
     str | None, typer.Option("--config", "-c", metavar="FILE", help="Settings as TOML: a file, or `cpu`, `nightly` ...")
 ]
@@ -133,7 +137,7 @@ def run(
         time_budget_s=None if time_budget is None else _seconds(time_budget),
     )
     report = run_job(job)
-    typer.echo(report.to_text(str(out)), nl=False)
+    typer.echo(report.to_text(out), nl=False)
     if report.stopped:
         raise typer.Exit(WORK_LEFT)
     if report.failures:
@@ -158,12 +162,11 @@ def plan(
 
 
 @app.command()
-def status(output: Output) -> None:
+def status(output: Output, config: Config = None, sets: Sets = None) -> None:
     """Say how far an output is: finished, interrupted, or being written right now."""
     from pipeline.status import read_status
-    from pipeline.store import LocalStore
 
-    typer.echo(read_status(LocalStore.open_for_reading(output)).to_text(), nl=False)
+    typer.echo(read_status(_output(output, config, sets)).to_text(), nl=False)
 
 
 @app.command()
@@ -182,12 +185,13 @@ def inspect(
         int | None, typer.Option(metavar="N", min=1, help="Only page N; with --document, every column of it.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 50,
+    config: Config = None,
+    sets: Sets = None,
 ) -> None:
     """Show rows in the terminal: one line for each page, or everything about one page."""
     from pipeline.selection import PageQuery, select_details, select_documents, select_pages
-    from pipeline.store import LocalStore
 
-    store = LocalStore.open_for_reading(output)
+    store = _output(output, config, sets)
     query = PageQuery(flagged, failed, only_status, reason, document, page)
     if document is not None and page is not None:
         shown = [detail.to_text() for detail in select_details(store, query, limit)]
@@ -212,12 +216,13 @@ def export(
     include_failed: Annotated[
         bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
     ] = False,
+    config: Config = None,
+    sets: Sets = None,
 ) -> None:
     """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
     from pipeline.export import export_jsonl, export_markdown
-    from pipeline.store import LocalStore
 
-    store = LocalStore.open_for_reading(output)
+    store = _output(output, config, sets)
     if export_format is ExportFormat.jsonl:
         report = export_jsonl(store, destination, per_page=per_page, include_failed=include_failed)
     elif per_page:
@@ -231,15 +236,16 @@ def export(
 def verify(
     output: Output,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; `run` does the rest.")] = False,
+    config: Config = None,
+    sets: Sets = None,
 ) -> None:
     """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
 
     Exit code 0: all right. 3: something is wrong, or was and has been repaired. 75: documents are unfinished.
     """
-    from pipeline.store import LocalStore
     from pipeline.verify import verify as verify_output
 
-    report = verify_output(LocalStore.open_for_reading(output), repair=repair)
+    report = verify_output(_output(output, config, sets), repair=repair)
     typer.echo(report.to_text(), nl=False)
     if not report.sound:
         raise typer.Exit(SOME_FAILED)
@@ -272,6 +278,12 @@ def _settings(config: str | None, overrides: list[str]) -> "RunSettings":
     from configs.load import load_settings
 
     return load_settings(None if config is None else Path(config), overrides)
+
+
+def _output(output: str, config: str | None, overrides: list[str] | None) -> "Store":
+    from pipeline.store import open_output
+
+    return open_output(output, _settings(config, overrides or []).storage)
 
 
 def _shortcuts(

@@ -27,6 +27,7 @@ import pyarrow.dataset as ds
 from bench.sampling import Sampling
 from configs.settings import RunSettings, WorkerSettings
 from pipeline.ledger import read_ledger
+from pipeline.local_store import LocalStore
 from pipeline.quality import QUALITY_VERSION
 from pipeline.records import (
     RGB,
@@ -43,7 +44,6 @@ from pipeline.records import (
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
-from pipeline.store import LocalStore
 from workers.coordinator import Coordinator
 from workers.progress import Progress
 from workers.ray_pool import RayPool

@@ -98,7 +98,7 @@ def main() -> None:
         inputs = Path(folder) / "in"
         inputs.mkdir()
         draw(inputs, options.pages // options.pages_per_document, options.pages_per_document)
-        job = Job((str(inputs),), Path(folder) / "out", settings)
+        job = Job((str(inputs),), str(Path(folder) / "out"), settings)
         samples: dict[str, list[float]] = defaultdict(list)
         with Sampling(SAMPLE_S, lambda: look_at_processes(samples)):
             report = run(job, lambda _: RayPool(settings, lambda _: InstantEngine()))

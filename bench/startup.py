@@ -20,6 +20,7 @@ from pathlib import Path
 from configs.settings import RunSettings
 from pipeline.discovery import Discovery
 from pipeline.ledger import read_ledger
+from pipeline.local_store import LocalStore
 from pipeline.quality import QUALITY_VERSION
 from pipeline.records import (
     Document,
@@ -34,7 +35,6 @@ from pipeline.records import (
 from pipeline.rows import finished_row
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
-from pipeline.store import LocalStore
 from workers.engines.choice import with_engine_chosen
 
 DOCUMENTS_PER_SHARD = 500

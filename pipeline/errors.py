@@ -5,6 +5,8 @@
     |- InputError           an input that was named cannot be listed       exit 2
     |- OutputError          the output folder cannot be written or read    exit 1
     |  |- LeaseHeldError    another run is writing there                   exit 1
+    |  |- LeaseLostError    another run took the output over               exit 1
+    |  |- FileGoneError     a shard was merged or withdrawn meanwhile      exit 1
     |  `- SettingsMismatchError  it was made with other settings           exit 2
     |- EngineError          no engine can be had, or it stays down         exit 1
     |  `- EngineDownError   one engine died; it is started again
@@ -46,6 +48,14 @@ class OutputError(OcrmillError):
 
 class LeaseHeldError(OutputError):
     """Another run holds the lease of this output."""
+
+
+class LeaseLostError(OutputError):
+    """Another run took this output over: nothing may be written to it any more."""
+
+
+class FileGoneError(OutputError):
+    """A file of the output went away between the listing and its reading; to list again is to find its successor."""
 
 
 class SettingsMismatchError(OutputError):

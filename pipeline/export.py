@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from pipeline.errors import OutputError, UsageError
 from pipeline.export_paths import ENDING, INDEX, export_paths
-from pipeline.store import LocalStore
+from pipeline.store import Store
 from pipeline.whole_documents import Catalogue, DocumentFacts, Page, WholeDocument, WholeDocuments, read_catalogue
 
 BETWEEN_PAGES = "\n\n"
@@ -51,7 +51,7 @@ class ExportReport:
 
 
 def export_jsonl(
-    store: LocalStore, destination: Path, *, per_page: bool = False, include_failed: bool = False
+    store: Store, destination: Path, *, per_page: bool = False, include_failed: bool = False
 ) -> ExportReport:
     """One line for each document, or for each page, into one file.
 
@@ -77,7 +77,7 @@ def export_jsonl(
     return report
 
 
-def export_markdown(store: LocalStore, destination: Path, *, include_failed: bool = False) -> ExportReport:
+def export_markdown(store: Store, destination: Path, *, include_failed: bool = False) -> ExportReport:
     """One file for each document into a folder, where export_paths.py says, and `_index.jsonl`, which lists them.
 
     Each page follows a line `<!-- page: 3 status: ok -->`, also a page that failed, with its reason; no other line of
@@ -105,7 +105,7 @@ def export_markdown(store: LocalStore, destination: Path, *, include_failed: boo
 
 
 def _documents(
-    store: LocalStore, catalogue: Catalogue, scratch: Path, report: ExportReport, *, include_failed: bool
+    store: Store, catalogue: Catalogue, scratch: Path, report: ExportReport, *, include_failed: bool
 ) -> Iterator[WholeDocument]:
     """What is to be exported: documents with pages in the order of the shards, then those without, by source."""
     whole = WholeDocuments(store, catalogue, scratch)

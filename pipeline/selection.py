@@ -19,7 +19,7 @@ from pipeline.ledger import PAGE_COUNTS
 from pipeline.printable import printable, printable_line
 from pipeline.records import RepetitionMeasures
 from pipeline.schema import WORD, open_shard, read_shard
-from pipeline.store import LocalStore
+from pipeline.store import Store
 
 ROWS_AT_ONCE = 256
 EXCERPT_CHARACTERS = 160
@@ -109,7 +109,7 @@ class DocumentSummary:
         return f"{name}  {self.source}  document {_because(self.status, self.reason, self.detail)}"
 
 
-def select_pages(store: LocalStore, query: PageQuery, limit: int | None = None) -> Iterator[PageSummary]:
+def select_pages(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageSummary]:
     """The pages that match, by (source, page_number) over the whole output: with a limit, the first ones of that order.
 
     Raises:
@@ -118,12 +118,12 @@ def select_pages(store: LocalStore, query: PageQuery, limit: int | None = None) 
     return (_page_summary(row) for row in _rows(store, query, limit, _SUMMARY))
 
 
-def select_details(store: LocalStore, query: PageQuery, limit: int | None = None) -> Iterator[PageDetail]:
+def select_details(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageDetail]:
     """The same pages in the same order, with all that their rows hold."""
     return (_page_detail(row) for row in _rows(store, query, limit, None))
 
 
-def select_documents(store: LocalStore, query: PageQuery, limit: int | None = None) -> Iterator[DocumentSummary]:
+def select_documents(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[DocumentSummary]:
     """The documents that have no pages to be selected (`password_required`, `damaged` ...), by source.
 
     Raises:
@@ -134,7 +134,7 @@ def select_documents(store: LocalStore, query: PageQuery, limit: int | None = No
     holders = _held_by(store, query)
     tables = []
     for name in store.list("documents"):
-        table = read_shard(store.path(name), name, _DOCUMENT)
+        table = read_shard(store.file(name), name, _DOCUMENT)
         pages = [pc.equal(pc.fill_null(table[column], 0), 0) for column in PAGE_COUNTS.values()]
         tables.append(table.filter(_all_of([*pages, *_conditions(table, query, holders)], len(table))))
     if tables:
@@ -144,19 +144,19 @@ def select_documents(store: LocalStore, query: PageQuery, limit: int | None = No
 
 
 def _rows(
-    store: LocalStore, query: PageQuery, limit: int | None, columns: Sequence[str] | None
+    store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
     keys = _matching_keys(store, query, limit)
     for start in range(0, len(keys), ROWS_AT_ONCE):
         yield from _read_rows(store, keys.slice(start, ROWS_AT_ONCE), columns)
 
 
-def _matching_keys(store: LocalStore, query: PageQuery, limit: int | None) -> pa.Table:
+def _matching_keys(store: Store, query: PageQuery, limit: int | None) -> pa.Table:
     """Where the pages that match are, in order: the shard, and the row in it."""
     holders = _held_by(store, query)
     tables = []
     for name in store.list("pages"):
-        table = read_shard(store.path(name), name, [*_KEYS, *_columns_of(query)])
+        table = read_shard(store.file(name), name, [*_KEYS, *_columns_of(query)])
         rows = pc.indices_nonzero(_all_of(_conditions(table, query, holders), len(table)))
         keys = table.select(_KEYS).take(rows).append_column("row", rows.cast(pa.int64()))
         keys = keys.append_column("shard", pa.array([name] * len(keys), WORD))
@@ -201,25 +201,25 @@ def _all_of(conditions: Sequence[pa.ChunkedArray] | Iterator[pa.ChunkedArray], r
     return mask
 
 
-def _held_by(store: LocalStore, query: PageQuery) -> pa.Array:
+def _held_by(store: Store, query: PageQuery) -> pa.Array:
     """The documents that some source matching the query holds: a document's rows name only the first of its sources."""
     found = [pa.array([], pa.string())]
     if query.document is not None:
         for name in store.list("sources"):
-            table = read_shard(store.path(name), name, ["source", "document_id"])
+            table = read_shard(store.file(name), name, ["source", "document_id"])
             named = table.filter(pc.match_substring(table["source"], query.document))
             found.extend(named["document_id"].drop_null().chunks)
     return pc.unique(pa.concat_arrays(found))
 
 
-def _read_rows(store: LocalStore, keys: pa.Table, columns: Sequence[str] | None) -> list[dict[str, Any]]:
+def _read_rows(store: Store, keys: pa.Table, columns: Sequence[str] | None) -> list[dict[str, Any]]:
     """The rows at these places, in this order."""
     shards = keys["shard"].cast(pa.string()).to_pylist()
     places = keys["row"].to_numpy()
     rows: dict[int, dict[str, Any]] = {}
     for name in dict.fromkeys(shards):
         positions = [position for position, shard in enumerate(shards) if shard == name]
-        with open_shard(store.path(name), name) as parquet:
+        with open_shard(store.file(name), name) as parquet:
             rows.update(zip(positions, _rows_at(parquet, places[positions], columns), strict=True))
     return [rows[position] for position in range(len(keys))]
 

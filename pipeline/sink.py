@@ -19,7 +19,7 @@ from pipeline.errors import OutputError
 from pipeline.ledger import PAGE_COUNTS, RETRIED, Ledger, PageOutcome
 from pipeline.records import DocumentRow, PageRow, SourceRow, Status
 from pipeline.schema import RunStamp, documents_table, encode_shard, open_shard, pages_table, sources_table
-from pipeline.store import LocalStore
+from pipeline.store import Store
 
 MIB = 1 << 20
 ROW_BYTES = 2048  # what a row holds beside its long texts: measurements, blocks, attempts
@@ -50,7 +50,7 @@ class Sink:
 
     def __init__(
         self,
-        store: LocalStore,
+        store: Store,
         stamp: RunStamp,
         settings: OutputSettings,
         ledger: Ledger,
@@ -209,12 +209,12 @@ class Sink:
             self._batch.since = self._clock()
 
 
-def drop_rows(store: LocalStore, name: str, drop: Callable[[pa.Table], pa.Array]) -> int:
+def drop_rows(store: Store, name: str, drop: Callable[[pa.Table], pa.Array]) -> int:
     """Rewrite a shard without some rows, in one step, and say how many went.
 
     An emptied shard stays, without rows: a reader that has listed it must still find it.
     """
-    with open_shard(store.path(name), name) as parquet:
+    with open_shard(store.file(name), name) as parquet:
         table = parquet.read()
     kept = table.filter(pc.invert(drop(table)))
     if len(kept) < len(table):

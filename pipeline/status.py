@@ -18,7 +18,7 @@ from pipeline.errors import OutputError
 from pipeline.printable import printable_line
 from pipeline.report import counts_text, reasons_text
 from pipeline.schema import read_shard
-from pipeline.store import LocalStore
+from pipeline.store import Store
 
 LAST_RUNS = 5
 
@@ -111,7 +111,7 @@ class OutputStatus:
         )
 
 
-def read_status(store: LocalStore, now: datetime | None = None) -> OutputStatus:
+def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
     """Read the status of an output. `now`, with a time zone, is what the age of a heartbeat is measured against.
 
     A shard that cannot be read is named and left out of the counts.
@@ -130,16 +130,16 @@ def read_status(store: LocalStore, now: datetime | None = None) -> OutputStatus:
     return status
 
 
-def _shards(store: LocalStore, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
+def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
     """The readable shards of a table; all are counted."""
     for name in store.list(folder):
         status.shards[folder] += 1
         try:
-            status.bytes += Path(store.path(name)).stat().st_size
+            status.bytes += store.size(name)
             table = read_shard(
-                store.path(name), name, columns, words=[name for name in columns if name == "document_id"]
+                store.file(name), name, columns, words=[name for name in columns if name == "document_id"]
             )
-        except (OutputError, FileNotFoundError):
+        except OutputError:
             status.unreadable_shards += (name,)
             continue
         _add_times(status, table)
@@ -182,7 +182,7 @@ def _count(counter: Counter[str], column: pa.ChunkedArray) -> None:
             counter[entry["values"]] += entry["counts"]
 
 
-def _writer(store: LocalStore, now: datetime) -> Writer | None:
+def _writer(store: Store, now: datetime) -> Writer | None:
     owner = store.lease_owner()
     alive = store.is_leased()
     if owner is None:
@@ -191,7 +191,7 @@ def _writer(store: LocalStore, now: datetime) -> Writer | None:
     return Writer(alive, owner.host, owner.pid, owner.run_id, owner.started, age)
 
 
-def _last_runs(store: LocalStore) -> Iterator[RunRecord]:
+def _last_runs(store: Store) -> Iterator[RunRecord]:
     """The last runs that left a record; one that cannot be read is passed over, for the shards do not need it."""
     for name in reversed(store.list("runs", ".json")[-LAST_RUNS:]):
         try:

@@ -1,36 +1,33 @@
-"""Where the output lies: a local folder, behind the few calls that a bucket can answer too.
+"""Where an output lies: a local folder or a bucket, behind one small interface.
 
 Names are relative to the output and use `/`: `pages/20260101-020000-000001.parquet`. A file is visible once it is
 complete; one whose name starts with a dot or an underscore is no part of the result.
 
-The lease keeps a second writer out. It is a lock that the kernel holds for this process and drops with it, however it
-ends; what is written in `_lease` is for people. Not covered: network file systems that only pretend to lock.
+The lease keeps a second writer out. Whoever holds it shows every few seconds that he is alive.
 """
 
-import errno
-import fcntl
 import json
+import logging
 import os
+import secrets
 import socket
 import threading
-import time
-import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
-from pipeline.errors import LeaseHeldError, OutputError
+from configs.settings import StorageSettings
+from pipeline.buckets import BucketUrl, check_bucket, open_bucket
+from pipeline.errors import OcrmillError, OutputError
 
 LEASE = "_lease"
 DAMAGED = "_damaged"
 FOLDERS = ("pages", "documents", "sources", "runs")
-LEASE_BYTES = 1024  # the lease is rewritten in place, always whole, in one write
-LEASE_WAIT_S = 2.0  # so long may a killed process take to vanish, and a reader to look whether the lease is held
-CLOSED = -1
-_PERMANENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
-_TEMPORARY = ".ocrmill-{}.tmp"
+BEAT_S = 10.0  # how often the lease shows that its owner is alive
+log = logging.getLogger("ocrmill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,7 @@ class LeaseOwner:
     run_id: str
     started: datetime
     heartbeat: datetime
+    token: str = field(default_factory=lambda: secrets.token_hex(8))  # differs for any two owners
 
     @classmethod
     def current(cls, run_id: str) -> "LeaseOwner":
@@ -50,97 +48,79 @@ class LeaseOwner:
         return cls(socket.gethostname(), os.getpid(), run_id, now, now)
 
     def to_json(self, heartbeat: datetime) -> bytes:
-        """The lease file: one JSON object, padded with spaces to its fixed length."""
+        """The lease file: one JSON object."""
         record = {
             "host": self.host,
             "pid": self.pid,
             "run_id": self.run_id,
             "started": self.started.isoformat(),
             "heartbeat": heartbeat.isoformat(),
+            "token": self.token,
         }
-        return json.dumps(record, indent=1).encode().ljust(LEASE_BYTES - 1) + b"\n"
+        return json.dumps(record, indent=1).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> "LeaseOwner | None":
-        """The owner that a lease file names; None if it names none (its writer was just about to)."""
+        """The owner that a lease file names; None if it names none: it was released, or is just being taken."""
         try:
             record = json.loads(text)
             times = [datetime.fromisoformat(record[name]) for name in ("started", "heartbeat")]
-            return cls(record["host"], record["pid"], record["run_id"], *times)
+            return cls(record["host"], record["pid"], record["run_id"], *times, record.get("token", ""))
         except (ValueError, KeyError, TypeError):
             return None
 
+    def to_text(self) -> str:
+        """Who it is, in words."""
+        return (
+            f"run {self.run_id} (process {self.pid} on {self.host}, since {self.started:%Y-%m-%d %H:%M:%S} UTC, "
+            f"last seen {self.heartbeat:%H:%M:%S})"
+        )
 
-class Lease:
-    """The right to write to an output, held by this process and no child of it."""
 
-    def __init__(self, path: Path, descriptor: int, owner: LeaseOwner) -> None:
-        self._path = path
-        self._descriptor = descriptor
-        self._owner = owner
-        self._lock = threading.Lock()
-        _close_in_forked_children(self)
-        self.beat()
+class Lease(Protocol):
+    """The right to write to an output, held by this process."""
 
     def beat(self) -> None:
-        """Show that this process is alive; to be called every few seconds, from any thread.
+        """Show that this process is alive; any thread may call it.
 
         Raises:
-            OutputError: Somebody deleted the lease, so another run may be writing by now.
+            LeaseLostError: Another may be writing by now.
+            OutputError: It cannot be shown at the moment.
         """
-        with self._lock:
-            if not _is_at(self._descriptor, self._path):
-                raise OutputError(f"{self._path} was deleted during the run: stopping, another run may have started")
-            try:
-                os.pwrite(self._descriptor, self._owner.to_json(datetime.now(UTC)), 0)
-            except OSError as error:
-                raise _write_error(self._path, error) from error
 
-    def release(self) -> None:
-        """Let the next writer in."""
-        with self._lock:
-            if _is_at(self._descriptor, self._path):
-                self._path.unlink()  # while the lock is held: who waits for it then finds its file gone, and asks again
-            self.close()
-
-    def close(self) -> None:
-        """Close the descriptor. In a forked child this leaves the lock to its parent."""
-        if self._descriptor != CLOSED:
-            os.close(self._descriptor)
-        self._descriptor = CLOSED
-
-
-class LocalStore:
-    """An output folder. Nothing is created before the first lease or write."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    @classmethod
-    def open_for_reading(cls, root: Path) -> "LocalStore":
-        """An output that is there already.
+    def check(self) -> None:
+        """Make sure that the lease is still ours.
 
         Raises:
-            OutputError: There is none.
+            LeaseLostError: It is not.
+            OutputError: That cannot be found out.
         """
-        if not any((root / folder).is_dir() for folder in ("pages", "documents", "runs")):
-            raise OutputError(f"{root} is not an output of ocrmill: it has no pages, documents or runs")
-        return cls(root)
+
+
+class Store(Protocol):
+    """An output. Nothing is created before the first lease or write."""
+
+    url: str  # as a person names it
 
     def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
         """The names of the visible files in a folder, sorted; none if there is no such folder."""
-        return [
-            name for name in self._files(folder) if name.endswith(suffix) and not _base(name).startswith((".", "_"))
-        ]
 
     def temporary_files(self, folder: str) -> Sequence[str]:
         """What our own writers left half-written in a folder, if they were killed."""
-        head, tail = _TEMPORARY.split("{}")
-        return [name for name in self._files(folder) if _base(name).startswith(head) and name.endswith(tail)]
 
-    def path(self, name: str) -> str:
-        """What pyarrow opens to read a file."""
-        return str(self.root / name)
+    def file(self, name: str) -> Any:
+        """What pyarrow opens to read a file: a path, or a file object.
+
+        Raises:
+            FileGoneError: There is none of that name (any more).
+        """
+
+    def size(self, name: str) -> int:
+        """A file's size in bytes.
+
+        Raises:
+            FileGoneError: There is none of that name (any more).
+        """
 
     def read(self, name: str) -> bytes:
         """A file's bytes.
@@ -148,194 +128,82 @@ class LocalStore:
         Raises:
             OutputError: It cannot be read.
         """
-        try:
-            return (self.root / name).read_bytes()
-        except OSError as error:
-            raise OutputError(f"{self.root / name} cannot be read: {error.strerror}") from error
 
     def write(self, name: str, data: bytes | memoryview) -> None:
         """Make a file visible, complete and durable in one step; one of that name is replaced.
 
         Raises:
             OutputError: It cannot be written. Nothing is visible of it then, and the one that was there is still there.
+            LeaseLostError: The lease under which it was to be written is another's.
         """
-        path = self.root / name
-        temporary = path.with_name(_TEMPORARY.format(path.name))
-        try:
-            _make_folder(path.parent)
-            _write_durably(temporary, data)
-            temporary.replace(path)
-            _sync_folder(path.parent)
-        except OSError as error:
-            with suppress(OSError):  # the first error is the one to tell
-                temporary.unlink()
-            raise _write_error(path, error) from error
 
     def delete(self, name: str) -> None:
         """Delete a file; it may be gone already."""
-        path = self.root / name
-        try:
-            path.unlink(missing_ok=True)
-            _sync_folder(path.parent)
-        except OSError as error:
-            raise _write_error(path, error) from error
 
     def set_aside(self, name: str) -> str:
         """Move a file out of the result, into `_damaged/`, and give its new name, which is free."""
-        base = f"{DAMAGED}/{name.replace('/', '-')}"
-        target = base
-        for number in range(1, 1_000_000):
-            if not (self.root / target).exists():
-                break
-            target = f"{base}.{number}"
-        try:
-            _make_folder(self.root / DAMAGED)
-            (self.root / name).rename(self.root / target)
-            _sync_folder(self.root / DAMAGED)
-            _sync_folder((self.root / name).parent)
-        except OSError as error:
-            raise _write_error(self.root / target, error) from error
-        return target
 
-    @contextmanager
-    def lease(self, owner: LeaseOwner) -> Iterator[Lease]:
-        """Hold the right to write, and clear away what a killed writer left half-written.
+    def lease(self, owner: LeaseOwner) -> AbstractContextManager[Lease]:
+        """Hold the right to write, alive in the background, and clear away what a killed writer left half-written.
 
         Raises:
             LeaseHeldError: Another process holds it.
-            OutputError: The folder cannot be made or locked.
+            OutputError: The output cannot be written.
         """
-        lease = Lease(self.root / LEASE, self._lock(), owner)
-        try:
-            for folder in FOLDERS:
-                for name in self.temporary_files(folder):
-                    self.delete(name)
-            yield lease
-        finally:
-            lease.release()
 
     def is_leased(self) -> bool:
         """Whether some process is writing now."""
-        try:
-            descriptor = os.open(self.root / LEASE, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            return not _locked(descriptor, fcntl.LOCK_SH)
-        finally:
-            os.close(descriptor)
 
     def lease_owner(self) -> LeaseOwner | None:
         """Who holds the lease, or held it when it was killed; None if nobody did, or is only just taking it."""
-        try:
-            return LeaseOwner.from_json((self.root / LEASE).read_bytes())
-        except OSError:
-            return None
 
-    def _lock(self) -> int:
-        """A descriptor of the lease file that holds its lock. Not inheritable: a child must not keep it alive."""
-        path = self.root / LEASE
-        deadline = time.monotonic() + LEASE_WAIT_S
-        while True:
+
+def open_store(output: str, storage: StorageSettings) -> Store:
+    """The output of that path or URL, which need not be there yet.
+
+    Raises:
+        BucketError: The bucket does not answer, or not us.
+    """
+    where = BucketUrl.parse(output)
+    if where is None:
+        from pipeline.local_store import LocalStore
+
+        return LocalStore(Path(output))
+    from pipeline.bucket_store import BucketStore
+
+    check_bucket(where, storage)
+    return BucketStore(open_bucket(where, storage), where.key)
+
+
+def open_output(output: str, storage: StorageSettings) -> Store:
+    """An output that is there already.
+
+    Raises:
+        OutputError: There is none.
+        BucketError: The bucket does not answer, or not us.
+    """
+    store = open_store(output, storage)
+    if store.lease_owner() is None and not any(store.list(folder, "") for folder in FOLDERS):
+        raise OutputError(f"{output} is not an output of ocrmill: it has no pages, documents or runs")
+    return store
+
+
+@contextmanager
+def kept_alive(beat: Callable[[], None]) -> Iterator[None]:
+    """Beat every BEAT_S seconds in a thread of its own; one that fails is tried again, and `check` tells the rest."""
+    stopped = threading.Event()
+
+    def keep() -> None:
+        while not stopped.wait(BEAT_S):
             try:
-                _make_folder(self.root)
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            except OSError as error:
-                raise _write_error(path, error) from error
-            if _locked(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
-                return descriptor
-            os.close(descriptor)
-            if time.monotonic() > deadline:
-                raise LeaseHeldError(self._held())
-            time.sleep(LEASE_WAIT_S / 20)
+                beat()
+            except OcrmillError as error:
+                log.warning("the lease could not be renewed: %s", error)
 
-    def _held(self) -> str:
-        owner = self.lease_owner()
-        if owner is None:
-            return f"{self.root}: another run is writing there. Wait for it to end."
-        return (
-            f"{self.root}: run {owner.run_id} is writing there (process {owner.pid} on {owner.host}, since "
-            f"{owner.started:%Y-%m-%d %H:%M:%S} UTC, last seen {owner.heartbeat:%H:%M:%S}). Wait for it to end, or "
-            f"stop it with `kill {owner.pid}` on {owner.host}; what it has finished is kept."
-        )
-
-    def _files(self, folder: str) -> Sequence[str]:
-        try:
-            with os.scandir(self.root / folder) as entries:
-                names = sorted(entry.name for entry in entries if not entry.is_dir())
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise OutputError(f"{self.root / folder} cannot be listed: {error.strerror}") from error
-        return [f"{folder}/{name}" if folder else name for name in names]
-
-
-def _base(name: str) -> str:
-    return name.rpartition("/")[2]
-
-
-def _locked(descriptor: int, kind: int) -> bool:
+    thread = threading.Thread(target=keep, name="ocrmill-lease", daemon=True)
+    thread.start()
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise OutputError(
-            f"the output's file system cannot lock files ({error.strerror}): use another folder"
-        ) from error
-    return True
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one of that name."""
-    try:
-        return descriptor != CLOSED and os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _close_in_forked_children(lease: Lease) -> None:
-    """A fork shares its parent's lock, and would keep it when the parent is killed."""
-    reference = weakref.ref(lease)
-
-    def close() -> None:
-        held = reference()
-        if held is not None:
-            held.close()
-
-    os.register_at_fork(after_in_child=close)
-
-
-def _make_folder(path: Path) -> None:
-    """Make a folder and its parents, each durably."""
-    if path.is_dir():
-        return
-    _make_folder(path.parent)
-    path.mkdir(exist_ok=True)
-    _sync_folder(path.parent)
-
-
-def _write_durably(path: Path, data: bytes | memoryview) -> None:
-    with path.open("wb", buffering=0) as file:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[file.write(rest) :]
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename, a deletion or a new entry in a folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
+        yield
     finally:
-        os.close(descriptor)
-
-
-def _write_error(path: Path, error: OSError) -> OutputError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(
-            f"{path} cannot be written: the disk is full. Finished work is kept: make room, then run the command again",
-            transient=True,
-        )
-    return OutputError(f"{path} cannot be written: {error.strerror}", transient=error.errno not in _PERMANENT)
+        stopped.set()
+        thread.join()

@@ -22,7 +22,7 @@ from pipeline.ledger import PAGE_COUNTS, read_ledger
 from pipeline.records import Status
 from pipeline.schema import TABLES, contract_breaches, open_shard
 from pipeline.sink import absent_rows, drop_rows
-from pipeline.store import FOLDERS, LeaseOwner, LocalStore
+from pipeline.store import FOLDERS, LeaseOwner, Store
 
 EXAMPLES = 3  # named in a finding; the rest is counted
 STATUSES = list(Status)
@@ -111,7 +111,7 @@ class _Inspection:
             self.findings.append(Finding(severity, f"{what}: {count:,}" + (f", e.g. {named}" if named else "")))
 
 
-def verify(store: LocalStore, *, repair: bool) -> VerifyReport:
+def verify(store: Store, *, repair: bool) -> VerifyReport:
     """Check a whole output; with `repair`, mend what can be mended and check again.
 
     Raises:
@@ -128,7 +128,7 @@ def verify(store: LocalStore, *, repair: bool) -> VerifyReport:
     return replace(_inspect(store)[0], repairs=tuple(repairs))
 
 
-def _inspect(store: LocalStore) -> tuple[VerifyReport, _Inspection]:
+def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
     inspection = _Inspection()
     # Against the order of writing, so that a run that goes on meanwhile does not look like damage.
     sources = _read(store, "sources", _source_keys, inspection)
@@ -159,7 +159,7 @@ def _inspect(store: LocalStore) -> tuple[VerifyReport, _Inspection]:
     return report, inspection
 
 
-def _read(store: LocalStore, folder: str, keys: Callable[[pa.Table], pa.Table], inspection: _Inspection) -> _Table:
+def _read(store: Store, folder: str, keys: Callable[[pa.Table], pa.Table], inspection: _Inspection) -> _Table:
     """Read all of a table, and keep the keys of its rows; what cannot be read becomes a finding."""
     tables, shards = [keys(TABLES[folder].empty_table())], []
     for name in store.list(folder):
@@ -172,8 +172,8 @@ def _read(store: LocalStore, folder: str, keys: Callable[[pa.Table], pa.Table], 
     return _Table(pa.concat_tables(tables), shards, [len(table) for table in tables[1:]])
 
 
-def _read_groups(store: LocalStore, name: str, folder: str, keys: Callable[[pa.Table], pa.Table]) -> Sequence[pa.Table]:
-    with open_shard(store.path(name), name) as parquet:
+def _read_groups(store: Store, name: str, folder: str, keys: Callable[[pa.Table], pa.Table]) -> Sequence[pa.Table]:
+    with open_shard(store.file(name), name) as parquet:
         breaches = contract_breaches(parquet.schema_arrow, TABLES[folder])
         if breaches:
             raise OutputError(f"{name} breaks the contract: {'; '.join(breaches[:EXAMPLES])}")
@@ -325,7 +325,7 @@ def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection:
     inspection.drops.insert(0, ("sources rows without a document, or there twice", sources.drop(withdrawn | doubled)))
 
 
-def _check_leftovers(store: LocalStore, inspection: _Inspection) -> None:
+def _check_leftovers(store: Store, inspection: _Inspection) -> None:
     """Find what a killed run leaves behind and the next one clears away, unless a run is at it now."""
     if store.is_leased():
         inspection.found(Severity.NOTE, 1, "runs that are writing here now")
@@ -337,7 +337,7 @@ def _check_leftovers(store: LocalStore, inspection: _Inspection) -> None:
         inspection.found(Severity.NOTE, len(stale), "shards with stale rows of sources that have newer ones", stale)
 
 
-def _repair(store: LocalStore, inspection: _Inspection) -> list[str]:
+def _repair(store: Store, inspection: _Inspection) -> list[str]:
     """Mend what was found, in an order in which a kill at any moment leaves less damage and never more."""
     repairs = [f"moved {name} to {store.set_aside(name)}" for name in inspection.unreadable]
     for what, shards in inspection.drops:
@@ -358,7 +358,7 @@ def _at(table: pa.Table, positions: Ints) -> pa.Array:
     return pa.array(mask)
 
 
-def _temporary_files(store: LocalStore) -> list[str]:
+def _temporary_files(store: Store) -> list[str]:
     return [name for folder in FOLDERS for name in store.temporary_files(folder)]
 
 

@@ -25,7 +25,7 @@ from pipeline.errors import OutputError
 from pipeline.ledger import PAGE_COUNTS
 from pipeline.records import Status
 from pipeline.schema import TABLES, open_shard, read_shard
-from pipeline.store import LocalStore
+from pipeline.store import Store
 
 _DOCUMENT_COLUMNS = (
     *("document_id", "source", "source_version", "bytes", "page_count", "status", "reason", "detail"),
@@ -131,7 +131,7 @@ def _facts(row: dict[str, Any]) -> DocumentFacts:
     return DocumentFacts(**row, pages=sum(counts.values()), pages_failed=counts[Status.FAILED])
 
 
-def read_catalogue(store: LocalStore) -> Catalogue:
+def read_catalogue(store: Store) -> Catalogue:
     """Read which documents an output holds; those that a run has not finished yet are left out.
 
     Raises:
@@ -142,7 +142,7 @@ def read_catalogue(store: LocalStore) -> Catalogue:
     documents = _read(store, "documents", _DOCUMENT_COLUMNS)
     known = documents.filter(pc.is_valid(documents["document_id"]))
     if pc.count_distinct(known["document_id"]).as_py() < len(known):
-        raise OutputError(f"{store.root} has documents that are there twice: run `ocrmill verify --repair` first")
+        raise OutputError(f"{store.url} has documents that are there twice: run `ocrmill verify --repair` first")
     sources = sources.filter(pc.is_valid(sources["document_id"]))
     held = _last_of_each_source(pa.concat_tables([known.select(_SOURCE_COLUMNS), sources]))
     current = _with_sources(known, held)
@@ -154,9 +154,9 @@ def read_catalogue(store: LocalStore) -> Catalogue:
     return Catalogue(table, frozenset(superseded.to_pylist()))
 
 
-def _read(store: LocalStore, folder: str, columns: Sequence[str]) -> pa.Table:
+def _read(store: Store, folder: str, columns: Sequence[str]) -> pa.Table:
     tables = [pa.schema([TABLES[folder].field(name) for name in columns]).empty_table()]
-    tables += [read_shard(store.path(name), name, columns) for name in store.list(folder)]
+    tables += [read_shard(store.file(name), name, columns) for name in store.list(folder)]
     return pa.concat_tables(tables)
 
 
@@ -196,7 +196,7 @@ class WholeDocuments:
     That order, and so what is made of it, is the same whenever the shards are. `unfinished` counts up on the way.
     """
 
-    def __init__(self, store: LocalStore, catalogue: Catalogue, scratch: Path) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, scratch: Path) -> None:
         """`scratch` is the folder of the temporary file, which nobody else can see."""
         self.unfinished: set[str] = set()  # document_ids of pages whose document has no row yet
         self._store = store
@@ -278,10 +278,10 @@ class _Piece:
     pages: int
 
 
-def _pieces(store: LocalStore) -> Iterator[tuple[str, list[Page]]]:
+def _pieces(store: Store) -> Iterator[tuple[str, list[Page]]]:
     """Pages that lie side by side, with the document that they belong to."""
     for name in store.list("pages"):
-        with open_shard(store.path(name), name) as parquet:
+        with open_shard(store.file(name), name) as parquet:
             for group in range(parquet.num_row_groups):
                 rows = parquet.read_row_group(group, columns=_PAGE_COLUMNS, use_threads=False).to_pylist()
                 for document_id, own in groupby(rows, key=lambda row: row.pop("document_id")):

@@ -28,7 +28,8 @@ from pipeline.records import (
     Status,
 )
 from pipeline.sink import Sink
-from pipeline.store import LeaseOwner, LocalStore
+from pipeline.local_store import LocalStore
+from pipeline.store import LeaseOwner
 
 
 @dataclass(frozen=True, slots=True)

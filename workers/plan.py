@@ -6,13 +6,12 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from configs.settings import RunSettings
+from configs.settings import RunSettings, StorageSettings
 from pipeline.discovery import Discovery
 from pipeline.ledger import read_ledger
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Route, Source
-from pipeline.store import LocalStore
+from pipeline.store import open_store
 from workers.pool import Image, SerialPool
 
 SAMPLED_PAGES = 4  # of each sampled document, spread over it
@@ -76,7 +75,7 @@ class Plan:
         return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
 
 
-def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: Path | None, sample: int) -> Plan:
+def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | None, sample: int) -> Plan:
     """List the inputs, open a sample of `sample` documents, and read a few of their pages.
 
     Raises:
@@ -84,7 +83,7 @@ def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: Path | No
     """
     plan = Plan()
     discovery = Discovery(inputs, settings.input)
-    chosen = _sampled(_to_read(discovery, output, plan), sample)
+    chosen = _sampled(_to_read(discovery, output, settings.storage, plan), sample)
     plan.files_skipped = discovery.skipped.other_endings
     pool = SerialPool(settings)
     try:
@@ -94,8 +93,8 @@ def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: Path | No
     return plan
 
 
-def _to_read(discovery: Discovery, output: Path | None, plan: Plan) -> Iterator[Source]:
-    ledger = read_ledger(LocalStore(output)) if output is not None else None
+def _to_read(discovery: Discovery, output: str | None, storage: StorageSettings, plan: Plan) -> Iterator[Source]:
+    ledger = read_ledger(open_store(output, storage)) if output is not None else None
     for source in discovery:
         if ledger is not None and ledger.knows_source(source.uri, source.version):
             plan.known += 1

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from configs.settings import RunSettings
@@ -24,10 +23,11 @@ from pipeline.records import Source
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
-from pipeline.store import Lease, LeaseOwner, LocalStore
+from pipeline.store import Lease, LeaseOwner, Store, open_store
 from workers.coordinator import Coordinator
 from workers.engines.choice import make_engine, with_engine_chosen
 from workers.pool import Pool, SerialPool
+from workers.preemption import stop_on_preemption
 from workers.progress import Progress
 
 VERSIONS_OF = (
@@ -42,7 +42,7 @@ class Job:
     """What one invocation is asked to do."""
 
     inputs: tuple[str, ...]
-    output: Path
+    output: str  # a folder, or the URL of a bucket
     settings: RunSettings
     use_ray: bool = True
     keep_existing: bool = False  # accept an output made with other settings; what is there stays as it is
@@ -62,7 +62,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     job = replace(job, settings=with_engine_chosen(job.settings))
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input)
-    store = LocalStore(job.output)
+    store = open_store(job.output, job.settings.storage)
     run_id = new_run_id()
     with store.lease(LeaseOwner.current(run_id)) as lease:
         ledger = read_ledger(store)
@@ -83,7 +83,7 @@ def _read_sources(
     run_id: str,
     sources: Iterator[Source],
     pool: Pool,
-    store: LocalStore,
+    store: Store,
     ledger: Ledger,
     report: RunReport,
     lease: Lease,
@@ -107,9 +107,11 @@ async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source]
         loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
     if job.time_budget_s is not None:
         loop.call_later(job.time_budget_s, coordinator.stop)
+    listening = loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop))
     try:
-        await coordinator.run(sources, beat=lease.beat, max_documents=job.max_documents)
+        await coordinator.run(sources, beat=lease.check, max_documents=job.max_documents)
     finally:
+        listening.cancel()
         await pool.stop()
 
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from made_rows import made_id
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
+from configs.settings import StorageSettings
 from pipeline.errors import OutputError, UsageError
 from pipeline.export import export_jsonl, export_markdown
+from pipeline.local_store import LocalStore
 from pipeline.records import Reason, Status
-from pipeline.store import LocalStore
+from pipeline.store import open_output
 
 LONG = [page(f"page {number} of a long book") for number in range(1, 41)]
 
@@ -39,7 +41,7 @@ def store(tmp_path: Path) -> LocalStore:
         add_failed_document(sink, "/in/locked.pdf")
         add_failed_document(sink, "/in/gone.pdf", Reason.UNREADABLE, "permission denied")
         add_pages(sink, "/in/unfinished.pdf", [page("half")], count=2)
-    return LocalStore.open_for_reading(root)
+    return open_output(str(root), StorageSettings())
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -252,8 +254,8 @@ def test_a_folder_of_others_is_not_filled(store: LocalStore, tmp_path: Path) -> 
 def test_an_interrupted_export_can_be_repeated(store: LocalStore, tmp_path: Path) -> None:
     """After an export that died half-way, the same command gives what it would have given."""
     names = store.list("pages")
-    whole = Path(store.path(names[-1])).read_bytes()
-    Path(store.path(names[-1])).write_bytes(whole[:100])
+    whole = Path(store.file(names[-1])).read_bytes()
+    Path(store.file(names[-1])).write_bytes(whole[:100])
     (tmp_path / "all.jsonl").write_text("earlier\n")
 
     for export in (export_markdown, export_jsonl):
@@ -261,7 +263,7 @@ def test_an_interrupted_export_can_be_repeated(store: LocalStore, tmp_path: Path
             export(store, tmp_path / ("tree" if export is export_markdown else "all.jsonl"))
     assert "earlier\n" == (tmp_path / "all.jsonl").read_text()
 
-    Path(store.path(names[-1])).write_bytes(whole)
+    Path(store.file(names[-1])).write_bytes(whole)
     export_markdown(store, tmp_path / "tree")
     export_markdown(store, tmp_path / "fresh")
     assert tree(tmp_path / "fresh") == tree(tmp_path / "tree")

@@ -20,10 +20,10 @@ from made_rows import (
 from configs.settings import OutputSettings
 from pipeline.errors import OutputError
 from pipeline.ledger import Ledger, PageOutcome, StringIndex, read_ledger, write_run
+from pipeline.local_store import LocalStore
 from pipeline.records import Reason, SourceRow, Status
 from pipeline.schema import documents_table, encode_shard, pages_table, sources_table
 from pipeline.sink import Sink
-from pipeline.store import LocalStore
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_a_shard_that_cannot_be_read_stops_the_run(store: LocalStore, folder: st
 def test_a_shard_without_one_of_our_columns_stops_the_run(store: LocalStore, folder: str, column: str):
     """A shard in which a column is missing is named, with the column and the command that mends it."""
     name = store.list(folder)[-1]
-    store.write(name, encode_shard(pq.read_table(store.path(name), partitioning=None).drop_columns([column])))
+    store.write(name, encode_shard(pq.read_table(store.file(name), partitioning=None).drop_columns([column])))
 
     with pytest.raises(OutputError, match=rf"{name}.*{column}.*verify --repair"):
         read_ledger(store)

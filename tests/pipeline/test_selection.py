@@ -7,10 +7,12 @@ import pytest
 from made_rows import made_id
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
+from configs.settings import StorageSettings
 from pipeline.errors import OutputError
+from pipeline.local_store import LocalStore
 from pipeline.records import Reason, RepetitionMeasures, Status
 from pipeline.selection import PageQuery, select_details, select_documents, select_pages
-from pipeline.store import LocalStore
+from pipeline.store import open_output
 
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31mred\r\n\u202e"
 
@@ -28,7 +30,7 @@ def store(tmp_path: Path) -> LocalStore:
         add_document(sink, "/in/apple.pdf", [page("a1")], others=["/copies/same-as-apple.pdf"])
         add_failed_document(sink, "/in/locked.pdf")
         add_failed_document(sink, "/in/gone.pdf", Reason.UNREADABLE, "permission denied")
-    return LocalStore.open_for_reading(tmp_path)
+    return open_output(str(tmp_path), StorageSettings())
 
 
 def keys(store: LocalStore, limit: int | None = None, **conditions: object) -> list[tuple[str, int]]:
@@ -185,7 +187,7 @@ def test_an_output_without_pages_selects_nothing(tmp_path: Path) -> None:
 def test_a_damaged_shard_is_named(store: LocalStore) -> None:
     """A shard that cannot be read is an error that names it, not a page less."""
     name = store.list("pages")[0]
-    Path(store.path(name)).write_bytes(b"PAR1 not quite")
+    Path(store.file(name)).write_bytes(b"PAR1 not quite")
 
     with pytest.raises(OutputError, match=name):
         list(select_pages(store, PageQuery()))

@@ -26,9 +26,9 @@ from made_rows import (
 from configs.settings import OutputSettings
 from pipeline.errors import OutputError
 from pipeline.ledger import read_ledger
+from pipeline.local_store import LocalStore
 from pipeline.records import PageText, Reason, SourceRow, Status
 from pipeline.sink import Sink
-from pipeline.store import LocalStore
 from pipeline.verify import verify
 
 ROOT = Path(__file__).parents[2]
@@ -393,7 +393,8 @@ from made_rows import made_document, made_id, made_page, made_source_row, made_s
 from configs.settings import OutputSettings
 from pipeline.ledger import read_ledger
 from pipeline.sink import Sink
-from pipeline.store import LeaseOwner, LocalStore
+from pipeline.local_store import LocalStore
+from pipeline.store import LeaseOwner
 
 def run(day, documents):
     store = LocalStore(Path(sys.argv[1]))

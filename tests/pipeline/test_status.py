@@ -12,10 +12,12 @@ import duckdb
 import pytest
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
+from configs.settings import StorageSettings
 from pipeline.ledger import write_run
+from pipeline.local_store import LocalStore
 from pipeline.records import Reason, Status
 from pipeline.status import read_status
-from pipeline.store import LocalStore
+from pipeline.store import open_output
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +34,7 @@ def store(tmp_path: Path) -> LocalStore:
         add_pages(sink, "/in/long.pdf", [page("1"), page("2")], count=9)
         sink.flush()
         add_pages(sink, "/in/long.pdf", [page("3")], count=9, first=3)
-    return LocalStore.open_for_reading(tmp_path)
+    return open_output(str(tmp_path), StorageSettings())
 
 
 def test_rows_are_counted_as_a_query_counts_them(store: LocalStore) -> None:
@@ -85,7 +87,7 @@ def test_a_running_output_names_its_writer(tmp_path: Path) -> None:
     with writing(tmp_path) as sink:
         add_pages(sink, "/in/a.pdf", [page("1")], count=2)
         sink.flush()
-        store = LocalStore.open_for_reading(tmp_path)
+        store = open_output(str(tmp_path), StorageSettings())
         status = read_status(store, now=datetime.now(UTC) + timedelta(seconds=60))
 
         assert status.writer.alive
@@ -104,7 +106,7 @@ def test_a_killed_run_is_told_from_a_running_one(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     killed = subprocess.run([sys.executable, "-c", code, tmp_path], env=environment, check=False)
-    status = read_status(LocalStore.open_for_reading(tmp_path))
+    status = read_status(open_output(str(tmp_path), StorageSettings()))
 
     assert -9 == killed.returncode
     assert not status.writer.alive
@@ -132,7 +134,7 @@ def test_the_last_runs_are_told_newest_first(store: LocalStore) -> None:
 def test_a_damaged_shard_is_named_and_the_rest_counted(store: LocalStore) -> None:
     """The status of a damaged output still comes, and says which shard it could not read."""
     name = store.list("pages")[0]
-    Path(store.path(name)).write_bytes(b"PAR1 not quite")
+    Path(store.file(name)).write_bytes(b"PAR1 not quite")
     status = read_status(store)
 
     assert (name,) == status.unreadable_shards
@@ -147,7 +149,7 @@ def test_a_finished_output_says_so_and_an_empty_one_has_zeros(tmp_path: Path) ->
     store = LocalStore(tmp_path)
     write_run(store, "20260101-020000", {"totals": {"stopped": False}})
     write_run(LocalStore(tmp_path / "empty"), "20260101-020000", {})
-    empty = read_status(LocalStore.open_for_reading(tmp_path / "empty"))
+    empty = read_status(open_output(str(tmp_path / "empty"), StorageSettings()))
 
     assert "state       finished\n" in read_status(store).to_text()
     assert (0, 0, None) == (empty.pages.total(), empty.unfinished_pages, empty.oldest)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from configs.settings import StorageSettings
 from pipeline.errors import LeaseHeldError, OutputError
-from pipeline.store import LEASE, LeaseOwner, LocalStore
+from pipeline.local_store import LocalStore
+from pipeline.store import LEASE, LeaseOwner, open_output
 
 ROOT = Path(__file__).parents[2]
 OWNER = LeaseOwner.current("run-1")
@@ -22,7 +24,8 @@ OWNER = LeaseOwner.current("run-1")
 PARENT = """
 import os, subprocess, sys, time
 from pathlib import Path
-from pipeline.store import LeaseOwner, LocalStore
+from pipeline.local_store import LocalStore
+from pipeline.store import LeaseOwner
 
 with LocalStore(Path(sys.argv[1])).lease(LeaseOwner.current("parent")):
     forked = os.fork()
@@ -83,7 +86,7 @@ def test_a_write_replaces_the_whole_file(tmp_path: Path):
 WRITER = """
 import itertools, sys
 from pathlib import Path
-from pipeline.store import LocalStore
+from pipeline.local_store import LocalStore
 
 store = LocalStore(Path(sys.argv[1]))
 for number in itertools.count():
@@ -151,15 +154,16 @@ def test_a_missing_file_cannot_be_read(tmp_path: Path):
 def test_looking_creates_nothing(tmp_path: Path):
     """Opening for reading, listing and asking for the lease leave no trace; a folder that is no output is refused."""
     with pytest.raises(OutputError, match="nowhere is not an output of ocrmill"):
-        LocalStore.open_for_reading(tmp_path / "nowhere")
+        open_output(str(tmp_path / "nowhere"), StorageSettings())
     with pytest.raises(OutputError, match="is not an output of ocrmill"):
-        LocalStore.open_for_reading(tmp_path)
+        open_output(str(tmp_path), StorageSettings())
     assert names(tmp_path) == []
 
-    (tmp_path / "pages").mkdir()
-    store = LocalStore.open_for_reading(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a.json").touch()
+    store = open_output(str(tmp_path), StorageSettings())
     assert (store.list("pages"), store.is_leased(), store.lease_owner()) == ([], False, None)
-    assert names(tmp_path) == ["pages"]
+    assert names(tmp_path) == ["runs"]
 
 
 def test_what_is_set_aside_is_never_overwritten(tmp_path: Path):
@@ -178,7 +182,7 @@ def test_one_writer_at_a_time(tmp_path: Path):
     with holding_process(tmp_path) as (holder, _):
         assert LocalStore(tmp_path).is_leased()
         assert LocalStore(tmp_path).lease_owner().pid == holder.pid
-        message = rf"run parent is writing there \(process {holder.pid} on .*since 2.*kill {holder.pid}"
+        message = rf"run parent \(process {holder.pid} on .*since 2.*is writing there.*kill {holder.pid}"
         with pytest.raises(LeaseHeldError, match=message), LocalStore(tmp_path).lease(OWNER):
             pytest.fail("the lease was had twice")
 

@@ -11,6 +11,7 @@ import pytest
 from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.ledger import read_ledger
+from pipeline.local_store import LocalStore
 from pipeline.records import (
     Document,
     EngineDescription,
@@ -28,7 +29,6 @@ from pipeline.report import RunReport
 from pipeline.rows import failed_row
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
-from pipeline.store import LocalStore
 from workers.coordinator import Coordinator
 from workers.pool import Image, ImageLostError
 from workers.progress import Progress
@@ -39,6 +39,7 @@ class FragilePool:
 
     rasterizers = 1
     engines = 1
+    in_flight_bytes = 64 << 20
 
     def __init__(self) -> None:
         self.losses = 2

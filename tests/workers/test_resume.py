@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from pdfs import encrypted_pdf, mixed_pdf, text_pdf, truncated_pdf
 
-from pipeline.store import LocalStore
+from pipeline.local_store import LocalStore
 from pipeline.verify import verify
 
 ROOT = Path(__file__).parents[2]
