@@ -29,13 +29,14 @@ Convert = Callable[[Path], tuple[str, int]]
 def ours() -> Convert:
     """What `ocrmill run` writes for pages that are read from their text layer."""
     from pipeline import rasterize
+    from pipeline.mapped_file import map_path
     from pipeline.text_layer import load_layout, read_text_layer
 
     rasterize.quiet()
     load_layout()
 
     def convert(path: Path) -> tuple[str, int]:
-        document = rasterize.open_document(str(path), ()).document
+        document = rasterize.open_document(map_path(path), ()).document
         texts = []
         for index in range(document.page_count):
             right_to_left = _mostly_right_to_left(document[index].get_text())

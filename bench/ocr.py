@@ -21,6 +21,7 @@ from bench.text_scores import letter_f1, word_f1, word_order
 from configs.engine_settings import CpuEngineSettings, EngineSettings
 from pipeline import rasterize
 from pipeline.errors import PageError
+from pipeline.mapped_file import map_path
 from workers.engines.cpu import CpuEngine
 
 PAGES = (  # born digital, then scans with an OCR layer or a known text, then sideways
@@ -77,7 +78,7 @@ def measure(corpus: Path, setting: str) -> dict[str, Any]:
 
 def read_page(engine: CpuEngine, path: Path, index: int, dpi: int) -> Score:
     """Render one page, read it, and compare with its own text."""
-    page = rasterize.open_document(str(path), ()).document[index]
+    page = rasterize.open_document(map_path(path), ()).document[index]
     geometry = rasterize.displayed_geometry(page)
     image = rasterize.render(page, rasterize.page_scale(page, geometry, dpi, 4096))
     truth = page.get_text()

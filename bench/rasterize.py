@@ -28,6 +28,7 @@ from PIL import Image, ImageOps
 from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid
 from model_adapter.views import PADDING, PageViews, cut_views
 from pipeline.errors import PageError
+from pipeline.mapped_file import map_path
 from pipeline.rasterize import count_pages, open_document, quiet, release_memory, render
 from pipeline.records import RGB
 
@@ -119,7 +120,7 @@ def time_document(path: Path, passwords: list[str], limit: int, repeats: int) ->
     import pymupdf
 
     try:
-        document = open_document(str(path), passwords).document
+        document = open_document(map_path(path), passwords).document
         pages = [inspected(document, index) for index in range(min(limit, count_pages(document)))]
     except (PageError, RuntimeError, pymupdf.mupdf.FzErrorBase) as error:
         print(f"left out: {path.name}: {error}", file=sys.stderr)
@@ -131,7 +132,7 @@ def time_document(path: Path, passwords: list[str], limit: int, repeats: int) ->
     ]
     for repeat in range(repeats):
         release_memory()
-        documents = {name: open_document(str(path), passwords).document for name, _ in chains}
+        documents = {name: open_document(map_path(path), passwords).document for name, _ in chains}
         for index, page in enumerate(pages):
             turn = (repeat + index) % len(chains)
             for name, chain in chains[turn:] + chains[:turn]:

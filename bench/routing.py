@@ -24,6 +24,7 @@ from configs.settings import RoutingSettings
 from pipeline import rasterize
 from pipeline.errors import PageError
 from pipeline.inspection import inspect_page, text_of
+from pipeline.mapped_file import map_path
 from pipeline.records import PageFeatures, Route
 from pipeline.routing import decide, layer_can_check
 from pipeline.text_statistics import measure_text
@@ -68,7 +69,7 @@ def look(path: str, password: str | None, first: int, pipe: Connection) -> None:
     """Send what the pages of a document hold, from page `first` on."""
     rasterize.quiet()
     try:
-        document = rasterize.open_document(path, (password,) if password else ()).document
+        document = rasterize.open_document(map_path(path), (password,) if password else ()).document
         pages = rasterize.count_pages(document)
     except PageError as error:
         pipe.send(Seen(0, error=str(error)))

@@ -78,6 +78,11 @@ class RasterSettings(Settings):
         description="Memory in MiB above which a rendering process is replaced; with the layout model it needs 375.",
         json_schema_extra=performance(),
     )
+    sandbox: Literal["auto", "require", "off"] = Field(
+        "auto",
+        description="Rendering processes without network, files and programs: as the kernel can, or the run fails.",
+        json_schema_extra=performance(),
+    )
 
 
 class RoutingSettings(Settings):

@@ -1,20 +1,25 @@
 """One page to pixels, with PDFium: for what MuPDF cannot render. Runs in a process of its own, as MuPDF does."""
 
+import ctypes
+
+import numpy as np
 import pypdfium2
 
 from pipeline.errors import PageError
+from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import render_scale
 from pipeline.records import RGB, PageGeometry, Reason
 
 
-def open_document(path: str, password: str | None) -> "pypdfium2.PdfDocument":
-    """Open a PDF, ready to show its form fields.
+def open_document(file: MappedFile, password: str | None) -> "pypdfium2.PdfDocument":
+    """Open a PDF, ready to show its form fields. `file` must outlive the document: PDFium holds no reference to it.
 
     Raises:
         PageError: `damaged`, if PDFium cannot open it either.
     """
+    address = np.frombuffer(file.data, dtype=np.uint8).ctypes.data
     try:
-        document = pypdfium2.PdfDocument(path, password=password)
+        document = pypdfium2.PdfDocument((ctypes.c_char * len(file.data)).from_address(address), password=password)
     except pypdfium2.PdfiumError as error:
         raise PageError(Reason.DAMAGED, f"PDFium cannot open it: {error}") from error
     if not len(document):

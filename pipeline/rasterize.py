@@ -8,7 +8,6 @@ passwords are tried on copies that are closed again, and the copy that is kept s
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ if "pymupdf" not in sys.modules:
 import pymupdf
 
 from pipeline.errors import PageError
+from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import render_scale, thumbnail_scale
 from pipeline.records import RGB, PageGeometry, Reason
 
@@ -49,19 +49,19 @@ def take_warnings() -> str:
     return str(pymupdf.TOOLS.mupdf_warnings(reset=True))
 
 
-def open_document(path: str, passwords: Sequence[str]) -> Opened:
+def open_document(file: MappedFile, passwords: Sequence[str]) -> Opened:
     """Open a PDF or image.
 
     Raises:
         PageError: with the reason for which no page of it can be had.
     """
     take_warnings()
-    document = _open(path)
+    document = _open(file)
     password = None
     if document.needs_pass:
         document.close()
-        password = _find_password(path, passwords)
-        document = _open(path)
+        password = _find_password(file, passwords)
+        document = _open(file)
         document.authenticate(password)
     return Opened(document, password, take_warnings())
 
@@ -115,35 +115,36 @@ def release_memory() -> None:
     pymupdf.TOOLS.store_shrink(100)
 
 
-def _open(path: str) -> "pymupdf.Document":
+def _open(file: MappedFile) -> "pymupdf.Document":
+    beginning = bytes(file.data[:_HEADER_BYTES])
     try:
-        document = pymupdf.open(path)
-        if document.is_pdf or _beginning(path).startswith(_MAGICS):
+        document = pymupdf.open(stream=file.data, filetype=file.suffix)
+        if document.is_pdf or beginning.startswith(_MAGICS):
             return document
     except pymupdf.EmptyFileError as error:
         raise PageError(Reason.EMPTY_FILE, "the file has no bytes") from error
     except Exception as error:  # MuPDF's errors are not one family
-        if _is_public_key_encrypted(path):
+        if _PUBLIC_KEY_MARKER in file.edges(_BUFFER_EDGES):
             raise PageError(
                 Reason.ENCRYPTION_UNSUPPORTED,
                 "encrypted for holders of a certificate (public-key security); decrypt it with that certificate first",
             ) from error
-        if not any(magic in _beginning(path) for magic in _MAGICS):
-            raise _unsupported(path) from error
+        if not any(magic in beginning for magic in _MAGICS):
+            raise _unsupported(beginning) from error
         said = take_warnings().replace("\n", "; ")
         raise PageError(Reason.DAMAGED, f"MuPDF cannot open it: {error}" + (f" ({said})" if said else "")) from error
     document.close()
-    raise _unsupported(path)  # MuPDF reads web pages and books too, whatever they are named
+    raise _unsupported(beginning)  # MuPDF reads web pages and books too, whatever they are named
 
 
-def _unsupported(path: str) -> PageError:
-    begins = _beginning(path)[:16]
+def _unsupported(beginning: bytes) -> PageError:
+    begins = beginning[:16]
     return PageError(Reason.UNSUPPORTED_TYPE, f"neither a PDF nor a PNG, JPEG or TIFF image: it begins with {begins!r}")
 
 
-def _find_password(path: str, passwords: Sequence[str]) -> str:
+def _find_password(file: MappedFile, passwords: Sequence[str]) -> str:
     for password in passwords:
-        with _open(path) as candidate:
+        with _open(file) as candidate:
             if candidate.needs_pass and candidate.authenticate(password):
                 return password
     tried = f"none of the {len(passwords)} passwords in input.passwords opens it" if passwords else "it is encrypted"
@@ -151,19 +152,6 @@ def _find_password(path: str, passwords: Sequence[str]) -> str:
         Reason.PASSWORD_REQUIRED,
         f"{tried}; with its password in input.passwords a run into a new --out reads it (this one knows its bytes)",
     )
-
-
-def _beginning(path: str) -> bytes:
-    with Path(path).open("rb") as file:
-        return file.read(_HEADER_BYTES)
-
-
-def _is_public_key_encrypted(path: str) -> bool:
-    with Path(path).open("rb") as file:
-        head = file.read(_BUFFER_EDGES)
-        file.seek(0, 2)
-        file.seek(max(0, file.tell() - _BUFFER_EDGES))
-        return _PUBLIC_KEY_MARKER in head or _PUBLIC_KEY_MARKER in file.read()
 
 
 def _pixels(pixmap: "pymupdf.Pixmap") -> npt.NDArray[np.uint8]:

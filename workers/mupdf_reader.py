@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pymupdf
@@ -9,34 +10,36 @@ import pymupdf
 from pipeline import rasterize
 from pipeline.errors import PageError
 from pipeline.inspection import inspect_page, text_of
+from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import shrink_to_thumbnail, with_raster
 from pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from pipeline.routing import decide, is_right_to_left, layer_can_check
 from pipeline.text_layer import clean_text, read_text_layer
-from workers.render_protocol import ChildSettings, OpenReply, Request
+from workers.render_protocol import ChildSettings, OpenReply
 
 DETAIL_CHARACTERS = 2_000  # one real file gives 90,819 lines of warnings
 _OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory")
 
 
 class MupdfReader:
-    """Keeps the last document open, so that the pages of a range cost one opening."""
+    """Holds one document open."""
+
+    renderer = "mupdf"
 
     def __init__(self, settings: ChildSettings) -> None:
         rasterize.quiet()
         self._settings = settings
-        self._path: str | None = None
         self._document: pymupdf.Document | None = None
 
-    def open(self, request: Request) -> OpenReply:
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
         """Open a document and say what it is, or why no page of it can be had."""
         self._close()
         try:
-            opened = rasterize.open_document(request.path, request.passwords)
+            opened = rasterize.open_document(file, passwords)
             page_count = rasterize.count_pages(opened.document)
         except PageError as error:
             return OpenReply(reason=error.reason, detail=_capped(error.detail))
-        self._path, self._document = request.path, opened.document
+        self._document = opened.document
         metadata = opened.document.metadata or {}
         return OpenReply(
             page_count=page_count,
@@ -46,30 +49,23 @@ class MupdfReader:
             detail=_capped(opened.warnings),
         )
 
-    def read(self, request: Request) -> tuple[RenderedPage, RGB | None]:
-        """Read one page. A page that cannot be read is a `RenderedPage` with its reason."""
-        assert request.page_number is not None
+    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+        """Read one page of the open document. One that cannot be read is a `RenderedPage` with its reason."""
+        assert self._document is not None
         started = time.perf_counter()
         try:
-            page, image = self._read(self._opened(request), request.page_number)
+            page, image = self._read(self._document, page_number)
         except PageError as error:
-            page, image = RenderedPage(request.page_number, reason=error.reason, detail=error.detail), None
+            page, image = RenderedPage(page_number, reason=error.reason, detail=error.detail), None
         warnings = "\n".join(filter(None, (page.detail, rasterize.take_warnings())))
         took_ms = (time.perf_counter() - started) * 1000
         return replace(page, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
-
-    def _opened(self, request: Request) -> "pymupdf.Document":
-        if request.path != self._path or self._document is None:
-            self._close()
-            self._document = rasterize.open_document(request.path, request.passwords).document
-            self._path = request.path
-        return self._document
 
     def _close(self) -> None:
         if self._document is None:
             return
         self._document.close()
-        self._path = self._document = None
+        self._document = None
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 

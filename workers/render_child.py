@@ -1,7 +1,8 @@
 """The program of a rendering process: opens documents and reads pages, one request at a time.
 
-It may crash, hang or run out of memory: that costs the one page it is at (render_process.py). Started as
-`python -m workers.render_child RENDERER CONNECTION_FD PIXELS_FD PARENT_PID SETTINGS`.
+It may crash, hang or run out of memory: that costs the one page it is at (render_process.py). It may be taken over by
+what it reads: that must not cost the machine (sandbox.py). Started as
+`python -P -m workers.render_child RENDERER CONNECTION_FD PIXELS_FD PARENT_PID SETTINGS`.
 """
 
 import ctypes
@@ -10,14 +11,28 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from typing import Protocol
 
 import numpy as np
 
 from configs.settings import RasterSettings
-from pipeline.records import RGB, RenderedPage
-from workers.render_protocol import OPEN_REPLY, PAGE_REPLY, REQUEST, SETTINGS, ChildSettings, OpenReply, Request
+from pipeline.errors import PageError
+from pipeline.mapped_file import MappedFile, map_descriptor
+from pipeline.records import RGB, Reason, RenderedPage
+from workers import sandbox
+from workers.render_protocol import (
+    MAX_REPLY_BYTES,
+    OPEN_REPLY,
+    PAGE_REPLY,
+    REQUEST,
+    SETTINGS,
+    ChildSettings,
+    OpenReply,
+    Request,
+)
 
 STDERR_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
@@ -26,29 +41,60 @@ _PR_SET_PDEATHSIG = 1
 class PageReader(Protocol):
     """What reads pages: mupdf_reader.py or pdfium_reader.py."""
 
-    def open(self, request: Request) -> OpenReply:
-        """Open a document, or say why no page of it can be had."""
+    renderer: str
 
-    def read(self, request: Request) -> tuple[RenderedPage, RGB | None]:
-        """Read one page: with its image where it awaits OCR."""
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
+        """Put the last document away and open this one, or say why no page of it can be had."""
+
+    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+        """Read one page of the open document: with its image where it awaits OCR."""
 
 
 def serve(connection: Connection, pixels: mmap.mmap, reader: PageReader, raster: RasterSettings) -> None:
     """Answer requests until the other side hangs up."""
+    opened = OpenReply()
     while True:
         try:
             request = REQUEST.validate_json(connection.recv_bytes())
         except EOFError:
             return
+        if request.brings_file:
+            opened = _open(recv_handle(connection), request, reader, raster)
         if request.page_number is None:
-            allow_cpu_seconds(raster.open_cpu_s)
-            connection.send_bytes(OPEN_REPLY.dump_json(reader.open(request)))
-            continue
-        allow_cpu_seconds(raster.page_cpu_s)
-        page, image = reader.read(request)
-        if image is not None:
-            np.frombuffer(pixels, dtype=np.uint8, count=image.size)[:] = image.reshape(-1)
-        connection.send_bytes(PAGE_REPLY.dump_json(page))
+            connection.send_bytes(OPEN_REPLY.dump_json(opened))
+        elif opened.reason is not None:
+            page = RenderedPage(
+                request.page_number, renderer=reader.renderer, reason=opened.reason, detail=opened.detail
+            )
+            connection.send_bytes(PAGE_REPLY.dump_json(page))
+        else:
+            allow_cpu_seconds(raster.page_cpu_s)
+            page, image = reader.read(request.page_number)
+            if image is not None:
+                np.frombuffer(pixels, dtype=np.uint8, count=image.size)[:] = image.reshape(-1)
+            connection.send_bytes(_reply_of(page))
+
+
+def _open(descriptor: int, request: Request, reader: PageReader, raster: RasterSettings) -> OpenReply:
+    allow_cpu_seconds(raster.open_cpu_s)
+    allow_memory(raster.memory_mb, mapped=os.fstat(descriptor).st_size)
+    try:
+        file = map_descriptor(descriptor, request.suffix)
+    except PageError as error:
+        return OpenReply(reason=error.reason, detail=error.detail)
+    finally:
+        os.close(descriptor)
+    return reader.open(file, request.passwords)
+
+
+def _reply_of(page: RenderedPage) -> bytes:
+    reply = PAGE_REPLY.dump_json(page)
+    if len(reply) <= MAX_REPLY_BYTES:
+        return reply
+    detail = f"the page's text takes {len(reply) >> 20} MiB, more than the {MAX_REPLY_BYTES >> 20} that a page may"
+    return PAGE_REPLY.dump_json(
+        RenderedPage(page.page_number, renderer=page.renderer, reason=Reason.RENDER_MEMORY, detail=detail)
+    )
 
 
 def allow_cpu_seconds(seconds: float) -> None:
@@ -58,16 +104,23 @@ def allow_cpu_seconds(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
-def confine(memory_mb: int, parent_pid: int) -> None:
-    """Bound what a hostile file can take from the machine, and die with the parent, not by what stops the run."""
+def allow_memory(memory_mb: int, mapped: int = 0) -> None:
+    """Bound the address space; a document of `mapped` bytes is in it, but takes no memory that others need."""
+    resource.setrlimit(resource.RLIMIT_AS, ((memory_mb << 20) + mapped, resource.RLIM_INFINITY))
+
+
+def confine(raster: RasterSettings, parent_pid: int) -> None:
+    """Bound what a hostile file can take or reach, and die with the parent, not by what stops the run."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the page in work
         signal.signal(stop, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before we asked
         sys.exit(0)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    allow_memory(raster.memory_mb)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (STDERR_BYTES, STDERR_BYTES))
+    if raster.sandbox != "off":
+        sandbox.enter()
 
 
 def make_reader(renderer: str, settings: ChildSettings) -> PageReader:
@@ -85,8 +138,8 @@ def main(arguments: list[str]) -> None:
     """Run one rendering process."""
     renderer, connection_fd, pixels_fd, parent_pid, settings_json = arguments
     settings = SETTINGS.validate_json(settings_json)
-    confine(settings.raster.memory_mb, int(parent_pid))
     pixels = mmap.mmap(int(pixels_fd), 0)
+    confine(settings.raster, int(parent_pid))
     serve(Connection(int(connection_fd)), pixels, make_reader(renderer, settings), settings.raster)
 
 

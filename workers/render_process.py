@@ -2,16 +2,21 @@
 
 MuPDF and PDFium run in a process of their own because a hostile page may crash them, never end, or eat the machine's
 memory; Ray cannot confine that (it has no time limit for a task, and retries or drops the neighbours of a bad page).
-The kernel ends the process at its CPU or memory limit; what sleeps for ever is killed here.
+The kernel ends the process at its CPU or memory limit; what sleeps for ever is killed here. Its word is not trusted:
+replies are checked, and bounded in bytes and time; the memory that we share cannot be made smaller.
 """
 
+import fcntl
 import mmap
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import send_handle
 from types import TracebackType
 from typing import IO, Self, TypeVar
 
@@ -19,9 +24,12 @@ import numpy as np
 import psutil
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.archives import file_version
 from pipeline.errors import PageError
+from pipeline.mapped_file import suffix_of
 from pipeline.records import RGB, PageGeometry, Reason, RenderedPage
 from workers.render_protocol import (
+    MAX_REPLY_BYTES,
     OPEN_REPLY,
     PAGE_REPLY,
     REQUEST,
@@ -34,11 +42,13 @@ from workers.render_protocol import (
 
 CHANNELS = 3
 _STDERR_TAIL = 400
+_ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "MALLOC_", "OPENBLAS_")  # the rest holds credentials
 Reply = TypeVar("Reply")
 
 _ENDED_BY = {
     signal.SIGXCPU: (Reason.RENDER_TIMEOUT, "used up the CPU time that raster.page_cpu_s allows"),
     signal.SIGKILL: (Reason.RENDER_MEMORY, "was killed from outside, as the kernel does when memory runs out"),
+    signal.SIGBUS: (Reason.CHANGED, "lost the document: it was cut short, or its disk failed, while it was read"),
 }
 
 
@@ -52,9 +62,11 @@ class RenderProcess:
         self._connection: Connection | None = None
         self._stderr: IO[bytes] | None = None
         self._documents = 0
+        self._given: tuple[str, str] | None = None  # the document that the process has: path and version
         size = (settings.raster.max_side_px + 2) ** 2 * CHANNELS  # renderers round sides up
-        self._pixels_fd = os.memfd_create("ocrmill-page")
+        self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._pixels_fd, size)  # takes memory only where it is written
+        fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._pixels = mmap.mmap(self._pixels_fd, size)
 
     def __enter__(self) -> Self:
@@ -78,7 +90,8 @@ class RenderProcess:
         """
         self._documents += 1
         self._recycle()
-        return self._ask(Request(path, passwords), OPEN_REPLY)
+        self._given = None
+        return self._ask(path, Request(passwords), OPEN_REPLY)
 
     def read(self, path: str, password: str | None, page_number: int) -> tuple[RenderedPage, RGB | None]:
         """Read a page: with its image where it awaits OCR.
@@ -86,8 +99,9 @@ class RenderProcess:
         Raises:
             PageError: if the process died of it or did not answer.
         """
+        self._recycle()
         passwords = () if password is None else (password,)
-        page = self._ask(Request(path, passwords, page_number), PAGE_REPLY)
+        page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
         if not carries_image(page):
             return page, None
         assert page.geometry is not None
@@ -99,32 +113,63 @@ class RenderProcess:
         self._pixels.close()
         os.close(self._pixels_fd)
 
-    def _ask(self, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
-        connection = self._started()
+    def _ask(self, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
+        connection, process = self._started()
+        overdue = threading.Event()
+
+        def give_up() -> None:
+            overdue.set()
+            process.kill()
+
+        deadline = threading.Timer(self._settings.raster.page_wall_s, give_up)
+        deadline.start()
         try:
-            connection.send_bytes(REQUEST.dump_json(request))
-            if not connection.poll(self._settings.raster.page_wall_s):
-                self._stop()
-                wall_s = self._settings.raster.page_wall_s
-                raise PageError(Reason.RENDER_TIMEOUT, f"{self.renderer} was killed: no answer for {wall_s:g} s")
-            return adapter.validate_json(connection.recv_bytes())
+            self._send(connection, path, request)
+            reply = adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES))
         except (EOFError, OSError) as error:
-            raise self._epitaph() from error
+            raise self._epitaph(overdue) from error
         except ValidationError as error:
             self._stop()
             raise PageError(Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {error}") from error
+        finally:
+            deadline.cancel()
+            deadline.join()
+        if overdue.is_set():  # by a hair
+            self._stop()
+        return reply
 
-    def _started(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._start()
-        return self._connection
+    def _send(self, connection: Connection, path: str, request: Request) -> None:
+        """Send a request, and before the first one for a document the document."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise PageError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
+        try:
+            given = path, file_version(os.fstat(descriptor))
+            if given == self._given:
+                connection.send_bytes(REQUEST.dump_json(request))
+                return
+            connection.send_bytes(REQUEST.dump_json(replace(request, suffix=suffix_of(path), brings_file=True)))
+            send_handle(connection, descriptor, None)
+        finally:
+            os.close(descriptor)
+        self._given = given
 
-    def _start(self) -> Connection:
-        ours, theirs = Pipe()
+    def _started(self) -> tuple[Connection, subprocess.Popen[bytes]]:
+        if self._connection is None or self._process is None:
+            self._start()
+        assert self._connection is not None
+        assert self._process is not None
+        return self._connection, self._process
+
+    def _start(self) -> None:
+        self._connection, theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        kept = {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "workers.render_child", self.renderer),
+                # -P: no module is taken from the current folder, which may be where the documents are
+                *(sys.executable, "-P", "-m", "workers.render_child", self.renderer),
                 *(str(theirs.fileno()), str(self._pixels_fd), str(os.getpid())),
                 SETTINGS.dump_json(self._settings).decode(),
             ],
@@ -132,22 +177,24 @@ class RenderProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._stderr,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**kept, "OMP_NUM_THREADS": "1"},
         )
         theirs.close()
         self._documents = 0
-        return ours
 
     def _recycle(self) -> None:
-        """Replace a process that has served long or grown large; between documents, so that no page is lost."""
+        """Replace a process that has served long, grown large or died; between pages, so that none is lost."""
         if self._process is None:
             return
         raster = self._settings.raster
         try:
-            rss_mb = psutil.Process(self._process.pid).memory_info().rss >> 20
+            memory = psutil.Process(self._process.pid).memory_info()
         except psutil.NoSuchProcess:
-            rss_mb = 0
-        if self._documents > raster.recycle_documents or rss_mb > raster.recycle_rss_mb:
+            self._stop()
+            return
+        own_mb = (memory.rss - memory.shared) >> 20  # without the document, which is mapped
+        died = self._process.poll() is not None
+        if died or self._documents > raster.recycle_documents or own_mb > raster.recycle_rss_mb:
             self._stop()
 
     def _image(self, geometry: PageGeometry) -> RGB:
@@ -157,13 +204,15 @@ class RenderProcess:
         count = int(np.prod(shape))
         return np.frombuffer(self._pixels, dtype=np.uint8, count=count).reshape(shape).copy()
 
-    def _epitaph(self) -> PageError:
-        """Say what the process died of."""
+    def _epitaph(self, overdue: threading.Event) -> PageError:
+        """Say what the process died of; one that has only stopped to answer dies at the deadline."""
         assert self._process is not None
         code = self._process.wait()
         said = self._stderr_tail()
         self._stop()
-        if code < 0:
+        if overdue.is_set():
+            reason, how = Reason.RENDER_TIMEOUT, f"was killed: no answer for {self._settings.raster.page_wall_s:g} s"
+        elif code < 0:
             died = signal.Signals(-code)
             reason, how = _ENDED_BY.get(died, (Reason.RENDER_CRASH, f"crashed with {died.name}"))
         else:
@@ -184,4 +233,4 @@ class RenderProcess:
             self._connection.close()
         if self._stderr is not None:
             self._stderr.close()
-        self._process = self._connection = self._stderr = None
+        self._process = self._connection = self._stderr = self._given = None

@@ -1,7 +1,8 @@
 """What a rasterizer and its rendering process say to each other: one JSON request, one JSON reply.
 
 JSON, checked on arrival, because the rendering process handles hostile files: what it sends must not be able to do
-anything. Pixels go beside it through shared memory.
+anything. A document goes beside it as an open file, for the rendering process may not open files; pixels come back
+through shared memory.
 """
 
 from dataclasses import dataclass
@@ -22,11 +23,15 @@ class ChildSettings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Open a document, or read one page of it where `page_number` is set."""
+    """Open a document, or read one page of it where `page_number` is set.
 
-    path: str
+    Where `brings_file` is set, an open file descriptor of the document follows; otherwise it is the last one's turn.
+    """
+
     passwords: tuple[str, ...]  # to try on opening; the one that fits, for a page
     page_number: int | None = None
+    suffix: str = ""  # of the file's name
+    brings_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class OpenReply:
     reason: Reason | None = None
     detail: str | None = None
 
+
+MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
 
 SETTINGS = TypeAdapter(ChildSettings)
 REQUEST = TypeAdapter(Request)

@@ -24,6 +24,7 @@ from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
 from pipeline.store import Lease, LeaseOwner, Store, open_store
+from workers import sandbox
 from workers.coordinator import Coordinator
 from workers.engines.choice import make_engine, with_engine_chosen
 from workers.pool import Pool, SerialPool
@@ -60,6 +61,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     """
     started = time.monotonic()
     job = replace(job, settings=with_engine_chosen(job.settings))
+    sandbox.check(job.settings.raster)
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input)
     store = open_store(job.output, job.settings.storage)
