@@ -40,6 +40,19 @@ class InputSettings(Settings):
         description="Most that an archive member may grow on unpacking; a deflated PDF grows less than 20 times.",
         json_schema_extra=performance(),
     )
+    max_object_mb: int = Field(
+        4096,
+        ge=1,
+        description="Largest file that is downloaded from a bucket or a web server, in MiB; each rasterizer may hold "
+        "a few of them on its disk. A zip in a bucket is read in place and may be larger.",
+        json_schema_extra=performance(),
+    )
+    allow_private_addresses: bool = Field(
+        False,
+        description="Read http(s) inputs from private and local addresses, too: whoever names an input, or answers for "
+        "one, can then reach what this machine can.",
+        json_schema_extra=performance(),
+    )
 
 
 class RasterSettings(Settings):
@@ -65,6 +78,11 @@ class RasterSettings(Settings):
         ge=512,
         description="Address space of a rendering process; under 1 GiB JPEG 2000 pages silently came out blank.",
     )
+    sandbox: Literal["auto", "require", "off"] = Field(
+        "auto",
+        description="Rendering processes without network, files and programs: as the kernel can, or the run fails.",
+        json_schema_extra=performance(),
+    )
     fallback: Literal["pdfium", "none"] = Field("pdfium", description="What renders a page that MuPDF cannot.")
     recycle_documents: int = Field(
         500,
@@ -76,11 +94,6 @@ class RasterSettings(Settings):
         1024,
         ge=128,
         description="Memory in MiB above which a rendering process is replaced; with the layout model it needs 375.",
-        json_schema_extra=performance(),
-    )
-    sandbox: Literal["auto", "require", "off"] = Field(
-        "auto",
-        description="Rendering processes without network, files and programs: as the kernel can, or the run fails.",
         json_schema_extra=performance(),
     )
 
@@ -232,6 +245,12 @@ class StorageSettings(Settings):
         "jitter, up to 20 s.",
         json_schema_extra=performance(),
     )
+    outage_s: float = Field(
+        120.0,
+        ge=0,
+        description="Seconds that a listing or a document waits for a bucket that is down, before it counts as failed.",
+        json_schema_extra=performance(),
+    )
 
 
 class OutputSettings(Settings):
@@ -301,6 +320,12 @@ class WorkerSettings(Settings):
         200,
         ge=10,
         description="Pages, or documents, that are looked at for this: the last ones; one document counts for a tenth.",
+        json_schema_extra=performance(),
+    )
+    unresponsive_s: float = Field(
+        60.0,
+        ge=1,
+        description="Seconds without a sign of life after which a rasterizer is replaced; it answers beside its work.",
         json_schema_extra=performance(),
     )
     drain_s: float = Field(

@@ -24,7 +24,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
@@ -140,6 +140,19 @@ def check_unchanged(source: Source, settings: InputSettings) -> None:
         raise PageError(Reason.CHANGED, f"{source.uri}: changed since it was found; it is read by the next run")
 
 
+def current(source: Source, settings: InputSettings) -> Source:
+    """The source as it is now, in its version of now.
+
+    Raises:
+        PageError: it is gone, or its archive cannot be read.
+    """
+    if source.member is not None:
+        return member_at(source.path, source.member, _ordinal(source), settings)
+    with _blaming(source.uri):
+        status = Path(source.path).stat()
+    return replace(source, version=file_version(status), bytes=status.st_size)
+
+
 @contextmanager
 def fetch(source: Source, scratch: Path, settings: InputSettings) -> Iterator[Path]:
     """The local file that holds the source's bytes; a member is unpacked into `scratch` for as long as this lasts.
@@ -210,14 +223,18 @@ def _check_limits(member: Member, settings: InputSettings) -> None:
 def _located(source: Source, settings: InputSettings) -> tuple[ZipIndex | TarIndex, Member]:
     """The index of a member's archive, and the member in it."""
     index = _index(source.path, settings)
-    # The name ends as a document does, so what follows it can only be the ordinal.
-    ordinal = re.search(r"#(\d+)\Z", source.uri)
-    member = index.find(source.member or "", int(ordinal[1]) if ordinal else 1)
+    member = index.find(source.member or "", _ordinal(source))
     if member is None:
         raise PageError(Reason.CHANGED, f"{source.uri}: no longer in its archive")
     if member.reason is not None:
         raise PageError(member.reason, one_line(member.detail or ""))
     return index, member
+
+
+def _ordinal(source: Source) -> int:
+    """Which of several members of one name. The name ends as a document does, so it can only be what follows."""
+    ordinal = re.search(r"#(\d+)\Z", source.uri)
+    return int(ordinal[1]) if ordinal else 1
 
 
 def _index(path: str, settings: InputSettings) -> ZipIndex | TarIndex:

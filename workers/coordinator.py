@@ -3,20 +3,21 @@
     sources -> open -> lanes -> read ranges -> row
                                             `-> recognize -> row -> sink
 
-Bounds: documents that wait in the lanes, ranges in work, bytes of page images (`Room`). Nothing else queues.
+Bounds: documents that wait in the lanes, ranges in work, bytes of page images (`Room`), rows that wait to be written
+(`Flusher`). Nothing else queues.
 """
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from configs.settings import RunSettings
-from pipeline.errors import OcrmillError
+from pipeline.archives import current
+from pipeline.errors import OcrmillError, OutputError, PageError
 from pipeline.ledger import RETRIED, Ledger, PageOutcome
 from pipeline.records import (
     Document,
@@ -33,18 +34,18 @@ from pipeline.records import (
 from pipeline.report import RunReport
 from pipeline.rows import failed_row
 from pipeline.sink import Sink
+from workers.breaker import Breaker
+from workers.flusher import Flusher
 from workers.lanes import Lanes
 from workers.pool import Image, ImageLostError, Pool
 from workers.progress import Progress
-from workers.room import Room
+from workers.room import Room, page_bytes
 
 SOURCES_AT_A_TIME = 64
-PAGE_BYTES = 6 << 20  # a Letter page at 144 dpi; corrected when the page is there
 QUEUED_RANGES_PER_RASTERIZER = 4
 RENDERS_PER_PAGE = 20  # times that an image may be lost with its node
-FLUSH_CHECK_S = 0.5
+OPENINGS = 4  # of a source that changes each time while it is read
 BEAT_S = 10.0  # how often the lease shows that we are alive
-DRAIN_S = 30.0  # what is in flight may finish for so long after a stop
 log = logging.getLogger("ocrmill")
 
 
@@ -55,7 +56,9 @@ class OpenDocument:
     document: Document
     sources: list[Source]
     missing: set[int]
-    outcomes: dict[int, PageOutcome] = field(default_factory=dict)
+    outcomes: dict[int, PageOutcome]
+    openings: int = 1  # times that its source had to be opened in this run
+    changed: dict[int, PageRow] = field(default_factory=dict)  # missing pages whose source is no longer what it was
 
 
 class Coordinator:
@@ -71,16 +74,25 @@ class Coordinator:
         self._progress = progress
         workers = settings.workers
         self._lanes = Lanes(workers.pages_per_range, workers.long_document_pages)
-        self._room = Room(workers.in_flight_mb << 20)
+        self._page_bytes = page_bytes(settings.engine)
+        self._room = Room(pool.in_flight_bytes)
+        self._breaker = Breaker(workers)
+        self._flusher = Flusher(sink, report)
+        self._settings = settings
         self._open: dict[str, OpenDocument] = {}
         self._complete: set[str] = set()  # document ids finished in this run
+        self._replaced: dict[str, str] = {}  # by source, the document that it held before it changed in this run
         self._stop = asyncio.Event()
+        self._finished = asyncio.Event()  # set whenever a document is
         self._readers = pool.rasterizers * 2
+        self._group = asyncio.TaskGroup()
 
     def stop(self) -> None:
         """Take no more work, finish what is in flight, and return from `run`."""
         self._report.stopped = True
         self._stop.set()
+        self._finished.set()
+        self._flusher.flush_soon()
 
     async def run(
         self, sources: Iterator[Source], *, beat: Callable[[], None] | None = None, max_documents: int | None = None
@@ -90,25 +102,34 @@ class Coordinator:
         Raises:
             OcrmillError: if the run cannot go on; what was finished is durable.
         """
-        flushing = asyncio.create_task(self._flush_when_due(beat))
-        drain = asyncio.create_task(self._drain())
-        reading = asyncio.create_task(self._read_everything(sources, max_documents))
+        output = self._settings.output
+        tasks = {
+            asyncio.create_task(self._read_everything(sources, max_documents)),
+            asyncio.create_task(self._flusher.keep_flushing(output.retry_s)),
+            asyncio.create_task(_keep_beating(beat)),
+            asyncio.create_task(self._drain()),
+        }
         try:
-            await asyncio.wait({flushing, drain, reading}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            unfinished = [task for task in (reading, flushing, drain) if not task.done()]
-            for task in unfinished:
+            ended = {task for task in tasks if task.done()}
+            for task in tasks - ended:
                 task.cancel()
-            await asyncio.gather(*unfinished, return_exceptions=True)
-        for task in (flushing, reading):
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise _cause_of(error)
+            await asyncio.gather(*(tasks - ended), return_exceptions=True)
+        failures = [error for task in ended if (error := task.exception()) is not None]
+        if not any(isinstance(error, OutputError) for error in failures):
+            await self._flusher.flush(self._settings.workers.drain_s if self._stop.is_set() else output.retry_s)
+        if failures:
+            raise _cause_of(failures[0])
 
     async def _read_everything(self, sources: Iterator[Source], max_documents: int | None) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with self._group:
             for _ in range(self._readers):
-                group.create_task(self._read_ranges(group))
+                self._group.create_task(self._read_ranges())
             await self._open_sources(sources, max_documents)
+            while self._open and not self._stop.is_set():
+                self._finished.clear()
+                await self._finished.wait()
             await self._lanes.close()
         assert self._stop.is_set() or not self._open, "a document was left open"
 
@@ -119,6 +140,7 @@ class Coordinator:
             while batch := await asyncio.to_thread(lambda: list(islice(sources, SOURCES_AT_A_TIME))):
                 for source in batch:
                     await self._lanes.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
+                    await self._flusher.takes_rows()
                     await at_once.acquire()
                     if self._stop.is_set():
                         return
@@ -130,20 +152,34 @@ class Coordinator:
 
     async def _open_source(self, source: Source) -> None:
         if source.reason is not None:
-            opened: Document | UnreadableDocument = UnreadableDocument(
-                None, source, source.reason, source.detail or source.reason
-            )
+            await self._take_in(UnreadableDocument(None, source, source.reason, source.detail or source.reason))
         else:
-            try:
-                opened = await self._pool.open(source)
-            except OcrmillError:
-                raise
-            except Exception as error:  # one bad file must not end the night
-                log.exception("%s: opening it failed in a way that ocrmill does not know", source.uri)
-                opened = UnreadableDocument(None, source, Reason.RENDER_CRASH, f"{type(error).__name__}: {error}")
-        await self._take_in(opened)
+            opened, openings = await self._opened(source)
+            await self._take_in(opened, openings)
 
-    async def _take_in(self, opened: Document | UnreadableDocument) -> None:
+    async def _opened(self, source: Source, openings: int = 0) -> tuple[Document | UnreadableDocument, int]:
+        """Open a source; one that changes meanwhile is opened again as it is then. Says how often it was opened."""
+        while True:
+            opened = await self._opened_once(source)
+            openings += 1
+            changed = isinstance(opened, UnreadableDocument) and opened.reason is Reason.CHANGED
+            if not changed or openings >= OPENINGS:
+                return opened, openings
+            try:
+                source = await asyncio.to_thread(current, source, self._settings.input)
+            except PageError as error:
+                return UnreadableDocument(None, source, error.reason, error.detail), openings
+
+    async def _opened_once(self, source: Source) -> Document | UnreadableDocument:
+        try:
+            return await self._pool.open(source)
+        except OcrmillError:
+            raise
+        except Exception as error:  # one bad file must not end the night
+            log.exception("%s: opening it failed in a way that ocrmill does not know", source.uri)
+            return UnreadableDocument(None, source, Reason.RENDER_CRASH, f"{type(error).__name__}: {error}")
+
+    async def _take_in(self, opened: Document | UnreadableDocument, openings: int = 1) -> None:
         """Begin a document, or see that its bytes are known or cannot be read."""
         document_id, source = opened.document_id, opened.source
         if document_id is not None and (document_id in self._complete or self._ledger.is_complete(document_id)):
@@ -156,18 +192,44 @@ class Coordinator:
         else:
             done = dict(self._ledger.unfinished_pages(opened.document_id))
             missing = set(range(1, opened.page_count + 1)) - done.keys()
-            self._open[opened.document_id] = OpenDocument(opened, [source], missing, done)
+            self._open[opened.document_id] = OpenDocument(opened, [source], missing, done, openings)
             self._report.pages_known += len(missing)
             if missing:
                 await self._lanes.put(opened, sorted(missing))
             else:
                 self._finish_document(self._open[opened.document_id])
+        self._breaker.add_document(opened)
 
-    async def _read_ranges(self, group: asyncio.TaskGroup) -> None:
+    async def _read_again(self, before: OpenDocument) -> None:
+        """Go on with a document whose source changed while it was read: same bytes, or a new document in its place."""
+        opened, before.openings = await self._opened(before.document.source, before.openings)
+        same = isinstance(opened, Document) and opened.document_id == before.document.document_id
+        if isinstance(opened, Document) and same:
+            before.document, before.sources[0] = opened, opened.source
+        elif len(before.sources) > 1:  # its bytes lie elsewhere, too
+            del before.sources[0]
+            before.document = replace(before.document, source=before.sources[0])
+        elif before.outcomes:
+            self._replaced[opened.source.uri] = before.document.document_id
+            for row in list(before.changed.values()):
+                self._keep_page(before, row)
+        else:  # nothing of it was read, nothing is said of it
+            del self._open[before.document.document_id]
+            before.missing.clear()
+            self._report.pages_known -= before.document.page_count
+        if not same:
+            await self._take_in(opened, before.openings)
+        if before.missing:
+            pages = sorted(before.changed)
+            before.changed.clear()
+            await self._lanes.put(before.document, pages)
+        self._finished.set()
+
+    async def _read_ranges(self) -> None:
         while (pages := await self._lanes.get()) is not None:
             undelivered = set(pages.page_numbers)
             try:
-                await self._read_range(pages, undelivered, group)
+                await self._read_range(pages, undelivered)
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night
@@ -177,26 +239,27 @@ class Coordinator:
                     page = RenderedPage(number)
                     self._finish_page(failed_row(pages.document, page, Reason.RENDER_CRASH, detail))
 
-    async def _read_range(self, pages: PageRange, undelivered: set[int], group: asyncio.TaskGroup) -> None:
+    async def _read_range(self, pages: PageRange, undelivered: set[int]) -> None:
         async with aclosing(self._pool.read(pages)) as stream:
             while undelivered and not self._stop.is_set():
-                await self._room.take(PAGE_BYTES)
+                await self._flusher.takes_rows()
+                await self._room.take(self._page_bytes)
                 try:
                     page = await anext(stream)
                 except BaseException:
-                    self._room.give(PAGE_BYTES)
+                    self._room.give(self._page_bytes)
                     raise
                 if isinstance(page, PageRow):
-                    self._room.give(PAGE_BYTES)
+                    self._room.give(self._page_bytes)
                     undelivered.discard(page.page_number)
                     self._finish_page(page)
                 else:
                     undelivered.discard(page[0].page_number)
-                    group.create_task(self._recognize(pages.document, *page))
+                    self._group.create_task(self._recognize(pages.document, *page))
 
     async def _recognize(self, document: Document, page: RenderedPage, image: Image) -> None:
         size = page.image_bytes
-        self._room.resize(PAGE_BYTES, size)
+        self._room.resize(self._page_bytes, size)
         try:
             row = await self._recognized(document, page, image)
         except OcrmillError:
@@ -213,7 +276,8 @@ class Coordinator:
             try:
                 return await self._pool.recognize(document, page, image)
             except ImageLostError:
-                rendered = await anext(self._pool.read(PageRange(document, (page.page_number,))))
+                async with aclosing(self._pool.read(PageRange(document, (page.page_number,)))) as stream:
+                    rendered = await anext(stream)
                 if isinstance(rendered, PageRow):
                     return rendered
                 page, image = rendered
@@ -221,14 +285,23 @@ class Coordinator:
         return failed_row(document, page, Reason.RENDER_CRASH, detail)
 
     def _finish_page(self, row: PageRow) -> None:
-        document = self._open[row.document_id]
+        opened = self._open[row.document_id]
+        if row.reason is Reason.CHANGED and opened.openings < OPENINGS:
+            opened.changed[row.page_number] = row
+        else:
+            self._keep_page(opened, row)
+        if opened.changed.keys() == opened.missing and opened.missing:
+            self._group.create_task(self._read_again(opened))
+        self._progress.show()
+        self._breaker.add_page(row)
+
+    def _keep_page(self, opened: OpenDocument, row: PageRow) -> None:
         self._sink.add_page(row)
         self._report.add_page(row)
-        document.missing.discard(row.page_number)
-        document.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
-        if not document.missing:
-            self._finish_document(document)
-        self._progress.show()
+        opened.missing.discard(row.page_number)
+        opened.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
+        if not opened.missing:
+            self._finish_document(opened)
 
     def _finish_document(self, opened: OpenDocument) -> None:
         document = opened.document
@@ -253,6 +326,7 @@ class Coordinator:
         )
         self._finish(row, opened.sources)
         del self._open[document.document_id]
+        self._finished.set()
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:
         row = DocumentRow(
@@ -274,29 +348,34 @@ class Coordinator:
             self._complete.add(row.document_id)
 
     def _superseded(self, source: Source, document_id: str | None) -> str | None:
-        before = self._ledger.document_of_source(source.uri)
+        before = self._replaced.get(source.uri) or self._ledger.document_of_source(source.uri)
         return before if before != document_id else None
 
     def flush(self) -> None:
-        """Make every finished row durable."""
-        started = time.monotonic()
-        self._sink.flush()
-        self._report.write_s += time.monotonic() - started
+        """Make every finished row durable, now or not at all.
 
-    async def _flush_when_due(self, beat: Callable[[], None] | None) -> None:
-        beaten = time.monotonic()
-        while True:
-            await asyncio.sleep(FLUSH_CHECK_S)
-            if self._sink.due():
-                await asyncio.to_thread(self.flush)
-            if beat is not None and time.monotonic() - beaten >= BEAT_S:
-                beaten = time.monotonic()
-                await asyncio.to_thread(beat)
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._flusher.flush_once()
 
     async def _drain(self) -> None:
         await self._stop.wait()
         await self._lanes.close(drop=True)
-        await asyncio.sleep(DRAIN_S)
+        await asyncio.sleep(self._settings.workers.drain_s)
+
+
+async def _keep_beating(beat: Callable[[], None] | None) -> None:
+    """Call `beat` every few seconds, for ever."""
+    while True:
+        await asyncio.sleep(BEAT_S)
+        try:
+            if beat is not None:
+                await asyncio.to_thread(beat)
+        except OutputError as error:
+            if not error.transient:
+                raise
+            log.warning("%s. Trying again in %.0f s", error, BEAT_S)
 
 
 def _cause_of(error: BaseException) -> BaseException:

@@ -17,6 +17,7 @@ from pipeline.records import (
 from workers.engines.choice import make_engine
 from workers.rasterizer import Rasterizer
 from workers.recognizer import Recognizer
+from workers.room import image_memory, in_flight_bytes
 
 Image = Any
 """A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""
@@ -31,6 +32,7 @@ class Pool(Protocol):
 
     rasterizers: int
     engines: int
+    in_flight_bytes: int  # of page images, that may exist at once
 
     def describe(self) -> EngineDescription:
         """What the engines say of themselves."""
@@ -65,6 +67,7 @@ class SerialPool:
     def __init__(self, settings: RunSettings) -> None:
         engine = make_engine(settings.engine)
         self._description = engine.describe()
+        self.in_flight_bytes = in_flight_bytes(settings, self._description.slots, image_memory())
         self._rasterizer = Rasterizer(settings)
         self._recognizer = Recognizer(engine, settings)
         self._started: asyncio.Task[None] | None = None

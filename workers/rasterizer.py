@@ -57,20 +57,18 @@ class Rasterizer:
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = tempfile.TemporaryDirectory(prefix="ocrmill-")
-        self._files: OrderedDict[str, tuple[ExitStack, Path]] = OrderedDict()
+        self._files: OrderedDict[tuple[str, str], tuple[ExitStack, Path]] = OrderedDict()
 
     def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash a document and open it, or say why no page of it can be had."""
-        document_id = None
+        opened = self._hash_and_open(source)
         try:
-            path = self._file(source)
-            document_id = sha256_of(path)
-            check_unchanged(source, self._settings.input)
-            return self._open(source, document_id, str(path))
+            check_unchanged(
+                source, self._settings.input
+            )  # afterwards: what was opened, or is damaged, is what was found
         except PageError as error:
-            return UnreadableDocument(document_id, source, error.reason, error.detail)
-        except OSError as error:
-            return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
+            return UnreadableDocument(opened.document_id, source, error.reason, error.detail)
+        return opened
 
     def read(self, pages: PageRange) -> Iterator[PageRow | tuple[RenderedPage, PageImage]]:
         """Read pages in order: each comes out as its row, or rendered and awaiting OCR, with its image or its views."""
@@ -93,6 +91,17 @@ class Rasterizer:
             stack.close()
         self._scratch.cleanup()
 
+    def _hash_and_open(self, source: Source) -> Document | UnreadableDocument:
+        document_id = None
+        try:
+            path = self._file(source)
+            document_id = sha256_of(path)
+            return self._open(source, document_id, str(path))
+        except PageError as error:
+            return UnreadableDocument(document_id, source, error.reason, error.detail)
+        except OSError as error:
+            return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
+
     def _open(self, source: Source, document_id: str, path: str) -> Document:
         mupdf = _reply_of(self._mupdf, path, self._passwords)
         if mupdf.reason is None:
@@ -107,12 +116,15 @@ class Rasterizer:
 
     def _read_page(self, document: Document, number: int) -> tuple[RenderedPage, RGB | None]:
         try:
-            check_unchanged(document.source, self._settings.input)
-            path = str(self._file(document.source))
+            page, image = self._render(document, number, str(self._file(document.source)))
+            check_unchanged(document.source, self._settings.input)  # afterwards: what was read is what was found
         except PageError as error:
             return RenderedPage(number, reason=error.reason, detail=error.detail), None
         except OSError as error:
             return RenderedPage(number, reason=Reason.UNREADABLE, detail=f"cannot be read: {error}"), None
+        return page, image
+
+    def _render(self, document: Document, number: int, path: str) -> tuple[RenderedPage, RGB | None]:
         if document.renderer == "pdfium":
             return _page_of(self._pdfium, document, path, number)
         page, image = _page_of(self._mupdf, document, path, number)
@@ -121,14 +133,15 @@ class Rasterizer:
         return page, image
 
     def _file(self, source: Source) -> Path:
-        if source.uri in self._files:
-            self._files.move_to_end(source.uri)
-            return self._files[source.uri][1]
+        key = source.uri, source.version
+        if key in self._files:
+            self._files.move_to_end(key)
+            return self._files[key][1]
         while len(self._files) >= OPEN_FILES:
             self._files.popitem(last=False)[1][0].close()
         stack = ExitStack()
         path = stack.enter_context(fetch(source, Path(self._scratch.name), self._settings.input))
-        self._files[source.uri] = stack, path
+        self._files[key] = stack, path
         return path
 
 

@@ -18,8 +18,8 @@ from configs.settings import InputSettings, RunSettings, WorkerSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status
-from workers.engine_seats import MAX_BLAMED
 from workers.ray_pool import RayPool
+from workers.seats import MAX_BLAMED
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import a test file
 
@@ -174,19 +174,21 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
     assert row.status is Status.OK
     assert "CUDA out of memory" in caplog.text
     assert "1 pages at a time" in caplog.text
-    assert [engine.seats for engine in pool._seats._engines] == [1]
+    assert [engine.seats for engine in pool._seats._workers] == [1]
 
 
 def test_an_engine_that_keeps_dying_ends_the_run(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
-    """A page that kills the engine alone is blamed; after some of them without a finished page the engine is given up.
+    """Of a document no more than some pages may kill engines; if another one does it too, the engine is given up.
 
     Last in this file: the pool has no engine afterwards.
     """
     orders.write_text("die")
-    for _ in range(MAX_BLAMED):
-        (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
-        assert row.reason is Reason.ENGINE_CRASH
+    rows = runner.run(read_all(pool, scan_pdf(tmp_path / "poison.pdf", pages=MAX_BLAMED + 1)))
+    assert {row.reason for row in rows} == {Reason.ENGINE_CRASH}
+    assert [row.detail.startswith("not tried") for row in rows].count(True) == 1
 
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "other.pdf", dpi=100)))
+    assert row.reason is Reason.ENGINE_CRASH
     with pytest.raises(EngineError, match="no engine is left"):
-        runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+        runner.run(read_all(pool, scan_pdf(tmp_path / "third.pdf", dpi=120)))
     assert ray.is_initialized()

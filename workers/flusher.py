@@ -1,0 +1,94 @@
+"""Makes rows durable while a run goes on, and waits out an output that cannot be written for a while.
+
+Rows wait in memory meanwhile, so intake stops until they can be written: what waits is bounded by a shard, and by what
+is in flight.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterator
+
+from pipeline.errors import OutputError
+from pipeline.report import RunReport
+from pipeline.sink import Sink
+
+CHECK_S = 0.5
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
+log = logging.getLogger("ocrmill")
+
+
+class Flusher:
+    """Flushes a sink when it is due."""
+
+    def __init__(self, sink: Sink, report: RunReport) -> None:
+        self._sink = sink
+        self._report = report
+        self._asked = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._failing = False
+
+    async def takes_rows(self) -> None:
+        """Wait while the output cannot be written, or as much as a shard waits behind one that is being written."""
+        if self._failing or self._sink.full():
+            await self._idle.wait()
+
+    def flush_soon(self) -> None:
+        """Have `keep_flushing` flush what there is, due or not."""
+        self._asked = True
+
+    async def keep_flushing(self, patience_s: float) -> None:
+        """Flush whenever it is due, for ever; see `flush`.
+
+        Raises:
+            OutputError: the output cannot be written.
+        """
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self._asked or self._sink.due():
+                self._asked = False
+                await self.flush(patience_s)
+
+    async def flush(self, patience_s: float) -> None:
+        """Make every finished row durable; what fails and may pass is tried again for so many seconds.
+
+        Raises:
+            OutputError: it stays, or is not of the kind that passes.
+        """
+        self._idle.clear()
+        until = time.monotonic() + patience_s
+        for wait_s in _waits():
+            try:
+                await asyncio.to_thread(self.flush_once)
+                break
+            except OutputError as error:
+                left_s = until - time.monotonic()
+                if not error.transient or left_s <= 0:
+                    raise
+                self._failing = True
+                log.warning("%s. Trying again for %.0f s; no new pages are taken meanwhile", error, left_s)
+                await asyncio.sleep(min(wait_s, left_s))
+        self._failing = False
+        self._idle.set()
+
+    def flush_once(self) -> None:
+        """Make every finished row durable, now or not at all.
+
+        Raises:
+            OutputError: it cannot be written now.
+        """
+        started = time.monotonic()
+        try:
+            self._sink.flush()
+        finally:
+            self._report.write_s += time.monotonic() - started
+
+
+def _waits() -> Iterator[float]:
+    """Seconds between tries: doubling, with jitter, so that those who wait for one bucket do not come all at once."""
+    wait_s = FIRST_WAIT_S
+    while True:
+        yield wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        wait_s = min(2 * wait_s, LONGEST_WAIT_S)

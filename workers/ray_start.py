@@ -1,0 +1,97 @@
+"""Starting Ray on this machine, or joining a cluster; what is there to run workers on."""
+
+import os
+from dataclasses import dataclass
+
+import ray
+
+from configs.settings import RunSettings
+from pipeline.errors import EngineError
+from pipeline.records import EngineDescription
+from workers.room import image_memory, in_flight_bytes
+
+MIN_OBJECT_STORE = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How many workers of each kind, and the bytes of page images that may be in flight between them."""
+
+    rasterizers: int
+    engines: int
+    in_flight_bytes: int
+
+
+def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
+    """Start Ray here, or join the cluster that the settings name.
+
+    Raises:
+        EngineError: it cannot be had, or has too few GPUs.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if settings.workers.ray_address is None:
+        return _start_here(settings, engine)
+    return _join(settings.workers.ray_address, settings, engine)
+
+
+def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
+    cores = os.cpu_count() or 1
+    gpus = _visible_gpus() if engine.gpus else 0
+    engines = _engines(settings, engine, cores, gpus)
+    crew = Crew(
+        settings.workers.rasterizers or cores,
+        engines,
+        in_flight_bytes(settings, engines * engine.slots, image_memory()),
+    )
+    _init(
+        "Ray on this machine",
+        include_dashboard=False,
+        num_cpus=crew.rasterizers + crew.engines,
+        num_gpus=gpus,
+        object_store_memory=max(MIN_OBJECT_STORE, 2 * crew.in_flight_bytes),  # half of it for pages rendered ahead
+    )
+    return crew
+
+
+def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Crew:
+    _init(f"the Ray cluster at {address}", address=address)
+    try:
+        there = ray.cluster_resources()
+        cores = int(there.get("CPU", 1))
+        half = max(1, cores // 2)
+        engines = _engines(settings, engine, half, int(there.get("GPU", 0)))
+    except EngineError:
+        ray.shutdown()
+        raise
+    limit = int(there.get("object_store_memory", 0)) // 2
+    rasterizers = settings.workers.rasterizers or (cores if engine.gpus else half)
+    return Crew(rasterizers, engines, in_flight_bytes(settings, engines * engine.slots, limit))
+
+
+def _init(where: str, **arguments: object) -> None:
+    try:
+        ray.init(log_to_driver=False, logging_level="ERROR", **arguments)
+    except (ConnectionError, RuntimeError) as error:
+        raise EngineError(f"cannot start with {where}: {error}") from error
+
+
+def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus: int) -> int:
+    """As many vLLMs as there are GPUs, or groups of them; one on the CPU, of which it takes all cores."""
+    wanted = settings.workers.engines or (gpus if engine.gpus else cores)
+    if settings.engine.name != "deepseek-ocr2":
+        return wanted
+    if not engine.gpus:
+        return 1
+    if gpus < engine.gpus:
+        raise EngineError(
+            f"an engine takes {engine.gpus} GPUs and Ray has {gpus}: look at nvidia-smi and CUDA_VISIBLE_DEVICES, "
+            "or take --engine cpu"
+        )
+    return min(wanted, gpus // engine.gpus)
+
+
+def _visible_gpus() -> int:
+    import torch
+
+    count: int = torch.cuda.device_count()
+    return count
