@@ -4,7 +4,6 @@ A page that crashes its renderer, hangs it or swallows its memory costs that pag
 next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
 """
 
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from pipeline.records import (
     UnreadableDocument,
 )
 from pipeline.rows import finished_row
+from pipeline.scratch import Scratch
 from workers.recognizer import PageImage
 from workers.render_process import RenderProcess
 from workers.render_protocol import ChildSettings, OpenReply
@@ -56,7 +56,7 @@ class Rasterizer:
         child_settings = ChildSettings(settings.raster, settings.routing)
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
-        self._scratch = tempfile.TemporaryDirectory(prefix="ocrmill-")
+        self._scratch = Scratch()
         self._files: OrderedDict[tuple[str, str], tuple[ExitStack, Path]] = OrderedDict()
 
     def open(self, source: Source) -> Document | UnreadableDocument:
@@ -89,7 +89,7 @@ class Rasterizer:
         self._pdfium.close()
         for stack, _ in self._files.values():
             stack.close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
     def _hash_and_open(self, source: Source) -> Document | UnreadableDocument:
         document_id = None
@@ -140,7 +140,7 @@ class Rasterizer:
         while len(self._files) >= OPEN_FILES:
             self._files.popitem(last=False)[1][0].close()
         stack = ExitStack()
-        path = stack.enter_context(fetch(source, Path(self._scratch.name), self._settings.input))
+        path = stack.enter_context(fetch(source, self._scratch.path, self._settings.input))
         self._files[key] = stack, path
         return path
 
