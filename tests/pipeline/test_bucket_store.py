@@ -1,0 +1,282 @@
+"""An output in a bucket: what is visible, who may write, and what a bad day does to both."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from s3_proxy import FaultyS3
+from s3_server import S3Server
+
+from pipeline import bucket_store
+from pipeline import store as store_module
+from pipeline.buckets import TAIL_BYTES, BucketError, Trouble
+from pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
+from pipeline.store import LeaseOwner, Store, open_output, open_store
+
+OWNER = LeaseOwner.current("run-1")
+# Seconds instead of a minute; the proportions are those of the real ones.
+BEAT_S, EXPIRES_S, FRESH_S, WATCH_S = 0.2, 1.2, 0.4, 0.3
+_SHORT_TIMES = f"""
+import sys, time
+from configs.settings import StorageSettings
+from pipeline import bucket_store, store
+from pipeline.errors import LeaseLostError
+store.BEAT_S, bucket_store.EXPIRES_S, bucket_store.FRESH_S = {BEAT_S}, {EXPIRES_S}, {FRESH_S}
+output = store.open_store(sys.argv[1], StorageSettings.model_validate_json(sys.argv[2]))
+"""
+_HOLDER = f"""{_SHORT_TIMES}
+with output.lease(store.LeaseOwner.current("holder")):
+    print("held", flush=True)
+    sys.stdin.readline()
+    try:
+        output.write("pages/late.parquet", b"late")
+    except LeaseLostError as error:
+        print(error, flush=True)
+"""
+
+
+@pytest.fixture
+def store(s3: S3Server) -> Store:
+    return open_store(f"s3://{s3.bucket()}/out/", s3.settings)
+
+
+@pytest.fixture
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "BEAT_S", BEAT_S)
+    for name, value in (("EXPIRES_S", EXPIRES_S), ("FRESH_S", FRESH_S), ("WATCH_S", WATCH_S)):
+        monkeypatch.setattr(bucket_store, name, value)
+
+
+@contextmanager
+def holder(store: Store, s3: S3Server) -> Iterator[subprocess.Popen]:
+    """A process that holds the lease; given a line, it tries to write a shard."""
+    arguments = [sys.executable, "-c", _HOLDER, store.url, s3.settings.model_dump_json()]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def shard(rows: int) -> bytes:
+    buffer = pa.BufferOutputStream()
+    values = pa.array([f"{number:020d}{number * 7919:030d}" for number in range(rows)])
+    pq.write_table(pa.table({"long": values, "short": pa.array(range(rows))}), buffer, compression="none")
+    return buffer.getvalue().to_pybytes()
+
+
+def test_what_is_written_is_there(store: Store):
+    """A write is visible whole, replaces what was there, and a deletion may come twice; folders do not mix."""
+    store.write("pages/b.parquet", b"1")
+    store.write("pages/a.parquet", b"1")
+    store.write("pages/a.parquet", b"22")
+    store.write("documents/a.parquet", b"3")
+    store.write("runs/a.json", b"{}")
+
+    assert ["pages/a.parquet", "pages/b.parquet"] == store.list("pages")
+    assert ["runs/a.json"] == store.list("runs", ".json")
+    assert (b"22", 2) == (store.read("pages/a.parquet"), store.size("pages/a.parquet"))
+    store.delete("pages/a.parquet")
+    store.delete("pages/a.parquet")
+    assert ["pages/b.parquet"] == store.list("pages")
+
+
+def test_only_what_belongs_to_the_result_is_listed(store: Store, s3: S3Server):
+    """Hidden names, deeper folders, other endings and neighbours with a longer name are no part of a folder."""
+    bucket = store.url.split("/")[2]
+    for key in (
+        "out/pages/.a.parquet",
+        "out/pages/_a.parquet",
+        "out/pages/x/a.parquet",
+        "out/pages/a.txt",
+        "out/pages/",
+    ):
+        s3.put(bucket, key)
+    s3.put(bucket, "out/pages2/a.parquet")
+
+    assert [] == store.list("pages")
+
+
+@pytest.mark.parametrize("rows", [10, TAIL_BYTES // 10])
+def test_pyarrow_reads_a_shard_by_ranges(store: Store, faulty_s3: FaultyS3, rows: int):
+    """A small shard costs one request; of a large one only the footer and the wanted column are read."""
+    store.write("pages/a.parquet", shard(rows))
+    through_proxy = open_store(store.url, faulty_s3.settings)
+    faulty_s3.requests.clear()
+
+    table = pq.ParquetFile(through_proxy.file("pages/a.parquet")).read(columns=["short"])
+
+    assert list(range(rows)) == table["short"].to_pylist()
+    assert faulty_s3.requests["GET"] == 1 if rows == 10 else faulty_s3.requests["GET"] <= 4
+
+
+def test_a_shard_that_is_gone_or_replaced_says_so(store: Store):
+    """A file that is deleted before it is opened is gone; one that is replaced while it is read is no mixture."""
+    with pytest.raises(FileGoneError, match=r"pages/a.parquet is not there any more"):
+        store.file("pages/a.parquet")
+    store.write("pages/a.parquet", shard(TAIL_BYTES))
+    file = store.file("pages/a.parquet")
+    store.write("pages/a.parquet", shard(10))
+    with pytest.raises(BucketError) as caught:
+        file.read(100)
+    assert caught.value.trouble is Trouble.CHANGED
+
+
+def test_what_is_set_aside_is_never_overwritten(store: Store, s3: S3Server):
+    """Two damaged files of one name both stay, out of the result."""
+    for content in (b"one", b"two"):
+        store.write("pages/a.parquet", content)
+        store.set_aside("pages/a.parquet")
+
+    bucket = store.url.split("/")[2]
+    assert [] == store.list("pages")
+    assert {b"one", b"two"} == {s3.get(bucket, key) for key in s3.keys(bucket, "out/_damaged/")}
+
+
+def test_an_output_that_is_not_there_is_refused(s3: S3Server):
+    """Reading needs an output, writing a bucket; both are said at once, by name."""
+    bucket = s3.bucket()
+    with pytest.raises(OutputError, match=f"s3://{bucket}/nowhere is not an output of ocrmill"):
+        open_output(f"s3://{bucket}/nowhere", s3.settings)
+    with pytest.raises(BucketError, match="s3://no-such-bucket-here/out: there is no such bucket"):
+        open_store("s3://no-such-bucket-here/out", s3.settings)
+    open_store(f"s3://{bucket}/out", s3.settings).write("runs/a.json", b"{}")
+    assert open_output(f"s3://{bucket}/out", s3.settings).list("runs", ".json") == ["runs/a.json"]
+
+
+def test_an_upload_that_is_cut_leaves_what_was_there(store: Store, faulty_s3: FaultyS3):
+    """An upload that breaks off is tried again; one that always does is an error that may pass, and changes nothing."""
+    through_proxy = open_store(store.url, faulty_s3.settings)
+    store.write("pages/a.parquet", b"old")
+    faulty_s3.cuts_requests(after=100_000, times=1, method="PUT")
+    through_proxy.write("pages/b.parquet", bytes(1 << 20))
+    assert bytes(1 << 20) == store.read("pages/b.parquet")
+
+    faulty_s3.cuts_requests(after=100_000, times=None, method="PUT")
+    with pytest.raises(OutputError, match="no good answer") as caught:
+        through_proxy.write("pages/a.parquet", bytes(1 << 20))
+    assert caught.value.transient
+    assert store.read("pages/a.parquet") == b"old"
+
+
+def test_a_second_writer_is_told_who_holds_the_lease(store: Store, s3: S3Server):
+    """While one process holds the lease another is refused at once; after it ends the next one gets it."""
+    with holder(store, s3) as process:
+        assert store.is_leased()
+        message = rf"run holder \(process {process.pid} on .* is writing there.*kill {process.pid}"
+        with pytest.raises(LeaseHeldError, match=message), store.lease(OWNER):
+            pytest.fail("the lease was had twice")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.wait()
+    assert (False, None) == (store.is_leased(), store.lease_owner())
+    with store.lease(OWNER):
+        assert store.lease_owner().run_id == "run-1"
+
+
+@pytest.mark.usefixtures("short_times")
+def test_the_lease_of_a_dead_owner_is_taken_over_once_it_expires(store: Store, s3: S3Server):
+    """SIGKILL of the run that writes to a bucket: others are refused until its heartbeat expires; one takes over."""
+    with holder(store, s3) as process:
+        process.kill()
+        process.wait()
+        with pytest.raises(LeaseHeldError, match="can be taken over"), store.lease(OWNER):
+            pytest.fail("the owner may be alive")
+        time.sleep(EXPIRES_S)
+        assert not store.is_leased()
+        with store.lease(OWNER):
+            assert store.lease_owner().run_id == "run-1"
+
+
+@pytest.mark.usefixtures("short_times")
+def test_an_owner_that_lives_keeps_its_lease(store: Store):
+    """A lease is renewed in the background, for as long as it is held."""
+    with store.lease(OWNER):
+        time.sleep(2 * EXPIRES_S)
+        assert store.is_leased()
+        with pytest.raises(LeaseHeldError), store.lease(LeaseOwner.current("run-2")):
+            pytest.fail("the owner is alive")
+
+
+@pytest.mark.usefixtures("short_times")
+def test_an_owner_that_wakes_up_late_does_not_write(store: Store, s3: S3Server):
+    """A run frozen for longer than its lease (SIGSTOP) finds it taken over, and stops before it writes."""
+    with holder(store, s3) as process:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(EXPIRES_S)
+        with store.lease(OWNER):
+            process.stdin.write("\n")
+            process.stdin.flush()
+            process.send_signal(signal.SIGCONT)
+            assert "is held by run run-1" in process.stdout.readline()
+            process.wait()
+            assert store.lease_owner().run_id == "run-1"  # which its release left alone
+    assert [] == store.list("pages")
+
+
+@pytest.mark.usefixtures("short_times")
+def test_two_who_take_over_do_not_both_get_it(store: Store, s3: S3Server):
+    """Of two that find the same dead owner, one gets the lease and the other is told so."""
+    with holder(store, s3) as process:
+        process.kill()
+        process.wait()
+    time.sleep(EXPIRES_S)
+    taker = f"""{_SHORT_TIMES}
+bucket_store.WATCH_S = {WATCH_S}
+from pipeline.errors import LeaseHeldError
+try:
+    with output.lease(store.LeaseOwner.current("taker")):
+        print("had", flush=True)
+        time.sleep({2 * WATCH_S} + 1)
+except LeaseHeldError:
+    print("refused", flush=True)
+"""
+    arguments = [sys.executable, "-c", taker, store.url, s3.settings.model_dump_json()]
+    takers = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert ["had\n", "refused\n"] == sorted(process.communicate()[0] for process in takers)
+
+
+@pytest.mark.usefixtures("short_times")
+def test_a_lost_answer_is_not_a_lost_lease(store: Store, faulty_s3: FaultyS3):
+    """A renewal that arrives while its answer does not leaves the lease ours; so does taking it that way."""
+    through_proxy = open_store(store.url, faulty_s3.settings)
+    faulty_s3.loses_answers(times=1, method="PUT")
+    with through_proxy.lease(OWNER) as lease:
+        faulty_s3.loses_answers(times=1, method="PUT")
+        lease.beat()
+        lease.check()
+        through_proxy.write("pages/a.parquet", b"1")
+    assert ["pages/a.parquet"] == store.list("pages")
+
+
+@pytest.mark.usefixtures("short_times")
+def test_an_outage_is_an_error_that_may_pass(store: Store, faulty_s3: FaultyS3):
+    """The bucket answers 500: writes fail as something that may pass, and after it the lease is still ours."""
+    through_proxy = open_store(store.url, faulty_s3.settings)
+    with through_proxy.lease(OWNER):
+        faulty_s3.answers(500, "InternalError")
+        with pytest.raises(OutputError, match="no good answer") as caught:
+            through_proxy.write("pages/a.parquet", b"1")
+        assert caught.value.transient
+        time.sleep(EXPIRES_S)
+        faulty_s3.heals()
+        through_proxy.write("pages/a.parquet", b"1")
+    assert ["pages/a.parquet"] == store.list("pages")
+
+
+def test_a_deleted_lease_ends_the_writing(store: Store, s3: S3Server):
+    """Somebody deletes the lease: the owner notices at its next beat and writes nothing more."""
+    with store.lease(OWNER) as lease:
+        s3.delete(store.url.split("/")[2], "out/_lease")
+        with pytest.raises(LeaseLostError, match="was deleted"):
+            lease.beat()
+        with pytest.raises(LeaseLostError):
+            store.write("pages/a.parquet", b"1")
+    assert [] == store.list("pages")
