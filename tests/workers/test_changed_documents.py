@@ -1,0 +1,137 @@
+"""Documents that change while they are read: what is in the output is one version or the other, never a mixture."""
+
+import os
+import zipfile
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import duckdb
+from pdfs import text_pdf
+
+from configs.engine_settings import EngineSettings
+from configs.settings import RunSettings, WorkerSettings
+from pipeline.local_store import LocalStore
+from pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
+from pipeline.verify import verify
+from workers.coordinator import OPENINGS
+from workers.pool import Image, SerialPool
+from workers.run import Job, run
+
+SETTINGS = RunSettings(engine=EngineSettings(name="cpu"), workers=WorkerSettings(pages_per_range=3))
+Change = Callable[[], object]
+
+
+class ChangingPool(SerialPool):
+    """Lets a test change files while they are read: before an opening, and behind some page."""
+
+    def __init__(self, settings: RunSettings, before_opening: list[Change], after_page: dict[int, Change]) -> None:
+        super().__init__(settings)
+        self._before_opening = before_opening
+        self._after_page = after_page
+        self._pages = 0
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        if self._before_opening:
+            self._before_opening.pop(0)()
+        return await super().open(source)
+
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+        async for page in super().read(pages):
+            self._pages += 1
+            yield page
+            self._after_page.pop(self._pages, lambda: None)()
+
+
+def run_changing(
+    inputs: Path, out: Path, *, before_opening: list[Change] = (), after_page: dict[int, Change] | None = None
+) -> None:
+    job = Job((str(inputs),), str(out), SETTINGS, use_ray=False)
+    run(job, lambda job: ChangingPool(job.settings, list(before_opening), after_page or {}))
+    assert verify(LocalStore(out), repair=False).findings == ()
+
+
+def table(out: Path, columns: str, name: str = "documents") -> list[tuple]:
+    return duckdb.sql(f"select {columns} from '{out}/{name}/*.parquet' order by all").fetchall()
+
+
+def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path):
+    """Pages read before stay those of the old document, the rest of it failed; the new one supersedes it."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+    run_changing(path, tmp_path / "out", after_page={2: lambda: text_pdf(path, pages=4, text="New words.")})
+
+    (new, old) = table(tmp_path / "out", "page_count, pages_text_layer, pages_failed, supersedes, document_id")
+    assert (new[:3], old[:3]) == ((4, 4, 0), (6, 2, 4))
+    assert (new[3], old[3]) == (old[4], None)
+    assert table(tmp_path / "out", "distinct reason", "pages") == [("changed_while_reading",), (None,)]
+    assert sorted(table(tmp_path / "out", "document_id", "sources")) == sorted([(new[4],), (old[4],)])
+
+
+def test_a_document_that_is_only_touched_goes_on(tmp_path: Path):
+    """The same bytes with a new time are the same document: each page is read, and the source has its new version."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+    run_changing(path, tmp_path / "out", after_page={2: lambda: os.utime(path, ns=(1, 1))})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, supersedes") == [(6, 6, None)]
+    assert table(tmp_path / "out", "source_version", "sources") == [(f"{path.stat().st_size}-1",)]
+
+
+def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: Path):
+    """Between listing and opening lie hours: there is one document, and none that failed."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+    run_changing(path, tmp_path / "out", before_opening=[lambda: text_pdf(path, pages=2)])
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, status") == [(2, 2, "complete")]
+
+
+def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path):
+    """It is opened some times, then left to the next run; the run ends."""
+    path = text_pdf(tmp_path / "a.pdf")
+    changes = [lambda pages=pages: text_pdf(path, pages=pages) for pages in range(1, 3 * OPENINGS)]
+    run_changing(path, tmp_path / "out", before_opening=changes)
+    assert table(tmp_path / "out", "status, reason") == [("failed", "changed_while_reading")]
+
+    run_changing(path, tmp_path / "out")
+    assert table(tmp_path / "out", "status, reason") == [("complete", None)]
+
+
+def test_a_document_that_vanishes_has_two_rows(tmp_path: Path):
+    """What was read of it stays, and the source is said to be gone."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+
+    def replace() -> None:
+        os.utime(path, ns=(1, 1))
+
+    run_changing(path, tmp_path / "out", before_opening=[lambda: None, path.unlink], after_page={2: replace})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, status, reason") == [
+        (0, 0, "failed", "unreadable"),
+        (6, 2, "complete", None),
+    ]
+
+
+def test_a_copy_stands_in_for_a_file_that_is_rewritten(tmp_path: Path):
+    """Where another source holds the same bytes, the document is read to its end from there."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = text_pdf(folder / "a.pdf", pages=6)
+    copy = folder / "b.pdf"
+    copy.write_bytes(path.read_bytes())
+    run_changing(folder, tmp_path / "out", after_page={2: lambda: text_pdf(path, pages=1)})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, source") == [(1, 1, str(path)), (6, 6, str(copy))]
+    assert len(table(tmp_path / "out", "source", "sources")) == 2
+
+
+def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path):
+    """The same holds inside a zip file."""
+    old, new = text_pdf(tmp_path / "old.pdf", pages=6), text_pdf(tmp_path / "new.pdf", pages=2)
+    archive = tmp_path / "a.zip"
+
+    def pack(path: Path) -> None:
+        with zipfile.ZipFile(archive, "w") as file:
+            file.write(path, "a.pdf")
+
+    pack(old)
+    run_changing(archive, tmp_path / "out", after_page={2: lambda: pack(new)})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, pages_failed") == [(2, 2, 0), (6, 2, 4)]
