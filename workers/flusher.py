@@ -9,12 +9,14 @@ import logging
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pipeline.errors import OutputError
 from pipeline.report import RunReport
 from pipeline.sink import Sink
 
 CHECK_S = 0.5
+LOOK_AGAIN_S = 0.05
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 log = logging.getLogger("ocrmill")
 
@@ -25,19 +27,18 @@ class Flusher:
     def __init__(self, sink: Sink, report: RunReport) -> None:
         self._sink = sink
         self._report = report
-        self._asked = False
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._failing = False
+        self._wake = asyncio.Event()
 
     async def takes_rows(self) -> None:
         """Wait while the output cannot be written, or as much as a shard waits behind one that is being written."""
-        if self._failing or self._sink.full():
-            await self._idle.wait()
+        while self._failing or self._sink.full():
+            self._wake.set()
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     def flush_soon(self) -> None:
         """Have `keep_flushing` flush what there is, due or not."""
-        self._asked = True
+        self._wake.set()
 
     async def keep_flushing(self, patience_s: float) -> None:
         """Flush whenever it is due, for ever; see `flush`.
@@ -46,9 +47,10 @@ class Flusher:
             OutputError: the output cannot be written.
         """
         while True:
-            await asyncio.sleep(CHECK_S)
-            if self._asked or self._sink.due():
-                self._asked = False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), CHECK_S)
+            if self._wake.is_set() or self._sink.due():
+                self._wake.clear()
                 await self.flush(patience_s)
 
     async def flush(self, patience_s: float) -> None:
@@ -57,7 +59,6 @@ class Flusher:
         Raises:
             OutputError: it stays, or is not of the kind that passes.
         """
-        self._idle.clear()
         until = time.monotonic() + patience_s
         for wait_s in _waits():
             try:
@@ -71,7 +72,6 @@ class Flusher:
                 log.warning("%s. Trying again for %.0f s; no new pages are taken meanwhile", error, left_s)
                 await asyncio.sleep(min(wait_s, left_s))
         self._failing = False
-        self._idle.set()
 
     def flush_once(self) -> None:
         """Make every finished row durable, now or not at all.

@@ -2,14 +2,18 @@
 
 import asyncio
 import io
+import threading
+import time
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from configs.settings import RunSettings
-from pipeline.errors import EngineError
+from configs.settings import OutputSettings, RunSettings, WorkerSettings
+from pipeline.errors import EngineError, OutputError, TooManyFailuresError
 from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
 from pipeline.records import (
@@ -43,13 +47,17 @@ class FragilePool:
 
     def __init__(self) -> None:
         self.losses = 2
+        self.opened = 0
 
     def describe(self) -> EngineDescription:
         return EngineDescription("fragile", 1)
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
+        self.opened += 1
         if source.uri == "cannot open":
             raise RuntimeError("a bug")
+        if source.uri.startswith("unreadable"):
+            return UnreadableDocument(None, source, Reason.UNREADABLE, "the mount is gone")
         return Document(f"{abs(hash(source.uri)):064x}", source, 3)
 
     async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
@@ -63,6 +71,8 @@ class FragilePool:
             raise EngineError("no engine is left")
         if document.source.uri == "cannot recognize" and page.page_number == 2:
             raise RuntimeError("a bug")
+        if document.source.uri == "slow":
+            await asyncio.sleep(60)
         if document.source.uri == "lost image" and self.losses:
             self.losses -= 1
             raise ImageLostError
@@ -75,15 +85,36 @@ class FragilePool:
         """Nothing to end."""
 
 
+@dataclass
+class FragileRun:
+    """A run on a `FragilePool`, over sources of these names."""
+
+    out: Path
+    settings: RunSettings = field(default_factory=RunSettings)
+    report: RunReport = field(default_factory=RunReport)
+    pool: FragilePool = field(default_factory=FragilePool)
+
+    def over(self, *names: str, stop_after_s: float | None = None) -> RunReport:
+        asyncio.run(self._run(names, stop_after_s))
+        return self.report
+
+    async def _run(self, names: tuple[str, ...], stop_after_s: float | None) -> None:
+        store, settings = LocalStore(self.out), self.settings
+        ledger = read_ledger(store)
+        sink = Sink(store, RunStamp("run", datetime.now(UTC), "f", 1, self.pool.describe()), settings.output, ledger)
+        progress = Progress(self.report, io.StringIO())
+        coordinator = Coordinator(self.pool, sink, ledger, settings, self.report, progress)
+        if stop_after_s is not None:
+            asyncio.get_running_loop().call_later(stop_after_s, coordinator.stop)
+        await coordinator.run(Source(name, "1", 1, name) for name in names)
+
+    def rows(self) -> int:
+        return sum(len(pq.read_table(path)) for path in self.out.glob("pages/*.parquet"))
+
+
 def report_of(tmp_path: Path, *names: str) -> RunReport:
     """Run over sources of these names."""
-    settings, store, report, pool = RunSettings(), LocalStore(tmp_path), RunReport(), FragilePool()
-    ledger = read_ledger(store)
-    sink = Sink(store, RunStamp("run", datetime.now(UTC), "f", 1, pool.describe()), settings.output, ledger)
-    coordinator = Coordinator(pool, sink, ledger, settings, report, Progress(report, io.StringIO()))
-    asyncio.run(coordinator.run(Source(name, "1", 1, name) for name in names))
-    coordinator.flush()
-    return report
+    return FragileRun(tmp_path).over(*names)
 
 
 def test_an_error_that_ends_the_run_is_ours(tmp_path: Path):
@@ -111,3 +142,65 @@ def test_a_bug_in_ocr_costs_its_page(tmp_path: Path):
 def test_a_lost_image_is_rendered_again(tmp_path: Path):
     """A page whose image is gone is rendered again and blamed for nothing."""
     assert report_of(tmp_path, "lost image").page_reasons == {Reason.EMPTY_OUTPUT: 3}
+
+
+def test_a_run_in_which_all_fails_ends(tmp_path: Path):
+    """A vanished mount ends the run within a window of documents; what was read before is durable."""
+    run = FragileRun(tmp_path, RunSettings(workers=WorkerSettings(stop_window=20)))
+    with pytest.raises(TooManyFailuresError, match="the mount is gone"):
+        run.over("good", *(f"unreadable {number}" for number in range(1000)))
+
+    assert run.pool.opened < 60
+    assert run.rows() == 3
+
+
+def vanish(out: Path) -> Path:
+    """Let the folder of pages be a mount that is gone: a link to nowhere. Making its target brings it back."""
+    target = out / "elsewhere"
+    (out / "pages").symlink_to(target)
+    return target
+
+
+def test_an_output_that_is_gone_for_a_while_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Rows that cannot be written wait, no new pages are taken meanwhile, and none is missing when it is back."""
+    target = vanish(tmp_path)
+    run = FragileRun(tmp_path, RunSettings(output=OutputSettings(flush_s=0.2, shard_rows=30, retry_s=60)))
+    opened = []
+
+    def bring_back() -> None:
+        for _ in range(2):
+            time.sleep(2)
+            opened.append(run.pool.opened)
+        target.mkdir()
+
+    helper = threading.Thread(target=bring_back)
+    helper.start()
+    run.over(*(f"document {number}" for number in range(300)))
+    helper.join()
+
+    assert run.rows() == 900
+    assert opened[0] == opened[1] < 150, "intake went on"
+    assert "no new pages are taken meanwhile" in caplog.text
+
+
+def test_an_output_that_stays_away_ends_the_run(tmp_path: Path):
+    """After output.retry_s the run ends with what is wrong; it does not read the corpus to no end."""
+    vanish(tmp_path)
+    run = FragileRun(tmp_path, RunSettings(output=OutputSettings(flush_s=0.2, shard_rows=30, retry_s=1)))
+    with pytest.raises(OutputError, match="cannot be written"):
+        run.over(*(f"document {number}" for number in range(300)))
+
+    assert run.pool.opened < 150
+
+
+def test_a_stop_makes_finished_rows_durable_at_once(tmp_path: Path):
+    """After SIGTERM a page in the engine may keep the run for drain_s; what is finished does not wait for it."""
+    run = FragileRun(tmp_path, RunSettings(workers=WorkerSettings(drain_s=4)))
+    found = []
+    looking = threading.Timer(3.5, lambda: found.append(run.rows()))
+    looking.start()
+    report = run.over("good", "slow", stop_after_s=1)
+    looking.join()
+
+    assert found == [3]
+    assert report.stopped
