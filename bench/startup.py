@@ -52,7 +52,7 @@ def finish(folder: Path, out: Path) -> None:
         EngineDescription("cpu", 1),
     )
     sink = Sink(store, stamp, settings.output, read_ledger(store))
-    for number, source in enumerate(Discovery([str(folder)], settings.input)):
+    for number, source in enumerate(Discovery([str(folder)], settings.input, settings.storage)):
         document = Document(hashlib.sha256(source.uri.encode()).hexdigest(), source, 1)
         page = RenderedPage(1, decision=RouteDecision(Route.TEXT_LAYER, "good_text"), text=PageText(source.uri))
         sink.add_page(finished_row(document, page, settings.quality))

@@ -1,6 +1,6 @@
 """What a zip or tar archive holds and where, without unpacking it.
 
-`open_index` gives a `ZipIndex` or a `TarIndex`; both iterate over their members in the archive's order, find one by its
+`ZipIndex` and `TarIndex`, as `WarcIndex` (warc.py), iterate over their members in the archive's order, find one by its
 name and ordinal, and give a member's bytes. They raise what zipfile, tarfile and zlib raise; archives.py translates it.
 Names inside an archive are never used as paths. Not covered: archives inside archives, encrypted members, zip methods
 other than stored, deflate, bzip2 and lzma, links in zip, sparse files in tar, tars packed by other than gzip.
@@ -42,13 +42,14 @@ class Member:
     link: str | None = None  # tar: the member whose bytes it shares, as a path inside the archive
     reason: Reason | None = None  # why it cannot be read
     detail: str | None = None
+    is_document: bool | None = None  # what the archive says; None where its name has to tell
 
 
 class ZipIndex:
     """A zip file. zipfile holds its directory in memory whole, about 1 kB for each member."""
 
-    def __init__(self, path: str) -> None:
-        self._zip = zipfile.ZipFile(path)
+    def __init__(self, file: str | IO[bytes]) -> None:
+        self._zip = zipfile.ZipFile(file)
         self._infos = self._zip.infolist()
         self._members: dict[tuple[str, int], Member] = {}
         seen: Counter[str] = Counter()
@@ -213,8 +214,3 @@ class _Headers:
         self.last = self._stream.read(size)
         self._at += len(self.last)
         return self.last
-
-
-def open_index(path: str, archive_version: str, max_ratio: int) -> ZipIndex | TarIndex:
-    """The index of an archive, by its ending."""
-    return ZipIndex(path) if path.lower().endswith(".zip") else TarIndex(path, archive_version, max_ratio)

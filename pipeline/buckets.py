@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import IO, Final, Literal, Protocol
+from typing import IO, Any, Final, Literal, Protocol
 
 from configs.settings import StorageSettings
 from pipeline.errors import OcrmillError, UsageError
+from pipeline.redaction import redacted
 
 SCHEMES = ("s3", "gs", "az")
 ABSENT: Final = "absent"  # the version of what is not there
@@ -75,6 +76,8 @@ class BucketUrl:
             return None
         if not found[2]:
             raise UsageError(f"{text}: name a bucket, as in {found[1].lower()}://bucket/folder")
+        if "@" in found[2]:
+            raise UsageError(f"{redacted(text)}: credentials do not belong in a bucket's URL (README, Credentials)")
         return cls(found[1].lower(), found[2], found[3] or "")
 
     def __str__(self) -> str:
@@ -132,14 +135,20 @@ def _connected(scheme: str, name: str, storage: StorageSettings) -> Bucket:
     return connect(scheme, name, storage)
 
 
+def hasty(storage: StorageSettings) -> StorageSettings:
+    """The same settings for who waits in front of the screen: trouble is told within seconds."""
+    return storage.model_copy(
+        update={"attempts": min(2, storage.attempts), "timeout_s": min(10.0, storage.timeout_s), "outage_s": 0.0}
+    )
+
+
 def check_bucket(where: BucketUrl, storage: StorageSettings) -> None:
     """Find out within seconds whether a bucket answers us, by listing one key.
 
     Raises:
         BucketError: it does not, and why.
     """
-    hasty = storage.model_copy(update={"attempts": min(2, storage.attempts)})
-    next(_connected(where.scheme, where.name, hasty).list(where.key), None)
+    next(open_bucket(where, hasty(storage)).list(where.key), None)
 
 
 def open_bucket(where: BucketUrl, storage: StorageSettings) -> Bucket:
@@ -179,6 +188,13 @@ class ObjectFile(io.RawIOBase):
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.info.bytes}[whence]
         self._at = base + offset
         return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer with the next bytes, as far as there are any; what `io.BufferedReader` calls."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
         """The next bytes."""

@@ -1,12 +1,16 @@
-"""Find the documents behind the inputs of a run: files, folders, globs, manifests, archives.
+"""Find the documents behind the inputs of a run: files, folders, globs, manifests, archives, buckets, web addresses.
 
-    discover(["scans", "data/**/2024-*.pdf", "more.txt", "old.zip"], settings)
+    discover(["scans", "data/**/2024-*.pdf", "more.txt", "s3://papers/2024"], settings.input, settings.storage)
 
 Found in folders, globs and archives: what ends in .pdf, .png, .jpg, .jpeg, .tif or .tiff (in any case), one source a
 file however many pages it has. Files with other endings are counted (`Discovery.skipped`), and so are hidden ones: a
-name that begins with a dot, as `.Trash` and the `._x.pdf` of macOS archives. Archives that cannot be read, folders that
-cannot be listed, links to nothing and archives of other kinds are sources with a `reason`. A file that is named is
-taken whatever its ending, hidden or not. Links are followed, to a folder only if that is none that the link lies in.
+name that begins with a dot, as `.Trash` and the `._x.pdf` of macOS archives. In a WARC file the type of a record counts
+and not its name (warc.py). Archives that cannot be read, folders that cannot be listed, links to nothing and archives
+of other kinds are sources with a `reason`. A file that is named is taken whatever its ending, hidden or not. Links are
+followed, to a folder only if that is none that the link lies in.
+
+In a bucket, `s3://papers/2024` is the object of that key, or else all keys that begin with `2024/`. The web has no
+folders: `https://` names one file.
 
 A manifest (manifests.py) names anything but another manifest, relative to itself; a name that leads nowhere is a source
 with a `reason`. A member of an archive can be named by its URI, so the `source` column of an output is a manifest too.
@@ -15,34 +19,33 @@ with a `reason`. A member of an archive can be named by its URI, so the `source`
 # Paths are str from scandir to Source: pathlib would be slow over millions of files, and resolves links with its dots.
 # ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH116, PTH118, PTH120
 
-import errno
 import hashlib
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from itertools import chain
+from pathlib import Path
 
-from configs.settings import InputSettings
-from pipeline.archives import (
-    ARCHIVE_ENDINGS,
-    UNREAD_ARCHIVE_ENDINGS,
-    file_version,
-    joined_uri,
-    member_at,
-    members,
-    one_line,
-    original,
-    split_uri,
-)
+from configs.settings import InputSettings, StorageSettings
+from pipeline.archives import ARCHIVE_ENDINGS, UNREAD_ARCHIVE_ENDINGS, file_version, member_at, members
+from pipeline.bucket_listing import listed
+from pipeline.buckets import BucketError, BucketUrl, Trouble, check_bucket, hasty
 from pipeline.errors import InputError, PageError, UsageError
+from pipeline.fetch import fetch
+from pipeline.folder import Folder, is_folder, list_folder
+from pipeline.globs import ChoosingGlob, is_glob, matches, parts_of, reaches, split_glob
+from pipeline.lookahead import in_order
 from pipeline.manifests import MANIFEST_ENDINGS, open_manifest
 from pipeline.records import Reason, Source
+from pipeline.redaction import redacted
+from pipeline.remote import is_remote, look_up, shown
+from pipeline.source_uri import joined_uri, one_line, original, split_uri
 
 DOCUMENT_ENDINGS = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_REMOTE = re.compile(r"(?i)[a-z][a-z0-9+.-]*://")
+_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://")
 _ABSENT = "absent"  # the version of what is not there
 
 
@@ -56,54 +59,28 @@ class Skipped:
     repeated: int = 0  # reached by two inputs, or named twice
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder that is being gone through."""
-
-    identity: tuple[int, int]  # device and inode
-    entries: Iterator["os.DirEntry[str]"]  # by name
-    whole: bool = True  # everything in it is asked for; else what the glob matches
-
-
-@dataclass(frozen=True, slots=True)
-class _Glob:
-    """A glob of the settings: for paths below the input, from any folder on; after a slash, for absolute paths."""
-
-    absolute: bool
-    parts: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> "_Glob":
-        absolute = text.startswith("/")
-        return cls(absolute, (*(() if absolute else ("**",)), *_parts(text), "**"))  # the last: and all that lies below
-
-    def matches(self, path: str, root: str, member: str) -> bool:
-        """Whether the path matches, or a folder or archive above it; `root` is the input's part of it."""
-        below = path if self.absolute else path[len(root) :]
-        return _matches(_parts(f"{below}/{member}"), self.parts)
-
-
-def discover(inputs: Sequence[str], settings: InputSettings) -> "Discovery":
+def discover(inputs: Sequence[str], settings: InputSettings, storage: StorageSettings) -> "Discovery":
     """The sources behind the inputs.
 
     Raises:
         InputError: an input is not there or cannot be listed, or a glob matches nothing.
-        UsageError: an input is not on this machine.
+        UsageError: an input is a URL of a kind that is not read.
     """
-    return Discovery(inputs, settings)
+    return Discovery(inputs, settings, storage)
 
 
 class Discovery(Iterator[Source]):
     """The sources behind some inputs, found as they are taken; `skipped` counts up on the way.
 
-    Within a folder they come by name, within a manifest or archive in its order. No URI comes twice.
+    Within a folder or bucket they come by name, within a manifest or archive in its order. No URI comes twice.
     """
 
-    def __init__(self, inputs: Sequence[str], settings: InputSettings) -> None:
+    def __init__(self, inputs: Sequence[str], settings: InputSettings, storage: StorageSettings) -> None:
         self.skipped = Skipped()
         self._settings = settings
-        self._include = [_Glob.parse(text) for text in settings.include]
-        self._exclude = [_Glob.parse(text) for text in settings.exclude]
+        self._storage = storage
+        self._include = [ChoosingGlob.parse(text) for text in settings.include]
+        self._exclude = [ChoosingGlob.parse(text) for text in settings.exclude]
         # One folder or archive cannot repeat itself; else about 100 bytes are remembered for each source.
         repeats = len(inputs) > 1 or any(name.lower().endswith(MANIFEST_ENDINGS) for name in inputs)
         self._seen: set[bytes] | None = set() if repeats else None
@@ -137,34 +114,36 @@ class Discovery(Iterator[Source]):
         self.skipped.excluded += 1
         return False
 
-    def _named(self, name: str, *, manifests: bool = True) -> Iterator[Source]:
+    def _named(self, name: str, *, in_manifest: bool = False) -> Iterator[Source]:
         """The sources behind one input. What is wrong with the input itself is said now, not when they are taken."""
-        if _REMOTE.match(name):
-            raise UsageError(f"{one_line(name)}: buckets and web addresses are not supported by this version")
+        if is_remote(name):
+            return self._elsewhere(name, in_manifest=in_manifest)
+        if _URL.match(name):
+            raise UsageError(f"{one_line(redacted(name))}: of URLs, those of s3, gs, az, http and https are read")
         path = _absolute(name)
         if not os.path.lexists(path) and "\\x" in name:
             path = _absolute(original(name))
         if os.path.isdir(path):
-            return self._walk(_listed(path), path)
-        if manifests and path.lower().endswith(MANIFEST_ENDINGS) and os.path.isfile(path):
+            return self._walk(list_folder(path), path)
+        if not in_manifest and path.lower().endswith(MANIFEST_ENDINGS) and os.path.isfile(path):
             return self._manifest(path)
         if os.path.exists(path):
-            return self._file(path, os.path.dirname(path), named=True)
-        return self._elsewhere(name, path)
+            return self._file(_source_at(path), os.path.dirname(path), named=True)
+        return self._in_part(name, path)
 
-    def _elsewhere(self, name: str, path: str) -> Iterator[Source]:
+    def _in_part(self, name: str, path: str) -> Iterator[Source]:
         """The sources behind an input that is no path: a member of an archive, or a glob."""
         where = split_uri(name)
         if where is not None and os.path.isfile(archive := _absolute(where.archive)):
             try:
-                source = member_at(archive, where.member, where.ordinal, self._settings)
+                source = member_at(archive, where.member, where.ordinal, self._settings, self._storage)
                 return iter([source] if self._chosen(source, os.path.dirname(archive)) else [])
             except PageError as error:
                 raise InputError(f"{joined_uri(replace(where, archive=archive))}: {error}") from error
-        if not _is_glob(path):
+        if not is_glob(path):
             raise InputError(f"{one_line(name)}: there is no such file or folder (looked for {one_line(path)})")
-        root, pattern = _split_glob(path)
-        found = self._walk(replace(_listed(root), whole=False), root, pattern)
+        root, pattern = split_glob(path)
+        found = self._walk(replace(list_folder(root), whole=False), root, pattern)
         first = next(found, None)
         if first is None:
             raise InputError(
@@ -172,7 +151,7 @@ class Discovery(Iterator[Source]):
             )
         return chain([first], found)
 
-    def _walk(self, folder: _Folder, root: str, pattern: tuple[str, ...] = ()) -> Iterator[Source]:
+    def _walk(self, folder: Folder, root: str, pattern: tuple[str, ...] = ()) -> Iterator[Source]:
         """The sources below a folder: all, or those that match the pattern, or lie in a folder that does."""
         above = [folder]
         while above:
@@ -180,57 +159,59 @@ class Discovery(Iterator[Source]):
             if entry is None:
                 above.pop()
                 continue
-            parts = _parts(entry.path[len(root) :])
-            whole = above[-1].whole or _matches(parts, pattern)
-            if not whole and not _reaches(parts, pattern):
+            parts = parts_of(entry.path[len(root) :])
+            whole = above[-1].whole or matches(parts, pattern)
+            if not whole and not reaches(parts, pattern):
                 continue
             if entry.name.startswith("."):
                 self.skipped.hidden += 1
                 continue
             try:
-                if not _is_folder(entry):
-                    yield from self._file(entry.path, root) if whole else ()
+                if not is_folder(entry):
+                    yield from self._file(_source_at(entry.path), root) if whole else ()
                 elif (below := self._below(entry.path, root, above, whole=whole)) is not None:
                     above.append(below)
             except InputError as error:
                 yield _unreadable(entry.path, str(error))
 
-    def _below(self, path: str, root: str, above: list[_Folder], *, whole: bool) -> _Folder | None:
+    def _below(self, path: str, root: str, above: list[Folder], *, whole: bool) -> Folder | None:
         """The folder at that path, unless it is excluded, or a link back to a folder that it lies in."""
         if self._excluded(path, root):
             return None
-        folder = replace(_listed(path), whole=whole)
+        folder = replace(list_folder(path), whole=whole)
         return None if folder.identity in [higher.identity for higher in above] else folder
 
-    def _file(self, path: str, root: str, *, named: bool = False) -> Iterator[Source]:
+    def _file(self, source: Source, root: str, *, named: bool = False) -> Iterator[Source]:
         """The sources that a file is or holds; none if its ending is another and nobody named it."""
-        ending = path.lower()
+        ending = source.path.lower()
         if not named and not ending.endswith((*DOCUMENT_ENDINGS, *ARCHIVE_ENDINGS, *UNREAD_ARCHIVE_ENDINGS)):
             self.skipped.other_endings += 1
             return
-        source = _source_at(path)
+        if source.reason is None and ending.endswith(UNREAD_ARCHIVE_ENDINGS):
+            detail = "an archive of a kind that is not read; unpack it"
+            source = replace(source, reason=Reason.UNSUPPORTED_TYPE, detail=detail)
         if source.reason is None and ending.endswith(ARCHIVE_ENDINGS):
-            if not self._excluded(path, root):
+            if not self._excluded(source.path, root):
                 yield from self._members(source, root)
         elif self._chosen(source, root):
             yield source
 
     def _members(self, archive: Source, root: str) -> Iterator[Source]:
         try:
-            for source in members(archive.path, self._settings):
+            for source in members(archive.path, self._settings, self._storage):
                 yield from self._member(source, root)
         except PageError as error:
             yield replace(archive, reason=error.reason, detail=error.detail)
 
     def _member(self, source: Source, root: str) -> Iterator[Source]:
-        name = (source.member or "").lower()
-        if any(part.startswith(".") for part in _parts(name)):
+        name, by_name = (source.member or "").lower(), source.is_document is None
+        if by_name and any(part.startswith(".") for part in parts_of(name)):
             self.skipped.hidden += 1
             return
-        if name.endswith((*ARCHIVE_ENDINGS, *UNREAD_ARCHIVE_ENDINGS)):
+        if by_name and name.endswith((*ARCHIVE_ENDINGS, *UNREAD_ARCHIVE_ENDINGS)):
             detail = "an archive inside an archive; unpack the outer one"
             source = replace(source, reason=Reason.UNSUPPORTED_TYPE, detail=detail)
-        elif not name.endswith(DOCUMENT_ENDINGS):
+        elif not (name.endswith(DOCUMENT_ENDINGS) if by_name else source.is_document):
             self.skipped.other_endings += 1
             return
         if self._chosen(source, root):
@@ -245,46 +226,127 @@ class Discovery(Iterator[Source]):
 
     def _listed_in(self, manifest: str, names: Iterator[str]) -> Iterator[Source]:
         """The sources that a manifest names; a source with a reason for each name that leads nowhere."""
+        broken: list[Source] = []
+
+        def absolute() -> Iterator[str]:
+            try:
+                for name in names:
+                    yield name if _URL.match(name) else _beside(manifest, name)
+            except InputError as error:
+                broken.append(_unreadable(manifest, f"{one_line(shown(manifest))}: {error}"))
+
+        for found in in_order(self._source_listed, absolute(), is_slow=is_remote):
+            yield from found
+        yield from broken
+
+    def _source_listed(self, name: str) -> Iterator[Source]:
         try:
-            for name in names:
-                where = name if _REMOTE.match(name) else os.path.join(os.path.dirname(manifest), name)
-                try:
-                    found = self._named(where, manifests=False)
-                except (InputError, UsageError) as error:
-                    found = iter([_unreadable(where, str(error))])
-                yield from found
-        except InputError as error:
-            yield _unreadable(manifest, f"{one_line(manifest)}: {error}")
+            return self._named(name, in_manifest=True)
+        except (InputError, UsageError) as error:
+            return iter([_unreadable(name, str(error))])
+
+    def _elsewhere(self, name: str, *, in_manifest: bool) -> Iterator[Source]:
+        """The sources behind a URL: an object, web document or member of an archive, or what a bucket holds below it.
+
+        What a manifest lists may be asked in any thread, and waits for a bucket that is down. What the user named is
+        answered within seconds.
+        """
+        storage = self._storage if in_manifest else hasty(self._storage)
+        denied = None
+        try:
+            bucket = BucketUrl.parse(name)
+            if bucket is not None and not in_manifest:
+                denied = _refusal(bucket, storage)
+            return self._member_or_file(name, storage, in_manifest=in_manifest) or self._in_bucket(name)
+        except (BucketError, PageError) as error:
+            raise InputError(str(denied or error)) from error
+
+    def _member_or_file(self, name: str, storage: StorageSettings, *, in_manifest: bool) -> Iterator[Source] | None:
+        where = split_uri(name)
+        if where is not None and look_up(where.archive, self._settings, storage) is not None:
+            member = member_at(where.archive, where.member, where.ordinal, self._settings, self._storage)
+            return (found for found in [member] if self._chosen(found, os.path.dirname(where.archive)))
+        for path in _spellings(name):
+            source = None if path.endswith("/") else look_up(path, self._settings, storage)
+            if source is not None and not in_manifest and path.lower().endswith(MANIFEST_ENDINGS):
+                return self._manifest_elsewhere(source)
+            if source is not None:
+                return self._file(source, os.path.dirname(path), named=True)
+        return None
+
+    def _in_bucket(self, name: str) -> Iterator[Source]:
+        """The sources below a prefix of a bucket, or those that a glob matches."""
+        for path in _spellings(name):
+            folder = BucketUrl.parse(path if path.endswith("/") else f"{path}/")
+            if folder is None:
+                raise InputError(f"{one_line(shown(name))}: the server has nothing there")
+            found = listed(folder, self._storage)
+            first = next(found, None)
+            if first is not None or not folder.key:
+                return self._objects(chain([first] if first else [], found), str(folder).removesuffix("/"))
+            if is_glob(path):
+                root, pattern = split_glob(path)
+                start = BucketUrl.parse(re.split(r"[*?[]", path, maxsplit=1)[0])
+                assert start is not None
+                found = _matching(listed(start, self._storage), root, (*pattern, "**"))
+                first = next(found, None)
+                if first is not None:
+                    return self._objects(chain([first], found), root)
+        what = "this glob matches no key" if is_glob(name) else "there is no such object, and no key begins so"
+        raise InputError(f"{one_line(name)}: {what}")
+
+    def _objects(self, found: Iterator[Source], root: str) -> Iterator[Source]:
+        try:
+            for source in found:
+                if any(part.startswith(".") for part in parts_of(source.path[len(root) :])):
+                    self.skipped.hidden += 1
+                else:
+                    yield from self._file(source, root)
+        except PageError as error:
+            yield _unreadable(root, f"its listing broke off, what came before is read: {error.detail}")
+
+    def _manifest_elsewhere(self, source: Source) -> Iterator[Source]:
+        with fetch(source, Path(tempfile.gettempdir()), self._settings, self._storage) as path:
+            yield from self._listed_in(source.path, open_manifest(str(path)))
 
 
-def _listed(path: str) -> _Folder:
-    """A folder and its entries.
+def _refusal(bucket: BucketUrl, storage: StorageSettings) -> BucketError | None:
+    """Why a bucket does not let us list it: who may not do that may still be allowed to read.
 
     Raises:
-        InputError: it cannot be listed.
+        BucketError: it does not answer us at all.
     """
     try:
-        status = os.stat(path)
-        with os.scandir(path) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise InputError(f"{one_line(path)}: this folder cannot be listed: {error.strerror}") from error
-    return _Folder((status.st_dev, status.st_ino), iter(ordered))
+        check_bucket(bucket, storage)
+    except BucketError as error:
+        if error.trouble is not Trouble.DENIED:
+            raise
+        return error
+    return None
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether the entry is a folder or leads to one; a link that leads nowhere does not."""
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return False
-        raise InputError(f"{one_line(entry.path)}: {error.strerror}") from error
+def _spellings(url: str) -> list[str]:
+    """What a URL can mean: first what it stands for in an output, then what it says."""
+    return list(dict.fromkeys((original(url), url)))
+
+
+def _matching(sources: Iterator[Source], root: str, pattern: tuple[str, ...]) -> Iterator[Source]:
+    return (source for source in sources if matches(parts_of(source.path[len(root) :]), pattern))
+
+
+def _beside(manifest: str, name: str) -> str:
+    """What a name in a manifest leads to: of another machine's manifest never to a file of this one."""
+    folder = os.path.dirname(manifest)
+    return f"{folder}/{name}" if is_remote(manifest) else os.path.join(folder, name)
 
 
 def _unreadable(path: str, detail: str) -> Source:
-    if _REMOTE.match(path):
-        return Source(one_line(path), _ABSENT, 0, path, reason=Reason.UNREADABLE, detail=detail)
+    if _URL.match(path):
+        member = split_uri(path)
+        if member is not None:
+            uri = joined_uri(replace(member, archive=shown(member.archive)))
+            return Source(uri, _ABSENT, 0, member.archive, member.member, Reason.UNREADABLE, detail)
+        return Source(one_line(shown(original(path))), _ABSENT, 0, path, reason=Reason.UNREADABLE, detail=detail)
     where = None if os.path.lexists(path) else split_uri(path)
     if where is not None:
         where = replace(where, archive=_absolute(where.archive))
@@ -301,10 +363,6 @@ def _source_at(path: str) -> Source:
     source = Source(one_line(path), file_version(status), status.st_size, path)
     if not stat.S_ISREG(status.st_mode):
         return replace(source, reason=Reason.UNSUPPORTED_TYPE, detail="not a regular file")
-    if path.lower().endswith(UNREAD_ARCHIVE_ENDINGS):
-        return replace(
-            source, reason=Reason.UNSUPPORTED_TYPE, detail="an archive of a kind that is not read; unpack it"
-        )
     return source
 
 
@@ -315,36 +373,3 @@ def _absolute(name: str) -> str:
         return path
     real = os.path.realpath(name)
     return path if os.path.realpath(path) == real else real
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part not in {"", ".", ".."})
-
-
-def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether the parts of a path match those of a glob, where `**` is any number of parts."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(_matches(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
-def _reaches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether something below the path could match the glob."""
-    if not parts or not pattern:
-        return bool(pattern)
-    if pattern[0] == "**":
-        return True
-    return fnmatchcase(parts[0], pattern[0]) and _reaches(parts[1:], pattern[1:])
-
-
-def _is_glob(path: str) -> bool:
-    return any(sign in path for sign in "*?[")
-
-
-def _split_glob(path: str) -> tuple[str, tuple[str, ...]]:
-    """The folder under which a glob is looked for, and its remaining parts."""
-    parts = path.split("/")
-    fixed = next(number for number, part in enumerate(parts) if _is_glob(part))
-    return "/".join(parts[:fixed]) or "/", tuple(parts[fixed:])

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import takewhile
 
-from pipeline.archives import one_line, split_uri
 from pipeline.printable import is_printable
+from pipeline.source_uri import one_line, split_uri
 
 ENDING = ".md"
 INDEX = "_index.jsonl"

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     PASSWORD_REQUIRED = "password_required"  # noqa: S105 - a reason, not a password
     ENCRYPTION_UNSUPPORTED = "encryption_unsupported"
     ARCHIVE_LIMIT = "archive_limit"  # a member too large, or packed suspiciously tight
+    OBJECT_LIMIT = "object_limit"  # too large to be downloaded
     # pages, before the engine
     PAGE_DAMAGED = "page_damaged"  # the page cannot be loaded
     RENDER_ERROR = "render_error"
@@ -61,17 +62,19 @@ class Route(StrEnum):
 class Source:
     """Where a document was found.
 
-    `uri` is unique and stable: an absolute path, or `archive.zip!member/name.pdf`. `version` changes whenever the
-    bytes may have changed (size and mtime in nanoseconds; for a member, its CRC and size).
+    `uri` is unique and stable: an absolute path, a URL without credentials, or `archive.zip!member/name.pdf`. `version`
+    changes whenever the bytes may have changed (size and mtime in nanoseconds; for a member, its CRC and size; for an
+    object, its size and entity tag).
     """
 
     uri: str
     version: str
     bytes: int
-    path: str  # the local file to read: the document itself, or the archive that holds it
+    path: str  # what to read, the document itself or the archive that holds it: a local file, or a URL
     member: str | None = None  # name inside the archive, as the archive spells it
     reason: Reason | None = None  # set if discovery already knows that it cannot be read
     detail: str | None = None
+    is_document: bool | None = None  # what an archive says of its member; None where the name has to tell
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import boto3
 import botocore.exceptions
 from botocore import UNSIGNED
 from botocore.config import Config
+from urllib3.exceptions import HTTPError
 
 from configs.settings import StorageSettings
 from pipeline.buckets import ABSENT, Action, ObjectInfo, Trouble, explain
@@ -57,6 +58,7 @@ _BROKEN_OFF = (
     botocore.exceptions.ReadTimeoutError,
     botocore.exceptions.ResponseStreamingError,
     botocore.exceptions.ConnectionClosedError,
+    HTTPError,  # of urllib3, which botocore lets through where TLS breaks
 )
 
 
@@ -184,7 +186,7 @@ class S3Bucket:
             raise explain(self.url, action, Trouble.DENIED, str(error)) from error
         except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
             raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
-        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as error:
+        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, HTTPError) as error:
             raise explain(url, action, Trouble.UNREACHABLE, str(error)) from error
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise explain(url, action, Trouble.OTHER, str(error)) from error

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import InputSettings
-from pipeline.archives import (
-    fetch,
-    members,
-)
+from configs.settings import InputSettings, StorageSettings
+from pipeline.archives import members
 from pipeline.errors import PageError
+from pipeline.fetch import fetch
 from pipeline.records import Source
 
 SETTINGS = InputSettings()
+STORAGE = StorageSettings()
 
 
 LONG_AGO = 1_600_000_000
@@ -61,11 +60,11 @@ def patched(path: Path, at: int, data: bytes) -> Path:
 
 
 def listed(path: Path) -> dict[str, Source]:
-    return {source.uri.removeprefix(f"{path}!"): source for source in members(str(path), SETTINGS)}
+    return {source.uri.removeprefix(f"{path}!"): source for source in members(str(path), SETTINGS, STORAGE)}
 
 
 def content(source: Source, scratch: Path, limits: InputSettings = SETTINGS) -> bytes:
-    with fetch(source, scratch, limits) as path:
+    with fetch(source, scratch, limits, STORAGE) as path:
         return path.read_bytes()
 
 

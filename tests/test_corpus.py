@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import InputSettings, RunSettings
+from configs.settings import InputSettings, RunSettings, StorageSettings
 from pipeline.discovery import Discovery
 from pipeline.records import Document, PageRange, PageRow, Reason, Status
 from workers.rasterizer import Rasterizer
@@ -39,7 +39,7 @@ def rasterizer() -> Iterator[Rasterizer]:
 @pytest.mark.parametrize("entry", manifest(), ids=lambda entry: entry["file"])
 def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict):
     """Each document has its pages or its reason, and a page that cannot be read says why."""
-    opened = rasterizer.open(next(Discovery([str(CORPUS / entry["file"])], InputSettings())))
+    opened = rasterizer.open(next(Discovery([str(CORPUS / entry["file"])], InputSettings(), StorageSettings())))
     expected = entry["expected"]
     if expected in UNREADABLE:
         assert opened.reason in UNREADABLE[expected]

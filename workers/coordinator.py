@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from configs.settings import RunSettings
-from pipeline.archives import current
 from pipeline.errors import OcrmillError, OutputError, PageError
+from pipeline.fetch import current
 from pipeline.ledger import RETRIED, Ledger, PageOutcome
 from pipeline.records import (
     Document,
@@ -166,7 +166,7 @@ class Coordinator:
             if not changed or openings >= OPENINGS:
                 return opened, openings
             try:
-                source = await asyncio.to_thread(current, source, self._settings.input)
+                source = await asyncio.to_thread(current, source, self._settings.input, self._settings.storage)
             except PageError as error:
                 return UnreadableDocument(None, source, error.reason, error.detail), openings
 

@@ -82,7 +82,7 @@ def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | Non
         OcrmillError: if an input cannot be listed.
     """
     plan = Plan()
-    discovery = Discovery(inputs, settings.input)
+    discovery = Discovery(inputs, settings.input, settings.storage)
     chosen = _sampled(_to_read(discovery, output, settings.storage, plan), sample)
     plan.files_skipped = discovery.skipped.other_endings
     pool = SerialPool(settings)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from configs.settings import RunSettings
 from model_adapter.views import cut_views
-from pipeline.archives import check_unchanged, fetch, sha256_of
 from pipeline.errors import PageError
+from pipeline.fetch import check_unchanged, fetch, sha256_of
 from pipeline.records import (
     RGB,
     Document,
@@ -63,9 +63,7 @@ class Rasterizer:
         """Hash a document and open it, or say why no page of it can be had."""
         opened = self._hash_and_open(source)
         try:
-            check_unchanged(
-                source, self._settings.input
-            )  # afterwards: what was opened, or is damaged, is what was found
+            self._check_unchanged(source)  # afterwards: what was opened, or is damaged, is what was found
         except PageError as error:
             return UnreadableDocument(opened.document_id, source, error.reason, error.detail)
         return opened
@@ -117,7 +115,7 @@ class Rasterizer:
     def _read_page(self, document: Document, number: int) -> tuple[RenderedPage, RGB | None]:
         try:
             page, image = self._render(document, number, str(self._file(document.source)))
-            check_unchanged(document.source, self._settings.input)  # afterwards: what was read is what was found
+            self._check_unchanged(document.source)  # afterwards: what was read is what was found
         except PageError as error:
             return RenderedPage(number, reason=error.reason, detail=error.detail), None
         except OSError as error:
@@ -132,6 +130,9 @@ class Rasterizer:
             return _second_try(page, *_page_of(self._pdfium, document, path, number))
         return page, image
 
+    def _check_unchanged(self, source: Source) -> None:
+        check_unchanged(source, self._settings.input, self._settings.storage)
+
     def _file(self, source: Source) -> Path:
         key = source.uri, source.version
         if key in self._files:
@@ -140,7 +141,7 @@ class Rasterizer:
         while len(self._files) >= OPEN_FILES:
             self._files.popitem(last=False)[1][0].close()
         stack = ExitStack()
-        path = stack.enter_context(fetch(source, self._scratch.path, self._settings.input))
+        path = stack.enter_context(fetch(source, self._scratch.path, self._settings.input, self._settings.storage))
         self._files[key] = stack, path
         return path
 

@@ -63,7 +63,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     job = replace(job, settings=with_engine_chosen(job.settings))
     sandbox.check(job.settings.raster)
     report = RunReport()
-    discovery = Discovery(job.inputs, job.settings.input)
+    discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)
     store = open_store(job.output, job.settings.storage)
     run_id = new_run_id()
     with store.lease(LeaseOwner.current(run_id)) as lease:

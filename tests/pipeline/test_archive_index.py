@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_archives import SETTINGS, content, linking, listed, patched, refusal, tar_of, zip_of
+from made_archives import SETTINGS, STORAGE, content, linking, listed, patched, refusal, tar_of, zip_of
 
-from pipeline.archives import (
-    fetch,
-    members,
-)
+from pipeline.archives import members
 from pipeline.errors import PageError
+from pipeline.fetch import fetch
 from pipeline.records import Reason, Source
 
 
@@ -103,7 +101,7 @@ def test_a_truncated_archive_gives_what_it_has_and_then_says_so(tmp_path: Path, 
     os.truncate(path, 70_000)
     found: list[Source] = []
     with pytest.raises(PageError) as caught:  # noqa: PT012 - what came before the error is looked at
-        for source in members(str(path), SETTINGS):
+        for source in members(str(path), SETTINGS, STORAGE):
             found.append(source)  # noqa: PERF402 - extend() would keep nothing
 
     assert Reason.DAMAGED == caught.value.reason
@@ -118,7 +116,7 @@ def test_a_broken_header_is_not_the_end(tmp_path: Path):
     patched(path, 1024, b"\xff" * 512)
 
     with pytest.raises(PageError, match="broken header after 1 members") as caught:
-        list(members(str(path), SETTINGS))
+        list(members(str(path), SETTINGS, STORAGE))
     assert Reason.DAMAGED == caught.value.reason
 
 
@@ -142,7 +140,7 @@ def test_absurd_sizes_in_a_tar_end_it(tmp_path: Path, size: bytes):
         path.write_bytes(bytes(header) + b"\0" * 4096)
 
         with pytest.raises(PageError) as caught:
-            list(members(str(path), SETTINGS))
+            list(members(str(path), SETTINGS, STORAGE))
         assert Reason.DAMAGED == caught.value.reason
 
 
@@ -178,11 +176,11 @@ def test_no_bytes_make_an_archive_raise_anything_else(
         path = Path(folder, name)
         path.write_bytes(raw[: int(kept * len(raw)) + 1] if kept < 0.9 else raw)
         try:
-            for source in members(str(path), SETTINGS):
+            for source in members(str(path), SETTINGS, STORAGE):
                 source.uri.encode()
                 (source.detail or "").encode()
                 fetched = replace(source, reason=None)
-                with fetch(fetched, Path(folder), SETTINGS) as file:
+                with fetch(fetched, Path(folder), SETTINGS, STORAGE) as file:
                     assert source.bytes == file.stat().st_size
         except PageError as error:
             error.detail.encode()

@@ -12,24 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_archives import SETTINGS, content, listed, patched, refusal, tar_of, zip_of
+from made_archives import SETTINGS, STORAGE, content, listed, patched, refusal, tar_of, zip_of
 
 from configs.settings import InputSettings
-from pipeline.archives import (
-    MemberName,
-    check_unchanged,
-    fetch,
-    file_version,
-    joined_uri,
-    member_at,
-    members,
-    one_line,
-    original,
-    sha256_of,
-    split_uri,
-)
+from pipeline.archives import file_version, member_at, members
 from pipeline.errors import OutputError, PageError
+from pipeline.fetch import check_unchanged, fetch, sha256_of
 from pipeline.records import Reason, Source
+from pipeline.source_uri import MemberName, joined_uri, one_line, original, split_uri
 
 names = st.binary(min_size=1, max_size=60).map(lambda raw: raw.replace(b"\0", b"").replace(b"/", b"!") + b".pdf")
 paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: os.fsdecode(b"/".join(parts)))
@@ -73,7 +63,7 @@ def test_members_come_out_as_they_went_in(tmp_path: Path, ending: str):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
 
-    found = list(members(str(path), SETTINGS))
+    found = list(members(str(path), SETTINGS, STORAGE))
 
     assert [name for name, _ in files] == [source.member for source in found]
     assert [len(data) for _, data in files] == [source.bytes for source in found]
@@ -90,7 +80,7 @@ def test_members_of_any_names_are_told_apart(files: list[tuple[str, bytes]], end
         files = [(one_line(name), data) for name, data in files]
     with tempfile.TemporaryDirectory() as folder:
         path = (zip_of if ending == ".zip" else tar_of)(Path(folder, f"a{ending}"), files)
-        found = list(members(str(path), SETTINGS))
+        found = list(members(str(path), SETTINGS, STORAGE))
 
         assert len(files) == len({source.uri for source in found})
         assert [data for _, data in files] == [content(source, Path(folder)) for source in found]
@@ -99,7 +89,7 @@ def test_members_of_any_names_are_told_apart(files: list[tuple[str, bytes]], end
             source.uri.encode()
             name = split_uri(source.uri)
             assert name is not None
-            assert source == member_at(name.archive, name.member, name.ordinal, SETTINGS)
+            assert source == member_at(name.archive, name.member, name.ordinal, SETTINGS, STORAGE)
 
 
 @pytest.mark.parametrize("name", ["../../evil.pdf", "/evil.pdf", "a/../../../evil.pdf"])
@@ -108,8 +98,8 @@ def test_members_cannot_leave_the_scratch_folder(tmp_path: Path, name: str):
     inner = tmp_path / "one" / "two"
     inner.mkdir(parents=True)
     for path in (zip_of(inner / "a.zip", [(name, b"evil")]), tar_of(inner / "a.tar", [(name, b"evil")])):
-        (source,) = members(str(path), SETTINGS)
-        with fetch(source, inner, SETTINGS) as file:
+        (source,) = members(str(path), SETTINGS, STORAGE)
+        with fetch(source, inner, SETTINGS, STORAGE) as file:
             assert inner == file.parent
             assert b"evil" == file.read_bytes()
     assert {"a.zip", "a.tar"} == {path.name for path in tmp_path.rglob("*") if path.is_file()}
@@ -121,9 +111,9 @@ def test_a_source_that_changed_or_vanished_is_not_read(tmp_path: Path):
     plain.write_bytes(b"one")
     file = Source(str(plain), file_version(plain.stat()), 3, str(plain))
     archive = zip_of(tmp_path / "a.zip", [("x.pdf", b"one")])
-    (member,) = members(str(archive), SETTINGS)
-    check_unchanged(file, SETTINGS)
-    check_unchanged(member, SETTINGS)
+    (member,) = members(str(archive), SETTINGS, STORAGE)
+    check_unchanged(file, SETTINGS, STORAGE)
+    check_unchanged(member, SETTINGS, STORAGE)
     assert b"one" == content(file, tmp_path)
 
     plain.write_bytes(b"three")
@@ -159,7 +149,7 @@ def test_a_damaged_member_costs_only_itself(tmp_path: Path):
 def test_members_have_limits(tmp_path: Path):
     """A member that is too large, or packed too tight, is refused before a byte of it is written."""
     path = zip_of(tmp_path / "a.zip", [("zeros.tif", bytes(3 << 20)), ("noise.pdf", os.urandom(3 << 20))])
-    zeros, noise = members(str(path), SETTINGS)
+    zeros, noise = members(str(path), SETTINGS, STORAGE)
 
     assert Reason.ARCHIVE_LIMIT == refusal(zeros, tmp_path).reason
     assert "max_member_ratio" in refusal(zeros, tmp_path).detail
@@ -170,7 +160,7 @@ def test_members_have_limits(tmp_path: Path):
 
 def test_a_full_scratch_folder_is_nobodys_document(tmp_path: Path):
     """When a member cannot be written, that is an error of the run, not a reason of the document."""
-    (source,) = members(str(zip_of(tmp_path / "a.zip", [("x.pdf", os.urandom(100_000))])), SETTINGS)
+    (source,) = members(str(zip_of(tmp_path / "a.zip", [("x.pdf", os.urandom(100_000))])), SETTINGS, STORAGE)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
     try:
@@ -187,7 +177,7 @@ def test_reading_all_members_does_not_list_the_archive_each_time(tmp_path: Path,
     """1,000 members, fetched in no order, cost a second or two of CPU; listing anew for each would cost a minute."""
     noise = random.Random(0).randbytes(1 << 16)
     files = [(f"{number}.pdf", noise[number : number + 4000]) for number in range(1000)]
-    found = list(members(str((zip_of if name.endswith("zip") else tar_of)(tmp_path / name, files)), SETTINGS))
+    found = list(members(str((zip_of if name.endswith("zip") else tar_of)(tmp_path / name, files)), SETTINGS, STORAGE))
     random.Random(1).shuffle(found)
     began = time.thread_time()
     fetched = {source.member: content(source, tmp_path) for source in found}

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.settings import InputSettings
-from pipeline.archives import (
-    members,
-)
+from configs.settings import InputSettings, StorageSettings
+from pipeline.archives import members
 from pipeline.errors import PageError
 from pipeline.records import Reason
 from pipeline.seekable_gzip import SeekableGzip
@@ -61,5 +59,5 @@ def test_a_gzip_bomb_is_not_unpacked_to_its_end(tmp_path: Path):
             file.write(bytes(1 << 20))
 
     with pytest.raises(PageError, match="max_member_ratio") as caught:
-        list(members(str(path), InputSettings(max_member_ratio=50)))
+        list(members(str(path), InputSettings(max_member_ratio=50), StorageSettings()))
     assert Reason.ARCHIVE_LIMIT == caught.value.reason

@@ -29,7 +29,7 @@ from pdfs import (
     undecodable_image_pdf,
 )
 
-from configs.settings import InputSettings, RasterSettings, RoutingSettings, RunSettings
+from configs.settings import InputSettings, RasterSettings, RoutingSettings, RunSettings, StorageSettings
 from pipeline.discovery import Discovery
 from pipeline.inspection import ink_share
 from pipeline.raster_size import shrink_to_thumbnail
@@ -72,7 +72,7 @@ def rasterizer_with(settings: RunSettings) -> Iterator[Rasterizer]:
 
 
 def opened(rasterizer: Rasterizer, path: Path) -> Document | UnreadableDocument:
-    return rasterizer.open(next(Discovery([str(path)], InputSettings())))
+    return rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
 
 
 def pages(rasterizer: Rasterizer, path: Path) -> list[Read]:
@@ -122,7 +122,9 @@ def test_a_page_that_swallows_memory_costs_itself(impatient: Rasterizer, tmp_pat
 def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Signals):
     """A renderer that dies of a signal in the middle of a page loses that page; the next one is read by a new one."""
     settings = RunSettings(raster=RasterSettings(page_cpu_s=60, page_wall_s=60, fallback="none"))
-    source = next(Discovery([str(hanging_pdf(tmp_path / "slow.pdf", pages=3, bad_page=2))], InputSettings()))
+    source = next(
+        Discovery([str(hanging_pdf(tmp_path / "slow.pdf", pages=3, bad_page=2))], InputSettings(), StorageSettings())
+    )
     rasterizer = Rasterizer(settings)
     try:
         document = rasterizer.open(source)
@@ -150,7 +152,7 @@ def test_a_renderer_dies_with_its_worker(tmp_path: Path):
         "if __name__ == '__main__':\n"
         "    settings = RunSettings(raster=RasterSettings(page_cpu_s=600, page_wall_s=600))\n"
         "    rasterizer = Rasterizer(settings)\n"
-        "    document = rasterizer.open(next(Discovery([sys.argv[1]], InputSettings())))\n"
+        "    document = rasterizer.open(next(Discovery([sys.argv[1]], InputSettings(), StorageSettings())))\n"
         "    list(rasterizer.read(PageRange(document, (2,))))\n"
     )
     path = hanging_pdf(tmp_path / "slow.pdf", pages=3, bad_page=2)

@@ -14,7 +14,7 @@ from pdfs import scan_pdf, text_pdf
 from ray import cloudpickle
 
 from configs.engine_settings import EngineSettings
-from configs.settings import InputSettings, RunSettings, WorkerSettings
+from configs.settings import InputSettings, RunSettings, StorageSettings, WorkerSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status
@@ -87,7 +87,7 @@ def _no_orders_left(orders: Path) -> Iterator[None]:
 
 async def read_all(pool: RayPool, path: Path) -> list[PageRow]:
     """Read a document as the coordinator does: pages in order, recognized as they come."""
-    document = await pool.open(next(Discovery([str(path)], InputSettings())))
+    document = await pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
     numbers = tuple(range(1, document.page_count + 1))
     tasks = []
     async for page in pool.read(PageRange(document, numbers)):
@@ -139,7 +139,7 @@ def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, 
     path = text_pdf(tmp_path / "book.pdf", pages=12)
 
     async def killing() -> list[PageRow]:
-        document = await pool.open(next(Discovery([str(path)], InputSettings())))
+        document = await pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
         rows = []
         async for page in pool.read(PageRange(document, tuple(range(1, 13)))):
             rows.append(page)

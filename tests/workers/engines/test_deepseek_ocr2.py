@@ -16,7 +16,7 @@ import pytest
 from pdfs import scan_pdf
 
 from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
-from configs.settings import InputSettings, RunSettings, WorkerSettings
+from configs.settings import InputSettings, RunSettings, StorageSettings, WorkerSettings
 from model_adapter.tiling import num_visual_tokens
 from model_adapter.views import PageViews
 from pipeline.discovery import Discovery
@@ -118,7 +118,7 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="module")
 def document(pool: RayPool, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Document:
     path = scan_pdf(tmp_path_factory.mktemp("scan") / "scan.pdf")
-    return runner.run(pool.open(next(Discovery([str(path)], InputSettings()))))
+    return runner.run(pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings()))))
 
 
 async def rendered(pool: RayPool, document: Document) -> tuple[RenderedPage, Image]:
