@@ -25,6 +25,7 @@ LAST_RUNS = 5
 _WORDS = ("status", "reason", "route_reason", "renderer")
 _PAGE_COLUMNS = ("document_id", *_WORDS, "flags", "repetition_flag", "ingested_at")
 _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
+_LARGEST_COUNT = 1 << 63
 _LONGEST_WORD = 60  # of what stands in a run's record, which anybody may have written
 
 
@@ -196,7 +197,7 @@ def _last_runs(store: Store) -> Iterator[RunRecord]:
     for name in reversed(store.list("runs", ".json")[-LAST_RUNS:]):
         try:
             record = json.loads(store.read(name))
-        except (OutputError, ValueError):
+        except (OutputError, ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             yield _run_record(Path(name).stem, record)
@@ -210,7 +211,7 @@ def _run_record(run_id: str, record: Mapping[str, Any]) -> RunRecord:
         run_id=printable_line(run_id, _LONGEST_WORD),
         host=_word(record.get("host")),
         finished_at=_word(record.get("finished_at")),
-        wall_s=float(wall_s) if isinstance(wall_s, int | float) else None,
+        wall_s=float(wall_s) if isinstance(wall_s, int | float) and abs(wall_s) < _LARGEST_COUNT else None,
         stopped=totals.get("stopped") is True,
         documents=_numbers(totals.get("documents")),
         pages=_numbers(totals.get("pages")),
@@ -223,7 +224,11 @@ def _word(value: Any) -> str | None:
 
 def _numbers(value: Any) -> dict[str, int]:
     counts = value.items() if isinstance(value, dict) else ()
-    return {printable_line(name, _LONGEST_WORD): count for name, count in counts if isinstance(count, int)}
+    return {
+        printable_line(name, _LONGEST_WORD): count
+        for name, count in counts
+        if isinstance(count, int) and abs(count) < _LARGEST_COUNT
+    }
 
 
 def _list(names: Sequence[str]) -> str:
@@ -235,7 +240,7 @@ def _writer_text(writer: Writer) -> str:
     if writer.run_id is None:
         return "a run that is only just starting"
     return (
-        f"run {printable_line(writer.run_id, _LONGEST_WORD)} (process {writer.pid} on {writer.host}, since "
+        f"run {printable_line(writer.run_id, _LONGEST_WORD)} (process {writer.pid} on {_word(writer.host)}, since "
         f"{_time(writer.since)}, last seen {writer.heartbeat_age_s:.0f} s ago)"
     )
 

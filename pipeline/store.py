@@ -14,19 +14,23 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
 from configs.settings import StorageSettings
 from pipeline.buckets import BucketUrl, check_bucket, open_bucket
 from pipeline.errors import OcrmillError, OutputError
+from pipeline.printable import printable_line
 
 LEASE = "_lease"
 DAMAGED = "_damaged"
 FOLDERS = ("pages", "documents", "sources", "runs")
 BEAT_S = 10.0  # how often the lease shows that its owner is alive
+_LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
 log = logging.getLogger("ocrmill")
 
 
@@ -37,15 +41,15 @@ class LeaseOwner:
     host: str
     pid: int
     run_id: str
-    started: datetime
-    heartbeat: datetime
-    token: str = field(default_factory=lambda: secrets.token_hex(8))  # differs for any two owners
+    started: AwareDatetime
+    heartbeat: AwareDatetime
+    token: str = ""  # differs for any two owners
 
     @classmethod
     def current(cls, run_id: str) -> "LeaseOwner":
         """This process, now."""
         now = datetime.now(UTC)
-        return cls(socket.gethostname(), os.getpid(), run_id, now, now)
+        return cls(socket.gethostname(), os.getpid(), run_id, now, now, secrets.token_hex(8))
 
     def to_json(self, heartbeat: datetime) -> bytes:
         """The lease file: one JSON object."""
@@ -63,17 +67,16 @@ class LeaseOwner:
     def from_json(cls, text: bytes) -> "LeaseOwner | None":
         """The owner that a lease file names; None if it names none: it was released, or is just being taken."""
         try:
-            record = json.loads(text)
-            times = [datetime.fromisoformat(record[name]) for name in ("started", "heartbeat")]
-            return cls(record["host"], record["pid"], record["run_id"], *times, record.get("token", ""))
-        except (ValueError, KeyError, TypeError):
+            return TypeAdapter(cls).validate_json(text)
+        except ValidationError:
             return None
 
     def to_text(self) -> str:
         """Who it is, in words."""
         return (
-            f"run {self.run_id} (process {self.pid} on {self.host}, since {self.started:%Y-%m-%d %H:%M:%S} UTC, "
-            f"last seen {self.heartbeat:%H:%M:%S})"
+            f"run {printable_line(self.run_id, _LONGEST_NAME)} (process {self.pid} on "
+            f"{printable_line(self.host, _LONGEST_NAME)}, since {self.started:%Y-%m-%d %H:%M:%S} UTC, last seen "
+            f"{self.heartbeat:%H:%M:%S})"
         )
 
 
