@@ -1,8 +1,19 @@
 """The bound on bytes in flight."""
 
 import asyncio
+import logging
 
-from workers.room import Room
+import numpy as np
+import psutil
+import pytest
+
+from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+from configs.settings import RunSettings, WorkerSettings
+from model_adapter.views import cut_views
+from workers.room import LEAST_BYTES, Room, image_memory, in_flight_bytes, page_bytes
+
+GIB = 1 << 30
+VIEWS = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings())
 
 
 def test_no_more_is_taken_than_there_is_room():
@@ -71,3 +82,44 @@ def test_a_cancelled_waiter_leaves_no_trace():
         return room.taken
 
     assert asyncio.run(scenario()) == 60
+
+
+def test_a_page_takes_what_its_views_take():
+    """What is reserved for a page is what the views of a Letter page have, or somewhat more than its image."""
+    letter = np.zeros((1584, 1224, 3), np.uint8)
+
+    assert cut_views(letter, 6).nbytes == page_bytes(VIEWS)
+    assert letter.nbytes <= page_bytes(EngineSettings(name="cpu")) < 1.1 * letter.nbytes
+
+
+def test_the_room_is_what_the_engines_hold_and_a_quarter_more():
+    """80 pages as views are 1,050 MiB, so one engine gets 1,312 and eight get 10,500; a small one gets the least."""
+    settings = RunSettings(engine=VIEWS)
+
+    assert in_flight_bytes(settings, 80, 64 * GIB) >> 20 == 1312
+    assert in_flight_bytes(settings, 640, 64 * GIB) >> 20 == 10_500
+    assert in_flight_bytes(RunSettings(engine=EngineSettings(name="cpu")), 4, 64 * GIB) == LEAST_BYTES
+
+
+def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogCaptureFixture):
+    """The room is cut to what there is, never below the least, and the log says that engines will wait."""
+    settings = RunSettings(engine=VIEWS)
+    with caplog.at_level(logging.WARNING, "ocrmill"):
+        assert in_flight_bytes(settings, 640, 4 * GIB) == 4 * GIB
+        assert in_flight_bytes(settings, 640, GIB // 16) == LEAST_BYTES
+
+    assert "10500 MiB" in caplog.text
+    assert "--shm-size" in caplog.text
+
+
+def test_what_the_settings_say_is_taken(caplog: pytest.LogCaptureFixture):
+    """Whoever sets in_flight_mb gets that, without a word."""
+    settings = RunSettings(engine=VIEWS, workers=WorkerSettings(in_flight_mb=100))
+
+    assert in_flight_bytes(settings, 640, GIB) >> 20 == 100
+    assert not caplog.text
+
+
+def test_this_machine_has_memory_for_images():
+    """At most a quarter of its memory: as much again is for pages that are rendered ahead."""
+    assert 0 < image_memory() <= psutil.virtual_memory().total // 4
