@@ -25,6 +25,7 @@ from pipeline.seekable_gzip import SeekableGzip
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 NAMES = ["a.warc", "a.warc.gz"]
+BOTH = "Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n"
 
 
 def documents(path: Path) -> dict[str, Source]:
@@ -82,12 +83,12 @@ def test_what_is_no_document_is_passed_over(tmp_path: Path):
 
 
 def test_the_type_or_the_first_bytes_make_a_document(tmp_path: Path):
-    """A PDF under a wrong type is found by its bytes, packed ones too; what calls itself a PDF is one, whatever it is."""
+    """A PDF under a wrong type is found by its bytes, packed ones too; what calls itself a PDF is one."""
     path = warc_of(
         tmp_path / "a.warc.gz",
         [
             answer("https://h/1", PDF, "application/octet-stream"),
-            answer("https://h/2", chunked(gzip.compress(PDF)), "text/html", http="Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n"),
+            answer("https://h/2", chunked(gzip.compress(PDF)), "text/html", http=BOTH),
             answer("https://h/3", b"<html>soft error", "application/pdf; charset=binary"),
             answer("https://h/.4", PNG, "IMAGE/PNG"),
             record("response", "ftp://h/5", PDF, "application/octet-stream"),
@@ -315,7 +316,7 @@ def test_a_run_reads_the_documents_of_a_warc(tmp_path: Path):
         tmp_path / "crawl.warc.gz",
         [
             answer("https://h/", b"<html>", "text/html"),
-            answer("https://h/get?id=1", chunked(gzip.compress(pdf)), http="Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n"),
+            answer("https://h/get?id=1", chunked(gzip.compress(pdf)), http=BOTH),
             answer("https://h/cut.pdf", pdf[:500], extra="WARC-Truncated: length\r\n"),
             answer("https://h/other.pdf", other),
         ],
