@@ -42,7 +42,7 @@ from workers.render_protocol import (
 
 CHANNELS = 3
 _STDERR_TAIL = 400
-_ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "MALLOC_", "OPENBLAS_")  # the rest holds credentials
+_ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "MALLOC_", "OCRMILL_")  # the rest may hold credentials
 Reply = TypeVar("Reply")
 
 _ENDED_BY = {
@@ -177,7 +177,7 @@ class RenderProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._stderr,
-            env={**kept, "OMP_NUM_THREADS": "1"},
+            env={**kept, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"},
         )
         theirs.close()
         self._documents = 0

@@ -22,7 +22,8 @@ _SYSTEM = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/ld.so.conf"),
     *("/usr/share/fonts", "/usr/share/X11/fonts", "/usr/local/share/fonts"),  # where PDFium looks
     *("/usr/share/zoneinfo", "/etc/localtime", "/dev/null", "/dev/urandom", "/dev/random"),
-    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"),  # how onnxruntime knows the processor
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo"),  # how onnxruntime knows the machine
+    *("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/bus/pci/devices", "/sys/class/drm"),
 )
 _PACKAGES = ("configs", "pipeline", "workers")  # of ours, where they do not lie among installed ones
 log = logging.getLogger("ocrmill")
