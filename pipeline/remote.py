@@ -34,22 +34,24 @@ READ_AHEAD = 1 << 20  # of a zip in a bucket: the header of a small member and i
 WAIT_S = 2.0  # at most, before the next look whether a bucket is back
 _LONGEST_DETAIL = 500
 _WEB = re.compile(r"(?i)https?://")
+_BUCKET = re.compile(r"(?i)(?:s3|gs|az)://")
+_WITH_CREDENTIALS = re.compile(r"(?i)https?://|[a-z][a-z0-9+.-]*://[^/]*@")  # the second is refused, but may be told
 _ENDING = re.compile(r"(?:\.tar)?\.[a-z0-9]{2,5}\Z")
 _Result = TypeVar("_Result")
 
 
 def is_remote(path: str) -> bool:
     """Whether a source's path leads to another machine."""
-    return BucketUrl.parse(path) is not None or _WEB.match(path) is not None
+    return _BUCKET.match(path) is not None or _WEB.match(path) is not None
 
 
 def shown(path: str) -> str:
-    """The path without the credentials that a web address may hold; those of buckets hold none."""
-    return redacted(path) if _WEB.match(path) else path
+    """The path without the credentials that an address may hold; keys of buckets stay as they are."""
+    return redacted(path) if _WITH_CREDENTIALS.match(path) else path
 
 
 def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Source | None:
-    """The object or document at a URL, in its version of now; None if there is none.
+    """The object or document at a URL, in its version of now; None if there is none, or it is a folder's marker.
 
     Raises:
         PageError: it cannot be asked for.
@@ -59,6 +61,8 @@ def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Sou
         with explained():
             file = look_up_on_web(path, WebAccess.of(settings, storage))
         return None if file is None else Source(one_line(shown(path)), file.version, file.bytes, path)
+    if not where.key or where.key.endswith("/"):
+        return None
     try:
         with explained():
             return object_source(where, outlasting(storage, lambda: open_bucket(where, storage).head(where.key)))

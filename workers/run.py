@@ -1,6 +1,7 @@
 """A run: the main path, from inputs to durable rows, top to bottom."""
 
 import asyncio
+import json
 import logging
 import secrets
 import signal
@@ -20,6 +21,7 @@ from pipeline.errors import SettingsMismatchError
 from pipeline.ledger import Ledger, read_ledger, write_run
 from pipeline.quality import QUALITY_VERSION
 from pipeline.records import Source
+from pipeline.redaction import redacted
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
@@ -156,13 +158,13 @@ def new_run_id() -> str:
 
 
 def _record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
-    """What `runs/<run_id>.json` holds. Passwords are not in it."""
+    """What `runs/<run_id>.json` holds. Passwords are not in it, those of URLs neither."""
     return {
         "run_id": run_id,
         "finished_at": datetime.now(UTC).isoformat(),
         "host": socket.gethostname(),
-        "inputs": list(job.inputs),
-        "settings": job.settings.model_dump(mode="json", exclude={"input": {"passwords"}}),
+        "inputs": [redacted(name) for name in job.inputs],
+        "settings": json.loads(redacted(job.settings.model_dump_json(exclude={"input": {"passwords"}}))),
         "settings_fingerprint": job.settings.fingerprint(),
         "versions": dict(_versions()),
         "totals": report.to_record(),
