@@ -267,7 +267,7 @@ class Discovery(Iterator[Source]):
             member = member_at(where.archive, where.member, where.ordinal, self._settings, self._storage)
             return (found for found in [member] if self._chosen(found, os.path.dirname(where.archive)))
         for path in _spellings(name):
-            source = None if path.endswith("/") else look_up(path, self._settings, storage)
+            source = look_up(path, self._settings, storage)
             if source is not None and not in_manifest and path.lower().endswith(MANIFEST_ENDINGS):
                 return self._manifest_elsewhere(source)
             if source is not None:

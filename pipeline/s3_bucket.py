@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import IO, Any
 
 import boto3
@@ -62,6 +63,26 @@ _BROKEN_OFF = (
 )
 
 
+@lru_cache(maxsize=8)
+def _client(storage: StorageSettings) -> Any:
+    """boto3's client for all buckets; to make one takes a tenth of a second."""
+    config = Config(
+        signature_version=UNSIGNED if storage.anonymous else None,
+        retries={"mode": "standard", "total_max_attempts": storage.attempts},  # exponential, with jitter
+        connect_timeout=storage.connect_s,
+        read_timeout=storage.timeout_s,
+        max_pool_connections=32,
+        s3={"addressing_style": "path" if storage.endpoint else "auto"},
+        # What S3-compatible servers know; a body that arrives cut is refused for its length.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra="ocrmill",
+    )
+    return boto3.session.Session().client(
+        "s3", region_name=storage.region, endpoint_url=storage.endpoint, config=config
+    )
+
+
 class S3Bucket:
     """One bucket and its connections; any thread may use it."""
 
@@ -69,22 +90,8 @@ class S3Bucket:
         self.url = f"s3://{name}"
         self._name = name
         self._attempts = storage.attempts
-        config = Config(
-            signature_version=UNSIGNED if storage.anonymous else None,
-            retries={"mode": "standard", "total_max_attempts": storage.attempts},  # exponential, with jitter
-            connect_timeout=storage.connect_s,
-            read_timeout=storage.timeout_s,
-            max_pool_connections=32,
-            s3={"addressing_style": "path" if storage.endpoint else "auto"},
-            # What S3-compatible servers know; a body that arrives cut is refused for its length.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            user_agent_extra="ocrmill",
-        )
         with self._explained("", "read"):
-            self._client: Any = boto3.session.Session().client(
-                "s3", region_name=storage.region, endpoint_url=storage.endpoint, config=config
-            )
+            self._client = _client(storage)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """See Bucket."""
@@ -186,7 +193,7 @@ class S3Bucket:
             raise explain(self.url, action, Trouble.DENIED, str(error)) from error
         except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
             raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
-        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, HTTPError) as error:
+        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, *_BROKEN_OFF) as error:
             raise explain(url, action, Trouble.UNREACHABLE, str(error)) from error
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise explain(url, action, Trouble.OTHER, str(error)) from error

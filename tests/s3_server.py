@@ -20,7 +20,8 @@ from configs.settings import StorageSettings
 
 # Ends when its standard input does, so it cannot outlive the tests, whatever ends them.
 _PROGRAM = """
-import logging, sys
+import logging, os, sys
+os.environ["MOTO_S3_DEFAULT_MAX_KEYS"] = "50"  # keys on a page of a listing, so that few objects make several
 from moto.server import ThreadedMotoServer
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
