@@ -58,9 +58,10 @@ def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Sou
     """
     where = BucketUrl.parse(path)
     if where is None:
+        url = path.partition("#")[0]
         with explained():
-            file = look_up_on_web(path, WebAccess.of(settings, storage))
-        return None if file is None else Source(one_line(shown(path)), file.version, file.bytes, path)
+            file = look_up_on_web(url, WebAccess.of(settings, storage))
+        return None if file is None else Source(one_line(shown(url)), file.version, file.bytes, url)
     if not where.key or where.key.endswith("/"):
         return None
     try:
