@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipeline.records import Reason, Source, SourceRow, Status
 from pipeline.report import RunReport
-from pipeline.schema import TABLES, WORD, read_shard
+from pipeline.schema import TABLES, read_shard
 from pipeline.store import Store
 
 # What a later run may find otherwise. Neither says anything about bytes, so neither has a document_id.
@@ -33,11 +33,8 @@ _DONE_COLUMNS = (
 )
 _DOCUMENT_COLUMNS = (*_DONE_COLUMNS, "source", "source_version", "ingested_at")
 _SOURCE_COLUMNS = ("source", "source_version", "document_id", "ingested_at")
-SHARDS_AT_A_TIME = 16  # read side by side, for a bucket takes its time to answer
 SOURCES_AT_A_TIME = 256  # asked for together
 HASHED_AT_A_TIME = 1 << 16  # a million Python strings at once are 150 MB
-_LONG = {pa.string(): pa.large_string()}  # what is kept lies in one piece, which may pass 2 GiB
-_SHARD = pa.field("shard", WORD)  # the name of the shard that holds a row
 _Read = TypeVar("_Read")
 
 _PAGE_COLUMNS = ("document_id", "page_number", "status", "flags", "repetition_flag", "settings_fingerprint")
@@ -256,9 +253,9 @@ def read_ledger(store: Store) -> Ledger:
         OutputError: A shard cannot be read; the text names it.
     """
     # Against the order of writing: what an earlier table speaks of is then in the later ones, even while a run goes on.
-    sources = _in_one_piece("sources", _SOURCE_COLUMNS, _read_all(store, "sources", _SOURCE_COLUMNS))
+    sources = _read_sources(store)
     done, absent = _read_documents(store)
-    done_ids = StringIndex(done["document_id"])
+    done_ids = StringIndex(_in_one_piece(done.select(["document_id"]))["document_id"])
     unfinished = _read_unfinished(store, done_ids)
     fingerprints = Counter(_counts(done["settings_fingerprint"])) + Counter(_counts(unfinished["settings_fingerprint"]))
     totals = _totals(done, absent, unfinished, len(sources))
@@ -270,47 +267,53 @@ def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:
     store.write(f"runs/{run_id}.json", json.dumps(record, indent=1, default=str).encode())
 
 
-def _read_all(store: Store, folder: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of each shard of a table, and `shard`, its name."""
-    return _side_by_side(lambda name: _read_named(store, name, columns), store.list(folder))
-
-
-def _read_named(store: Store, name: str, columns: Sequence[str]) -> pa.Table:
-    table = read_shard(store.file(name), name, columns)
-    return table.append_column(_SHARD, pa.array([name] * len(table), WORD))
-
-
-def _side_by_side(read: Callable[[str], _Read], names: Sequence[str]) -> Iterator[_Read]:
-    """What is read of each shard, in their order."""
-    with ThreadPoolExecutor(SHARDS_AT_A_TIME) as threads:
-        yield from threads.map(read, names)
+def _read_sources(store: Store) -> pa.Table:
+    """All rows, with the name of the shard of each."""
+    names = store.list("sources")
+    tables = list(_each(store, names, lambda name: read_shard(store.file(name), name, _SOURCE_COLUMNS)))
+    shard_of_row = np.repeat(np.arange(len(names), dtype=np.int32), [len(table) for table in tables])
+    every = _in_one_piece(_concatenate("sources", _SOURCE_COLUMNS, tables))
+    return every.append_column("shard", pa.DictionaryArray.from_arrays(shard_of_row, pa.array(names, pa.string())))
 
 
 def _read_documents(store: Store) -> tuple[pa.Table, pa.Table]:
     """Rows with a document_id, without the strings of their sources, which are in `sources`; and rows without one."""
+    shard = pa.field("shard", pa.string())
 
-    def read(name: str) -> tuple[pa.Table, list[pa.Table]]:
-        done = _read_named(store, name, _DONE_COLUMNS)
+    def read(name: str) -> tuple[pa.Table, pa.Table | None]:
+        done = read_shard(store.file(name), name, _DONE_COLUMNS)
         if not done["document_id"].null_count:
-            return done, []
-        every = _read_named(store, name, _DOCUMENT_COLUMNS)
-        return done.filter(done["document_id"].is_valid()), [every.filter(every["document_id"].is_null())]
+            return done, None
+        every = read_shard(store.file(name), name, _DOCUMENT_COLUMNS)
+        absent = every.filter(every["document_id"].is_null())
+        with_name = absent.append_column(shard, pa.array([name] * len(absent), pa.string()))
+        return done.filter(done["document_id"].is_valid()), with_name
 
-    parts = list(_side_by_side(read, store.list("documents")))
-    done = _in_one_piece("documents", _DONE_COLUMNS, (done for done, _ in parts))
-    return done, _in_one_piece("documents", _DOCUMENT_COLUMNS, (table for _, absent in parts for table in absent))
+    tables = list(_each(store, store.list("documents"), read))
+    done = _concatenate("documents", _DONE_COLUMNS, (done for done, _ in tables))
+    return done, _concatenate("documents", _DOCUMENT_COLUMNS, (some for _, some in tables if some is not None), shard)
 
 
-def _in_one_piece(folder: str, columns: Sequence[str], tables: Iterable[pa.Table]) -> pa.Table:
-    """All rows, each column in one chunk, for rows are taken from it all the time."""
-    schema = pa.schema([*(TABLES[folder].field(name) for name in columns), _SHARD])
-    table = pa.concat_tables([schema.empty_table(), *tables])
-    long = pa.schema([field.with_type(_LONG.get(field.type, field.type)) for field in schema])
-    return table.cast(long).combine_chunks()
+def _each(store: Store, names: Sequence[str], read: Callable[[str], _Read]) -> Iterator[_Read]:
+    """What is read of each shard, in their order, some side by side."""
+    with ThreadPoolExecutor(store.reads_at_a_time) as threads:
+        yield from threads.map(read, names)
+
+
+def _concatenate(folder: str, columns: Sequence[str], tables: Iterable[pa.Table], *more: pa.Field) -> pa.Table:
+    schema = pa.schema([*(TABLES[folder].field(name) for name in columns), *more])
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _in_one_piece(table: pa.Table) -> pa.Table:
+    """The table with each column in one chunk, as rows are taken from it all the time; strings then need 64 bits."""
+    string, long = pa.string(), pa.large_string()
+    fields = [field.with_type(long) if field.type == string else field for field in table.schema]
+    return table.cast(pa.schema(fields)).combine_chunks()
 
 
 def _read_unfinished(store: Store, done: StringIndex) -> pa.Table:
-    """The rows of pages whose document is not done. Of other shards only the distinct document ids are read."""
+    """The rows of pages whose document is not done. Of other shards only the document ids are read, each once."""
 
     def read(name: str) -> pa.Table | None:
         ids = _distinct_ids(store, name)
@@ -320,13 +323,13 @@ def _read_unfinished(store: Store, done: StringIndex) -> pa.Table:
         table = read_shard(store.file(name), name, _PAGE_COLUMNS)
         return table.filter(pc.is_in(table["document_id"], unfinished))
 
-    tables = [table for table in _side_by_side(read, store.list("pages")) if table is not None]
-    return pa.concat_tables([pa.schema([TABLES["pages"].field(name) for name in _PAGE_COLUMNS]).empty_table(), *tables])
+    tables = (table for table in _each(store, store.list("pages"), read) if table is not None)
+    return _in_one_piece(_concatenate("pages", _PAGE_COLUMNS, tables))
 
 
 def _distinct_ids(store: Store, name: str) -> pa.Array:
     column = read_shard(store.file(name), name, ["document_id"], words=["document_id"])["document_id"]
-    return pc.unique(pa.concat_arrays([pa.array([], pa.string()), *(chunk.dictionary for chunk in column.chunks)]))
+    return pa.concat_arrays([pa.array([], pa.string()), *(chunk.dictionary for chunk in column.chunks)])
 
 
 def _totals(done: pa.Table, absent: pa.Table, unfinished: pa.Table, sources: int) -> Totals:

@@ -72,6 +72,8 @@ class LocalLease:
 class LocalStore:
     """An output folder. Nothing is created before the first lease or write."""
 
+    reads_at_a_time = 2  # more only fight for the interpreter: 16 take half as much CPU again
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.url = str(root)

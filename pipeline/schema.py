@@ -264,7 +264,7 @@ def open_shard(file: Any, name: str, *, words: Sequence[str] = ()) -> Iterator[p
     """
     try:
         parquet = pq.ParquetFile(file, read_dictionary=list(words), page_checksum_verification=True)
-        version = (parquet.schema_arrow.metadata or {}).get(b"schema_version", b"none").decode()
+        version = (parquet.metadata.metadata or {}).get(b"schema_version", b"none").decode()
         if version.isdecimal() and int(version) > SCHEMA_VERSION:  # a good shard, which no repair must set aside
             raise UsageError(
                 f"{name} was written by a newer ocrmill (schema version {version}): use that one to read it"
@@ -287,10 +287,11 @@ def read_shard(file: Any, name: str, columns: Iterable[str], *, words: Sequence[
     """
     wanted = list(columns)
     with open_shard(file, name, words=words) as parquet:
-        missing = sorted(set(wanted) - set(parquet.schema_arrow.names))
-        if missing:
-            raise OutputError(f"{name} has no column {missing[0]}. `ocrmill verify --repair` sets it aside.")
-        return parquet.read(columns=wanted, use_threads=False)
+        table = parquet.read(columns=wanted, use_threads=False)
+    missing = sorted(set(wanted) - set(table.column_names))  # which `read` leaves out without a word
+    if missing:
+        raise OutputError(f"{name} has no column {missing[0]}. `ocrmill verify --repair` sets it aside.")
+    return table
 
 
 def contract_breaches(schema: pa.Schema, contract: pa.Schema) -> list[str]:

@@ -104,6 +104,7 @@ class Store(Protocol):
     """An output. Nothing is created before the first lease or write."""
 
     url: str  # as a person names it
+    reads_at_a_time: int  # of files, side by side, at which reading many is fastest
 
     def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
         """The names of the visible files in a folder, sorted; none if there is no such folder."""

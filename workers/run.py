@@ -71,7 +71,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     with store.lease(LeaseOwner.current(run_id)) as lease:
         ledger = read_ledger(store)
         _refuse_mixed_settings(ledger, job)
-        todo = _without_known(iter(discovery), ledger, report)
+        todo = ledger.without_known(discovery, report)
         first = next(todo, None)
         if first is not None:
             pool = (make_pool or _make_pool)(job)
@@ -123,14 +123,6 @@ def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
     log.warning("%s: finishing what is in flight; once more to end at once (nothing durable is lost)", number.name)
     asyncio.get_running_loop().remove_signal_handler(number)
     coordinator.stop()
-
-
-def _without_known(sources: Iterator[Source], ledger: Ledger, report: RunReport) -> Iterator[Source]:
-    for source in sources:
-        if ledger.knows_source(source.uri, source.version):
-            report.sources_known += 1
-        else:
-            yield source
 
 
 def _refuse_mixed_settings(ledger: Ledger, job: Job) -> None:

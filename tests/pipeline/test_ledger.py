@@ -2,8 +2,10 @@
 
 import json
 import time
+from itertools import count
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from made_rows import (
@@ -19,9 +21,10 @@ from made_rows import (
 
 from configs.settings import OutputSettings
 from pipeline.errors import OutputError
-from pipeline.ledger import Ledger, PageOutcome, StringIndex, read_ledger, write_run
+from pipeline.ledger import SOURCES_AT_A_TIME, Ledger, PageOutcome, StringIndex, read_ledger, write_run
 from pipeline.local_store import LocalStore
 from pipeline.records import Reason, SourceRow, Status
+from pipeline.report import RunReport
 from pipeline.schema import documents_table, encode_shard, pages_table, sources_table
 from pipeline.sink import Sink
 
@@ -164,6 +167,44 @@ def test_a_shard_without_one_of_our_columns_stops_the_run(store: LocalStore, fol
         read_ledger(store)
 
 
+def test_many_sources_are_asked_for_at_once(store: LocalStore):
+    """What is left of a listing is what `knows_source` does not know, in its order, over several batches."""
+    for day, version in ((3, "v2"), (4, "v3")):  # `read` has several rows, its latest document none
+        row = SourceRow(made_source("read", version), None)
+        store.write(f"sources/{day}.parquet", encode_shard(sources_table([row], made_stamp(day))))
+    ledger = read_ledger(store)
+    names = ("read", "copy", "damaged", "away", "limit", "begun", "never seen")
+    versions = [*("v1", "v2", "v3"), *("" for _ in range(SOURCES_AT_A_TIME))]
+    listing = [made_source(name, version) for version in versions for name in names]
+    report = RunReport()
+
+    left = list(ledger.without_known(iter(listing), report))
+
+    assert left == [source for source in listing if not ledger.knows_source(source.uri, source.version)]
+    assert report.sources_known == len(listing) - len(left) == 4
+
+
+def test_a_listing_is_taken_as_it_is_asked_for(ledger: Ledger):
+    """The first source that is left is given when no more than a batch of the listing was taken."""
+    taken = count()
+    endless = (made_source(f"new {number}") for number in taken)
+
+    assert next(ledger.without_known(endless, RunReport())) == made_source("new 0")
+    assert next(taken) <= SOURCES_AT_A_TIME
+
+
+def test_sources_that_are_gone(ledger: Ledger):
+    """Known sources below the inputs that no listing gave are counted once each; those elsewhere are not."""
+    listing = [made_source("read"), made_source("copy", "changed"), made_source("never seen")]
+    assert ledger.gone(["/data/"]) == 5
+
+    list(ledger.without_known(iter(listing), RunReport()))
+
+    assert ledger.gone(["/data/"]) == 3  # damaged, away, limit
+    assert ledger.gone(["/data/a", "/data/aw", "/data/l"]) == 2
+    assert ledger.gone(["/elsewhere/"]) == ledger.gone([]) == 0
+
+
 def test_an_index_tells_hash_twins_apart():
     """A value whose hash is that of another is not taken for it, and rows of one value come in their order."""
 
@@ -173,12 +214,21 @@ def test_an_index_tells_hash_twins_apart():
         def __hash__(self) -> int:
             return hash("b")
 
-    column = pages_table([made_page(name, 1, 1, source=name) for name in "abcb"], made_stamp())["source"]
-    positions = [row for row, value in enumerate(column.to_pylist()) if value == "b"]
+    index = StringIndex(pa.chunked_array([["a", "b"], ["c", "b", None]]))
 
-    assert StringIndex(column).rows("b") == positions
-    assert len(positions) == 2
-    assert StringIndex(column).rows(Twin("x")) == []
+    assert index.rows("b") == [1, 3]
+    assert index.rows(Twin("x")) == []
+
+
+def test_an_index_finds_many_values_at_once():
+    """A value in one row is found there; one in several, or in none, has no single row, and only the former is held."""
+    index = StringIndex(pa.chunked_array([["a", "b"], ["c", "b"]]))
+    values = pa.array(["c", "b", "x", None, "a"])
+
+    assert index.only_rows(values).tolist() == [2, -1, -1, -1, 0]
+    assert index.holds(values).tolist() == [True, True, False, False, True]
+    assert index.holds(values[:0]).tolist() == []
+    assert StringIndex(pa.chunked_array([], pa.string())).holds(values).tolist() == [False] * 5
 
 
 def test_ten_thousand_documents_are_read_in_well_under_a_second(tmp_path: Path):
