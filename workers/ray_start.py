@@ -45,6 +45,7 @@ def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
     )
     _init(
         "Ray on this machine",
+        address="local",  # else Ray joins any cluster that it finds on this machine
         include_dashboard=False,
         num_cpus=crew.rasterizers + crew.engines,
         num_gpus=gpus,

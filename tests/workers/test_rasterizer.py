@@ -28,6 +28,7 @@ from pdfs import (
     truncated_pdf,
     undecodable_image_pdf,
 )
+from processes import descendants
 
 from configs.settings import InputSettings, RasterSettings, RoutingSettings, RunSettings, StorageSettings
 from pipeline.discovery import Discovery
@@ -130,7 +131,7 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
         document = rasterizer.open(source)
         stream = rasterizer.read(PageRange(document, (1, 2, 3)))
         first = next(stream)
-        child = next(each for each in psutil.Process().children() if "workers.render_child" in each.cmdline())
+        child = descendants("workers.render_child")[0]
         threading.Timer(1.0, os.kill, (child.pid, blow)).start()
         second, third = stream
     finally:
@@ -300,7 +301,7 @@ def test_light_writing_on_a_dark_page_is_ink():
 def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path):
     """Ctrl-C and systemd signal the whole group: the renderer goes on, its worker decides when it ends."""
     document = opened(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
-    child = next(each for each in psutil.Process().children() if "workers.render_child" in each.cmdline())
+    child = descendants("workers.render_child")[0]
     stream = rasterizer.read(PageRange(document, (1, 2, 3)))
     first = next(stream)
     child.send_signal(signal.SIGINT)

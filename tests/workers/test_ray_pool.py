@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import ray
 from pdfs import scan_pdf, text_pdf
+from processes import descendants
 from ray import cloudpickle
 
 from configs.engine_settings import EngineSettings
@@ -67,7 +67,9 @@ def pool(orders: Path) -> Iterator[RayPool]:
         engine=EngineSettings(page_timeout_s=8, max_attempts=2),
         workers=WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64),
     )
-    pool = RayPool(settings, lambda _: ScriptedEngine(orders))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # nobody asked for a cluster, so none is joined
+        pool = RayPool(settings, lambda _: ScriptedEngine(orders))
     yield pool
     pool.close()
 
@@ -154,11 +156,7 @@ def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, 
 
 def kill_actor(name: str) -> None:
     """SIGKILL the process of an actor, as the kernel does when memory runs out."""
-    victims = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if any(name in word for word in process.cmdline()[:1])
-    ]
+    victims = descendants(name)
     assert victims, "no such actor"
     for victim in victims:
         victim.kill()
