@@ -40,11 +40,31 @@ class InputSettings(Settings):
         description="Most that an archive member may grow on unpacking; a deflated PDF grows less than 20 times.",
         json_schema_extra=performance(),
     )
+    max_archive_members: int = Field(
+        1_000_000,
+        ge=1,
+        description="Most members of an archive that are listed; each takes about 1 kB of memory.",
+        json_schema_extra=performance(),
+    )
+    max_archive_gb: int = Field(
+        1024,
+        ge=1,
+        description="Most that the members of an archive, links counted, may take when unpacked, in GiB; only one at a "
+        "time is on the disk.",
+        json_schema_extra=performance(),
+    )
     max_object_mb: int = Field(
         4096,
         ge=1,
-        description="Largest file that is downloaded from a bucket or a web server, in MiB; each rasterizer may hold "
-        "a few of them on its disk. A zip in a bucket is read in place and may be larger.",
+        description="Largest file that is downloaded from a bucket or a web server, in MiB. A zip in a bucket is "
+        "read in place, and may be larger.",
+        json_schema_extra=performance(),
+    )
+    kept_mb: int = Field(
+        1024,
+        ge=0,
+        description="Copies of documents from buckets, web servers and archives that a rasterizer keeps on its disk "
+        "between their pages, in MiB.",
         json_schema_extra=performance(),
     )
     allow_private_addresses: bool = Field(

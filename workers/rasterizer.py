@@ -4,16 +4,14 @@ A page that crashes its renderer, hangs it or swallows its memory costs that pag
 next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from configs.settings import RunSettings
 from model_adapter.views import cut_views
 from pipeline.errors import PageError
-from pipeline.fetch import check_unchanged, fetch, sha256_of
+from pipeline.fetch import check_unchanged, sha256_of
+from pipeline.kept_files import KeptFiles
 from pipeline.records import (
     RGB,
     Document,
@@ -31,7 +29,6 @@ from workers.recognizer import PageImage
 from workers.render_process import RenderProcess
 from workers.render_protocol import ChildSettings, OpenReply
 
-OPEN_FILES = 2  # unpacked archive members that are kept: ranges of one document mostly follow each other
 _MUPDF_FAILED = frozenset(
     {
         Reason.DAMAGED,
@@ -57,7 +54,7 @@ class Rasterizer:
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
-        self._files: OrderedDict[tuple[str, str], tuple[ExitStack, Path]] = OrderedDict()
+        self._files = KeptFiles(self._scratch.path, settings.input, settings.storage)
 
     def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash a document and open it, or say why no page of it can be had."""
@@ -85,14 +82,13 @@ class Rasterizer:
         """End the rendering processes and remove the unpacked files."""
         self._mupdf.close()
         self._pdfium.close()
-        for stack, _ in self._files.values():
-            stack.close()
+        self._files.close()
         self._scratch.close()
 
     def _hash_and_open(self, source: Source) -> Document | UnreadableDocument:
         document_id = None
         try:
-            path = self._file(source)
+            path = self._files.path(source)
             document_id = sha256_of(path)
             return self._open(source, document_id, str(path))
         except PageError as error:
@@ -114,7 +110,7 @@ class Rasterizer:
 
     def _read_page(self, document: Document, number: int) -> tuple[RenderedPage, RGB | None]:
         try:
-            page, image = self._render(document, number, str(self._file(document.source)))
+            page, image = self._render(document, number, str(self._files.path(document.source)))
             self._check_unchanged(document.source)  # afterwards: what was read is what was found
         except PageError as error:
             return RenderedPage(number, reason=error.reason, detail=error.detail), None
@@ -132,18 +128,6 @@ class Rasterizer:
 
     def _check_unchanged(self, source: Source) -> None:
         check_unchanged(source, self._settings.input, self._settings.storage)
-
-    def _file(self, source: Source) -> Path:
-        key = source.uri, source.version
-        if key in self._files:
-            self._files.move_to_end(key)
-            return self._files[key][1]
-        while len(self._files) >= OPEN_FILES:
-            self._files.popitem(last=False)[1][0].close()
-        stack = ExitStack()
-        path = stack.enter_context(fetch(source, self._scratch.path, self._settings.input, self._settings.storage))
-        self._files[key] = stack, path
-        return path
 
 
 def _reply_of(process: RenderProcess, path: str, passwords: tuple[str, ...]) -> OpenReply:
