@@ -58,6 +58,7 @@ class OpenDocument:
     missing: set[int]
     outcomes: dict[int, PageOutcome]
     openings: int = 1  # times that its source had to be opened in this run
+    losses: Counter[int] = field(default_factory=Counter)  # of images, by page
     changed: dict[int, PageRow] = field(default_factory=dict)  # missing pages whose source is no longer what it was
 
 
@@ -260,8 +261,11 @@ class Coordinator:
     async def _recognize(self, document: Document, page: RenderedPage, image: Image) -> None:
         size = page.image_bytes
         self._room.resize(self._page_bytes, size)
+        row = None
         try:
-            row = await self._recognized(document, page, image)
+            row = await self._pool.recognize(document, page, image)
+        except ImageLostError:
+            pass
         except OcrmillError:
             raise
         except Exception as error:  # one bad page must not end the night
@@ -269,20 +273,20 @@ class Coordinator:
             row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         finally:
             self._room.give(size)
-        self._finish_page(row)
+        if row is None:
+            await self._render_again(document, page)
+        else:
+            self._finish_page(row)
 
-    async def _recognized(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
-        for _ in range(RENDERS_PER_PAGE):
-            try:
-                return await self._pool.recognize(document, page, image)
-            except ImageLostError:
-                async with aclosing(self._pool.read(PageRange(document, (page.page_number,)))) as stream:
-                    rendered = await anext(stream)
-                if isinstance(rendered, PageRow):
-                    return rendered
-                page, image = rendered
-        detail = f"its image was lost {RENDERS_PER_PAGE} times with the node that held it"
-        return failed_row(document, page, Reason.RENDER_CRASH, detail)
+    async def _render_again(self, document: Document, page: RenderedPage) -> None:
+        """Queue a page whose image was lost; it has given its room back, so that it waits for none that wait for it."""
+        opened = self._open[document.document_id]
+        opened.losses[page.page_number] += 1
+        if opened.losses[page.page_number] < RENDERS_PER_PAGE:
+            await self._lanes.put(opened.document, [page.page_number])
+        else:
+            detail = f"its image was lost {RENDERS_PER_PAGE} times with the node that held it"
+            self._finish_page(failed_row(document, page, Reason.RENDER_CRASH, detail))
 
     def _finish_page(self, row: PageRow) -> None:
         opened = self._open[row.document_id]
