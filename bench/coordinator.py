@@ -25,7 +25,8 @@ import numpy as np
 import pyarrow.dataset as ds
 
 from bench.sampling import Sampling
-from configs.settings import RunSettings, WorkerSettings
+from configs.settings import RunSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
 from pipeline.quality import QUALITY_VERSION
@@ -44,7 +45,9 @@ from pipeline.records import (
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
+from pipeline.store import LeaseOwner
 from workers.coordinator import Coordinator
+from workers.pool import Pool
 from workers.progress import Progress
 from workers.ray_pool import RayPool
 from workers.run import new_run_id
@@ -147,7 +150,7 @@ def measure(engines: int, pages: int, page_bytes: int, scale: float) -> Measured
         held: list[float] = [0.0]
         with tempfile.TemporaryDirectory() as folder, Sampling(0.5, lambda: held.append(object_store_mb())):
             cpu, loop = time.process_time(), time.thread_time()
-            report = _run(pool, settings, Path(folder), pages)
+            report = run_simulated(pool, settings, Path(folder), pages)
             cpu, loop = time.process_time() - cpu, time.thread_time() - loop
             raw = ds.dataset(f"{folder}/pages").to_table(columns=["raw"])["raw"].to_pylist()
     finally:
@@ -166,16 +169,18 @@ def measure(engines: int, pages: int, page_bytes: int, scale: float) -> Measured
     )
 
 
-def _run(pool: RayPool, settings: RunSettings, folder: Path, pages: int) -> RunReport:
+def run_simulated(pool: Pool, settings: RunSettings, folder: Path, pages: int) -> RunReport:
+    """Run about so many simulated pages, their documents whole, under a lease."""
     store = LocalStore(folder)
     ledger = read_ledger(store)
-    stamp = RunStamp(new_run_id(), datetime.now(UTC), settings.fingerprint(), QUALITY_VERSION, pool.describe())
+    run_id = new_run_id()
+    stamp = RunStamp(run_id, datetime.now(UTC), settings.fingerprint(), QUALITY_VERSION, pool.describe())
     report = RunReport()
     sources = (Source(f"/simulated/{n}.pdf", str(n), 1, "") for n in range(pages // PAGES_PER_DOCUMENT))
     sink = Sink(store, stamp, settings.output, ledger)
     coordinator = Coordinator(pool, sink, ledger, settings, report, Progress(report, sys.stderr))
-    asyncio.run(coordinator.run(sources))
-    coordinator.flush()
+    with store.lease(LeaseOwner.current(run_id)) as lease:
+        asyncio.run(coordinator.run(sources, beat=lease.check))
     return report
 
 

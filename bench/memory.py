@@ -18,7 +18,8 @@ import psutil
 import pymupdf
 
 from bench.sampling import Sampling
-from configs.settings import OutputSettings, RoutingSettings, RunSettings, WorkerSettings
+from configs.settings import OutputSettings, RoutingSettings, RunSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageText
 from workers.ray_pool import RayPool
 from workers.run import Job, run

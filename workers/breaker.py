@@ -10,7 +10,7 @@ Not covered: what fails for many reasons at once, and less than a window of page
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from configs.settings import WorkerSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.errors import TooManyFailuresError
 from pipeline.records import Document, PageRow, Reason, UnreadableDocument
 

@@ -8,6 +8,7 @@ import ray
 from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.records import EngineDescription
+from workers.engines.preflight import visible_gpus
 from workers.room import image_memory, in_flight_bytes
 
 MIN_OBJECT_STORE = 256 << 20
@@ -36,7 +37,7 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
     cores = os.cpu_count() or 1
-    gpus = _visible_gpus() if engine.gpus else 0
+    gpus = visible_gpus() if engine.gpus else 0
     engines = _engines(settings, engine, cores, gpus)
     crew = Crew(
         settings.workers.rasterizers or cores,
@@ -89,10 +90,3 @@ def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus:
             "or take --engine cpu"
         )
     return min(wanted, gpus // engine.gpus)
-
-
-def _visible_gpus() -> int:
-    import torch
-
-    count: int = torch.cuda.device_count()
-    return count

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.settings import WorkerSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.errors import TooManyFailuresError
 from pipeline.records import Attempt, Document, PageRow, Reason, RenderedPage, Source, Status, UnreadableDocument
 from pipeline.rows import failed_row

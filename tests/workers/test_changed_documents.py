@@ -9,7 +9,8 @@ import duckdb
 from pdfs import text_pdf
 
 from configs.engine_settings import EngineSettings
-from configs.settings import RunSettings, WorkerSettings
+from configs.settings import RunSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.local_store import LocalStore
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
 from pipeline.verify import verify

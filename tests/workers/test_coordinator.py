@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from configs.settings import OutputSettings, RunSettings, WorkerSettings
+from configs.settings import OutputSettings, RunSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.errors import EngineError, OutputError, TooManyFailuresError
 from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore

@@ -14,7 +14,8 @@ from processes import descendants
 from ray import cloudpickle
 
 from configs.engine_settings import EngineSettings
-from configs.settings import InputSettings, RunSettings, StorageSettings, WorkerSettings
+from configs.settings import InputSettings, RunSettings, StorageSettings
+from configs.worker_settings import WorkerSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status

@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
-from configs.settings import RunSettings, WorkerSettings
+from configs.settings import RunSettings
+from configs.worker_settings import WorkerSettings
 from model_adapter.views import cut_views
 from workers.room import LEAST_BYTES, Room, image_memory, in_flight_bytes, page_bytes
 

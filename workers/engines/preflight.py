@@ -34,6 +34,14 @@ def is_cpu_build() -> bool:
     return _version_of(CPU_BUILD) is not None
 
 
+def visible_gpus() -> int:
+    """The GPUs that CUDA shows to this process."""
+    import torch
+
+    count: int = torch.cuda.device_count()
+    return count
+
+
 def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
     found = _version_of("vllm") or _version_of(CPU_BUILD)
     if found is None:
@@ -42,9 +50,7 @@ def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
         return [f"vLLM is {found}, and this version of ocrmill works with {VLLM_VERSION} only: pip install it"]
     if is_cpu_build():
         return []
-    import torch
-
-    gpus = torch.cuda.device_count()
+    gpus = visible_gpus()
     if gpus < settings.tensor_parallel:
         return [f"{settings.tensor_parallel} GPUs are needed and {gpus} seen (CUDA_VISIBLE_DEVICES, nvidia-smi)"]
     return []

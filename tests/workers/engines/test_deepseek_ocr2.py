@@ -16,7 +16,8 @@ import pytest
 from pdfs import scan_pdf
 
 from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
-from configs.settings import InputSettings, RunSettings, StorageSettings, WorkerSettings
+from configs.settings import InputSettings, RunSettings, StorageSettings
+from configs.worker_settings import WorkerSettings
 from model_adapter.tiling import num_visual_tokens
 from model_adapter.views import PageViews
 from pipeline.discovery import Discovery
