@@ -6,6 +6,7 @@ Names inside an archive are never used as paths. Not covered: archives inside ar
 other than stored, deflate, bzip2 and lzma, links in zip, sparse files in tar, tars packed by other than gzip.
 """
 
+import io
 import posixpath
 import stat
 import tarfile
@@ -17,11 +18,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
+from pipeline.errors import PageError
 from pipeline.records import Reason
 from pipeline.seekable_gzip import SeekableGzip
 
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 20  # of a tar header with its extensions; tarfile takes it into memory, real ones are a few kB
+_LONGEST_NAME = 1 << 13  # of a tar's member and what it links to, in characters; systems allow 4096 bytes
+_LONGEST_GLOBAL = 1 << 16  # of what a tar says of all its members; tarfile copies it for each, `git archive` writes 52
+_ZIP_ENTRY = b"PK\1\2"
+_ZIP_ENTRY_BYTES = 1 << 10  # of a directory's entries on average, at most; real ones are of 100 to 200
+_ZIP_LOCAL_HEADER = 30  # bytes before a member's own, beside its name
 _MOST_HOPS = 8  # from link to link
 _NORMALISED_UNTIL = (
     315_705_600  # 1980-01-03 UTC; reproducible builds stamp members 0, 1, or the first day that zip knows
@@ -48,9 +55,15 @@ class Member:
 class ZipIndex:
     """A zip file. zipfile holds its directory in memory whole, about 1 kB for each member."""
 
-    def __init__(self, file: str | IO[bytes]) -> None:
-        self._zip = zipfile.ZipFile(file)
+    def __init__(self, file: IO[bytes], max_members: int) -> None:
+        weakref.finalize(self, file.close)
+        reader = _ZipReader(file, max_members)
+        self._zip = zipfile.ZipFile(cast("IO[bytes]", reader))
+        reader.in_directory = False
         self._infos = self._zip.infolist()
+        packed = sum(info.compress_size + _ZIP_LOCAL_HEADER for info in self._infos)
+        if packed > file.seek(0, io.SEEK_END):  # what one byte packs would be unpacked many times
+            raise zipfile.BadZipFile(f"its members overlap: they claim {packed} bytes")
         self._members: dict[tuple[str, int], Member] = {}
         seen: Counter[str] = Counter()
         for place, info in enumerate(self._infos):
@@ -74,6 +87,27 @@ class ZipIndex:
                 yield data
         if left:  # zipfile is content with fewer bytes if their CRC is right
             raise zipfile.BadZipFile(f"{left} bytes of this member are missing")
+
+
+class _ZipReader:
+    """What zipfile reads through: it gives no directory of more members than may be."""
+
+    def __init__(self, file: IO[bytes], max_members: int) -> None:
+        self._file, self._max_members = file, max_members
+        self.in_directory = True
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if not self.in_directory:
+            return self._file.read(size)
+        if size <= max(_CHUNK, self._max_members * _ZIP_ENTRY_BYTES):
+            data = self._file.read(size)
+            if data.count(_ZIP_ENTRY) <= self._max_members:
+                return data
+        raise PageError(
+            Reason.ARCHIVE_LIMIT,
+            f"more than {self._max_members} members; if it may, raise input.max_archive_members",
+        )
 
 
 def _zip_member(info: zipfile.ZipInfo, ordinal: int, place: int) -> Member:
@@ -134,6 +168,7 @@ class TarIndex:
     def _advance(self) -> bool:
         """Read one more header that is not a folder's; false at the end."""
         while not self._ended:
+            self._headers.begin()
             info = self._tar.next()
             self._tar.members.clear()  # type: ignore[attr-defined] # tarfile would keep them all
             if info is None:
@@ -149,6 +184,10 @@ class TarIndex:
     def _add(self, info: tarfile.TarInfo) -> None:
         if info.size < 0:
             raise tarfile.ReadError("a member claims a negative size")
+        if max(len(info.name), len(info.linkname)) > _LONGEST_NAME:
+            raise tarfile.ReadError(f"a member's name is longer than {_LONGEST_NAME} characters")
+        if sum(len(key) + len(value) for key, value in self._tar.pax_headers.items()) > _LONGEST_GLOBAL:
+            raise tarfile.ReadError(f"what it says of all its members is longer than {_LONGEST_GLOBAL} characters")
         self._seen[info.name] += 1
         member = self._member(info, self._seen[info.name])
         self._by_key[member.name, member.ordinal] = len(self._members)
@@ -190,14 +229,19 @@ class TarIndex:
 
 
 class _Headers:
-    """What tarfile reads headers through: it has its own position, goes forwards only, and gives no huge header.
+    """What tarfile reads headers through: it has its own position, goes forwards only, and gives no huge headers.
 
     Without that, tarfile before Python 3.11.14 follows a negative size backwards for ever.
     """
 
     def __init__(self, stream: IO[bytes] | SeekableGzip) -> None:
         self._stream, self._at = stream, 0
+        self._left = _LONGEST_HEADER
         self.last = b""  # what was read last
+
+    def begin(self) -> None:
+        """Begin with the next member: all of its headers together have a limit."""
+        self._left = _LONGEST_HEADER
 
     def tell(self) -> int:
         return self._at
@@ -208,8 +252,9 @@ class _Headers:
         self._at = position
 
     def read(self, size: int) -> bytes:
-        if size > _LONGEST_HEADER:
-            raise tarfile.ReadError(f"a header claims {size} bytes")
+        self._left -= size
+        if self._left < 0:
+            raise tarfile.ReadError(f"the headers of a member claim more than {_LONGEST_HEADER} bytes")
         self._stream.seek(self._at)
         self.last = self._stream.read(size)
         self._at += len(self.last)

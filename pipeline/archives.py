@@ -70,7 +70,11 @@ def members(path: str, settings: InputSettings, storage: StorageSettings) -> Ite
         PageError: the archive cannot be read, or not to its end; what came before is good.
     """
     with blaming("the archive cannot be read"):
+        documents = size = 0
         for member in _open_index(_archive(path, settings, storage), settings, storage):
+            documents += member.is_document is not False
+            size += member.bytes if member.reason is None and member.bytes <= settings.max_member_mb << 20 else 0
+            _check_sums(documents, size, settings)
             yield _source(path, member)
 
 
@@ -117,6 +121,19 @@ def unpack(source: Source, file: IO[bytes], settings: InputSettings, storage: St
             with needing_room(Path(file.name).parent):
                 while rest:
                     rest = rest[file.write(rest) :]
+
+
+def _check_sums(documents: int, size: int, settings: InputSettings) -> None:
+    if documents > settings.max_archive_members:
+        raise PageError(
+            Reason.ARCHIVE_LIMIT,
+            f"more than {settings.max_archive_members} members; if it may, raise input.max_archive_members",
+        )
+    if size > settings.max_archive_gb << 30:
+        raise PageError(
+            Reason.ARCHIVE_LIMIT,
+            f"more than {settings.max_archive_gb} GiB unpacked; if it may, raise input.max_archive_gb",
+        )
 
 
 def _check_limits(member: Member, size: int, settings: InputSettings) -> None:
@@ -182,7 +199,8 @@ def _open_index(archive: Source, settings: InputSettings, storage: StorageSettin
 def _index_of(file: str | IO[bytes], archive: Source, settings: InputSettings) -> ArchiveIndex:
     name = archive.path.lower()
     if name.endswith(".zip"):
-        return ZipIndex(file)
+        opened = Path(file).open("rb") if isinstance(file, str) else file  # noqa: SIM115 - the index closes it
+        return ZipIndex(opened, settings.max_archive_members)
     assert isinstance(file, str)
     kind = WarcIndex if name.endswith(WARC_ENDINGS) else TarIndex
     return kind(file, archive.version, settings.max_member_ratio)
