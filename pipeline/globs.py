@@ -33,12 +33,25 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 
 def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether the parts of a path match those of a glob, where `**` is any number of parts."""
-    if not pattern:
-        return not parts
-    if pattern[0] == "**":
-        return any(matches(parts[skip:], pattern[1:]) for skip in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and matches(parts[1:], pattern[1:])
+    """Whether the parts of a path match those of a glob, where `**` is any number of parts.
+
+    Takes as many steps as both are long together, multiplied: names in an archive may have ten thousand parts.
+    """
+    reached = _reached(0, pattern)  # how many parts of the pattern may be behind us
+    for part in parts:
+        over = {at for at in reached if at < len(pattern) and pattern[at] == "**"}
+        beyond = [at + 1 for at in reached - over if at < len(pattern) and fnmatchcase(part, pattern[at])]
+        reached = over.union(*(_reached(at, pattern) for at in beyond), *(_reached(at, pattern) for at in over))
+    return len(pattern) in reached
+
+
+def _reached(at: int, pattern: tuple[str, ...]) -> set[int]:
+    """That place in the pattern, and those behind the `**` there, which may be no part at all."""
+    reached = {at}
+    while at < len(pattern) and pattern[at] == "**":
+        at += 1
+        reached.add(at)
+    return reached
 
 
 def reaches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:

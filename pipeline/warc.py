@@ -49,6 +49,7 @@ _TYPES = {
 _LONGEST_MAGIC = max(map(len, MAGICS))
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 15  # of a record, and of HTTP in it; servers send 8 to 16 kB at most
+_LONGEST_NAME = 4096  # in characters; browsers take addresses of 2,000
 _MOST_ENCODINGS = 2  # beside `chunked`; real answers have one
 _NO_ENCODING = {"", "identity", "none", "utf-8"}
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -195,7 +196,7 @@ def _name(record: WarcRecord) -> str:
     for header in (b"WARC-Target-URI", b"WARC-Record-ID"):
         value = os.fsdecode((record.headers.get_bytes(header) or b"").strip(b" \t<>"))
         if value:
-            return redacted(value).replace("#", "%23")
+            return redacted(value).replace("#", "%23")[:_LONGEST_NAME]
     return "record"
 
 
