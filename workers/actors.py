@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, RayTaskError
 
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
@@ -127,13 +127,26 @@ def _pid(actor: Any, ping: Any, until: float) -> int:
         except GetTimeoutError as error:
             raise EngineError("the workers were not up in time: ask for fewer with --workers") from error
         except RayActorError as error:
-            if death == DEATHS_AT_START:
+            if death == DEATHS_AT_START or isinstance(error, ActorDiedError):
                 raise EngineError(f"a worker died {death} times while it started: {error}") from error
-            time.sleep(RESTART_S)
+            _await_restart(actor, until)
             ping = actor.ping.remote()
         else:
             return pid
     raise AssertionError
+
+
+def _await_restart(actor: Any, until: float) -> None:
+    """Wait until Ray has made an actor anew: until then its calls fail at once, which is no death."""
+    while time.monotonic() < until:
+        try:
+            ray.get(actor.__ray_ready__.remote(), timeout=max(0.0, until - time.monotonic()))
+        except ActorUnavailableError:
+            time.sleep(RESTART_S)
+        except (ActorDiedError, GetTimeoutError):
+            return  # the next ping says so, too
+        else:
+            return
 
 
 async def bring_back(worker: Handle, timeout_s: float) -> None:

@@ -19,6 +19,7 @@ from configs.worker_settings import WorkerSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import EngineDownError, EngineError
 from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status
+from workers.actors import DEATHS_AT_START, EngineActor, await_start
 from workers.ray_pool import RayPool
 from workers.seats import MAX_BLAMED
 
@@ -57,6 +58,16 @@ class ScriptedEngine:
         return PageText("Seen and read.", finish_reason="stop")
 
 
+class StillbornEngine(ScriptedEngine):
+    """Dies while it starts, as often as a file says."""
+
+    async def start(self) -> None:
+        left = int(self._orders.read_text())
+        self._orders.write_text(str(left - 1))
+        if left > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("orders") / "order"
@@ -65,7 +76,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pool(orders: Path) -> Iterator[RayPool]:
     settings = RunSettings(
-        engine=EngineSettings(page_timeout_s=8, max_attempts=2),
+        engine=EngineSettings(page_timeout_s=5, max_attempts=2),
         workers=WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64),
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -174,6 +185,22 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
     assert "CUDA out of memory" in caplog.text
     assert "1 pages at a time" in caplog.text
     assert [engine.seats for engine in pool._seats._workers] == [1]
+
+
+@pytest.mark.parametrize("deaths", [DEATHS_AT_START - 1, DEATHS_AT_START])
+def test_an_engine_that_dies_while_it_starts_is_started_again(pool: RayPool, orders: Path, deaths: int):
+    """A node that goes, or a GPU that is not free yet, may pass; what dies each time is an error."""
+    orders.write_text(str(deaths))
+    actor = EngineActor.options(num_cpus=0).remote(lambda _: StillbornEngine(orders), RunSettings())
+    try:
+        if deaths < DEATHS_AT_START:
+            (handle,) = await_start([actor], 60)
+            os.kill(handle.pid, 0)
+        else:
+            with pytest.raises(EngineError, match=f"died {deaths} times while it started"):
+                await_start([actor], 60)
+    finally:
+        ray.kill(actor)
 
 
 def test_an_engine_that_keeps_dying_ends_the_run(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
