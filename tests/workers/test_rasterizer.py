@@ -146,7 +146,7 @@ def test_a_renderer_dies_with_its_worker(tmp_path: Path):
     """A worker that is killed leaves no renderer spinning behind it."""
     program = (
         "import sys\n"
-        "from configs.settings import InputSettings, RasterSettings, RunSettings\n"
+        "from configs.settings import InputSettings, RasterSettings, RunSettings, StorageSettings\n"
         "from pipeline.discovery import Discovery\n"
         "from pipeline.records import PageRange\n"
         "from workers.rasterizer import Rasterizer\n"
