@@ -8,7 +8,7 @@ resume   a million finished pages: documents of 5 pages, 1,000 of them with only
 
 Measured from nothing in memory to the last decision: `read_ledger`, the sink, `without_known` over the listing, and the
 durable pages of each unfinished document. Each measurement is a process of its own; its memory is the highest RSS that
-the kernel saw, less nothing. Shards are made straight from tables of the contract (columns that no ledger reads are
+the kernel saw. Shards are made straight from tables of the contract (columns that no ledger reads are
 null) and encoded by the sink's own `encode_shard`; the listing is made up as it is consumed, as a bucket's is.
 """
 
