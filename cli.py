@@ -32,8 +32,9 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT",
-        help="Files, folders (searched recursively), globs, .zip or .tar[.gz] archives, or manifests (.txt with one "
-        "source a line, .parquet with a column `source`).",
+        help="Files, folders (searched recursively), globs, .zip, .tar[.gz] or .warc[.gz] archives, manifests (.txt "
+        "with one source a line, .parquet with a column `source`); the same in buckets (s3://bucket/folder, gs://, "
+        "az://), or https:// addresses of single files.",
     ),
 ]
 Output = Annotated[str, typer.Argument(metavar="OUT", help="The output of a run: a folder, or a URL of a bucket.")]
@@ -251,6 +252,22 @@ def verify(
         raise typer.Exit(SOME_FAILED)
     if report.unfinished_documents:
         raise typer.Exit(WORK_LEFT)
+
+
+@app.command()
+def compact(
+    output: Output,
+    target_mb: Annotated[int, typer.Option(min=1, metavar="MB", help="Shards grow up to this size, in MiB.")] = 256,
+    config: Config = None,
+    sets: Sets = None,
+) -> None:
+    """Merge small shards, and drop the rows of documents whose sources hold newer ones.
+
+    It may be killed at any moment, and readers may go on meanwhile; no run may write at the same time.
+    """
+    from pipeline.compact import compact as compact_output
+
+    typer.echo(compact_output(_output(output, config, sets), target_mb=target_mb).to_text(), nl=False)
 
 
 @model_app.command()

@@ -32,7 +32,8 @@ from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
 from pipeline.records import EngineDescription, Source
 from pipeline.report import RunReport
-from pipeline.schema import TABLES, RunStamp, encode_shard
+from pipeline.schema import TABLES, RunStamp
+from pipeline.shard import encode_shard
 from pipeline.sink import Sink
 
 STAMP = RunStamp("20260101T000000Z-000000", datetime(2026, 1, 1, tzinfo=UTC), "f" * 16, 1, EngineDescription("cpu", 1))

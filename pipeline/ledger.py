@@ -17,9 +17,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.journal import shards
 from pipeline.records import Reason, Source, SourceRow, Status
 from pipeline.report import RunReport
-from pipeline.schema import TABLES, read_shard
+from pipeline.schema import TABLES
+from pipeline.shard import read_shard
 from pipeline.store import Store
 
 # What a later run may find otherwise. Neither says anything about bytes, so neither has a document_id.
@@ -119,12 +121,21 @@ class LedgerTables:
     totals: Totals
 
 
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """A finished document some of whose pages are to be read again."""
+
+    kept: Mapping[int, PageOutcome]  # the pages that stay as they are
+    shards: tuple[str, ...]  # with its rows, which stay until new ones are there
+
+
 class Ledger:
     """What an output held when it was read."""
 
     def __init__(self, tables: LedgerTables) -> None:
         self.totals = tables.totals
         self._fingerprints = tables.fingerprints
+        self._reopened: Mapping[str, Reopened] = {}
         self._sources = {name: tables.sources[name] for name in tables.sources.column_names}
         self._absent = {name: tables.absent[name] for name in tables.absent.column_names}
         self._unfinished = tables.unfinished
@@ -171,7 +182,15 @@ class Ledger:
 
     def is_complete(self, document_id: str) -> bool:
         """Whether a document has its row, and therefore all of its pages."""
-        return bool(self._done.rows(document_id))
+        return document_id not in self._reopened and bool(self._done.rows(document_id))
+
+    def reopen(self, documents: Mapping[str, Reopened]) -> None:
+        """Take these documents, by document_id, for unfinished from now on."""
+        self._reopened = documents
+
+    def shards_of_reopened(self, document_id: str) -> tuple[str, ...]:
+        """The shards from which a document's rows go once it is finished anew; none for one not reopened."""
+        return self._reopened[document_id].shards if document_id in self._reopened else ()
 
     def document_of_source(self, uri: str) -> str | None:
         """The document that a source held last."""
@@ -183,6 +202,8 @@ class Ledger:
 
     def unfinished_pages(self, document_id: str) -> Mapping[int, PageOutcome]:
         """The pages of a document without a documents row that are durable, by page number."""
+        if document_id in self._reopened:
+            return self._reopened[document_id].kept
         at = self._unfinished_by_id.rows(document_id)
         rows = self._unfinished.take(at).to_pylist() if at else []
         return {
@@ -269,7 +290,7 @@ def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:
 
 def _read_sources(store: Store) -> pa.Table:
     """All rows, with the name of the shard of each."""
-    names = store.list("sources")
+    names = shards(store, "sources")
     tables = list(_each(store, names, lambda name: read_shard(store.file(name), name, _SOURCE_COLUMNS)))
     shard_of_row = np.repeat(np.arange(len(names), dtype=np.int32), [len(table) for table in tables])
     every = _in_one_piece(_concatenate("sources", _SOURCE_COLUMNS, tables))
@@ -289,7 +310,7 @@ def _read_documents(store: Store) -> tuple[pa.Table, pa.Table]:
         with_name = absent.append_column(shard, pa.array([name] * len(absent), pa.string()))
         return done.filter(done["document_id"].is_valid()), with_name
 
-    tables = list(_each(store, store.list("documents"), read))
+    tables = list(_each(store, shards(store, "documents"), read))
     done = _concatenate("documents", _DONE_COLUMNS, (done for done, _ in tables))
     return done, _concatenate("documents", _DOCUMENT_COLUMNS, (some for _, some in tables if some is not None), shard)
 
@@ -323,7 +344,7 @@ def _read_unfinished(store: Store, done: StringIndex) -> pa.Table:
         table = read_shard(store.file(name), name, _PAGE_COLUMNS)
         return table.filter(pc.is_in(table["document_id"], unfinished))
 
-    tables = (table for table in _each(store, store.list("pages"), read) if table is not None)
+    tables = (table for table in _each(store, shards(store, "pages"), read) if table is not None)
     return _in_one_piece(_concatenate("pages", _PAGE_COLUMNS, tables))
 
 

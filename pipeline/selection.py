@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.journal import shards
 from pipeline.ledger import PAGE_COUNTS
 from pipeline.printable import printable, printable_line
 from pipeline.records import RepetitionMeasures
-from pipeline.schema import WORD, open_shard, read_shard
+from pipeline.schema import WORD
+from pipeline.shard import open_shard, read_shard
 from pipeline.store import Store
 
 ROWS_AT_ONCE = 256
@@ -133,7 +135,7 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
         return
     holders = _held_by(store, query)
     tables = []
-    for name in store.list("documents"):
+    for name in shards(store, "documents"):
         table = read_shard(store.file(name), name, _DOCUMENT)
         pages = [pc.equal(pc.fill_null(table[column], 0), 0) for column in PAGE_COUNTS.values()]
         tables.append(table.filter(_all_of([*pages, *_conditions(table, query, holders)], len(table))))
@@ -143,9 +145,7 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
             yield _document_summary(row)
 
 
-def _rows(
-    store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None
-) -> Iterator[dict[str, Any]]:
+def _rows(store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     keys = _matching_keys(store, query, limit)
     for start in range(0, len(keys), ROWS_AT_ONCE):
         yield from _read_rows(store, keys.slice(start, ROWS_AT_ONCE), columns)
@@ -155,7 +155,7 @@ def _matching_keys(store: Store, query: PageQuery, limit: int | None) -> pa.Tabl
     """Where the pages that match are, in order: the shard, and the row in it."""
     holders = _held_by(store, query)
     tables = []
-    for name in store.list("pages"):
+    for name in shards(store, "pages"):
         table = read_shard(store.file(name), name, [*_KEYS, *_columns_of(query)])
         rows = pc.indices_nonzero(_all_of(_conditions(table, query, holders), len(table)))
         keys = table.select(_KEYS).take(rows).append_column("row", rows.cast(pa.int64()))
@@ -205,7 +205,7 @@ def _held_by(store: Store, query: PageQuery) -> pa.Array:
     """The documents that some source matching the query holds: a document's rows name only the first of its sources."""
     found = [pa.array([], pa.string())]
     if query.document is not None:
-        for name in store.list("sources"):
+        for name in shards(store, "sources"):
             table = read_shard(store.file(name), name, ["source", "document_id"])
             named = table.filter(pc.match_substring(table["source"], query.document))
             found.extend(named["document_id"].drop_null().chunks)

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from configs.settings import OutputSettings
+from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import OutputError
+from pipeline.journal import Replacement, begin, finish
 from pipeline.ledger import PAGE_COUNTS, RETRIED, Ledger, PageOutcome
 from pipeline.records import DocumentRow, PageRow, SourceRow, Status
-from pipeline.schema import RunStamp, documents_table, encode_shard, open_shard, pages_table, sources_table
+from pipeline.schema import RunStamp, documents_table, pages_table, sources_table
+from pipeline.shard import encode_shard
 from pipeline.store import Store
 
 MIB = 1 << 20
@@ -33,6 +33,7 @@ class _Batch:
     documents: list[DocumentRow] = field(default_factory=list)
     sources: list[SourceRow] = field(default_factory=list)
     stale: dict[str, set[str]] = field(default_factory=dict)  # shard -> sources
+    replaced: set[str] = field(default_factory=set)  # shards with older rows of the same pages and documents
     text_bytes: int = 0
     since: float | None = None  # when its first row came
     number: int = 1
@@ -65,6 +66,7 @@ class Sink:
         self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
         self._open: dict[str, dict[int, PageOutcome]] = {}  # document_id -> its pages, added or durable
         self._finished: set[bytes] = set()
+        self._read_again: dict[str, list[PageRow]] = {}  # document_id -> its new pages, until it is finished
         self._batch = _Batch(stale=ledger.superseded())
         self._unwritten: deque[_Batch] = deque()
 
@@ -80,6 +82,9 @@ class Sink:
             if row.page_number in pages:
                 raise OutputError(f"page {row.page_number} of {row.source} was read twice; this is a bug in ocrmill")
             pages[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
+            if self._ledger.shards_of_reopened(row.document_id):
+                self._read_again.setdefault(row.document_id, []).append(row)
+                return
             self._batch.pages.append(row)
             self._touch(_text_bytes(row))
 
@@ -154,13 +159,21 @@ class Sink:
 
     def _write(self, batch: _Batch) -> None:
         """Write a batch; doing so again after a failure gives the same shards."""
-        name = f"{self._stamp.run_id}-{batch.number:06d}.parquet"
+        stem = f"{self._stamp.run_id}-{batch.number:06d}"
+        name = f"{stem}.parquet"
+        replacement = None
+        if batch.replaced:
+            new = [folder for folder, rows in (("pages", batch.pages), ("documents", batch.documents)) if rows]
+            replacement = Replacement(tuple(f"{folder}/{name}" for folder in new), tuple(sorted(batch.replaced)))
+            begin(self._store, stem, replacement)
         if batch.pages:
             self._store.write(f"pages/{name}", encode_shard(pages_table(batch.pages, self._stamp)))
         if batch.documents:
             self._store.write(f"documents/{name}", encode_shard(documents_table(batch.documents, self._stamp)))
         if batch.sources:
             self._store.write(f"sources/{name}", encode_shard(sources_table(batch.sources, self._stamp)))
+        if replacement is not None:
+            finish(self._store, stem, replacement)
         for shard, uris in batch.stale.items():
             drop_rows(self._store, shard, partial(absent_rows, uris=uris))
 
@@ -178,6 +191,10 @@ class Sink:
     def _finish(self, document_id: str, row: DocumentRow) -> DocumentRow:
         pages = self._pages(document_id)
         _check_counts(row, pages)
+        for page in self._read_again.pop(document_id, ()):
+            self._batch.pages.append(page)
+            self._touch(_text_bytes(page))
+        self._batch.replaced.update(self._ledger.shards_of_reopened(document_id))
         del self._open[document_id]
         self._finished.add(bytes.fromhex(document_id))
         if not pages:
@@ -187,6 +204,7 @@ class Sink:
 
     def _discard(self, document_id: str) -> None:
         self._open.pop(document_id, None)
+        self._read_again.pop(document_id, None)
         self._batch.pages = [page for page in self._batch.pages if page.document_id != document_id]
 
     def _says_nothing_new(self, row: DocumentRow) -> bool:
@@ -207,24 +225,6 @@ class Sink:
         self._batch.text_bytes += ROW_BYTES + text_bytes
         if self._batch.since is None:
             self._batch.since = self._clock()
-
-
-def drop_rows(store: Store, name: str, drop: Callable[[pa.Table], pa.Array]) -> int:
-    """Rewrite a shard without some rows, in one step, and say how many went.
-
-    An emptied shard stays, without rows: a reader that has listed it must still find it.
-    """
-    with open_shard(store.file(name), name) as parquet:
-        table = parquet.read()
-    kept = table.filter(pc.invert(drop(table)))
-    if len(kept) < len(table):
-        store.write(name, encode_shard(kept.unify_dictionaries()))
-    return len(table) - len(kept)
-
-
-def absent_rows(table: pa.Table, uris: set[str]) -> pa.Array:
-    """Which rows say of one of these sources that it could not be had."""
-    return pc.and_(pc.is_null(table["document_id"]), pc.is_in(table["source"], pa.array(sorted(uris), pa.string())))
 
 
 def _check_page(row: PageRow) -> None:

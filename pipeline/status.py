@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import OutputError
+from pipeline.journal import shards
 from pipeline.printable import printable_line
 from pipeline.report import counts_text, reasons_text
-from pipeline.schema import read_shard
+from pipeline.shard import read_shard
 from pipeline.store import Store
 
 LAST_RUNS = 5
@@ -133,7 +134,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
 
 def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
     """The readable shards of a table; all are counted."""
-    for name in store.list(folder):
+    for name in shards(store, folder):
         status.shards[folder] += 1
         try:
             status.bytes += store.size(name)

@@ -28,7 +28,8 @@ from pipeline.printable import printable_line
 
 LEASE = "_lease"
 DAMAGED = "_damaged"
-FOLDERS = ("pages", "documents", "sources", "runs")
+JOURNAL = "_journal"
+FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL)
 BEAT_S = 10.0  # how often the lease shows that its owner is alive
 _LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
 log = logging.getLogger("ocrmill")

@@ -17,12 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import OutputError
+from pipeline.journal import recover, shards
 from pipeline.ledger import PAGE_COUNTS, read_ledger
 from pipeline.records import Status
-from pipeline.schema import TABLES, contract_breaches, open_shard
-from pipeline.sink import absent_rows, drop_rows
-from pipeline.store import FOLDERS, LeaseOwner, Store
+from pipeline.schema import TABLES, contract_breaches
+from pipeline.shard import open_shard
+from pipeline.store import FOLDERS, JOURNAL, LeaseOwner, Store
 
 EXAMPLES = 3  # named in a finding; the rest is counted
 STATUSES = list(Status)
@@ -122,8 +124,8 @@ def verify(store: Store, *, repair: bool) -> VerifyReport:
         return _inspect(store)[0]
     temporary = _temporary_files(store)
     with store.lease(LeaseOwner.current("verify --repair")):  # which removes those files
+        repairs = [f"removed temporary file {name}" for name in temporary] + recover(store)
         _, inspection = _inspect(store)
-        repairs = [f"removed temporary file {name}" for name in temporary]
         repairs += _repair(store, inspection)
     return replace(_inspect(store)[0], repairs=tuple(repairs))
 
@@ -161,15 +163,15 @@ def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
 
 def _read(store: Store, folder: str, keys: Callable[[pa.Table], pa.Table], inspection: _Inspection) -> _Table:
     """Read all of a table, and keep the keys of its rows; what cannot be read becomes a finding."""
-    tables, shards = [keys(TABLES[folder].empty_table())], []
-    for name in store.list(folder):
+    tables, names = [keys(TABLES[folder].empty_table())], []
+    for name in shards(store, folder):
         try:
             tables.append(pa.concat_tables(_read_groups(store, name, folder, keys)))
-            shards.append(name)
+            names.append(name)
         except OutputError as error:
             inspection.unreadable.append(name)
             inspection.findings.append(Finding(Severity.DAMAGE, str(error)))
-    return _Table(pa.concat_tables(tables), shards, [len(table) for table in tables[1:]])
+    return _Table(pa.concat_tables(tables), names, [len(table) for table in tables[1:]])
 
 
 def _read_groups(store: Store, name: str, folder: str, keys: Callable[[pa.Table], pa.Table]) -> Sequence[pa.Table]:
@@ -332,6 +334,8 @@ def _check_leftovers(store: Store, inspection: _Inspection) -> None:
         return
     temporary = _temporary_files(store)
     inspection.found(Severity.NOTE, len(temporary), "temporary files of a killed run", temporary)
+    cut_off = store.list(JOURNAL, ".json")
+    inspection.found(Severity.NOTE, len(cut_off), "changes that a kill cut off; the next run finishes them", cut_off)
     if not inspection.unreadable:
         stale = read_ledger(store).superseded()
         inspection.found(Severity.NOTE, len(stale), "shards with stale rows of sources that have newer ones", stale)
@@ -340,8 +344,8 @@ def _check_leftovers(store: Store, inspection: _Inspection) -> None:
 def _repair(store: Store, inspection: _Inspection) -> list[str]:
     """Mend what was found, in an order in which a kill at any moment leaves less damage and never more."""
     repairs = [f"moved {name} to {store.set_aside(name)}" for name in inspection.unreadable]
-    for what, shards in inspection.drops:
-        count = sum(drop_rows(store, name, partial(_at, positions=at)) for name, at in shards.items())
+    for what, drops in inspection.drops:
+        count = sum(drop_rows(store, name, partial(_at, positions=at)) for name, at in drops.items())
         if count:
             repairs.append(f"dropped {count:,} {what}")
     stale = read_ledger(store).superseded()

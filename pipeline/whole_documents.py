@@ -22,9 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import OutputError
+from pipeline.journal import shards
 from pipeline.ledger import PAGE_COUNTS
 from pipeline.records import Status
-from pipeline.schema import TABLES, open_shard, read_shard
+from pipeline.schema import TABLES
+from pipeline.shard import open_shard, read_shard
 from pipeline.store import Store
 
 _DOCUMENT_COLUMNS = (
@@ -156,7 +158,7 @@ def read_catalogue(store: Store) -> Catalogue:
 
 def _read(store: Store, folder: str, columns: Sequence[str]) -> pa.Table:
     tables = [pa.schema([TABLES[folder].field(name) for name in columns]).empty_table()]
-    tables += [read_shard(store.file(name), name, columns) for name in store.list(folder)]
+    tables += [read_shard(store.file(name), name, columns) for name in shards(store, folder)]
     return pa.concat_tables(tables)
 
 
@@ -280,7 +282,7 @@ class _Piece:
 
 def _pieces(store: Store) -> Iterator[tuple[str, list[Page]]]:
     """Pages that lie side by side, with the document that they belong to."""
-    for name in store.list("pages"):
+    for name in shards(store, "pages"):
         with open_shard(store.file(name), name) as parquet:
             for group in range(parquet.num_row_groups):
                 rows = parquet.read_row_group(group, columns=_PAGE_COLUMNS, use_threads=False).to_pylist()

@@ -14,6 +14,7 @@ from made_rows import made_id, made_stamp
 
 from configs.settings import OutputSettings
 from pipeline.ledger import PAGE_COUNTS, read_ledger
+from pipeline.local_store import LocalStore
 from pipeline.records import (
     DocumentRow,
     PageRow,
@@ -28,7 +29,6 @@ from pipeline.records import (
     Status,
 )
 from pipeline.sink import Sink
-from pipeline.local_store import LocalStore
 from pipeline.store import LeaseOwner
 
 

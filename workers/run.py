@@ -18,6 +18,7 @@ from typing import Any
 from configs.settings import RunSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import SettingsMismatchError
+from pipeline.journal import recover
 from pipeline.ledger import Ledger, read_ledger, write_run
 from pipeline.quality import QUALITY_VERSION
 from pipeline.records import Source
@@ -69,6 +70,8 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     store = open_store(job.output, job.settings.storage)
     run_id = new_run_id()
     with store.lease(LeaseOwner.current(run_id)) as lease:
+        for sentence in recover(store):
+            log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
         _refuse_mixed_settings(ledger, job)
         todo = ledger.without_known(discovery, report)

@@ -13,8 +13,9 @@ from made_rows import made_document, made_page, made_source_row, made_stamp
 from pipeline.errors import OcrmillError
 from pipeline.local_store import LocalStore
 from pipeline.records import Status
-from pipeline.schema import documents_table, encode_shard, pages_table, sources_table
+from pipeline.schema import documents_table, pages_table, sources_table
 from pipeline.selection import PageQuery, select_details, select_documents, select_pages
+from pipeline.shard import encode_shard
 from pipeline.status import read_status
 from pipeline.store import LeaseOwner
 from pipeline.verify import verify

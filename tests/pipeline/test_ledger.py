@@ -25,7 +25,8 @@ from pipeline.ledger import SOURCES_AT_A_TIME, Ledger, PageOutcome, StringIndex,
 from pipeline.local_store import LocalStore
 from pipeline.records import Reason, SourceRow, Status
 from pipeline.report import RunReport
-from pipeline.schema import documents_table, encode_shard, pages_table, sources_table
+from pipeline.schema import documents_table, pages_table, sources_table
+from pipeline.shard import encode_shard
 from pipeline.sink import Sink
 
 

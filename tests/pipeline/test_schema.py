@@ -29,15 +29,13 @@ from pipeline.schema import (
     DETAIL_CHARACTERS,
     DOCUMENTS,
     PAGES,
-    ROW_GROUP_ROWS,
     SOURCES,
     contract_breaches,
     documents_table,
-    encode_shard,
     pages_table,
-    read_shard,
     sources_table,
 )
+from pipeline.shard import ROW_GROUP_ROWS, encode_shard, read_shard
 
 WORD = "dictionary<values=string, indices=int32, ordered=0>"
 BOX = "x0: float, y0: float, x1: float, y1: float"

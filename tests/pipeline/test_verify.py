@@ -25,7 +25,8 @@ from pipeline.errors import LeaseHeldError, UsageError
 from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
 from pipeline.records import PageRow, Reason, SourceRow, Status
-from pipeline.schema import PAGES, documents_table, encode_shard, pages_table, sources_table
+from pipeline.schema import PAGES, documents_table, pages_table, sources_table
+from pipeline.shard import encode_shard
 from pipeline.sink import Sink
 from pipeline.store import LeaseOwner
 from pipeline.verify import Severity, VerifyReport, verify
@@ -348,7 +349,7 @@ def test_a_running_run_is_not_disturbed(store: LocalStore):
     with store.lease(LeaseOwner.current("run-2")):
         store.write("pages/.ocrmill-x.parquet.tmp", b"being written")
         assert texts(verify(store, repair=False), Severity.NOTE) == ["runs that are writing here now: 1"]
-        with pytest.raises(LeaseHeldError, match="run run-2 .* is writing"):
+        with pytest.raises(LeaseHeldError, match=r"run run-2 .* is writing"):
             verify(store, repair=True)
         assert store.temporary_files("pages") == ["pages/.ocrmill-x.parquet.tmp"]
 

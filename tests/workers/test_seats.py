@@ -44,7 +44,7 @@ def test_a_suspect_gets_an_engine_to_itself():
 
 
 def test_an_engine_at_which_page_after_page_is_blamed_is_given_up():
-    """After MAX_BLAMED in a row, of several documents, no page is sent there; with no engine left the run is told so."""
+    """After MAX_BLAMED in a row, of several documents, no page is sent there; with no engine left the run is told."""
 
     async def scenario():
         seats = Seats("an engine", ["a"], 1, comes_back)
