@@ -10,6 +10,8 @@ from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import render_scale
 from pipeline.records import RGB, PageGeometry, Reason
 
+_MIN_PAGE_BYTES = 8  # of a page object in a compressed file, with its entry in the cross-reference table
+
 
 def open_document(file: MappedFile, password: str | None) -> "pypdfium2.PdfDocument":
     """Open a PDF, ready to show its form fields. `file` must outlive the document: PDFium holds no reference to it.
@@ -22,8 +24,12 @@ def open_document(file: MappedFile, password: str | None) -> "pypdfium2.PdfDocum
         document = pypdfium2.PdfDocument((ctypes.c_char * len(file.data)).from_address(address), password=password)
     except pypdfium2.PdfiumError as error:
         raise PageError(Reason.DAMAGED, f"PDFium cannot open it: {error}") from error
-    if not len(document):
+    pages = len(document)
+    if not pages:
         raise PageError(Reason.ZERO_PAGES, "PDFium finds no page in it")
+    if pages * _MIN_PAGE_BYTES > len(file.data):  # MuPDF refuses such files itself
+        document.close()
+        raise PageError(Reason.DAMAGED, f"it claims {pages} pages, more than its {len(file.data)} bytes can hold")
     document.init_forms()
     return document
 

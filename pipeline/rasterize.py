@@ -118,7 +118,8 @@ def release_memory() -> None:
 def _open(file: MappedFile) -> "pymupdf.Document":
     beginning = bytes(file.data[:_HEADER_BYTES])
     try:
-        document = pymupdf.open(stream=file.data, filetype=file.suffix)
+        where = {"filename": file.path} if file.path else {"stream": file.data}
+        document = pymupdf.open(**where, filetype=file.suffix)
         if document.is_pdf or beginning.startswith(_MAGICS):
             return document
     except pymupdf.EmptyFileError as error:

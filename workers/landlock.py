@@ -30,10 +30,10 @@ def version() -> int:
     return max(0, found)
 
 
-def read_only(paths: Iterable[str]) -> None:
+def read_only(paths: Iterable[str], descriptors: Iterable[int] = ()) -> None:
     """Leave this thread, and those it starts, nothing but reading these files and what lies in these folders.
 
-    Paths that are not there are passed over. What is open stays open.
+    Paths that are not there are passed over. What is open stays open; the files of `descriptors` may be opened again.
 
     Raises:
         OSError: the kernel refuses.
@@ -45,7 +45,9 @@ def read_only(paths: Iterable[str]) -> None:
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     try:
         for path in paths:
-            _allow_reading(ruleset, path)
+            _allow_reading_path(ruleset, path)
+        for descriptor in descriptors:
+            _allow_reading(ruleset, descriptor)
         forbid_new_privileges()
         _call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
@@ -58,17 +60,21 @@ def forbid_new_privileges() -> None:
         raise OSError(ctypes.get_errno(), "no_new_privs cannot be set")
 
 
-def _allow_reading(ruleset: int, path: str) -> None:
+def _allow_reading_path(ruleset: int, path: str) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        rights = _READ_FILE | _LIST_FOLDER if stat.S_ISDIR(os.fstat(place).st_mode) else _READ_FILE
-        rule = struct.pack("=Qi", rights, place)
-        _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0))
+        _allow_reading(ruleset, place)
     finally:
         os.close(place)
+
+
+def _allow_reading(ruleset: int, place: int) -> None:
+    rights = _READ_FILE | _LIST_FOLDER if stat.S_ISDIR(os.fstat(place).st_mode) else _READ_FILE
+    rule = struct.pack("=Qi", rights, place)
+    _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0))
 
 
 def _call(number: int, *arguments: object) -> int:

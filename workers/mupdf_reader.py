@@ -4,8 +4,7 @@ import ctypes
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-
-import pymupdf
+from typing import TYPE_CHECKING
 
 from pipeline import rasterize
 from pipeline.errors import PageError
@@ -16,6 +15,9 @@ from pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from pipeline.routing import decide, is_right_to_left, layer_can_check
 from pipeline.text_layer import clean_text, read_text_layer
 from workers.render_protocol import ChildSettings, OpenReply
+
+if TYPE_CHECKING:  # rasterize.py imports it, without its layout model
+    import pymupdf
 
 DETAIL_CHARACTERS = 2_000  # one real file gives 90,819 lines of warnings
 _OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory")

@@ -2,7 +2,8 @@
 
 It may crash, hang or run out of memory: that costs the one page it is at (render_process.py). It may be taken over by
 what it reads: that must not cost the machine (sandbox.py). Started as
-`python -P -m workers.render_child RENDERER CONNECTION_FD PIXELS_FD PARENT_PID SETTINGS`.
+`python -P -m workers.render_child RENDERER CONNECTION_FD PIXELS_FD DOCUMENT_FD PARENT_PID SETTINGS`, where DOCUMENT_FD
+is a large document that it may open again (mapped_file.py), or -1.
 """
 
 import ctypes
@@ -82,7 +83,7 @@ def _open(descriptor: int, request: Request, reader: PageReader, raster: RasterS
         file = map_descriptor(descriptor, request.suffix)
     except PageError as error:
         return OpenReply(reason=error.reason, detail=error.detail)
-    finally:
+    if file.path is None:
         os.close(descriptor)
     return reader.open(file, request.passwords)
 
@@ -109,7 +110,7 @@ def allow_memory(memory_mb: int, mapped: int = 0) -> None:
     resource.setrlimit(resource.RLIMIT_AS, ((memory_mb << 20) + mapped, resource.RLIM_INFINITY))
 
 
-def confine(raster: RasterSettings, parent_pid: int) -> None:
+def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = ()) -> None:
     """Bound what a hostile file can take or reach, and die with the parent, not by what stops the run."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the page in work
         signal.signal(stop, signal.SIG_IGN)
@@ -120,7 +121,7 @@ def confine(raster: RasterSettings, parent_pid: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (STDERR_BYTES, STDERR_BYTES))
     if raster.sandbox != "off":
-        sandbox.enter()
+        sandbox.enter(documents)
 
 
 def make_reader(renderer: str, settings: ChildSettings) -> PageReader:
@@ -136,10 +137,10 @@ def make_reader(renderer: str, settings: ChildSettings) -> PageReader:
 
 def main(arguments: list[str]) -> None:
     """Run one rendering process."""
-    renderer, connection_fd, pixels_fd, parent_pid, settings_json = arguments
+    renderer, connection_fd, pixels_fd, document_fd, parent_pid, settings_json = arguments
     settings = SETTINGS.validate_json(settings_json)
     pixels = mmap.mmap(int(pixels_fd), 0)
-    confine(settings.raster, int(parent_pid))
+    confine(settings.raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
     serve(Connection(int(connection_fd)), pixels, make_reader(renderer, settings), settings.raster)
 
 

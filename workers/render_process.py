@@ -7,6 +7,7 @@ replies are checked, and bounded in bytes and time; the memory that we share can
 """
 
 import fcntl
+import math
 import mmap
 import os
 import signal
@@ -22,11 +23,12 @@ from typing import IO, Self, TypeVar
 
 import numpy as np
 import psutil
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from pipeline.archives import file_version
 from pipeline.errors import PageError
-from pipeline.mapped_file import suffix_of
+from pipeline.mapped_file import LARGE_BYTES, suffix_of
+from pipeline.printable import printable_line
 from pipeline.records import RGB, PageGeometry, Reason, RenderedPage
 from workers.render_protocol import (
     MAX_REPLY_BYTES,
@@ -38,6 +40,7 @@ from workers.render_protocol import (
     OpenReply,
     Request,
     carries_image,
+    checked,
 )
 
 CHANNELS = 3
@@ -104,7 +107,6 @@ class RenderProcess:
         page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
         if not carries_image(page):
             return page, None
-        assert page.geometry is not None
         return page, self._image(page.geometry)
 
     def close(self) -> None:
@@ -114,7 +116,20 @@ class RenderProcess:
         os.close(self._pixels_fd)
 
     def _ask(self, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
-        connection, process = self._started()
+        try:
+            document = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise PageError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
+        try:
+            return self._ask_about(document, path, request, adapter)
+        finally:
+            os.close(document)
+
+    def _ask_about(self, document: int, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
+        given = path, file_version(os.fstat(document))
+        if given != self._given:
+            request = replace(request, suffix=suffix_of(path), brings_file=True)
+        connection, process = self._started(document, is_new=request.brings_file)
         overdue = threading.Event()
 
         def give_up() -> None:
@@ -124,13 +139,18 @@ class RenderProcess:
         deadline = threading.Timer(self._settings.raster.page_wall_s, give_up)
         deadline.start()
         try:
-            self._send(connection, path, request)
-            reply = adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES))
+            connection.send_bytes(REQUEST.dump_json(request))
+            if request.brings_file:
+                send_handle(connection, document, None)
+                self._given = given
+            reply = checked(adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES)), request)
         except (EOFError, OSError) as error:
             raise self._epitaph(overdue) from error
-        except ValidationError as error:
+        except ValueError as error:
             self._stop()
-            raise PageError(Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {error}") from error
+            raise PageError(
+                Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {printable_line(str(error), 300)}"
+            ) from error
         finally:
             deadline.cancel()
             deadline.join()
@@ -138,31 +158,17 @@ class RenderProcess:
             self._stop()
         return reply
 
-    def _send(self, connection: Connection, path: str, request: Request) -> None:
-        """Send a request, and before the first one for a document the document."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise PageError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
-        try:
-            given = path, file_version(os.fstat(descriptor))
-            if given == self._given:
-                connection.send_bytes(REQUEST.dump_json(request))
-                return
-            connection.send_bytes(REQUEST.dump_json(replace(request, suffix=suffix_of(path), brings_file=True)))
-            send_handle(connection, descriptor, None)
-        finally:
-            os.close(descriptor)
-        self._given = given
-
-    def _started(self) -> tuple[Connection, subprocess.Popen[bytes]]:
+    def _started(self, document: int, *, is_new: bool) -> tuple[Connection, subprocess.Popen[bytes]]:
+        is_large = os.fstat(document).st_size >= LARGE_BYTES
+        if is_large and is_new:
+            self._stop()  # only a new process can be allowed to open this one
         if self._connection is None or self._process is None:
-            self._start()
+            self._start(document if is_large else None)
         assert self._connection is not None
         assert self._process is not None
         return self._connection, self._process
 
-    def _start(self) -> None:
+    def _start(self, document: int | None) -> None:
         self._connection, theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         kept = {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
@@ -170,10 +176,11 @@ class RenderProcess:
             [
                 # -P: no module is taken from the current folder, which may be where the documents are
                 *(sys.executable, "-P", "-m", "workers.render_child", self.renderer),
-                *(str(theirs.fileno()), str(self._pixels_fd), str(os.getpid())),
+                *(str(theirs.fileno()), str(self._pixels_fd), str(-1 if document is None else document)),
+                str(os.getpid()),
                 SETTINGS.dump_json(self._settings).decode(),
             ],
-            pass_fds=(theirs.fileno(), self._pixels_fd),
+            pass_fds=(theirs.fileno(), self._pixels_fd, *(() if document is None else (document,))),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._stderr,
@@ -197,11 +204,11 @@ class RenderProcess:
         if died or self._documents > raster.recycle_documents or own_mb > raster.recycle_rss_mb:
             self._stop()
 
-    def _image(self, geometry: PageGeometry) -> RGB:
-        shape = (geometry.height_px, geometry.width_px, CHANNELS)
-        if np.prod(shape) > len(self._pixels):
-            raise PageError(Reason.RENDER_CRASH, f"{self.renderer} claims an image of {shape}, larger than its memory")
-        count = int(np.prod(shape))
+    def _image(self, geometry: PageGeometry | None) -> RGB:
+        shape = (geometry.height_px, geometry.width_px, CHANNELS) if geometry else (0, 0, CHANNELS)
+        count = math.prod(shape)
+        if min(shape) < 1 or count > len(self._pixels):
+            raise PageError(Reason.RENDER_CRASH, f"{self.renderer} claims an image of {shape}, not of its memory")
         return np.frombuffer(self._pixels, dtype=np.uint8, count=count).reshape(shape).copy()
 
     def _epitaph(self, overdue: threading.Event) -> PageError:

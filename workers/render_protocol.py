@@ -5,7 +5,9 @@ anything. A document goes beside it as an open file, for the rendering process m
 through shared memory.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -48,10 +50,39 @@ class OpenReply:
 
 MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
 
+_LARGEST = (1 << 31) - 1
+Reply = TypeVar("Reply")
+
 SETTINGS = TypeAdapter(ChildSettings)
 REQUEST = TypeAdapter(Request)
 OPEN_REPLY = TypeAdapter(OpenReply)
 PAGE_REPLY = TypeAdapter(RenderedPage)
+
+
+def checked(reply: Reply, request: Request) -> Reply:
+    """The reply, if it is one to this request and its numbers fit into the columns that they go into.
+
+    Raises:
+        ValueError: it is not, or they do not.
+    """
+    if isinstance(reply, RenderedPage) and reply.page_number != request.page_number:
+        raise ValueError(f"page {reply.page_number} instead of page {request.page_number}")
+    _check_numbers(reply)
+    return reply
+
+
+def _check_numbers(value: object) -> None:
+    match value:
+        case int() if abs(value) > _LARGEST:
+            raise ValueError("a number of more than 32 bits")
+        case float() if not math.isfinite(value):
+            raise ValueError("a number that is none")
+        case tuple():
+            for inner in value:
+                _check_numbers(inner)
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                _check_numbers(getattr(value, field.name))
 
 
 def carries_image(page: RenderedPage) -> bool:

@@ -11,7 +11,7 @@ CPU time are bounded by limits that a process which was taken over could raise.
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from configs.settings import RasterSettings
@@ -52,14 +52,16 @@ def check(raster: RasterSettings) -> None:
     log.warning("rendering goes on without %s: a PDF that takes over the renderer may do what you may", lacks)
 
 
-def enter() -> None:
+def enter(documents: Iterable[int] = ()) -> None:
     """Take from this process what it does not need; to be called before it has threads, or has read what is hostile.
+
+    It may open again what is open as `documents`.
 
     Raises:
         OSError: the kernel refuses what it said it could do.
     """
     if landlock.version() > 0:
-        landlock.read_only(readable())
+        landlock.read_only(readable(), documents)
     if seccomp.is_available():
         seccomp.refuse()
 
