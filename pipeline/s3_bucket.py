@@ -197,6 +197,8 @@ class S3Bucket:
             raise explain(self.url, action, Trouble.DENIED, str(error)) from error
         except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
             raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
+        except RecursionError as error:  # botocore follows a redirect that names no region for ever
+            raise explain(url, action, Trouble.WRONG_REGION, "redirected without a region") from error
         except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, *_BROKEN_OFF) as error:
             raise explain(url, action, Trouble.UNREACHABLE, str(error)) from error
         except (botocore.exceptions.BotoCoreError, ValueError) as error:

@@ -1,38 +1,228 @@
 """Buckets: what a cloud answers on good days and bad ones. A real S3 server, and a proxy that fails on demand."""
 
 import io
+import pickle
+import random
+from collections.abc import Iterator
 
 import pytest
+from obstore.store import MemoryStore
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
-from pipeline.buckets import BucketError, BucketUrl, Trouble, open_bucket
+from pipeline.buckets import ABSENT, TAIL_BYTES, Bucket, BucketError, BucketUrl, ObjectFile, Trouble, open_bucket
+from pipeline.errors import UsageError
+from pipeline.obstore_bucket import ObstoreBucket
+
+DIGITS = bytes(range(256)) * 20_000
 
 
-def test_what_is_written_is_read(s3: S3Server):
-    """An object goes in in one step, is listed, read whole, in ranges and from its end, and deleted."""
-    bucket = open_bucket(BucketUrl("s3", s3.bucket()), s3.settings)
+@pytest.fixture(params=["s3", "obstore"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    """An empty bucket of each kind: behind obstore lies memory, for no cloud it speaks with can be had here."""
+    if request.param == "obstore":
+        return ObstoreBucket("gs://memory", MemoryStore())
+    s3: S3Server = request.getfixturevalue("s3")
+    return open_bucket(BucketUrl("s3", s3.bucket()), s3.settings)
+
+
+@pytest.fixture
+def behind_proxy(s3: S3Server, faulty_s3: FaultyS3) -> Iterator[Bucket]:
+    """An empty bucket behind the proxy."""
+    return open_bucket(BucketUrl("s3", s3.bucket()), faulty_s3.settings)
+
+
+def trouble(action: object, *arguments: object, **options: object) -> Trouble:
+    with pytest.raises(BucketError) as caught:
+        action(*arguments, **options)  # type: ignore[operator]
+    return caught.value.trouble
+
+
+def test_what_is_written_is_read(bucket: Bucket):
+    """An object goes in in one step, is listed, read whole, in ranges and from its end, downloaded, and deleted."""
     version = bucket.write("a/b.pdf", b"0123456789")
+    file = io.BytesIO()
+    bucket.download("a/b.pdf", file, version=version)
 
     assert [("a/b.pdf", 10, version)] == [(found.key, found.bytes, found.version) for found in bucket.list("a")]
-    assert b"0123456789" == bucket.read("a/b.pdf")
-    assert b"234" == bucket.read("a/b.pdf", start=2, end=5)
+    assert b"0123456789" == bucket.read("a/b.pdf") == file.getvalue()
+    assert (b"234", b"") == (bucket.read("a/b.pdf", start=2, end=5), bucket.read("a/b.pdf", start=2, end=2))
     assert (b"89", bucket.head("a/b.pdf")) == bucket.tail("a/b.pdf", 2)
+    assert b"0123456789" == bucket.tail("a/b.pdf", 100)[0]
     bucket.delete("a/b.pdf")
     bucket.delete("a/b.pdf")
-    with pytest.raises(BucketError) as caught:
-        bucket.read("a/b.pdf")
-    assert Trouble.NO_OBJECT is caught.value.trouble
+    assert {Trouble.NO_OBJECT} == {trouble(bucket.read, "a/b.pdf"), trouble(bucket.head, "a/b.pdf")}
 
 
-def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3):
-    """A connection that breaks off in a body goes on from there: no byte twice, none missing."""
-    name, data = s3.bucket(), bytes(range(256)) * 20_000
-    s3.put(name, "a.pdf", data)
-    bucket = open_bucket(BucketUrl("s3", name), faulty_s3.settings)
-    faulty_s3.cuts_answers(after=2_000_000, method="GET", times=2)
+def test_empty_objects(bucket: Bucket):
+    """An object without bytes is one like others."""
+    version = bucket.write("empty", b"")
     file = io.BytesIO()
-    bucket.download("a.pdf", file, version=bucket.head("a.pdf").version)
+    bucket.download("empty", file, version=version)
 
-    assert data == file.getvalue()
-    assert 3 == faulty_s3.requests["GET"]
+    assert (b"", b"") == (bucket.read("empty"), file.getvalue())
+    assert b"" == ObjectFile(bucket, "empty").read()
+
+
+def test_listings_have_the_order_of_keys(bucket: Bucket):
+    """All keys that begin with the prefix come, in order; those behind a key, if one is named."""
+    keys = sorted([*(f"p/{number:03}" for number in range(120)), "p", "p2", "p/z/y"])
+    for key in keys:
+        bucket.write(key, b"x")
+
+    assert keys == [found.key for found in bucket.list("p")]
+    assert [key for key in keys if key.startswith("p/")] == [found.key for found in bucket.list("p/")]
+    assert [f"p/1{number:02}" for number in range(20)] == [found.key for found in bucket.list("p/1")]
+    assert ["p/119", "p/z/y"] == [found.key for found in bucket.list("p/", after="p/118")]
+    assert [] == list(bucket.list("q"))
+
+
+def test_writes_on_a_condition(bucket: Bucket):
+    """An object is made only where there is none, and replaced only in the version that was seen."""
+    first = bucket.write("lease", b"1", replacing=ABSENT)
+    assert Trouble.CHANGED is trouble(bucket.write, "lease", b"2", replacing=ABSENT)
+    second = bucket.write("lease", b"2", replacing=first)
+
+    assert Trouble.CHANGED is trouble(bucket.write, "lease", b"3", replacing=first)
+    assert b"2" == bucket.read("lease", version=second)
+    assert Trouble.CHANGED is trouble(bucket.read, "lease", version=first)
+    assert Trouble.CHANGED is trouble(bucket.download, "lease", io.BytesIO(), version=first)
+
+
+def test_an_object_is_a_file(bucket: Bucket):
+    """Any order of seeks and reads gives the object's bytes, through a buffer too, and never those of two versions."""
+    size = TAIL_BYTES * 3 + 17
+    bucket.write("big", DIGITS[:size])
+    dice = random.Random(7)
+    for file in (ObjectFile(bucket, "big"), io.BufferedReader(ObjectFile(bucket, "big"), 70_000)):
+        assert size == file.seek(0, io.SEEK_END)
+        for _ in range(30):
+            at, length = dice.randrange(size + 10), dice.choice([1, 30, 5000, 200_000])
+            assert at == file.seek(at) == file.tell()
+            assert DIGITS[at : min(at + length, size)] == file.read(length)
+        file.seek(-5, io.SEEK_END)
+        assert DIGITS[size - 5 : size] == file.read()
+
+    file = ObjectFile(bucket, "big")
+    bucket.write("big", DIGITS[1 : size + 1])
+    assert Trouble.CHANGED is trouble(file.read, 10)
+
+
+def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """A connection that breaks off in a body goes on from there: no byte twice, none missing."""
+    version = behind_proxy.write("a.pdf", DIGITS)
+    faulty_s3.cuts_answers(after=2_000_000, method="GET", times=2)
+    before, file = faulty_s3.requests["GET"], io.BytesIO()
+    behind_proxy.download("a.pdf", file, version=version)
+
+    assert DIGITS == file.getvalue()
+    assert before + 3 == faulty_s3.requests["GET"]
+    faulty_s3.cuts_answers(after=2_000_000, method="GET")
+    assert DIGITS == behind_proxy.read("a.pdf")
+    faulty_s3.cuts_answers(after=10, method="GET", times=99)
+    assert Trouble.UNREACHABLE is trouble(behind_proxy.download, "a.pdf", io.BytesIO(), version=version)
+
+
+def test_a_download_that_changes_in_the_middle_is_refused(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """What is taken up again is of the same version, or nothing is taken for whole."""
+    version = behind_proxy.write("a.pdf", DIGITS)
+    reader, file = open_bucket(BucketUrl("s3", behind_proxy.url[5:]), faulty_s3.settings), _Replacing(behind_proxy)
+    faulty_s3.cuts_answers(after=2_000_000, method="GET")
+
+    assert Trouble.CHANGED is trouble(reader.download, "a.pdf", file, version=version)
+
+
+class _Replacing(io.BytesIO):
+    """A file at whose first write the object is replaced."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        super().__init__()
+        self._bucket = bucket
+
+    def write(self, data: object) -> int:
+        if not self.tell():
+            self._bucket.write("a.pdf", b"other")
+        return super().write(data)  # type: ignore[arg-type]
+
+
+def test_uploads_survive_bad_connections(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """A body that is cut and an answer that is lost are sent again; no half object is ever there."""
+    faulty_s3.cuts_requests(after=1_000_000, method="PUT")
+    faulty_s3.loses_answers(method="PUT")
+    behind_proxy.write("a.pdf", DIGITS)
+
+    assert DIGITS == behind_proxy.read("a.pdf")
+    assert 3 == faulty_s3.requests["PUT"]
+    faulty_s3.cuts_requests(after=1_000_000, method="PUT", times=99)
+    assert Trouble.UNREACHABLE is trouble(behind_proxy.write, "b.pdf", DIGITS)
+    assert ["a.pdf"] == s3.keys(behind_proxy.url[5:])
+
+
+def test_a_conditional_write_whose_answer_is_lost_says_changed(faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """It had arrived: whoever asks has to look whose object it is, as the interface says."""
+    faulty_s3.loses_answers(method="PUT")
+
+    assert Trouble.CHANGED is trouble(behind_proxy.write, "lease", b"mine", replacing=ABSENT)
+    assert b"mine" == behind_proxy.read("lease")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (503, "SlowDown", Trouble.UNREACHABLE),
+        (500, "InternalError", Trouble.UNREACHABLE),
+        (429, "TooManyRequests", Trouble.UNREACHABLE),
+        (400, "RequestTimeout", Trouble.UNREACHABLE),
+        (403, "AccessDenied", Trouble.DENIED),
+        (400, "ExpiredToken", Trouble.DENIED),
+        (403, "RequestTimeTooSkewed", Trouble.CLOCK),
+        (301, "PermanentRedirect", Trouble.WRONG_REGION),
+        (404, "NoSuchBucket", Trouble.NO_BUCKET),
+        (400, "EntityTooLarge", Trouble.OTHER),
+    ],
+)
+def test_errors_are_told_apart(faulty_s3: FaultyS3, behind_proxy: Bucket, status: int, code: str, expected: Trouble):
+    """Whatever was asked for, the trouble is the one that the server names; throttling was tried again before."""
+    faulty_s3.answers(status, code)
+    found = {
+        trouble(behind_proxy.read, "a"),
+        trouble(behind_proxy.write, "a", b""),
+        trouble(behind_proxy.delete, "a"),
+        trouble(lambda: list(behind_proxy.list(""))),
+    }
+
+    assert {expected} == found
+    assert faulty_s3.settings.attempts == 3
+    if expected is Trouble.UNREACHABLE:
+        assert 3 == faulty_s3.requests["PUT"] == faulty_s3.requests["DELETE"]
+
+
+def test_throttling_passes(faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """Requests that are slowed down, or meet an error or a silence, are sent again until they get through."""
+    faulty_s3.answers(503, "SlowDown", times=2)
+    behind_proxy.write("a", b"x")
+    faulty_s3.answers(500, "InternalError", times=1)
+    faulty_s3.loses_answers(method="GET")
+
+    assert b"x" == behind_proxy.read("a")
+
+
+def test_errors_travel_between_processes():
+    """A BucketError is pickled as it is: Ray hands it over."""
+    error = pickle.loads(pickle.dumps(BucketError(Trouble.DENIED, "s3://b: no")))
+
+    assert (Trouble.DENIED, "s3://b: no") == (error.trouble, str(error))
+
+
+def test_urls():
+    """Scheme, bucket and key are told apart, and nothing in a key is decoded; other texts are no such URLs."""
+    assert BucketUrl("s3", "b", "a//b%20c#d?e!f\n") == BucketUrl.parse("S3://b/a//b%20c#d?e!f\n")
+    for text in ("s3://b", "gs://b/a", "az://b//a", "s3://b/ "):
+        assert text == str(BucketUrl.parse(text))
+    assert BucketUrl("s3", "b") == BucketUrl.parse("s3://b/")
+    for text in ("/s3://b", "https://b/a", "s3:/b", "gcs://b", ""):
+        assert BucketUrl.parse(text) is None
+    for text in ("s3://", "gs:///key", "s3://key:secret@bucket/a"):
+        with pytest.raises(UsageError) as caught:
+            BucketUrl.parse(text)
+        assert "secret" not in str(caught.value)
