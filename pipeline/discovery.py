@@ -25,6 +25,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -235,7 +236,7 @@ class Discovery(Iterator[Source]):
             except InputError as error:
                 broken.append(_unreadable(manifest, f"{one_line(shown(manifest))}: {error}"))
 
-        for found in in_order(self._source_listed, absolute(), is_slow=is_remote):
+        for found in in_order(self._source_listed, absolute(), is_slow=lambda name: _URL.match(name) is not None):
             yield from found
         yield from broken
 
@@ -259,7 +260,7 @@ class Discovery(Iterator[Source]):
                 denied = _refusal(bucket, storage)
             return self._member_or_file(name, storage, in_manifest=in_manifest) or self._in_bucket(name)
         except (BucketError, PageError) as error:
-            raise InputError(str(denied or error)) from error
+            raise InputError(one_line(str(denied or error))) from error
 
     def _member_or_file(self, name: str, storage: StorageSettings, *, in_manifest: bool) -> Iterator[Source] | None:
         where = split_uri(name)
@@ -306,8 +307,15 @@ class Discovery(Iterator[Source]):
             yield _unreadable(root, f"its listing broke off, what came before is read: {error.detail}")
 
     def _manifest_elsewhere(self, source: Source) -> Iterator[Source]:
-        with fetch(source, Path(tempfile.gettempdir()), self._settings, self._storage) as path:
-            yield from self._listed_in(source.path, open_manifest(str(path)))
+        """The sources that a manifest on another machine names; it is downloaded now, so that trouble is said now."""
+        with ExitStack() as stack:
+            scratch = Path(tempfile.gettempdir())
+            path = stack.enter_context(fetch(source, scratch, self._settings, self._storage))
+            try:
+                names = open_manifest(str(path))
+            except InputError as error:
+                raise InputError(f"{source.uri}: {error}") from error
+            return _until_taken(self._listed_in(source.path, names), stack.pop_all())
 
 
 def _refusal(bucket: BucketUrl, storage: StorageSettings) -> BucketError | None:
@@ -332,6 +340,11 @@ def _spellings(url: str) -> list[str]:
 
 def _matching(sources: Iterator[Source], root: str, pattern: tuple[str, ...]) -> Iterator[Source]:
     return (source for source in sources if matches(parts_of(source.path[len(root) :]), pattern))
+
+
+def _until_taken(sources: Iterator[Source], resources: ExitStack) -> Iterator[Source]:
+    with resources:
+        yield from sources
 
 
 def _beside(manifest: str, name: str) -> str:

@@ -15,7 +15,7 @@ from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
 from configs.settings import StorageSettings
-from pipeline.buckets import ABSENT, Action, ObjectInfo, Trouble, explain
+from pipeline.buckets import ABSENT, Action, BucketError, ObjectInfo, Trouble, explain
 
 CHUNK = 1 << 20
 LONGEST_WAIT_S = 20.0  # as botocore's between its own retries
@@ -36,6 +36,7 @@ _TROUBLES: Mapping[str, Trouble] = {
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "301", "TemporaryRedirect", "IllegalLocationConstraint"),
         Trouble.WRONG_REGION,
     ),
+    "InvalidObjectState": Trouble.OTHER,  # in cold storage: a 403, but not for who asks
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), Trouble.CLOCK),
     **dict.fromkeys(
         (
@@ -124,7 +125,13 @@ class S3Bucket:
 
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
         """See Bucket."""
-        body, answer = self._body(key, {"Range": f"bytes=-{size}"}, None)
+        try:
+            body, answer = self._body(key, {"Range": f"bytes=-{size}"}, None)
+        except BucketError as error:
+            cause = error.__cause__
+            if isinstance(cause, botocore.exceptions.ClientError) and cause.response["Error"]["Code"] == "InvalidRange":
+                return b"", self.head(key)  # an empty object has no last byte
+            raise
         total = answer.get("ContentRange", "").rpartition("/")[2] or str(len(body))
         return body, ObjectInfo(key, int(total), _tag(answer))
 

@@ -7,7 +7,7 @@ checked, and the connection goes to a checked one, so that no second answer of t
 urllib3 is what botocore already brings; it takes an address to connect to beside the name that the certificate must
 have, in its public interface. Proxies of the environment are not used: they would look the name up themselves.
 
-Not covered: pages that want a login, cookies, JavaScript; FTP.
+Not covered: pages that want a login, cookies, JavaScript; FTP; a server that sends its headers a byte at a time.
 """
 
 import ipaddress

@@ -209,7 +209,7 @@ def test_manifests_name_objects_and_lie_in_buckets(s3: S3Server, faulty_s3: Faul
     bucket = put(s3, "in/a.pdf", "in/b.pdf")
     s3.put(bucket, "in/z.zip", zip_bytes(m=b"m"))
     lines = [f"s3://{bucket}/in/{name}" for name in ("b.pdf", "none.pdf", "z.zip!m.pdf", "a.pdf", "z.zip!x.pdf")]
-    lines += ["ftp://host/x", *(f"s3://{bucket}/in/{number}.pdf" for number in range(100))]
+    lines += ["ftp://host/x", "s3://", *(f"s3://{bucket}/in/{number}.pdf" for number in range(100))]
     (tmp_path / "m.txt").write_text("\n".join(lines))
     sources = found([str(tmp_path / "m.txt")], s3.settings)
 
@@ -220,6 +220,9 @@ def test_manifests_name_objects_and_lie_in_buckets(s3: S3Server, faulty_s3: Faul
     there = found([f"s3://{bucket}/in/list.txt"], s3.settings)
     assert ["in/b.pdf", "in//etc/hosts", "in/z.zip!m.pdf"] == keys(bucket, there)
     assert Reason.UNREADABLE is there[1].reason
+    s3.put(bucket, "in/zeros.txt", b"\0")
+    with pytest.raises(InputError, match=r"zeros\.txt: .*zero bytes"):
+        found([f"s3://{bucket}/in/zeros.txt"], s3.settings)
 
 
 def test_what_is_read_is_what_was_found(s3: S3Server, tmp_path: Path):

@@ -64,6 +64,14 @@ def test_empty_objects(bucket: Bucket):
     assert b"" == ObjectFile(bucket, "empty").read()
 
 
+def test_the_end_of_an_empty_object(faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """AWS refuses a range of an object without bytes, which has an end all the same."""
+    behind_proxy.write("empty", b"")
+    faulty_s3.answers(416, "InvalidRange", times=1, method="GET")
+
+    assert (b"", behind_proxy.head("empty")) == behind_proxy.tail("empty", 100)
+
+
 def test_listings_have_the_order_of_keys(bucket: Bucket):
     """All keys that begin with the prefix come, in order; those behind a key, if one is named."""
     keys = sorted([*(f"p/{number:03}" for number in range(120)), "p", "p2", "p/z/y"])
@@ -179,6 +187,7 @@ def test_a_conditional_write_whose_answer_is_lost_says_changed(faulty_s3: Faulty
         (301, "PermanentRedirect", Trouble.WRONG_REGION),
         (404, "NoSuchBucket", Trouble.NO_BUCKET),
         (400, "EntityTooLarge", Trouble.OTHER),
+        (403, "InvalidObjectState", Trouble.OTHER),
     ],
 )
 def test_errors_are_told_apart(faulty_s3: FaultyS3, behind_proxy: Bucket, status: int, code: str, expected: Trouble):
