@@ -12,8 +12,12 @@ import re
 from urllib.parse import unquote
 
 _HIDDEN = "***"
-# Up to the last @ before the path or, where what follows the colon is no port, of a password that was not quoted.
-_USER = re.compile(r"(?<=://)(?:(?:[^\s/?#\"<>]*|[^\s/?#@\"<>\[]*:(?!\d*(?:[\s/?#\"<>]|\Z))[^\s\"<>]{0,500})@)+")
+# Up to the last @ before the path. Where no host follows it, or what follows the colon is no port, the password was not
+# quoted, and ends at the last @ of all.
+_USER = re.compile(
+    r"(?<=://)(?:(?:[^\s/?#\"<>]*@(?=[^\s/?#@:\"<>])"
+    r"|[^\s/?#@\"<>\[]*:(?!\d*(?:[\s/?#\"<>]|\Z))[^\s\"<>]{0,500}@))+"
+)
 _PARAMETER = re.compile(r"(?<=[?&;#])([^\s?=&;#\"<>]+)=([^\s&#\"<>]+)")
 _SECRET_NAME = re.compile(
     r"(?i)signature|credential|token|secret|passw(?:or)?d|api[-_]?key|access[-_]?key|access[-_]?id"
@@ -23,7 +27,9 @@ _SECRET_NAME = re.compile(
 
 def redacted(text: str) -> str:
     """The URL, or the text with URLs in it, without credentials; again gives the same."""
-    return _PARAMETER.sub(_hidden, _USER.sub("", text))
+    while (less := _PARAMETER.sub(_hidden, _USER.sub("", text))) != text:
+        text = less
+    return text
 
 
 def _hidden(parameter: re.Match[str]) -> str:

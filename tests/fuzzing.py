@@ -5,10 +5,13 @@
 def test_no_bytes_...
 """
 
+import copy
+import functools
+import operator
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -67,14 +70,26 @@ json_values = st.recursive(
 NESTED = b"[" * 200_000  # what makes a parser that recurses run out of stack
 
 
-@st.composite
-def altered(draw: st.DrawFn, seed: Any) -> Any:
-    """A JSON value like the seed, with some values in it replaced by others of any type, or taken out."""
-    if draw(st.integers(0, 9)) == 0:
-        return draw(json_values)
-    if isinstance(seed, dict):
-        kept = {key: draw(altered(value)) for key, value in seed.items() if draw(st.integers(0, 19))}
-        return kept | draw(st.just({}) | st.dictionaries(st.text(max_size=8), json_values, max_size=2))
-    if isinstance(seed, list):
-        return [draw(altered(value)) for value in seed]
-    return seed
+def altered(seed: Any) -> st.SearchStrategy[Any]:
+    """JSON values like the seed: some values in it, at any depth, replaced by others of any type, or taken out."""
+    edits = st.tuples(st.sampled_from(list(_places(seed))), st.booleans(), json_values)
+    return st.lists(edits, max_size=3).map(lambda chosen: _edited(seed, chosen)) | json_values
+
+
+def _places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in inner:
+        yield (*above, key)
+        yield from _places(below, (*above, key))
+
+
+def _edited(seed: Any, edits: Sequence[tuple[tuple[Any, ...], bool, Any]]) -> Any:
+    value = copy.deepcopy(seed)
+    for (*above, key), is_removed, new in edits:
+        with suppress(KeyError, IndexError, TypeError):  # an earlier edit took the place away
+            holder = functools.reduce(operator.getitem, above, value)
+            if is_removed:
+                del holder[key]
+            else:
+                holder[key] = new
+    return value

@@ -85,11 +85,14 @@ class EncoderConfig:
         Raises:
             ValueError: where sizes are missing, contradict each other, or do not divide as they must.
         """
-        vision = config.get("vision_config") or {}
-        if "sam_config" in vision:
-            return _from_transformers(vision, config.get("text_config") or {})
-        if "sam_vit_b" in vision.get("width", {}):
-            return _from_deepseek(vision["width"], config.get("projector_config") or {})
+        try:
+            vision = config.get("vision_config") or {}
+            if "sam_config" in vision:
+                return _from_transformers(vision, config.get("text_config") or {})
+            if "sam_vit_b" in vision.get("width", {}):
+                return _from_deepseek(vision["width"], config.get("projector_config") or {})
+        except (AttributeError, TypeError, LookupError) as error:
+            raise ValueError(f"config.json has a value of another type than its schema says: {error}") from error
         raise ValueError(
             "config.json describes no DeepSeek-OCR 2 encoder: vision_config has neither width.sam_vit_b nor sam_config"
         )

@@ -134,11 +134,11 @@ def test_redaction_ends_and_stays(parts: list[str]) -> None:
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=4, max_size=30),
     st.sampled_from(["http", "https", "s3", "ftp"]),
-    st.data(),
+    st.sampled_from(["", ":/?=", "@:", "!$&()*+,;=:~"]),
 )
-def test_no_password_stays(secret: str, scheme: str, data: st.DataObject) -> None:
-    """A password is gone, quoted as URLs demand or with signs that they forbid, if no space cuts it."""
-    secret = f"S3{quote(secret, safe=data.draw(st.sampled_from(['', ':/@?=', '!$&()*+,;=:/@?~'])))}CRET"
+def test_no_password_stays(secret: str, scheme: str, allowed: str) -> None:
+    """A password is gone, quoted as URLs demand, or with signs that they forbid where they leave a host to be seen."""
+    secret = f"S3{quote(secret, safe=allowed)}CRET"
 
     assert "CRET" not in redacted(f"GET {scheme}://ann:{secret}@host/a.pdf failed")
 
