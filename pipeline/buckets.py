@@ -201,11 +201,13 @@ class ObjectFile(io.RawIOBase):
         end = self.info.bytes if size is None or size < 0 else min(self._at + size, self.info.bytes)
         if end <= self._at:
             return b""
-        start, self._at = self._at, end
         tail_from = self.info.bytes - len(self._tail)
-        if start >= tail_from:
-            return self._tail[start - tail_from : end - tail_from]
-        return self._bucket.read(self._key, version=self.info.version, start=start, end=end)
+        if self._at >= tail_from:
+            data = self._tail[self._at - tail_from : end - tail_from]
+        else:
+            data = self._bucket.read(self._key, version=self.info.version, start=self._at, end=end)
+        self._at = end
+        return data
 
 
 Action = Literal["list", "read", "write", "delete"]

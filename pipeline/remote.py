@@ -116,7 +116,7 @@ def local_archive(archive: Source, settings: InputSettings, storage: StorageSett
     where = BucketUrl.parse(archive.path)
     if where is not None and where.key.lower().endswith(".zip"):
         with explained():
-            file = outlasting(storage, lambda: ObjectFile(open_bucket(where, storage), where.key))
+            file = outlasting(storage, lambda: _PatientFile(where, storage))
         if object_source(where, file.info).version != archive.version:
             raise PageError(Reason.CHANGED, f"{archive.uri}: changed since it was found")
         yield io.BufferedReader(file, READ_AHEAD)
@@ -172,6 +172,17 @@ def ending_of(name: str) -> str:
     """How a name ends, for renderers and archives that look at it; empty where that says nothing."""
     ending = _ENDING.search(name.lower())
     return ending[0] if ending else ""
+
+
+class _PatientFile(ObjectFile):
+    """An object to read at random, which waits for a bucket that is down."""
+
+    def __init__(self, where: BucketUrl, storage: StorageSettings) -> None:
+        super().__init__(open_bucket(where, storage), where.key)
+        self._storage = storage
+
+    def read(self, size: int | None = -1) -> bytes:
+        return outlasting(self._storage, lambda: ObjectFile.read(self, size))
 
 
 @dataclass(frozen=True, slots=True)

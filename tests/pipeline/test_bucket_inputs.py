@@ -312,6 +312,11 @@ def test_a_bucket_that_is_down_for_a_while_costs_no_document(s3: S3Server, fault
     faulty_s3.answers(503, "SlowDown", seconds=1)
     assert DIGITS == content(source, storage, tmp_path)
 
+    s3.put(bucket, "a.zip", zip_bytes(m=DIGITS))
+    (member,) = found([f"s3://{bucket}/a.zip"], storage)
+    faulty_s3.answers(503, "SlowDown", seconds=1, method="GET")
+    assert DIGITS == content(member, storage, tmp_path)
+
     faulty_s3.answers(403, "ExpiredToken")
     refused = refusal(source, storage, tmp_path)
     assert (Reason.UNREADABLE, True) == (refused.reason, "credentials" in refused.detail)
