@@ -40,7 +40,7 @@ _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_HEAD = frozenset({403, 405, 501})  # what servers say that know GET only
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # the last 32 bits are an IPv4 address (RFC 6052)
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)\Z")
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z", re.ASCII)
 _Result = TypeVar("_Result")
 
 
@@ -130,6 +130,8 @@ def _copy(url: str, file: IO[bytes], version: str, access: WebAccess) -> None:
         if not _goes_on(answer, done):
             file.seek(0)
             file.truncate()
+            if answer.status == HTTPStatus.PARTIAL_CONTENT:
+                raise _PassingError(f"{redacted(url)}: the server gives another part than was asked for")
         while data := _read(url, answer):
             file.write(data)
             if time.monotonic() - began > access.timeout_s + file.tell() / SLOWEST_BYTES_PER_S:
@@ -137,9 +139,12 @@ def _copy(url: str, file: IO[bytes], version: str, access: WebAccess) -> None:
 
 
 def _goes_on(answer: urllib3.BaseHTTPResponse, done: int) -> bool:
-    """Whether the answer's body begins where the file ends."""
+    """Whether the answer's body is all that the file lacks, and as it is stored: packed, its bytes count otherwise."""
     part = _RANGE.match(answer.headers.get("Content-Range", ""))
-    return answer.status == HTTPStatus.PARTIAL_CONTENT and part is not None and int(part[1]) == done
+    if answer.status != HTTPStatus.PARTIAL_CONTENT or part is None or "Content-Encoding" in answer.headers:
+        return False
+    start, last, total = map(int, part.groups())
+    return start == done and last + 1 == total
 
 
 def _read(url: str, answer: urllib3.BaseHTTPResponse) -> bytes:
@@ -248,8 +253,8 @@ def _described(answer: urllib3.BaseHTTPResponse) -> WebFile:
     """The version is the entity tag, else the date and the length, else one that never comes again."""
     headers = answer.headers
     part = _RANGE.match(headers.get("Content-Range", ""))
-    length = part[2] if part else headers.get("Content-Length", "")
-    size = int(length) if length.isdecimal() else 0
+    length = part[3] if part else headers.get("Content-Length", "")
+    size = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else 0
     tag, modified = (headers.get(name, "").strip()[:_LONGEST_VERSION] for name in ("ETag", "Last-Modified"))
     if tag:
         return WebFile(tag, size)

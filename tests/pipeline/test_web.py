@@ -111,6 +111,28 @@ def test_a_cut_download_is_taken_up_again(web: WebServer, tmp_path: Path, etag: 
     assert ([None, "bytes=1000000-", "bytes=1500000-"] if resumes else [None, None, None]) == ranges
 
 
+def test_parts_that_nobody_asked_for_are_not_put_together(web: WebServer, tmp_path: Path):
+    """A server that answers with another range than the missing one costs a new start, and never a wrong byte."""
+    web.serves("/a.pdf", DIGITS, ETag='"v"')
+    whole, answers = web.answers["/a.pdf"], ["cut", "wrong", "short", "whole"]
+
+    def odd(asked: Asked) -> None:
+        what = "whole" if asked.command == "HEAD" else answers.pop(0)
+        if what == "cut":
+            asked.say(200, {"ETag": '"v"'}, DIGITS[:1000], len(DIGITS))
+        elif what == "wrong":
+            asked.say(206, {"ETag": '"v"', "Content-Range": f"bytes 7-{len(DIGITS) - 1}/{len(DIGITS)}"}, DIGITS[7:])
+        elif what == "short":
+            asked.say(206, {"ETag": '"v"', "Content-Range": f"bytes 0-99/{len(DIGITS)}"}, DIGITS[:100])
+        else:
+            whole(asked)
+
+    web.answers["/a.pdf"] = odd
+    source, patient = found(f"{web.url}/a.pdf"), STORAGE.model_copy(update={"attempts": 4})
+    with fetch(source, tmp_path, LOCAL, patient) as path:
+        assert DIGITS == path.read_bytes()
+
+
 def test_throttling_is_waited_for(web: WebServer, tmp_path: Path):
     """429 and server errors are tried again, after as long as Retry-After asks for; then they are told."""
     web.serves("/a.pdf", b"1", ETag='"v"')
