@@ -76,7 +76,7 @@ class WarcIndex:
         file.seek(0)
         self._stream: _Stream = SeekableGzip(file, max_ratio) if gzipped else file
         self._archive_version = archive_version
-        self._unread = iter(self)
+        self._unread: Iterator[Member] | None = None
         self._found: dict[tuple[str, int], Member] = {}
 
     def __iter__(self) -> Iterator[Member]:
@@ -85,16 +85,19 @@ class WarcIndex:
         for record, beginning in _records(self._stream):
             if record.record_type & _COUNTED:
                 member = self._member(record, beginning)
-                seen[member.name] += bool(member.is_document)
-                yield replace(member, ordinal=seen[member.name])
+                if member.is_document:
+                    seen[member.name] += 1
+                    member = replace(member, ordinal=seen[member.name])
+                yield member
 
     def find(self, name: str, ordinal: int) -> Member | None:
         """The document of that name and ordinal, if there is one."""
         while (name, ordinal) not in self._found:
+            self._unread = self._unread or iter(self)
             try:
                 member = next(self._unread, None)
             except Exception:
-                self._unread = iter(self)  # what raised has ended; whoever asks again is to be told again
+                self._unread = None  # what raised has ended; whoever asks again is to be told again
                 raise
             if member is None:
                 return None
@@ -113,7 +116,10 @@ class WarcIndex:
             yield data
 
     def _record_at(self, place: int) -> tuple[WarcRecord, "_Block"]:
-        record = next(iter(_opened(self._stream, place)))
+        record = next(iter(_opened(self._stream, place)), None)
+        if record is None:
+            raise EOFError("the archive ends before this record")
+        _check_length(record)
         return record, _Block(record)
 
     def _member(self, record: WarcRecord, beginning: bytes) -> Member:
@@ -244,15 +250,20 @@ def _records(stream: _Stream) -> Iterator[tuple[WarcRecord, bytes]]:
     """Every record of a WARC file, and how its block begins."""
     record = None
     for record in _opened(stream, 0):
-        length = record.headers.get("Content-Length") or ""
-        if not length.isdecimal() or int(length) != record.content_length:
-            raise ValueError(f"broken record header at byte {record.stream_pos}")
+        _check_length(record)
         block = _Block(record)
         yield record, block.read(_LONGEST_HEADER)
         while block.read(_CHUNK):
             pass
     if record is None:
         raise ValueError("it holds no WARC record")
+
+
+def _check_length(record: WarcRecord) -> None:
+    """Make sure that the length is there: what is no number, or cut off, the library takes for 0."""
+    length = record.headers.get("Content-Length") or ""
+    if not length.isdecimal() or int(length) != record.content_length:
+        raise ValueError(f"broken record header at byte {record.stream_pos}")
 
 
 def _opened(stream: _Stream, place: int) -> ArchiveIterator:

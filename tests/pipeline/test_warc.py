@@ -22,6 +22,7 @@ from pipeline.discovery import discover
 from pipeline.errors import PageError
 from pipeline.records import Reason, Source
 from pipeline.seekable_gzip import SeekableGzip
+from pipeline.warc import WarcIndex
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 50
 NAMES = ["a.warc", "a.warc.gz"]
@@ -169,6 +170,19 @@ def test_what_the_crawler_cut_off_is_a_row_with_its_reason(tmp_path: Path):
     assert {Reason.DAMAGED} == {source.reason for source in found.values()}
     assert "WARC-Truncated: length" in str(found["https://h/1"].detail)
     assert Reason.DAMAGED == refusal(found["https://h/3"], tmp_path).reason
+
+
+def test_an_archive_that_shrinks_while_it_is_read_is_no_bug(tmp_path: Path):
+    """A record that is gone when it is to be read is damage, as one that was cut off."""
+    path = warc_of(
+        tmp_path / "a.warc", [resource("https://h/x", b"x" * 99_999, "text/plain"), answer("https://h/a", PDF * 20)]
+    )
+    index = WarcIndex(str(path), "1", 200)
+    member = next(member for member in index if member.is_document)
+    for size in (member.place + 600, member.place + 10, member.place):
+        os.truncate(path, size)
+        with pytest.raises((EOFError, ValueError)):
+            list(index.chunks(member))
 
 
 def test_captures_of_one_address_are_numbered(tmp_path: Path):
