@@ -10,7 +10,7 @@ real        PDFs drawn here (text, a picture, a line each), every page rendered 
 Every process is looked at every two seconds: RSS in MiB, open files, children. The first fifth of the samples is
 warm-up; of the rest the mean of the last quarter is held against that of the first. More than 10 % and 16 MiB, 10 % and
 8 files, or 2 children too many are growth, and the exit code is 1 then. A rendering process that was recycled goes on
-under the name of its successor; a process that was not there for nine tenths of the run is in the sum alone.
+under the name of its successor; a process that was not there for nine tenths of that time is in the sum alone.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from workers.ray_pool import RayPool
 from workers.run import Job, run
 
 WARM_UP = 0.2  # of the samples
-LIVED = 0.9
+LIVED = 0.9  # of the time after it
 PAGE_BYTES = 16 << 10  # of a simulated page image: bytes are bounded by `Room` anyway, and cost time here
 PAGES_PER_DOCUMENT = 20  # of a drawn PDF
 ALL = "all processes"
@@ -160,10 +160,11 @@ def judge(samples: Samples) -> bool:
     """Print what each process held, and say whether nothing grew."""
     flat = True
     length = len(samples[ALL])
+    after_warm_up = length - int(WARM_UP * length)
     for name, held in sorted(samples.items()):
-        if len(held) < LIVED * length:
+        if len(held) < LIVED * after_warm_up:
             continue
-        settled = held[int(WARM_UP * len(held)) :]
+        settled = held[-after_warm_up:]
         quarter = max(1, len(settled) // 4)
         early, late = _mean(settled[:quarter]), _mean(settled[-quarter:])
         grown = [

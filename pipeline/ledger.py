@@ -35,7 +35,7 @@ _DONE_COLUMNS = (
 )
 _DOCUMENT_COLUMNS = (*_DONE_COLUMNS, "source", "source_version", "ingested_at")
 _SOURCE_COLUMNS = ("source", "source_version", "document_id", "ingested_at")
-SOURCES_AT_A_TIME = 256  # asked for together
+SOURCES_AT_A_TIME = 512  # asked for together: 64 take twice as long, 1,024 hardly less
 HASHED_AT_A_TIME = 1 << 16  # a million Python strings at once are 150 MB
 _Read = TypeVar("_Read")
 
@@ -243,7 +243,7 @@ class Ledger:
         return self._fingerprints
 
     def _known(self, sources: Sequence[Source]) -> npt.NDArray[np.bool_]:
-        """What `knows_source` says of many sources, in a tenth of its time; takes note that they were asked for."""
+        """What `knows_source` says of many sources, in a fifth of its time; takes note that they were asked for."""
         rows = self._by_uri.only_rows(pa.array([source.uri for source in sources], pa.large_string()))
         at = np.flatnonzero(rows >= 0)
         versions = pa.array([sources[i].version for i in at], pa.large_string())
