@@ -102,7 +102,7 @@ def _name(process: psutil.Process, me: psutil.Process) -> str:
     if "workers.render_child" in words:
         return f"renderer ({words[words.index('workers.render_child') + 1]}) of {process.ppid()}"
     first = Path(words[0]).name if words else process.name()
-    return f"{first[:32]} {process.pid}"
+    return f"{first.partition('.')[0][:32]} {process.pid}"  # an actor adds what it does just now: .read
 
 
 def soak(samples: Samples, run_pages: Callable[[Path], int], every_s: float) -> int:
