@@ -348,11 +348,11 @@ def test_trouble_with_a_bucket_is_named_at_the_start(
     """Wrong credentials, clock, region or name end the command within seconds, and say which; nothing secret in it."""
     bucket = put(s3, "a.pdf")
     faulty_s3.answers(status, code, region=region)
-    began = time.monotonic()
+    patient = faulty_s3.settings.model_copy(update={"attempts": 9, "outage_s": 3600.0})
     with pytest.raises(InputError, match=says) as caught:
-        discover([f"s3://{bucket}{key}"], SETTINGS, faulty_s3.settings)
+        discover([f"s3://{bucket}{key}"], SETTINGS, patient)
 
-    assert time.monotonic() - began < 15
+    assert faulty_s3.requests.total() <= 8  # botocore looks for the right region by itself, and asks twice
     assert bucket in str(caught.value)
     assert code in str(caught.value)
     assert "S3CRET" not in str(caught.value)
