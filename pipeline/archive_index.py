@@ -67,7 +67,7 @@ class ZipIndex:
         self._members: dict[tuple[str, int], Member] = {}
         seen: Counter[str] = Counter()
         for place, info in enumerate(self._infos):
-            if not info.is_dir():
+            if info.filename and not info.is_dir():  # some entries have no name, and no document is called so
                 seen[info.filename] += 1
                 self._members[info.filename, seen[info.filename]] = _zip_member(info, seen[info.filename], place)
 
@@ -166,7 +166,7 @@ class TarIndex:
             yield data
 
     def _advance(self) -> bool:
-        """Read one more header that is not a folder's; false at the end."""
+        """Read one more header that has a name and is not a folder's; false at the end."""
         while not self._ended:
             self._headers.begin()
             info = self._tar.next()
@@ -176,7 +176,7 @@ class TarIndex:
                 # tarfile takes a broken header for the end; a real end is zeros, or nothing at all.
                 if self._headers.last.strip(b"\0"):
                     raise tarfile.ReadError(f"broken header after {len(self._members)} members")
-            elif not info.isdir():
+            elif info.name and not info.isdir():
                 self._add(info)
                 return True
         return False

@@ -93,6 +93,25 @@ def test_zip_members_that_cannot_be_unpacked_say_why(tmp_path: Path):
     assert b"d" == content(found["d.pdf"], tmp_path)
 
 
+def test_members_without_a_name_are_passed_over(tmp_path: Path):
+    """An entry of an empty name is no document, and no reason to give up the others."""
+    path = zip_of(tmp_path / "a.zip", [("x", b"one"), ("y.pdf", b"two")], zipfile.ZIP_STORED)
+    raw = path.read_bytes()
+    at = raw.index(b"PK\1\2")
+    path.write_bytes(
+        raw[: at + 28]
+        + b"\0\0"
+        + raw[at + 30 : at + 46]
+        + raw[at + 47 : -10]
+        + struct.pack("<L", len(raw) - 22 - at - 1)
+        + raw[-6:]
+    )
+    assert ["y.pdf"] == list(listed(path))
+
+    path = tar_of(tmp_path / "a.tar", [("", b"one"), ("y.pdf", b"two")])
+    assert ["y.pdf"] == list(listed(path))
+
+
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
 def test_a_truncated_archive_gives_what_it_has_and_then_says_so(tmp_path: Path, name: str):
     """The members before the break are listed and read; then the archive as a whole is reported damaged."""
