@@ -57,8 +57,8 @@ def rasterizer() -> Iterator[Rasterizer]:
 
 @pytest.fixture
 def impatient() -> Iterator[Rasterizer]:
-    """A rasterizer that gives a page one second of CPU and three in all."""
-    yield from rasterizer_with(RunSettings(raster=RasterSettings(page_cpu_s=1, page_wall_s=6)))
+    """A rasterizer that gives a page three seconds of CPU, one of them for the layout model, and thirty in all."""
+    yield from rasterizer_with(RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30)))
 
 
 @pytest.fixture
