@@ -1,15 +1,15 @@
 """The commands: parse, call one function, print. Heavy imports happen inside the commands."""
 
-import re
 import sys
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from configs.settings import RunSettings
+    from pipeline.report import RunReport
     from pipeline.store import Store
 
 WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
@@ -50,34 +50,24 @@ Sets = Annotated[
 ]
 
 
-class EngineName(StrEnum):
-    """What --engine takes."""
-
-    auto = "auto"
-    cpu = "cpu"
-    deepseek_ocr2 = "deepseek-ocr2"
-
-
-class RouteMode(StrEnum):
-    """What --route takes."""
-
-    auto = "auto"
-    ocr = "ocr"
-
-
-class ExportFormat(StrEnum):
-    """What --format takes."""
-
-    markdown = "markdown"
-    jsonl = "jsonl"
-
-
-class ModelSize(StrEnum):
-    """What --size takes."""
-
-    tiny = "tiny"
-    encoder = "encoder"
-    full = "full"
+EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
+RouteMode = Literal["auto", "ocr"]
+Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
+Model = Annotated[
+    str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
+]
+RayAddress = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")]
+NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")]
+TimeBudget = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
+]
+DocumentName = Annotated[
+    str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
+]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")]
 
 
 @app.command()
@@ -86,27 +76,21 @@ def run(
     out: Out = None,
     config: Config = None,
     sets: Sets = None,
-    engine: Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
-    ] = None,
+    engine: Engine = None,
+    model: Model = None,
     lora: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")] = None,
     route: Annotated[
         RouteMode | None, typer.Option(help="auto: good text layers are taken as they are. ocr: every page is read.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
-    ] = None,
-    ray_address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")] = None,
-    no_ray: Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")] = False,
-    time_budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
-    ] = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
+    no_ray: NoRay = False,
+    time_budget: TimeBudget = None,
     max_documents: Annotated[int | None, typer.Option(min=1, help="Begin no more documents than this.")] = None,
     keep_existing: Annotated[
         bool, typer.Option("--keep-existing", help="Add to an OUT made with other settings; its rows stay as they are.")
     ] = False,
-    log_json: Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")] = False,
+    log_json: LogJson = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings as TOML, and end.")] = False,
 ) -> None:
     """Read every page that OUT does not have yet, and write one row for each.
@@ -135,14 +119,48 @@ def run(
         use_ray=not no_ray,
         keep_existing=keep_existing,
         max_documents=max_documents,
-        time_budget_s=None if time_budget is None else _seconds(time_budget),
+        time_budget_s=_budget_s(time_budget),
     )
-    report = run_job(job)
-    typer.echo(report.to_text(out), nl=False)
-    if report.stopped:
-        raise typer.Exit(WORK_LEFT)
-    if report.failures:
-        raise typer.Exit(SOME_FAILED)
+    _end(run_job(job), out)
+
+
+@app.command()
+def retry(
+    output: Output,
+    reason: Annotated[str | None, typer.Option(metavar="R", help="What failed for this reason.")] = None,
+    flagged: Annotated[bool, typer.Option("--flagged", help="Pages with a quality flag.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    document: DocumentName = None,
+    page: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only page N.")] = None,
+    config: Config = None,
+    sets: Sets = None,
+    engine: Engine = None,
+    model: Model = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
+    no_ray: NoRay = False,
+    time_budget: TimeBudget = None,
+    keep_existing: Annotated[
+        bool, typer.Option("--keep-existing", help="Even with settings other than those of OUT: rows will differ.")
+    ] = False,
+    log_json: LogJson = False,
+) -> None:
+    """Read pages of OUT again, and put their new rows in the place of the old ones.
+
+    Name what to read again; several conditions hold at once. Old rows stay until new ones are durable, and for good
+    where the source is gone or holds another document by now.
+    """
+    if not (reason or flagged or failed or document):
+        _fail("say what to read again: --reason, --flagged, --failed or --document", WRONG_USAGE)
+    settings = _settings(config, [*_shortcuts(engine, None, workers, ray_address, model=model), *(sets or [])])
+    from pipeline.selection import PageQuery
+    from workers.log import start_logging
+    from workers.retry import retry as retry_job
+    from workers.run import Job
+
+    start_logging(as_json=log_json)
+    job = Job((), output, settings, not no_ray, keep_existing, time_budget_s=_budget_s(time_budget))
+    _end(retry_job(job, PageQuery(flagged, failed, None, reason, document, page)), output)
 
 
 @app.command()
@@ -165,9 +183,11 @@ def plan(
 @app.command()
 def status(output: Output, config: Config = None, sets: Sets = None) -> None:
     """Say how far an output is: finished, interrupted, or being written right now."""
+    from pipeline.journal import read_again
     from pipeline.status import read_status
 
-    typer.echo(read_status(_output(output, config, sets)).to_text(), nl=False)
+    store = _output(output, config, sets)
+    typer.echo(read_again(lambda: read_status(store)).to_text(), nl=False)
 
 
 @app.command()
@@ -179,9 +199,7 @@ def inspect(
     ] = False,
     only_status: Annotated[str | None, typer.Option("--status", metavar="S", help="Only pages of this status.")] = None,
     reason: Annotated[str | None, typer.Option(metavar="R", help="Only what failed for this reason.")] = None,
-    document: Annotated[
-        str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
-    ] = None,
+    document: DocumentName = None,
     page: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only page N; with --document, every column of it.")
     ] = None,
@@ -190,15 +208,16 @@ def inspect(
     sets: Sets = None,
 ) -> None:
     """Show rows in the terminal: one line for each page, or everything about one page."""
+    from pipeline.journal import read_again
     from pipeline.selection import PageQuery, select_details, select_documents, select_pages
 
     store = _output(output, config, sets)
     query = PageQuery(flagged, failed, only_status, reason, document, page)
     if document is not None and page is not None:
-        shown = [detail.to_text() for detail in select_details(store, query, limit)]
+        shown = read_again(lambda: [detail.to_text() for detail in select_details(store, query, limit)])
     else:
-        shown = [row.to_text() for row in select_documents(store, query, limit)]
-        shown += [row.to_text() for row in select_pages(store, query, limit)]
+        shown = read_again(lambda: [row.to_text() for row in select_documents(store, query, limit)])
+        shown += read_again(lambda: [row.to_text() for row in select_pages(store, query, limit)])
     typer.echo("\n".join(shown) if shown else "no rows match")
     if len(shown) >= limit:
         typer.echo(f"... at most {limit} rows are shown of each kind; --limit shows more", err=True)
@@ -211,8 +230,9 @@ def export(
         Path, typer.Argument(metavar="DEST", help="The folder of the Markdown files, or the file of JSON lines.")
     ],
     export_format: Annotated[
-        ExportFormat, typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each.")
-    ] = ExportFormat.markdown,
+        Literal["markdown", "jsonl"],
+        typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each."),
+    ] = "markdown",
     per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
     include_failed: Annotated[
         bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
@@ -222,14 +242,16 @@ def export(
 ) -> None:
     """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
     from pipeline.export import export_jsonl, export_markdown
+    from pipeline.journal import read_again
 
     store = _output(output, config, sets)
-    if export_format is ExportFormat.jsonl:
-        report = export_jsonl(store, destination, per_page=per_page, include_failed=include_failed)
-    elif per_page:
+    if export_format == "markdown" and per_page:
         _fail("--per-page goes with --format jsonl", WRONG_USAGE)
+    if export_format == "markdown":
+        report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed))
     else:
-        report = export_markdown(store, destination, include_failed=include_failed)
+        write = partial(export_jsonl, store, destination, per_page=per_page, include_failed=include_failed)
+        report = read_again(write)
     typer.echo(report.to_text(str(destination)), nl=False)
 
 
@@ -274,21 +296,21 @@ def compact(
 def seed(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
     size: Annotated[
-        ModelSize,
+        Literal["tiny", "encoder", "full"],
         typer.Option(
             help="tiny: 0.2 GB, runs on any CPU. encoder: 2.1 GB, the published sizes but 2 of the 12 decoder layers. "
             "full: 6.8 GB, the published sizes."
         ),
-    ] = ModelSize.tiny,
+    ] = "tiny",
 ) -> None:
     """Write DeepSeek-OCR 2 with made-up weights, for tests and benchmarks: it runs, but what it writes means nothing.
 
     The files, their layout and the names and shapes of the tensors are those of the published model.
     """
-    from model_adapter.published_config import ModelSize as SeededSize
+    from model_adapter.published_config import ModelSize
     from model_adapter.seeded import seed_checkpoint
 
-    typer.echo(seed_checkpoint(directory, SeededSize(size)).to_text())
+    typer.echo(seed_checkpoint(directory, ModelSize(size)).to_text())
 
 
 def _settings(config: str | None, overrides: list[str]) -> "RunSettings":
@@ -325,13 +347,18 @@ def _shortcuts(
     return [f"{key}={value}" for key, value in options.items() if value is not None]
 
 
-def _seconds(duration: str) -> float:
-    """6h, 90m, 30s, 1h30m as seconds."""
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", duration.strip())
-    if not duration.strip() or found is None:
-        _fail(f"--time-budget {duration}: write it as 6h, 90m, 1h30m or 45s", WRONG_USAGE)
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return float(hours * 3600 + minutes * 60 + seconds)
+def _end(report: "RunReport", out: str) -> None:
+    typer.echo(report.to_text(out), nl=False)
+    if report.stopped:
+        raise typer.Exit(WORK_LEFT)
+    if report.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _budget_s(duration: str | None) -> float | None:
+    from configs.duration import parse_seconds
+
+    return None if duration is None else parse_seconds(duration)
 
 
 def _fail(message: str, code: int) -> NoReturn:

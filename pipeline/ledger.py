@@ -126,6 +126,7 @@ class Reopened:
     """A finished document some of whose pages are to be read again."""
 
     kept: Mapping[int, PageOutcome]  # the pages that stay as they are
+    pages: int  # rows that it has now
     shards: tuple[str, ...]  # with its rows, which stay until new ones are there
 
 
@@ -135,7 +136,7 @@ class Ledger:
     def __init__(self, tables: LedgerTables) -> None:
         self.totals = tables.totals
         self._fingerprints = tables.fingerprints
-        self._reopened: Mapping[str, Reopened] = {}
+        self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished anew
         self._sources = {name: tables.sources[name] for name in tables.sources.column_names}
         self._absent = {name: tables.absent[name] for name in tables.absent.column_names}
         self._unfinished = tables.unfinished
@@ -182,15 +183,20 @@ class Ledger:
 
     def is_complete(self, document_id: str) -> bool:
         """Whether a document has its row, and therefore all of its pages."""
-        return document_id not in self._reopened and bool(self._done.rows(document_id))
+        return document_id not in self.reopened and bool(self._done.rows(document_id))
 
     def reopen(self, documents: Mapping[str, Reopened]) -> None:
-        """Take these documents, by document_id, for unfinished from now on."""
-        self._reopened = documents
+        """Take these documents, by document_id, for unfinished until they are closed again."""
+        self.reopened = dict(documents)
 
-    def shards_of_reopened(self, document_id: str) -> tuple[str, ...]:
-        """The shards from which a document's rows go once it is finished anew; none for one not reopened."""
-        return self._reopened[document_id].shards if document_id in self._reopened else ()
+    def close_again(self, document_id: str) -> tuple[str, ...]:
+        """Take a document for finished; gives the shards that its older rows go from, none if it was not reopened."""
+        reopened = self.reopened.pop(document_id, None)
+        return reopened.shards if reopened else ()
+
+    def keeps_pages(self, document_id: str) -> bool:
+        """Whether this is a reopened document that has pages, which are not to be lost if it cannot be opened now."""
+        return document_id in self.reopened and self.reopened[document_id].pages > 0
 
     def document_of_source(self, uri: str) -> str | None:
         """The document that a source held last."""
@@ -202,8 +208,8 @@ class Ledger:
 
     def unfinished_pages(self, document_id: str) -> Mapping[int, PageOutcome]:
         """The pages of a document without a documents row that are durable, by page number."""
-        if document_id in self._reopened:
-            return self._reopened[document_id].kept
+        if document_id in self.reopened:
+            return self.reopened[document_id].kept
         at = self._unfinished_by_id.rows(document_id)
         rows = self._unfinished.take(at).to_pylist() if at else []
         return {

@@ -146,13 +146,17 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
 
 
 def _rows(store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
-    keys = _matching_keys(store, query, limit)
+    keys = page_keys(store, query, limit)
     for start in range(0, len(keys), ROWS_AT_ONCE):
         yield from _read_rows(store, keys.slice(start, ROWS_AT_ONCE), columns)
 
 
-def _matching_keys(store: Store, query: PageQuery, limit: int | None) -> pa.Table:
-    """Where the pages that match are, in order: the shard, and the row in it."""
+def page_keys(store: Store, query: PageQuery, limit: int | None = None) -> pa.Table:
+    """Where the pages that match are, by (source, page_number): `document_id`, `page_number`, `shard`, `row` in it.
+
+    Raises:
+        OutputError: A shard cannot be read.
+    """
     holders = _held_by(store, query)
     tables = []
     for name in shards(store, "pages"):

@@ -82,7 +82,7 @@ class Sink:
             if row.page_number in pages:
                 raise OutputError(f"page {row.page_number} of {row.source} was read twice; this is a bug in ocrmill")
             pages[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
-            if self._ledger.shards_of_reopened(row.document_id):
+            if row.document_id in self._ledger.reopened:
                 self._read_again.setdefault(row.document_id, []).append(row)
                 return
             self._batch.pages.append(row)
@@ -194,7 +194,7 @@ class Sink:
         for page in self._read_again.pop(document_id, ()):
             self._batch.pages.append(page)
             self._touch(_text_bytes(page))
-        self._batch.replaced.update(self._ledger.shards_of_reopened(document_id))
+        self._batch.replaced.update(self._ledger.close_again(document_id))
         del self._open[document_id]
         self._finished.add(bytes.fromhex(document_id))
         if not pages:

@@ -333,6 +333,9 @@ class Coordinator:
         self._finished.set()
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:
+        log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
+        if opened.document_id is not None and self._ledger.keeps_pages(opened.document_id):
+            return
         row = DocumentRow(
             document_id=opened.document_id,
             source=opened.source,
@@ -343,7 +346,6 @@ class Coordinator:
             supersedes=self._superseded(opened.source, opened.document_id),
         )
         self._finish(row, [opened.source])
-        log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
 
     def _finish(self, row: DocumentRow, sources: list[Source]) -> None:
         self._sink.finish_document(row, [SourceRow(source, row.document_id) for source in sources])

@@ -73,19 +73,19 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
         for sentence in recover(store):
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
-        _refuse_mixed_settings(ledger, job)
+        refuse_mixed_settings(ledger, job)
         todo = ledger.without_known(discovery, report)
         first = next(todo, None)
         if first is not None:
-            pool = (make_pool or _make_pool)(job)
-            _read_sources(job, run_id, chain([first], todo), pool, store, ledger, report, lease)
+            pool = (make_pool or default_pool)(job)
+            read_sources(job, run_id, chain([first], todo), pool, store, ledger, report, lease)
         report.files_skipped = discovery.skipped.other_endings
         report.wall_s = time.monotonic() - started
-        write_run(store, run_id, _record(job, run_id, report))
+        write_run(store, run_id, record(job, run_id, report))
     return report
 
 
-def _read_sources(
+def read_sources(
     job: Job,
     run_id: str,
     sources: Iterator[Source],
@@ -95,6 +95,7 @@ def _read_sources(
     report: RunReport,
     lease: Lease,
 ) -> None:
+    """Read the pages of some sources that the ledger does not have, until there are no more or the run is stopped."""
     stamp = RunStamp(run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
     sink = Sink(store, stamp, job.settings.output, ledger)
     progress = Progress(report, sys.stderr)
@@ -128,7 +129,7 @@ def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
     coordinator.stop()
 
 
-def _refuse_mixed_settings(ledger: Ledger, job: Job) -> None:
+def refuse_mixed_settings(ledger: Ledger, job: Job) -> None:
     """One output, one fingerprint, unless the user says otherwise: rows of two settings are not comparable."""
     others = {found for found in ledger.fingerprints() if found != job.settings.fingerprint()}
     if others and not job.keep_existing:
@@ -139,7 +140,8 @@ def _refuse_mixed_settings(ledger: Ledger, job: Job) -> None:
         )
 
 
-def _make_pool(job: Job) -> Pool:
+def default_pool(job: Job) -> Pool:
+    """The workers that a job asks for: Ray's, or this process alone."""
     if not job.use_ray:
         return SerialPool(job.settings)
     from workers.ray_pool import RayPool  # importing Ray takes more than a second
@@ -152,7 +154,7 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def _record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
+def record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
     """What `runs/<run_id>.json` holds. Passwords are not in it, those of URLs neither."""
     return {
         "run_id": run_id,

@@ -1,0 +1,18 @@
+"""Durations as people write them."""
+
+import re
+
+from configs.load import SettingsError
+
+
+def parse_seconds(duration: str) -> float:
+    """6h, 90m, 30s, 1h30m as seconds.
+
+    Raises:
+        SettingsError: it is written otherwise.
+    """
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", duration.strip())
+    if not duration.strip() or found is None:
+        raise SettingsError(f"--time-budget {duration}: write it as 6h, 90m, 1h30m or 45s")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(hours * 3600 + minutes * 60 + seconds)

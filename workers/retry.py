@@ -1,0 +1,127 @@
+"""`ocrmill retry`: read pages again, and put their new rows in the place of the old ones.
+
+Until a document's new rows are durable its old ones stay, so a retry that is stopped or killed loses nothing. Only
+pages whose document is still at its source are read: one that has changed since is a new document, as for `run`.
+"""
+
+import logging
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.discovery import Discovery
+from pipeline.journal import recover, shards
+from pipeline.ledger import PageOutcome, Reopened, read_ledger, write_run
+from pipeline.records import Status
+from pipeline.report import RunReport
+from pipeline.selection import PageQuery, page_keys, select_documents
+from pipeline.shard import read_shard
+from pipeline.store import LeaseOwner, Store, open_output
+from workers import sandbox
+from workers.engines.choice import with_engine_chosen
+from workers.pool import Pool
+from workers.run import Job, default_pool, new_run_id, read_sources, record, refuse_mixed_settings
+
+SOURCES_TRIED = 3  # of a document that lies in several places
+_OUTCOME = ("document_id", "page_number", "status", "flags", "repetition_flag")
+log = logging.getLogger("ocrmill")
+
+
+def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
+    """Read again the pages that match, and the documents without pages that do; `job.inputs` does not matter.
+
+    Raises:
+        OcrmillError: if it cannot start or go on. What was finished is durable, the rest as it was.
+    """
+    started = time.monotonic()
+    job = replace(job, settings=with_engine_chosen(job.settings))
+    sandbox.check(job.settings.raster)
+    report = RunReport()
+    store = open_output(job.output, job.settings.storage)
+    run_id = new_run_id()
+    with store.lease(LeaseOwner.current(run_id)) as lease:
+        for sentence in recover(store):
+            log.warning("%s: %s", store.url, sentence)
+        ledger = read_ledger(store)
+        refuse_mixed_settings(ledger, job)
+        reopened = _reopened(store, query)
+        sources = _sources_of(store, reopened.keys())
+        job = replace(job, inputs=tuple(sources))
+        ledger.reopen(reopened)
+        if sources:
+            with _manifest(sources) as manifest:
+                found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
+                pool = (make_pool or default_pool)(job)
+                read_sources(job, run_id, found, pool, store, ledger, report, lease)
+        if ledger.reopened and not report.stopped:
+            log.warning(
+                "%d of %d documents stay as they are: their sources are gone, cannot be opened or hold other bytes by "
+                "now. The first is %s",
+                *(len(ledger.reopened), len(reopened), next(iter(ledger.reopened))),
+            )
+        report.wall_s = time.monotonic() - started
+        write_run(store, run_id, record(job, run_id, report))
+    return report
+
+
+def _reopened(store: Store, query: PageQuery) -> Mapping[str, Reopened]:
+    """What stays of each document that is to be read again, and where its rows are."""
+    keys = page_keys(store, query)
+    wanted: defaultdict[str, set[int]] = defaultdict(set)
+    for document_id, number in zip(keys["document_id"].to_pylist(), keys["page_number"].to_pylist(), strict=True):
+        wanted[document_id].add(number)
+    for document in select_documents(store, query):
+        if document.document_id is not None:  # else its source could not be had, and every run tries it again
+            wanted[document.document_id] = set()
+    ids = pa.array(wanted, pa.string())
+    kept: defaultdict[str, dict[int, PageOutcome]] = defaultdict(dict)
+    pages: Counter[str] = Counter()
+    holding: defaultdict[str, list[str]] = defaultdict(list)
+    for name in shards(store, "pages"):
+        table = read_shard(store.file(name), name, _OUTCOME)
+        for row in table.filter(pc.is_in(table["document_id"], ids)).to_pylist():
+            document_id = row["document_id"]
+            pages[document_id] += 1
+            if holding[document_id][-1:] != [name]:
+                holding[document_id].append(name)
+            if row["page_number"] not in wanted[document_id]:
+                outcome = PageOutcome(Status(row["status"]), bool(row["flags"]), row["repetition_flag"])
+                kept[document_id][row["page_number"]] = outcome
+    for name in shards(store, "documents"):
+        for document_id in _among(store, name, ids):
+            holding[document_id].append(name)
+    return {name: Reopened(kept[name], pages[name], tuple(holding[name])) for name in wanted}
+
+
+def _among(store: Store, name: str, ids: pa.Array) -> list[str]:
+    """Which of these documents a shard has rows of."""
+    column = read_shard(store.file(name), name, ["document_id"])["document_id"].cast(pa.string())
+    return list(pc.unique(column.filter(pc.is_in(column, ids))).to_pylist())
+
+
+def _sources_of(store: Store, documents: Iterable[str]) -> list[str]:
+    """Where these documents were found: at most SOURCES_TRIED places each."""
+    ids = pa.array(documents, pa.string())
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name in shards(store, "sources"):
+        table = read_shard(store.file(name), name, ["source", "document_id"])
+        for row in table.filter(pc.is_in(table["document_id"].cast(pa.string()), ids)).to_pylist():
+            found[row["document_id"]].append(row["source"])
+    return [uri for places in found.values() for uri in dict.fromkeys(reversed(places[-SOURCES_TRIED:]))]
+
+
+@contextmanager
+def _manifest(sources: list[str]) -> Iterator[Path]:
+    """A manifest of these sources, for as long as this lasts."""
+    with tempfile.TemporaryDirectory(prefix="ocrmill-retry-") as folder:
+        path = Path(folder) / "sources.parquet"
+        pq.write_table(pa.table({"source": sources}), path)
+        yield path
