@@ -13,6 +13,7 @@ class RunReport:
     """What a run did, counted as rows come in. The only mutable record: one coordinator writes it."""
 
     sources_known: int = 0  # skipped: done in an earlier run
+    sources_gone: int = 0  # known from earlier, below the folders and buckets of this run, and not there any more
     documents: Counter[str] = field(default_factory=Counter)  # by status
     document_reasons: Counter[str] = field(default_factory=Counter)
     pages: Counter[str] = field(default_factory=Counter)  # by status
@@ -26,6 +27,7 @@ class RunReport:
     write_s: float = 0.0
     wall_s: float = 0.0
     stopped: bool = False  # before all work was done
+    error: str | None = None  # what ended it, if an error did
     files_skipped: int = 0  # neither documents nor archives nor images
 
     @property
@@ -61,10 +63,17 @@ class RunReport:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
 
+    def _gone(self) -> str:
+        return (
+            f"{self.sources_gone:,} known sources are not there any more; their rows stay\n"
+            if self.sources_gone
+            else ""
+        )
+
     def to_text(self, output: str) -> str:
         """The last words of a run over `output`, for people."""
         if not self.documents and not self.pages_done and not self.stopped:
-            return f"nothing to do: {self.sources_known} sources are in {output} already\n"
+            return f"nothing to do: {self.sources_known} sources are in {output} already\n{self._gone()}"
         share = self.repetitive / max(1, self.pages_done)
         lines = {
             "documents": counts_text(self.documents) + reasons_text(self.document_reasons),
@@ -77,6 +86,7 @@ class RunReport:
             "known": f"{self.sources_known} sources hold what was read before or elsewhere"
             if self.sources_known
             else "",
+            "gone": self._gone().strip(),
             "passed over": f"{self.files_skipped} files that are no documents" if self.files_skipped else "",
             "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",
             "stopped": "before all work was done; the same command goes on" if self.stopped else "",

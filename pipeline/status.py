@@ -27,6 +27,7 @@ _WORDS = ("status", "reason", "route_reason", "renderer")
 _PAGE_COLUMNS = ("document_id", *_WORDS, "flags", "repetition_flag", "ingested_at")
 _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
 _LARGEST_COUNT = 1 << 63
+_LONGEST_ERROR = 300
 _LONGEST_WORD = 60  # of what stands in a run's record, which anybody may have written
 
 
@@ -39,6 +40,7 @@ class RunRecord:
     finished_at: str | None
     wall_s: float | None
     stopped: bool  # before all work was done
+    error: str | None  # that ended it
     documents: Mapping[str, int]  # by status
     pages: Mapping[str, int]  # by status
 
@@ -101,7 +103,7 @@ class OutputStatus:
             return f"being written by {_writer_text(self.writer)}"
         if self.writer is not None:
             return f"interrupted: {_writer_text(self.writer)} was killed; `ocrmill run` goes on"
-        if self.unfinished_documents or (self.runs and self.runs[0].stopped):
+        if self.unfinished_documents or (self.runs and (self.runs[0].stopped or self.runs[0].error)):
             return "interrupted; `ocrmill run` goes on"
         return "finished" if self.runs else "no run has ended here yet"
 
@@ -214,13 +216,14 @@ def _run_record(run_id: str, record: Mapping[str, Any]) -> RunRecord:
         finished_at=_word(record.get("finished_at")),
         wall_s=float(wall_s) if isinstance(wall_s, int | float) and abs(wall_s) < _LARGEST_COUNT else None,
         stopped=totals.get("stopped") is True,
+        error=_word(totals.get("error"), _LONGEST_ERROR),
         documents=_numbers(totals.get("documents")),
         pages=_numbers(totals.get("pages")),
     )
 
 
-def _word(value: Any) -> str | None:
-    return printable_line(value, _LONGEST_WORD) if isinstance(value, str) else None
+def _word(value: Any, longest: int = _LONGEST_WORD) -> str | None:
+    return printable_line(value, longest) if isinstance(value, str) else None
 
 
 def _numbers(value: Any) -> dict[str, int]:
@@ -248,7 +251,7 @@ def _writer_text(writer: Writer) -> str:
 
 def _run_text(run: RunRecord) -> str:
     took = "" if run.wall_s is None else f" in {run.wall_s:,.0f} s"
-    end = ", stopped early" if run.stopped else ""
+    end = ", stopped early" if run.stopped else f", ended by an error: {run.error}" if run.error else ""
     return f"{run.run_id}: documents {counts_text(run.documents)}; pages {counts_text(run.pages)}{took}{end}"
 
 

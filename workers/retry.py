@@ -6,7 +6,6 @@ pages whose document is still at its source are read: one that has changed since
 
 import logging
 import tempfile
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.discovery import Discovery
 from pipeline.journal import recover, shards
-from pipeline.ledger import PageOutcome, Reopened, read_ledger, write_run
+from pipeline.ledger import PageOutcome, Reopened, read_ledger
 from pipeline.records import Status
 from pipeline.report import RunReport
 from pipeline.selection import PageQuery, page_keys, select_documents
@@ -28,7 +27,7 @@ from pipeline.store import LeaseOwner, Store, open_output
 from workers import sandbox
 from workers.engines.choice import with_engine_chosen
 from workers.pool import Pool
-from workers.run import Job, default_pool, new_run_id, read_sources, record, refuse_mixed_settings
+from workers.run import Job, default_pool, new_run_id, read_sources, recorded, refuse_mixed_settings
 
 SOURCES_TRIED = 3  # of a document that lies in several places
 _OUTCOME = ("document_id", "page_number", "status", "flags", "repetition_flag")
@@ -41,20 +40,18 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     Raises:
         OcrmillError: if it cannot start or go on. What was finished is durable, the rest as it was.
     """
-    started = time.monotonic()
     job = replace(job, settings=with_engine_chosen(job.settings))
     sandbox.check(job.settings.raster)
     report = RunReport()
     store = open_output(job.output, job.settings.storage)
     run_id = new_run_id()
-    with store.lease(LeaseOwner.current(run_id)) as lease:
+    with store.lease(LeaseOwner.current(run_id)) as lease, recorded(job, run_id, store, report):
         for sentence in recover(store):
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
         refuse_mixed_settings(ledger, job)
         reopened = _reopened(store, query)
         sources = _sources_of(store, reopened.keys())
-        job = replace(job, inputs=tuple(sources))
         ledger.reopen(reopened)
         if sources:
             with _manifest(sources) as manifest:
@@ -67,8 +64,6 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
                 "now. The first is %s",
                 *(len(ledger.reopened), len(reopened), next(iter(ledger.reopened))),
             )
-        report.wall_s = time.monotonic() - started
-        write_run(store, run_id, record(job, run_id, report))
     return report
 
 

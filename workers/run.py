@@ -3,12 +3,14 @@
 import asyncio
 import json
 import logging
+import os
 import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,8 +18,9 @@ from itertools import chain
 from typing import Any
 
 from configs.settings import RunSettings
+from pipeline.buckets import BucketUrl
 from pipeline.discovery import Discovery
-from pipeline.errors import SettingsMismatchError
+from pipeline.errors import OcrmillError, OutputError, SettingsMismatchError
 from pipeline.journal import recover
 from pipeline.ledger import Ledger, read_ledger, write_run
 from pipeline.quality import QUALITY_VERSION
@@ -26,6 +29,7 @@ from pipeline.redaction import redacted
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
+from pipeline.source_uri import one_line
 from pipeline.store import Lease, LeaseOwner, Store, open_store
 from workers import sandbox
 from workers.coordinator import Coordinator
@@ -62,14 +66,13 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     Raises:
         OcrmillError: if the run cannot start or go on. What was finished is durable; run again to go on.
     """
-    started = time.monotonic()
     job = replace(job, settings=with_engine_chosen(job.settings))
     sandbox.check(job.settings.raster)
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)
     store = open_store(job.output, job.settings.storage)
     run_id = new_run_id()
-    with store.lease(LeaseOwner.current(run_id)) as lease:
+    with store.lease(LeaseOwner.current(run_id)) as lease, recorded(job, run_id, store, report):
         for sentence in recover(store):
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
@@ -80,9 +83,25 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
             pool = (make_pool or default_pool)(job)
             read_sources(job, run_id, chain([first], todo), pool, store, ledger, report, lease)
         report.files_skipped = discovery.skipped.other_endings
-        report.wall_s = time.monotonic() - started
-        write_run(store, run_id, record(job, run_id, report))
+        report.sources_gone = 0 if report.stopped else ledger.gone(_folders(job.inputs))
     return report
+
+
+@contextmanager
+def recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
+    """Leave `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail for lack of it."""
+    started = time.monotonic()
+    try:
+        yield
+    except OcrmillError as error:
+        report.error = redacted(str(error))
+        raise
+    finally:
+        report.wall_s = time.monotonic() - started
+        try:
+            write_run(store, run_id, record(job, run_id, report))
+        except OutputError as error:
+            log.warning("this run leaves no record: %s", error)
 
 
 def read_sources(
@@ -166,6 +185,13 @@ def record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
         "versions": dict(_versions()),
         "totals": report.to_record(),
     }
+
+
+def _folders(inputs: Sequence[str]) -> list[str]:
+    """What the URIs of all sources below the folders and buckets among the inputs begin with."""
+    buckets = [name.rstrip("/") for name in inputs if BucketUrl.parse(name)]
+    folders = [os.path.abspath(name) for name in inputs if os.path.isdir(name)]  # noqa: PTH100, PTH112 - as in discovery
+    return [f"{one_line(folder)}/" for folder in (*buckets, *folders)]
 
 
 def _versions() -> Iterator[tuple[str, str]]:
