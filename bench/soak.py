@@ -7,10 +7,11 @@ Two runs over Ray, with the real coordinator, sink and lease, and an engine that
 simulated   page images made out of nothing (the rasterizer of bench/coordinator.py): what is kept for each page
 real        PDFs drawn here (text, a picture, a line each), every page rendered by the real rasterizers
 
-Every process is looked at every two seconds: RSS in MiB, open files, children. The first fifth of the samples is
-warm-up; of the rest the mean of the last quarter is held against that of the first. More than 10 % and 16 MiB, 10 % and
-8 files, or 2 children too many are growth, and the exit code is 1 then. A rendering process that was recycled goes on
-under the name of its successor; a process that was not there for nine tenths of that time is in the sum alone.
+Every process is looked at every two seconds: RSS less what it shares, in MiB, open files, children. (Ray's object store
+is shared, has a fixed size, and counts in the RSS of all who have touched a part of it.) The first fifth of the samples
+is warm-up; of the rest the mean of the last quarter is held against that of the first. More than 10 % and 16 MiB, 10 %
+and 8 files, or 2 children too many are growth, and the exit code is 1 then. A rendering process that was recycled goes
+on under the name of its successor; a process that was not there for nine tenths of that time is in the sum alone.
 """
 
 import argparse
@@ -45,7 +46,7 @@ ALL = "all processes"
 class Sample:
     """What a process held."""
 
-    rss_mib: float = 0.0
+    own_mib: float = 0.0
     files: float = 0.0
     children: float = 0.0
 
@@ -85,7 +86,8 @@ def look_at_processes(samples: Samples) -> None:
         try:
             with process.oneshot():
                 name, parent = _name(process, me), process.ppid()
-                held[name] += Sample(process.memory_info().rss / 2**20, process.num_fds())
+                memory = process.memory_info()
+                held[name] += Sample((memory.rss - memory.shared) / 2**20, process.num_fds())
         except psutil.Error:  # it ended while we looked
             continue
         names[process.pid] = name
@@ -173,7 +175,7 @@ def judge(samples: Samples) -> bool:
         ]
         flat = flat and not any(grown)
         print(
-            f"{name:40} {early.rss_mib:6.0f} to {late.rss_mib:6.0f} MiB {late.rss_mib / early.rss_mib - 1:+7.1%}, "
+            f"{name:40} {early.own_mib:6.0f} to {late.own_mib:6.0f} MiB {late.own_mib / early.own_mib - 1:+7.1%}, "
             f"{early.files:5.1f} to {late.files:5.1f} files, {early.children:4.1f} to {late.children:4.1f} children"
             f"{'  GREW' if any(grown) else ''}"
         )
