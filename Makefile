@@ -1,5 +1,7 @@
 # make demo   the main job, from a fresh clone to rows in out/
 # make test   everything the tests need, and the tests
+# make faults kills, cuts off and fills up what a run needs, and writes the README's table of what it survived
+# make fuzz   the parsers of foreign bytes, for longer than `make test` does
 # make check  linters and contracts
 # make venv   only the environment
 #
@@ -10,7 +12,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test check venv bench samples clean
+.PHONY: demo test faults fuzz check venv bench samples clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -37,7 +39,13 @@ demo: .venv/.runtime
 	$(BIN)/ocrmill inspect out
 
 test: .venv/.vllm
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/faults
+
+faults: .venv/.vllm
+	$(BIN)/python -m pytest -m fault --fault-table README.md
+
+fuzz: .venv/.vllm
+	OCRMILL_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/fuzz --timeout 0
 
 check: .venv/.vllm
 	$(BIN)/ruff check .

@@ -5,11 +5,21 @@ from pathlib import Path
 
 import pytest
 import s3_server
+from fault_table import FaultTable
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from model_adapter.published_config import ModelSize
 from model_adapter.seeded import seed_checkpoint
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fault-table", type=Path, help="file whose table of faults is written anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if path := config.getoption("--fault-table"):
+        config.pluginmanager.register(FaultTable(path))
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,11 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from configs.settings import RunSettings, StorageSettings
 from pipeline.discovery import Discovery
+from pipeline.journal import read_again
 from pipeline.ledger import read_ledger
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Route, Source
 from pipeline.store import open_store
@@ -94,7 +96,7 @@ def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | Non
 
 
 def _to_read(discovery: Discovery, output: str | None, storage: StorageSettings, plan: Plan) -> Iterator[Source]:
-    ledger = read_ledger(open_store(output, storage)) if output is not None else None
+    ledger = read_again(partial(read_ledger, open_store(output, storage))) if output is not None else None
     for source in discovery:
         if ledger is not None and ledger.knows_source(source.uri, source.version):
             plan.known += 1

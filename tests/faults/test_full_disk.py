@@ -13,7 +13,7 @@ from pipeline.verify import verify
 
 DISK_KB = 2048
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fault
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import psutil
+import pytest
 from pdf_objects import file_of, first_free, form, stream, write_pages
 from pdfs import (
     crashing_pdf,
@@ -29,6 +30,8 @@ from pipeline.verify import verify
 from workers.pool import Image, SerialPool
 from workers.recognizer import Recognizer
 from workers.run import Job, run
+
+pytestmark = pytest.mark.fault
 
 WALL_S = 30.0
 RASTER = RasterSettings(page_cpu_s=2, open_cpu_s=5, page_wall_s=WALL_S, memory_mb=768)

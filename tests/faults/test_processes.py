@@ -11,7 +11,7 @@ from fault_driver import SLOTS
 from faulty_run import FaultyRun, assert_whole, durable, write_inputs
 from ray.cluster_utils import Cluster
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fault
 
 
 @pytest.fixture(scope="module")

@@ -205,6 +205,7 @@ def test_an_owner_that_lives_keeps_its_lease(store: Store):
             pytest.fail("the owner is alive")
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
 def test_an_owner_that_wakes_up_late_does_not_write(store: Store, s3: S3Server):
     """A run frozen for longer than its lease (SIGSTOP) finds it taken over, and stops before it writes."""
@@ -221,6 +222,7 @@ def test_an_owner_that_wakes_up_late_does_not_write(store: Store, s3: S3Server):
     assert [] == store.list("pages")
 
 
+@pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
 def test_two_who_take_over_do_not_both_get_it(store: Store, s3: S3Server):
     """Of two that find the same dead owner, one gets the lease and the other is told so."""

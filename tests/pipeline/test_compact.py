@@ -114,8 +114,9 @@ def test_shards_grow_to_the_target_and_not_beyond(tmp_path: Path):
     assert first == store.list("pages")
 
 
+@pytest.mark.fault
 def test_a_kill_at_any_step_changes_no_row(out: Path, tmp_path_factory: pytest.TempPathFactory):
-    """SIGKILL before each change of a compaction: readers see the same rows at once, the next one finishes the work."""
+    """SIGKILL of `compact` before each of its steps: readers see the same rows, the next one finishes the work."""
     undisturbed = tmp_path_factory.mktemp("undisturbed")
     make_output(undisturbed)
     compact(LocalStore(undisturbed))

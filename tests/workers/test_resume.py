@@ -90,6 +90,7 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.fault
 @pytest.mark.timeout(600)
 def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_s: float, tmp_path: Path):
     """After eight SIGKILLs at random moments the output is the same, and every page kept the run that first made it."""
@@ -110,6 +111,7 @@ def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_
     assert verify(LocalStore(out), repair=False).findings == ()
 
 
+@pytest.mark.fault
 def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_path: Path):
     """The same with Ray: workers of the killed run do not write, hold the lease or disturb the next run."""
     out = tmp_path / "out"

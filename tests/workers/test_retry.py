@@ -144,8 +144,10 @@ def test_nothing_matches(out: Path):
     assert before == pages(out)
 
 
+@pytest.mark.fault
+@pytest.mark.timeout(600)
 def test_a_kill_at_any_step_loses_no_page(out: Path, tmp_path: Path):
-    """SIGKILL before each change that a retry makes: the next run finds every page once, old or new, and ends sound."""
+    """SIGKILL of `retry` before each of its steps: the next run finds every page once, old or new, and ends sound."""
     before = pages(out)
     for step in range(100):
         copy = tmp_path / f"step{step}"

@@ -8,6 +8,7 @@ knows Latin and Chinese and Japanese; Arabic, Cyrillic, Korean and Indic scripts
 import asyncio
 import json
 import math
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -100,6 +101,8 @@ class _LineReader:
 
     def __init__(self, settings: CpuEngineSettings) -> None:
         import cv2
+
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before onnxruntime is loaded, which would report home
         import rapidocr
         from rapidocr.main import RapidOCRError
 
