@@ -161,11 +161,18 @@ def _from_native(fields: Mapping[str, Any]) -> dict[str, Any]:
                     "heads": flow["num_attention_heads"],
                     "kv_heads": flow["num_key_value_heads"],
                     "intermediate_size": flow["intermediate_size"],
+                    # Not in the published files, which leave these two to the code; another checkpoint may differ.
+                    **_present(flow.get("rope_parameters") or {}, "rope_theta"),
+                    **_present(flow, "rms_norm_eps"),
                 },
             }
         },
         "projector_config": {"input_dim": flow["hidden_size"], "n_embed": text["hidden_size"]},
     }
+
+
+def _present(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {name: fields[name]} if name in fields else {}
 
 
 _SHARED_LANGUAGE_FIELDS = (

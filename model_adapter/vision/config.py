@@ -120,6 +120,8 @@ def _from_deepseek(width: Mapping[str, Any], projector: Mapping[str, Any]) -> En
             heads=flow.get("heads", defaults.flow.heads),
             kv_heads=flow.get("kv_heads", defaults.flow.kv_heads),
             intermediate_size=flow.get("intermediate_size", defaults.flow.intermediate_size),
+            rope_theta=flow.get("rope_theta", defaults.flow.rope_theta),
+            norm_eps=flow.get("rms_norm_eps", defaults.flow.norm_eps),
         ),
         projector.get("n_embed", defaults.embedding_width),
     )

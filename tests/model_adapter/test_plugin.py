@@ -171,3 +171,23 @@ def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_
 
     with pytest.raises((OSError, ValueError), match="tokenizer"):
         make_processor(directory=directory)
+
+
+def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment):
+    """Another base of the rotary positions, or epsilon, reaches the encoder; without them it has the published ones."""
+    from model_adapter.hf_config import _SHARED_LANGUAGE_FIELDS, _from_native
+    from model_adapter.vision.config import EncoderConfig
+
+    sam = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "output_channels": 32}
+    sam |= {"global_attn_indexes": [1], "downsample_channels": [64, 64], "window_size": 14}
+    flow = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    flow |= {"intermediate_size": 128}
+    text = {**dict.fromkeys(_SHARED_LANGUAGE_FIELDS, 1), "hidden_size": 64, "mlp_layer_types": ["dense"]}
+
+    def encoder(**more):
+        vision = {"sam_config": sam, "encoder_config": {**flow, **more}}
+        return EncoderConfig.from_hf(_from_native({"text_config": text, "vision_config": vision})).flow
+
+    other = encoder(rope_parameters={"rope_theta": 10_000.0}, rms_norm_eps=1e-5)
+    assert (other.rope_theta, other.norm_eps) == (10_000.0, 1e-5)
+    assert (encoder().rope_theta, encoder().norm_eps) == (1_000_000.0, 1e-6)
