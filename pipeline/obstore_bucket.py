@@ -30,7 +30,7 @@ CHUNK = 1 << 20
 LISTED_AT_ONCE = 1000
 # What the clouds say where obstore has no error of its own.
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
-_DENIED = ("credential", "token", "AuthenticationFailed", "AuthorizationFailure", "account", "metadata", "403", "401")
+_DENIED = ("credential", "token", "authenticationfailed", "authorizationfailure", "account", "metadata", "403", "401")
 
 
 def connect(scheme: str, name: str, storage: StorageSettings) -> "ObstoreBucket":
@@ -158,7 +158,7 @@ def _trouble(error: Exception) -> Trouble:
         return Trouble.DENIED
     if isinstance(error, (InvalidPathError, ValueError)):
         return Trouble.OTHER
-    return Trouble.DENIED if any(word in text for word in _DENIED) else Trouble.UNREACHABLE
+    return Trouble.DENIED if any(word in text.lower() for word in _DENIED) else Trouble.UNREACHABLE
 
 
 def _first_line(error: Exception) -> str:

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import IO, Any
 
 import boto3
@@ -18,6 +18,7 @@ from configs.settings import StorageSettings
 from pipeline.buckets import ABSENT, Action, BucketError, ObjectInfo, Trouble, explain
 
 CHUNK = 1 << 20
+AWS = ".amazonaws.com"  # in the names of its servers, also in China
 LONGEST_WAIT_S = 20.0  # as botocore's between its own retries
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what HEAD has instead: the status alone
 _TROUBLES: Mapping[str, Trouble] = {
@@ -74,7 +75,6 @@ def _client(storage: StorageSettings) -> Any:
         connect_timeout=storage.connect_s,
         read_timeout=storage.timeout_s,
         max_pool_connections=32,
-        s3={"addressing_style": "path" if storage.endpoint else "auto"},
         # What S3-compatible servers know; a body that arrives cut is refused for its length.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -83,9 +83,16 @@ def _client(storage: StorageSettings) -> Any:
     session = botocore.session.get_session()
     # Times in answers stay text: to parse those of a listing took three times as long as all the rest.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-    return boto3.session.Session(botocore_session=session).client(
-        "s3", region_name=storage.region, endpoint_url=storage.endpoint, config=config
+    connect = partial(
+        boto3.session.Session(botocore_session=session).client,
+        *("s3", storage.region),
+        endpoint_url=storage.endpoint,
     )
+    client = connect(config=config)
+    if AWS in client.meta.endpoint_url:
+        return client
+    # Named here or in the environment: few others have a host name for each bucket.
+    return connect(config=config.merge(Config(s3={"addressing_style": "path"})))
 
 
 class S3Bucket:

@@ -10,6 +10,7 @@ from obstore.store import MemoryStore
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
+from configs.settings import StorageSettings
 from pipeline.buckets import ABSENT, TAIL_BYTES, Bucket, BucketError, BucketUrl, ObjectFile, Trouble, open_bucket
 from pipeline.errors import UsageError
 from pipeline.obstore_bucket import ObstoreBucket
@@ -235,3 +236,21 @@ def test_urls():
         with pytest.raises(UsageError) as caught:
             BucketUrl.parse(text)
         assert "secret" not in str(caught.value)
+
+
+def test_a_server_named_in_the_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch):
+    """AWS_ENDPOINT_URL serves without a setting; its buckets are asked for by path, as by storage.endpoint."""
+    name = s3.bucket()
+    s3.put(name, "a.pdf", b"found")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint.replace("127.0.0.1", "localhost"))
+    bucket = open_bucket(BucketUrl("s3", name), StorageSettings(connect_s=3))
+    assert ["a.pdf"] == [entry.key for entry in bucket.list("")]
+
+
+def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
+    """Who has not said which Azure account it is is told so at once, instead of waiting for a service to come back."""
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(BucketError, match="credentials") as caught:
+        open_bucket(BucketUrl("az", "container-of-nobody"), StorageSettings())
+    assert caught.value.trouble is Trouble.DENIED
