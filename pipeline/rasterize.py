@@ -151,7 +151,7 @@ def _find_password(file: MappedFile, passwords: Sequence[str]) -> str:
     tried = f"none of the {len(passwords)} passwords in input.passwords opens it" if passwords else "it is encrypted"
     raise PageError(
         Reason.PASSWORD_REQUIRED,
-        f"{tried}; with its password in input.passwords a run into a new --out reads it (this one knows its bytes)",
+        f"{tried}; with its password in input.passwords `ocrmill retry OUT --reason password_required` reads it",
     )
 
 
