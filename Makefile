@@ -39,7 +39,7 @@ demo: .venv/.runtime
 	$(BIN)/ocrmill inspect out
 
 test: .venv/.vllm
-	$(BIN)/python -m pytest --ignore tests/faults
+	$(BIN)/python -m pytest -m "not fault"
 
 faults: .venv/.vllm
 	$(BIN)/python -m pytest -m fault --fault-table README.md

@@ -200,6 +200,7 @@ def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: async
     assert "(7, 7, 3)" in bad.detail
 
 
+@pytest.mark.fault
 def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document):
     """Pages that were in a killed engine process are read by its successor."""
 
