@@ -42,7 +42,7 @@ test: .venv/.vllm
 	$(BIN)/python -m pytest -m "not fault"
 
 faults: .venv/.vllm
-	$(BIN)/python -m pytest -m fault --fault-table README.md
+	$(BIN)/python -m pytest tests -m fault --fault-table=README.md
 
 fuzz: .venv/.vllm
 	OCRMILL_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/fuzz --timeout 0

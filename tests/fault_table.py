@@ -35,7 +35,9 @@ class FaultTable:
         self._outcomes[fault] = outcome, report.duration
 
     def pytest_sessionfinish(self) -> None:
-        """Put the table between its marks."""
+        """Put the table between its marks, if anything was tried."""
+        if not self._outcomes:
+            return
         outcomes = sorted(self._outcomes.items())
         rows = [f"| {fault} | {outcome} | {seconds:.0f} |" for fault, (outcome, seconds) in outcomes]
         survived = sum(outcome == "survived" for outcome, _ in self._outcomes.values())

@@ -202,7 +202,7 @@ def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: async
 
 @pytest.mark.fault
 def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document):
-    """Pages that were in a killed engine process are read by its successor."""
+    """SIGKILL of vLLM's own engine process: the pages that were in it are read by its successor."""
 
     async def scenario() -> list[PageRow]:
         (before,) = vllm_processes()
