@@ -200,7 +200,6 @@ def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: async
     assert "(7, 7, 3)" in bad.detail
 
 
-@pytest.mark.fault
 def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document):
     """SIGKILL of vLLM's own engine process: the pages that were in it are read by its successor."""
 
