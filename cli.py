@@ -266,9 +266,11 @@ def verify(
 
     Exit code 0: all right. 3: something is wrong, or was and has been repaired. 75: documents are unfinished.
     """
+    from pipeline.journal import read_again
     from pipeline.verify import verify as verify_output
 
-    report = verify_output(_output(output, config, sets), repair=repair)
+    store = _output(output, config, sets)
+    report = read_again(lambda: verify_output(store, repair=repair))
     typer.echo(report.to_text(), nl=False)
     if not report.sound:
         raise typer.Exit(SOME_FAILED)

@@ -92,9 +92,14 @@ class BucketStore:
 
     def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
         """See Store."""
+        return list(self.sizes(folder, suffix))
+
+    def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
+        """See Store."""
         below = f"{self._prefix}{folder}/"
-        keys = (entry.key.removeprefix(below) for entry in self._bucket.list(below))
-        return sorted(f"{folder}/{key}" for key in keys if _is_visible(key) and key.endswith(suffix))
+        found = ((entry.key.removeprefix(below), entry.bytes) for entry in self._bucket.list(below))
+        visible = ((key, size) for key, size in found if _is_visible(key) and key.endswith(suffix))
+        return {f"{folder}/{key}": size for key, size in sorted(visible)}
 
     def temporary_files(self, folder: str) -> Sequence[str]:
         """See Store: a write that was cut off left nothing."""
@@ -105,11 +110,6 @@ class BucketStore:
         """See Store."""
         with self._gone_is_gone(name):
             return ObjectFile(self._bucket, self._prefix + name)
-
-    def size(self, name: str) -> int:
-        """See Store."""
-        with self._gone_is_gone(name):
-            return self._bucket.head(self._prefix + name).bytes
 
     def read(self, name: str) -> bytes:
         """See Store."""

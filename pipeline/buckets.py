@@ -20,7 +20,6 @@ from configs.settings import StorageSettings
 from pipeline.errors import OcrmillError, UsageError
 from pipeline.redaction import redacted
 
-SCHEMES = ("s3", "gs", "az")
 ABSENT: Final = "absent"  # the version of what is not there
 TAIL_BYTES = 256 << 10  # read at once from the end of a shard: the footer, or all of a small one
 _URL = re.compile(r"(?is)(s3|gs|az)://([^/]*)(?:/(.*))?\Z")
@@ -77,7 +76,7 @@ class BucketUrl:
         if not found[2]:
             raise UsageError(f"{text}: name a bucket, as in {found[1].lower()}://bucket/folder")
         if "@" in found[2]:
-            raise UsageError(f"{redacted(text)}: credentials do not belong in a bucket's URL (README, Credentials)")
+            raise UsageError(f"{redacted(text)}: credentials do not belong in a bucket's URL (README, Buckets)")
         return cls(found[1].lower(), found[2], found[3] or "")
 
     def __str__(self) -> str:
@@ -110,8 +109,8 @@ class Bucket(Protocol):
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
         """The last `size` bytes, all if it has fewer, and the object itself."""
 
-    def download(self, key: str, file: IO[bytes], *, version: str, limit: int | None = None) -> None:
-        """Append all bytes of the named version to a file; a connection that breaks off is taken up again."""
+    def download(self, key: str, file: IO[bytes], *, version: str) -> None:
+        """Write all bytes of the named version to an empty file; a connection that breaks off is taken up again."""
 
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
         """Write an object in one step, and give its version.
@@ -220,7 +219,7 @@ def explain(url: str, action: Action, trouble: Trouble, answer: str) -> BucketEr
         Trouble.NO_BUCKET: "there is no such bucket: check its name, and whether it belongs to another account",
         Trouble.CHANGED: "the object is not in the version that was expected",
         Trouble.DENIED: f"the credentials are missing, expired, or may not {action} there: check who you are and what "
-        "that account may do (README, Credentials)",
+        "that account may do (README, Buckets)",
         Trouble.WRONG_REGION: "the bucket is in another region: set storage.region to it",
         Trouble.CLOCK: "this machine's clock is off by more than the cloud allows: set it, for example by NTP",
         Trouble.UNREACHABLE: "no good answer after all retries (storage.attempts); is the service up, and "

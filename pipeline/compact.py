@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import OutputError
-from pipeline.journal import Merge, Withdrawal, begin, finish, recover, shards
+from pipeline.journal import Merge, Withdrawal, begin, finish, recover, shard_sizes, shards
 from pipeline.schema import TABLES
 from pipeline.shard import encode_shards, open_shard, read_shard
 from pipeline.store import LeaseOwner, Store
@@ -100,11 +100,10 @@ def _holding(store: Store, folder: str, documents: pa.Array) -> Iterator[str]:
 
 
 def _groups(store: Store, folder: str, target: int) -> Iterator[Sequence[str]]:
-    """Runs of neighbouring shards that come to about `target` bytes; an empty one is a group of its own."""
+    """Runs of two and more neighbouring shards that come to at most `target` bytes."""
     group: list[str] = []
     total = 0
-    for name in shards(store, folder):
-        size = store.size(name)
+    for name, size in shard_sizes(store, folder).items():
         if group and total + size > target:
             if len(group) > 1:
                 yield group
@@ -177,5 +176,5 @@ def _row_count(store: Store, name: str) -> int:
 
 
 def _extent(store: Store) -> tuple[int, int]:
-    names = [name for folder in TABLES for name in shards(store, folder)]
-    return len(names), sum(store.size(name) for name in names)
+    sizes = [size for folder in TABLES for size in shard_sizes(store, folder).values()]
+    return len(sizes), sum(sizes)

@@ -11,6 +11,9 @@
     |- EngineError          no engine can be had, or it stays down         exit 1
     |  `- EngineDownError   one engine died; it is started again
     |- TooManyFailuresError most of what is read fails, for one reason     exit 1
+    |- BucketError          a bucket does not do what it is asked, or      exit 1
+    |                       has none of that name (buckets.py)
+    |- WebError             a web server does not either (web.py)          becomes a row
     `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
 
 A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught

@@ -99,11 +99,16 @@ def recover(store: Store) -> list[str]:
 
 def shards(store: Store, folder: str) -> list[str]:
     """The shards of a table, each row in one of them: a merged one hides those that it replaces."""
-    names = store.list(folder)  # before the journal, so that what a later step takes away is missed, not read twice
+    return list(shard_sizes(store, folder))
+
+
+def shard_sizes(store: Store, folder: str) -> dict[str, int]:
+    """The same with their sizes in bytes."""
+    names = store.sizes(folder)  # before the journal, so that what a later step takes away is missed, not read twice
     hidden = {
         old for _, change in _pending(store) if isinstance(change, Merge) and change.new in names for old in change.old
     }
-    return [name for name in names if name not in hidden]
+    return {name: size for name, size in names.items() if name not in hidden}
 
 
 def read_again(read: Callable[[], _Read]) -> _Read:

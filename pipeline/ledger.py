@@ -126,7 +126,7 @@ class Reopened:
     """A finished document some of whose pages are to be read again."""
 
     kept: Mapping[int, PageOutcome]  # the pages that stay as they are
-    pages: int  # rows that it has now
+    pages: int  # its number of pages, each of which has a row now
     shards: tuple[str, ...]  # with its rows, which stay until new ones are there
 
 
@@ -194,9 +194,9 @@ class Ledger:
         reopened = self.reopened.pop(document_id, None)
         return reopened.shards if reopened else ()
 
-    def keeps_pages(self, document_id: str) -> bool:
-        """Whether this is a reopened document that has pages, which are not to be lost if it cannot be opened now."""
-        return document_id in self.reopened and self.reopened[document_id].pages > 0
+    def keeps_pages(self, document_id: str, pages: int) -> bool:
+        """Whether this is a reopened document whose rows would be lost if it were taken for one of so many pages."""
+        return document_id in self.reopened and self.reopened[document_id].pages not in (0, pages)
 
     def document_of_source(self, uri: str) -> str | None:
         """The document that a source held last."""

@@ -85,6 +85,14 @@ class LocalStore:
             name for name in self._files(folder) if name.endswith(suffix) and not _base(name).startswith((".", "_"))
         ]
 
+    def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
+        """See Store."""
+        found = {}
+        for name in self.list(folder, suffix):
+            with suppress(FileNotFoundError):  # gone since it was listed
+                found[name] = (self.root / name).stat().st_size
+        return found
+
     def temporary_files(self, folder: str) -> Sequence[str]:
         """See Store."""
         head, tail = _TEMPORARY.split("{}")
@@ -94,17 +102,12 @@ class LocalStore:
         """See Store."""
         return str(self.root / name)
 
-    def size(self, name: str) -> int:
-        """See Store."""
-        try:
-            return (self.root / name).stat().st_size
-        except FileNotFoundError as error:
-            raise FileGoneError(f"{self.root / name} is not there any more") from error
-
     def read(self, name: str) -> bytes:
         """See Store."""
         try:
             return (self.root / name).read_bytes()
+        except FileNotFoundError as error:
+            raise FileGoneError(f"{self.root / name} is not there any more") from error
         except OSError as error:
             raise OutputError(f"{self.root / name} cannot be read: {error.strerror}") from error
 

@@ -4,6 +4,7 @@ Not covered: keys that obstore cannot name (an empty, `.` or `..` part, control 
 ends with an error that names it.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -30,7 +31,10 @@ CHUNK = 1 << 20
 LISTED_AT_ONCE = 1000
 # What the clouds say where obstore has no error of its own.
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
-_DENIED = ("credential", "token", "authenticationfailed", "authorizationfailure", "account", "metadata", "403", "401")
+_DENIED = re.compile(
+    r"(?i)credential|token request|account must be|authenticationfailed|authorizationfailure|status code: 40[13]\b"
+)
+_ADDRESS = re.compile(r"\w+://\S+")  # in an error's text: it holds the key, which may be any word
 
 
 def connect(scheme: str, name: str, storage: StorageSettings) -> "ObstoreBucket":
@@ -102,14 +106,10 @@ class ObstoreBucket:
             answer = obstore.get(self._store, key, options={"range": {"suffix": size}})
             return bytes(answer.bytes()), _info(answer.meta)
 
-    def download(self, key: str, file: IO[bytes], *, version: str, limit: int | None = None) -> None:
+    def download(self, key: str, file: IO[bytes], *, version: str) -> None:
         """See Bucket."""
         with explained(self.url, key, "read"):  # obstore takes a body that breaks off up again by itself
-            done = 0
             for chunk in obstore.get(self._store, key, options={"if_match": version}).stream(min_chunk_size=CHUNK):
-                done += len(chunk)
-                if limit is not None and done > limit:
-                    raise explain(f"{self.url}/{key}", "read", Trouble.OTHER, f"longer than {limit} bytes")
                 file.write(chunk)
 
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
@@ -143,11 +143,11 @@ def explained(url: str, key: str, action: Action) -> Iterator[None]:
     try:
         yield
     except (BaseError, FileNotFoundError, PermissionError, ValueError) as error:
-        raise explain(f"{url}/{key}" if key else url, action, _trouble(error), _first_line(error)) from error
+        raise explain(f"{url}/{key}" if key else url, action, _trouble(error, key), _first_line(error)) from error
 
 
-def _trouble(error: Exception) -> Trouble:
-    text = str(error)
+def _trouble(error: Exception, key: str) -> Trouble:
+    text = _ADDRESS.sub("", str(error).replace(key, "") if key else str(error))
     if any(word in text for word in _NO_BUCKET):
         return Trouble.NO_BUCKET
     if isinstance(error, (FileNotFoundError, NotFoundError)):
@@ -158,7 +158,7 @@ def _trouble(error: Exception) -> Trouble:
         return Trouble.DENIED
     if isinstance(error, (InvalidPathError, ValueError)):
         return Trouble.OTHER
-    return Trouble.DENIED if any(word in text.lower() for word in _DENIED) else Trouble.UNREACHABLE
+    return Trouble.DENIED if _DENIED.search(text) else Trouble.UNREACHABLE
 
 
 def _first_line(error: Exception) -> str:

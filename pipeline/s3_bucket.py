@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import boto3
 import botocore.exceptions
@@ -64,6 +64,7 @@ _BROKEN_OFF = (
     botocore.exceptions.ConnectionClosedError,
     HTTPError,  # of urllib3, which botocore lets through where TLS breaks
 )
+_Result = TypeVar("_Result")
 
 
 @lru_cache(maxsize=8)
@@ -142,20 +143,16 @@ class S3Bucket:
         total = answer.get("ContentRange", "").rpartition("/")[2] or str(len(body))
         return body, ObjectInfo(key, int(total), _tag(answer))
 
-    def download(self, key: str, file: IO[bytes], *, version: str, limit: int | None = None) -> None:
+    def download(self, key: str, file: IO[bytes], *, version: str) -> None:
         """See Bucket."""
-        done = 0
-        for attempt in range(self._attempts):
-            with self._explained(key, "read"):
-                try:
-                    done += self._copy(key, file, version, done, limit)
-                except _BROKEN_OFF:
-                    done = file.tell()
-                    if attempt + 1 == self._attempts:
-                        raise
-                    _wait(attempt)
-                else:
-                    return
+
+        def copy_rest() -> None:
+            wanted = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
+            answer = self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{version}"', **wanted)
+            for chunk in answer["Body"].iter_chunks(CHUNK):
+                file.write(chunk)
+
+        self._unbroken(key, copy_rest)
 
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
         """See Bucket."""
@@ -170,30 +167,23 @@ class S3Bucket:
         with self._explained(key, "delete"):
             self._client.delete_object(Bucket=self._name, Key=key)
 
-    def _copy(self, key: str, file: IO[bytes], version: str, start: int, limit: int | None) -> int:
-        """Append what comes behind `start`, and say how much it was."""
-        wanted = {"Range": f"bytes={start}-"} if start else {}
-        answer = self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{version}"', **wanted)
-        copied = 0
-        for chunk in answer["Body"].iter_chunks(CHUNK):
-            copied += len(chunk)
-            if limit is not None and start + copied > limit:
-                raise explain(f"{self.url}/{key}", "read", Trouble.OTHER, f"longer than {limit} bytes")
-            file.write(chunk)
-        return copied
-
     def _body(self, key: str, wanted: Mapping[str, str], version: str | None) -> tuple[bytes, Mapping[str, Any]]:
         match = {"IfMatch": f'"{version}"'} if version else {}
-        for attempt in range(self._attempts):
-            with self._explained(key, "read"):
-                try:
-                    answer = self._client.get_object(Bucket=self._name, Key=key, **wanted, **match)
-                    return answer["Body"].read(), answer
-                except _BROKEN_OFF:
-                    if attempt + 1 == self._attempts:
-                        raise
-                    _wait(attempt)
-        raise AssertionError("unreachable")
+
+        def read() -> tuple[bytes, Mapping[str, Any]]:
+            answer = self._client.get_object(Bucket=self._name, Key=key, **wanted, **match)
+            return answer["Body"].read(), answer
+
+        return self._unbroken(key, read)
+
+    def _unbroken(self, key: str, read: Callable[[], _Result]) -> _Result:
+        """What a reader of bodies gives, called again where the connection breaks off."""
+        for attempt in range(self._attempts - 1):
+            with self._explained(key, "read"), suppress(*_BROKEN_OFF):
+                return read()
+            _wait(attempt)
+        with self._explained(key, "read"):
+            return read()
 
     @contextmanager
     def _explained(self, key: str, action: Action) -> Iterator[None]:

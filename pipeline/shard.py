@@ -70,7 +70,7 @@ def open_shard(file: Any, name: str, *, words: Sequence[str] = ()) -> Iterator[p
         yield parquet
     except FileNotFoundError as error:
         raise FileGoneError(f"{name} is not there any more: it was merged or withdrawn meanwhile") from error
-    except (OSError, pa.ArrowException, KeyError) as error:  # KeyError: there is no column of that name in `words`
+    except (OSError, pa.ArrowException, KeyError, UnicodeError) as error:  # the last two: of damaged names of columns
         raise OutputError(
             f"{name} cannot be read: {error}. `ocrmill verify --repair` sets it aside; the next run then redoes what "
             "it held."

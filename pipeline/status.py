@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import OutputError
-from pipeline.journal import shards
+from pipeline.errors import FileGoneError, OutputError
+from pipeline.journal import shard_sizes
 from pipeline.printable import printable_line
 from pipeline.report import counts_text, reasons_text
 from pipeline.shard import read_shard
@@ -136,13 +136,14 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
 
 def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
     """The readable shards of a table; all are counted."""
-    for name in shards(store, folder):
+    words = [name for name in columns if name == "document_id"]
+    for name, size in shard_sizes(store, folder).items():
         status.shards[folder] += 1
+        status.bytes += size
         try:
-            status.bytes += store.size(name)
-            table = read_shard(
-                store.file(name), name, columns, words=[name for name in columns if name == "document_id"]
-            )
+            table = read_shard(store.file(name), name, columns, words=words)
+        except FileGoneError:
+            raise  # merged away meanwhile: what took its place has to be counted
         except OutputError:
             status.unreadable_shards += (name,)
             continue

@@ -110,18 +110,14 @@ class Store(Protocol):
     def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
         """The names of the visible files in a folder, sorted; none if there is no such folder."""
 
+    def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
+        """The same files in the same order, with their sizes in bytes."""
+
     def temporary_files(self, folder: str) -> Sequence[str]:
         """What our own writers left half-written in a folder, if they were killed."""
 
     def file(self, name: str) -> Any:
         """What pyarrow opens to read a file: a path, or a file object.
-
-        Raises:
-            FileGoneError: There is none of that name (any more).
-        """
-
-    def size(self, name: str) -> int:
-        """A file's size in bytes.
 
         Raises:
             FileGoneError: There is none of that name (any more).

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.drop_rows import absent_rows, drop_rows
-from pipeline.errors import OutputError
+from pipeline.errors import FileGoneError, OutputError
 from pipeline.journal import recover, shards
 from pipeline.ledger import PAGE_COUNTS, read_ledger
 from pipeline.records import Status
@@ -118,6 +118,7 @@ def verify(store: Store, *, repair: bool) -> VerifyReport:
 
     Raises:
         LeaseHeldError: A repair was asked for while a run is writing.
+        FileGoneError: A shard was merged away while it looked; to be called again.
         OutputError: The folder cannot be listed, or a repair cannot be written.
     """
     if not repair:
@@ -168,6 +169,8 @@ def _read(store: Store, folder: str, keys: Callable[[pa.Table], pa.Table], inspe
         try:
             tables.append(pa.concat_tables(_read_groups(store, name, folder, keys)))
             names.append(name)
+        except FileGoneError:
+            raise  # merged away meanwhile: no damage, and what took its place has to be read
         except OutputError as error:
             inspection.unreadable.append(name)
             inspection.findings.append(Finding(Severity.DAMAGE, str(error)))

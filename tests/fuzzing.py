@@ -1,4 +1,6 @@
-"""How the fuzz targets of tests/fuzz are run: quickly in the suite, for long by `OCRMILL_FUZZ_EXAMPLES=20000`.
+"""How the fuzz targets of tests/fuzz are run.
+
+In the suite quickly, and on the same examples each time; by `OCRMILL_FUZZ_EXAMPLES=20000` for long, and on new ones.
 
 @fuzz(200)
 @given(damaged([seed]))
@@ -26,7 +28,12 @@ def fuzz(examples: int) -> Callable[[Test], Test]:
     """Run a target on so many examples, or on as many as OCRMILL_FUZZ_EXAMPLES says."""
     examples = int(os.environ.get("OCRMILL_FUZZ_EXAMPLES", examples))
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-    return settings(max_examples=examples, deadline=None, suppress_health_check=slow)
+    return settings(
+        max_examples=examples,
+        derandomize="OCRMILL_FUZZ_EXAMPLES" not in os.environ,
+        deadline=None,
+        suppress_health_check=slow,
+    )
 
 
 @contextmanager

@@ -183,9 +183,13 @@ class Coordinator:
     async def _take_in(self, opened: Document | UnreadableDocument, openings: int = 1) -> None:
         """Begin a document, or see that its bytes are known or cannot be read."""
         document_id, source = opened.document_id, opened.source
+        page_count = opened.page_count if isinstance(opened, Document) else 0
         if document_id is not None and (document_id in self._complete or self._ledger.is_complete(document_id)):
             self._report.sources_known += 1
             self._sink.add_source(SourceRow(source, document_id))
+        elif document_id is not None and self._ledger.keeps_pages(document_id, page_count):
+            why = opened.detail if page_count == 0 else f"it has {page_count:,} pages this time"
+            log.warning("%s: its rows stay as they are: %s", source.uri, why)
         elif isinstance(opened, UnreadableDocument):
             self._finish_unreadable(opened)
         elif opened.document_id in self._open:
@@ -334,8 +338,6 @@ class Coordinator:
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:
         log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
-        if opened.document_id is not None and self._ledger.keeps_pages(opened.document_id):
-            return
         row = DocumentRow(
             document_id=opened.document_id,
             source=opened.source,

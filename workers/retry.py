@@ -17,17 +17,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.discovery import Discovery
-from pipeline.journal import recover, shards
-from pipeline.ledger import PageOutcome, Reopened, read_ledger
+from pipeline.journal import shards
+from pipeline.ledger import PageOutcome, Reopened
 from pipeline.records import Status
 from pipeline.report import RunReport
 from pipeline.selection import PageQuery, page_keys, select_documents
 from pipeline.shard import read_shard
-from pipeline.store import LeaseOwner, Store, open_output
+from pipeline.store import Store, open_output
 from workers import sandbox
 from workers.engines.choice import with_engine_chosen
 from workers.pool import Pool
-from workers.run import Job, default_pool, new_run_id, read_sources, recorded, refuse_mixed_settings
+from workers.run import Job, default_pool, leased, read_sources
 
 SOURCES_TRIED = 3  # of a document that lies in several places
 _OUTCOME = ("document_id", "page_number", "status", "flags", "repetition_flag")
@@ -43,26 +43,20 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     job = replace(job, settings=with_engine_chosen(job.settings))
     sandbox.check(job.settings.raster)
     report = RunReport()
-    store = open_output(job.output, job.settings.storage)
-    run_id = new_run_id()
-    with store.lease(LeaseOwner.current(run_id)) as lease, recorded(job, run_id, store, report):
-        for sentence in recover(store):
-            log.warning("%s: %s", store.url, sentence)
-        ledger = read_ledger(store)
-        refuse_mixed_settings(ledger, job)
-        reopened = _reopened(store, query)
-        sources = _sources_of(store, reopened.keys())
-        ledger.reopen(reopened)
+    with leased(job, open_output(job.output, job.settings.storage), report) as output:
+        reopened = _reopened(output.store, query)
+        sources = _sources_of(output.store, reopened.keys())
+        output.ledger.reopen(reopened)
         if sources:
             with _manifest(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
-                pool = (make_pool or default_pool)(job)
-                read_sources(job, run_id, found, pool, store, ledger, report, lease)
-        if ledger.reopened and not report.stopped:
+                read_sources(job, found, (make_pool or default_pool)(job), output, report)
+        left = output.ledger.reopened
+        if left and not report.stopped:
             log.warning(
-                "%d of %d documents stay as they are: their sources are gone, cannot be opened or hold other bytes by "
-                "now. The first is %s",
-                *(len(ledger.reopened), len(reopened), next(iter(ledger.reopened))),
+                "%d of %d documents stay as they are: their sources are gone, cannot be opened, or hold other bytes or "
+                "another number of pages by now. The first is %s",
+                *(len(left), len(reopened), next(iter(left))),
             )
     return report
 

@@ -24,7 +24,7 @@ from pipeline.errors import OcrmillError, OutputError, SettingsMismatchError
 from pipeline.journal import recover
 from pipeline.ledger import Ledger, read_ledger, write_run
 from pipeline.quality import QUALITY_VERSION
-from pipeline.records import Source
+from pipeline.records import Reason, Source
 from pipeline.redaction import redacted
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
@@ -70,25 +70,46 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     sandbox.check(job.settings.raster)
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)
-    store = open_store(job.output, job.settings.storage)
+    with leased(job, open_store(job.output, job.settings.storage), report) as output:
+        todo = output.ledger.without_known(discovery, report)
+        first = next(todo, None)
+        if first is not None:
+            read_sources(job, chain([first], todo), (make_pool or default_pool)(job), output, report)
+        report.files_skipped = discovery.skipped.other_endings
+        if not report.stopped and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
+            report.sources_gone = output.ledger.gone(_folders(job.inputs))
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedOutput:
+    """An output that nobody else writes for the length of a run, and what it held at its start."""
+
+    store: Store
+    lease: Lease
+    run_id: str
+    ledger: Ledger
+
+
+@contextmanager
+def leased(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
+    """Take the lease, mend what a killed run left, read what is there; at the end leave a record of the run.
+
+    Raises:
+        OcrmillError: another run holds the lease, the output cannot be read, or was made with other settings.
+    """
     run_id = new_run_id()
-    with store.lease(LeaseOwner.current(run_id)) as lease, recorded(job, run_id, store, report):
+    with store.lease(LeaseOwner.current(run_id)) as lease:
         for sentence in recover(store):
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
         refuse_mixed_settings(ledger, job)
-        todo = ledger.without_known(discovery, report)
-        first = next(todo, None)
-        if first is not None:
-            pool = (make_pool or default_pool)(job)
-            read_sources(job, run_id, chain([first], todo), pool, store, ledger, report, lease)
-        report.files_skipped = discovery.skipped.other_endings
-        report.sources_gone = 0 if report.stopped else ledger.gone(_folders(job.inputs))
-    return report
+        with _recorded(job, run_id, store, report):
+            yield LeasedOutput(store, lease, run_id, ledger)
 
 
 @contextmanager
-def recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
+def _recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
     """Leave `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail for lack of it."""
     started = time.monotonic()
     try:
@@ -104,23 +125,14 @@ def recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator
             log.warning("this run leaves no record: %s", error)
 
 
-def read_sources(
-    job: Job,
-    run_id: str,
-    sources: Iterator[Source],
-    pool: Pool,
-    store: Store,
-    ledger: Ledger,
-    report: RunReport,
-    lease: Lease,
-) -> None:
+def read_sources(job: Job, sources: Iterator[Source], pool: Pool, output: LeasedOutput, report: RunReport) -> None:
     """Read the pages of some sources that the ledger does not have, until there are no more or the run is stopped."""
-    stamp = RunStamp(run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
-    sink = Sink(store, stamp, job.settings.output, ledger)
+    stamp = RunStamp(output.run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
+    sink = Sink(output.store, stamp, job.settings.output, output.ledger)
     progress = Progress(report, sys.stderr)
-    coordinator = Coordinator(pool, sink, ledger, job.settings, report, progress)
+    coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress)
     try:
-        asyncio.run(_watched(coordinator, job, sources, lease, pool))
+        asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
     finally:  # whatever ended the run, what is finished is kept
         progress.close()
         pool.close()

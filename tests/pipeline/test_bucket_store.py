@@ -82,7 +82,7 @@ def test_what_is_written_is_there(store: Store):
 
     assert ["pages/a.parquet", "pages/b.parquet"] == store.list("pages")
     assert ["runs/a.json"] == store.list("runs", ".json")
-    assert (b"22", 2) == (store.read("pages/a.parquet"), store.size("pages/a.parquet"))
+    assert (b"22", 2) == (store.read("pages/a.parquet"), store.sizes("pages")["pages/a.parquet"])
     store.delete("pages/a.parquet")
     store.delete("pages/a.parquet")
     assert ["pages/b.parquet"] == store.list("pages")

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from s3_proxy import FaultyS3
 from s3_server import S3Server
@@ -13,7 +14,7 @@ from s3_server import S3Server
 from configs.settings import StorageSettings
 from pipeline.buckets import ABSENT, TAIL_BYTES, Bucket, BucketError, BucketUrl, ObjectFile, Trouble, open_bucket
 from pipeline.errors import UsageError
-from pipeline.obstore_bucket import ObstoreBucket
+from pipeline.obstore_bucket import ObstoreBucket, explained
 
 DIGITS = bytes(range(256)) * 20_000
 
@@ -254,3 +255,25 @@ def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(BucketError, match="credentials") as caught:
         open_bucket(BucketUrl("az", "container-of-nobody"), StorageSettings())
     assert caught.value.trouble is Trouble.DENIED
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Error performing token request: Error performing GET http://host/token in 1ms", Trouble.DENIED),
+        (
+            "Error performing GET https://host/b/a.pdf in 1.401ms - Server returned non-2xx status code: 403 Forbidden",
+            Trouble.DENIED,
+        ),
+        (
+            "Error performing GET https://host/b/credential-403.pdf in 401.403ms - status code: 503 Unavailable",
+            Trouble.UNREACHABLE,
+        ),
+        ("Error after 10 retries: credential 401/token request.pdf: connection refused", Trouble.UNREACHABLE),
+    ],
+)
+def test_a_key_is_not_taken_for_trouble(said: str, expected: Trouble):
+    """What obstore has no error of its own for is told by words of its text: not by those of a key, nor by times."""
+    with pytest.raises(BucketError) as caught, explained("gs://b", "credential 401/token request.pdf", "read"):
+        raise GenericError(said)
+    assert caught.value.trouble is expected

@@ -17,6 +17,7 @@ from pipeline.journal import read_again, recover, shards
 from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
 from pipeline.selection import PageQuery, select_pages
+from pipeline.status import read_status
 from pipeline.store import LeaseOwner, Store, open_store
 from pipeline.verify import verify
 
@@ -105,7 +106,7 @@ def test_shards_grow_to_the_target_and_not_beyond(tmp_path: Path):
             # What hardly compresses: 400 kB a shard.
             text = "".join(f"{number * 7919 * run * 104_729:x} " for number in range(70_000))
             add_document(sink, f"/in/{run}.pdf", [page(text)])
-    sizes = [store.size(name) for name in store.list("pages")]
+    sizes = store.sizes("pages").values()
     assert min(sizes) * 3 > 1 << 20 > max(sizes) * 2
     compact(store, target_mb=1)
     assert len(store.list("pages")) == 3
@@ -161,6 +162,27 @@ def test_readers_may_be_at_work(tmp_path: Path):
     assert reads > 1
     assert len(shards(store, "pages")) == 1
     assert expected == texts(store)
+
+
+def test_a_shard_that_is_merged_away_is_no_damage(out: Path):
+    """`verify` and `status` that meet a compaction between listing and reading look again, and see all rows once."""
+    verified = read_again(lambda: verify(CompactedAtTheFirstRead(out), repair=False))
+    assert (verified.findings, verified.shards) == ((), 3)
+
+
+def test_the_status_of_an_output_that_is_compacted_meanwhile(out: Path):
+    """The same for `status`."""
+    status = read_again(lambda: read_status(CompactedAtTheFirstRead(out)))
+    assert (status.unreadable_shards, status.pages.total()) == ((), len(texts(LocalStore(out))))
+
+
+class CompactedAtTheFirstRead(LocalStore):
+    """An output that another process compacts as soon as a shard of it is to be read."""
+
+    def file(self, name: str) -> str:
+        if not list(self.root.rglob("*-m.parquet")):
+            compact(LocalStore(self.root))
+        return super().file(name)
 
 
 def test_no_compaction_while_a_run_writes(out: Path):

@@ -218,19 +218,24 @@ def test_a_reader_can_skip_row_groups(tmp_path: Path):
 
 
 def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path):
-    """Truncated, foreign, of another version, or with a flipped byte: the error names the shard and the way out."""
+    """Truncated, foreign, of another version, with a flipped byte, or a column whose name is no text.
+
+    The error names the shard and the way out.
+    """
     whole = bytes(encode_shard(pages_table(made_pages("a", 50), made_stamp())))
     foreign, version_0 = (
         encode_shard(table)
         for table in (pa.table({"a": [1]}), PAGES.with_metadata({"schema_version": "0"}).empty_table())
     )
     at = pq.read_metadata(pa.BufferReader(whole)).row_group(0).column(7).data_page_offset + 40
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
     broken = {
         "truncated": whole[:-100],
         "empty": b"",
         "text": b"not Parquet at all, though it is long enough",
         "flipped": whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :],
         "foreign": bytes(foreign),
+        "misnamed": whole[:footer] + whole[footer:].replace(b"page_number", b"\xff" * 11),
         "of version 0": bytes(version_0),
     }
     for name, content in broken.items():

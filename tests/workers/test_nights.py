@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bucket_nights import ROOT, Nights
+from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from pipeline.store import open_output
@@ -65,6 +66,23 @@ def test_three_nights(nights: Nights):
     status = nights.call(nights.command("status", nights.out))
     assert "state       finished" in status.stdout
     nights.assert_sound()
+
+
+def test_a_listing_that_breaks_off_says_nothing_of_what_was_deleted(nights: Nights, faulty_s3: FaultyS3):
+    """What was not listed is not taken for deleted; the night ends with 3, and the next one is whole again."""
+    nights.put("in/000.pdf", "One. For all.")
+    for number in range(1, 120):
+        nights.s3.put(nights.source, f"in/{number:03}.pdf", nights.s3.get(nights.source, "in/000.pdf"))
+    assert nights.night().returncode == 0
+    nights.s3.delete(nights.source, "in/000.pdf")
+
+    faulty_s3.answers(503, "SlowDown", path=r"prefix=in.*continuation-token|continuation-token.*prefix=in\b")
+    nights.reached_by = faulty_s3.settings.model_copy(update={"attempts": 1, "outage_s": 0.0})
+    broken_off = nights.night()
+    assert (3, True) == (broken_off.returncode, "SlowDown" in broken_off.stderr), broken_off.stderr
+    assert "not there any more" not in broken_off.stdout
+    faulty_s3.heals()
+    assert "1 known sources are not there any more" in nights.night().stdout
 
 
 @pytest.mark.fault

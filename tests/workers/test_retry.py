@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,9 +14,11 @@ from pdfs import encrypted_pdf, text_pdf
 from configs.settings import InputSettings, RasterSettings, RunSettings
 from pipeline.errors import SettingsMismatchError
 from pipeline.local_store import LocalStore
+from pipeline.records import Document, Source, UnreadableDocument
 from pipeline.report import RunReport
 from pipeline.selection import PageQuery
 from pipeline.verify import verify
+from workers.pool import SerialPool
 from workers.retry import retry
 from workers.run import Job, run
 
@@ -129,12 +132,29 @@ def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, inputs
     assert_sound(out)
 
 
-def test_other_settings_are_refused(out: Path):
-    """Rows of two settings are not comparable: without --keep-existing nothing is read."""
+def test_old_rows_stay_where_the_document_has_other_pages_now(out: Path, caplog: pytest.LogCaptureFixture):
+    """Two renderers may count the pages of a damaged file differently: rows of one count are not mixed with another."""
     before = pages(out)
+    retry(job(out), PageQuery(document="book", page_number=2), lambda job: OnePageLess(job.settings))
+    assert before == pages(out)
+    assert "book.pdf: its rows stay as they are: it has 4 pages this time" in caplog.text
+    assert_sound(out)
+
+
+class OnePageLess(SerialPool):
+    """A pool to which every document seems to have one page less."""
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        opened = await super().open(source)
+        return replace(opened, page_count=opened.page_count - 1)
+
+
+def test_other_settings_are_refused(out: Path):
+    """Rows of two settings are not comparable: without --keep-existing nothing is read, and no run is recorded."""
+    before, runs = pages(out), sorted((out / "runs").iterdir())
     with pytest.raises(SettingsMismatchError):
         again(out, RunSettings(raster=RasterSettings(dpi=200)), document="book")
-    assert before == pages(out)
+    assert (before, runs) == (pages(out), sorted((out / "runs").iterdir()))
 
 
 def test_nothing_matches(out: Path):

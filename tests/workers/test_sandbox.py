@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from found_sources import found
 from pdfs import encrypted_pdf, hanging_pdf, mixed_pdf, scan_pdf, text_pdf
+from processes import descendants
 
 from configs.settings import InputSettings, RasterSettings, RunSettings
 from pipeline.records import PageRange, PageRow, Status
@@ -240,7 +240,7 @@ def test_rendering_processes_are_inside(tmp_path: Path, monkeypatch: pytest.Monk
     rasterizer = Rasterizer(RunSettings(raster=RasterSettings(sandbox="require")))
     try:
         rasterizer.open(found([text_pdf(tmp_path / "a.pdf")])[0])
-        child = next(each for each in psutil.Process().children() if "workers.render_child" in each.cmdline())
+        child = next(each for each in descendants("workers.render_child") if each.ppid() == os.getpid())
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child.pid}/status").read_text().splitlines())
         environment = Path(f"/proc/{child.pid}/environ").read_bytes()
     finally:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import psutil
 import pyarrow.dataset as ds
 import pytest
 from pdfs import scan_pdf
+from processes import descendants
 
 from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from configs.settings import InputSettings, RunSettings, StorageSettings
@@ -134,16 +134,15 @@ async def read(pool: RayPool, document: Document, pages: int) -> list[PageRow]:
     return await asyncio.gather(*(pool.recognize(document, page, image) for _ in range(pages)))
 
 
-def engine_actor_of(process: psutil.Process) -> psutil.Process | None:
-    """The Ray actor below which a process runs, if there is one."""
-    actors = [parent for parent in process.parents() if "EngineActor" in " ".join(parent.cmdline()[:1])]
-    return actors[0] if actors else None
+def engine_process() -> psutil.Process:
+    """VLLM's engine process, a child of the pool's actor, told by how it was started: it cannot always set its title.
 
-
-def vllm_processes() -> list[psutil.Process]:
-    """The engine processes of the pool; not those of other tests."""
-    below = psutil.Process().children(recursive=True)
-    return [process for process in below if "EngineCore" in process.name() and engine_actor_of(process)]
+    Its own children are started alike. Those of other tests are children of this process itself.
+    """
+    found = {*descendants("--multiprocessing-fork"), *descendants("VLLM::")}
+    above = {os.getpid(), *(process.pid for process in found)}
+    (engine,) = (process for process in found if process.ppid() not in above)
+    return engine
 
 
 def test_the_cpu_has_room_for_one_engine(pool: RayPool):
@@ -204,7 +203,7 @@ def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, documen
     """SIGKILL of vLLM's own engine process: the pages that were in it are read by its successor."""
 
     async def scenario() -> list[PageRow]:
-        (before,) = vllm_processes()
+        before = engine_process()
         reading = asyncio.create_task(read(pool, document, 2))
         await asyncio.sleep(1)
         before.kill()
@@ -220,11 +219,11 @@ def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, docum
 
     The last one that uses the pool.
     """
-    (orphan,) = vllm_processes()
-    orphan.suspend()
-    actor = engine_actor_of(orphan)
+    orphan = engine_process()
+    actor = orphan.parent()
     assert actor is not None
-    actor.send_signal(signal.SIGKILL)
+    orphan.suspend()
+    actor.kill()
 
     assert psutil.wait_procs([orphan], timeout=20)[0], "vLLM's process outlived the actor"
 
