@@ -32,13 +32,18 @@ BIN := .venv/bin
 	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
-venv: .venv/.vllm
+# Azure's blob storage, for the tests; without npm or its registry they are skipped.
+.venv/.azurite: .venv/.dev
+	npm install --silent --no-audit --no-fund --prefix .venv/azurite azurite@3.35.0 || echo "no Azurite: tests of az:// are skipped"
+	touch $@
+
+venv: .venv/.vllm .venv/.azurite
 
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3
 	$(BIN)/ocrmill inspect out
 
-test: .venv/.vllm
+test: venv
 	$(BIN)/python -m pytest -m "not fault"
 
 faults: .venv/.vllm

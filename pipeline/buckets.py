@@ -10,7 +10,7 @@ ranges, retries and each cloud's own credentials in one library. Neither keeps a
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -210,6 +210,7 @@ class ObjectFile(io.RawIOBase):
 
 
 Action = Literal["list", "read", "write", "delete"]
+_DONE: Mapping[Action, str] = {"list": "listed", "read": "read", "write": "written", "delete": "deleted"}
 
 
 def explain(url: str, action: Action, trouble: Trouble, answer: str) -> BucketError:
@@ -224,7 +225,7 @@ def explain(url: str, action: Action, trouble: Trouble, answer: str) -> BucketEr
         Trouble.CLOCK: "this machine's clock is off by more than the cloud allows: set it, for example by NTP",
         Trouble.UNREACHABLE: "no good answer after all retries (storage.attempts); is the service up, and "
         "storage.endpoint right?",
-        Trouble.OTHER: f"it cannot be {'listed' if action == 'list' else action}",
+        Trouble.OTHER: f"it cannot be {_DONE[action]}",
     }[trouble]
     said = " ".join(answer.split())[:300]
     return BucketError(trouble, f"{url}: {what} [{said}]" if said else f"{url}: {what}")

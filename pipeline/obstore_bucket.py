@@ -5,9 +5,10 @@ ends with an error that names it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
 import obstore
@@ -29,11 +30,22 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 LISTED_AT_ONCE = 1000
-# What the clouds say where obstore has no error of its own.
-_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+# What the clouds say where obstore has no error of its own, or a wider one.
+_SAID: Mapping[Trouble, re.Pattern[str]] = {
+    Trouble.NO_BUCKET: re.compile(r"NoSuchBucket|ContainerNotFound|The specified bucket does not exist"),
+    # Google of the token that it is asked for, Azure of the signature
+    Trouble.CLOCK: re.compile(r"RequestTimeTooSkewed|in a reasonable timeframe|(?i:date header too old)"),
+}
+_RAISED: Mapping[Trouble, tuple[type[Exception], ...]] = {
+    Trouble.NO_OBJECT: (FileNotFoundError, NotFoundError),
+    Trouble.CHANGED: (AlreadyExistsError, PreconditionError),
+    Trouble.DENIED: (PermissionDeniedError, UnauthenticatedError, PermissionError),
+    Trouble.OTHER: (InvalidPathError, ValueError),
+}
 _DENIED = re.compile(
     r"(?i)credential|token request|account must be|authenticationfailed|authorizationfailure|status code: 40[13]\b"
 )
+_CODE = re.compile(r"<Code>(\w+)</Code>")
 _ADDRESS = re.compile(r"\w+://\S+")  # in an error's text: it holds the key, which may be any word
 
 
@@ -81,12 +93,12 @@ class ObstoreBucket:
                 return
             for entry in chunk:
                 if entry["path"].startswith(prefix):
-                    yield _info(entry)
+                    yield self._info(entry)
 
     def head(self, key: str) -> ObjectInfo:
         """See Bucket."""
         with explained(self.url, key, "read"):
-            return _info(obstore.head(self._store, key))
+            return self._info(obstore.head(self._store, key))
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
         """See Bucket."""
@@ -102,9 +114,12 @@ class ObstoreBucket:
 
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
         """See Bucket."""
-        with explained(self.url, key, "read"):
+        try:
             answer = obstore.get(self._store, key, options={"range": {"suffix": size}})
-            return bytes(answer.bytes()), _info(answer.meta)
+            return bytes(answer.bytes()), self._info(answer.meta)
+        except BaseError:  # Azure counts from the start only, and an empty object has no last byte anywhere
+            found = self.head(key)
+            return self.read(key, version=found.version, start=max(0, found.bytes - size), end=found.bytes), found
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
         """See Bucket."""
@@ -118,13 +133,13 @@ class ObstoreBucket:
         if replacing is not None:
             mode = "create" if replacing == ABSENT else self._replacing(key, replacing)
         with explained(self.url, key, "write"):
-            return _version(obstore.put(self._store, key, bytes(data), mode=mode, use_multipart=False))
+            return self._version(obstore.put(self._store, key, bytes(data), mode=mode, use_multipart=False))
 
     def _replacing(self, key: str, version: str) -> dict[str, Any]:
         """The condition for a write: Google wants the generation, which a listing does not tell."""
         with explained(self.url, key, "write"):
             present = obstore.head(self._store, key)
-        if _version(present) != version:
+        if self._version(present) != version:
             raise explain(f"{self.url}/{key}", "write", Trouble.CHANGED, "")
         return {name: present[name] for name in ("e_tag", "version") if present[name] is not None}
 
@@ -136,6 +151,14 @@ class ObstoreBucket:
             except (FileNotFoundError, NotFoundError):
                 return
 
+    def _info(self, entry: Any) -> ObjectInfo:
+        return ObjectInfo(entry["path"], entry["size"], self._version(entry))
+
+    def _version(self, answer: Any) -> str:
+        """An entity tag as headers have it: in Azure's listings it lacks its quotes."""
+        tag = str(answer["e_tag"] or answer["version"])
+        return f'"{tag}"' if self.url.startswith(("az:", "gs:")) and not tag.endswith('"') else tag
+
 
 @contextmanager
 def explained(url: str, key: str, action: Action) -> Iterator[None]:
@@ -143,31 +166,18 @@ def explained(url: str, key: str, action: Action) -> Iterator[None]:
     try:
         yield
     except (BaseError, FileNotFoundError, PermissionError, ValueError) as error:
-        raise explain(f"{url}/{key}" if key else url, action, _trouble(error, key), _first_line(error)) from error
+        raise explain(f"{url}/{key}" if key else url, action, _trouble(error, key), _said(error)) from error
 
 
 def _trouble(error: Exception, key: str) -> Trouble:
-    text = _ADDRESS.sub("", str(error).replace(key, "") if key else str(error))
-    if any(word in text for word in _NO_BUCKET):
-        return Trouble.NO_BUCKET
-    if isinstance(error, (FileNotFoundError, NotFoundError)):
-        return Trouble.NO_OBJECT
-    if isinstance(error, (AlreadyExistsError, PreconditionError)):
-        return Trouble.CHANGED
-    if isinstance(error, (PermissionDeniedError, UnauthenticatedError, PermissionError)):
-        return Trouble.DENIED
-    if isinstance(error, (InvalidPathError, ValueError)):
-        return Trouble.OTHER
-    return Trouble.DENIED if _DENIED.search(text) else Trouble.UNREACHABLE
+    text = _ADDRESS.sub("", re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", "", str(error)))
+    said = (trouble for trouble, words in _SAID.items() if words.search(text))
+    raised = (trouble for trouble, kinds in _RAISED.items() if isinstance(error, kinds))
+    return next(chain(said, raised), Trouble.DENIED if _DENIED.search(text) else Trouble.UNREACHABLE)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _info(entry: Any) -> ObjectInfo:
-    return ObjectInfo(entry["path"], entry["size"], _version(entry))
-
-
-def _version(answer: Any) -> str:
-    return str(answer["e_tag"] or answer["version"])
+def _said(error: Exception) -> str:
+    """The first line, and of an answer in XML its code."""
+    text = str(error) or type(error).__name__
+    code = _CODE.search(text)
+    return f"{code[1]}: {text.splitlines()[0]}" if code else text.splitlines()[0]

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import azure_server
 import pytest
 import s3_server
+from azure_server import AzureServer
 from fault_table import FaultTable
 from s3_proxy import FaultyS3
 from s3_server import S3Server
@@ -45,6 +47,24 @@ def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     return S3Server(s3_endpoint)
+
+
+@pytest.fixture(scope="session")
+def azure_url() -> Iterator[str]:
+    """An Azurite for all tests; each makes its own containers."""
+    if azure_server.program() is None:
+        pytest.skip("there is no Azurite: `make venv` fetches it where there is npm")
+    with azure_server.running() as url:
+        yield url
+
+
+@pytest.fixture
+def azure(azure_url: str, monkeypatch: pytest.MonkeyPatch) -> AzureServer:
+    """Azure's blob storage as Microsoft emulates it, and the way to it in the environment."""
+    server = AzureServer(azure_url)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return server
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from azure_server import AzureServer
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
+from configs.settings import StorageSettings
 from pipeline import bucket_store
 from pipeline import store as store_module
 from pipeline.buckets import TAIL_BYTES, BucketError, Trouble
@@ -46,6 +48,21 @@ def store(s3: S3Server) -> Store:
     return open_store(f"s3://{s3.bucket()}/out/", s3.settings)
 
 
+@pytest.fixture(params=["s3", "az"])
+def settings(request: pytest.FixtureRequest) -> StorageSettings:
+    """How each cloud is reached, for the tests that concern them all."""
+    return request.getfixturevalue({"s3": "s3", "az": "azure"}[request.param]).settings
+
+
+@pytest.fixture
+def any_store(request: pytest.FixtureRequest, settings: StorageSettings) -> Store:
+    """An output in an empty bucket there."""
+    if settings.endpoint:
+        return request.getfixturevalue("store")
+    azure: AzureServer = request.getfixturevalue("azure")
+    return open_store(f"az://{azure.container()}/out/", settings)
+
+
 @pytest.fixture
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "BEAT_S", BEAT_S)
@@ -54,9 +71,9 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def holder(store: Store, s3: S3Server) -> Iterator[subprocess.Popen]:
+def holder(store: Store, settings: StorageSettings) -> Iterator[subprocess.Popen]:
     """A process that holds the lease; given a line, it tries to write a shard."""
-    arguments = [sys.executable, "-c", _HOLDER, store.url, s3.settings.model_dump_json()]
+    arguments = [sys.executable, "-c", _HOLDER, store.url, settings.model_dump_json()]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout.readline() == "held\n"
@@ -72,20 +89,20 @@ def shard(rows: int) -> bytes:
     return buffer.getvalue().to_pybytes()
 
 
-def test_what_is_written_is_there(store: Store):
+def test_what_is_written_is_there(any_store: Store):
     """A write is visible whole, replaces what was there, and a deletion may come twice; folders do not mix."""
-    store.write("pages/b.parquet", b"1")
-    store.write("pages/a.parquet", b"1")
-    store.write("pages/a.parquet", b"22")
-    store.write("documents/a.parquet", b"3")
-    store.write("runs/a.json", b"{}")
+    any_store.write("pages/b.parquet", b"1")
+    any_store.write("pages/a.parquet", b"1")
+    any_store.write("pages/a.parquet", b"22")
+    any_store.write("documents/a.parquet", b"3")
+    any_store.write("runs/a.json", b"{}")
 
-    assert ["pages/a.parquet", "pages/b.parquet"] == store.list("pages")
-    assert ["runs/a.json"] == store.list("runs", ".json")
-    assert (b"22", 2) == (store.read("pages/a.parquet"), store.sizes("pages")["pages/a.parquet"])
-    store.delete("pages/a.parquet")
-    store.delete("pages/a.parquet")
-    assert ["pages/b.parquet"] == store.list("pages")
+    assert ["pages/a.parquet", "pages/b.parquet"] == any_store.list("pages")
+    assert ["runs/a.json"] == any_store.list("runs", ".json")
+    assert (b"22", 2) == (any_store.read("pages/a.parquet"), any_store.sizes("pages")["pages/a.parquet"])
+    any_store.delete("pages/a.parquet")
+    any_store.delete("pages/a.parquet")
+    assert ["pages/b.parquet"] == any_store.list("pages")
 
 
 def test_only_what_belongs_to_the_result_is_listed(store: Store, s3: S3Server):
@@ -117,13 +134,13 @@ def test_pyarrow_reads_a_shard_by_ranges(store: Store, faulty_s3: FaultyS3, rows
     assert faulty_s3.requests["GET"] == 1 if rows == 10 else faulty_s3.requests["GET"] <= 4
 
 
-def test_a_shard_that_is_gone_or_replaced_says_so(store: Store):
+def test_a_shard_that_is_gone_or_replaced_says_so(any_store: Store):
     """A file that is deleted before it is opened is gone; one that is replaced while it is read is no mixture."""
     with pytest.raises(FileGoneError, match=r"pages/a.parquet is not there any more"):
-        store.file("pages/a.parquet")
-    store.write("pages/a.parquet", shard(TAIL_BYTES))
-    file = store.file("pages/a.parquet")
-    store.write("pages/a.parquet", shard(10))
+        any_store.file("pages/a.parquet")
+    any_store.write("pages/a.parquet", shard(TAIL_BYTES))
+    file = any_store.file("pages/a.parquet")
+    any_store.write("pages/a.parquet", shard(10))
     with pytest.raises(BucketError) as caught:
         file.read(100)
     assert caught.value.trouble is Trouble.CHANGED
@@ -166,67 +183,67 @@ def test_an_upload_that_is_cut_leaves_what_was_there(store: Store, faulty_s3: Fa
     assert store.read("pages/a.parquet") == b"old"
 
 
-def test_a_second_writer_is_told_who_holds_the_lease(store: Store, s3: S3Server):
+def test_a_second_writer_is_told_who_holds_the_lease(any_store: Store, settings: StorageSettings):
     """While one process holds the lease another is refused at once; after it ends the next one gets it."""
-    with holder(store, s3) as process:
-        assert store.is_leased()
+    with holder(any_store, settings) as process:
+        assert any_store.is_leased()
         message = rf"run holder \(process {process.pid} on .* is writing there.*kill {process.pid}"
-        with pytest.raises(LeaseHeldError, match=message), store.lease(OWNER):
+        with pytest.raises(LeaseHeldError, match=message), any_store.lease(OWNER):
             pytest.fail("the lease was had twice")
         process.stdin.write("\n")
         process.stdin.flush()
         process.wait()
-    assert (False, None) == (store.is_leased(), store.lease_owner())
-    with store.lease(OWNER):
-        assert store.lease_owner().run_id == "run-1"
+    assert (False, None) == (any_store.is_leased(), any_store.lease_owner())
+    with any_store.lease(OWNER):
+        assert any_store.lease_owner().run_id == "run-1"
 
 
 @pytest.mark.usefixtures("short_times")
-def test_the_lease_of_a_dead_owner_is_taken_over_once_it_expires(store: Store, s3: S3Server):
+def test_the_lease_of_a_dead_owner_is_taken_over_once_it_expires(any_store: Store, settings: StorageSettings):
     """SIGKILL of the run that writes to a bucket: others are refused until its heartbeat expires; one takes over."""
-    with holder(store, s3) as process:
+    with holder(any_store, settings) as process:
         process.kill()
         process.wait()
-        with pytest.raises(LeaseHeldError, match="can be taken over"), store.lease(OWNER):
+        with pytest.raises(LeaseHeldError, match="can be taken over"), any_store.lease(OWNER):
             pytest.fail("the owner may be alive")
         time.sleep(EXPIRES_S)
-        assert not store.is_leased()
-        with store.lease(OWNER):
-            assert store.lease_owner().run_id == "run-1"
+        assert not any_store.is_leased()
+        with any_store.lease(OWNER):
+            assert any_store.lease_owner().run_id == "run-1"
 
 
 @pytest.mark.usefixtures("short_times")
-def test_an_owner_that_lives_keeps_its_lease(store: Store):
+def test_an_owner_that_lives_keeps_its_lease(any_store: Store):
     """A lease is renewed in the background, for as long as it is held."""
-    with store.lease(OWNER):
+    with any_store.lease(OWNER):
         time.sleep(2 * EXPIRES_S)
-        assert store.is_leased()
-        with pytest.raises(LeaseHeldError), store.lease(LeaseOwner.current("run-2")):
+        assert any_store.is_leased()
+        with pytest.raises(LeaseHeldError), any_store.lease(LeaseOwner.current("run-2")):
             pytest.fail("the owner is alive")
 
 
 @pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
-def test_an_owner_that_wakes_up_late_does_not_write(store: Store, s3: S3Server):
+def test_an_owner_that_wakes_up_late_does_not_write(any_store: Store, settings: StorageSettings):
     """A run frozen for longer than its lease (SIGSTOP) finds it taken over, and stops before it writes."""
-    with holder(store, s3) as process:
+    with holder(any_store, settings) as process:
         process.send_signal(signal.SIGSTOP)
         time.sleep(EXPIRES_S)
-        with store.lease(OWNER):
+        with any_store.lease(OWNER):
             process.stdin.write("\n")
             process.stdin.flush()
             process.send_signal(signal.SIGCONT)
             assert "is held by run run-1" in process.stdout.readline()
             process.wait()
-            assert store.lease_owner().run_id == "run-1"  # which its release left alone
-    assert [] == store.list("pages")
+            assert any_store.lease_owner().run_id == "run-1"  # which its release left alone
+    assert [] == any_store.list("pages")
 
 
 @pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
-def test_two_who_take_over_do_not_both_get_it(store: Store, s3: S3Server):
+def test_two_who_take_over_do_not_both_get_it(any_store: Store, settings: StorageSettings):
     """Of two that find the same dead owner, one gets the lease and the other is told so."""
-    with holder(store, s3) as process:
+    with holder(any_store, settings) as process:
         process.kill()
         process.wait()
     time.sleep(EXPIRES_S)
@@ -240,7 +257,7 @@ try:
 except LeaseHeldError:
     print("refused", flush=True)
 """
-    arguments = [sys.executable, "-c", taker, store.url, s3.settings.model_dump_json()]
+    arguments = [sys.executable, "-c", taker, any_store.url, settings.model_dump_json()]
     takers = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert ["had\n", "refused\n"] == sorted(process.communicate()[0] for process in takers)
 

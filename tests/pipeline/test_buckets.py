@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from azure_server import AzureServer
 from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from s3_proxy import FaultyS3
@@ -19,11 +20,14 @@ from pipeline.obstore_bucket import ObstoreBucket, explained
 DIGITS = bytes(range(256)) * 20_000
 
 
-@pytest.fixture(params=["s3", "obstore"])
+@pytest.fixture(params=["s3", "az", "memory"])
 def bucket(request: pytest.FixtureRequest) -> Bucket:
-    """An empty bucket of each kind: behind obstore lies memory, for no cloud it speaks with can be had here."""
-    if request.param == "obstore":
-        return ObstoreBucket("gs://memory", MemoryStore())
+    """An empty bucket of each kind. No server speaks Google's protocol here: in its place is obstore's memory."""
+    if request.param == "memory":
+        return ObstoreBucket("memory://bucket", MemoryStore())
+    if request.param == "az":
+        azure: AzureServer = request.getfixturevalue("azure")
+        return open_bucket(BucketUrl("az", azure.container()), azure.settings)
     s3: S3Server = request.getfixturevalue("s3")
     return open_bucket(BucketUrl("s3", s3.bucket()), s3.settings)
 

@@ -1,0 +1,43 @@
+"""A run from Azure to Azure: the versions in its listings, answers and conditions are those of one object."""
+
+from pathlib import Path
+
+import pytest
+from azure_server import AzureServer
+from pdfs import text_pdf
+
+from configs.settings import RunSettings
+from pipeline.report import RunReport
+from pipeline.selection import PageQuery, select_pages
+from pipeline.store import open_output
+from pipeline.verify import verify
+from workers.run import Job, run
+
+
+@pytest.mark.slow
+def test_nights_over_azure(azure: AzureServer, tmp_path: Path):
+    """Every page has its row; the next night reads what has changed and nothing else."""
+    source, out = azure.container(), f"az://{azure.container()}/corpus"
+    settings = RunSettings(storage=azure.settings)
+
+    def put(key: str, text: str) -> None:
+        azure.put(source, key, text_pdf(tmp_path / "made.pdf", pages=2, text=text).read_bytes())
+
+    def night() -> RunReport:
+        return run(Job((f"az://{source}/in",), out, settings, use_ray=False))
+
+    put("in/stays.pdf", "It stays.")
+    put("in/sub folder/ändert + 100%.pdf", "It will change.")
+    put("index.pdf", "Not below the prefix.")
+    first = night()
+    assert (dict(first.documents), dict(first.pages)) == ({"complete": 2}, {"text_layer": 4})
+
+    put("in/sub folder/ändert + 100%.pdf", "It has changed.")
+    second = night()
+    assert (second.sources_known, dict(second.documents)) == (1, {"complete": 1})
+    assert night().sources_known == 2
+
+    store = open_output(out, azure.settings)
+    texts = [row.to_text() for row in select_pages(store, PageQuery())]
+    assert (6, 2) == (len(texts), sum("It has changed" in text for text in texts))
+    assert verify(store, repair=False).findings == ()
