@@ -43,8 +43,9 @@ demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3
 	$(BIN)/ocrmill inspect out
 
+# Two files at a time: tests wait more than they compute, for processes that start, hang or are given up.
 test: venv
-	$(BIN)/python -m pytest -m "not fault"
+	$(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: .venv/.vllm
 	$(BIN)/python -m pytest tests -m fault --fault-table=README.md

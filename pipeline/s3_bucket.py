@@ -64,6 +64,7 @@ _BROKEN_OFF = (
     botocore.exceptions.ConnectionClosedError,
     HTTPError,  # of urllib3, which botocore lets through where TLS breaks
 )
+_NO_ANSWER = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, *_BROKEN_OFF)
 _Result = TypeVar("_Result")
 
 
@@ -201,12 +202,12 @@ class S3Bucket:
             raise explain(self.url, action, Trouble.DENIED, str(error)) from error
         except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
             raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
-        except RecursionError as error:  # botocore follows a redirect that names no region for ever
-            raise explain(url, action, Trouble.WRONG_REGION, "redirected without a region") from error
-        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, *_BROKEN_OFF) as error:
-            raise explain(url, action, Trouble.UNREACHABLE, str(error)) from error
-        except (botocore.exceptions.BotoCoreError, ValueError) as error:
-            raise explain(url, action, Trouble.OTHER, str(error)) from error
+        except (RecursionError, botocore.exceptions.BotoCoreError, HTTPError, ValueError) as error:
+            # botocore follows a redirect that names no region for ever, or wraps the end of that into another error
+            if isinstance(error, RecursionError) or isinstance(error.__context__, RecursionError):
+                raise explain(url, action, Trouble.WRONG_REGION, "redirected without a region") from error
+            trouble = Trouble.UNREACHABLE if isinstance(error, _NO_ANSWER) else Trouble.OTHER
+            raise explain(url, action, trouble, str(error)) from error
 
 
 def _tag(answer: Mapping[str, Any]) -> str:

@@ -261,6 +261,16 @@ def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
     assert caught.value.trouble is Trouble.DENIED
 
 
+def test_a_redirect_that_names_no_region_is_told_from_any_depth(faulty_s3: FaultyS3, behind_proxy: Bucket):
+    """Botocore follows it until Python stops it, and what it makes of that depends on where it was called from."""
+
+    def found_at(depth: int) -> Trouble:
+        return found_at(depth - 1) if depth else trouble(behind_proxy.read, "a")
+
+    faulty_s3.answers(301, "PermanentRedirect")
+    assert {Trouble.WRONG_REGION} == {found_at(depth) for depth in range(13)}  # 12 frames are one of its redirects
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
