@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from configs.settings import InputSettings, StorageSettings
-from pipeline.discovery import discover
+from pipeline.discovery import Discovery
 
 PAGE = 1000
 REPEATS = 3
@@ -65,7 +65,7 @@ def measure(keys: int, endpoint: str) -> None:
     """List once, and print what it took."""
     storage = StorageSettings(endpoint=endpoint, region="us-east-1", anonymous=True)
     began, cpu = time.perf_counter(), time.process_time()
-    discovery = discover([f"s3://keys-{keys}"], InputSettings(), storage)
+    discovery = Discovery([f"s3://keys-{keys}"], InputSettings(), storage)
     next(discovery)
     first_s, before = time.perf_counter() - began, peak_mb()
     found = 1 + sum(1 for _ in discovery)

@@ -1,6 +1,6 @@
 """Find the documents behind the inputs of a run: files, folders, globs, manifests, archives, buckets, web addresses.
 
-    discover(["scans", "data/**/2024-*.pdf", "more.txt", "s3://papers/2024"], settings.input, settings.storage)
+    Discovery(["scans", "data/**/2024-*.pdf", "more.txt", "s3://papers/2024"], settings.input, settings.storage)
 
 Found in folders, globs and archives: what ends in .pdf, .png, .jpg, .jpeg, .tif or .tiff (in any case), one source a
 file however many pages it has. Files with other endings are counted (`Discovery.skipped`), and so are hidden ones: a
@@ -60,20 +60,14 @@ class Skipped:
     repeated: int = 0  # reached by two inputs, or named twice
 
 
-def discover(inputs: Sequence[str], settings: InputSettings, storage: StorageSettings) -> "Discovery":
-    """The sources behind the inputs.
-
-    Raises:
-        InputError: an input is not there or cannot be listed, or a glob matches nothing.
-        UsageError: an input is a URL of a kind that is not read.
-    """
-    return Discovery(inputs, settings, storage)
-
-
 class Discovery(Iterator[Source]):
     """The sources behind some inputs, found as they are taken; `skipped` counts up on the way.
 
     Within a folder or bucket they come by name, within a manifest or archive in its order. No URI comes twice.
+
+    Raises:
+        InputError: an input is not there or cannot be listed, or a glob matches nothing.
+        UsageError: an input is a URL of a kind that is not read.
     """
 
     def __init__(self, inputs: Sequence[str], settings: InputSettings, storage: StorageSettings) -> None:

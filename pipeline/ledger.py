@@ -27,13 +27,8 @@ from pipeline.store import Store
 # What a later run may find otherwise. Neither says anything about bytes, so neither has a document_id.
 RETRIED = frozenset({Reason.UNREADABLE, Reason.CHANGED})
 
-PAGE_COUNTS = {status: f"pages_{status}" for status in Status}  # the column of documents that counts each
-
-_DONE_COLUMNS = (
-    *("document_id", "reason", "status", "settings_fingerprint"),
-    *("pages_flagged", *PAGE_COUNTS.values()),
-)
-_DOCUMENT_COLUMNS = (*_DONE_COLUMNS, "source", "source_version", "ingested_at")
+_DONE_COLUMNS = ("document_id", "settings_fingerprint")
+_ABSENT_COLUMNS = ("source", "source_version", "document_id", "reason", "ingested_at")
 _SOURCE_COLUMNS = ("source", "source_version", "document_id", "ingested_at")
 SOURCES_AT_A_TIME = 512  # asked for together: 64 take twice as long, 1,024 hardly less
 HASHED_AT_A_TIME = 1 << 16  # a million Python strings at once are 150 MB
@@ -58,20 +53,6 @@ class StaleRow:
     version: str
     reason: Reason
     shards: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What an output holds. Pages and flags are those of documents that are done; the unfinished ones count apart."""
-
-    documents: int
-    failed_documents: int
-    documents_by_reason: Mapping[str, int]
-    pages_by_status: Mapping[str, int]
-    flagged_pages: int
-    unfinished_documents: int
-    unfinished_pages: int
-    sources: int
 
 
 class StringIndex:
@@ -118,7 +99,6 @@ class LedgerTables:
     absent: pa.Table  # documents rows without document_id, with `shard`
     unfinished: pa.Table  # rows of pages whose document is not done
     fingerprints: Mapping[str, int]
-    totals: Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +114,6 @@ class Ledger:
     """What an output held when it was read."""
 
     def __init__(self, tables: LedgerTables) -> None:
-        self.totals = tables.totals
         self._fingerprints = tables.fingerprints
         self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished anew
         self._sources = {name: tables.sources[name] for name in tables.sources.column_names}
@@ -285,8 +264,7 @@ def read_ledger(store: Store) -> Ledger:
     done_ids = StringIndex(_in_one_piece(done.select(["document_id"]))["document_id"])
     unfinished = _read_unfinished(store, done_ids)
     fingerprints = Counter(_counts(done["settings_fingerprint"])) + Counter(_counts(unfinished["settings_fingerprint"]))
-    totals = _totals(done, absent, unfinished, len(sources))
-    return Ledger(LedgerTables(sources, done_ids, absent, unfinished, fingerprints, totals))
+    return Ledger(LedgerTables(sources, done_ids, absent, unfinished, fingerprints))
 
 
 def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:
@@ -311,14 +289,14 @@ def _read_documents(store: Store) -> tuple[pa.Table, pa.Table]:
         done = read_shard(store.file(name), name, _DONE_COLUMNS)
         if not done["document_id"].null_count:
             return done, None
-        every = read_shard(store.file(name), name, _DOCUMENT_COLUMNS)
+        every = read_shard(store.file(name), name, _ABSENT_COLUMNS)
         absent = every.filter(every["document_id"].is_null())
         with_name = absent.append_column(shard, pa.array([name] * len(absent), pa.string()))
         return done.filter(done["document_id"].is_valid()), with_name
 
     tables = list(_each(store, shards(store, "documents"), read))
     done = _concatenate("documents", _DONE_COLUMNS, (done for done, _ in tables))
-    return done, _concatenate("documents", _DOCUMENT_COLUMNS, (some for _, some in tables if some is not None), shard)
+    return done, _concatenate("documents", _ABSENT_COLUMNS, (some for _, some in tables if some is not None), shard)
 
 
 def _each(store: Store, names: Sequence[str], read: Callable[[str], _Read]) -> Iterator[_Read]:
@@ -357,19 +335,6 @@ def _read_unfinished(store: Store, done: StringIndex) -> pa.Table:
 def _distinct_ids(store: Store, name: str) -> pa.Array:
     column = read_shard(store.file(name), name, ["document_id"], words=["document_id"])["document_id"]
     return pa.concat_arrays([pa.array([], pa.string()), *(chunk.dictionary for chunk in column.chunks)])
-
-
-def _totals(done: pa.Table, absent: pa.Table, unfinished: pa.Table, sources: int) -> Totals:
-    return Totals(
-        documents=len(done) + len(absent),
-        failed_documents=_counts(done["status"]).get("failed", 0) + len(absent),
-        documents_by_reason=Counter(_counts(done["reason"])) + Counter(_counts(absent["reason"])),
-        pages_by_status={status: pc.sum(done[name]).as_py() or 0 for status, name in PAGE_COUNTS.items()},
-        flagged_pages=pc.sum(done["pages_flagged"]).as_py() or 0,
-        unfinished_documents=len(pc.unique(unfinished["document_id"])),
-        unfinished_pages=len(unfinished),
-        sources=sources,
-    )
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.journal import shards
-from pipeline.ledger import PAGE_COUNTS
 from pipeline.printable import printable, printable_line
 from pipeline.records import RepetitionMeasures
-from pipeline.schema import WORD
+from pipeline.schema import PAGE_COUNTS, WORD
 from pipeline.shard import open_shard, read_shard
 from pipeline.store import Store
 

@@ -15,9 +15,9 @@ from configs.settings import OutputSettings
 from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import OutputError
 from pipeline.journal import Replacement, begin, finish
-from pipeline.ledger import PAGE_COUNTS, RETRIED, Ledger, PageOutcome
+from pipeline.ledger import RETRIED, Ledger, PageOutcome
 from pipeline.records import DocumentRow, PageRow, SourceRow, Status
-from pipeline.schema import RunStamp, documents_table, pages_table, sources_table
+from pipeline.schema import PAGE_COUNTS, RunStamp, documents_table, pages_table, sources_table
 from pipeline.shard import encode_shard
 from pipeline.store import Store
 

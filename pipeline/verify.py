@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import FileGoneError, OutputError
 from pipeline.journal import recover, shards
-from pipeline.ledger import PAGE_COUNTS, read_ledger
+from pipeline.ledger import read_ledger
 from pipeline.records import Status
-from pipeline.schema import TABLES, contract_breaches
+from pipeline.schema import PAGE_COUNTS, TABLES, contract_breaches
 from pipeline.shard import open_shard
 from pipeline.store import FOLDERS, JOURNAL, LeaseOwner, Store
 

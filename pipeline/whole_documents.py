@@ -23,9 +23,8 @@ import pyarrow.compute as pc
 
 from pipeline.errors import OutputError
 from pipeline.journal import shards
-from pipeline.ledger import PAGE_COUNTS
 from pipeline.records import Status
-from pipeline.schema import TABLES
+from pipeline.schema import PAGE_COUNTS, TABLES
 from pipeline.shard import open_shard, read_shard
 from pipeline.store import Store
 

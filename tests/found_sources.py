@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs.settings import InputSettings, StorageSettings
-from pipeline.discovery import Discovery, discover
+from pipeline.discovery import Discovery
 from pipeline.errors import InputError, UsageError
 from pipeline.records import Source
 
@@ -29,7 +29,7 @@ def zipped(path: Path, *names: str) -> Path:
 
 
 def found(inputs: Sequence[object], limits: InputSettings = SETTINGS) -> list[Source]:
-    return list(discover([str(name) for name in inputs], limits, STORAGE))
+    return list(Discovery([str(name) for name in inputs], limits, STORAGE))
 
 
 def below(folder: Path, sources: Sequence[Source]) -> list[str]:
@@ -39,7 +39,7 @@ def below(folder: Path, sources: Sequence[Source]) -> list[str]:
 def drain(path: Path) -> None:
     """Take all sources; what is not one of our errors gets through."""
     try:
-        discovery: Discovery = discover([str(path)], SETTINGS, STORAGE)
+        discovery: Discovery = Discovery([str(path)], SETTINGS, STORAGE)
     except (InputError, UsageError) as error:
         str(error).encode()
         return

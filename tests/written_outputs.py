@@ -13,7 +13,7 @@ from pathlib import Path
 from made_rows import made_id, made_stamp
 
 from configs.settings import OutputSettings
-from pipeline.ledger import PAGE_COUNTS, read_ledger
+from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
 from pipeline.records import (
     DocumentRow,
@@ -28,6 +28,7 @@ from pipeline.records import (
     SourceRow,
     Status,
 )
+from pipeline.schema import PAGE_COUNTS
 from pipeline.sink import Sink
 from pipeline.store import LeaseOwner
 

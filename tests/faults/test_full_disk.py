@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faulty_run import FaultyRun, assert_whole, durable, eventually, write_inputs
+from faulty_run import FaultyRun, assert_whole, durable, eventually
 
 from pipeline.local_store import LocalStore
 from pipeline.verify import verify
@@ -14,16 +14,6 @@ from pipeline.verify import verify
 DISK_KB = 2048
 
 pytestmark = pytest.mark.fault
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("inputs")
-
-
-@pytest.fixture(scope="module")
-def pages(inputs: Path) -> dict[str, int]:
-    return write_inputs(inputs)
 
 
 @pytest.fixture

@@ -8,20 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 from fault_driver import SLOTS
-from faulty_run import FaultyRun, assert_whole, durable, write_inputs
+from faulty_run import FaultyRun, assert_whole, durable
 from ray.cluster_utils import Cluster
 
 pytestmark = pytest.mark.fault
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("inputs")
-
-
-@pytest.fixture(scope="module")
-def pages(inputs: Path) -> dict[str, int]:
-    return write_inputs(inputs)
 
 
 def test_sigkill_of_a_rasterizer(inputs: Path, pages: dict[str, int], tmp_path: Path):

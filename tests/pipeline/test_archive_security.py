@@ -18,7 +18,7 @@ from made_archives import LONG_AGO, SETTINGS, STORAGE, content, linking, listed,
 
 from configs.settings import InputSettings
 from pipeline.archives import members
-from pipeline.discovery import discover
+from pipeline.discovery import Discovery
 from pipeline.errors import PageError
 from pipeline.fetch import fetch
 from pipeline.records import Reason, Source
@@ -120,7 +120,7 @@ def test_nested_archives_are_not_opened(tmp_path: Path):
     """An archive in an archive, as 42.zip has them level below level, is one source with its reason."""
     inner = zip_of(tmp_path / "inner.zip", [("bomb.pdf", bytes(1 << 20))]).read_bytes()
     path = zip_of(tmp_path / "42.zip", [(f"lib {number}.zip", inner) for number in range(16)])
-    found = list(discover([str(path)], SETTINGS, STORAGE))
+    found = list(Discovery([str(path)], SETTINGS, STORAGE))
 
     assert [Reason.UNSUPPORTED_TYPE] * 16 == [source.reason for source in found]
 
@@ -175,7 +175,7 @@ def test_zip64_fields_cannot_lie(tmp_path: Path, size: int, field: int):
     end = struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, 1, 1, len(directory), len(local), 0)
     path = tmp_path / "a.zip"
     path.write_bytes(local + directory + end)
-    (source,) = discover([str(path)], SETTINGS, STORAGE)
+    (source,) = Discovery([str(path)], SETTINGS, STORAGE)
 
     assert refusal(source, tmp_path).reason in {Reason.DAMAGED, Reason.ARCHIVE_LIMIT}
 

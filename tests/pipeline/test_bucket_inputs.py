@@ -19,7 +19,7 @@ from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from configs.settings import InputSettings, StorageSettings
-from pipeline.discovery import Skipped, discover
+from pipeline.discovery import Discovery, Skipped
 from pipeline.errors import InputError, OutputError, PageError
 from pipeline.fetch import check_unchanged, current, fetch
 from pipeline.records import Reason, Source
@@ -37,7 +37,7 @@ def put(s3: S3Server, *keys: str) -> str:
 
 
 def found(inputs: Sequence[str], storage: StorageSettings, limits: InputSettings = SETTINGS) -> list[Source]:
-    return list(discover(inputs, limits, storage))
+    return list(Discovery(inputs, limits, storage))
 
 
 def keys(bucket: str, sources: Sequence[Source]) -> list[str]:
@@ -77,7 +77,7 @@ def test_a_prefix_is_searched_like_a_folder(s3: S3Server):
     """Documents below are found by ending, in the order of their keys; hidden and other ones are counted."""
     names = ("p/b.pdf", "p/a.PDF", "p/c/d/e.tiff", "p/c/", "p/", "p/notes.md", "p/.h/a.pdf", "p/.b.pdf", "p2/x.pdf")
     bucket = put(s3, *names, "p")
-    discovery = discover([f"s3://{bucket}/p/"], SETTINGS, s3.settings)
+    discovery = Discovery([f"s3://{bucket}/p/"], SETTINGS, s3.settings)
 
     assert ["p/a.PDF", "p/b.pdf", "p/c/d/e.tiff"] == keys(bucket, list(discovery))
     assert Skipped(other_endings=1, hidden=2) == discovery.skipped
@@ -271,7 +271,7 @@ def test_downloads_have_a_limit_and_need_room(s3: S3Server, tmp_path: Path):
 def test_a_listing_streams(s3: S3Server, faulty_s3: FaultyS3):
     """The first source comes after the first page of the listing, whatever follows; all come, in order, once."""
     bucket = put(s3, *(f"{number:04}.pdf" for number in range(220)))
-    discovery = discover([f"s3://{bucket}"], SETTINGS, faulty_s3.settings)
+    discovery = Discovery([f"s3://{bucket}"], SETTINGS, faulty_s3.settings)
     next(discovery)
     asked = faulty_s3.requests["GET"]
 
@@ -285,14 +285,14 @@ def test_a_listing_goes_on_behind_an_outage(s3: S3Server, faulty_s3: FaultyS3):
     bucket = put(s3, *(f"{number:04}.pdf" for number in range(220)))
     storage = faulty_s3.settings.model_copy(update={"attempts": 1, "outage_s": 30.0})
     names = [f"{number:04}.pdf" for number in range(220)]
-    discovery = discover([f"s3://{bucket}"], SETTINGS, storage)
+    discovery = Discovery([f"s3://{bucket}"], SETTINGS, storage)
     first = next(discovery)
     faulty_s3.answers(500, "InternalError", times=1)
     faulty_s3.answers(503, "SlowDown", times=1)
     faulty_s3.cuts_answers(after=1000)
     assert names == keys(bucket, [first, *discovery])
 
-    discovery = discover([f"s3://{bucket}"], SETTINGS, storage.model_copy(update={"outage_s": 0.0}))
+    discovery = Discovery([f"s3://{bucket}"], SETTINGS, storage.model_copy(update={"outage_s": 0.0}))
     first = next(discovery)
     faulty_s3.answers(503, "SlowDown")
     *rest, told = [first, *discovery]
@@ -350,7 +350,7 @@ def test_trouble_with_a_bucket_is_named_at_the_start(
     faulty_s3.answers(status, code, region=region)
     patient = faulty_s3.settings.model_copy(update={"attempts": 9, "outage_s": 3600.0})
     with pytest.raises(InputError, match=says) as caught:
-        discover([f"s3://{bucket}{key}"], SETTINGS, patient)
+        Discovery([f"s3://{bucket}{key}"], SETTINGS, patient)
 
     assert faulty_s3.requests.total() <= 8  # botocore looks for the right region by itself, and asks twice
     assert bucket in str(caught.value)
@@ -369,14 +369,14 @@ def test_inputs_that_lead_nowhere_stop_the_run_at_once(s3: S3Server, monkeypatch
         ("s3://Bad..Name/x", "bucket"),
     ):
         with pytest.raises(InputError, match=says):
-            discover([name], SETTINGS, s3.settings)
+            Discovery([name], SETTINGS, s3.settings)
     nobody = s3.settings.model_copy(update={"endpoint": "http://127.0.0.1:9", "connect_s": 1.0})
     with pytest.raises(InputError, match=r"storage\.endpoint"):
-        discover([f"s3://{bucket}"], SETTINGS, nobody)
+        Discovery([f"s3://{bucket}"], SETTINGS, nobody)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     with pytest.raises(InputError, match="credentials are missing"):
-        discover([f"s3://{bucket}"], SETTINGS, s3.settings.model_copy(update={"timeout_s": 9.0}))
+        Discovery([f"s3://{bucket}"], SETTINGS, s3.settings.model_copy(update={"timeout_s": 9.0}))
 
 
 def test_who_may_not_list_may_still_read(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
@@ -387,7 +387,7 @@ def test_who_may_not_list_may_still_read(s3: S3Server, faulty_s3: FaultyS3, tmp_
 
     assert b"%PDF-" == content(source, faulty_s3.settings, tmp_path)
     with pytest.raises(InputError, match="AccessDenied"):
-        discover([f"s3://{bucket}"], SETTINGS, faulty_s3.settings)
+        Discovery([f"s3://{bucket}"], SETTINGS, faulty_s3.settings)
 
 
 def test_a_downloaded_archive_leaves_nothing_behind(s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -395,7 +395,7 @@ def test_a_downloaded_archive_leaves_nothing_behind(s3: S3Server, monkeypatch: p
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     bucket = s3.bucket()
     s3.put(bucket, "a.tar.gz", tar_bytes(a=b"A"))
-    discovery = discover([f"s3://{bucket}"], SETTINGS, s3.settings)
+    discovery = Discovery([f"s3://{bucket}"], SETTINGS, s3.settings)
 
     assert f"s3://{bucket}/a.tar.gz!a.pdf" == next(discovery).uri
     assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.settings import InputSettings
-from pipeline.discovery import Skipped, discover
+from pipeline.discovery import Discovery, Skipped
 from pipeline.errors import InputError, UsageError
 from pipeline.fetch import fetch
 from pipeline.records import Reason
@@ -38,7 +38,7 @@ def test_a_folder_is_searched_to_its_bottom_in_order(tmp_path: Path):
         ".hidden.pdf",
         ".h/a.pdf",
     )
-    discovery = discover([str(tmp_path)], SETTINGS, STORAGE)
+    discovery = Discovery([str(tmp_path)], SETTINGS, STORAGE)
 
     assert ["a.PDF", "b.pdf", "c/a.jpeg", "c/d/e.tiff", "z.png"] == below(tmp_path, list(discovery))
     assert Skipped(other_endings=2, hidden=2) == discovery.skipped
@@ -86,7 +86,7 @@ def test_dots_after_a_link_lead_where_the_system_goes(tmp_path: Path):
 def test_overlapping_inputs_give_each_uri_once(tmp_path: Path):
     """A file that is reached by several inputs comes once, and the repeats are counted."""
     write(tmp_path, "d/a.pdf", "d/b.pdf")
-    discovery = discover(
+    discovery = Discovery(
         [f"{tmp_path}/d/b.pdf", str(tmp_path), f"{tmp_path}/d", f"{tmp_path}/**/*.pdf"], SETTINGS, STORAGE
     )
 
@@ -132,11 +132,11 @@ def test_inputs_that_lead_nowhere_stop_the_run_at_once(tmp_path: Path):
         "a.zip!no.pdf",
     ):
         with pytest.raises(InputError) as caught:
-            discover([str(tmp_path), f"{tmp_path}/{name}"], SETTINGS, STORAGE)
+            Discovery([str(tmp_path), f"{tmp_path}/{name}"], SETTINGS, STORAGE)
         assert name in str(caught.value)
     for name in ("ftp://host/a.pdf", "file:///data", "gcs://bucket", "s3://", "s3://ann:secret@bucket/a.pdf"):
         with pytest.raises(UsageError) as caught:
-            discover([name], SETTINGS, STORAGE)
+            Discovery([name], SETTINGS, STORAGE)
         assert "secret" not in str(caught.value)
 
 
@@ -205,7 +205,7 @@ def test_what_may_not_be_read_is_a_source_with_a_reason(bottomless: Path):
     with without_privileges():
         sources = found([bottomless])
         with pytest.raises(InputError, match="locked: this folder cannot be listed: Permission denied"):
-            discover([f"{bottomless}/locked"], SETTINGS, STORAGE)
+            Discovery([f"{bottomless}/locked"], SETTINGS, STORAGE)
 
     assert ["a.pdf", "locked", "z.zip"] == below(bottomless, sources)
     assert [None, Reason.UNREADABLE, Reason.UNREADABLE] == [source.reason for source in sources]
@@ -247,7 +247,7 @@ def test_archives_are_searched_and_named_apart(tmp_path: Path):
     zipped(tmp_path / "a.zip", "x.pdf", "d/y.PNG", "readme.txt", "__MACOSX/._x.pdf", "in.zip", "in.tar.gz")
     zipped(tmp_path / "b" / "a.zip", "x.pdf")
     write(tmp_path, "x.pdf", "a.zip!x.pdf")
-    discovery = discover([str(tmp_path)], SETTINGS, STORAGE)
+    discovery = Discovery([str(tmp_path)], SETTINGS, STORAGE)
     sources = {source.uri.removeprefix(f"{tmp_path}/"): source for source in discovery}
 
     assert [
@@ -301,7 +301,7 @@ def test_include_and_exclude(tmp_path: Path):
     assert ["d/b.pdf", "d/e/c.pdf"] == below(
         tmp_path, found(named, InputSettings(include=("*.pdf",), exclude=("*.zip",)))
     )
-    discovery = discover([str(tmp_path)], InputSettings(exclude=("d",)), STORAGE)
+    discovery = Discovery([str(tmp_path)], InputSettings(exclude=("d",)), STORAGE)
     list(discovery)
     assert 1 == discovery.skipped.excluded
 
@@ -343,7 +343,7 @@ def test_sources_are_found_as_they_are_taken(tmp_path: Path):
     for number in range(40):
         write(tmp_path, *[f"{number:02}/{page:03}.pdf" for page in range(100)])
     tracemalloc.start()
-    discovery = discover([str(tmp_path)], SETTINGS, STORAGE)
+    discovery = Discovery([str(tmp_path)], SETTINGS, STORAGE)
     next(discovery)
     write(tmp_path, "39/new.pdf")
     count = sum(1 for _ in discovery)

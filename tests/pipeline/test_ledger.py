@@ -1,7 +1,6 @@
 """What an output already holds, read back from its shards."""
 
 import json
-import time
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from made_rows import (
     made_document,
     made_id,
     made_page,
-    made_pages,
     made_source,
     made_source_row,
     made_stamp,
@@ -25,7 +23,7 @@ from pipeline.ledger import SOURCES_AT_A_TIME, Ledger, PageOutcome, StringIndex,
 from pipeline.local_store import LocalStore
 from pipeline.records import Reason, SourceRow, Status
 from pipeline.report import RunReport
-from pipeline.schema import documents_table, pages_table, sources_table
+from pipeline.schema import sources_table
 from pipeline.shard import encode_shard
 from pipeline.sink import Sink
 
@@ -127,22 +125,12 @@ def test_fingerprints_of_all_rows_that_say_something(ledger: Ledger):
     assert ledger.fingerprints() == {"f" * 16: 3, "e" * 16: 1}
 
 
-def test_totals(ledger: Ledger):
-    """The sums of an output, finished and not."""
-    totals = ledger.totals
-
-    assert (totals.documents, totals.failed_documents, totals.sources) == (4, 3, 5)
-    assert totals.documents_by_reason == {"damaged": 1, "unreadable": 1, "archive_limit": 1}
-    assert {status: count for status, count in totals.pages_by_status.items() if count} == {"ok": 1, "blank": 1}
-    assert (totals.flagged_pages, totals.unfinished_documents, totals.unfinished_pages) == (1, 1, 2)
-
-
 def test_an_empty_output_holds_nothing(tmp_path: Path):
     """A folder that is not there yet has a ledger that knows nothing, and stays not there."""
     ledger = read_ledger(LocalStore(tmp_path / "new"))
 
     assert not ledger.knows_source(made_source("a").uri, "v1")
-    assert (ledger.totals.documents, ledger.totals.unfinished_pages, ledger.fingerprints()) == (0, 0, {})
+    assert ledger.fingerprints() == {}
     assert not (tmp_path / "new").exists()
 
 
@@ -230,28 +218,6 @@ def test_an_index_finds_many_values_at_once():
     assert index.holds(values).tolist() == [True, True, False, False, True]
     assert index.holds(values[:0]).tolist() == []
     assert StringIndex(pa.chunked_array([], pa.string())).holds(values).tolist() == [False] * 5
-
-
-def test_ten_thousand_documents_are_read_in_well_under_a_second(tmp_path: Path):
-    """The ledger of 10,000 documents with 20,000 pages in 20 shards each takes under a CPU second."""
-    store, stamp = LocalStore(tmp_path), made_stamp()
-    for shard in range(20):
-        names = [f"document {number}" for number in range(shard * 500, (shard + 1) * 500)]
-        pages = [made_pages(name, 2) for name in names]
-        tables = {
-            "pages": pages_table([page for both in pages for page in both], stamp),
-            "documents": documents_table([made_document(*pair) for pair in zip(names, pages, strict=True)], stamp),
-            "sources": sources_table([made_source_row(name) for name in names], stamp),
-        }
-        for folder, table in tables.items():
-            store.write(f"{folder}/{shard}.parquet", encode_shard(table))
-    started = time.process_time()
-    ledger = read_ledger(store)
-    seconds = time.process_time() - started
-
-    assert (ledger.totals.documents, ledger.totals.unfinished_documents) == (10_000, 0)
-    assert ledger.knows_source(made_source("document 9999").uri, "v1")
-    assert seconds < 1
 
 
 def test_a_run_leaves_its_record(tmp_path: Path):

@@ -10,7 +10,7 @@ from found_sources import SETTINGS, STORAGE, below, drain, found, harmless, writ
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.discovery import discover
+from pipeline.discovery import Discovery
 from pipeline.errors import InputError
 from pipeline.records import Reason
 
@@ -22,7 +22,7 @@ def test_a_text_manifest(tmp_path: Path):
     lines = ["\ufeff# mine", "", "a.pdf", "  caf\u00e9 1.pdf  ", "../other", f"{tmp_path}/m/a.pdf", "z.zip!q.pdf"]
     lines += ["none.pdf", "s3://bucket/x.pdf", "z.zip!none.pdf", "gone.zip!x.pdf", "*.png", "inner.txt"]
     (tmp_path / "m" / "list.txt").write_text("\r\n".join(lines), encoding="utf-8")
-    discovery = discover([f"{tmp_path}/m/list.txt"], SETTINGS, STORAGE)
+    discovery = Discovery([f"{tmp_path}/m/list.txt"], SETTINGS, STORAGE)
     sources = list(discovery)
 
     good = ["m/a.pdf", "m/caf\u00e9 1.pdf", "other/b.pdf", "other/c.pdf", "m/z.zip!q.pdf"]
@@ -54,7 +54,7 @@ def test_a_parquet_manifest_without_a_clear_column_is_refused(tmp_path: Path):
     pq.write_table(pa.table({"one": ["x"], "two": ["y"]}), tmp_path / "m.parquet")
 
     with pytest.raises(InputError, match="it has one, two"):
-        discover([f"{tmp_path}/m.parquet"], SETTINGS, STORAGE)
+        Discovery([f"{tmp_path}/m.parquet"], SETTINGS, STORAGE)
 
 
 lines = st.one_of(st.text(st.sampled_from("abz/.*?[]!#\\x0 \t\u8ad6:"), max_size=30), st.text(max_size=20)).filter(

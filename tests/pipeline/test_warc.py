@@ -18,7 +18,7 @@ from cli import app
 from configs.settings import InputSettings
 from pipeline import rasterize, warc
 from pipeline.archives import members
-from pipeline.discovery import discover
+from pipeline.discovery import Discovery
 from pipeline.errors import PageError
 from pipeline.records import Reason, Source
 from pipeline.seekable_gzip import SeekableGzip
@@ -77,7 +77,7 @@ def test_what_is_no_document_is_passed_over(tmp_path: Path):
             answer("https://h/a.pdf", PDF),
         ],
     )
-    discovery = discover([str(path)], SETTINGS, STORAGE)
+    discovery = Discovery([str(path)], SETTINGS, STORAGE)
 
     assert [f"{path}!https://h/a.pdf"] == [source.uri for source in discovery]
     assert 5 == discovery.skipped.other_endings
@@ -95,7 +95,7 @@ def test_the_type_or_the_first_bytes_make_a_document(tmp_path: Path):
             record("response", "ftp://h/5", PDF, "application/octet-stream"),
         ],
     )  # fmt: skip
-    found = list(discover([str(path)], SETTINGS, STORAGE))
+    found = list(Discovery([str(path)], SETTINGS, STORAGE))
 
     assert ["https://h/1", "https://h/2", "https://h/3", "https://h/.4", "ftp://h/5"] == [s.member for s in found]
     assert [PDF, PDF, b"<html>soft error", PNG, PDF] == [content(source, tmp_path) for source in found]
@@ -210,7 +210,7 @@ def test_captures_of_one_address_are_numbered(tmp_path: Path):
         len(content(source, tmp_path)) for source in found.values()
     ]
     for source in found.values():  # each can be named
-        (named,) = discover([source.uri], SETTINGS, STORAGE)
+        (named,) = Discovery([source.uri], SETTINGS, STORAGE)
         assert named == source
 
 
@@ -231,7 +231,7 @@ def test_a_broken_warc_gives_what_it_has_and_then_says_so(tmp_path: Path, name: 
         assert "https://h/0" in [source.member for source in found]
         good = next(source for source in found if source.member == "https://h/0")
         assert PDF == content(good, tmp_path)[: len(PDF)]
-        last = list(discover([str(path)], SETTINGS, STORAGE))[-1]
+        last = list(Discovery([str(path)], SETTINGS, STORAGE))[-1]
         assert (str(path), Reason.DAMAGED) == (last.uri, last.reason)
 
 
@@ -274,7 +274,7 @@ def test_files_that_are_no_warc_say_so(tmp_path: Path):
         assert Reason.DAMAGED == until_it_breaks(path)[1].reason
     for name in ("a.wacz", "a.warc.zst"):
         (tmp_path / name).write_bytes(b"x")
-        assert Reason.UNSUPPORTED_TYPE == next(discover([str(tmp_path / name)], SETTINGS, STORAGE)).reason
+        assert Reason.UNSUPPORTED_TYPE == next(Discovery([str(tmp_path / name)], SETTINGS, STORAGE)).reason
 
 
 def test_the_first_document_comes_before_the_file_is_read(tmp_path: Path):
@@ -285,7 +285,7 @@ def test_the_first_document_comes_before_the_file_is_read(tmp_path: Path):
         file.truncate(file.tell() + (1 << 36))  # 64 GiB, a hole
     before = Path("/proc/self/io").read_text()
 
-    assert "https://h/a" == next(source.member for source in discover([str(path)], SETTINGS, STORAGE))
+    assert "https://h/a" == next(source.member for source in Discovery([str(path)], SETTINGS, STORAGE))
     read = [int(text.split()[1]) for text in (before, Path("/proc/self/io").read_text())]
     assert read[1] - read[0] < 10 << 20
 

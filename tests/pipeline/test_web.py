@@ -13,7 +13,7 @@ import web_server
 from web_server import Asked, WebServer
 
 from configs.settings import InputSettings, StorageSettings
-from pipeline.discovery import discover
+from pipeline.discovery import Discovery
 from pipeline.errors import InputError, PageError
 from pipeline.fetch import current, fetch
 from pipeline.records import Reason, Source
@@ -32,7 +32,7 @@ def web() -> Iterator[WebServer]:
 
 
 def found(url: str, limits: InputSettings = LOCAL) -> Source:
-    (source,) = discover([url], limits, STORAGE)
+    (source,) = Discovery([url], limits, STORAGE)
     return source
 
 
