@@ -17,6 +17,7 @@ from obstore.exceptions import (
     BaseError,
     InvalidPathError,
     NotFoundError,
+    NotSupportedError,
     PermissionDeniedError,
     PreconditionError,
     UnauthenticatedError,
@@ -114,12 +115,17 @@ class ObstoreBucket:
 
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
         """See Bucket."""
-        try:
-            answer = obstore.get(self._store, key, options={"range": {"suffix": size}})
-            return bytes(answer.bytes()), self._info(answer.meta)
-        except BaseError:  # Azure counts from the start only, and an empty object has no last byte anywhere
-            found = self.head(key)
-            return self.read(key, version=found.version, start=max(0, found.bytes - size), end=found.bytes), found
+        with explained(self.url, key, "read"):
+            try:
+                answer = obstore.get(self._store, key, options={"range": {"suffix": size}})
+                return bytes(answer.bytes()), self._info(answer.meta)
+            except NotSupportedError:  # Azure counts from the start only
+                pass
+            except BaseError as error:
+                if "status code: 416" not in str(error):  # an empty object has no last byte
+                    raise
+        found = self.head(key)
+        return self.read(key, version=found.version, start=max(0, found.bytes - size), end=found.bytes), found
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
         """See Bucket."""
