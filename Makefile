@@ -47,7 +47,7 @@ demo: .venv/.runtime
 test: venv
 	$(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
 
-faults: .venv/.vllm
+faults: venv
 	$(BIN)/python -m pytest tests -m fault --fault-table=README.md
 
 fuzz: .venv/.vllm

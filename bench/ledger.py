@@ -92,7 +92,7 @@ def unchanged(sources: int) -> Iterator[Source]:
 def write_output(folder: Path, documents: int, pages: int, shards: int, unfinished: int) -> None:
     """Write the shards of an output, `unfinished` of whose documents have only their first pages."""
     store = LocalStore(folder)
-    every = documents // unfinished if unfinished else documents + 1
+    every = max(1, documents // unfinished) if unfinished else documents + 1
     for shard in range(shards):
         numbers = range(shard * documents // shards, (shard + 1) * documents // shards)
         done = [number for number in numbers if number % every != every - 1]

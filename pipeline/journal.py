@@ -9,7 +9,7 @@ twice for that moment, or meet a shard that is gone; never too few rows.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -99,16 +99,21 @@ def recover(store: Store) -> list[str]:
 
 def shards(store: Store, folder: str) -> list[str]:
     """The shards of a table, each row in one of them: a merged one hides those that it replaces."""
-    return list(shard_sizes(store, folder))
+    return _not_replaced(store, store.list(folder))
 
 
 def shard_sizes(store: Store, folder: str) -> dict[str, int]:
-    """The same with their sizes in bytes."""
-    names = store.sizes(folder)  # before the journal, so that what a later step takes away is missed, not read twice
+    """The same with their sizes in bytes, which local folders have to be asked for one by one."""
+    sizes = store.sizes(folder)
+    return {name: sizes[name] for name in _not_replaced(store, sizes)}
+
+
+def _not_replaced(store: Store, names: Collection[str]) -> list[str]:
+    """Of shards that were listed before this reads the journal: what a later step takes away is missed, not doubled."""
     hidden = {
         old for _, change in _pending(store) if isinstance(change, Merge) and change.new in names for old in change.old
     }
-    return {name: size for name, size in names.items() if name not in hidden}
+    return [name for name in names if name not in hidden]
 
 
 def read_again(read: Callable[[], _Read]) -> _Read:

@@ -39,7 +39,7 @@ def below(folder: Path, sources: Sequence[Source]) -> list[str]:
 def drain(path: Path) -> None:
     """Take all sources; what is not one of our errors gets through."""
     try:
-        discovery: Discovery = Discovery([str(path)], SETTINGS, STORAGE)
+        discovery = Discovery([str(path)], SETTINGS, STORAGE)
     except (InputError, UsageError) as error:
         str(error).encode()
         return

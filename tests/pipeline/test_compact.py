@@ -165,7 +165,7 @@ def test_readers_may_be_at_work(tmp_path: Path):
 
 
 def test_a_shard_that_is_merged_away_is_no_damage(out: Path):
-    """`verify` and `status` that meet a compaction between listing and reading look again, and see all rows once."""
+    """`verify` that meets a compaction between listing and reading looks again, and sees all rows once."""
     verified = read_again(lambda: verify(CompactedAtTheFirstRead(out), repair=False))
     assert (verified.findings, verified.shards) == ((), 3)
 
