@@ -264,7 +264,7 @@ def verify(
 ) -> None:
     """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
 
-    Exit code 0: all right. 3: something is wrong, or was and has been repaired. 75: documents are unfinished.
+    Exit code 0: all right, or repaired. 3: something is wrong. 75: documents are unfinished, maybe since the repair.
     """
     from pipeline.journal import read_again
     from pipeline.verify import verify as verify_output
