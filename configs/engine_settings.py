@@ -85,7 +85,10 @@ class DeepseekOcr2Settings(Settings):
         json_schema_extra=performance(),
     )
     encoder_mb: int = Field(
-        1024, ge=256, description="MiB that the encoder's activations may take.", json_schema_extra=performance()
+        1024,
+        ge=256,
+        description="MiB that the encoder's activations may take on a GPU; on a CPU it takes one view at a time.",
+        json_schema_extra=performance(),
     )
 
 

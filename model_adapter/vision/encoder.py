@@ -18,6 +18,10 @@ from model_adapter.vision.sam_vit import SamVit
 
 MEMORY_MB = 1024  # nine global views or nineteen tiles of the published sizes in bfloat16
 
+# On a CPU never more than this: tensors stay under the 32 MiB from which glibc gives memory back when it is freed. A
+# page with six tiles in bfloat16 met 1.8 million page faults at 1,024 MiB, 2 of its 5 seconds beside the products.
+CPU_MEMORY_MB = 48
+
 
 class DeepEncoderV2(nn.Module):
     """SAM trunk, flow encoder, projector, and the separator that ends each page."""
@@ -27,8 +31,8 @@ class DeepEncoderV2(nn.Module):
 
         Args:
             config: the sizes.
-            memory_mb: MiB that activations may take at a time, beside the embeddings themselves. One view is encoded
-                however little that is.
+            memory_mb: MiB that activations may take at a time, beside the embeddings themselves; on a CPU no more than
+                CPU_MEMORY_MB. One view is encoded however little that is.
         """
         super().__init__()
         self.memory_mb = memory_mb
@@ -64,23 +68,28 @@ class DeepEncoderV2(nn.Module):
         ]
 
     def _encode(self, views_bhwc: Tensor) -> Tensor:
-        """Views of one size to (B, n, C), as many at a time as memory allows."""
+        """Views of one size to (B, n, C)."""
         views, size = views_bhwc.shape[:2]
         if views == 0:
             return self.separator.new_empty(0, _num_tokens(size), len(self.separator))
-        at_once = max(1, self.memory_mb * 2**20 // self.view_bytes(size))
-        return torch.cat([self._encode_together(chunk) for chunk in torch.split(views_bhwc, at_once)])
+        device = self.separator.device
+        chunks = torch.split(views_bhwc, self._at_once(self.trunk_bytes(size)))
+        features_bhwc = torch.cat([self.sam(chunk.to(device, non_blocking=True)) for chunk in chunks])
+        chunks = torch.split(features_bhwc.flatten(1, 2), self._at_once(self.flow_bytes(size)))
+        return torch.cat([self.projector(self.flow(chunk)) for chunk in chunks])
 
-    def _encode_together(self, views_bhwc: Tensor) -> Tensor:
-        features_bhwc = self.sam(views_bhwc.to(self.separator.device, non_blocking=True))
-        embeddings: Tensor = self.projector(self.flow(features_bhwc.flatten(1, 2)))
-        return embeddings
+    def _at_once(self, view_bytes: int) -> int:
+        """How many views that take so much memory go together."""
+        memory_mb = min(self.memory_mb, CPU_MEMORY_MB) if self.separator.is_cpu else self.memory_mb
+        return max(1, memory_mb * 2**20 // view_bytes)
 
-    def view_bytes(self, size_px: int) -> int:
-        """Estimate the bytes that encoding a view of this size takes, beside weights and embeddings."""
-        sam = self.sam.peak_elements(size_px)
-        flow = self.flow.peak_elements(_num_tokens(size_px))
-        return size_px**2 * 3 + self.separator.element_size() * max(sam, flow)
+    def trunk_bytes(self, size_px: int) -> int:
+        """Estimate the bytes that a view of this size takes in the trunk, beside weights and features."""
+        return size_px**2 * 3 + self.separator.element_size() * self.sam.peak_elements(size_px)
+
+    def flow_bytes(self, size_px: int) -> int:
+        """Estimate the bytes that a view of this size takes in the flow encoder, beside weights and embeddings."""
+        return self.separator.element_size() * self.flow.peak_elements(_num_tokens(size_px))
 
     def checkpoint_slots(self) -> dict[str, Tensor]:
         """Name in the checkpoint -> the (part of a) parameter that it fills, in the checkpoint's shape.

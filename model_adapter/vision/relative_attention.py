@@ -13,6 +13,7 @@ width of a head, L = 2 * S - 1 distances, R grid rows in a block.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class PositionTable:
 
 
 def relative_attention(q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: PositionTable) -> Tensor:
-    """Attend from all positions of each grid to all; all shapes (W, h, N, d), contiguous."""
+    """Attend from all positions of each grid to all; all shapes (W, h, N, d)."""
     attend = attend_widened if has_cheap_products(q_whnd) else attend_in_blocks
     return attend(q_whnd, k_whnd, v_whnd, table)
 
@@ -82,21 +83,21 @@ def attend_in_blocks(
     q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: PositionTable, block_scores: int = BLOCK_SCORES
 ) -> Tensor:
     """Attention with the relative terms as a bias, made for as many scores at a time as stay in the cache."""
-    q_xnd, k_1xnd, v_1xnd = q_whnd.flatten(0, 1), k_whnd.flatten(0, 1)[None], v_whnd.flatten(0, 1)[None]
-    size, positions = table.size, table.size**2
-    block = block_scores * torch.get_num_threads()
-    heads = max(1, block // positions**2)
-    step = size if heads > 1 else max(1, block // (size * positions))
-    out_xnd = torch.empty_like(q_xnd)
-    for head in range(0, len(q_xnd), heads):
-        keys, values = k_1xnd[:, head : head + heads], v_1xnd[:, head : head + heads]
-        for row in range(0, size, step):
-            here = slice(head, head + heads), slice(row * size, (row + step) * size)
-            queries = q_xnd[here]
-            rows, columns = table.terms(queries, row)
-            bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).view(1, *queries.shape[:2], positions)
-            out_xnd[here] = F.scaled_dot_product_attention(queries[None], keys, values, attn_mask=bias)[0]
-    return out_xnd.view_as(q_whnd)
+    grids, heads, positions, _ = q_whnd.shape
+    size, block = table.size, block_scores * torch.get_num_threads()
+    heads_at_once = min(heads, max(1, block // positions**2))
+    grids_at_once = max(1, block // (heads * positions**2))
+    rows_at_once = min(size, max(1, block // (size * positions)))
+    out_whnd = torch.empty_like(q_whnd)
+    starts = range(0, grids, grids_at_once), range(0, heads, heads_at_once), range(0, size, rows_at_once)
+    for grid, head, row in product(*starts):
+        here = slice(grid, grid + grids_at_once), slice(head, head + heads_at_once)
+        queries = q_whnd[*here, row * size : (row + rows_at_once) * size]
+        rows, columns = table.terms(queries.flatten(0, 1), row)
+        bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).view(*queries.shape[:3], positions)
+        attended = F.scaled_dot_product_attention(queries, k_whnd[here], v_whnd[here], attn_mask=bias)
+        out_whnd[*here, row * size : (row + rows_at_once) * size] = attended
+    return out_whnd
 
 
 def _resize(table_ld: Tensor, distances: int) -> Tensor:

@@ -3,10 +3,11 @@
 After Segment Anything (arXiv 2304.02643), ViTDet (2203.16527) and, for decomposed relative positions, MViTv2
 (2112.01526). Results are the official ones; what differs is how they are reached:
 - Padding that completes the windows is never computed: behind a linear layer it is the bias.
+- Patches are sorted into windows by rows (see `windows`).
 - Relative positions are never a table of all queries by all keys (see `relative_attention`).
 
-Shape suffixes: B views, H pixels and S patches a side of a view, C width, O channels behind the neck, W windows, h
-heads, N positions of a window, d width of a head.
+Shape suffixes: B views, H pixels and S patches a side of a view, R patches of all views, C width, O channels behind the
+neck, W windows, h heads, N positions of a window, d width of a head.
 """
 
 import torch
@@ -17,6 +18,7 @@ from model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
 from model_adapter.vision.config import SamConfig
 from model_adapter.vision.derived import Derived
 from model_adapter.vision.relative_attention import PositionTable, has_cheap_products, relative_attention
+from model_adapter.vision.windows import windows_of
 
 GRID_SIZE = GLOBAL_SIZE // PATCH_SIZE  # patches a side that the position tables are made for
 CHANNELS = 3
@@ -144,32 +146,19 @@ class Attention(nn.Module):
     def forward(self, x_bssc: Tensor) -> Tensor:
         """Keep the shape (B, S, S, C)."""
         batch, grid, _, width = x_bssc.shape
-        window = self.window_size or grid
-        across = -(-grid // window)  # windows a side of the view
-        table = self._table((self.rel_pos_h, self.rel_pos_w), window)
-        out = relative_attention(*self._project(x_bssc, window, across), table)
-        out = out.view(batch, across, across, self.heads, window, window, -1).permute(0, 1, 4, 2, 5, 3, 6)
-        out_bssc = out.reshape(batch, across * window, across * window, width)[:, :grid, :grid]
-        projected: Tensor = self.proj(out_bssc)
-        return projected
-
-    def _project(self, x_bssc: Tensor, window: int, across: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each (windows of all views, heads, positions of a window, width of a head)."""
-        qkv = _completed(self.qkv(x_bssc), self.qkv.bias, across * window)
-        qkv = qkv.view(-1, across, window, across, window, 3, self.heads, self.head_width)
-        qkv = qkv.permute(5, 0, 1, 3, 6, 2, 4, 7).reshape(3, -1, self.heads, window * window, self.head_width)
-        q_whnd, k_whnd, v_whnd = qkv.contiguous().unbind()
-        return q_whnd, k_whnd, v_whnd
-
-
-def _completed(qkv_bssc: Tensor, bias_c: Tensor, size: int) -> Tensor:
-    """The grid completed to `size` a side: where there is no patch, the linear layer would give its bias."""
-    batch, grid = qkv_bssc.shape[:2]
-    if grid == size:
-        return qkv_bssc
-    completed = bias_c.repeat(batch, size, size, 1)
-    completed[:, :grid, :grid] = qkv_bssc
-    return completed
+        size = self.window_size or grid
+        qkv_rc = self.qkv(x_bssc).view(-1, 3 * width)
+        windows = windows_of(batch, grid, size, x_bssc.device) if size != grid else None
+        if windows:
+            qkv_rc = torch.cat([qkv_rc, self.qkv.bias[None]]).index_select(0, windows.patches_wn)
+        q_whnd, k_whnd, v_whnd = qkv_rc.view(-1, size * size, 3, self.heads, self.head_width).permute(2, 0, 3, 1, 4)
+        table = self._table((self.rel_pos_h, self.rel_pos_w), size)
+        out_whnd = relative_attention(q_whnd, k_whnd, v_whnd, table)
+        out_rc = out_whnd.transpose(1, 2).reshape(-1, width)
+        if windows:
+            out_rc = out_rc.index_select(0, windows.places_bss)
+        projected: Tensor = self.proj(out_rc)
+        return projected.view_as(x_bssc)
 
 
 def _resize_positions(pos_embed: tuple[Tensor, ...], grid: int) -> Tensor:

@@ -91,31 +91,41 @@ def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages):
 
 
 @torch.inference_mode()
-def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder, pages):
+def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder, pages, monkeypatch):
     """With less memory the views go in smaller chunks, one by one at the least, to the same embeddings."""
     global_views, tiles = pages
-    together = seeded_encoder(small_config, memory_mb=4096)(global_views, tiles, TILES_PER_PAGE)
-    one_by_one = seeded_encoder(small_config, memory_mb=0)(global_views, tiles, TILES_PER_PAGE)
+    encoder = seeded_encoder(small_config, memory_mb=4096)
+    together: list[int] = []
+    encoder.sam.register_forward_pre_hook(lambda _, views: together.append(len(views[0])))
+    by_memory = {}
+    for cpu_memory_mb in (4096, 0):
+        monkeypatch.setattr("model_adapter.vision.encoder.CPU_MEMORY_MB", cpu_memory_mb)
+        by_memory[cpu_memory_mb] = encoder(global_views, tiles, TILES_PER_PAGE)
 
+    num_views = [len(global_views), len(tiles)]
+    assert num_views + [1] * sum(num_views) == together
     for page in range(len(TILES_PER_PAGE)):
-        torch.testing.assert_close(one_by_one[page], together[page], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(by_memory[0][page], by_memory[4096][page], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
-def test_the_memory_estimate_holds(seeded_encoder, views, size):
-    """What views take at the worst moment is what was estimated, give or take a quarter: kernels differ with the CPU.
+def test_the_memory_estimates_hold(seeded_encoder, views, size):
+    """What views take at the worst moments is what was estimated, give or take a quarter: kernels differ with the CPU.
 
     In proportions like the published ones: a neck wider than the trunk would take more.
     """
     sam = SamConfig(width=256, layers=2, heads=2, global_attn_indexes=(1,), neck_channels=16, downsample_channels=16)
-    flow = FlowConfig(width=128, layers=1, heads=2, kv_heads=1, intermediate_size=128)
+    flow = FlowConfig(width=128, layers=2, heads=2, kv_heads=1, intermediate_size=512)
     encoder = seeded_encoder(EncoderConfig(sam, flow, embedding_width=48))
     batch = views(range(3), size)
     with torch.inference_mode():
-        encoder._encode_together(batch)  # what is made once per size is made
-        measured = peak_bytes(lambda: encoder._encode_together(batch))
+        features_bnc = encoder.sam(batch).flatten(1, 2)
+        encoder.flow(features_bnc)  # what is made once per size is made
+        trunk = peak_bytes(lambda: encoder.sam(batch))
+        flow_peak = peak_bytes(lambda: encoder.flow(features_bnc))
 
-    assert 0.75 < measured / (3 * encoder.view_bytes(size)) < 1.25
+    assert 0.75 < trunk / (3 * encoder.trunk_bytes(size)) < 1.25
+    assert 0.75 < flow_peak / (3 * encoder.flow_bytes(size)) < 1.25
 
 
 def test_the_memory_estimate_of_widened_attention_holds():
