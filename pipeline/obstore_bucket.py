@@ -1,7 +1,7 @@
 """A bucket of Google Cloud Storage or Azure, through obstore.
 
 Not covered: keys that obstore cannot name (an empty, `.` or `..` part, control characters). A listing that meets one
-ends with an error that names it.
+ends with an error that names it. Objects that Google unpacks on their way (Content-Encoding: gzip): they are refused.
 """
 
 import re
@@ -33,7 +33,9 @@ CHUNK = 1 << 20
 LISTED_AT_ONCE = 1000
 # What the clouds say where obstore has no error of its own, or a wider one.
 _SAID: Mapping[Trouble, re.Pattern[str]] = {
-    Trouble.NO_BUCKET: re.compile(r"NoSuchBucket|ContainerNotFound|The specified bucket does not exist"),
+    Trouble.NO_BUCKET: re.compile(
+        r"NoSuchBucket|InvalidBucketName|ContainerNotFound|The specified bucket does not exist"
+    ),
     # Google of the token that it is asked for, Azure of the signature
     Trouble.CLOCK: re.compile(r"RequestTimeTooSkewed|in a reasonable timeframe|(?i:date header too old)"),
 }
@@ -43,9 +45,15 @@ _RAISED: Mapping[Trouble, tuple[type[Exception], ...]] = {
     Trouble.DENIED: (PermissionDeniedError, UnauthenticatedError, PermissionError),
     Trouble.OTHER: (InvalidPathError, ValueError),
 }
-_DENIED = re.compile(
-    r"(?i)credential|token request|account must be|authenticationfailed|authorizationfailure|status code: 40[13]\b"
-)
+# What is left, by the words of obstore and the status of the answer.
+_WORDED: Mapping[Trouble, re.Pattern[str]] = {
+    Trouble.DENIED: re.compile(
+        r"(?i)credential|token request|pem file|account must be|authenticationfailed|authenticationinfo|"
+        r"authorizationfailure|status code: 40[13]\b"
+    ),
+    # The last two: Google unpacks what has Content-Encoding: gzip on its way, and its tag and ranges are lost.
+    Trouble.OTHER: re.compile(r"status code: 4(?!08|29)\d\d\b|Header missing from response|non-partial response"),
+}
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _ADDRESS = re.compile(r"\w+://\S+")  # in an error's text: it holds the key, which may be any word
 
@@ -179,7 +187,8 @@ def _trouble(error: Exception, key: str) -> Trouble:
     text = _ADDRESS.sub("", re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", "", str(error)))
     said = (trouble for trouble, words in _SAID.items() if words.search(text))
     raised = (trouble for trouble, kinds in _RAISED.items() if isinstance(error, kinds))
-    return next(chain(said, raised), Trouble.DENIED if _DENIED.search(text) else Trouble.UNREACHABLE)
+    worded = (trouble for trouble, words in _WORDED.items() if words.search(text))
+    return next(chain(said, raised, worded), Trouble.UNREACHABLE)
 
 
 def _said(error: Exception) -> str:

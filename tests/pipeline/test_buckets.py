@@ -285,6 +285,14 @@ def test_a_redirect_that_names_no_region_is_told_from_any_depth(faulty_s3: Fault
             Trouble.UNREACHABLE,
         ),
         ("Error after 10 retries: credential 401/token request.pdf: connection refused", Trouble.UNREACHABLE),
+        ("status code: 400 Bad Request: <Error><Code>InvalidBucketName</Code></Error>", Trouble.NO_BUCKET),
+        ("status code: 400 Bad Request: <Error><Code>UserProjectMissing</Code></Error>", Trouble.OTHER),
+        ("Error performing token request: status code: 400 Bad Request: invalid_grant", Trouble.DENIED),
+        ("Generic AwsLcCryptoProvider error: Error reading pem file: no items found", Trouble.DENIED),
+        ("status code: 429 Too Many Requests: <Error><Code>SlowDown</Code></Error>", Trouble.UNREACHABLE),
+        ("status code: 408 Request Timeout", Trouble.UNREACHABLE),
+        ("Generic GCS error: ETag Header missing from response", Trouble.OTHER),
+        ("Generic GCS error: Received non-partial response when range requested", Trouble.OTHER),
     ],
 )
 def test_a_key_is_not_taken_for_trouble(said: str, expected: Trouble):
