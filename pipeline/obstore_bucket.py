@@ -2,6 +2,7 @@
 
 Not covered: keys that obstore cannot name (an empty, `.` or `..` part, control characters). A listing that meets one
 ends with an error that names it. Objects that Google unpacks on their way (Content-Encoding: gzip): they are refused.
+Slashes at the ends of a key: a listing leaves them out, so that a folder's marker counts as a file of another kind.
 """
 
 import re
@@ -70,6 +71,7 @@ def connect(scheme: str, name: str, storage: StorageSettings) -> "ObstoreBucket"
         store = obstore.store.from_url(
             url,
             client_options={
+                "allow_http": True,  # where the environment names a server without TLS, as obstore does by itself
                 "connect_timeout": timedelta(seconds=storage.connect_s),
                 "timeout": timedelta(seconds=storage.timeout_s),
                 "user_agent": "ocrmill",

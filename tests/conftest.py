@@ -8,6 +8,7 @@ import pytest
 import s3_server
 from azure_server import AzureServer
 from fault_table import FaultTable
+from gcs_server import GoogleServer
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -65,6 +66,21 @@ def azure(azure_url: str, monkeypatch: pytest.MonkeyPatch) -> AzureServer:
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     return server
+
+
+@pytest.fixture(scope="session")
+def google_server() -> Iterator[GoogleServer]:
+    """A server of Google's protocol for all tests; each makes its own buckets."""
+    with GoogleServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def google(google_server: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> GoogleServer:
+    """Google's storage as we emulate it, and the way to it in the environment."""
+    for name, value in google_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return google_server
 
 
 @pytest.fixture

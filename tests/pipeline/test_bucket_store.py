@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from azure_server import AzureServer
+from gcs_server import GoogleServer
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -48,19 +49,24 @@ def store(s3: S3Server) -> Store:
     return open_store(f"s3://{s3.bucket()}/out/", s3.settings)
 
 
-@pytest.fixture(params=["s3", "az"])
-def settings(request: pytest.FixtureRequest) -> StorageSettings:
-    """How each cloud is reached, for the tests that concern them all."""
-    return request.getfixturevalue({"s3": "s3", "az": "azure"}[request.param]).settings
+@pytest.fixture(params=["s3", "az", "gs"])
+def output(request: pytest.FixtureRequest) -> tuple[str, StorageSettings]:
+    """An output in an empty bucket of each cloud, for the tests that concern them all, and how it is reached."""
+    if request.param == "az":
+        azure: AzureServer = request.getfixturevalue("azure")
+        return f"az://{azure.container()}/out/", azure.settings
+    server: S3Server | GoogleServer = request.getfixturevalue({"s3": "s3", "gs": "google"}[request.param])
+    return f"{request.param}://{server.bucket()}/out/", server.settings
 
 
 @pytest.fixture
-def any_store(request: pytest.FixtureRequest, settings: StorageSettings) -> Store:
-    """An output in an empty bucket there."""
-    if settings.endpoint:
-        return request.getfixturevalue("store")
-    azure: AzureServer = request.getfixturevalue("azure")
-    return open_store(f"az://{azure.container()}/out/", settings)
+def settings(output: tuple[str, StorageSettings]) -> StorageSettings:
+    return output[1]
+
+
+@pytest.fixture
+def any_store(output: tuple[str, StorageSettings]) -> Store:
+    return open_store(*output)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Buckets: what a cloud answers on good days and bad ones. A real S3 server, and a proxy that fails on demand."""
+"""Buckets: what a cloud answers on good days and bad ones. A server for each, and a proxy that fails on demand."""
 
+import gzip
 import io
 import pickle
 import random
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from azure_server import AzureServer
+from gcs_server import GoogleServer
 from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from s3_proxy import FaultyS3
@@ -20,16 +22,16 @@ from pipeline.obstore_bucket import ObstoreBucket, explained
 DIGITS = bytes(range(256)) * 20_000
 
 
-@pytest.fixture(params=["s3", "az", "memory"])
+@pytest.fixture(params=["s3", "az", "gs", "memory"])
 def bucket(request: pytest.FixtureRequest) -> Bucket:
-    """An empty bucket of each kind. No server speaks Google's protocol here: in its place is obstore's memory."""
+    """An empty bucket of each kind, and obstore's own in memory."""
     if request.param == "memory":
         return ObstoreBucket("memory://bucket", MemoryStore())
     if request.param == "az":
         azure: AzureServer = request.getfixturevalue("azure")
         return open_bucket(BucketUrl("az", azure.container()), azure.settings)
-    s3: S3Server = request.getfixturevalue("s3")
-    return open_bucket(BucketUrl("s3", s3.bucket()), s3.settings)
+    server: S3Server | GoogleServer = request.getfixturevalue({"s3": "s3", "gs": "google"}[request.param])
+    return open_bucket(BucketUrl(request.param, server.bucket()), server.settings)
 
 
 @pytest.fixture
@@ -90,6 +92,22 @@ def test_listings_have_the_order_of_keys(bucket: Bucket):
     assert [f"p/1{number:02}" for number in range(20)] == [found.key for found in bucket.list("p/1")]
     assert ["p/119", "p/z/y"] == [found.key for found in bucket.list("p/", after="p/118")]
     assert [] == list(bucket.list("q"))
+
+
+def test_keys_are_any_text(bucket: Bucket):
+    """What means something in URLs, in XML and in percent encoding means nothing in a key."""
+    keys = sorted(
+        f"p/{name}.pdf" for name in ("a b", "a%20b", "a+b", "a#b?c=d", "a:b", "<&'\">", "100%", "é日本", "[~*]")
+    )
+    for key in keys:
+        version = bucket.write(key, key.encode(), replacing=ABSENT)
+        assert (key.encode(), version) == (bucket.read(key, version=version), bucket.head(key).version)
+
+    assert keys == [found.key for found in bucket.list("p/")]
+    assert keys[1:] == [found.key for found in bucket.list("p/", after=keys[0])]
+    for key in keys:
+        bucket.delete(key)
+    assert [] == list(bucket.list(""))
 
 
 def test_writes_on_a_condition(bucket: Bucket):
@@ -251,6 +269,29 @@ def test_a_server_named_in_the_environment(s3: S3Server, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint.replace("127.0.0.1", "localhost"))
     bucket = open_bucket(BucketUrl("s3", name), StorageSettings(connect_s=3))
     assert ["a.pdf"] == [entry.key for entry in bucket.list("")]
+
+
+def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.MonkeyPatch):
+    """Missing and impossible buckets, a wrong token and an object that is unpacked on its way are told apart."""
+
+    def troubles(name: str) -> set[Trouble]:
+        bucket = open_bucket(BucketUrl("gs", name), google.settings)
+        return {trouble(bucket.write, "a", b""), trouble(bucket.read, "a"), trouble(lambda: next(bucket.list("")))}
+
+    name, packed = google.bucket(), gzip.compress(DIGITS)
+    google.put(name, "a.warc.gz", packed, encoding="gzip")
+    bucket = open_bucket(BucketUrl("gs", name), google.settings)
+    found = next(bucket.list(""))
+
+    assert len(packed) == found.bytes
+    assert {Trouble.OTHER} == {
+        trouble(bucket.head, found.key),
+        trouble(bucket.tail, found.key, 5),
+        trouble(bucket.download, found.key, io.BytesIO(), version=found.version),
+    }
+    assert {Trouble.NO_BUCKET} == troubles("no-such-bucket") == troubles("No_Such_Bucket")
+    monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "expired")
+    assert {Trouble.DENIED} == troubles(google.bucket())
 
 
 def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):

@@ -1,9 +1,10 @@
-"""A run from Azure to Azure: the versions in its listings, answers and conditions are those of one object."""
+"""Runs within Azure and within Google: the versions in listings, answers and conditions are those of one object."""
 
 from pathlib import Path
 
 import pytest
 from azure_server import AzureServer
+from gcs_server import GoogleServer
 from pdfs import text_pdf
 
 from configs.settings import RunSettings
@@ -16,15 +17,25 @@ from workers.run import Job, run
 
 @pytest.mark.slow
 def test_nights_over_azure(azure: AzureServer, tmp_path: Path):
+    """From a container into another."""
+    nights("az", azure, azure.container(), azure.container(), tmp_path)
+
+
+@pytest.mark.slow
+def test_nights_over_google(google: GoogleServer, tmp_path: Path):
+    """From a bucket into another."""
+    nights("gs", google, google.bucket(), google.bucket(), tmp_path)
+
+
+def nights(scheme: str, cloud: AzureServer | GoogleServer, source: str, target: str, folder: Path) -> None:
     """Every page has its row; the next night reads what has changed and nothing else."""
-    source, out = azure.container(), f"az://{azure.container()}/corpus"
-    settings = RunSettings(storage=azure.settings)
+    out, settings = f"{scheme}://{target}/corpus", RunSettings(storage=cloud.settings)
 
     def put(key: str, text: str) -> None:
-        azure.put(source, key, text_pdf(tmp_path / "made.pdf", pages=2, text=text).read_bytes())
+        cloud.put(source, key, text_pdf(folder / "made.pdf", pages=2, text=text).read_bytes())
 
     def night() -> RunReport:
-        return run(Job((f"az://{source}/in",), out, settings, use_ray=False))
+        return run(Job((f"{scheme}://{source}/in",), out, settings, use_ray=False))
 
     put("in/stays.pdf", "It stays.")
     put("in/sub folder/ändert + 100%.pdf", "It will change.")
@@ -37,7 +48,7 @@ def test_nights_over_azure(azure: AzureServer, tmp_path: Path):
     assert (second.sources_known, dict(second.documents)) == (1, {"complete": 1})
     assert night().sources_known == 2
 
-    store = open_output(out, azure.settings)
+    store = open_output(out, cloud.settings)
     texts = [row.to_text() for row in select_pages(store, PageQuery())]
     assert (6, 2) == (len(texts), sum("It has changed" in text for text in texts))
     assert verify(store, repair=False).findings == ()
