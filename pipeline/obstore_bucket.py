@@ -29,9 +29,17 @@ from pipeline.buckets import ABSENT, Action, ObjectInfo, Trouble, explain
 
 if TYPE_CHECKING:
     from obstore import GetOptions
+    from obstore.store import BackoffConfig
 
 CHUNK = 1 << 20
 LISTED_AT_ONCE = 1000
+# The wait before the next attempt is drawn between the first one and `base` times the last: on average twice the last.
+# With obstore's own values six attempts take a second, in which Google takes no second write of an object.
+BACKOFF: "BackoffConfig" = {
+    "init_backoff": timedelta(seconds=0.2),
+    "max_backoff": timedelta(seconds=20),
+    "base": 4,
+}
 # What the clouds say where obstore has no error of its own, or a wider one.
 _SAID: Mapping[Trouble, re.Pattern[str]] = {
     Trouble.NO_BUCKET: re.compile(
@@ -79,6 +87,7 @@ def connect(scheme: str, name: str, storage: StorageSettings) -> "ObstoreBucket"
             retry_config={
                 "max_retries": storage.attempts - 1,
                 "retry_timeout": timedelta(seconds=storage.timeout_s * storage.attempts),
+                "backoff": BACKOFF,
             },
             **options,
         )

@@ -34,6 +34,7 @@ _MESSAGES = {
     "NoSuchBucket": "The specified bucket does not exist.",
     "NoSuchKey": "The specified key does not exist.",
     "PreconditionFailed": "At least one of the pre-conditions you specified did not hold.",
+    "SlowDown": "Please reduce your request rate.",
 }
 
 
@@ -70,6 +71,7 @@ class GoogleServer:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []  # method and path of each, in order
+        self.rewritten_after_s = 0.0  # Google takes one write of an object a second, or a few more
         self.lock = threading.Lock()
         self._buckets: dict[str, dict[str, _Object]] = {}
         self._generation = time.time_ns() // 1000
@@ -175,6 +177,8 @@ class _Handler(BaseHTTPRequestHandler):
             wanted, present = self.headers.get("x-goog-if-generation-match"), google.objects(bucket).get(key)
             if wanted is not None and int(wanted) != (present.generation if present else 0):
                 raise _RefusedError(412, "PreconditionFailed")
+            if present and time.time() - present.modified < google.rewritten_after_s:
+                raise _RefusedError(429, "SlowDown")
             written = google.put(bucket, key, body)
             self._answer(200, b"", {"ETag": written.etag, **written.headers})
         elif self.command == "DELETE":

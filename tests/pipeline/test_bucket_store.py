@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -294,6 +295,22 @@ def test_an_outage_is_an_error_that_may_pass(store: Store, faulty_s3: FaultyS3):
         faulty_s3.heals()
         through_proxy.write("pages/a.parquet", b"1")
     assert ["pages/a.parquet"] == store.list("pages")
+
+
+def test_a_lease_is_released_where_objects_are_written_once_a_second(
+    google: GoogleServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Google refuses a second write within a second: runs that have nothing to do release their leases all the same."""
+    monkeypatch.setattr(google, "rewritten_after_s", 1.0)
+    stores = [open_store(f"gs://{google.bucket()}/out/", StorageSettings()) for _ in range(8)]
+
+    def take_and_release(store: Store) -> LeaseOwner | None:
+        with store.lease(OWNER):
+            pass
+        return store.lease_owner()
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        assert [None] * len(stores) == list(threads.map(take_and_release, stores))
 
 
 def test_a_deleted_lease_ends_the_writing(store: Store, s3: S3Server):
