@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 LISTED_AT_ONCE = 1000
+# Otherwise Google gives what anybody may read as it was up to an hour ago: the lease too, and rewritten shards.
+UNCACHED = {"Cache-Control": "no-cache"}
 # The wait before the next attempt is drawn between the first one and `base` times the last: on average twice the last.
 # With obstore's own values six attempts take a second, in which Google takes no second write of an object.
 BACKOFF: "BackoffConfig" = {
@@ -158,7 +160,8 @@ class ObstoreBucket:
         if replacing is not None:
             mode = "create" if replacing == ABSENT else self._replacing(key, replacing)
         with explained(self.url, key, "write"):
-            return self._version(obstore.put(self._store, key, bytes(data), mode=mode, use_multipart=False))
+            written = obstore.put(self._store, key, bytes(data), attributes=UNCACHED, mode=mode, use_multipart=False)
+            return self._version(written)
 
     def _replacing(self, key: str, version: str) -> dict[str, Any]:
         """The condition for a write: Google wants the generation, which a listing does not tell."""

@@ -5,7 +5,8 @@ with GoogleServer().running() as server:
 
 It answers as Google's documentation of the XML API says, and as recorded answers of the real service look: quoted MD5
 sums as entity tags, generations, errors in XML, pages of listings, ranges, and decompression on the way to who does not
-accept gzip, which then has neither ranges nor a length nor an entity tag.
+accept gzip, which then has neither ranges nor a length nor an entity tag. Objects that anybody may read come from a
+cache, unless they forbid it.
 """
 
 import gzip
@@ -43,6 +44,7 @@ class _Object:
     data: bytes
     encoding: str
     generation: int
+    cache: str
     modified: float = field(default_factory=time.time)
 
     @property
@@ -74,6 +76,7 @@ class GoogleServer:
         self.rewritten_after_s = 0.0  # Google takes one write of an object a second, or a few more
         self.lock = threading.Lock()
         self._buckets: dict[str, dict[str, _Object]] = {}
+        self._cached: dict[str, dict[str, _Object]] = {}  # of public buckets
         self._generation = time.time_ns() // 1000
         self._server = _Server(("127.0.0.1", 0), self)
 
@@ -104,16 +107,18 @@ class GoogleServer:
             self._server.server_close()
             thread.join()
 
-    def bucket(self) -> str:
+    def bucket(self, *, public: bool = False) -> str:
         """Make a bucket, and give its name."""
         name = f"test-{secrets.token_hex(6)}"
         self._buckets[name] = {}
+        if public:
+            self._cached[name] = {}
         return name
 
-    def put(self, bucket: str, key: str, data: bytes, *, encoding: str = "identity") -> _Object:
-        """Write an object; `encoding` is the one that its Content-Encoding names."""
+    def put(self, bucket: str, key: str, data: bytes, *, encoding: str = "identity", cache: str = "") -> _Object:
+        """Write an object; `encoding` is the one that its Content-Encoding names, `cache` its Cache-Control."""
         self._generation += 1
-        written = self._buckets[bucket][key] = _Object(data, encoding, self._generation)
+        written = self._buckets[bucket][key] = _Object(data, encoding, self._generation, cache)
         return written
 
     def delete(self, bucket: str, key: str) -> None:
@@ -134,6 +139,12 @@ class GoogleServer:
         if key not in self.objects(bucket):
             raise _RefusedError(404, "NoSuchKey")
         return self._buckets[bucket][key]
+
+    def read(self, bucket: str, key: str) -> _Object:
+        """One of them, as it is or was."""
+        found = self.find(bucket, key)
+        may_be_old = bucket in self._cached and found.cache not in {"no-cache", "no-store", "private"}
+        return self._cached[bucket].setdefault(key, found) if may_be_old else found
 
 
 class _Server(ThreadingHTTPServer):
@@ -179,13 +190,13 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _RefusedError(412, "PreconditionFailed")
             if present and time.time() - present.modified < google.rewritten_after_s:
                 raise _RefusedError(429, "SlowDown")
-            written = google.put(bucket, key, body)
+            written = google.put(bucket, key, body, cache=self.headers.get("Cache-Control", ""))
             self._answer(200, b"", {"ETag": written.etag, **written.headers})
         elif self.command == "DELETE":
             google.delete(bucket, key)
             self._answer(204, b"")
         else:
-            self._read(google.find(bucket, key))
+            self._read(google.read(bucket, key))
 
     def _read(self, found: _Object) -> None:
         if self.headers.get("If-Match", found.etag) != found.etag:

@@ -313,6 +313,18 @@ def test_a_lease_is_released_where_objects_are_written_once_a_second(
         assert [None] * len(stores) == list(threads.map(take_and_release, stores))
 
 
+def test_what_anybody_may_read_is_read_as_it_is(google: GoogleServer):
+    """Google's cache answers for objects of public buckets, unless they forbid it: the lease, and rewritten shards."""
+    store = open_store(f"gs://{google.bucket(public=True)}/out/", google.settings)
+    for content in (b"one", b"two"):
+        store.write("pages/a.parquet", content)
+        assert content == store.file("pages/a.parquet").read()
+    for number in range(2):
+        with store.lease(LeaseOwner.current(f"run-{number}")) as lease:
+            lease.beat()
+            assert store.lease_owner().run_id == f"run-{number}"
+
+
 def test_a_deleted_lease_ends_the_writing(store: Store, s3: S3Server):
     """Somebody deletes the lease: the owner notices at its next beat and writes nothing more."""
     with store.lease(OWNER) as lease:
