@@ -147,7 +147,9 @@ def check_bucket(where: BucketUrl, storage: StorageSettings) -> None:
     Raises:
         BucketError: it does not, and why.
     """
-    next(open_bucket(where, hasty(storage)).list(where.key), None)
+    # of a folder: obstore would look for another prefix among all keys beside it, of which there may be millions
+    folder = where.key if where.key.endswith("/") or not where.key else f"{where.key}/"
+    next(open_bucket(where, hasty(storage)).list(folder), None)
 
 
 def open_bucket(where: BucketUrl, storage: StorageSettings) -> Bucket:

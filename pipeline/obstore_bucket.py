@@ -105,9 +105,10 @@ class ObstoreBucket:
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """See Bucket."""
-        folder = prefix.rpartition("/")[0]  # obstore lists whole folders
+        folder, _, name = prefix.rpartition("/")  # obstore lists whole folders: from where the prefix may begin
+        offset = max(after, prefix[:-1] if name[1:] else "")
         with explained(self.url, prefix, "list"):
-            chunks = iter(obstore.list(self._store, folder or None, offset=after or None, chunk_size=LISTED_AT_ONCE))
+            chunks = iter(obstore.list(self._store, folder or None, offset=offset or None, chunk_size=LISTED_AT_ONCE))
         while True:
             with explained(self.url, prefix, "list"):
                 chunk = next(chunks, None)
@@ -116,6 +117,8 @@ class ObstoreBucket:
             for entry in chunk:
                 if entry["path"].startswith(prefix):
                     yield self._info(entry)
+                elif entry["path"] > prefix and self.url.startswith("gs:"):  # Google lists in the order of keys
+                    return
 
     def head(self, key: str) -> ObjectInfo:
         """See Bucket."""

@@ -169,7 +169,7 @@ def test_an_output_that_is_not_there_is_refused(s3: S3Server):
     bucket = s3.bucket()
     with pytest.raises(OutputError, match=f"s3://{bucket}/nowhere is not an output of ocrmill"):
         open_output(f"s3://{bucket}/nowhere", s3.settings)
-    with pytest.raises(BucketError, match="s3://no-such-bucket-here/out: there is no such bucket"):
+    with pytest.raises(BucketError, match="s3://no-such-bucket-here/out/: there is no such bucket"):
         open_store("s3://no-such-bucket-here/out", s3.settings)
     open_store(f"s3://{bucket}/out", s3.settings).write("runs/a.json", b"{}")
     assert open_output(f"s3://{bucket}/out", s3.settings).list("runs", ".json") == ["runs/a.json"]

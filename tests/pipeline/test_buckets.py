@@ -8,14 +8,25 @@ from collections.abc import Iterator
 
 import pytest
 from azure_server import AzureServer
-from gcs_server import GoogleServer
+from gcs_server import PAGE_KEYS, GoogleServer
 from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from configs.settings import StorageSettings
-from pipeline.buckets import ABSENT, TAIL_BYTES, Bucket, BucketError, BucketUrl, ObjectFile, Trouble, open_bucket
+from pipeline import obstore_bucket
+from pipeline.buckets import (
+    ABSENT,
+    TAIL_BYTES,
+    Bucket,
+    BucketError,
+    BucketUrl,
+    ObjectFile,
+    Trouble,
+    check_bucket,
+    open_bucket,
+)
 from pipeline.errors import UsageError
 from pipeline.obstore_bucket import ObstoreBucket, explained
 
@@ -292,6 +303,27 @@ def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.Mo
     assert {Trouble.NO_BUCKET} == troubles("no-such-bucket") == troubles("No_Such_Bucket")
     monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "expired")
     assert {Trouble.DENIED} == troubles(google.bucket())
+
+
+def test_only_what_may_have_the_prefix_is_listed(google: GoogleServer, monkeypatch: pytest.MonkeyPatch):
+    """Neither what lies before a prefix nor what lies behind it is listed."""
+    monkeypatch.setattr(obstore_bucket, "LISTED_AT_ONCE", PAGE_KEYS)
+    name = google.bucket()
+    for number in range(2 * PAGE_KEYS):
+        for folder in ("a", "in", "z"):
+            google.put(name, f"{folder}/{number:03}", b"x")
+    bucket = open_bucket(BucketUrl("gs", name), google.settings)
+
+    def pages(prefix: str) -> tuple[int, int]:
+        google.requests.clear()
+        return len(list(bucket.list(prefix))), len(google.requests)
+
+    assert (2 * PAGE_KEYS, 3) == pages("in")
+    assert (10, 1) == pages("in/01")
+    assert (0, 1) == pages("corpus")
+    google.requests.clear()
+    check_bucket(BucketUrl("gs", name, "corpus"), google.settings)
+    assert 1 == len(google.requests)
 
 
 def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
