@@ -1,7 +1,6 @@
 """What a run would do, estimated from a sample: `ocrmill plan`."""
 
 import asyncio
-import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pipeline.journal import read_again
 from pipeline.ledger import read_ledger
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Route, Source
 from pipeline.store import open_store
+from workers.machine import usable_cores
 from workers.pool import Image, SerialPool
 
 SAMPLED_PAGES = 4  # of each sampled document, spread over it
@@ -57,7 +57,7 @@ class Plan:
 
     def to_text(self) -> str:
         """The plan, for people."""
-        cores = os.cpu_count() or 1
+        cores = usable_cores()
         reasons = ", ".join(
             f"{name} about {self.expected(self.page_share, name):.0f}"
             for name, _ in sorted(self.page_share.items(), key=lambda item: -item[1])

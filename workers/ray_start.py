@@ -9,6 +9,7 @@ from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.records import EngineDescription
 from workers.engines.preflight import visible_gpus
+from workers.machine import usable_cores
 from workers.room import image_memory, in_flight_bytes
 
 MIN_OBJECT_STORE = 256 << 20
@@ -36,7 +37,7 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 
 def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     gpus = visible_gpus() if engine.gpus else 0
     engines = _engines(settings, engine, cores, gpus)
     crew = Crew(

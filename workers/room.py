@@ -6,16 +6,14 @@ import shutil
 from collections import deque
 from pathlib import Path
 
-import psutil
-
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
 from model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE
+from workers.machine import usable_memory
 
 IMAGE_BYTES = 6 << 20  # a Letter page at 144 dpi
 SPARE = 1.25  # pages beside those that engines hold: rendered while others are read
 LEAST_BYTES = 768 << 20
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Ray keeps its objects
 log = logging.getLogger("ocrmill")
 
@@ -106,8 +104,6 @@ def image_memory() -> int:
 
     The other half is for pages that are rendered ahead.
     """
-    memory = psutil.virtual_memory().total
-    if _CGROUP_LIMIT.is_file() and (limit := _CGROUP_LIMIT.read_text().strip()).isdigit():
-        memory = min(memory, int(limit))
+    memory = usable_memory()
     shared = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else memory
     return int(min(memory // 2, shared) // 2)
