@@ -1,0 +1,60 @@
+"""The files of deploy/: what they start is a command that we have, with options that it has."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+import yaml
+
+from cli import app
+from configs.load import load_settings
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+SERVICE = (DEPLOY / "systemd/ocrmill.service").read_text()
+
+
+def systemd_arguments() -> list[str]:
+    """The command of the service, with the variables of its example."""
+    lines = (DEPLOY / "systemd/night.env").read_text().splitlines()
+    values = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    command = re.search(r"^ExecStart=\S+ (.*)$", SERVICE, re.MULTILINE)[1]
+    return [re.sub(r"\$\{(\w+)\}", lambda name: values[name[1]], word) for word in shlex.split(command)]
+
+
+def kubernetes_arguments() -> list[str]:
+    """The command of the only container."""
+    job = yaml.safe_load((DEPLOY / "kubernetes/nightly.yaml").read_text())["spec"]["jobTemplate"]["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    return container["args"]
+
+
+@pytest.mark.parametrize("arguments", [systemd_arguments(), kubernetes_arguments()], ids=["systemd", "kubernetes"])
+def test_the_command_is_one_that_we_have(arguments: list[str]):
+    """Every option is known and every value of a kind that it takes; settings by name and by hand are valid."""
+    name, *options = arguments
+    command = typer.main.get_command(app).commands[name]
+    with command.make_context(name, options) as run:
+        assert "run" == name
+        assert run.params["inputs"]
+        assert run.params["out"]
+        config = run.params["config"]
+        load_settings(Path(config) if config else None, run.params["sets"] or [])
+
+
+def test_systemd_takes_the_units(tmp_path: Path):
+    """Its own checker finds nothing to say."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    (tmp_path / "ocrmill.service").write_text(SERVICE.replace("/opt/ocrmill/bin/ocrmill", sys.executable))
+    shutil.copy(DEPLOY / "systemd/ocrmill.timer", tmp_path)
+    units = [str(tmp_path / name) for name in ("ocrmill.service", "ocrmill.timer")]
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units], check=False, capture_output=True, text=True
+    )
+
+    assert (0, "") == (checked.returncode, "\n".join(line for line in checked.stderr.splitlines() if "ocrmill" in line))
