@@ -73,7 +73,7 @@ class SimulatedEngine:
         """Say what it is."""
         return EngineDescription("simulated", SLOTS)
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         """Nothing to load."""
 
     async def close(self) -> None:

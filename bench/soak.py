@@ -66,7 +66,7 @@ class InstantEngine:
         """Say what it is."""
         return EngineDescription("instant", 16)
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         """Nothing to load."""
 
     async def close(self) -> None:

@@ -34,7 +34,7 @@ class PatientEngine:
     def describe(self) -> EngineDescription:
         return EngineDescription("patient", SLOTS)
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         pass
 
     async def close(self) -> None:

@@ -80,13 +80,16 @@ class EngineActor:
         self._recognizer = Recognizer(make_engine(settings.engine), settings)
         self._starting: asyncio.Task[None] | None = None
 
-    async def ping(self) -> int:
+    async def ping(self, memory: float = 1.0) -> int:
         """Answer once the engine is up, with the process that it is.
+
+        Args:
+            memory: what it is started with, if it is not up; see `Engine.start`.
 
         Raises:
             EngineError: if it cannot be started.
         """
-        self._starting = self._starting or asyncio.create_task(self._recognizer.start())
+        self._starting = self._starting or asyncio.create_task(self._recognizer.start(memory))
         await asyncio.shield(self._starting)
         return os.getpid()
 
@@ -105,6 +108,7 @@ class Handle:
 
     actor: Any
     pid: int
+    memory: float = 1.0  # that an engine is started with again; see `Engine.start`
 
 
 def await_start(actors: Sequence[Any], timeout_s: float) -> list[Handle]:
@@ -149,8 +153,13 @@ def _await_restart(actor: Any, until: float) -> None:
             return
 
 
-async def bring_back(worker: Handle, timeout_s: float) -> None:
+async def bring_back(worker: Handle, timeout_s: float, *start_with: float) -> None:
     """Wait until a worker is up again, as another process (Ray restarts it); end the one that is only out of reach.
+
+    Args:
+        worker: the one that died.
+        timeout_s: seconds until it is given up.
+        start_with: what its `ping` takes.
 
     Raises:
         EngineError: it does not come back in time, or failed `DEATHS_AT_START` times to start.
@@ -160,7 +169,7 @@ async def bring_back(worker: Handle, timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             while True:
                 try:
-                    pid = await worker.actor.ping.remote()
+                    pid = await worker.actor.ping.remote(*start_with)
                 except RayTaskError as error:
                     failures += 1
                     if failures == DEATHS_AT_START:

@@ -47,6 +47,7 @@ BACK_WITHIN_S = 600.0  # a rasterizer, on another node if need be
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 WATCH_EVERY_S = 5.0
+LESS_MEMORY = 0.85  # of what an engine took before it ran out of memory
 STUCK_S = 900.0  # two renderers take 2 x raster.page_wall_s for a page; before the first, 2 GiB come from a bucket
 log = logging.getLogger("ocrmill")
 
@@ -191,13 +192,19 @@ class RayPool:
         ray.shutdown()
 
     def _take_note(self, error: EngineDownError, seat: Seat) -> None:
-        """Log why an engine is down; one that ran out of memory gets fewer pages at a time from now on."""
+        """Log why an engine is down; one that ran out of memory gets less work at a time from now on, and takes less."""
         if not seat.is_current:
             return
         log.warning("an engine is down and is started again: %s", error)
-        if error.out_of_memory and seat.worker.seats > 1:
-            seat.worker.seats //= 2
-            log.warning("it ran out of memory: from now on it gets %d pages at a time", seat.worker.seats)
+        if error.out_of_memory:
+            seat.worker.seats = max(1, seat.worker.seats // 2)
+            seat.worker.handle.memory *= LESS_MEMORY
+            log.warning(
+                "it ran out of memory: from now on it gets %d pages at a time, and takes %.0f %% of the memory that its "
+                "settings allow",
+                seat.worker.seats,
+                100 * seat.worker.handle.memory,
+            )
 
     async def _call(self, engine: Any, document: Document, page: RenderedPage, image: Image) -> PageRow:
         timeout = self._settings.engine.page_timeout_s
@@ -248,7 +255,7 @@ class RayPool:
         await bring_back(rasterizer, BACK_WITHIN_S)
 
     async def _revive_engine(self, engine: Handle) -> None:
-        await bring_back(engine, self._settings.engine.start_timeout_s)
+        await bring_back(engine, self._settings.engine.start_timeout_s, engine.memory)
 
 
 async def _stream(actor: Any, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:

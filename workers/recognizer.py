@@ -29,8 +29,11 @@ class Engine(Protocol):
     def describe(self) -> EngineDescription:
         """Name, model and how many pages it wants in flight. Cheap: loads nothing."""
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         """Load what it needs; called once, before the first page.
+
+        Args:
+            memory: share of the memory that its settings allow: less than 1 after it ran out of it.
 
         Raises:
             EngineError: if it cannot be started, with what to do about it.
@@ -56,9 +59,9 @@ class Recognizer:
         self._description = engine.describe()
         self._quality = settings.quality
 
-    async def start(self) -> None:
+    async def start(self, memory: float = 1.0) -> None:
         """See `Engine.start`."""
-        await self._engine.start()
+        await self._engine.start(memory)
 
     async def close(self) -> None:
         """See `Engine.close`."""

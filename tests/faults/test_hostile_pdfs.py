@@ -52,7 +52,7 @@ class QuickEngine:
     def describe(self) -> EngineDescription:
         return EngineDescription("quick", slots=4)
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         pass
 
     async def close(self) -> None:

@@ -35,8 +35,8 @@ class ScriptedEngine:
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", slots=2)
 
-    async def start(self) -> None:
-        pass
+    async def start(self, memory: float) -> None:
+        self._memory = memory
 
     async def close(self) -> None:
         pass
@@ -50,6 +50,9 @@ class ScriptedEngine:
         if order == "out of memory":
             self._orders.unlink()
             raise EngineDownError("CUDA out of memory", out_of_memory=True)
+        if order == "say memory":
+            self._orders.unlink()
+            return PageText(f"Started with {self._memory}.", finish_reason="stop")
         if order == "hang":
             await asyncio.sleep(3600)
         if order == "fail":
@@ -61,7 +64,7 @@ class ScriptedEngine:
 class StillbornEngine(ScriptedEngine):
     """Dies while it starts, as often as a file says."""
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         left = int(self._orders.read_text())
         self._orders.write_text(str(left - 1))
         if left > 0:
@@ -177,13 +180,16 @@ def kill_actor(name: str) -> None:
 def test_an_engine_out_of_memory_gets_fewer_pages(
     runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    """It is started again, the page is read, and the log says that half as many pages go there at a time."""
+    """It is started again with less memory, the page is read, and the log says that half as many pages go there."""
     orders.write_text("out of memory")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
 
     assert row.status is Status.OK
     assert "CUDA out of memory" in caplog.text
-    assert "1 pages at a time" in caplog.text
+    assert "1 pages at a time, and takes 85 % of the memory" in caplog.text
+    orders.write_text("say memory")
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "other.pdf", dpi=110)))
+    assert "Started with 0.85." == row.text.markdown
     assert [engine.seats for engine in pool._seats._workers] == [1]
 
 

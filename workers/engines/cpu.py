@@ -68,7 +68,7 @@ class CpuEngine:
             model_revision=version("rapidocr"),
         )
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         """Nothing: models are loaded on the first page, for most runs have none that needs OCR."""
 
     async def close(self) -> None:

@@ -77,8 +77,12 @@ class DeepseekOcr2Engine:
             gpus=0 if is_cpu_build() else settings.tensor_parallel,
         )
 
-    async def start(self) -> None:
+    async def start(self, memory: float) -> None:
         """Check everything that can be checked, then start vLLM and load the model.
+
+        Args:
+            memory: share of `gpu_memory` and `encoder_mb` to take; on a GPU vLLM's cache fills what it may take, so
+                that fewer pages at a time would leave it as full.
 
         Raises:
             EngineError: with all that is missing, or what vLLM said.
@@ -96,7 +100,7 @@ class DeepseekOcr2Engine:
 
         try:
             with self._log.written_by_children():
-                self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments()))
+                self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments(memory)))
         except Exception as error:  # vLLM raises of every kind
             raise EngineError(f"vLLM did not start: {self._log.cause() or error}") from error
         self._number_values = number_values(self._llm.get_tokenizer().get_vocab())
@@ -159,7 +163,7 @@ class DeepseekOcr2Engine:
                     break  # closing the stream tells vLLM to drop the page
         return written
 
-    def _engine_arguments(self) -> dict[str, Any]:
+    def _engine_arguments(self, memory: float) -> dict[str, Any]:
         from vllm.platforms import current_platform
 
         settings = self._settings
@@ -171,13 +175,13 @@ class DeepseekOcr2Engine:
             "max_model_len": settings.max_model_len,
             "max_num_seqs": settings.pages_in_flight,
             "max_num_batched_tokens": settings.prefill_tokens,
-            "gpu_memory_utilization": settings.gpu_memory,
+            "gpu_memory_utilization": settings.gpu_memory * memory,
             "tensor_parallel_size": settings.tensor_parallel,
             "distributed_executor_backend": "mp" if settings.tensor_parallel > 1 else None,  # else vLLM would join Ray
             "enforce_eager": current_platform.is_cpu(),  # compiling takes longer than it saves there
             "stream_interval": STREAM_TOKENS,
             "logits_processors": ["model_adapter.ngram_ban:NGramBan"],
-            "additional_config": {"encoder_memory_mb": settings.encoder_mb},
+            "additional_config": {"encoder_memory_mb": int(settings.encoder_mb * memory)},
             "disable_log_stats": True,
         }
         if settings.lora is not None:

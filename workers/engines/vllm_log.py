@@ -12,7 +12,9 @@ LAST_BYTES = 256 << 10  # looked through after a death
 # `(EngineCore pid=17) ERROR 11-22 06:14:46 [core.py:1051] ValueError: ...`, or the last line of a plain traceback
 _EXCEPTION = re.compile(r"^(?:.*?\] )?((?:\w+\.)*\w*(?:Error|Exception): .*\S)\s*$", re.MULTILINE)
 _ECHO = re.compile(r"See (?:the )?(?:stack trace|root cause)")  # of a process that another one's death took along
-_OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|can't allocate memory|std::bad_alloc", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|OutOfMemoryError|can't allocate memory|std::bad_alloc|STATUS_ALLOC_FAILED", re.IGNORECASE
+)
 
 
 class VllmLog:

@@ -55,6 +55,7 @@ def test_the_last_exception_is_the_cause(line: str, cause: str | None):
         ("torch.OutOfMemoryError: CUDA out of memory.", True),
         ("RuntimeError: [enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", True),
         ("terminate called after throwing an instance of 'std::bad_alloc'", True),
+        ("RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
         ("ValueError: a page too many", False),
     ],
 )
