@@ -23,6 +23,8 @@ from torch.nn import functional as F  # noqa: N812
 # fifth slower.
 BLOCK_SCORES = 1 << 21
 
+FLASH_WIDTH = 8  # the flash kernels of GPUs want a multiple of it, and torch copies what is none
+
 
 @dataclass(frozen=True, slots=True)
 class PositionTable:
@@ -30,7 +32,7 @@ class PositionTable:
 
     size: int  # positions a side
     distances_ld: Tensor  # (2L, d): rows from the largest distance to the smallest, then columns
-    picks_ns: Tensor  # (N, 2S): one where a key's row is, one where its column is
+    picks_ns: Tensor  # (N, 2S, and zeros up to a multiple of 8): one where a key's row is, one where its column is
 
     @classmethod
     def of(cls, tables: tuple[Tensor, ...], size: int) -> "PositionTable":
@@ -41,7 +43,7 @@ class PositionTable:
         ones = torch.eye(size, dtype=tables[0].dtype, device=tables[0].device)
         picks = [ones.repeat_interleave(size, dim=0), ones.repeat(size, 1)]
         resized = [_resize(table, 2 * size - 1).flip(0) for table in tables]
-        return cls(size, torch.cat(resized), torch.cat(picks, dim=1))
+        return cls(size, torch.cat(resized), F.pad(torch.cat(picks, dim=1), (0, -2 * size % FLASH_WIDTH)))
 
     def terms(self, q_xnd: Tensor, first_row: int) -> tuple[Tensor, Tensor]:
         """The row terms and column terms of whole grid rows of queries, (X, R, S, S) each: query row, column, key.
@@ -71,11 +73,13 @@ def has_cheap_products(tensor: Tensor) -> bool:
 
 def attend_widened(q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: PositionTable) -> Tensor:
     """Attention with the relative terms inside the product; the values are padded, since flash kernels ask for it."""
-    grids, heads, _, width = q_whnd.shape
-    terms = (term.reshape(grids, heads, -1, table.size) for term in table.terms(q_whnd.flatten(0, 1), 0))
-    q_wide = torch.cat([q_whnd * width**-0.5, *terms], dim=-1)
+    grids, heads, positions, width = q_whnd.shape
+    terms = [term.reshape(grids, heads, -1, table.size) for term in table.terms(q_whnd.flatten(0, 1), 0)]
+    further = table.picks_ns.shape[1]
+    rest = q_whnd.new_zeros(grids, heads, positions, further - 2 * table.size)
+    q_wide = torch.cat([q_whnd * width**-0.5, *terms, rest], dim=-1)
     k_wide = torch.cat([k_whnd, table.picks_ns.expand(grids, heads, -1, -1)], dim=-1)
-    v_wide = F.pad(v_whnd, (0, 2 * table.size))
+    v_wide = F.pad(v_whnd, (0, further))
     return F.scaled_dot_product_attention(q_wide, k_wide, v_wide, scale=1.0)[..., :width]
 
 

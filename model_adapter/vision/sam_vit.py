@@ -69,15 +69,18 @@ class SamVit(nn.Module):
         """Estimate how many numbers a view takes at the worst moment.
 
         Beside a block's input and its norm, that is the hidden layer of an MLP before and after GELU, or queries, keys
-        and values before and after they are sorted into windows, or, in widened global attention, queries, keys and
-        values, the same widened, and a wide output.
+        and values before and after they are sorted into windows, or, in widened attention, queries, keys and values,
+        the same widened, and a wide output.
         """
-        grid = size_px // PATCH_SIZE
-        width = self.patch_embed.out_features
-        mlp = grid**2 * 2 * MLP_RATIO * width
-        windows = (-(-grid // self.window_size) * self.window_size) ** 2 * 6 * width
-        attention = grid**2 * (7 * width + 8 * grid * self.heads) if has_cheap_products(self.pos_embed) else 0
-        return grid**2 * 2 * width + max(mlp, windows, attention)
+        grid, width = size_px // PATCH_SIZE, self.patch_embed.out_features
+        completed = -(-grid // self.window_size) * self.window_size
+        worst = [grid**2 * 2 * MLP_RATIO * width, completed**2 * 6 * width]
+        if has_cheap_products(self.pos_embed):
+            worst += [
+                side**2 * (7 * width + 8 * window * self.heads)
+                for side, window in ((grid, grid), (completed, self.window_size))
+            ]
+        return grid**2 * 2 * width + max(worst)
 
     def checkpoint_slots(self) -> dict[str, Tensor]:
         """Checkpoint name -> the (part of a) parameter, in the checkpoint's shape."""
