@@ -192,7 +192,7 @@ class RayPool:
         ray.shutdown()
 
     def _take_note(self, error: EngineDownError, seat: Seat) -> None:
-        """Log why an engine is down; one that ran out of memory gets less work at a time from now on, and takes less."""
+        """Log why an engine is down; one that ran out of memory gets fewer pages from now on, and takes less."""
         if not seat.is_current:
             return
         log.warning("an engine is down and is started again: %s", error)
@@ -200,8 +200,8 @@ class RayPool:
             seat.worker.seats = max(1, seat.worker.seats // 2)
             seat.worker.handle.memory *= LESS_MEMORY
             log.warning(
-                "it ran out of memory: from now on it gets %d pages at a time, and takes %.0f %% of the memory that its "
-                "settings allow",
+                "it ran out of memory: from now on it gets %d pages at a time, and takes %.0f %% of the memory that "
+                "its settings allow",
                 seat.worker.seats,
                 100 * seat.worker.handle.memory,
             )
