@@ -126,8 +126,8 @@ class Ledger:
         self._unfinished_by_id = StringIndex(tables.unfinished["document_id"])
 
     def knows_source(self, uri: str, version: str) -> bool:
-        """Whether nothing is left to do for a source in this version."""
-        for row in self._by_uri.rows(uri):
+        """Whether nothing is left to do for a source in this version, which is what was last said of it."""
+        for row in self._latest(uri):
             document_id = self._sources["document_id"][row].as_py()
             if (
                 document_id
@@ -152,12 +152,11 @@ class Ledger:
         return len(left.filter(np.logical_or.reduce(below)).unique()) if below else 0
 
     def has_source(self, row: SourceRow) -> bool:
-        """Whether just this row is there already."""
+        """Whether just this row is there already, and no newer one of its source."""
         wanted = (row.source.version, row.document_id)
-        rows = self._by_uri.rows(row.source.uri)
         return any(
             (_value(self._sources, "source_version", at), _value(self._sources, "document_id", at)) == wanted
-            for at in rows
+            for at in self._latest(row.source.uri)
         )
 
     def is_complete(self, document_id: str) -> bool:
@@ -246,6 +245,11 @@ class Ledger:
 
     def _empty_sources(self, uri: str) -> list[int]:
         return [row for row in self._by_uri.rows(uri) if not self._sources["document_id"][row].is_valid]
+
+    def _latest(self, uri: str) -> list[int]:
+        """The sources rows of the last run that said anything of a source: it may hold again what it held before."""
+        rows = self._by_uri.rows(uri)
+        return [row for row in rows if _value(self._sources, "ingested_at", row) == self._newest(uri)]
 
     def _newest(self, uri: str) -> Any:
         times = [_value(self._sources, "ingested_at", row) for row in self._by_uri.rows(uri)]

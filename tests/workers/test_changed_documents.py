@@ -11,8 +11,11 @@ from pdfs import text_pdf
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
 from configs.worker_settings import WorkerSettings
+from pipeline.compact import compact
+from pipeline.export import export_jsonl
 from pipeline.local_store import LocalStore
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
+from pipeline.report import RunReport
 from pipeline.verify import verify
 from workers.coordinator import OPENINGS
 from workers.pool import Image, SerialPool
@@ -136,3 +139,40 @@ def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path):
     run_changing(archive, tmp_path / "out", after_page={2: lambda: pack(new)})
 
     assert table(tmp_path / "out", "page_count, pages_text_layer, pages_failed") == [(2, 2, 0), (6, 2, 4)]
+
+
+def run_once(inputs: Path, out: Path) -> RunReport:
+    report = run(Job((str(inputs),), str(out), SETTINGS, use_ray=False))
+    assert verify(LocalStore(out), repair=False).findings == ()
+    return report
+
+
+def test_a_file_that_is_put_back_holds_its_first_document_again(tmp_path: Path):
+    """It is known by its bytes, and what it held meanwhile is superseded: not exported, and dropped by compact."""
+    path, out = text_pdf(tmp_path / "a.pdf", pages=2), tmp_path / "out"
+    first, times = path.read_bytes(), path.stat()
+    run_once(path, out)
+    text_pdf(path, pages=1)
+    run_once(path, out)
+    path.write_bytes(first)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert run_once(path, out).pages_done == 0
+    assert export_jsonl(LocalStore(out), tmp_path / "texts.jsonl").pages == 2
+    assert compact(LocalStore(out)).superseded_documents == 1
+    assert table(out, "page_count") == [(2,)]
+    assert run_once(path, out).sources_known == 1
+
+
+def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path):
+    """As after a night without a mount: what is said of the files then goes when they are found as they were."""
+    path, out, manifest = text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out", tmp_path / "list.txt"
+    manifest.write_text("a.pdf\n")
+    run_once(manifest, out)
+    path.rename(tmp_path / "away")
+    assert run_once(manifest, out).failures == 1
+    (tmp_path / "away").rename(path)
+
+    assert run_once(manifest, out).pages_done == 0
+    assert table(out, "status, reason") == [("complete", None)]
+    assert run_once(manifest, out).sources_known == 1
