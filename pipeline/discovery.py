@@ -111,6 +111,8 @@ class Discovery(Iterator[Source]):
 
     def _named(self, name: str, *, in_manifest: bool = False) -> Iterator[Source]:
         """The sources behind one input. What is wrong with the input itself is said now, not when they are taken."""
+        if not name:
+            raise UsageError("an input has no name; is a variable empty?")
         if is_remote(name):
             return self._elsewhere(name, in_manifest=in_manifest)
         if _URL.match(name):

@@ -9,6 +9,7 @@ The lease keeps a second writer out. Whoever holds it shows every few seconds th
 import json
 import logging
 import os
+import re
 import secrets
 import socket
 import threading
@@ -23,8 +24,10 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from configs.settings import StorageSettings
 from pipeline.buckets import BucketUrl, check_bucket, open_bucket
-from pipeline.errors import OcrmillError, OutputError
+from pipeline.errors import OcrmillError, OutputError, UsageError
 from pipeline.printable import printable_line
+from pipeline.redaction import redacted
+from pipeline.source_uri import one_line
 
 LEASE = "_lease"
 DAMAGED = "_damaged"
@@ -32,6 +35,7 @@ JOURNAL = "_journal"
 FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL)
 BEAT_S = 10.0  # how often the lease shows that its owner is alive
 _LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
+_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # of `s3:/bucket`, too
 log = logging.getLogger("ocrmill")
 
 
@@ -163,17 +167,31 @@ def open_store(output: str, storage: StorageSettings) -> Store:
     """The output of that path or URL, which need not be there yet.
 
     Raises:
+        UsageError: It cannot be an output.
         BucketError: The bucket does not answer, or not us.
     """
     where = BucketUrl.parse(output)
     if where is None:
         from pipeline.local_store import LocalStore
 
+        _check_folder(output)
         return LocalStore(Path(output))
     from pipeline.bucket_store import BucketStore
 
     check_bucket(where, storage)
     return BucketStore(open_bucket(where, storage), where.key)
+
+
+def _check_folder(output: str) -> None:
+    """Refuse what would become a folder that nobody meant, or one whose shards nobody can open."""
+    if not output:
+        raise UsageError("the output has no name; is a variable empty?")
+    if _URL.match(output):
+        raise UsageError(f"{redacted(output)}: of URLs, those of s3, gs and az can be an output")
+    try:
+        output.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{one_line(output)}: name an output in UTF-8; readers of Parquet open no other") from error
 
 
 def open_output(output: str, storage: StorageSettings) -> Store:
