@@ -130,6 +130,11 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
     Raises:
         OutputError: A shard cannot be read.
     """
+    return (_document_summary(row) for row in document_rows(store, query, limit))
+
+
+def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """The same in the same order, as their rows have them."""
     if query.flagged or query.page_number is not None:
         return
     holders = _held_by(store, query)
@@ -140,8 +145,7 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
         tables.append(table.filter(_all_of([*pages, *_conditions(table, query, holders)], len(table))))
     if tables:
         rows = pa.concat_tables(tables).sort_by([("source", "ascending"), ("document_id", "ascending")])
-        for row in rows.slice(0, limit).to_pylist():
-            yield _document_summary(row)
+        yield from rows.slice(0, limit).to_pylist()
 
 
 def _rows(store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from pipeline.journal import shards
 from pipeline.ledger import PageOutcome, Reopened
 from pipeline.records import Status
 from pipeline.report import RunReport
-from pipeline.selection import PageQuery, page_keys, select_documents
+from pipeline.selection import PageQuery, document_rows, page_keys
 from pipeline.shard import read_shard
 from pipeline.store import Store, open_output
 from workers import sandbox
@@ -44,8 +44,10 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     sandbox.check(job.settings.raster)
     report = RunReport()
     with leased(job, open_output(job.output, job.settings.storage), report) as output:
-        reopened = _reopened(output.store, query)
+        pageless = list(document_rows(output.store, query))
+        reopened = _reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
         sources = _sources_of(output.store, reopened.keys())
+        sources += [row["source"] for row in pageless if not row["document_id"]]  # of which not even bytes were had
         output.ledger.reopen(reopened)
         if sources:
             with _manifest(sources) as manifest:
@@ -61,15 +63,13 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     return report
 
 
-def _reopened(store: Store, query: PageQuery) -> Mapping[str, Reopened]:
+def _reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
     """What stays of each document that is to be read again, and where its rows are."""
     keys = page_keys(store, query)
     wanted: defaultdict[str, set[int]] = defaultdict(set)
     for document_id, number in zip(keys["document_id"].to_pylist(), keys["page_number"].to_pylist(), strict=True):
         wanted[document_id].add(number)
-    for document in select_documents(store, query):
-        if document.document_id is not None:  # else its source could not be had, and every run tries it again
-            wanted[document.document_id] = set()
+    wanted.update({document_id: set() for document_id in pageless})
     ids = pa.array(wanted, pa.string())
     kept: defaultdict[str, dict[int, PageOutcome]] = defaultdict(dict)
     pages: Counter[str] = Counter()

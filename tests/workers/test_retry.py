@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pdfs import encrypted_pdf, text_pdf
 from configs.settings import InputSettings, RasterSettings, RunSettings
 from pipeline.errors import SettingsMismatchError
 from pipeline.local_store import LocalStore
-from pipeline.records import Document, Source, UnreadableDocument
+from pipeline.records import Document, Reason, Source, UnreadableDocument
 from pipeline.report import RunReport
 from pipeline.selection import PageQuery
 from pipeline.verify import verify
@@ -103,6 +104,20 @@ def test_a_document_that_failed_is_read_once_it_can_be(out: Path):
     found = duckdb.sql(f"select status from '{out}/documents/*.parquet' where source like '%locked.pdf'").fetchall()
     assert [("complete",)] == found
     assert_sound(out)
+
+
+def test_what_was_over_a_limit_is_read_once_it_may_be(inputs: Path, tmp_path: Path):
+    """--reason archive_limit with a higher limit: of such a document not even the bytes were had before."""
+    with zipfile.ZipFile(inputs / "box.zip", "w", zipfile.ZIP_DEFLATED) as box:
+        box.writestr("hollow.pdf", (inputs / "leaf.pdf").read_bytes() + bytes(2_000_000))
+    out = tmp_path / "limited"
+    assert run(job(out, inputs)).document_reasons[Reason.ARCHIVE_LIMIT] == 1
+    for limit, failures in ((300, 1), (5000, 0)):
+        settings = RunSettings(input=InputSettings(max_member_ratio=limit))
+        assert again(out, settings, reason="archive_limit").failures == failures
+        assert_sound(out)
+    query = f"select status, page_count from '{out}/documents/*.parquet' where source like '%hollow.pdf'"
+    assert [("complete", 1)] == duckdb.sql(query).fetchall()
 
 
 def test_what_fails_again_has_one_row(out: Path):
