@@ -61,13 +61,17 @@ def export_jsonl(
 
     Raises:
         OutputError: The output cannot be read or the file not written; what was at the destination is still there.
-        UsageError: The destination is a folder.
+        UsageError: The destination is a folder, a pipe or a device.
     """
-    if destination.is_dir():
-        raise UsageError(f"{destination} is a folder: name the file that gets the lines")
     report = ExportReport()
     catalogue = read_catalogue(store)
     with _told_as_output_error(destination):
+        if destination.is_dir():
+            raise UsageError(f"{destination} is a folder: name the file that gets the lines")
+        if destination.exists():
+            if not destination.is_file():  # which the new file would replace, /dev/null even for everybody
+                raise UsageError(f"{destination} is no regular file: name the file that gets the lines")
+            destination = destination.resolve()  # a link stays one
         destination.parent.mkdir(parents=True, exist_ok=True)
         with _new_file(destination) as file:
             for document in _documents(store, catalogue, destination.parent, report, include_failed=include_failed):

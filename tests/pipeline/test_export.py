@@ -1,6 +1,7 @@
 """What is exported: each document once, whole, in order, and the same bytes every time."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -294,9 +295,26 @@ def test_pages_that_do_not_add_up_stop_the_export(tmp_path: Path) -> None:
         assert not (tmp_path / "all.jsonl").exists()
 
 
+def test_what_is_no_file_is_not_replaced_by_one(store: LocalStore, tmp_path: Path) -> None:
+    """A pipe or device, as /dev/stdout or /dev/null, is refused; a link stays one, and what it leads to is written."""
+    pipe, target, link = tmp_path / "pipe", tmp_path / "texts.jsonl", tmp_path / "link"
+    os.mkfifo(pipe)
+    target.write_text("old")
+    link.symlink_to(target)
+
+    with pytest.raises(UsageError, match="pipe is no regular file"):
+        export_jsonl(store, pipe)
+    export_jsonl(store, link)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert lines(target)
+
+
 def test_an_export_that_cannot_be_written_says_so(store: LocalStore, tmp_path: Path) -> None:
     """A destination that cannot be made is an error that names it, for people."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(OutputError, match=r"file/tree cannot be written: Not a directory"):
         export_markdown(store, tmp_path / "file" / "tree")
+    with pytest.raises(OutputError, match=r"cannot be written: File name too long"):
+        export_jsonl(store, tmp_path / ("a" * 300))
