@@ -274,7 +274,7 @@ def verify(
     typer.echo(report.to_text(), nl=False)
     if not report.sound:
         raise typer.Exit(SOME_FAILED)
-    if report.unfinished_documents:
+    if report.unfinished_documents or report.withdrawn_sources:
         raise typer.Exit(WORK_LEFT)
 
 

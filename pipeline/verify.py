@@ -63,6 +63,7 @@ class VerifyReport:
     unfinished_pages: int
     findings: tuple[Finding, ...]
     repairs: tuple[str, ...] = ()  # what was done
+    withdrawn_sources: int = 0  # by the repair: the next run reads their documents again
 
     @property
     def sound(self) -> bool:
@@ -78,6 +79,8 @@ class VerifyReport:
         ]
         if self.sound:
             lines.append("every page of every finished document has exactly one row, and the sums are right")
+            if self.withdrawn_sources:
+                lines.append(f"`ocrmill run` reads again what {self.withdrawn_sources:,} sources hold")
         elif not self.repairs:
             lines.append("`ocrmill verify --repair` mends what can be mended, and `ocrmill run` reads what is missing")
         return "".join(f"{line}\n" for line in lines)
@@ -105,6 +108,7 @@ class _Inspection:
     findings: list[Finding] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     drops: list[tuple[str, dict[str, Ints]]] = field(default_factory=list)  # what the rows are, which
+    withdrawn_sources: int = 0
 
     def found(self, severity: Severity, count: int, what: str, examples: Iterable[str] = ()) -> None:
         """Note a finding, unless there is nothing of it."""
@@ -128,7 +132,8 @@ def verify(store: Store, *, repair: bool) -> VerifyReport:
         repairs = [f"removed temporary file {name}" for name in temporary] + recover(store)
         _, inspection = _inspect(store)
         repairs += _repair(store, inspection)
-    return replace(_inspect(store)[0], repairs=tuple(repairs))
+    report = _inspect(store)[0]
+    return replace(report, repairs=tuple(repairs), withdrawn_sources=inspection.withdrawn_sources)
 
 
 def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
@@ -329,6 +334,7 @@ def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection:
     ):
         names = (str(rows["source"][row]) for row in np.flatnonzero(which).tolist())
         inspection.found(Severity.DAMAGE, int(which.sum()), what, names)
+    inspection.withdrawn_sources = int(withdrawn.sum())
     inspection.drops.insert(0, ("sources rows without a document, or there twice", sources.drop(withdrawn | doubled)))
 
 

@@ -182,6 +182,18 @@ def test_status_inspect_and_verify_read_the_output(out: Path):
     assert "settings_fingerprint" in one.stdout, "one page is shown with every column"
 
 
+def test_a_repair_that_leaves_work_says_so(inputs: Path, tmp_path: Path):
+    """Exit code 75 once documents were withdrawn, though nothing of them is left; 0 when a run has read them again."""
+    out = tmp_path / "out"
+    assert ocrmill("run", inputs / "blank.pdf", "--out", out, "--no-ray").returncode == 0
+    next((out / "pages").iterdir()).unlink()
+
+    assert ocrmill("verify", out).returncode == 3
+    assert ocrmill("verify", out, "--repair").returncode == 75
+    assert ocrmill("run", inputs / "blank.pdf", "--out", out, "--no-ray").returncode == 0
+    assert ocrmill("verify", out, "--repair").returncode == 0
+
+
 def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path):
     """The text leaves as a tree of Markdown files and as JSON lines."""
     tree, lines = (

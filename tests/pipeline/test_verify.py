@@ -220,10 +220,13 @@ def test_a_shard_that_somebody_deleted(store: LocalStore):
     store.delete(f"pages/{SECOND}")
 
     assert texts(verify(store, repair=False)) == ["documents rows that lack pages: 1, e.g. /data/b.pdf"]
-    assert verify(store, repair=True).repairs == (
+    repaired = verify(store, repair=True)
+    assert repaired.repairs == (
         "dropped 1 sources rows without a document, or there twice",
         "dropped 1 documents rows that do not hold",
     )
+    assert (repaired.sound, repaired.withdrawn_sources) == (True, 1)
+    assert "`ocrmill run` reads again what 1 sources hold" in repaired.to_text()
     assert run_once(store, 2) == 3
     assert page_keys(store) == ALL_PAGES
 
