@@ -72,8 +72,11 @@ class RunReport:
 
     def to_text(self, output: str) -> str:
         """The last words of a run over `output`, for people."""
+        passed_over = f"{self.files_skipped} files that are no documents" if self.files_skipped else ""
         if not self.documents and not self.pages_done and not self.stopped:
-            return f"nothing to do: {self.sources_known} sources are in {output} already\n{self._gone()}"
+            known = f"{self.sources_known} sources are in {output} already"
+            why = known if self.sources_known else "no document was found"
+            return f"nothing to do: {why}\n{self._gone()}" + (f"passed over: {passed_over}\n" if passed_over else "")
         share = self.repetitive / max(1, self.pages_done)
         lines = {
             "documents": counts_text(self.documents) + reasons_text(self.document_reasons),
@@ -87,7 +90,7 @@ class RunReport:
             if self.sources_known
             else "",
             "gone": self._gone().strip(),
-            "passed over": f"{self.files_skipped} files that are no documents" if self.files_skipped else "",
+            "passed over": passed_over,
             "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",
             "stopped": "before all work was done; the same command goes on" if self.stopped else "",
         }

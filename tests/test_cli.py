@@ -86,6 +86,19 @@ def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path):
     assert "nothing to do" in again.stdout
 
 
+def test_where_nothing_is_found_nothing_is_said_to_be_known(out: Path, tmp_path: Path):
+    """A folder without documents, as of another kind of files, and a retry for a reason that nothing has."""
+    (tmp_path / "notes.docx").write_bytes(b"PK")
+
+    run = ocrmill("run", tmp_path, "--out", tmp_path / "out", "--no-ray")
+    retry = ocrmill("retry", out, "--reason", "pasword_required", "--no-ray")
+
+    assert (run.returncode, retry.returncode) == (0, 0)
+    assert run.stdout == "nothing to do: no document was found\npassed over: 1 files that are no documents\n"
+    assert retry.stdout == "nothing to do: no document was found\n"
+    assert "no page and no document of" in retry.stderr
+
+
 def test_new_files_are_added(inputs: Path, tmp_path: Path):
     """A later run reads what is new, and a copy of known bytes becomes a second source of its document."""
     out, folder = tmp_path / "out", tmp_path / "in"

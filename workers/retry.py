@@ -49,6 +49,8 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
         sources = _sources_of(output.store, reopened.keys())
         sources += [row["source"] for row in pageless if not row["document_id"]]  # of which not even bytes were had
         output.ledger.reopen(reopened)
+        if not reopened and not sources:
+            log.info("no page and no document of %s is to be read again", job.output)
         if sources:
             with _manifest(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
