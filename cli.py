@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -370,6 +371,9 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """Run the command line; our errors become one line and their exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # documents hold letters that the terminal's encoding may lack
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except Exception as error:

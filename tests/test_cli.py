@@ -181,6 +181,15 @@ def test_the_settings_can_be_printed_and_read_back(tmp_path: Path):
     assert again.stdout == printed.stdout
 
 
+def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPatch):
+    """What is printed holds names and texts of documents, in any script."""
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    done = ocrmill("run", "--print-config", "--set", 'input.include=["\u8336.pdf"]')
+
+    assert done.returncode == 0, done.stderr
+    assert "\\u8336.pdf" in done.stdout
+
+
 def test_status_inspect_and_verify_read_the_output(out: Path):
     """Each reading command finds what the run made."""
     status, verify = ocrmill("status", out), ocrmill("verify", out)
