@@ -86,17 +86,19 @@ class RasterSettings(Settings):
     page_cpu_s: float = Field(
         10.0,
         gt=0,
+        le=86_400,
         description="CPU seconds a page may take in a renderer; of 20,173 real pages one needed more than 6.",
     )
     page_wall_s: float = Field(
         60.0, gt=0, description="Seconds a page may take in all; catches what hangs without using the CPU."
     )
     open_cpu_s: float = Field(
-        30.0, gt=0, description="CPU seconds for opening a document; the slowest real one took 0.2."
+        30.0, gt=0, le=86_400, description="CPU seconds for opening a document; the slowest real one took 0.2."
     )
     memory_mb: int = Field(
         3072,
         ge=512,
+        le=1 << 20,
         description="Address space of a rendering process; under 1 GiB JPEG 2000 pages silently came out blank.",
     )
     sandbox: Literal["auto", "require", "off"] = Field(
