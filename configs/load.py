@@ -81,10 +81,18 @@ def _find(config: Path, beside: Path) -> Path:
     shipped = config.parent in {Path(), Path(SHIPPED.name)}
     for path in (beside / config, SHIPPED / config.name) if shipped else (beside / config,):
         for candidate in (path, Path(f"{path}.toml")):
-            if candidate.is_file():
+            if _can_be_read(candidate):
                 return candidate
     known = sorted(path.stem for path in SHIPPED.glob("*.toml"))
     raise SettingsError(f"{config}: there is no such settings file in {beside}; ocrmill brings {', '.join(known)}")
+
+
+def _can_be_read(path: Path) -> bool:
+    """Whether there is something to read: a pipe, too, as `<(pass show ocrmill)` is one."""
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # too long a name, or a folder that is closed to us
+        return False
 
 
 def _add_file(values: _Values, path: Path, above: tuple[Path, ...]) -> None:

@@ -1,5 +1,6 @@
 """Settings from files and `--set`, what is said when they are wrong, and back to a file."""
 
+import os
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -164,6 +165,16 @@ def test_a_missing_file_names_the_shipped_ones(tmp_path: Path):
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9")
     assert "latin.toml: 'utf-8' codec can't decode" in complaint(tmp_path / "latin.toml")
     assert "there is no such settings file" in complaint(Path())
+    assert "there is no such settings file" in complaint(Path("a" * 300))
+
+
+def test_settings_can_come_through_a_pipe():
+    """As `--config <(pass show ocrmill)` has them, so that passwords need no file."""
+    reader, writer = os.pipe()
+    os.write(writer, b"[input]\npasswords = ['secret']")
+    os.close(writer)
+    assert load_settings(Path(f"/dev/fd/{reader}"), []).input.passwords == (SecretStr("secret"),)
+    os.close(reader)
 
 
 @pytest.mark.parametrize("value", ['"hunter2"', '["hunter2", 3]', "{ hunter2 = 1 }", '{ x = "hunter2" }'])
