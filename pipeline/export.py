@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from pipeline.errors import OutputError, UsageError
 from pipeline.export_paths import ENDING, INDEX, export_paths
-from pipeline.store import Store
+from pipeline.store import URL, Store
 from pipeline.whole_documents import Catalogue, DocumentFacts, Page, WholeDocument, WholeDocuments, read_catalogue
 
 BETWEEN_PAGES = "\n\n"
@@ -61,8 +61,9 @@ def export_jsonl(
 
     Raises:
         OutputError: The output cannot be read or the file not written; what was at the destination is still there.
-        UsageError: The destination is a folder, a pipe or a device.
+        UsageError: The destination is a folder, a pipe, a device or a URL.
     """
+    _refuse_url(destination)
     report = ExportReport()
     catalogue = read_catalogue(store)
     with _told_as_output_error(destination):
@@ -90,8 +91,9 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
 
     Raises:
         OutputError: The output cannot be read or a file not written. The files that are there are complete; run again.
-        UsageError: The destination holds files that no export wrote.
+        UsageError: The destination holds files that no export wrote, or is a URL.
     """
+    _refuse_url(destination)
     catalogue = read_catalogue(store)
     paths = [path + ENDING for path in export_paths(catalogue.sources())]
     report = ExportReport()
@@ -106,6 +108,12 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
                 report.bytes += file.write(_markdown(document).encode())
         index.settle()
     return report
+
+
+def _refuse_url(destination: Path) -> None:
+    """It would become a folder of this machine, called `s3:`."""
+    if URL.match(str(destination)):
+        raise UsageError(f"{destination}: an export goes to this machine; copy it to a bucket from there")
 
 
 def _documents(

@@ -35,7 +35,7 @@ JOURNAL = "_journal"
 FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL)
 BEAT_S = 10.0  # how often the lease shows that its owner is alive
 _LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
-_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # of `s3:/bucket`, too
+URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # also `s3:/bucket`, which a Path makes of it
 log = logging.getLogger("ocrmill")
 
 
@@ -186,7 +186,7 @@ def _check_folder(output: str) -> None:
     """Refuse what would become a folder that nobody meant, or one whose shards nobody can open."""
     if not output:
         raise UsageError("the output has no name; is a variable empty?")
-    if _URL.match(output):
+    if URL.match(output):
         raise UsageError(f"{redacted(output)}: of URLs, those of s3, gs and az can be an output")
     try:
         output.encode()

@@ -310,6 +310,15 @@ def test_what_is_no_file_is_not_replaced_by_one(store: LocalStore, tmp_path: Pat
     assert lines(target)
 
 
+def test_a_bucket_is_no_destination(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its URL does not become a folder called `s3:`."""
+    monkeypatch.chdir(tmp_path)
+    for export in (export_jsonl, export_markdown):
+        with pytest.raises(UsageError, match="an export goes to this machine"):
+            export(store, Path("s3://bucket/texts"))
+    assert not Path("s3:").exists()
+
+
 def test_an_export_that_cannot_be_written_says_so(store: LocalStore, tmp_path: Path) -> None:
     """A destination that cannot be made is an error that names it, for people."""
     (tmp_path / "file").write_text("")
