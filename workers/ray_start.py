@@ -1,6 +1,7 @@
 """Starting Ray on this machine, or joining a cluster; what is there to run workers on."""
 
 import os
+import socket
 from dataclasses import dataclass
 
 import ray
@@ -13,6 +14,7 @@ from workers.machine import usable_cores
 from workers.room import image_memory, in_flight_bytes
 
 MIN_OBJECT_STORE = 256 << 20
+ANSWER_S = 10.0  # in which a cluster takes a connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 
 def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Crew:
+    _check_that_it_answers(address)
     _init(f"the Ray cluster at {address}", address=address)
     try:
         there = ray.cluster_resources()
@@ -70,6 +73,17 @@ def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Cre
     limit = int(there.get("object_store_memory", 0)) // 2
     rasterizers = settings.workers.rasterizers or (cores if engine.gpus else half)
     return Crew(rasterizers, engines, in_flight_bytes(settings, engines * engine.slots, limit))
+
+
+def _check_that_it_answers(address: str) -> None:
+    """Ray itself waits more than five minutes for HOST:PORT; `auto` and `ray://HOST:PORT` it knows to be away."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(f"cannot join the Ray cluster at {address}: {error}") from error
 
 
 def _init(where: str, **arguments: object) -> None:
