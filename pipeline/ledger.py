@@ -249,7 +249,8 @@ class Ledger:
     def _latest(self, uri: str) -> list[int]:
         """The sources rows of the last run that said anything of a source: it may hold again what it held before."""
         rows = self._by_uri.rows(uri)
-        return [row for row in rows if _value(self._sources, "ingested_at", row) == self._newest(uri)]
+        newest = self._newest(uri) if rows else None
+        return [row for row in rows if _value(self._sources, "ingested_at", row) == newest]
 
     def _newest(self, uri: str) -> Any:
         times = [_value(self._sources, "ingested_at", row) for row in self._by_uri.rows(uri)]
