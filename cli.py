@@ -1,5 +1,6 @@
 """The commands: parse, call one function, print. Heavy imports happen inside the commands."""
 
+import json
 import sys
 from functools import partial
 from io import TextIOWrapper
@@ -340,14 +341,19 @@ def _shortcuts(
     """The options that are short for a --set."""
     options = {
         "engine.name": engine,
-        "engine.deepseek_ocr2.model": model,
-        "engine.deepseek_ocr2.lora": lora,
+        "engine.deepseek_ocr2.model": _quoted(model),
+        "engine.deepseek_ocr2.lora": _quoted(lora),
         "routing.mode": route,
         "workers.rasterizers": workers,
         "workers.engines": workers,
-        "workers.ray_address": ray_address,
+        "workers.ray_address": _quoted(ray_address),
     }
     return [f"{key}={value}" for key, value in options.items() if value is not None]
+
+
+def _quoted(text: str | None) -> str | None:
+    """As TOML writes it: a folder may be called 2024."""
+    return None if text is None else json.dumps(text, ensure_ascii=False)
 
 
 def _end(report: "RunReport", out: str) -> None:

@@ -11,7 +11,7 @@ def parse_seconds(duration: str) -> float:
     Raises:
         SettingsError: it is written otherwise.
     """
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", duration.strip())
+    found = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?", duration.strip())
     if not duration.strip() or found is None:
         raise SettingsError(f"--time-budget {duration}: write it as 6h, 90m, 1h30m or 45s")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())

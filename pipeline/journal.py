@@ -12,10 +12,11 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field, TypeAdapter
 
 from pipeline.buckets import BucketError, Trouble
 from pipeline.drop_rows import drop_rows
@@ -25,6 +26,8 @@ from pipeline.store import JOURNAL, Store
 
 KEYS: Mapping[str, tuple[str, ...]] = {"pages": ("document_id", "page_number"), "documents": ("document_id",)}
 TRIES = 3  # of a reader whose shards are taken away
+# What is not called so is none of our shards: it is neither deleted nor opened because an entry says so.
+ShardName = Annotated[str, Field(pattern=r"^(pages|documents|sources)/[^/]+\.parquet$")]
 _Read = TypeVar("_Read")
 
 
@@ -32,16 +35,16 @@ _Read = TypeVar("_Read")
 class Merge:
     """One shard takes the place of several, row for row."""
 
-    new: str
-    old: tuple[str, ...]
+    new: ShardName
+    old: tuple[ShardName, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """Rows of the new shards take the place of those of the same key in the old ones."""
 
-    new: tuple[str, ...]
-    old: tuple[str, ...]
+    new: tuple[ShardName, ...]
+    old: tuple[ShardName, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Withdrawal:
     """All rows of some documents go: of their sources first, of their pages last."""
 
     documents: tuple[str, ...] = field(repr=False)
-    old: tuple[str, ...]  # the shards that may hold rows of them
+    old: tuple[ShardName, ...]  # the shards that may hold rows of them
 
 
 Change = Merge | Replacement | Withdrawal
@@ -137,12 +140,10 @@ def _pending(store: Store) -> Iterable[tuple[str, Change]]:
     for entry in store.list(JOURNAL, ".json"):
         try:
             record = json.loads(store.read(entry))
-            cls = _KINDS[record.pop("kind")]
-            values = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
-            yield entry, cls(**values)
+            yield entry, TypeAdapter(_KINDS[record.pop("kind")]).validate_python(record)
         except FileGoneError:
             continue  # it was finished while we looked
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise OutputError(
                 f"{store.url}/{entry} is not one of ours ({error}): look at it, and move it away if it is foreign"
             ) from error

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import duckdb
@@ -149,6 +150,7 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
         (["run", "s3://bucket/a.pdf", "--out", "{tmp}/out"], 2, "s3://"),
         (["run", "samples", "--out", "{tmp}/out", "--set", "raster.dip=200"], 2, "raster.dpi"),
         (["run", "samples", "--out", "{tmp}/out", "--time-budget", "soon"], 2, "6h"),
+        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "9" * 400], 2, "6h"),
         (["run", "samples", "--out", "{tmp}/out", "--workers", "0"], 2, "--workers"),
         (["run", "samples", "--out", "/proc/none/out", "--no-ray"], 1, "/proc"),
         (["run", "samples", "--out", ""], 2, "the output has no name"),
@@ -179,6 +181,14 @@ def test_the_settings_can_be_printed_and_read_back(tmp_path: Path):
 
     assert "dpi = 200" in printed.stdout
     assert again.stdout == printed.stdout
+
+
+def test_names_that_look_like_numbers_are_names():
+    """A model's folder may be called 2024."""
+    printed = ocrmill("run", "--print-config", "--model", "2024", "--lora", 'a "b"')
+    assert (0, "") == (printed.returncode, printed.stderr)
+    settings = tomllib.loads(printed.stdout)["engine"]["deepseek_ocr2"]
+    assert ("2024", 'a "b"') == (settings["model"], settings["lora"])
 
 
 def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPatch):

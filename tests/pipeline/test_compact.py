@@ -12,7 +12,7 @@ from s3_server import S3Server
 from written_outputs import add_document, add_failed_document, failed_page, page, writing
 
 from pipeline.compact import compact, superseded
-from pipeline.errors import LeaseHeldError
+from pipeline.errors import LeaseHeldError, OutputError
 from pipeline.journal import read_again, recover, shards
 from pipeline.ledger import read_ledger
 from pipeline.local_store import LocalStore
@@ -203,3 +203,27 @@ def test_an_output_in_a_bucket_is_compacted(s3: S3Server, out: Path):
     assert ["", "a, newest", "b", "b, newer", "c"] == texts(store)
     assert verify(store, repair=False).findings == ()
     assert sum(key.endswith(".parquet") for key in s3.keys(bucket)) == 3
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '{"kind": "merge", "new": "pages/../../outside.parquet", "old": []}',
+        '{"kind": "replacement", "new": ["pages/new.parquet"], "old": ["../outside.parquet"]}',
+        '{"kind": "merge", "new": "pages/new.parquet", "old": 5}',
+        '{"kind": "burial"}',
+        "[" * 100_000,
+    ],
+)
+def test_a_foreign_entry_touches_nothing(tmp_path: Path, entry: str):
+    """An output of somebody else's may hold any entry: it deletes nothing that is not a shard, and is told."""
+    outside = tmp_path / "outside.parquet"
+    outside.write_bytes(b"ours")
+    store = LocalStore(tmp_path / "out")
+    (tmp_path / "out/pages").mkdir(parents=True)
+    (tmp_path / "out/_journal").mkdir()
+    (tmp_path / "out/_journal/entry.json").write_text(entry)
+
+    with pytest.raises(OutputError, match=r"entry\.json is not one of ours"):
+        recover(store)
+    assert b"ours" == outside.read_bytes()
