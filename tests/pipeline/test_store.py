@@ -20,7 +20,7 @@ from pipeline.store import LEASE, LeaseOwner, open_output
 ROOT = Path(__file__).parents[2]
 OWNER = LeaseOwner.current("run-1")
 
-# Holds the lease, starts one child by fork and one by exec, says their process ids, and waits to be killed.
+# Holds the lease, starts one child by fork and one by exec, says the ids of both once they run, and waits to be killed.
 PARENT = """
 import os, subprocess, sys, time
 from pathlib import Path
@@ -28,10 +28,13 @@ from pipeline.local_store import LocalStore
 from pipeline.store import LeaseOwner
 
 with LocalStore(Path(sys.argv[1])).lease(LeaseOwner.current("parent")):
+    runs, says_it_runs = os.pipe()
     forked = os.fork()
     if forked == 0:
+        os.write(says_it_runs, b"!")
         time.sleep(60)
         os._exit(0)
+    os.read(runs, 1)
     started = subprocess.Popen(["sleep", "60"], close_fds=False)
     print(forked, started.pid, flush=True)
     time.sleep(60)
