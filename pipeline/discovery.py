@@ -61,7 +61,9 @@ class Skipped:
 
 
 class Discovery(Iterator[Source]):
-    """The sources behind some inputs, found as they are taken; `skipped` counts up on the way.
+    """The sources behind some inputs, found as they are taken; `skipped` and `listed` grow on the way.
+
+    `listed` has the URI of each folder, archive, manifest and prefix of a bucket that was read to its end.
 
     Within a folder or bucket they come by name, within a manifest or archive in its order. No URI comes twice.
 
@@ -72,6 +74,7 @@ class Discovery(Iterator[Source]):
 
     def __init__(self, inputs: Sequence[str], settings: InputSettings, storage: StorageSettings) -> None:
         self.skipped = Skipped()
+        self.listed: set[str] = set()
         self._settings = settings
         self._storage = storage
         self._include = [ChoosingGlob.parse(text) for text in settings.include]
@@ -121,7 +124,7 @@ class Discovery(Iterator[Source]):
         if not os.path.lexists(path) and "\\x" in name:
             path = _absolute(original(name))
         if os.path.isdir(path):
-            return self._walk(list_folder(path), path)
+            return self._walk(self._list(path), path)
         if not in_manifest and path.lower().endswith(MANIFEST_ENDINGS) and os.path.isfile(path):
             return self._manifest(path)
         if os.path.exists(path):
@@ -140,7 +143,7 @@ class Discovery(Iterator[Source]):
         if not is_glob(path):
             raise InputError(f"{one_line(name)}: there is no such file or folder (looked for {one_line(path)})")
         root, pattern = split_glob(path)
-        found = self._walk(replace(list_folder(root), whole=False), root, pattern)
+        found = self._walk(replace(self._list(root), whole=False), root, pattern)
         first = next(found, None)
         if first is None:
             raise InputError(
@@ -175,8 +178,13 @@ class Discovery(Iterator[Source]):
         """The folder at that path, unless it is excluded, or a link back to a folder that it lies in."""
         if self._excluded(path, root):
             return None
-        folder = replace(list_folder(path), whole=whole)
+        folder = replace(self._list(path), whole=whole)
         return None if folder.identity in [higher.identity for higher in above] else folder
+
+    def _list(self, path: str) -> Folder:
+        folder = list_folder(path)
+        self.listed.add(_uri(path))
+        return folder
 
     def _file(self, source: Source, root: str, *, named: bool = False) -> Iterator[Source]:
         """The sources that a file is or holds; none if its ending is another and nobody named it."""
@@ -197,6 +205,7 @@ class Discovery(Iterator[Source]):
         try:
             for source in members(archive.path, self._settings, self._storage):
                 yield from self._member(source, root)
+            self.listed.add(archive.uri)
         except PageError as error:
             yield replace(archive, reason=error.reason, detail=error.detail)
 
@@ -229,6 +238,7 @@ class Discovery(Iterator[Source]):
             try:
                 for name in names:
                     yield name if _URL.match(name) else _beside(manifest, name)
+                self.listed.add(_uri(manifest))
             except InputError as error:
                 broken.append(_unreadable(manifest, f"{one_line(shown(manifest))}: {error}"))
 
@@ -299,6 +309,7 @@ class Discovery(Iterator[Source]):
                     self.skipped.hidden += 1
                 else:
                     yield from self._file(source, root)
+            self.listed.add(_uri(root))
         except PageError as error:
             yield _unreadable(root, f"its listing broke off, what came before is read: {error.detail}")
 
@@ -355,12 +366,17 @@ def _unreadable(path: str, detail: str) -> Source:
         if member is not None:
             uri = joined_uri(replace(member, archive=shown(member.archive)))
             return Source(uri, _ABSENT, 0, member.archive, member.member, Reason.UNREADABLE, detail)
-        return Source(one_line(shown(original(path))), _ABSENT, 0, path, reason=Reason.UNREADABLE, detail=detail)
+        return Source(_uri(path), _ABSENT, 0, path, reason=Reason.UNREADABLE, detail=detail)
     where = None if os.path.lexists(path) else split_uri(path)
     if where is not None:
         where = replace(where, archive=_absolute(where.archive))
         return Source(joined_uri(where), _ABSENT, 0, where.archive, where.member, Reason.UNREADABLE, detail)
-    return Source(one_line(_absolute(path)), _ABSENT, 0, _absolute(path), reason=Reason.UNREADABLE, detail=detail)
+    return Source(_uri(path), _ABSENT, 0, _absolute(path), reason=Reason.UNREADABLE, detail=detail)
+
+
+def _uri(path: str) -> str:
+    """The URI of what is no member of an archive."""
+    return one_line(shown(original(path)) if _URL.match(path) else _absolute(path))
 
 
 def _source_at(path: str) -> Source:

@@ -6,7 +6,7 @@ archive's limit ...). It is about the last state of that source: a newer row of 
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import compress, islice
@@ -208,6 +208,16 @@ class Ledger:
             reason=Reason(_value(self._absent, "reason", latest)),
             shards=tuple(sorted(shards)),
         )
+
+    def now_listed(self, uris: Container[str]) -> dict[str, set[str]]:
+        """Rows of folders and archives that could not be listed but are now: shard -> sources. None of them is gone."""
+        rows: dict[str, set[str]] = {}
+        for uri in self._absent["source"].unique().to_pylist():
+            stale = self.stale_unreadable(uri) if uri in uris else None
+            for shard in stale.shards if stale else ():
+                rows.setdefault(shard, set()).add(uri)
+                self._asked_for[self._by_uri.rows(uri)] = True
+        return rows
 
     def superseded(self) -> dict[str, set[str]]:
         """Rows without document_id that a killed run left behind a newer one: shard -> sources."""

@@ -27,7 +27,7 @@ from pipeline.store import Store, open_output
 from workers import sandbox
 from workers.engines.choice import with_engine_chosen
 from workers.pool import Pool
-from workers.run import Job, default_pool, leased, read_sources
+from workers.run import Job, default_pool, forget_refusals, leased, read_sources
 
 SOURCES_TRIED = 3  # of a document that lies in several places
 _OUTCOME = ("document_id", "page_number", "status", "flags", "repetition_flag")
@@ -55,6 +55,7 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
             with _manifest(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
                 read_sources(job, found, (make_pool or default_pool)(job), output, report)
+                forget_refusals(output, found)
         left = output.ledger.reopened
         if left and not report.stopped:
             log.warning(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from configs.settings import RunSettings
 from pipeline.buckets import BucketUrl
 from pipeline.discovery import Discovery
+from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import OcrmillError, OutputError, SettingsMismatchError
 from pipeline.journal import recover
 from pipeline.ledger import Ledger, read_ledger, write_run
@@ -75,6 +77,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
         first = next(todo, None)
         if first is not None:
             read_sources(job, chain([first], todo), (make_pool or default_pool)(job), output, report)
+        forget_refusals(output, discovery)
         report.files_skipped = discovery.skipped.other_endings
         if not report.stopped and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
             report.sources_gone = output.ledger.gone(_folders(job.inputs))
@@ -137,6 +140,12 @@ def read_sources(job: Job, sources: Iterator[Source], pool: Pool, output: Leased
         progress.close()
         pool.close()
         coordinator.flush()
+
+
+def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
+    """Take out the rows of folders and archives that could not be listed earlier, and were listed in full now."""
+    for shard, uris in output.ledger.now_listed(discovery.listed).items():
+        drop_rows(output.store, shard, partial(absent_rows, uris=uris))
 
 
 async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:

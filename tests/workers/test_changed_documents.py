@@ -9,12 +9,12 @@ import duckdb
 from pdfs import text_pdf
 
 from configs.engine_settings import EngineSettings
-from configs.settings import RunSettings
+from configs.settings import InputSettings, RunSettings
 from configs.worker_settings import WorkerSettings
 from pipeline.compact import compact
 from pipeline.export import export_jsonl
 from pipeline.local_store import LocalStore
-from pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
+from pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Source, UnreadableDocument
 from pipeline.report import RunReport
 from pipeline.verify import verify
 from workers.coordinator import OPENINGS
@@ -176,3 +176,36 @@ def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path):
     assert run_once(manifest, out).pages_done == 0
     assert table(out, "status, reason") == [("complete", None)]
     assert run_once(manifest, out).sources_known == 1
+
+
+def test_the_row_of_an_archive_goes_when_it_is_read_to_its_end(tmp_path: Path):
+    """It failed for a limit; when that is raised, the members have rows, the archive has none, and nothing is gone."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "a.zip", "w") as file:
+        for name in ("a.pdf", "b.pdf"):
+            file.write(text_pdf(tmp_path / name, text=f"Document {name}."), name)
+    narrow = SETTINGS.model_copy(update={"input": InputSettings(max_archive_members=1)})
+    run(Job((str(folder),), str(tmp_path / "out"), narrow, use_ray=False))
+    assert table(tmp_path / "out", "source, reason") == [(f"{folder}/a.zip", "archive_limit")]
+
+    assert run_once(folder, tmp_path / "out").sources_gone == 0
+    assert table(tmp_path / "out", "source") == [(f"{folder}/a.zip!a.pdf",), (f"{folder}/a.zip!b.pdf",)]
+    assert len(table(tmp_path / "out", "source", "sources")) == 2
+
+
+def test_the_row_of_a_folder_goes_when_it_can_be_listed(tmp_path: Path):
+    """This holds too where its documents are all known, so that there is nothing to read."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    text_pdf(folder / "a.pdf")
+    manifest = tmp_path / "inputs.txt"
+    manifest.write_text("in\n")
+    run_once(manifest, tmp_path / "out")
+    away = folder.rename(tmp_path / "away")
+    assert run_once(manifest, tmp_path / "out").document_reasons[Reason.UNREADABLE] == 1
+
+    away.rename(folder)
+    report = run_once(manifest, tmp_path / "out")
+    assert (report.sources_known, report.documents) == (1, {})
+    assert table(tmp_path / "out", "source, reason") == [(f"{folder}/a.pdf", None)]
