@@ -208,7 +208,7 @@ def _page_keys(table: pa.Table) -> pa.Table:
 
 
 def _document_keys(table: pa.Table) -> pa.Table:
-    columns = ("document_id", "source", "reason", "page_count", "pages_flagged", *PAGE_COUNTS.values())
+    columns = ("document_id", "source", "reason", "page_count", "pages_flagged", "ingested_at", *PAGE_COUNTS.values())
     return _strings(table.select(columns))
 
 
@@ -281,6 +281,8 @@ def _check_documents(
     tally, flagged, differing = _tally(pages, codes, counted, own, page_count, len(ids))
     lacking = tally[own].sum(axis=1) != page_count
     doubled: Bools = has_id & _later_copies(_string_codes(rows["document_id"]))
+    # Of a source without a document a later run may leave a newer row: the older one is stale, see `_check_leftovers`.
+    doubled |= ~has_id & _later_copies(_string_codes(rows["source"]), has_id, _to_numpy(rows["ingested_at"]))
     wrong = (tally[own][:, :UNKNOWN] != expected).any(axis=1) | (flagged[own] != _to_numpy(rows["pages_flagged"]))
     wrong |= differing[own] > 0
     no_reason = ~has_id & _to_numpy(pc.is_null(rows["reason"])).astype(bool)
@@ -289,7 +291,7 @@ def _check_documents(
         return (str(rows["source"][row]) for row in np.flatnonzero(which).tolist())
 
     for which, what in (
-        (doubled, "documents rows of a document that has one already"),
+        (doubled, "documents rows of a document or source that has one already"),
         (lacking & ~doubled, "documents rows that lack pages"),
         (wrong & ~lacking & ~doubled, "documents rows with other counts than their pages"),
         (no_reason, "documents rows with neither a document_id nor a reason"),

@@ -261,11 +261,25 @@ def test_documents_and_sources_that_are_there_twice(store: LocalStore):
     store.write("sources/20260103-copy.parquet", store.read(f"sources/{FIRST}"))
 
     assert texts(verify(store, repair=False)) == [
-        "documents rows of a document that has one already: 1, e.g. /data/a.pdf",
+        "documents rows of a document or source that has one already: 1, e.g. /data/a.pdf",
         "sources rows that are there already: 1, e.g. /data/a.pdf",
     ]
     report = verify(store, repair=True)
     assert (report.findings, report.documents, report.sources) == ((), 3, 3)
+
+
+def test_a_source_without_document_that_is_there_twice(store: LocalStore):
+    """Of two rows of one run that say that a source could not be had, one stays."""
+    row = encode_shard(documents_table([made_absent("x"), made_absent("y")], made_stamp(2)))
+    store.write("documents/20260102-020000-000001.parquet", row)
+    assert verify(store, repair=False).sound
+    store.write("documents/20260103-copy.parquet", row)
+
+    assert texts(verify(store, repair=False)) == [
+        "documents rows of a document or source that has one already: 2, e.g. /data/x.pdf, /data/y.pdf"
+    ]
+    report = verify(store, repair=True)
+    assert (report.findings, report.documents) == ((), 5)
 
 
 def test_a_source_without_its_document(store: LocalStore):
