@@ -129,7 +129,9 @@ def run(
 @app.command()
 def retry(
     output: Output,
-    reason: Annotated[str | None, typer.Option(metavar="R", help="What failed for this reason.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="R", help="What failed, or was repaired, for this reason.")
+    ] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Pages with a quality flag.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
     document: DocumentName = None,
@@ -200,7 +202,9 @@ def inspect(
         bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")
     ] = False,
     only_status: Annotated[str | None, typer.Option("--status", metavar="S", help="Only pages of this status.")] = None,
-    reason: Annotated[str | None, typer.Option(metavar="R", help="Only what failed for this reason.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
+    ] = None,
     document: DocumentName = None,
     page: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only page N; with --document, every column of it.")

@@ -41,6 +41,7 @@ from pipeline.records import (
     PageRow,
     PageText,
     RenderedPage,
+    Repair,
     Route,
     RouteDecision,
     Source,
@@ -117,7 +118,9 @@ class PacedPool:
         for number in pages.page_numbers:
             yield RenderedPage(number, geometry, decision, renderer="mupdf", image_bytes=1 << 20), None
 
-    async def recognize(self, document: Document, page: RenderedPage, _image: Image) -> PageRow:
+    async def recognize(
+        self, document: Document, page: RenderedPage, _image: Image, _repair: Repair | None = None
+    ) -> PageRow:
         """Give the page when it is its turn."""
         now = time.monotonic()
         self._next = max(self._next + self._every_s, now - 1)

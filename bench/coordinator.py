@@ -38,6 +38,7 @@ from pipeline.records import (
     PageRange,
     PageText,
     RenderedPage,
+    Repair,
     Route,
     RouteDecision,
     Source,
@@ -79,7 +80,7 @@ class SimulatedEngine:
     async def close(self) -> None:
         """Nothing to end."""
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         """Take as long as the page's own number says (it is written in the image)."""
         began = time.time()
         seed = int(image[0, 0, 0]) | int(image[0, 0, 1]) << 8 | int(image[0, 0, 2]) << 16

@@ -31,7 +31,7 @@ from bench.coordinator import SimulatedRasterizer, run_simulated
 from bench.sampling import Sampling
 from configs.settings import RoutingSettings, RunSettings
 from configs.worker_settings import WorkerSettings
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageText
+from pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Repair
 from workers.ray_pool import RayPool
 from workers.run import Job, run
 
@@ -72,7 +72,7 @@ class InstantEngine:
     async def close(self) -> None:
         """Nothing to end."""
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         """Answer without looking."""
         return PageText(f"{geometry.width_pt:g} pt in {image.shape[1]} px.\n" * 40, finish_reason="stop")
 

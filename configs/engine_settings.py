@@ -56,6 +56,12 @@ class DeepseekOcr2Settings(Settings):
     )
     ngram_window: int = Field(50, ge=1, description="Tokens back in which such an n-gram may start.")
     stop_loops: bool = Field(True, description="Stop a page that loops while it is being written, and flag it.")
+    repairs: int = Field(
+        3,
+        ge=0,
+        le=3,
+        description="Further attempts at a page that loops, is cut off or empty: other n-gram rule, prompt, sampling.",
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         "auto", description="Of weights and activations; `auto` takes the checkpoint's, bfloat16."
     )

@@ -50,6 +50,10 @@ class Reason(StrEnum):
     ENGINE_CRASH = "engine_crash"
 
 
+# What an engine fails with, whatever page it has.
+ENGINE_FAILURES = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.ENGINE_CRASH})
+
+
 class Route(StrEnum):
     """How a page is read."""
 
@@ -182,6 +186,17 @@ class PageText:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """A further attempt at a page that came out badly, and what it does otherwise than the settings say."""
+
+    cures: frozenset[Reason]  # what it is against
+    prompt: str | None  # instead of the usual one
+    temperature: float
+    ngram_size: int  # as in `DeepseekOcr2Settings`
+    ngram_window: int
+
+
+@dataclass(frozen=True, slots=True)
 class EngineDescription:
     """What an engine says of itself: for the rows, and for those who feed it."""
 
@@ -192,6 +207,7 @@ class EngineDescription:
     prompt: str | None = None
     temperature: float | None = None
     gpus: int = 0  # that one engine takes
+    repairs: tuple[Repair, ...] = ()  # what it can try at a page that came out badly, in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +272,7 @@ class PageRow:
     text_layer_agreement: float | None = None
     flags: tuple[str, ...] = ()
     engine: str | None = None
+    prompt: str | None = None  # by which the text was asked for
     attempts: tuple[Attempt, ...] = ()
     engine_ms: float | None = None
 

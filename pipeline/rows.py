@@ -27,6 +27,7 @@ def recognized_row(
         **_place(document, page),
         status=Status.OK,
         engine=attempt.engine,
+        prompt=attempt.prompt,
         engine_ms=attempt.seconds * 1000,
         attempts=(attempt,),
         text_layer_agreement=agreement,
@@ -44,6 +45,7 @@ def failed_row(
         reason=reason,
         detail=detail or reason,
         engine=attempts[-1].engine if attempts else None,
+        prompt=attempts[-1].prompt if attempts else None,
         engine_ms=sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None,
         attempts=attempts,
     )

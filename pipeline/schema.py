@@ -174,7 +174,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         **_attributes(
             rows, "document_id", "source", "page_number", "page_count", "status", "reason", "repetition_flag"
         ),
-        **_attributes(rows, "text_layer_agreement", "engine", "engine_ms"),
+        **_attributes(rows, "text_layer_agreement", "engine", "engine_ms", "prompt"),
         **_attributes([row.rendered for row in rows], "renderer", "render_ms"),
         **_attributes([row.text for row in rows], "raw", "finish_reason", *_MODEL_VIEW),
         **_attributes([row.measures for row in rows], *_MEASURES),
@@ -254,7 +254,7 @@ def _raster(rows: Sequence[PageRow]) -> Values:
 def _model(rows: Sequence[PageRow], engine: EngineDescription) -> Values:
     """What the run's engine says of itself, for the pages that it read."""
     own = [engine if row.engine == engine.name else None for row in rows]
-    return _attributes(own, "model", "model_revision", "prompt")
+    return _attributes(own, "model", "model_revision")
 
 
 def _source_columns(rows: Sequence[DocumentRow] | Sequence[SourceRow]) -> Values:

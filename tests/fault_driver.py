@@ -12,7 +12,7 @@ from pathlib import Path
 
 from configs.load import load_settings
 from pipeline.errors import OcrmillError
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageText
+from pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Repair
 from workers.log import start_logging
 from workers.ray_pool import RayPool
 from workers.run import Job, run
@@ -40,7 +40,7 @@ class PatientEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         await asyncio.sleep(SECONDS_PER_PAGE)
         with self._reads.open("a") as file:
             file.write(f"{zlib.crc32(image.tobytes())}\n")

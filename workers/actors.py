@@ -18,7 +18,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
 from pipeline.errors import EngineError
-from pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
+from pipeline.records import Document, PageRange, PageRow, RenderedPage, Repair, Source, UnreadableDocument
 from workers.rasterizer import Rasterizer
 from workers.recognizer import Engine, PageImage, Recognizer
 
@@ -97,9 +97,9 @@ class EngineActor:
         """End what the engine has started."""
         await self._recognizer.close()
 
-    async def read(self, document: Document, page: RenderedPage, image: PageImage) -> PageRow:
+    async def read(self, document: Document, page: RenderedPage, image: PageImage, repair: Repair | None) -> PageRow:
         """See `Recognizer.read`."""
-        return await self._recognizer.read(document, page, image)
+        return await self._recognizer.read(document, page, image, repair)
 
 
 @dataclass(slots=True)

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 from configs.worker_settings import WorkerSettings
 from pipeline.errors import TooManyFailuresError
-from pipeline.records import Document, PageRow, Reason, UnreadableDocument
+from pipeline.records import ENGINE_FAILURES, Document, PageRow, Reason, UnreadableDocument
 
 # What a step may fail for without the documents' fault. Damage, passwords and the like say that bytes could be had.
 _RENDERING = frozenset({Reason.UNREADABLE, Reason.RENDER_TIMEOUT, Reason.RENDER_CRASH, Reason.RENDER_MEMORY})
-_RECOGNIZING = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.ENGINE_CRASH})
 SHARE_OF_ONE_DOCUMENT = 0.1  # of a window: a document with 5,000 poisonous pages must not stop the others
 
 
@@ -98,6 +97,6 @@ class Breaker:
         example = f"page {row.page_number} of {row.source}: {row.detail}"
         reason = row.reason if row.reason in _RENDERING else None
         self._rendering.add(_Outcome(row.document_id, reason, example))
-        if row.reason in _RECOGNIZING or row.attempts:
-            reason = row.reason if row.reason in _RECOGNIZING else None
+        if row.reason in ENGINE_FAILURES or row.attempts:
+            reason = row.reason if row.reason in ENGINE_FAILURES else None
             self._recognizing.add(_Outcome(row.document_id, reason, example))

@@ -39,6 +39,7 @@ from workers.flusher import Flusher
 from workers.lanes import Lanes
 from workers.pool import Image, ImageLostError, Pool
 from workers.progress import Progress
+from workers.repairing import recognize
 from workers.room import Room, page_bytes
 
 SOURCES_AT_A_TIME = 64
@@ -267,7 +268,7 @@ class Coordinator:
         self._room.resize(self._page_bytes, size)
         row = None
         try:
-            row = await self._pool.recognize(document, page, image)
+            row = await recognize(self._pool, document, page, image, self._stop.is_set)
         except ImageLostError:
             pass
         except OcrmillError:

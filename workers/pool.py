@@ -11,6 +11,7 @@ from pipeline.records import (
     PageRange,
     PageRow,
     RenderedPage,
+    Repair,
     Source,
     UnreadableDocument,
 )
@@ -43,8 +44,10 @@ class Pool(Protocol):
     def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Read a range in order: each page comes as its row, or rendered and awaiting OCR."""
 
-    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
-        """Turn a page image into its row.
+    async def recognize(
+        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None, /
+    ) -> PageRow:
+        """Turn a page image into the row of one attempt at it.
 
         Raises:
             ImageLostError: if the image is gone.
@@ -86,11 +89,13 @@ class SerialPool:
             yield page
             await asyncio.sleep(0)  # let the pages that were yielded before be recognized
 
-    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
-        """Turn a page image into its row."""
+    async def recognize(
+        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None
+    ) -> PageRow:
+        """Turn a page image into the row of one attempt at it."""
         self._started = self._started or asyncio.create_task(self._recognizer.start())
         await asyncio.shield(self._started)
-        return await self._recognizer.read(document, page, image)
+        return await self._recognizer.read(document, page, image, repair)
 
     async def stop(self) -> None:
         """End the engine, while its loop still runs."""

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
@@ -28,6 +28,7 @@ from pipeline.records import (
     PageRow,
     Reason,
     RenderedPage,
+    Repair,
     Source,
     UnreadableDocument,
 )
@@ -58,6 +59,15 @@ class _EngineLost:
 
     reason: Reason
     why: str = ""
+
+
+class _Asked(NamedTuple):
+    """What an engine is given: see `Recognizer.read`."""
+
+    document: Document
+    page: RenderedPage
+    image: Image
+    repair: Repair | None
 
 
 class RayPool:
@@ -130,13 +140,16 @@ class RayPool:
             detail = f"{RASTERIZER_TRIES} workers died while reading it"
             yield failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail)
 
-    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
-        """Turn a page image into its row, on the engine that has least to do.
+    async def recognize(
+        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None
+    ) -> PageRow:
+        """Turn a page image into the row of one attempt at it, on the engine that has least to do.
 
         An engine that dies takes all its pages along. Each is tried again with a few others, then alone in an engine,
         so that only the page that kills it is blamed. Of a document several pages of which were blamed, no more are
         tried.
         """
+        asked = _Asked(document, page, image, repair)
         attempts: list[Attempt] = []
         deaths = 0
         while True:
@@ -145,7 +158,7 @@ class RayPool:
                 detail = f"not tried: {MAX_BLAMED} other pages of this document made the engine fail"
                 return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
             started = time.monotonic()
-            outcome = await self._read_in(seat, document, page, image)
+            outcome = await self._read_in(seat, asked)
             if isinstance(outcome, PageRow):
                 return replace(outcome, attempts=(*attempts, *outcome.attempts))
             deaths += 1
@@ -158,12 +171,12 @@ class RayPool:
                 detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
                 return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
 
-    async def _read_in(self, seat: Seat, document: Document, page: RenderedPage, image: Image) -> PageRow | _EngineLost:
+    async def _read_in(self, seat: Seat, asked: _Asked) -> PageRow | _EngineLost:
         """Have an engine read a page. An engine that is lost gets no more pages until it is back."""
         outcome: PageRow | _EngineLost | None = None
         engine = seat.worker.handle.actor
         try:
-            outcome = await self._call(engine, document, page, image)
+            outcome = await self._call(engine, asked)
         except TimeoutError:
             if seat.is_current:
                 ray.kill(engine, no_restart=False)
@@ -206,16 +219,17 @@ class RayPool:
                 100 * seat.worker.handle.memory,
             )
 
-    async def _call(self, engine: Any, document: Document, page: RenderedPage, image: Image) -> PageRow:
+    async def _call(self, engine: Any, asked: _Asked) -> PageRow:
         timeout = self._settings.engine.page_timeout_s
         try:
-            row: PageRow = await asyncio.wait_for(engine.read.remote(document, page, image), timeout)
+            row: PageRow = await asyncio.wait_for(engine.read.remote(*asked), timeout)
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
             if isinstance(error.cause, EngineDownError):
                 raise error.cause from error
             if isinstance(error.cause, RayActorError | ObjectLostError):
                 raise ImageLostError from error
-            return failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error.cause).__name__}: {error.cause}")
+            detail = f"{type(error.cause).__name__}: {error.cause}"
+            return failed_row(asked.document, asked.page, Reason.ENGINE_ERROR, detail)
         except ObjectLostError as error:
             raise ImageLostError from error
         return row

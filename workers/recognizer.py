@@ -16,6 +16,7 @@ from pipeline.records import (
     PageText,
     Reason,
     RenderedPage,
+    Repair,
 )
 from pipeline.rows import failed_row, recognized_row
 
@@ -39,8 +40,8 @@ class Engine(Protocol):
             EngineError: if it cannot be started, with what to do about it.
         """
 
-    async def read(self, image: PageImage, geometry: PageGeometry) -> PageText:
-        """Read one page.
+    async def read(self, image: PageImage, geometry: PageGeometry, repair: Repair | None, /) -> PageText:
+        """Read one page, as the settings say or as one of the repairs does that it offers (`describe`).
 
         Raises:
             PageError: if this page gives no text; other pages are not concerned.
@@ -67,7 +68,9 @@ class Recognizer:
         """See `Engine.close`."""
         await self._engine.close()
 
-    async def read(self, document: Document, page: RenderedPage, image: PageImage) -> PageRow:
+    async def read(
+        self, document: Document, page: RenderedPage, image: PageImage, repair: Repair | None = None
+    ) -> PageRow:
         """Read one page image; an engine's failure is a row with its reason.
 
         Raises:
@@ -76,7 +79,7 @@ class Recognizer:
         assert page.geometry is not None
         started = time.perf_counter()
         try:
-            text = await self._engine.read(image, page.geometry)
+            text = await self._engine.read(image, page.geometry, repair)
         except PageError as error:
             reason, detail = error.reason, error.detail
         except (asyncio.CancelledError, EngineDownError):
@@ -85,12 +88,14 @@ class Recognizer:
             reason, detail = Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}"
         else:
             attempt = replace(
-                self._attempt(started), finish_reason=text.finish_reason, output_tokens=text.output_tokens
+                self._attempt(started, repair), finish_reason=text.finish_reason, output_tokens=text.output_tokens
             )
             return recognized_row(document, page, text, attempt, self._quality)
-        return failed_row(document, page, reason, detail, replace(self._attempt(started), reason=reason))
+        return failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
 
-    def _attempt(self, started: float) -> Attempt:
+    def _attempt(self, started: float, repair: Repair | None) -> Attempt:
         engine = self._description
         seconds = time.perf_counter() - started
-        return Attempt(engine.name, seconds, prompt=engine.prompt, temperature=engine.temperature)
+        if repair is None:
+            return Attempt(engine.name, seconds, prompt=engine.prompt, temperature=engine.temperature)
+        return Attempt(engine.name, seconds, prompt=repair.prompt or engine.prompt, temperature=repair.temperature)

@@ -24,7 +24,7 @@ from configs.engine_settings import EngineSettings
 from configs.settings import RasterSettings, RoutingSettings, RunSettings
 from configs.worker_settings import WorkerSettings
 from pipeline.local_store import LocalStore
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, RenderedPage
+from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, RenderedPage, Repair
 from pipeline.report import RunReport
 from pipeline.verify import verify
 from workers.pool import Image, SerialPool
@@ -58,7 +58,7 @@ class QuickEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         return PageText("Seen and read.", finish_reason="stop")
 
 

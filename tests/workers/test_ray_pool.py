@@ -18,7 +18,7 @@ from configs.settings import InputSettings, RunSettings, StorageSettings
 from configs.worker_settings import WorkerSettings
 from pipeline.discovery import Discovery
 from pipeline.errors import EngineDownError, EngineError
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Status
+from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, Reason, Repair, Status
 from workers.actors import DEATHS_AT_START, EngineActor, await_start
 from workers.ray_pool import RayPool
 from workers.seats import MAX_BLAMED
@@ -41,7 +41,7 @@ class ScriptedEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         order = self._orders.read_text() if self._orders.exists() else ""
         if order == "die once":
             self._orders.unlink()

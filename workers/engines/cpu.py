@@ -24,7 +24,7 @@ from configs.engine_settings import CpuEngineSettings, EngineSettings
 from pipeline.errors import PageError
 from pipeline.paragraphs import Line, assemble, paragraphs, to_written
 from pipeline.reading_order import Box
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Reason
+from pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Reason, Repair
 
 _DETECTOR = "PP-OCRv6_det_small"
 _RECOGNIZER = "PP-OCRv6_rec_small"
@@ -75,7 +75,7 @@ class CpuEngine:
         """End the thread."""
         self._thread.shutdown()
 
-    async def read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None = None) -> PageText:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.
 
         Raises PageError: EMPTY_OUTPUT where there is no text, ENGINE_ERROR where RapidOCR fails.

@@ -7,22 +7,23 @@ tokens, so that a page that loops is stopped there.
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from configs.engine_settings import EngineSettings
 from model_adapter.loop_stop import LoopDetector, number_values
 from model_adapter.plugin import engine_arguments
-from model_adapter.prompts import prompt_text
+from model_adapter.prompts import DEFAULT_PROMPT, prompt_text
 from model_adapter.tiling import plan_tiling
 from model_adapter.views import PageViews
 from pipeline.errors import EngineDownError, EngineError, PageError
 from pipeline.markdown import to_markdown
-from pipeline.records import EngineDescription, PageGeometry, PageText, Reason
+from pipeline.records import EngineDescription, PageGeometry, PageText, Reason, Repair
+from pipeline.repair import DEEPSEEK_OCR2
 from workers.engines.preflight import check, is_cpu_build
 from workers.engines.vllm_log import VllmLog
 
@@ -56,11 +57,12 @@ class DeepseekOcr2Engine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings.deepseek_ocr2
         self._page_timeout_s = settings.page_timeout_s
-        self._prompt = prompt_text(self._settings.prompt)
+        self._usual = Repair(  # the first attempt, in the words of those that may follow it
+            frozenset(), self._settings.prompt, 0.0, self._settings.ngram_size, self._settings.ngram_window
+        )
         self._numbers = count()
         self._log = VllmLog()
         self._llm: Any = None
-        self._sampling: Any = None
         self._adapter: Any = None
         self._number_values: Mapping[int, int] = {}
 
@@ -75,6 +77,7 @@ class DeepseekOcr2Engine:
             prompt=settings.prompt,
             temperature=0.0,
             gpus=0 if is_cpu_build() else settings.tensor_parallel,
+            repairs=tuple(islice(self._ladder(), settings.repairs)),
         )
 
     async def start(self, memory: float) -> None:
@@ -104,10 +107,9 @@ class DeepseekOcr2Engine:
         except Exception as error:  # vLLM raises of every kind
             raise EngineError(f"vLLM did not start: {self._log.cause() or error}") from error
         self._number_values = number_values(self._llm.get_tokenizer().get_vocab())
-        self._sampling = self._sampling_params()
         self._adapter = self._lora_request()
 
-    async def read(self, image: PageViews, geometry: PageGeometry) -> PageText:
+    async def read(self, image: PageViews, geometry: PageGeometry, repair: Repair | None = None) -> PageText:
         """Read one page.
 
         Raises:
@@ -116,13 +118,14 @@ class DeepseekOcr2Engine:
         """
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        prompt = (repair and repair.prompt) or self._settings.prompt
         tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
         try:
-            written = await self._write(image)
+            written = await self._write(image, prompt, self._sampling_params(repair or self._usual))
         except EngineDeadError as error:
             detail = self._log.cause() or "vLLM's engine process ended without a word"
             raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
-        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=self._settings.prompt == "ocr_lines")
+        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
         if not markdown.strip() and not blocks:
             raise PageError(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
         return PageText(
@@ -144,14 +147,18 @@ class DeepseekOcr2Engine:
             self._llm = None
         self._log.close()
 
-    async def _write(self, views: PageViews) -> _Written:
+    def _ladder(self) -> Iterator[Repair]:
+        """Where the prompt asks for a document, which Markdown is, another one may ask for it as well."""
+        return (rung for rung in DEEPSEEK_OCR2 if rung.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
+
+    async def _write(self, views: PageViews, prompt: str, sampling: Any) -> _Written:
         """The model's output as it comes, cut off where it loops."""
         detector = LoopDetector(self._number_values) if self._settings.stop_loops else None
-        prompt = {"prompt": self._prompt, "multi_modal_data": {"image": views}}
-        (request,) = await self._llm.renderer.render_cmpl_async([prompt])
+        page = {"prompt": prompt_text(prompt), "multi_modal_data": {"image": views}}
+        (request,) = await self._llm.renderer.render_cmpl_async([page])
         written = _Written()
         name = f"page-{next(self._numbers)}"
-        async with aclosing(self._llm.generate(request, self._sampling, name, lora_request=self._adapter)) as stream:
+        async with aclosing(self._llm.generate(request, sampling, name, lora_request=self._adapter)) as stream:
             async for output in stream:
                 new = output.outputs[0]
                 written.prompt_tokens = len(output.prompt_token_ids or ())
@@ -188,23 +195,24 @@ class DeepseekOcr2Engine:
             arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(settings.lora))}
         return arguments
 
-    def _sampling_params(self) -> Any:
+    def _sampling_params(self, way: Repair) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         settings = self._settings
         rule = {
-            "ngram_size": settings.ngram_size,
-            "window_size": settings.ngram_window,
+            "ngram_size": way.ngram_size,
+            "window_size": way.ngram_window,
             "whitelist_token_ids": list(CELLS),
         }
         return SamplingParams(
-            temperature=0.0,  # without it vLLM samples: the checkpoint has no generation_config.json
+            temperature=way.temperature,  # without it vLLM samples: the checkpoint has no generation_config.json
+            seed=0 if way.temperature else None,  # so that a page reads alike the next time
             skip_special_tokens=False,  # the marks of blocks and cells are special tokens
             spaces_between_special_tokens=False,
             max_tokens=settings.max_output_tokens,
             output_kind=RequestOutputKind.DELTA,
-            extra_args=rule if settings.ngram_size else None,
+            extra_args=rule if way.ngram_size else None,
         )
 
     def _lora_request(self) -> Any:

@@ -26,6 +26,7 @@ from workers.engines.choice import make_engine
 from workers.engines.deepseek_ocr2 import DeepseekOcr2Engine
 from workers.pool import Image
 from workers.ray_pool import RayPool
+from workers.repairing import recognize
 
 pytest.importorskip("vllm")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
@@ -54,7 +55,8 @@ def settings(tiny_checkpoint: Path) -> RunSettings:
 
 def test_requests_are_decoded_as_the_authors_do(settings: RunSettings):
     """Greedily, special tokens kept, the n-gram rule on with its whitelist: acceptance checks 10 and 11."""
-    sampling = DeepseekOcr2Engine(settings.engine)._sampling_params()
+    engine = DeepseekOcr2Engine(settings.engine)
+    sampling = engine._sampling_params(engine._usual)
 
     assert sampling.temperature == 0.0
     assert not sampling.skip_special_tokens
@@ -173,6 +175,26 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert "loop_stopped" in row.flags
         assert row.attempts[-1].prompt == "markdown"
         assert row.attempts[-1].temperature == 0.0
+
+
+def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """Each rung of the ladder is what vLLM was asked for; greedily the model always loops, sampled it babbles on."""
+
+    async def scenario() -> PageRow:
+        page, image = await rendered(pool, document)
+        return await recognize(pool, document, page, image, lambda: False)
+
+    row = runner.run(scenario())
+
+    assert [(each.prompt, each.temperature, each.finish_reason, each.reason) for each in row.attempts] == [
+        ("markdown", 0.0, "repetition", Reason.REPETITION),
+        ("markdown", 0.0, "repetition", Reason.REPETITION),
+        ("free_ocr", 0.0, "repetition", Reason.REPETITION),
+        ("markdown", pytest.approx(0.3), "length", Reason.TRUNCATED),
+    ]
+    first, second, *_ = (each.output_tokens for each in row.attempts)
+    assert first != second, "the other n-gram rule changed nothing"
+    assert (row.status, row.reason, row.flags) == (Status.REPAIRED, Reason.REPETITION, ("truncated",))
 
 
 def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, document: Document):
