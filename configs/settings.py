@@ -279,6 +279,10 @@ class StorageSettings(Settings):
 class OutputSettings(Settings):
     """Shards of the output."""
 
+    figures: bool = Field(
+        False,
+        description="Keep the pictures of pages as JPEG, in the column `figures`; they outweigh the text many times.",
+    )
     shard_rows: int = Field(20_000, ge=1, description="Most page rows in a shard.", json_schema_extra=performance())
     shard_mb: int = Field(
         128,

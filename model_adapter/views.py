@@ -111,6 +111,19 @@ def cut_views(page: UInt8s, max_tiles: int = MAX_TILES) -> PageViews:
     return PageViews(_global_view(whole, profile), _tiles(whole, profile, plan_tiling(width, height, max_tiles)))
 
 
+def page_of(views: PageViews, width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> UInt8s:
+    """The page as its views show it: stretched to the grid of its tiles, or what the global view holds of it.
+
+    The other arguments are those of `cut_views`: the page's size, and most tiles.
+    """
+    tiling = plan_tiling(width_px, height_px, max_tiles)
+    if tiling.num_tiles:
+        grid = views.tiles.reshape(tiling.rows, tiling.columns, TILE_SIZE, TILE_SIZE, 3)
+        return grid.swapaxes(1, 2).reshape(tiling.rows * TILE_SIZE, tiling.columns * TILE_SIZE, 3)
+    box = content_box(width_px, height_px)
+    return views.global_view[box.top : box.top + box.height, box.left : box.left + box.width]
+
+
 def _global_view(page: _Page, profile: _Profile) -> UInt8s:
     height, width = page.grey.shape
     box = content_box(width, height)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from pipeline.markdown import PICTURE
 from pipeline.reading_order import Box, reading_order
 from pipeline.records import Block
 
@@ -126,20 +127,24 @@ def to_written(parts: Sequence[Paragraph]) -> list[Written]:
 
 
 def assemble(written: Sequence[Written]) -> tuple[str, tuple[Block, ...]]:
-    """Join blocks by blank lines, items of a list by a line break; `start` and `end` are the exact span of a block."""
+    """Join blocks by blank lines, items of a list by a line break; `start` and `end` are the exact span of a block.
+
+    Of blocks without text, pictures stay, with an empty span.
+    """
     markdown = ""
     blocks = []
     before: Written | None = None
     for part in written:
-        if not part.text.strip():
+        text = part.text if part.text.strip() else ""
+        if not text and part.label != PICTURE:
             continue
-        if before:
+        if text and before:
             markdown += "\n" if before.label == part.label == "list" else "\n\n"
         start = len(markdown)
-        markdown += part.text
+        markdown += text
         box = part.box
         blocks.append(Block(part.label, box.x0, box.y0, box.x1, box.y1, start, len(markdown)))
-        before = part
+        before = part if text else before
     return markdown, tuple(blocks)
 
 

@@ -128,6 +128,18 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture cut out of a page. Box in PDF points of the page as displayed, origin top left, y down."""
+
+    name: str  # block-N.jpg: the N-th block of the page is its own
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PageFeatures:
     """What a page holds, seen before it is read; the basis of its route. Shares are 0 to 1."""
 
@@ -271,6 +283,7 @@ class PageRow:
     repetition_flag: bool = False
     text_layer_agreement: float | None = None
     flags: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] | None = None  # null where none were asked for, or nothing was read
     engine: str | None = None
     prompt: str | None = None  # by which the text was asked for
     attempts: tuple[Attempt, ...] = ()

@@ -5,17 +5,19 @@ from typing import Any
 from configs.settings import QualitySettings
 from pipeline.agreement import text_layer_agreement
 from pipeline.quality import judge
-from pipeline.records import Attempt, Document, PageRow, PageText, Reason, RenderedPage, Status
+from pipeline.records import Attempt, Document, Figure, PageRow, PageText, Reason, RenderedPage, Status
 from pipeline.repetition import measure_repetition
 
 
-def finished_row(document: Document, page: RenderedPage, quality: QualitySettings) -> PageRow:
+def finished_row(
+    document: Document, page: RenderedPage, quality: QualitySettings, figures: tuple[Figure, ...] | None = None
+) -> PageRow:
     """The row of a page that needs no engine: read from its text layer, blank, or failed."""
     if page.reason is not None:
         return failed_row(document, page, page.reason, page.detail)
     if page.text is None:
         return PageRow(**_place(document, page), status=Status.BLANK)
-    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, **_read(page.text, quality))
+    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **_read(page.text, quality))
 
 
 def recognized_row(

@@ -168,7 +168,7 @@ class RunStamp:
 
 
 def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
-    """Page rows as columns, in the order of (document_id, page_number). Figures are null so far."""
+    """Page rows as columns, in the order of (document_id, page_number)."""
     rows = sorted(rows, key=attrgetter("document_id", "page_number"))
     values = {
         **_attributes(
@@ -190,6 +190,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
     }
     nested = {
         "blocks": _list_array([_blocks(row.text) for row in rows], BLOCK),
+        "figures": _list_array([row.figures for row in rows], FIGURE),
         "flags": _list_array([row.flags for row in rows], pa.string()),
         "features": _struct_array([row.rendered.features for row in rows], FEATURES),
         "attempts": _list_array([row.attempts for row in rows], ATTEMPT),
@@ -290,12 +291,13 @@ def _struct_array(records: Sequence[Any], struct: pa.StructType) -> pa.Array:
     return pa.StructArray.from_arrays(arrays, fields=list(struct), mask=absent)
 
 
-def _list_array(lists: Sequence[Sequence[Any]], element: pa.DataType) -> pa.Array:
-    """One list per row, none of them null, built flat: a struct array over all rows instead of a dict per element."""
-    flat = [item for items in lists for item in items]
+def _list_array(lists: Sequence[Sequence[Any] | None], element: pa.DataType) -> pa.Array:
+    """One list per row, built flat: a struct array over all rows instead of a dict per element."""
+    flat = [item for items in lists for item in items or ()]
     values = _struct_array(flat, element) if pa.types.is_struct(element) else _array(flat, element)
-    offsets = list(accumulate(map(len, lists), initial=0))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    offsets = list(accumulate((len(items or ()) for items in lists), initial=0))
+    absent = pa.array([items is None for items in lists], pa.bool_())
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=absent)
 
 
 def _blocks(text: PageText | None) -> Sequence[Block]:

@@ -258,7 +258,8 @@ def _check_counts(row: DocumentRow, pages: Mapping[int, PageOutcome]) -> None:
 
 
 def _text_bytes(row: PageRow) -> int:
-    """What a row's long texts take in memory."""
+    """What a row's long texts and its figures take in memory."""
     text = row.text
     texts = (row.rendered.layer_text, row.detail, *(() if text is None else (text.markdown, text.raw)))
-    return sum(sys.getsizeof(part) for part in texts if part is not None)
+    figures = sum(len(figure.jpeg) for figure in row.figures or ())
+    return figures + sum(sys.getsizeof(part) for part in texts if part is not None)

@@ -58,6 +58,18 @@ def text_pdf(path: Path, pages: int = 3, text: str = PROSE) -> Path:
     return saved(document, path)
 
 
+def picture_pdf(path: Path) -> Path:
+    """A born-digital page with a picture: 300 x 200 pt at (150, 500), red on its left and blue on its right."""
+    document = pymupdf.open()
+    add_text_page(document, 1, 1)
+    pixels = Image.new("RGB", (600, 400), "red")
+    pixels.paste("blue", (300, 0, 600, 400))
+    png = io.BytesIO()
+    pixels.save(png, "PNG")
+    document[0].insert_image(pymupdf.Rect(150, 500, 450, 700), stream=png.getvalue())
+    return saved(document, path)
+
+
 def blank_pdf(path: Path, pages: int = 1) -> Path:
     """Pages with no content at all."""
     document = pymupdf.open()

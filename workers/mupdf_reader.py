@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import rasterize
 from pipeline.errors import PageError
+from pipeline.figures import has_pictures
 from pipeline.inspection import inspect_page, text_of
 from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import shrink_to_thumbnail, with_raster
@@ -102,12 +103,23 @@ class MupdfReader:
             _refuse_blank_with_warnings()
             return seen, None
         if decision.route is Route.TEXT_LAYER:
-            right_to_left = is_right_to_left(features)
-            return replace(seen, text=read_text_layer(document, number - 1, right_to_left=right_to_left)), None
+            text = read_text_layer(document, number - 1, right_to_left=is_right_to_left(features))
+            seen = replace(seen, text=text)
+            wanted = self._settings.figures and has_pictures(text.blocks)
+            return self._with_pictures(page, seen) if wanted else (seen, None)
         if image is None:
             image = self._render(page, geometry)
         checkable = clean_text(layer) if layer_can_check(features, routing) else None
         return replace(seen, geometry=with_raster(geometry, image), layer_text=checkable), image
+
+    def _with_pictures(self, page: "pymupdf.Page", seen: RenderedPage) -> tuple[RenderedPage, RGB | None]:
+        """The image of a page that has been read, to cut its pictures from; its text stands even if there is none."""
+        assert seen.geometry is not None
+        try:
+            image = self._render(page, seen.geometry)
+        except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
+            return replace(seen, detail=f"its pictures cannot be rendered: {error}"), None
+        return replace(seen, geometry=with_raster(seen.geometry, image)), image
 
     def _render(self, page: "pymupdf.Page", geometry: PageGeometry) -> RGB:
         raster = self._settings.raster

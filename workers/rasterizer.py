@@ -11,10 +11,12 @@ from configs.settings import RunSettings
 from model_adapter.views import cut_views
 from pipeline.errors import PageError
 from pipeline.fetch import check_unchanged, sha256_of
+from pipeline.figures import cut_figures
 from pipeline.kept_files import KeptFiles
 from pipeline.records import (
     RGB,
     Document,
+    Figure,
     PageRange,
     PageRow,
     Reason,
@@ -50,7 +52,7 @@ class Rasterizer:
         self._settings = settings
         self._max_tiles = settings.engine.max_tiles
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
-        child_settings = ChildSettings(settings.raster, settings.routing)
+        child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures)
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
@@ -70,8 +72,8 @@ class Rasterizer:
         document = pages.document
         for number in pages.page_numbers:
             page, image = self._read_page(document, number)
-            if image is None:
-                yield finished_row(document, page, self._settings.quality)
+            if image is None or page.text is not None:
+                yield finished_row(document, page, self._settings.quality, self._figures(page, image))
             elif self._max_tiles is None:
                 yield replace(page, image_bytes=image.nbytes), image
             else:
@@ -84,6 +86,14 @@ class Rasterizer:
         self._pdfium.close()
         self._files.close()
         self._scratch.close()
+
+    def _figures(self, page: RenderedPage, image: RGB | None) -> tuple[Figure, ...] | None:
+        """The pictures of a page that was read from its text layer, if they are asked for."""
+        if not self._settings.output.figures or page.text is None:
+            return None
+        if image is None or page.geometry is None:
+            return ()
+        return cut_figures(image, page.text.blocks, page.geometry)
 
     def _hash_and_open(self, source: Source) -> Document | UnreadableDocument:
         document_id = None

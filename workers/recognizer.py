@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from configs.settings import RunSettings
+from model_adapter.views import page_of
 from pipeline.errors import EngineDownError, PageError
+from pipeline.figures import cut_figures, has_pictures
 from pipeline.records import (
     Attempt,
     Document,
     EngineDescription,
+    Figure,
     PageGeometry,
     PageRow,
     PageText,
@@ -59,6 +62,8 @@ class Recognizer:
         self._engine = engine
         self._description = engine.describe()
         self._quality = settings.quality
+        self._keeps_figures = settings.output.figures
+        self._max_tiles = settings.engine.max_tiles
 
     async def start(self, memory: float = 1.0) -> None:
         """See `Engine.start`."""
@@ -90,8 +95,16 @@ class Recognizer:
             attempt = replace(
                 self._attempt(started, repair), finish_reason=text.finish_reason, output_tokens=text.output_tokens
             )
-            return recognized_row(document, page, text, attempt, self._quality)
+            row = recognized_row(document, page, text, attempt, self._quality)
+            return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
         return failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
+
+    def _figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
+        if not has_pictures(text.blocks):
+            return ()
+        if self._max_tiles is not None:
+            image = page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
+        return cut_figures(image, text.blocks, geometry)
 
     def _attempt(self, started: float, repair: Repair | None) -> Attempt:
         engine = self._description

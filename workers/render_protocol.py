@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from configs.settings import RasterSettings, RoutingSettings
-from pipeline.records import Reason, RenderedPage
+from pipeline.records import Reason, RenderedPage, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class ChildSettings:
 
     raster: RasterSettings
     routing: RoutingSettings
+    figures: bool = False  # whether pages with pictures are rendered for them, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,6 @@ def _check_numbers(value: object) -> None:
 
 def carries_image(page: RenderedPage) -> bool:
     """Whether a page image lies in shared memory for this reply."""
-    return page.reason is None and page.decision is not None and page.text is None and page.decision.route == "ocr"
+    if page.reason is not None or page.decision is None or page.decision.route is Route.BLANK:
+        return False
+    return page.geometry is not None and page.geometry.width_px > 0

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from model_adapter import views
 from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid, num_visual_tokens
-from model_adapter.views import PADDING, PageViews, cut_views
+from model_adapter.views import PADDING, PageViews, cut_views, page_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -193,3 +193,23 @@ def test_pieces_with_other_weights_are_found():
     assert [(span.start, span.stop) for _, span in views._runs(profile, 582, 894, views._SHORTEST_ROWS, 256)] == [
         (0, 894)
     ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("max_tiles", [0, 6])
+def test_a_page_comes_back_from_its_views(size: tuple[int, int], max_tiles: int):
+    """Stretched over its tiles, or as large as the global view shows it, in the same bytes."""
+    width, height = size
+    page = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    shown = page_of(cut_views(page, max_tiles), width, height, max_tiles)
+
+    columns, rows = choose_grid(width, height, max_tiles)
+    if columns * rows > 1:
+        target = (columns * TILE_SIZE, rows * TILE_SIZE)
+        assert np.array_equal(shown, Image.fromarray(page).resize(target, Image.Resampling.BICUBIC))
+    elif min(shown.shape):
+        contained = ImageOps.contain(Image.fromarray(page), (GLOBAL_SIZE, GLOBAL_SIZE), Image.Resampling.BICUBIC)
+        assert np.array_equal(shown, contained)
+    else:
+        assert max(size) > 2048 * min(size)

@@ -15,6 +15,7 @@ from pipeline.errors import OutputError, UsageError
 from pipeline.records import (
     Attempt,
     Block,
+    Figure,
     PageFeatures,
     PageGeometry,
     PageText,
@@ -90,7 +91,9 @@ FULL = made_page(
     repetition_flag=True,
     text_layer_agreement=0.75,
     flags=("repetition", "long_run"),
+    figures=(Figure("block-1.jpg", 1.0, 2.0, 3.0, 4.0, b"jpeg"),),
     engine="cpu",
+    prompt="read",
     attempts=(Attempt("cpu", 1.5, "read", 0.0, "length", 99, Reason.TRUNCATED), Attempt("cpu", 0.5)),
     engine_ms=2000.0,
 )
@@ -130,7 +133,7 @@ def test_a_page_row_arrives_whole(tmp_path: Path):
     assert (row["route"], row["route_reason"], row["renderer"]) == ("ocr", "no_text", "mupdf")
     assert row["features"]["script"] == "latin"
     assert {value for name, value in row["features"].items() if name != "script"} == {1}
-    assert (row["engine"], row["model"], row["model_revision"], row["prompt"]) == ("cpu", "PP-OCR", "v5", None)
+    assert (row["engine"], row["model"], row["model_revision"], row["prompt"]) == ("cpu", "PP-OCR", "v5", "read")
     assert [attempt["reason"] for attempt in row["attempts"]] == ["truncated", None]
     assert [attempt["seconds"] for attempt in row["attempts"]] == [1.5, 0.5]
     assert (row["width_pt"], row["height_pt"], row["width_px"], row["height_px"]) == (612, 792, 1224, 1584)
@@ -138,7 +141,8 @@ def test_a_page_row_arrives_whole(tmp_path: Path):
     assert (row["prompt_tokens"], row["output_tokens"], row["visual_tokens"]) == (10, 20, 256)
     assert (row["finish_reason"], row["settings_fingerprint"], row["run_id"]) == ("stop", "f" * 16, "20260101-020000")
     assert row["ingested_at"] == made_stamp().ingested_at
-    assert [row[name] for name in ("figures", "tile_columns", "tile_rows")] == [None] * 3
+    assert row["figures"] == [{"name": "block-1.jpg", "x0": 1, "y0": 2, "x1": 3, "y1": 4, "jpeg": b"jpeg"}]
+    assert [row[name] for name in ("tile_columns", "tile_rows")] == [None] * 2
 
 
 def test_what_is_not_there_is_null(tmp_path: Path):
@@ -147,7 +151,7 @@ def test_what_is_not_there_is_null(tmp_path: Path):
     pages = [
         made_page("a", 1, 3, Status.FAILED, rendered=RenderedPage(1, detail="the library's message")),
         made_page("a", 2, 3, Status.BLANK, rendered=RenderedPage(2, unmeasured)),
-        made_page("a", 3, 3, Status.TEXT_LAYER),
+        made_page("a", 3, 3, Status.TEXT_LAYER, figures=()),
     ]
     failed, blank, layer = records(written(tmp_path / "a.parquet", pages_table(pages, made_stamp())))
 
@@ -155,6 +159,7 @@ def test_what_is_not_there_is_null(tmp_path: Path):
     assert (failed["features"], failed["route"], failed["blocks"], failed["flags"]) == (None, None, [], [])
     assert (blank["markdown"], blank["width_pt"], blank["width_px"], blank["dpi"]) == ("", 612, None, None)
     assert (layer["engine"], layer["model"], layer["quality_version"]) == (None, None, None)
+    assert (failed["figures"], layer["figures"]) == (None, [])
 
 
 def test_documents_and_sources_arrive_whole(tmp_path: Path):

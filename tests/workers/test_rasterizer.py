@@ -1,10 +1,12 @@
 """Reading pages in processes that may die: a bad page costs itself and nothing else."""
 
+import io
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from pdfs import (
     memory_pdf,
     mixed_pdf,
     nul_text_pdf,
+    picture_pdf,
     rotated_pdf,
     scan_pdf,
     text_pdf,
@@ -28,9 +31,17 @@ from pdfs import (
     truncated_pdf,
     undecodable_image_pdf,
 )
+from PIL import Image
 from processes import descendants
 
-from configs.settings import InputSettings, RasterSettings, RoutingSettings, RunSettings, StorageSettings
+from configs.settings import (
+    InputSettings,
+    OutputSettings,
+    RasterSettings,
+    RoutingSettings,
+    RunSettings,
+    StorageSettings,
+)
 from pipeline.discovery import Discovery
 from pipeline.inspection import ink_share
 from pipeline.raster_size import shrink_to_thumbnail
@@ -309,3 +320,33 @@ def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path):
 
     assert outcomes([first, *stream]) == [Status.TEXT_LAYER] * 3
     assert child.is_running()
+
+
+def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_path: Path):
+    """The text is the same; the picture is a block of it without text, cut from the page as rendered."""
+    path = picture_pdf(tmp_path / "picture.pdf")
+    (without,) = read_once(RunSettings(), path)
+    (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), path)
+
+    assert (without.figures, without.text) == (None, row.text)
+    assert (row.status, row.rendered.geometry.width_px) == (Status.TEXT_LAYER, 1224)
+    (figure,) = row.figures
+    block = row.text.blocks[int(figure.name.removeprefix("block-").removesuffix(".jpg")) - 1]
+    assert (block.label, block.start) == ("picture", block.end)
+    assert (figure.x0, figure.y0, figure.x1, figure.y1) == pytest.approx((150, 500, 450, 700), abs=2)
+    pixels = np.asarray(Image.open(io.BytesIO(figure.jpeg))).astype(int)
+    assert pixels.shape[:2] == pytest.approx((400, 600), abs=4)
+    assert np.abs(pixels[200, 100] - (255, 0, 0)).max() < 20
+    assert np.abs(pixels[200, 500] - (0, 0, 255)).max() < 20
+
+
+def test_a_page_without_pictures_is_not_rendered_for_them(tmp_path: Path):
+    """Its list of figures is empty, not null: they were asked for."""
+    (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), text_pdf(tmp_path / "text.pdf", pages=1))
+
+    assert (row.status, row.figures, row.rendered.geometry.width_px) == (Status.TEXT_LAYER, (), 0)
+
+
+def read_once(settings: RunSettings, path: Path) -> list[Read]:
+    with contextmanager(rasterizer_with)(settings) as rasterizer:
+        return pages(rasterizer, path)
