@@ -2,7 +2,6 @@
 
 import json
 import sys
-from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -51,7 +50,6 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
 ]
 
-
 EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
 RouteMode = Literal["auto", "ocr"]
 Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
@@ -69,6 +67,11 @@ TimeBudget = Annotated[
 DocumentName = Annotated[
     str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
 ]
+ReasonName = Annotated[
+    str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
+]
+Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")]
 
 
@@ -109,6 +112,7 @@ def run(
         return
     if not inputs or out is None:
         _fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
+    from configs.duration import parse_seconds
     from workers.log import start_logging
     from workers.run import Job
     from workers.run import run as run_job
@@ -121,7 +125,7 @@ def run(
         use_ray=not no_ray,
         keep_existing=keep_existing,
         max_documents=max_documents,
-        time_budget_s=_budget_s(time_budget),
+        time_budget_s=parse_seconds(time_budget),
     )
     _end(run_job(job), out)
 
@@ -129,11 +133,9 @@ def run(
 @app.command()
 def retry(
     output: Output,
-    reason: Annotated[
-        str | None, typer.Option(metavar="R", help="What failed, or was repaired, for this reason.")
-    ] = None,
-    flagged: Annotated[bool, typer.Option("--flagged", help="Pages with a quality flag.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    reason: ReasonName = None,
+    flagged: Flagged = False,
+    failed: Failed = False,
     document: DocumentName = None,
     page: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only page N.")] = None,
     config: Config = None,
@@ -157,13 +159,14 @@ def retry(
     if not (reason or flagged or failed or document):
         _fail("say what to read again: --reason, --flagged, --failed or --document", WRONG_USAGE)
     settings = _settings(config, [*_shortcuts(engine, None, workers, ray_address, model=model), *(sets or [])])
+    from configs.duration import parse_seconds
     from pipeline.selection import PageQuery
     from workers.log import start_logging
     from workers.retry import retry as retry_job
     from workers.run import Job
 
     start_logging(as_json=log_json)
-    job = Job((), output, settings, not no_ray, keep_existing, time_budget_s=_budget_s(time_budget))
+    job = Job((), output, settings, not no_ray, keep_existing, time_budget_s=parse_seconds(time_budget))
     _end(retry_job(job, PageQuery(flagged, failed, None, reason, document, page)), output)
 
 
@@ -197,19 +200,18 @@ def status(output: Output, config: Config = None, sets: Sets = None) -> None:
 @app.command()
 def inspect(
     output: Output,
-    flagged: Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")] = False,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")
-    ] = False,
+    flagged: Flagged = False,
+    failed: Failed = False,
     only_status: Annotated[str | None, typer.Option("--status", metavar="S", help="Only pages of this status.")] = None,
-    reason: Annotated[
-        str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
-    ] = None,
+    reason: ReasonName = None,
     document: DocumentName = None,
     page: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Only page N; with --document, every column of it.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 50,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the pages into a web page, beside their images.")
+    ] = None,
     config: Config = None,
     sets: Sets = None,
 ) -> None:
@@ -219,6 +221,12 @@ def inspect(
 
     store = _output(output, config, sets)
     query = PageQuery(flagged, failed, only_status, reason, document, page)
+    if html is not None:
+        from workers.view import write_view
+
+        settings = _settings(config, sets or [])
+        typer.echo(f"{read_again(lambda: write_view(store, query, limit, settings, html))} pages are in {html}")
+        return
     if document is not None and page is not None:
         shown = read_again(lambda: [detail.to_text() for detail in select_details(store, query, limit)])
     else:
@@ -256,8 +264,7 @@ def export(
     if export_format == "markdown":
         report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed))
     else:
-        write = partial(export_jsonl, store, destination, per_page=per_page, include_failed=include_failed)
-        report = read_again(write)
+        report = read_again(lambda: export_jsonl(store, destination, per_page=per_page, include_failed=include_failed))
     typer.echo(report.to_text(str(destination)), nl=False)
 
 
@@ -366,12 +373,6 @@ def _end(report: "RunReport", out: str) -> None:
         raise typer.Exit(WORK_LEFT)
     if report.failures:
         raise typer.Exit(SOME_FAILED)
-
-
-def _budget_s(duration: str | None) -> float | None:
-    from configs.duration import parse_seconds
-
-    return None if duration is None else parse_seconds(duration)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -66,7 +66,7 @@ def export_jsonl(
     _refuse_url(destination)
     report = ExportReport()
     catalogue = read_catalogue(store)
-    with _told_as_output_error(destination):
+    with told_as_output_error(destination):
         if destination.is_dir():
             raise UsageError(f"{destination} is a folder: name the file that gets the lines")
         if destination.exists():
@@ -74,7 +74,7 @@ def export_jsonl(
                 raise UsageError(f"{destination} is no regular file: name the file that gets the lines")
             destination = destination.resolve()  # a link stays one
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with _new_file(destination) as file:
+        with new_file(destination) as file:
             for document in _documents(store, catalogue, destination.parent, report, include_failed=include_failed):
                 records = _page_records(document, include_failed) if per_page else [_document_record(document)]
                 for record in records:
@@ -97,14 +97,14 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
     catalogue = read_catalogue(store)
     paths = [path + ENDING for path in export_paths(catalogue.sources())]
     report = ExportReport()
-    with _told_as_output_error(destination):
+    with told_as_output_error(destination):
         index = _Index(destination)
         listed = zip(paths, catalogue, strict=True)
         index.announce(_index_entry(path, facts) for path, facts in listed if include_failed or facts.has_text)
         for document in _documents(store, catalogue, destination, report, include_failed=include_failed):
             path = destination / paths[document.at]
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _new_file(path) as file:
+            with new_file(path) as file:
                 report.bytes += file.write(_markdown(document).encode())
         index.settle()
     return report
@@ -219,7 +219,7 @@ class _Index:
         """List what will be there, and what an earlier export left."""
         old = self._lines()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _new_file(self._file) as file:
+        with new_file(self._file) as file:
             new = set()
             for entry in entries:
                 new.add(entry["path"])
@@ -236,7 +236,7 @@ class _Index:
         stale = set(self._stale)
         if stale:
             kept = [line for line in self._lines() if self._path(line) not in stale]
-            with _new_file(self._file) as file:
+            with new_file(self._file) as file:
                 file.writelines(kept)
 
     def _lines(self) -> list[bytes]:
@@ -269,7 +269,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
+def new_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears at its path when the block ends well."""
     temporary = path.with_name(f".ocrmill-{path.name}.tmp")
     try:
@@ -282,7 +282,8 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _told_as_output_error(destination: Path) -> Iterator[None]:
+def told_as_output_error(destination: Path) -> Iterator[None]:
+    """Where the file system refuses, say which export it was."""
     try:
         yield
     except OSError as error:

@@ -116,12 +116,12 @@ def select_pages(store: Store, query: PageQuery, limit: int | None = None) -> It
     Raises:
         OutputError: A shard cannot be read.
     """
-    return (_page_summary(row) for row in _rows(store, query, limit, _SUMMARY))
+    return (_page_summary(row) for row in select_rows(store, query, limit, _SUMMARY))
 
 
 def select_details(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageDetail]:
     """The same pages in the same order, with all that their rows hold."""
-    return (_page_detail(row) for row in _rows(store, query, limit, None))
+    return (_page_detail(row) for row in select_rows(store, query, limit, None))
 
 
 def select_documents(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[DocumentSummary]:
@@ -148,7 +148,10 @@ def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> I
         yield from rows.slice(0, limit).to_pylist()
 
 
-def _rows(store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+def select_rows(
+    store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None
+) -> Iterator[dict[str, Any]]:
+    """The same pages in the same order, as their rows have them: these columns, or all."""
     keys = page_keys(store, query, limit)
     for start in range(0, len(keys), ROWS_AT_ONCE):
         yield from _read_rows(store, keys.slice(start, ROWS_AT_ONCE), columns)

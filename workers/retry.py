@@ -46,13 +46,13 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     with leased(job, open_output(job.output, job.settings.storage), report) as output:
         pageless = list(document_rows(output.store, query))
         reopened = _reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
-        sources = _sources_of(output.store, reopened.keys())
+        sources = [place for places in places_of(output.store, reopened.keys()).values() for place in places]
         sources += [row["source"] for row in pageless if not row["document_id"]]  # of which not even bytes were had
         output.ledger.reopen(reopened)
         if not reopened and not sources:
             log.info("no page and no document of %s is to be read again", job.output)
         if sources:
-            with _manifest(sources) as manifest:
+            with manifest_of(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
                 read_sources(job, found, (make_pool or default_pool)(job), output, report)
                 forget_refusals(output, found)
@@ -99,19 +99,19 @@ def _among(store: Store, name: str, ids: pa.Array) -> list[str]:
     return list(pc.unique(column.filter(pc.is_in(column, ids))).to_pylist())
 
 
-def _sources_of(store: Store, documents: Iterable[str]) -> list[str]:
-    """Where these documents were found: at most SOURCES_TRIED places each."""
+def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
+    """Where these documents were found: at most SOURCES_TRIED places each, the last first."""
     ids = pa.array(documents, pa.string())
     found: defaultdict[str, list[str]] = defaultdict(list)
     for name in shards(store, "sources"):
         table = read_shard(store.file(name), name, ["source", "document_id"])
         for row in table.filter(pc.is_in(table["document_id"].cast(pa.string()), ids)).to_pylist():
             found[row["document_id"]].append(row["source"])
-    return [uri for places in found.values() for uri in dict.fromkeys(reversed(places[-SOURCES_TRIED:]))]
+    return {name: list(dict.fromkeys(reversed(places[-SOURCES_TRIED:]))) for name, places in found.items()}
 
 
 @contextmanager
-def _manifest(sources: list[str]) -> Iterator[Path]:
+def manifest_of(sources: list[str]) -> Iterator[Path]:
     """A manifest of these sources, for as long as this lasts."""
     with tempfile.TemporaryDirectory(prefix="ocrmill-retry-") as folder:
         path = Path(folder) / "sources.parquet"

@@ -1,0 +1,94 @@
+"""Pages of an output beside what was read of them, as a web page: `ocrmill inspect OUT --html FILE`."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+from PIL import Image
+
+from configs.engine_settings import EngineSettings
+from configs.settings import OutputSettings, RunSettings
+from pipeline.discovery import Discovery
+from pipeline.export import new_file, told_as_output_error
+from pipeline.page_html import COLUMNS, head, section
+from pipeline.records import RGB, Document, PageRange, PageRow
+from pipeline.selection import PageQuery, select_documents, select_rows
+from pipeline.store import Store
+from workers.rasterizer import Rasterizer
+from workers.retry import manifest_of, places_of
+
+DPI = 110  # small print can be read, and a page takes 0.2 MB
+_JPEG_QUALITY = 80
+
+Shown = tuple[bytes | None, str | None]
+"""A page as JPEG, or why there is none."""
+
+
+def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> int:
+    """Write the pages that match, at most `limit`, by source and page number, into one HTML file; says how many.
+
+    The pages are rendered anew, in processes that hostile files cannot leave; where the document is no longer at its
+    source, its text stands alone.
+
+    Raises:
+        OutputError: The output cannot be read or the file not written; what was there before still is.
+    """
+    rows = list(select_rows(store, query, limit, COLUMNS))
+    without_pages = [document.to_text() for document in select_documents(store, query, limit)]
+    places = places_of(store, {row["document_id"] for row in rows})
+    numbers = iter(range(1, len(rows) + 1))
+    with (
+        told_as_output_error(destination),
+        new_file(destination) as file,
+        closing(Rasterizer(_for_looking(settings))) as rasterizer,
+    ):
+        file.write(head(f"{store.url}: {len(rows)} pages", without_pages).encode())
+        for document_id, group in groupby(rows, itemgetter("document_id")):
+            pages = list(group)
+            document = _found(document_id, places.get(document_id, []), rasterizer, settings)
+            images = _rendered(document, [row["page_number"] for row in pages], rasterizer)
+            for row, (jpeg, why_not) in zip(pages, images, strict=True):
+                file.write(section(row, next(numbers), jpeg, why_not).encode())
+    return len(rows)
+
+
+def _for_looking(settings: RunSettings) -> RunSettings:
+    """Settings by which every page is rendered, small, and none is read."""
+    return settings.model_copy(
+        update={
+            "raster": settings.raster.model_copy(update={"dpi": DPI}),
+            "routing": settings.routing.model_copy(update={"mode": "ocr"}),
+            "engine": EngineSettings(name="cpu"),
+            "output": OutputSettings(),
+        }
+    )
+
+
+def _found(document_id: str, places: Sequence[str], rasterizer: Rasterizer, settings: RunSettings) -> Document | None:
+    """The document, opened at the first of these sources that still holds it."""
+    with manifest_of(list(places)) as manifest:
+        for source in Discovery([str(manifest)], settings.input, settings.storage):
+            opened = None if source.reason else rasterizer.open(source)
+            if isinstance(opened, Document) and opened.document_id == document_id:
+                return opened
+    return None
+
+
+def _rendered(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
+    if document is None:
+        yield from [(None, "its source is gone, cannot be opened, or holds another document by now")] * len(numbers)
+        return
+    for page in rasterizer.read(PageRange(document, tuple(numbers))):
+        if isinstance(page, PageRow):
+            yield None, page.detail or f"the page is {page.status}"
+        else:
+            yield _jpeg(page[1]), None
+
+
+def _jpeg(image: RGB) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
