@@ -77,6 +77,10 @@ class SimulatedEngine:
     async def start(self, memory: float) -> None:
         """Nothing to load."""
 
+    def idle_s(self) -> float:
+        """It always gets on."""
+        return 0.0
+
     async def close(self) -> None:
         """Nothing to end."""
 

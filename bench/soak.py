@@ -69,6 +69,10 @@ class InstantEngine:
     async def start(self, memory: float) -> None:
         """Nothing to load."""
 
+    def idle_s(self) -> float:
+        """It always gets on."""
+        return 0.0
+
     async def close(self) -> None:
         """Nothing to end."""
 

@@ -105,7 +105,10 @@ class EngineSettings(Settings):
         "auto", description="`auto` takes the best engine that this machine can run."
     )
     page_timeout_s: float = Field(
-        300.0, gt=0, description="Seconds an engine may take for a page; RapidOCR needs 2 to 10 on one core."
+        300.0,
+        gt=0,
+        description="Seconds after which an engine that gets on with none of its pages counts as hung; RapidOCR takes "
+        "2 to 10 for a page, on one core.",
     )
     start_timeout_s: float = Field(
         900.0,

@@ -56,7 +56,8 @@ def best_of(rows: Sequence[PageRow]) -> PageRow:
         for row in rows
         for attempt in row.attempts
     ]
-    row = replace(chosen, attempts=tuple(attempts), engine_ms=sum(attempt.seconds for attempt in attempts) * 1000)
+    engine_ms = sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None
+    row = replace(chosen, attempts=tuple(attempts), engine_ms=engine_ms)
     return row if chosen is first else replace(row, status=Status.REPAIRED, reason=trouble(first))
 
 

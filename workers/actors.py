@@ -93,6 +93,10 @@ class EngineActor:
         await asyncio.shield(self._starting)
         return os.getpid()
 
+    async def idle_s(self) -> float:
+        """See `Engine.idle_s`; no answer is one, too."""
+        return self._recognizer.idle_s()
+
     async def stop(self) -> None:
         """End what the engine has started."""
         await self._recognizer.close()

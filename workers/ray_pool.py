@@ -48,6 +48,8 @@ BACK_WITHIN_S = 600.0  # a rasterizer, on another node if need be
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 WATCH_EVERY_S = 5.0
+ANSWER_TIMEOUT_S = 30.0  # in which an engine says how it gets on
+LONGEST_PAGE = 12  # times engine.page_timeout_s: no page takes an hour, but one that vLLM lost would
 LESS_MEMORY = 0.85  # of what an engine took before it ran out of memory
 STUCK_S = 900.0  # two renderers take 2 x raster.page_wall_s for a page; before the first, 2 GiB come from a bucket
 log = logging.getLogger("ocrmill")
@@ -220,9 +222,8 @@ class RayPool:
             )
 
     async def _call(self, engine: Any, asked: _Asked) -> PageRow:
-        timeout = self._settings.engine.page_timeout_s
         try:
-            row: PageRow = await asyncio.wait_for(engine.read.remote(*asked), timeout)
+            return await self._answer(engine, engine.read.remote(*asked))
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
             if isinstance(error.cause, EngineDownError):
                 raise error.cause from error
@@ -232,7 +233,25 @@ class RayPool:
             return failed_row(asked.document, asked.page, Reason.ENGINE_ERROR, detail)
         except ObjectLostError as error:
             raise ImageLostError from error
-        return row
+
+    async def _answer(self, engine: Any, reading: Any) -> PageRow:
+        """What an engine makes of a page, however long that takes while it gets on with its pages.
+
+        Raises:
+            TimeoutError: it has not got on with any for `engine.page_timeout_s`, or not ended this one for too long.
+        """
+        timeout = self._settings.engine.page_timeout_s
+        until = time.monotonic() + LONGEST_PAGE * timeout
+        row: asyncio.Future[PageRow] = asyncio.ensure_future(reading)
+        wait_s = timeout
+        try:
+            while not (await asyncio.wait([row], timeout=wait_s))[0]:
+                wait_s = timeout - await asyncio.wait_for(engine.idle_s.remote(), ANSWER_TIMEOUT_S)
+                if wait_s <= 0 or time.monotonic() > until:
+                    raise TimeoutError
+            return row.result()
+        finally:
+            row.cancel()
 
     async def _engine_seat(self, document: Document, deaths: int) -> Seat | None:
         """A seat for a page that was in engines that died so often; None if its document has killed too many."""

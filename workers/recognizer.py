@@ -51,6 +51,9 @@ class Engine(Protocol):
             EngineDownError: if the engine is gone, with all pages that it had.
         """
 
+    def idle_s(self) -> float:
+        """Seconds since it last got on with any of the pages that it has."""
+
     async def close(self) -> None:
         """End what it started."""
 
@@ -68,6 +71,10 @@ class Recognizer:
     async def start(self, memory: float = 1.0) -> None:
         """See `Engine.start`."""
         await self._engine.start(memory)
+
+    def idle_s(self) -> float:
+        """See `Engine.idle_s`."""
+        return self._engine.idle_s()
 
     async def close(self) -> None:
         """See `Engine.close`."""

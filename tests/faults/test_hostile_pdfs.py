@@ -55,6 +55,9 @@ class QuickEngine:
     async def start(self, memory: float) -> None:
         pass
 
+    def idle_s(self) -> float:
+        return 0.0
+
     async def close(self) -> None:
         pass
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class ScriptedEngine:
 
     def __init__(self, orders: Path) -> None:
         self._orders = orders
+        self._moved = time.monotonic()
 
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", slots=2)
@@ -38,11 +40,15 @@ class ScriptedEngine:
     async def start(self, memory: float) -> None:
         self._memory = memory
 
+    def idle_s(self) -> float:
+        return time.monotonic() - self._moved
+
     async def close(self) -> None:
         pass
 
     async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         order = self._orders.read_text() if self._orders.exists() else ""
+        self._moved = time.monotonic()
         if order == "die once":
             self._orders.unlink()
         if order.startswith("die"):
@@ -55,6 +61,10 @@ class ScriptedEngine:
             return PageText(f"Started with {self._memory}.", finish_reason="stop")
         if order == "hang":
             await asyncio.sleep(3600)
+        if order == "take long":
+            for _ in range(8):
+                await asyncio.sleep(1)
+                self._moved = time.monotonic()
         if order == "fail":
             raise ValueError("no such luck")
         await asyncio.sleep(0.05)
@@ -138,6 +148,17 @@ def test_a_page_at_which_the_engine_hangs_fails(runner: asyncio.Runner, pool: Ra
 
     assert row.reason is Reason.ENGINE_TIMEOUT
     assert [attempt.reason for attempt in row.attempts] == [Reason.ENGINE_TIMEOUT] * 2
+
+
+def test_a_page_may_take_long_if_the_engine_gets_on(
+    runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path
+):
+    """A slow GPU writes a long page for minutes: only an engine that stands still has hung."""
+    orders.write_text("take long")
+    (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
+
+    assert (row.status, len(row.attempts)) == (Status.OK, 1)
+    assert row.attempts[0].seconds > 5  # the timeout of these tests
 
 
 def test_an_error_of_the_engine_concerns_one_page(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):

@@ -40,6 +40,9 @@ class SeeingEngine:
     async def start(self, memory: float) -> None:
         pass
 
+    def idle_s(self) -> float:
+        return 0.0
+
     async def close(self) -> None:
         pass
 

@@ -53,6 +53,9 @@ class ScriptedEngine:
     async def start(self, memory: float) -> None:
         pass
 
+    def idle_s(self) -> float:
+        return 0.0
+
     async def close(self) -> None:
         pass
 

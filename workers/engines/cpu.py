@@ -9,6 +9,7 @@ import asyncio
 import json
 import math
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class CpuEngine:
         # Always the same thread: every thread of asyncio.to_thread would keep memory, 1.8 times as much in all.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rapidocr")
         self._reader: _LineReader | None = None
+        self._moved = time.monotonic()
 
     def describe(self) -> EngineDescription:
         """Name, models and package version; loads nothing."""
@@ -71,6 +73,10 @@ class CpuEngine:
     async def start(self, memory: float) -> None:
         """Nothing: models are loaded on the first page, for most runs have none that needs OCR."""
 
+    def idle_s(self) -> float:
+        """Since it last began or ended a page."""
+        return time.monotonic() - self._moved
+
     async def close(self) -> None:
         """End the thread."""
         self._thread.shutdown()
@@ -83,6 +89,7 @@ class CpuEngine:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, image, geometry)
 
     def _read(self, image: RGB, geometry: PageGeometry) -> PageText:
+        self._moved = time.monotonic()
         try:
             self._reader = self._reader or _LineReader(self._settings)
             found, turn = self._reader.read(image, geometry)

@@ -7,6 +7,7 @@ tokens, so that a page that loops is stopped there.
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -61,6 +62,8 @@ class DeepseekOcr2Engine:
             frozenset(), self._settings.prompt, 0.0, self._settings.ngram_size, self._settings.ngram_window
         )
         self._numbers = count()
+        self._in_work = 0  # pages
+        self._moved = time.monotonic()
         self._log = VllmLog()
         self._llm: Any = None
         self._adapter: Any = None
@@ -109,6 +112,10 @@ class DeepseekOcr2Engine:
         self._number_values = number_values(self._llm.get_tokenizer().get_vocab())
         self._adapter = self._lora_request()
 
+    def idle_s(self) -> float:
+        """Since vLLM last wrote on any page, or was given the first one."""
+        return time.monotonic() - self._moved
+
     async def read(self, image: PageViews, geometry: PageGeometry, repair: Repair | None = None) -> PageText:
         """Read one page.
 
@@ -120,11 +127,16 @@ class DeepseekOcr2Engine:
 
         prompt = (repair and repair.prompt) or self._settings.prompt
         tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
+        if not self._in_work:
+            self._moved = time.monotonic()
+        self._in_work += 1
         try:
             written = await self._write(image, prompt, self._sampling_params(repair or self._usual))
         except EngineDeadError as error:
             detail = self._log.cause() or "vLLM's engine process ended without a word"
             raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
+        finally:
+            self._in_work -= 1
         markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
         if not markdown.strip() and not blocks:
             raise PageError(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
@@ -160,6 +172,7 @@ class DeepseekOcr2Engine:
         name = f"page-{next(self._numbers)}"
         async with aclosing(self._llm.generate(request, sampling, name, lora_request=self._adapter)) as stream:
             async for output in stream:
+                self._moved = time.monotonic()
                 new = output.outputs[0]
                 written.prompt_tokens = len(output.prompt_token_ids or ())
                 written.text += new.text

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +202,27 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
     assert longest_run(rows[1]) == 35, "the other n-gram rule is not in force"
     assert rows[2].text.prompt_tokens != rows[0].text.prompt_tokens, "the other prompt was not sent"
     assert (row.status, row.reason, row.flags) == (Status.REPAIRED, Reason.REPETITION, ("truncated",))
+
+
+def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runner, document: Document):
+    """Each piece of text that vLLM writes is a sign of life, however long a page takes; without pages there is none."""
+
+    async def idle_s() -> float:
+        (engine,) = pool._seats.handles()
+        return await engine.actor.idle_s.remote()
+
+    async def scenario() -> list[float]:
+        reading = asyncio.create_task(read(pool, document, 1))
+        idle = []
+        while not reading.done():
+            await asyncio.sleep(0.2)
+            idle.append(await idle_s())
+        await asyncio.sleep(2)
+        return [*idle, await idle_s()]
+
+    *while_reading, afterwards = runner.run(scenario())
+    assert sum(later < earlier for earlier, later in pairwise(while_reading)) > 3
+    assert afterwards >= 2
 
 
 def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, document: Document):
