@@ -103,10 +103,16 @@ def published_schema(config: PreTrainedConfig) -> dict[str, Any]:
 
 
 def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
-    """The config that vLLM's DeepSeek-V2 takes, with plain multi-head attention."""
+    """The config that vLLM's DeepSeek-V2 takes, with plain multi-head attention.
+
+    Experts are chosen by float32 logits, as the authors' code does: rounded to bfloat16, near ties choose others.
+    """
     if isinstance(config, DeepseekVLV2Config):
-        return config.text_config
-    return DeepseekVLV2TextConfig(**published_schema(config)["language_config"])
+        decoder = config.text_config
+    else:
+        decoder = DeepseekVLV2TextConfig(**published_schema(config)["language_config"])
+    decoder.moe_router_dtype = "float32"
+    return decoder
 
 
 def _check_tensor_parallel(language: Mapping[str, Any], size: int) -> None:

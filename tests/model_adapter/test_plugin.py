@@ -64,6 +64,7 @@ def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, m
     assert (decoder.hidden_size, decoder.num_hidden_layers, decoder.first_k_dense_replace) == (320, 3, 1)
     assert (decoder.qk_nope_head_dim, decoder.qk_rope_head_dim, decoder.v_head_dim) == (0, 0, 0)
     assert (decoder.n_routed_experts, decoder.num_experts_per_tok, decoder.norm_topk_prob) == (16, 6, False)
+    assert decoder.moe_router_dtype == "float32"
     assert (decoder.rms_norm_eps, decoder.rope_parameters["rope_theta"], decoder.hidden_act) == (1e-6, 10000, "silu")
     assert encoder == EncoderConfig.from_hf(tiny)
 
