@@ -225,7 +225,7 @@ def inspect(
         from workers.view import write_view
 
         settings = _settings(config, sets or [])
-        typer.echo(f"{read_again(lambda: write_view(store, query, limit, settings, html))} pages are in {html}")
+        typer.echo(read_again(lambda: write_view(store, query, limit, settings, html)))
         return
     if document is not None and page is not None:
         shown = read_again(lambda: [detail.to_text() for detail in select_details(store, query, limit)])

@@ -63,16 +63,10 @@ def export_jsonl(
         OutputError: The output cannot be read or the file not written; what was at the destination is still there.
         UsageError: The destination is a folder, a pipe, a device or a URL.
     """
-    _refuse_url(destination)
     report = ExportReport()
     catalogue = read_catalogue(store)
     with told_as_output_error(destination):
-        if destination.is_dir():
-            raise UsageError(f"{destination} is a folder: name the file that gets the lines")
-        if destination.exists():
-            if not destination.is_file():  # which the new file would replace, /dev/null even for everybody
-                raise UsageError(f"{destination} is no regular file: name the file that gets the lines")
-            destination = destination.resolve()  # a link stays one
+        destination = regular_file(destination)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
             for document in _documents(store, catalogue, destination.parent, report, include_failed=include_failed):
@@ -108,6 +102,22 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
                 report.bytes += file.write(_markdown(document).encode())
         index.settle()
     return report
+
+
+def regular_file(destination: Path) -> Path:
+    """Where to write what shall be at this path.
+
+    Raises:
+        UsageError: There is a folder, a pipe or a device, or it is a URL.
+    """
+    _refuse_url(destination)
+    if destination.is_dir():
+        raise UsageError(f"{destination} is a folder: name a file")
+    if not destination.exists():
+        return destination
+    if not destination.is_file():  # which the new file would replace, /dev/null even for everybody
+        raise UsageError(f"{destination} is no regular file: name one")
+    return destination.resolve()  # a link stays one
 
 
 def _refuse_url(destination: Path) -> None:

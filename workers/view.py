@@ -12,7 +12,7 @@ from PIL import Image
 from configs.engine_settings import EngineSettings
 from configs.settings import OutputSettings, RunSettings
 from pipeline.discovery import Discovery
-from pipeline.export import new_file, told_as_output_error
+from pipeline.export import new_file, regular_file, told_as_output_error
 from pipeline.page_html import COLUMNS, head, section
 from pipeline.records import RGB, Document, PageRange, PageRow
 from pipeline.selection import PageQuery, select_documents, select_rows
@@ -27,7 +27,7 @@ Shown = tuple[bytes | None, str | None]
 """A page as JPEG, or why there is none."""
 
 
-def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> int:
+def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> str:
     """Write the pages that match, at most `limit`, by source and page number, into one HTML file; says how many.
 
     The pages are rendered anew, in processes that hostile files cannot leave; where the document is no longer at its
@@ -35,6 +35,7 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
 
     Raises:
         OutputError: The output cannot be read or the file not written; what was there before still is.
+        UsageError: The destination is a folder, a pipe, a device or a URL.
     """
     rows = list(select_rows(store, query, limit, COLUMNS))
     without_pages = [document.to_text() for document in select_documents(store, query, limit)]
@@ -42,7 +43,7 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
     numbers = iter(range(1, len(rows) + 1))
     with (
         told_as_output_error(destination),
-        new_file(destination) as file,
+        new_file(regular_file(destination)) as file,
         closing(Rasterizer(_for_looking(settings))) as rasterizer,
     ):
         file.write(head(f"{store.url}: {len(rows)} pages", without_pages).encode())
@@ -52,7 +53,8 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
             images = _rendered(document, [row["page_number"] for row in pages], rasterizer)
             for row, (jpeg, why_not) in zip(pages, images, strict=True):
                 file.write(section(row, next(numbers), jpeg, why_not).encode())
-    return len(rows)
+    more = f"; at most {limit} are shown, --limit shows more" if len(rows) == limit else ""
+    return f"{len(rows)} pages are in {destination}{more}"
 
 
 def _for_looking(settings: RunSettings) -> RunSettings:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, UsageError
 from pipeline.local_store import LocalStore
 from pipeline.selection import PageQuery
 from workers.run import Job, run
@@ -62,10 +62,13 @@ def ingest(inputs: Path, out: Path) -> LocalStore:
 
 
 def viewed(store: LocalStore, file: Path, query: PageQuery | None = None, limit: int = 50) -> tuple[str, Reader]:
-    count = write_view(store, query or PageQuery(), limit, SETTINGS, file)
+    said = write_view(store, query or PageQuery(), limit, SETTINGS, file)
     html = file.read_text()
     reader = Reader(html)
-    assert reader.tags.count("section") == count
+    shown = reader.tags.count("section")
+    assert said == f"{shown} pages are in {file}" + (f"; at most {limit} are shown, --limit shows more") * (
+        shown == limit
+    )
     return html, reader
 
 
@@ -147,3 +150,15 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
     store = ingest(text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out")
     with pytest.raises(OutputError, match=r"nowhere/view\.html cannot be written"):
         write_view(store, PageQuery(), 50, SETTINGS, tmp_path / "nowhere" / "view.html")
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path):
+    """A folder, a device and a URL stay what they are."""
+    store = ingest(text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out")
+    for destination, what in (
+        (tmp_path, "is a folder"),
+        (Path("/dev/null"), "no regular file"),
+        (Path("s3://b/v"), "to this machine"),
+    ):
+        with pytest.raises(UsageError, match=what):
+            write_view(store, PageQuery(), 50, SETTINGS, destination)
