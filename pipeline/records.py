@@ -202,10 +202,10 @@ class Repair:
     """A further attempt at a page that came out badly, and what it does otherwise than the settings say."""
 
     cures: frozenset[Reason]  # what it is against
-    prompt: str | None  # instead of the usual one
-    temperature: float
     ngram_size: int  # as in `DeepseekOcr2Settings`
     ngram_window: int
+    prompt: str | None = None  # instead of the usual one
+    temperature: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,21 +17,17 @@ _NGRAM_SIZE, _NGRAM_WINDOW = 35, 1024
 # chandra's, for pages that repeat themselves; greedily a model would only write the same again.
 _TEMPERATURE = 0.3
 
+_LOOPS, _EMPTY, _CUT_OFF = Reason.REPETITION, Reason.EMPTY_OUTPUT, Reason.TRUNCATED
+
 DEEPSEEK_OCR2 = (
-    Repair(frozenset({Reason.REPETITION}), None, 0.0, _NGRAM_SIZE, _NGRAM_WINDOW),
+    Repair(frozenset({_LOOPS}), _NGRAM_SIZE, _NGRAM_WINDOW),
     # Without boxes it writes less, so that a long page may come to its end.
-    Repair(
-        frozenset({Reason.REPETITION, Reason.TRUNCATED, Reason.EMPTY_OUTPUT}),
-        "free_ocr",
-        0.0,
-        _NGRAM_SIZE,
-        _NGRAM_WINDOW,
-    ),
-    Repair(frozenset({Reason.REPETITION, Reason.EMPTY_OUTPUT}), None, _TEMPERATURE, _NGRAM_SIZE, _NGRAM_WINDOW),
+    Repair(frozenset({_LOOPS, _EMPTY, _CUT_OFF}), _NGRAM_SIZE, _NGRAM_WINDOW, prompt="free_ocr"),
+    Repair(frozenset({_LOOPS, _EMPTY}), _NGRAM_SIZE, _NGRAM_WINDOW, temperature=_TEMPERATURE),
 )
 
 KEPT_SHARE = 0.5  # of what the first attempt says before it repeats itself: with less, a page is not repaired but lost
-_BY_HARM = (None, Reason.TRUNCATED, Reason.REPETITION)  # what is left, no text at all, is worse
+_BY_HARM = (None, _CUT_OFF, _LOOPS)  # what is left, no text at all, is worse
 
 
 def trouble(row: PageRow) -> Reason | None:

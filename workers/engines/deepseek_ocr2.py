@@ -58,9 +58,8 @@ class DeepseekOcr2Engine:
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings.deepseek_ocr2
         self._page_timeout_s = settings.page_timeout_s
-        self._usual = Repair(  # the first attempt, in the words of those that may follow it
-            frozenset(), self._settings.prompt, 0.0, self._settings.ngram_size, self._settings.ngram_window
-        )
+        # The first attempt, in the words of those that may follow it.
+        self._usual = Repair(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
         self._numbers = count()
         self._in_work = 0  # pages
         self._moved = time.monotonic()
@@ -125,13 +124,14 @@ class DeepseekOcr2Engine:
         """
         from vllm.v1.engine.exceptions import EngineDeadError
 
-        prompt = (repair and repair.prompt) or self._settings.prompt
+        way = repair or self._usual
+        prompt = way.prompt or self._settings.prompt
         tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
         if not self._in_work:
             self._moved = time.monotonic()
         self._in_work += 1
         try:
-            written = await self._write(image, prompt, self._sampling_params(repair or self._usual))
+            written = await self._write(image, prompt, self._sampling_params(way))
         except EngineDeadError as error:
             detail = self._log.cause() or "vLLM's engine process ended without a word"
             raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
