@@ -31,7 +31,7 @@ from workers.ray_pool import RayPool
 pytest.importorskip("vllm")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
 
-MAX_OUTPUT = 1000
+MAX_OUTPUT = 600
 SAMPLES = Path(__file__).parents[3] / "samples"
 
 
