@@ -6,7 +6,7 @@ For inference only: activations are overwritten.
 Shape suffixes: N pages, T tiles, H side of a view in pixels, B views, n tokens of a view, C width.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -68,15 +68,19 @@ class DeepEncoderV2(nn.Module):
         ]
 
     def _encode(self, views_bhwc: Tensor) -> Tensor:
-        """Views of one size to (B, n, C)."""
+        """Views of one size to (B, n, C).
+
+        What stays is made before what comes and goes: between, it would keep the allocator from using freed memory.
+        """
         views, size = views_bhwc.shape[:2]
-        if views == 0:
-            return self.separator.new_empty(0, _num_tokens(size), len(self.separator))
-        device = self.separator.device
-        chunks = torch.split(views_bhwc, self._at_once(self.trunk_bytes(size)))
-        features_bhwc = torch.cat([self.sam(chunk.to(device, non_blocking=True)) for chunk in chunks])
-        chunks = torch.split(features_bhwc.flatten(1, 2), self._at_once(self.flow_bytes(size)))
-        return torch.cat([self.projector(self.flow(chunk)) for chunk in chunks])
+        device, tokens = self.separator.device, _num_tokens(size)
+        embeddings_bnc = self.separator.new_empty(views, tokens, self.projector.out_features)
+        features_bnc = self.separator.new_empty(views, tokens, self.projector.in_features)
+        for at in _slices(views, self._at_once(self.trunk_bytes(size))):
+            features_bnc[at] = self.sam(views_bhwc[at].to(device, non_blocking=True)).flatten(1, 2)
+        for at in _slices(views, self._at_once(self.flow_bytes(size))):
+            embeddings_bnc[at] = self.projector(self.flow(features_bnc[at]))
+        return embeddings_bnc
 
     def _at_once(self, view_bytes: int) -> int:
         """How many views that take so much memory go together."""
@@ -119,6 +123,10 @@ class DeepEncoderV2(nn.Module):
             slots[name].copy_(tensor)
             loaded.add(name)
         return loaded
+
+
+def _slices(number: int, length: int) -> Iterator[slice]:
+    return (slice(start, start + length) for start in range(0, number, length))
 
 
 def _num_tokens(size_px: int) -> int:
