@@ -7,14 +7,14 @@ same bytes again.
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from pipeline.errors import OutputError, UsageError
+from pipeline.errors import UsageError
 from pipeline.export_paths import ENDING, INDEX, export_paths
-from pipeline.store import URL, Store
+from pipeline.new_file import new_file, refuse_url, regular_file, told_as_output_error
+from pipeline.store import Store
 from pipeline.whole_documents import Catalogue, DocumentFacts, Page, WholeDocument, WholeDocuments, read_catalogue
 
 BETWEEN_PAGES = "\n\n"
@@ -87,7 +87,7 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
         OutputError: The output cannot be read or a file not written. The files that are there are complete; run again.
         UsageError: The destination holds files that no export wrote, or is a URL.
     """
-    _refuse_url(destination)
+    refuse_url(destination)
     catalogue = read_catalogue(store)
     paths = [path + ENDING for path in export_paths(catalogue.sources())]
     report = ExportReport()
@@ -102,28 +102,6 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
                 report.bytes += file.write(_markdown(document).encode())
         index.settle()
     return report
-
-
-def regular_file(destination: Path) -> Path:
-    """Where to write what shall be at this path.
-
-    Raises:
-        UsageError: There is a folder, a pipe or a device, or it is a URL.
-    """
-    _refuse_url(destination)
-    if destination.is_dir():
-        raise UsageError(f"{destination} is a folder: name a file")
-    if not destination.exists():
-        return destination
-    if not destination.is_file():  # which the new file would replace, /dev/null even for everybody
-        raise UsageError(f"{destination} is no regular file: name one")
-    return destination.resolve()  # a link stays one
-
-
-def _refuse_url(destination: Path) -> None:
-    """It would become a folder of this machine, called `s3:`."""
-    if URL.match(str(destination)):
-        raise UsageError(f"{destination}: an export goes to this machine; copy it to a bucket from there")
 
 
 def _documents(
@@ -276,25 +254,3 @@ def _delete(folder: Path, path: str) -> None:
 
 def _line(record: dict[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n"
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears at its path when the block ends well."""
-    temporary = path.with_name(f".ocrmill-{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def told_as_output_error(destination: Path) -> Iterator[None]:
-    """Where the file system refuses, say which export it was."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"the export to {destination} cannot be written: {error.strerror}") from error

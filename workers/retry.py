@@ -5,20 +5,17 @@ pages whose document is still at its source are read: one that has changed since
 """
 
 import logging
-import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.discovery import Discovery
 from pipeline.journal import shards
 from pipeline.ledger import PageOutcome, Reopened
+from pipeline.places import manifest_of, places_of
 from pipeline.records import Status
 from pipeline.report import RunReport
 from pipeline.selection import PageQuery, document_rows, page_keys
@@ -29,7 +26,6 @@ from workers.engines.choice import with_engine_chosen
 from workers.pool import Pool
 from workers.run import Job, default_pool, forget_refusals, leased, read_sources
 
-SOURCES_TRIED = 3  # of a document that lies in several places
 _OUTCOME = ("document_id", "page_number", "status", "flags", "repetition_flag")
 log = logging.getLogger("ocrmill")
 
@@ -97,23 +93,3 @@ def _among(store: Store, name: str, ids: pa.Array) -> list[str]:
     """Which of these documents a shard has rows of."""
     column = read_shard(store.file(name), name, ["document_id"])["document_id"].cast(pa.string())
     return list(pc.unique(column.filter(pc.is_in(column, ids))).to_pylist())
-
-
-def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
-    """Where these documents were found: at most SOURCES_TRIED places each, the last first."""
-    ids = pa.array(documents, pa.string())
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for name in shards(store, "sources"):
-        table = read_shard(store.file(name), name, ["source", "document_id"])
-        for row in table.filter(pc.is_in(table["document_id"].cast(pa.string()), ids)).to_pylist():
-            found[row["document_id"]].append(row["source"])
-    return {name: list(dict.fromkeys(reversed(places[-SOURCES_TRIED:]))) for name, places in found.items()}
-
-
-@contextmanager
-def manifest_of(sources: list[str]) -> Iterator[Path]:
-    """A manifest of these sources, for as long as this lasts."""
-    with tempfile.TemporaryDirectory(prefix="ocrmill-retry-") as folder:
-        path = Path(folder) / "sources.parquet"
-        pq.write_table(pa.table({"source": sources}), path)
-        yield path

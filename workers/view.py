@@ -12,13 +12,13 @@ from PIL import Image
 from configs.engine_settings import EngineSettings
 from configs.settings import OutputSettings, RunSettings
 from pipeline.discovery import Discovery
-from pipeline.export import new_file, regular_file, told_as_output_error
+from pipeline.new_file import new_file, regular_file, told_as_output_error
 from pipeline.page_html import COLUMNS, head, section
+from pipeline.places import manifest_of, places_of
 from pipeline.records import RGB, Document, PageRange, PageRow
 from pipeline.selection import PageQuery, select_documents, select_rows
 from pipeline.store import Store
 from workers.rasterizer import Rasterizer
-from workers.retry import manifest_of, places_of
 
 DPI = 110  # small print can be read, and a page takes 0.2 MB
 _JPEG_QUALITY = 80

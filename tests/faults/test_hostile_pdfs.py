@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import psutil
 import pytest
+from fake_engine import FakeEngine
 from pdf_objects import file_of, first_free, form, stream, write_pages
 from pdfs import (
     crashing_pdf,
@@ -46,20 +47,11 @@ ONE_BAD = {**WHOLE, 2: "failed"}
 MIB = 1 << 20
 
 
-class QuickEngine:
+class QuickEngine(FakeEngine):
     """Says the same of every page."""
 
     def describe(self) -> EngineDescription:
         return EngineDescription("quick", slots=4)
-
-    async def start(self, memory: float) -> None:
-        pass
-
-    def idle_s(self) -> float:
-        return 0.0
-
-    async def close(self) -> None:
-        pass
 
     async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         return PageText("Seen and read.", finish_reason="stop")

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from fake_engine import FakeEngine
 from PIL import Image
 
 from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
@@ -31,20 +32,11 @@ TEXT = PageText(
 )
 
 
-class SeeingEngine:
+class SeeingEngine(FakeEngine):
     """Says that there is a picture on every page: the second quarter from above, of its right half."""
 
     def describe(self) -> EngineDescription:
         return EngineDescription("seeing", 1)
-
-    async def start(self, memory: float) -> None:
-        pass
-
-    def idle_s(self) -> float:
-        return 0.0
-
-    async def close(self) -> None:
-        pass
 
     async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         return TEXT

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from fake_engine import FakeEngine
 from pdfs import scan_pdf
 
 from configs.engine_settings import EngineSettings
@@ -39,7 +40,7 @@ Script = dict[Repair | None, str | Exception]
 """What the engine writes for the first attempt (null) and for each repair; a loop where nothing is said."""
 
 
-class ScriptedEngine:
+class ScriptedEngine(FakeEngine):
     """Reads every page by a script, and notes what it was asked for."""
 
     def __init__(self, script: Script, repairs: tuple[Repair, ...] = DEEPSEEK_OCR2) -> None:
@@ -49,15 +50,6 @@ class ScriptedEngine:
 
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, repairs=self._repairs)
-
-    async def start(self, memory: float) -> None:
-        pass
-
-    def idle_s(self) -> float:
-        return 0.0
-
-    async def close(self) -> None:
-        pass
 
     async def read(self, image: RGB, geometry: PageGeometry, repair: Repair | None) -> PageText:
         self.asked.append(repair)

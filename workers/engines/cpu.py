@@ -74,7 +74,7 @@ class CpuEngine:
         """Nothing: models are loaded on the first page, for most runs have none that needs OCR."""
 
     def idle_s(self) -> float:
-        """Since it last began or ended a page."""
+        """Since it last began a page."""
         return time.monotonic() - self._moved
 
     async def close(self) -> None:

@@ -1,0 +1,14 @@
+"""What engines that tests make up have in common."""
+
+
+class FakeEngine:
+    """Needs no start, always gets on, leaves nothing behind."""
+
+    async def start(self, memory: float) -> None:
+        pass
+
+    def idle_s(self) -> float:
+        return 0.0
+
+    async def close(self) -> None:
+        pass
