@@ -314,7 +314,7 @@ def test_a_bucket_is_no_destination(store: LocalStore, tmp_path: Path, monkeypat
     """Its URL does not become a folder called `s3:`."""
     monkeypatch.chdir(tmp_path)
     for export in (export_jsonl, export_markdown):
-        with pytest.raises(UsageError, match="an export goes to this machine"):
+        with pytest.raises(UsageError, match="written to this machine only"):
             export(store, Path("s3://bucket/texts"))
     assert not Path("s3:").exists()
 
