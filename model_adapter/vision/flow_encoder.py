@@ -123,7 +123,7 @@ class FlowLayer(nn.Module):
         grouped = q_bnhd.view(batch, num_queries, self.kv_heads, -1, width).permute(0, 2, 3, 1, 4)
         q_bkmd = grouped.reshape(batch, self.kv_heads, -1, width)
         out_bkmd = F.scaled_dot_product_attention(q_bkmd, k_bktd, v_bktd, attn_mask=bias_nt)
-        out = out_bkmd.view(batch, heads, num_queries, width).transpose(1, 2)
+        out = out_bkmd.reshape(batch, heads, num_queries, width).transpose(1, 2)  # no view: kernels choose the layout
         return out.reshape(batch, num_queries, heads * width)
 
     def checkpoint_slots(self) -> dict[str, Tensor]:

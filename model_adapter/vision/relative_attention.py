@@ -52,7 +52,7 @@ class PositionTable:
         one query to the next: a view whose stride is one short.
         """
         size, distances = self.size, 2 * self.size - 1
-        products = F.linear(q_xnd, self.distances_ld)  # (X, RS, 2L)
+        products = F.linear(q_xnd, self.distances_ld).contiguous()  # (X, RS, 2L), as the strides below take it to be
         views, positions, step = products.shape
         shape = (views, positions // size, size, size)
         rows = products.as_strided(shape, (positions * step, size * step - 1, step, 1), size - 1 - first_row)
@@ -98,7 +98,7 @@ def attend_in_blocks(
         here = slice(grid, grid + grids_at_once), slice(head, head + heads_at_once)
         queries = q_whnd[*here, row * size : (row + rows_at_once) * size]
         rows, columns = table.terms(queries.flatten(0, 1), row)
-        bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).view(*queries.shape[:3], positions)
+        bias = (rows.unsqueeze(-1) + columns.unsqueeze(-2)).reshape(*queries.shape[:3], positions)
         attended = F.scaled_dot_product_attention(queries, k_whnd[here], v_whnd[here], attn_mask=bias)
         out_whnd[*here, row * size : (row + rows_at_once) * size] = attended
     return out_whnd

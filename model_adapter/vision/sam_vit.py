@@ -150,7 +150,7 @@ class Attention(nn.Module):
         """Keep the shape (B, S, S, C)."""
         batch, grid, _, width = x_bssc.shape
         size = self.window_size or grid
-        qkv_rc = self.qkv(x_bssc).view(-1, 3 * width)
+        qkv_rc = self.qkv(x_bssc).flatten(0, 2)
         windows = windows_of(batch, grid, size, x_bssc.device) if size != grid else None
         if windows:
             qkv_rc = torch.cat([qkv_rc, self.qkv.bias[None]]).index_select(0, windows.patches_wn)

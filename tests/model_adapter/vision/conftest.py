@@ -1,6 +1,6 @@
 """Seeded encoders, seeded views, and what the official encoder made of them. All need torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ import numpy.typing as npt
 import pytest
 
 from model_adapter.seeded import seeded_tensor
+from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
 
 collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN_SEEDS = {"global": ([1], GLOBAL_SIZE), "local": ([2, 3], TILE_SIZE)}
 
 
 def seeded_view(seed: int, size: int) -> npt.NDArray[np.uint8]:
@@ -36,6 +38,29 @@ def views() -> Any:
 def golden() -> Any:
     """A function: name of a golden file to its arrays."""
     return lambda name: np.load(GOLDEN / f"{name}.npz")
+
+
+@pytest.fixture(scope="session")
+def distances_to() -> Any:
+    """A function: golden arrays, of every n-th channel and token, to the relative distance of each of our stages."""
+    import torch
+
+    def distance(ours: Any, theirs: npt.NDArray[np.float32]) -> float:
+        return float(np.linalg.norm(ours.float().numpy() - theirs) / np.linalg.norm(theirs))
+
+    def hold_against(golden: Any, encoder: Any, views: Any, *, flow_step: int, out_step: int) -> dict[str, float]:
+        distances = {}
+        with torch.inference_mode():
+            for kind, (seeds, size) in GOLDEN_SEEDS.items():
+                sam = encoder.sam(views(seeds, size))
+                flow = encoder.flow(sam.flatten(1, 2))
+                out = encoder.projector(flow)
+                distances[f"{kind} sam"] = distance(sam.permute(0, 3, 1, 2)[:, ::8], golden[f"{kind}_sam"])
+                distances[f"{kind} flow"] = distance(flow[:, ::flow_step, ::2], golden[f"{kind}_flow"])
+                distances[f"{kind} out"] = distance(out[:, ::out_step], golden[f"{kind}_out"])
+        return distances
+
+    return hold_against
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +98,36 @@ def small_config() -> Any:
     sam = SamConfig(width=32, layers=2, heads=1, global_attn_indexes=(1,), neck_channels=16, downsample_channels=16)
     flow = FlowConfig(width=64, layers=2, heads=4, kv_heads=2, intermediate_size=128)
     return EncoderConfig(sam, flow, embedding_width=48)
+
+
+@pytest.fixture
+def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A context manager: take the branches that GPUs take, and lay attention's outputs out as a kernel there does.
+
+    The numbers stay the CPU's; only strides change, through the function that lays them out.
+    """
+    import torch
+    from torch.nn import functional
+    from torch.overrides import TorchFunctionMode
+
+    class LaidOut(TorchFunctionMode):
+        def __init__(self, lay_out: Callable[[Any, Any], Any]) -> None:
+            super().__init__()
+            self.lay_out = lay_out
+            self.attended = 0
+
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if function is not functional.scaled_dot_product_attention:
+                return result
+            self.attended += 1
+            laid_out = self.lay_out(args[0], result)
+            assert torch.equal(laid_out, result)
+            return laid_out
+
+    for module in ("relative_attention", "sam_vit"):
+        monkeypatch.setattr(f"model_adapter.vision.{module}.has_cheap_products", lambda _tensor: True)
+    return LaidOut
 
 
 @pytest.fixture

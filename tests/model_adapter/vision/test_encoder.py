@@ -7,39 +7,20 @@ from torch.profiler import ProfilerActivity, profile
 
 from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
 from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
-from model_adapter.vision.encoder import DeepEncoderV2
 from model_adapter.vision.relative_attention import PositionTable, attend_widened
 
 TOLERANCES = [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)]
-GOLDEN_SEEDS = {"global": ([1], GLOBAL_SIZE), "local": ([2, 3], TILE_SIZE)}
 TILES_PER_PAGE = [1, 0, 7]  # seven: more than the model was trained with
-
-
-def distance(ours: torch.Tensor, theirs: np.ndarray) -> float:
-    """Norm of the difference, relative to the norm of what is expected."""
-    return float(np.linalg.norm(ours.float().numpy() - theirs) / np.linalg.norm(theirs))
-
-
-def hold_against(golden, encoder: DeepEncoderV2, views, *, flow_step: int, out_step: int) -> dict[str, float]:
-    """Distances of each stage from a golden file, which holds every n-th channel and token."""
-    distances = {}
-    with torch.inference_mode():
-        for kind, (seeds, size) in GOLDEN_SEEDS.items():
-            sam = encoder.sam(views(seeds, size))
-            flow = encoder.flow(sam.flatten(1, 2))
-            out = encoder.projector(flow)
-            distances[f"{kind} sam"] = distance(sam.permute(0, 3, 1, 2)[:, ::8], golden[f"{kind}_sam"])
-            distances[f"{kind} flow"] = distance(flow[:, ::flow_step, ::2], golden[f"{kind}_flow"])
-            distances[f"{kind} out"] = distance(out[:, ::out_step], golden[f"{kind}_out"])
-    return distances
 
 
 @pytest.mark.usefixtures("quick_bfloat16")
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
-def test_a_small_encoder_agrees_with_the_official_one(golden, golden_config, seeded_encoder, views, dtype, tolerance):
+def test_a_small_encoder_agrees_with_the_official_one(
+    distances_to, golden, golden_config, seeded_encoder, views, dtype, tolerance
+):
     """With the same seeded weights every stage is the official one's, in float32 and in bfloat16."""
     encoder = seeded_encoder(golden_config, dtype)
-    distances = hold_against(golden("encoder_tiny"), encoder, views, flow_step=2, out_step=1)
+    distances = distances_to(golden("encoder_tiny"), encoder, views, flow_step=2, out_step=1)
 
     assert all(distance < tolerance for distance in distances.values()), distances
 
@@ -48,10 +29,12 @@ def test_a_small_encoder_agrees_with_the_official_one(golden, golden_config, see
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("quick_bfloat16")
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
-def test_the_published_encoder_agrees_with_the_official_one(golden, seeded_encoder, views, dtype, tolerance):
+def test_the_published_encoder_agrees_with_the_official_one(
+    distances_to, golden, seeded_encoder, views, dtype, tolerance
+):
     """At the published sizes, too."""
     encoder = seeded_encoder(EncoderConfig(), dtype)
-    distances = hold_against(golden("encoder_full"), encoder, views, flow_step=8, out_step=4)
+    distances = distances_to(golden("encoder_full"), encoder, views, flow_step=8, out_step=4)
 
     assert all(distance < tolerance for distance in distances.values()), distances
 
