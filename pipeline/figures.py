@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from pipeline.markdown import PICTURE
 from pipeline.raster_size import POINTS_PER_INCH
-from pipeline.records import RGB, Block, Figure, PageGeometry
+from pipeline.records import PICTURE, RGB, Block, Figure, PageGeometry
 
 _JPEG_QUALITY = 90
 _MOST_COVER = 4  # times the area of the page, in all; a model that loops draws the same picture for ever

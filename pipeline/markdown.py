@@ -8,9 +8,7 @@ writes, geometry and formulas the text that they are.
 import re
 
 from pipeline.grounding import GRID, LINE, Region, read_regions
-from pipeline.records import Block, PageGeometry
-
-PICTURE = "picture"
+from pipeline.records import PICTURE, Block, PageGeometry
 
 # The labels of the other readers of pages, so that a corpus has one set of them; what is not here keeps its name.
 _LABELS = {

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pipeline.markdown import PICTURE
 from pipeline.reading_order import Box, reading_order
-from pipeline.records import Block
+from pipeline.records import PICTURE, Block
 
 # In heights of a line.
 _PARAGRAPH_GAP = 0.8  # white space below a line that ends its paragraph; single-spaced lines have 0.1 to 0.4

@@ -9,6 +9,8 @@ import numpy.typing as npt
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
 
+PICTURE = "picture"  # the label of a block that is cut out as a figure; its Markdown is empty
+
 
 class Status(StrEnum):
     """What became of a page."""

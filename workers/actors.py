@@ -19,8 +19,9 @@ from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Repair, Source, UnreadableDocument
-from workers.rasterizer import Rasterizer
-from workers.recognizer import Engine, PageImage, Recognizer
+from workers.engines.engine import Engine
+from workers.rasterizer import PageImage, Rasterizer
+from workers.recognizer import Recognizer
 
 DEATHS_AT_START = 3  # that one actor may die while it starts: a node that goes, a GPU whose memory is not free yet
 RESTART_S = 1.0

@@ -36,11 +36,12 @@ from pipeline.rows import failed_row
 from pipeline.sink import Sink
 from workers.breaker import Breaker
 from workers.flusher import Flusher
+from workers.image_memory import page_bytes
 from workers.lanes import Lanes
 from workers.pool import Image, ImageLostError, Pool
 from workers.progress import Progress
 from workers.repairing import recognize
-from workers.room import Room, page_bytes
+from workers.room import Room
 
 SOURCES_AT_A_TIME = 64
 QUEUED_RANGES_PER_RASTERIZER = 4

@@ -16,9 +16,9 @@ from pipeline.records import (
     UnreadableDocument,
 )
 from workers.engines.choice import make_engine
+from workers.image_memory import image_memory, in_flight_bytes
 from workers.rasterizer import Rasterizer
 from workers.recognizer import Recognizer
-from workers.room import image_memory, in_flight_bytes
 
 Image = Any
 """A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""

@@ -6,6 +6,7 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from configs.settings import RunSettings
 from model_adapter.views import cut_views
@@ -27,9 +28,11 @@ from pipeline.records import (
 )
 from pipeline.rows import finished_row
 from pipeline.scratch import Scratch
-from workers.recognizer import PageImage
 from workers.render_process import RenderProcess
 from workers.render_protocol import ChildSettings, OpenReply
+
+PageImage = Any
+"""The pixels of a page (`RGB`), or the `PageViews` cut from them where `EngineSettings.max_tiles` is set."""
 
 _MUPDF_FAILED = frozenset(
     {

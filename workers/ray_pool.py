@@ -34,10 +34,10 @@ from pipeline.records import (
 )
 from pipeline.rows import failed_row
 from workers.actors import EngineActor, Handle, RasterizerActor, await_start, bring_back
+from workers.engines.engine import Engine
 from workers.pool import Image, ImageLostError
 from workers.rasterizer import Rasterizer
 from workers.ray_start import start_ray
-from workers.recognizer import Engine
 from workers.seats import MAX_BLAMED, Seat, Seats
 
 SUSPECTS = 8  # pages tried together after the death of an engine: of 80 the bad one is found in 18 rounds, not 80

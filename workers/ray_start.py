@@ -10,8 +10,8 @@ from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.records import EngineDescription
 from workers.engines.preflight import visible_gpus
+from workers.image_memory import image_memory, in_flight_bytes
 from workers.machine import usable_cores
-from workers.room import image_memory, in_flight_bytes
 
 MIN_OBJECT_STORE = 256 << 20
 ANSWER_S = 10.0  # in which a cluster takes a connection

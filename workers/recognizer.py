@@ -3,7 +3,6 @@
 import asyncio
 import time
 from dataclasses import replace
-from typing import Any, Protocol
 
 from configs.settings import RunSettings
 from model_adapter.views import page_of
@@ -12,7 +11,6 @@ from pipeline.figures import cut_figures, has_pictures
 from pipeline.records import (
     Attempt,
     Document,
-    EngineDescription,
     Figure,
     PageGeometry,
     PageRow,
@@ -22,40 +20,8 @@ from pipeline.records import (
     Repair,
 )
 from pipeline.rows import failed_row, recognized_row
-
-PageImage = Any
-"""The page's pixels, or the `PageViews` cut from them where `EngineSettings.max_tiles` is set."""
-
-
-class Engine(Protocol):
-    """What turns a page image into text: one class each in workers/engines, the same methods."""
-
-    def describe(self) -> EngineDescription:
-        """Name, model and how many pages it wants in flight. Cheap: loads nothing."""
-
-    async def start(self, memory: float) -> None:
-        """Load what it needs; called once, before the first page.
-
-        Args:
-            memory: share of the memory that its settings allow: less than 1 after it ran out of it.
-
-        Raises:
-            EngineError: if it cannot be started, with what to do about it.
-        """
-
-    async def read(self, image: PageImage, geometry: PageGeometry, repair: Repair | None, /) -> PageText:
-        """Read one page, as the settings say or as one of the repairs does that it offers (`describe`).
-
-        Raises:
-            PageError: if this page gives no text; other pages are not concerned.
-            EngineDownError: if the engine is gone, with all pages that it had.
-        """
-
-    def idle_s(self) -> float:
-        """Seconds since it last got on with any of the pages that it has."""
-
-    async def close(self) -> None:
-        """End what it started."""
+from workers.engines.engine import Engine
+from workers.rasterizer import PageImage
 
 
 class Recognizer:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.markdown import PICTURE
-from pipeline.records import PageText
+from pipeline.records import PICTURE, PageText
 from pipeline.text_layer import clean_text, read_text_layer
 
 ROOT = Path(__file__).parents[2]

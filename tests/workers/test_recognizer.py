@@ -23,7 +23,8 @@ from pipeline.records import (
     Repair,
     Source,
 )
-from workers.recognizer import PageImage, Recognizer
+from workers.rasterizer import PageImage
+from workers.recognizer import Recognizer
 
 GEOMETRY = PageGeometry(width_pt=612, height_pt=792, rotation=0, width_px=1224, height_px=1584, dpi=144)
 TEXT = PageText(

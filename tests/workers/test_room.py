@@ -11,7 +11,8 @@ from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from configs.settings import RunSettings
 from configs.worker_settings import WorkerSettings
 from model_adapter.views import cut_views
-from workers.room import LEAST_BYTES, Room, image_memory, in_flight_bytes, page_bytes
+from workers.image_memory import LEAST_BYTES, image_memory, in_flight_bytes, page_bytes
+from workers.room import Room
 
 GIB = 1 << 30
 VIEWS = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings())

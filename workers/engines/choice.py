@@ -4,8 +4,8 @@ import logging
 
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
+from workers.engines.engine import Engine
 from workers.engines.preflight import runs_here
-from workers.recognizer import Engine
 
 log = logging.getLogger("ocrmill")
 

@@ -1,0 +1,37 @@
+"""The interface of engines: one class for each, the same methods."""
+
+from typing import Protocol
+
+from pipeline.records import EngineDescription, PageGeometry, PageText, Repair
+from workers.rasterizer import PageImage
+
+
+class Engine(Protocol):
+    """What turns a page image into text: one class each in workers/engines, the same methods."""
+
+    def describe(self) -> EngineDescription:
+        """Name, model and how many pages it wants in flight. Cheap: loads nothing."""
+
+    async def start(self, memory: float) -> None:
+        """Load what it needs; called once, before the first page.
+
+        Args:
+            memory: share of the memory that its settings allow: less than 1 after it ran out of it.
+
+        Raises:
+            EngineError: if it cannot be started, with what to do about it.
+        """
+
+    async def read(self, image: PageImage, geometry: PageGeometry, repair: Repair | None, /) -> PageText:
+        """Read one page, as the settings say or as one of the repairs does that it offers (`describe`).
+
+        Raises:
+            PageError: if this page gives no text; other pages are not concerned.
+            EngineDownError: if the engine is gone, with all pages that it had.
+        """
+
+    def idle_s(self) -> float:
+        """Seconds since it last got on with any of the pages that it has."""
+
+    async def close(self) -> None:
+        """End what it started."""
