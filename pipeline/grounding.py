@@ -9,9 +9,9 @@ Or, where it was asked for lines or phrases, what stands there instead of a labe
 
     <|ref|>Invoice no. 17<|/ref|><|det|>[[610, 80, 905, 101]]<|/det|>
 
-The output may be anything: cut off within a pair of tags, looping, or told by a crafted page what to write. Nothing in
-it is evaluated, every step is linear in its length, and what is not surely markup stays as text. Not covered: a page
-that shows the model's own tokens in print loses them.
+The output may be anything: cut off within a tag or a pair of them, looping, or told by a crafted page what to write.
+Nothing in it is evaluated, every step is linear in its length, and what is not surely markup stays as text. Not
+covered: a page that shows the model's own tokens in print loses them.
 """
 
 import re
@@ -20,11 +20,15 @@ from dataclasses import dataclass, field
 GRID = 999  # boxes run from 0 to this, both ends included, over the width and the height of the page
 LINE = "line"  # the label of a region whose text stood where labels stand
 
-# Each tag is one token of the model: output that was cut off never holds a part of one.
 _TAG = re.compile(r"(<\|/?(?:ref|det)\|>)")
 # The other tokens that are no text, by the published tokenizer; `<td>` and `<tr>` are wanted. Full-width bars mark what
 # the tokenizer keeps for itself: begin and end of sentence, padding, place holders, tools.
 _CONTROL = re.compile(r"<\|(?:grounding|User|Assistant|EOT)\|>|<image>|<\uff5c[^<>\uff5c\s]{1,40}\uff5c>")
+# Each tag is one token of the model, but text that somebody has cut off may end within one. A `<` alone is one only
+# after a list of boxes.
+_CUT_OFF = re.compile(
+    r"(?:(?<=\]\])<|<\|/?(?:r(?:ef?)?|d(?:et?)?)?|<\|/?(?:ref|det)\||<\uff5c[^<>\uff5c\s]{0,40}+\uff5c?)\Z"
+)
 _ANY_TOKEN = re.compile(f"{_TAG.pattern}|{_CONTROL.pattern}")
 _LABEL = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]{0,31})?")  # an open set: text, sub_title, table_caption ...
 
@@ -67,9 +71,16 @@ def read_regions(raw: str, *, refs_are_text: bool = False) -> list[Region]:
     """Regions in the order of the output; the first has what stands before any `<|ref|>`.
 
     With `refs_are_text`, what `<|ref|>` holds is text of the page, for prompts that ask for lines or phrases. Without,
-    it is a label; if it cannot be one (a sentence), it is text all the same.
+    it is a label; if it cannot be one (a sentence), it is text all the same. So are all of them if one is a sentence
+    and no region has text: the model then writes lines, whatever it was asked for.
     """
-    first, *rest = _TAG.split(_CONTROL.sub("", raw))
+    pieces = _TAG.split(_CUT_OFF.sub("", _CONTROL.sub("", raw)))
+    regions = _regions(pieces, refs_are_text=refs_are_text)
+    return _regions(pieces, refs_are_text=True) if _are_lines(regions) else regions
+
+
+def _regions(split: list[str], *, refs_are_text: bool) -> list[Region]:
+    first, *rest = split
     tags, pieces = rest[::2], rest[1::2]
     regions = [Region(None, [first])]
     for tag, piece, next_tag in zip(tags, pieces, [*tags, ""][1:], strict=True):
@@ -82,6 +93,12 @@ def read_regions(raw: str, *, refs_are_text: bool = False) -> list[Region]:
         else:
             regions[-1].pieces.append(piece)
     return regions
+
+
+def _are_lines(regions: list[Region]) -> bool:
+    """True if a region is a line, and none has text outside of `<|ref|>`."""
+    outside = ("".join(region.pieces[region.label == LINE :]) for region in regions)
+    return any(region.label == LINE for region in regions) and not any(text.strip() for text in outside)
 
 
 def _opened(piece: str, *, refs_are_text: bool) -> Region:

@@ -58,6 +58,17 @@ def test_a_figure_is_called_after_its_block():
     assert not has_pictures(blocks_of(text))
 
 
+def test_a_picture_of_several_boxes_is_cut_once_for_each():
+    """No figure holds what lies between the boxes; each is called after its own block."""
+    blocks = blocks_of(image_block("0, 0, 99, 999], [900, 0, 999, 999"))
+    left, right = cut_figures(page(), blocks, GEOMETRY)
+
+    assert (left.name, right.name) == ("block-1.jpg", "block-2.jpg")
+    assert (opened(left).shape[:2], opened(right).shape[:2]) == ((100, 20), (100, 20))
+    assert opened(left).mean() > 250
+    assert opened(right)[..., 1:].mean() < 5
+
+
 def test_a_loop_of_pictures_is_cut_off():
     """Figures together have at most four times the pixels of the page."""
     assert len(cut_figures(page(), blocks_of(image_block("0, 0, 999, 999") * 300), GEOMETRY)) == 4

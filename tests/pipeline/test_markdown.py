@@ -3,6 +3,7 @@
 import re
 import sys
 from itertools import pairwise
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -93,6 +94,7 @@ def test_blocks_cover_their_text() -> None:
     assert [
         ("title", "# On Tides"),
         ("text", "We put \\( h := a \\cos t \\).\n\nIt rises."),
+        ("text", "We put \\( h := a \\cos t \\).\n\nIt rises."),
         ("picture", ""),
         ("caption", "<center>Figure 1. A tide.</center>"),
         ("table", "<table><tr><td>1</td><td>2</td></tr></table>"),
@@ -101,12 +103,14 @@ def test_blocks_cover_their_text() -> None:
 
 
 def test_boxes_are_points_of_the_page() -> None:
-    """Box numbers are 1/999 of the page's sides; several boxes of a block become the smallest around them all."""
+    """Box numbers are 1/999 of the page's sides; each box of a region is a block, with the same span."""
     _, blocks = to_markdown("<|ref|>a<|/ref|><|det|>[[0, 0, 999, 999]]<|/det|>" + DOCUMENT, PAGE)
 
     assert (0, 0, 612, 792) == (blocks[0].x0, blocks[0].y0, blocks[0].x1, blocks[0].y1)
     assert (blocks[2].x0, blocks[2].y0) == pytest.approx((100 / 999 * 612, 100 / 999 * 792))
-    assert (blocks[2].x1, blocks[2].y1) == pytest.approx((900 / 999 * 612, 400 / 999 * 792))
+    assert (blocks[2].x1, blocks[2].y1) == pytest.approx((480 / 999 * 612, 400 / 999 * 792))
+    assert (blocks[3].x0, blocks[3].y1) == pytest.approx((520 / 999 * 612, 300 / 999 * 792))
+    assert (blocks[2].start, blocks[2].end) == (blocks[3].start, blocks[3].end)
 
 
 def test_equal_blocks_stay_apart() -> None:
@@ -207,11 +211,12 @@ def test_output_cut_anywhere_leaves_no_markup(lines: bool) -> None:
 
 @given(outputs, st.booleans())
 def test_any_output_gives_ordered_blocks_within_page_and_markdown(raw: str, lines: bool) -> None:
-    """Nothing raises; spans are ordered, do not overlap and hold no outer line breaks; boxes lie on the page."""
+    """Nothing raises; spans are ordered, equal or apart, without outer line breaks; boxes lie on the page."""
     markdown, blocks = to_markdown(raw, PAGE, refs_are_text=lines)
 
     assert not TOKENS.search(markdown)
-    assert all(before.end <= after.start for before, after in pairwise(blocks))
+    for before, after in pairwise(blocks):
+        assert before.end <= after.start or (before.start, before.end) == (after.start, after.end)
     for block in blocks:
         assert 0 <= block.start <= block.end <= len(markdown)
         assert 0 <= block.x0 <= block.x1 <= PAGE.width_pt
@@ -228,21 +233,140 @@ def test_no_character_of_text_is_lost(text: str) -> None:
 
 
 words = st.text(st.characters(exclude_characters="<\\`~"), min_size=1).filter(str.strip)
-labels = st.sampled_from(["text", "title", "image", "list", "a-new_label"])
+labels = st.sampled_from(["text", "title", "image", "table", "figure_title", "table_caption", "list", "a-new_label"])
 
 
 @given(words, st.lists(st.tuples(labels, st.lists(st.tuples(*[st.integers(-9, 2000)] * 4), min_size=1), words)))
 def test_each_block_keeps_its_own_text(preface: str, written: list[tuple[str, list[Any], str]]) -> None:
-    """As many blocks as the model wrote, in its order, each covering exactly the characters that followed its boxes."""
+    """A block for each box that the model wrote, in its order, covering exactly the characters that followed."""
     raw = preface + "".join(
         f"<|ref|>{label}<|/ref|><|det|>{[list(box) for box in boxes]}<|/det|>\n{text}" for label, boxes, text in written
     )
     markdown, blocks = to_markdown(raw, PAGE)
 
-    assert [without_space(text) for _, _, text in written] == [
+    assert [without_space(text) for _, boxes, text in written for _ in boxes] == [
         without_space(markdown[block.start : block.end]) for block in blocks
     ]
     assert without_space(markdown) == without_space(preface + "".join(text for _, _, text in written))
+
+
+def raw_output(name: str) -> str:
+    """An output of the model in a form that users reported, in our own words."""
+    return (Path(__file__).parent / "raw_outputs" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("label", "ours"),
+    [
+        *(
+            ("title", "title"),
+            ("sub_title", "heading"),
+            ("text", "text"),
+            ("equation", "formula"),
+            ("image", "picture"),
+        ),
+        *(("table", "table"), ("figure_title", "caption"), ("table_title", "caption"), ("image_caption", "caption")),
+        *(("table_caption", "caption"), ("table_footnote", "footnote"), ("image_footnote", "footnote")),
+        *((label, label) for label in ("list", "header", "footer", "page_number", "footnote", "reference", "abstract")),
+        *(("code", "code"), ("seal", "seal"), ("text_title_2", "text_title_2")),
+    ],
+)
+def test_every_known_label_has_one_name(label: str, ours: str) -> None:
+    """Captions and footnotes of both versions have one name each; unknown labels keep theirs. None loses its text."""
+    raw = f"<|ref|>{label}<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\nIts text."
+
+    assert [(ours, "Its text.")] == shown(raw)
+
+
+def test_a_figure_title_is_a_caption() -> None:
+    """DeepSeek-OCR 2 calls captions `figure_title`."""
+    found = shown(raw_output("r03_ocr2_figure_title_mlx"))
+
+    assert found[1:4] == [
+        ("picture", ""),
+        ("caption", "Figure 1: A hull surrounds water around a particle."),
+        ("heading", "## Real Space Sums"),
+    ]
+
+
+def test_a_caption_between_a_table_and_its_html_leaves_it_the_html() -> None:
+    """The table's box goes with its HTML, the caption's with its own text, in the order in which they are written."""
+    markdown, blocks = to_markdown(raw_output("r01_captioned_table_v1_issue295"), PageGeometry(999, 999, 0))
+
+    assert [(block.label, block.x0, block.y0) for block in blocks] == [
+        ("caption", 113, 99),
+        ("table", 120, 210),
+        ("text", 115, 760),
+    ]
+    caption, table = (markdown[block.start : block.end] for block in blocks[:2])
+    assert caption.startswith("Table 3 |")
+    assert caption.endswith("enlarged pages.")
+    assert table.startswith("<table><tr><td rowspan")
+    assert table.endswith("</table>")
+
+
+TABLE_TAGS = "<|ref|>table<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\n"
+CAPTION_TAGS = "<|ref|>table_title<|/ref|><|det|>[[5, 6, 7, 8]]<|/det|>\n"
+HTML = "<table><tr><td>1</td></tr></table>\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            TABLE_TAGS + CAPTION_TAGS + "One\n<|ref|>table_footnote<|/ref|><|det|>[[5, 6, 7, 8]]<|/det|>\nTwo " + HTML,
+            [("caption", "One"), ("footnote", "Two"), ("table", HTML)],
+        ),
+        (TABLE_TAGS + CAPTION_TAGS + HTML, [("caption", ""), ("table", HTML)]),
+        (TABLE_TAGS * 2 + (CAPTION_TAGS + "C\n" + HTML) * 2, [("caption", "C"), ("table", HTML)] * 2),
+        (TABLE_TAGS + CAPTION_TAGS + "C\n<table>", [("caption", "C"), ("table", "<table>")]),
+        (CAPTION_TAGS + "C\n" + HTML, [("caption", "C")]),
+        (TABLE_TAGS + HTML + CAPTION_TAGS + "C", [("table", HTML), ("caption", "C")]),
+        (CAPTION_TAGS + "C\n" + TABLE_TAGS + HTML, [("caption", "C"), ("table", HTML)]),
+        (CAPTION_TAGS + "The <table> element", [("caption", "The <table> element")]),
+        ("<|ref|>text<|/ref|><|det|>[[5, 6, 7, 8]]<|/det|>\nT " + HTML, [("text", "T " + HTML)]),
+        (
+            TABLE_TAGS + "<|ref|>text<|/ref|><|det|>[[5, 6, 7, 8]]<|/det|>\nT\n" + CAPTION_TAGS + "C\n" + HTML,
+            [("table", ""), ("text", "T"), ("caption", "C")],
+        ),
+    ],
+)
+def test_tables_and_captions_in_any_order_keep_apart(raw: str, expected: list[tuple[str, str]]) -> None:
+    """Only a caption or footnote gives HTML away, and to the table just before it; no text moves or goes."""
+    markdown = to_markdown(raw, PAGE)[0]
+
+    assert [(label, text.strip()) for label, text in expected] == shown(raw)
+    assert without_space(markdown) == without_space(re.sub(r"<\|ref\|>.*?<\|/det\|>", "", raw))
+
+
+def test_a_blank_before_a_box_and_an_empty_caption() -> None:
+    """The box counts, the block without text stays, with an empty span, and the table after it has its own HTML."""
+    found = shown(raw_output("r04_worksheet_leading_blank_det"))
+
+    assert [label for label, _ in found] == ["picture", "heading", "text", "formula", "caption", "table"]
+    assert found[2] == ("text", "Sei \\(\\omega_0 > 0\\). Gegeben sei das AWP:")
+    assert found[4] == ("caption", "")
+
+
+def test_output_that_ends_within_a_tag_leaves_no_part_of_it() -> None:
+    """The text that came before is all there, the picture keeps its box, and the cut-off tag is no text."""
+    raw = raw_output("r07_truncated_patent").rstrip("\n")
+    markdown, blocks = to_markdown(raw, PAGE)
+
+    assert markdown == "Some text here."
+    assert [block.label for block in blocks] == ["text", "picture"]
+    for tag in ("<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<｜end▁of▁sentence｜>"):
+        for end in range(2, len(tag)):
+            assert to_markdown("Words." + tag[:end], PAGE)[0] == "Words."
+    assert to_markdown("a <", PAGE)[0] == "a <"
+
+
+def test_an_output_of_lines_is_text_whatever_was_asked_for() -> None:
+    """Where one `<|ref|>` holds a sentence and nothing stands outside of them, `text` and `image` are words, too."""
+    markdown, blocks = to_markdown(raw_output("r14_ocr_lines_310"), PAGE)
+
+    assert markdown == "Invoice no. 17\n合计：17.50\ntext\nimage"
+    assert [block.label for block in blocks] == ["line"] * 5
 
 
 HOSTILE = [
