@@ -369,10 +369,7 @@ def _quoted(text: str | None) -> str | None:
 
 def _end(report: "RunReport", out: str) -> None:
     typer.echo(report.to_text(out), nl=False)
-    if report.stopped:
-        raise typer.Exit(WORK_LEFT)
-    if report.failures:
-        raise typer.Exit(SOME_FAILED)
+    raise typer.Exit(report.exit_code)
 
 
 def _fail(message: str, code: int) -> NoReturn:

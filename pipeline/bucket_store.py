@@ -11,12 +11,13 @@ owner's; `ocrmill verify --repair` removes such doubled rows.
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from pipeline.buckets import ABSENT, Bucket, BucketError, ObjectFile, Trouble
 from pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
+from pipeline.run_progress import RunProgress
 from pipeline.store import BEAT_S, DAMAGED, LEASE, LeaseOwner, kept_alive
 
 EXPIRES_S = 6 * BEAT_S  # five beats may fail before the owner counts as dead
@@ -32,6 +33,7 @@ class BucketLease:
     def __init__(self, bucket: Bucket, key: str, owner: LeaseOwner, version: str) -> None:
         self._bucket, self._key, self._owner = bucket, key, owner
         self._version = version
+        self._progress: Callable[[], RunProgress | None] = lambda: None
         self._renewed = _now()
         self._lost: LeaseLostError | None = None
         self._lock = threading.Lock()
@@ -39,7 +41,11 @@ class BucketLease:
     def beat(self) -> None:
         """See Lease."""
         with self._lock:
-            self._renew(self._owner.to_json(datetime.now(UTC)))
+            self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
+
+    def carry(self, progress: Callable[[], RunProgress]) -> None:
+        """See Lease."""
+        self._progress = progress
 
     def check(self) -> None:
         """See Lease."""
@@ -47,7 +53,7 @@ class BucketLease:
             if self._lost is not None:
                 raise self._lost
             if _now() - self._renewed > FRESH_S:
-                self._renew(self._owner.to_json(datetime.now(UTC)))
+                self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
 
     def release(self) -> None:
         """Let the next writer in; a lease that is another's by now is left to him."""

@@ -10,6 +10,7 @@
     |  `- SettingsMismatchError  it was made with other settings           exit 2
     |- EngineError          no engine can be had, or it stays down         exit 1
     |  `- EngineDownError   one engine died; it is started again
+    |- StoppedEarlyError    a signal or the time budget ended its start   exit 75
     |- TooManyFailuresError most of what is read fails, for one reason     exit 1
     |- BucketError          a bucket does not do what it is asked, or      exit 1
     |                       has none of that name (buckets.py)
@@ -81,6 +82,12 @@ class EngineDownError(EngineError):
 
     def __str__(self) -> str:
         return self.detail
+
+
+class StoppedEarlyError(OcrmillError):
+    """The run was to stop before its workers were up: nothing was read, and the same command goes on."""
+
+    exit_code = 75
 
 
 class TooManyFailuresError(OcrmillError):

@@ -142,7 +142,8 @@ class Ledger:
         """The sources with something left to do, in their order; the report counts the others."""
         while batch := list(islice(sources, SOURCES_AT_A_TIME)):
             known = self._known(batch)
-            report.sources_known += int(np.count_nonzero(known))
+            number = int(np.count_nonzero(known))  # first: between reading a sum and adding to it nobody else may
+            report.sources_known += number
             yield from compress(batch, ~known)
 
     def gone(self, prefixes: Sequence[str]) -> int:

@@ -10,15 +10,16 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
+from pipeline.run_progress import RunProgress
 from pipeline.store import DAMAGED, FOLDERS, LEASE, LeaseOwner, kept_alive
 
-LEASE_BYTES = 1024  # the lease is rewritten in place, always whole, in one write
+LEASE_BYTES = 2048  # the lease is rewritten in place, always whole, in one write
 LEASE_WAIT_S = 2.0  # so long may a killed process take to vanish, and a reader to look whether the lease is held
 CLOSED = -1
 _PERMANENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
@@ -32,6 +33,7 @@ class LocalLease:
         self._path = path
         self._descriptor = descriptor
         self._owner = owner
+        self._progress: Callable[[], RunProgress | None] = lambda: None
         self._lock = threading.Lock()
         _close_in_forked_children(self)
         self.beat()
@@ -40,11 +42,15 @@ class LocalLease:
         """See Lease."""
         with self._lock:
             self._check()
-            text = self._owner.to_json(datetime.now(UTC)).ljust(LEASE_BYTES - 1) + b"\n"
+            text = self._owner.to_json(datetime.now(UTC), self._progress()).ljust(LEASE_BYTES - 1) + b"\n"
             try:
                 os.pwrite(self._descriptor, text, 0)
             except OSError as error:
                 raise _write_error(self._path, error) from error
+
+    def carry(self, progress: Callable[[], RunProgress]) -> None:
+        """See Lease."""
+        self._progress = progress
 
     def check(self) -> None:
         """See Lease."""

@@ -9,6 +9,7 @@ parameters whose names do not tell them (`key`, `id`, `code`), which more often 
 """
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 _HIDDEN = "***"
@@ -19,6 +20,8 @@ _USER = re.compile(
     r"|[^\s/?#@\"<>\[]*:(?!\d*(?:[\s/?#\"<>]|\Z))[^\s\"<>]{0,500}@))+"
 )
 _PARAMETER = re.compile(r"(?<=[?&;#])([^\s?=&;#\"<>]+)=([^\s&#\"<>]+)")
+# A setting of passwords, or the whole section that holds them.
+_PASSWORDS = re.compile(r"(?s)\A((?:--set=)?\s*input\s*(?:\.\s*passwords\s*)?=).*")
 _SECRET_NAME = re.compile(
     r"(?i)signature|credential|token|secret|passw(?:or)?d|api[-_]?key|access[-_]?key|access[-_]?id"
     r"|\A(?:sig|pwd|auth|authorization|jwt|sas|policy|key-pair-id)\Z"
@@ -30,6 +33,11 @@ def redacted(text: str) -> str:
     while (less := _PARAMETER.sub(_hidden, _USER.sub("", text))) != text:
         text = less
     return text
+
+
+def redacted_command(arguments: Sequence[str]) -> list[str]:
+    """The command line without what `--set` says of passwords, and without the credentials of its URLs."""
+    return [_PASSWORDS.sub(rf"\1{_HIDDEN}", redacted(argument)) for argument in arguments]
 
 
 def _hidden(parameter: re.Match[str]) -> str:

@@ -22,6 +22,9 @@ class RunReport:
     flagged: int = 0
     repetitive: int = 0
     pages_known: int = 0  # of documents that have been opened, done and to do
+    sources_listed: int = 0  # with something to do, as far as the listing has got
+    sources_opened: int = 0
+    listing_complete: bool = False
     render_s: float = 0.0
     engine_s: float = 0.0
     write_s: float = 0.0
@@ -39,6 +42,13 @@ class RunReport:
     def failures(self) -> int:
         """Pages and documents that failed."""
         return self.pages[Status.FAILED] + self.documents["failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that ends so: 75 if work is left, 3 if something failed, else 0."""
+        if self.stopped:
+            return 75
+        return 3 if self.failures else 0
 
     def add_page(self, row: PageRow) -> None:
         """Count a page."""

@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 
 from configs.settings import OutputSettings
@@ -22,7 +23,14 @@ from pipeline.shard import encode_shard
 from pipeline.store import Store
 
 MIB = 1 << 20
+FIRST_FLUSH_S = 2.0  # a new run shows its first rows soon; each flush doubles the wait, up to `output.flush_s`
+DOUBLINGS = 20
 ROW_BYTES = 2048  # what a row holds beside its long texts: measurements, blocks, attempts
+
+
+def _seconds() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(slots=True)
@@ -36,6 +44,7 @@ class _Batch:
     replaced: set[str] = field(default_factory=set)  # shards with older rows of the same pages and documents
     text_bytes: int = 0
     since: float | None = None  # when its first row came
+    ended: float = 0.0  # when its last row was in
     number: int = 1
 
     def rows(self) -> int:
@@ -44,6 +53,9 @@ class _Batch:
 
 class Sink:
     """Takes rows, in any order of documents, and writes them as shards.
+
+    `ingested_at` of a row is the time at which its shard was begun: the stamp's time, which is that of the run's start,
+    plus the seconds since then.
 
     Every method may be called from any thread. `add_page`, `add_source`, `finish_document`, `due` and `full` never wait
     for a disk, so an event loop may call them while another thread flushes.
@@ -55,13 +67,14 @@ class Sink:
         stamp: RunStamp,
         settings: OutputSettings,
         ledger: Ledger,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _seconds,
     ) -> None:
         self._store = store
         self._stamp = stamp
         self._settings = settings
         self._ledger = ledger
         self._clock = clock
+        self._began = clock()
         self._rows_lock = threading.Lock()  # held for moments
         self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
         self._open: dict[str, dict[int, PageOutcome]] = {}  # document_id -> its pages, added or durable
@@ -129,8 +142,9 @@ class Sink:
     def due(self) -> bool:
         """Whether what waits here has become so much, or so old, that it should be flushed."""
         with self._rows_lock:
-            since = self._batch.since
-        return self.full() or (since is not None and self._clock() - since >= self._settings.flush_s)
+            since, number = self._batch.since, self._batch.number
+        wait_s = min(self._settings.flush_s, FIRST_FLUSH_S * 2 ** min(number - 1, DOUBLINGS))
+        return self.full() or (since is not None and self._clock() - since >= wait_s)
 
     def full(self) -> bool:
         """Whether as much waits here as a shard holds, beside what is being written."""
@@ -147,6 +161,7 @@ class Sink:
         with self._write_lock:
             with self._rows_lock:
                 if self._batch.rows() or self._batch.stale:
+                    self._batch.ended = self._clock()
                     self._unwritten.append(self._batch)
                     self._batch = _Batch(number=self._batch.number + 1)
             while self._unwritten:
@@ -159,6 +174,8 @@ class Sink:
 
     def _write(self, batch: _Batch) -> None:
         """Write a batch; doing so again after a failure gives the same shards."""
+        passed = timedelta(seconds=batch.ended - self._began)  # a clock that is set back does not put rows out of order
+        stamp = replace(self._stamp, ingested_at=self._stamp.ingested_at + passed)
         stem = f"{self._stamp.run_id}-{batch.number:06d}"
         name = f"{stem}.parquet"
         replacement = None
@@ -167,11 +184,11 @@ class Sink:
             replacement = Replacement(tuple(f"{folder}/{name}" for folder in new), tuple(sorted(batch.replaced)))
             begin(self._store, stem, replacement)
         if batch.pages:
-            self._store.write(f"pages/{name}", encode_shard(pages_table(batch.pages, self._stamp)))
+            self._store.write(f"pages/{name}", encode_shard(pages_table(batch.pages, stamp)))
         if batch.documents:
-            self._store.write(f"documents/{name}", encode_shard(documents_table(batch.documents, self._stamp)))
+            self._store.write(f"documents/{name}", encode_shard(documents_table(batch.documents, stamp)))
         if batch.sources:
-            self._store.write(f"sources/{name}", encode_shard(sources_table(batch.sources, self._stamp)))
+            self._store.write(f"sources/{name}", encode_shard(sources_table(batch.sources, stamp)))
         if replacement is not None:
             finish(self._store, stem, replacement)
         for shard, uris in batch.stale.items():

@@ -18,6 +18,7 @@ from pipeline.errors import FileGoneError, OutputError
 from pipeline.journal import shard_sizes
 from pipeline.printable import printable_line
 from pipeline.report import counts_text, reasons_text
+from pipeline.run_progress import RunProgress
 from pipeline.shard import read_shard
 from pipeline.store import Store
 
@@ -55,6 +56,7 @@ class Writer:
     run_id: str | None
     since: datetime | None
     heartbeat_age_s: float | None
+    progress: RunProgress | None = None  # of its run, at its last heartbeat
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class OutputStatus:
         """The status in words, for people."""
         lines = {
             "state": self._state(),
+            "this run": self._progress(),
             "documents": counts_text(self.documents) + reasons_text(self.document_reasons),
             "pages": counts_text(self.pages) + reasons_text(self.page_reasons),
             "routes": counts_text(self.routes),
@@ -106,6 +109,13 @@ class OutputStatus:
         if self.unfinished_documents or (self.runs and (self.runs[0].stopped or self.runs[0].error)):
             return "interrupted; `ocrmill run` goes on"
         return "finished" if self.runs else "no run has ended here yet"
+
+    def _progress(self) -> str:
+        if self.writer is None or self.writer.progress is None:
+            return ""
+        if not self.writer.alive:
+            return f"had read {self.writer.progress.pages_done:,} pages; what is not counted here is read again"
+        return self.writer.progress.to_text()
 
     def _flagged(self) -> str:
         pages = max(1, self.pages.total())
@@ -193,7 +203,7 @@ def _writer(store: Store, now: datetime) -> Writer | None:
     if owner is None:
         return Writer(alive, None, None, None, None, None) if alive else None
     age = max(0.0, (now - owner.heartbeat).total_seconds())
-    return Writer(alive, owner.host, owner.pid, owner.run_id, owner.started, age)
+    return Writer(alive, owner.host, owner.pid, owner.run_id, owner.started, age, owner.progress)
 
 
 def _last_runs(store: Store) -> Iterator[RunRecord]:

@@ -15,7 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ from pipeline.buckets import BucketUrl, check_bucket, open_bucket
 from pipeline.errors import OcrmillError, OutputError, UsageError
 from pipeline.printable import printable_line
 from pipeline.redaction import redacted
+from pipeline.run_progress import RunProgress
 from pipeline.source_uri import one_line
 
 LEASE = "_lease"
@@ -49,6 +50,7 @@ class LeaseOwner:
     started: AwareDatetime
     heartbeat: AwareDatetime
     token: str = ""  # differs for any two owners
+    progress: RunProgress | None = None  # at the last heartbeat; versions before 0.2 write none
 
     @classmethod
     def current(cls, run_id: str) -> "LeaseOwner":
@@ -56,7 +58,7 @@ class LeaseOwner:
         now = datetime.now(UTC)
         return cls(socket.gethostname(), os.getpid(), run_id, now, now, secrets.token_hex(8))
 
-    def to_json(self, heartbeat: datetime) -> bytes:
+    def to_json(self, heartbeat: datetime, progress: RunProgress | None = None) -> bytes:
         """The lease file: one JSON object."""
         record = {
             "host": self.host,
@@ -65,6 +67,7 @@ class LeaseOwner:
             "started": self.started.isoformat(),
             "heartbeat": heartbeat.isoformat(),
             "token": self.token,
+            **({} if progress is None else {"progress": asdict(progress)}),
         }
         return json.dumps(record, indent=1).encode()
 
@@ -95,6 +98,9 @@ class Lease(Protocol):
             LeaseLostError: Another may be writing by now.
             OutputError: It cannot be shown at the moment.
         """
+
+    def carry(self, progress: Callable[[], RunProgress]) -> None:
+        """Have each heartbeat from now on carry what this function returns, for `ocrmill status`."""
 
     def check(self) -> None:
         """Make sure that the lease is still ours.

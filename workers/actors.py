@@ -6,6 +6,7 @@ out again by the pool.
 """
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.records import Document, PageRange, PageRow, RenderedPage, Repair, Source, UnreadableDocument
+from workers.early_stop import check_time
 from workers.engines.engine import Engine
 from workers.rasterizer import PageImage, Rasterizer
 from workers.recognizer import Recognizer
@@ -116,15 +118,22 @@ class Handle:
     memory: float = 1.0  # that an engine is started with again; see `Engine.start`
 
 
-def await_start(actors: Sequence[Any], timeout_s: float) -> list[Handle]:
+def await_start(actors: Sequence[Any], timeout_s: float, until: float = math.inf) -> list[Handle]:
     """Wait until all actors are up; one that dies meanwhile is started again by Ray.
 
     Raises:
         EngineError: one cannot start, does not answer in time, or died `DEATHS_AT_START` times.
+        StoppedEarlyError: the time budget, which ends at `until`, ended first.
     """
-    until = time.monotonic() + timeout_s
+    given_up = min(time.monotonic() + timeout_s, until)
     pings = [actor.ping.remote() for actor in actors]  # all at once, so that they start side by side
-    return [Handle(actor, _pid(actor, ping, until)) for actor, ping in zip(actors, pings, strict=True)]
+    try:
+        return [
+            Handle(actor, _pid(actor, ping, min(given_up, until))) for actor, ping in zip(actors, pings, strict=True)
+        ]
+    except EngineError:
+        check_time(until)
+        raise
 
 
 def _pid(actor: Any, ping: Any, until: float) -> int:

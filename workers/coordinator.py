@@ -11,9 +11,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from configs.settings import RunSettings
 from pipeline.errors import OcrmillError, OutputError, PageError
@@ -33,11 +32,14 @@ from pipeline.records import (
 )
 from pipeline.report import RunReport
 from pipeline.rows import failed_row
+from pipeline.run_progress import READING, STOPPING
 from pipeline.sink import Sink
 from workers.breaker import Breaker
 from workers.flusher import Flusher
+from workers.heartbeat import keep_beating
 from workers.image_memory import page_bytes
 from workers.lanes import Lanes
+from workers.listing import Listing
 from workers.pool import Image, ImageLostError, Pool
 from workers.progress import Progress
 from workers.repairing import recognize
@@ -47,7 +49,6 @@ SOURCES_AT_A_TIME = 64
 QUEUED_RANGES_PER_RASTERIZER = 4
 RENDERS_PER_PAGE = 20  # times that an image may be lost with its node
 OPENINGS = 4  # of a source that changes each time while it is read
-BEAT_S = 10.0  # how often the lease shows that we are alive
 log = logging.getLogger("ocrmill")
 
 
@@ -85,14 +86,18 @@ class Coordinator:
         self._open: dict[str, OpenDocument] = {}
         self._complete: set[str] = set()  # document ids finished in this run
         self._replaced: dict[str, str] = {}  # by source, the document that it held before it changed in this run
+        self._listing: Listing | None = None
+        self._all_opened = False  # every source that there is
         self._stop = asyncio.Event()
         self._finished = asyncio.Event()  # set whenever a document is
         self._readers = pool.rasterizers * 2
         self._group = asyncio.TaskGroup()
 
     def stop(self) -> None:
-        """Take no more work, finish what is in flight, and return from `run`."""
-        self._report.stopped = True
+        """Take no more work, finish what is in flight, and return from `run`; `report.stopped` says if work is left."""
+        self._progress.enter(STOPPING)
+        if self._listing is not None:
+            self._listing.close()
         self._stop.set()
         self._finished.set()
         self._flusher.flush_soon()
@@ -106,10 +111,11 @@ class Coordinator:
             OcrmillError: if the run cannot go on; what was finished is durable.
         """
         output = self._settings.output
+        self._progress.enter(READING)
         tasks = {
             asyncio.create_task(self._read_everything(sources, max_documents)),
             asyncio.create_task(self._flusher.keep_flushing(output.retry_s)),
-            asyncio.create_task(_keep_beating(beat)),
+            asyncio.create_task(keep_beating(beat)),
             asyncio.create_task(self._drain()),
         }
         try:
@@ -119,6 +125,7 @@ class Coordinator:
             for task in tasks - ended:
                 task.cancel()
             await asyncio.gather(*(tasks - ended), return_exceptions=True)
+            self._report.stopped |= self._stop.is_set() and (bool(self._open) or not self._all_opened)
         failures = [error for task in ended if (error := task.exception()) is not None]
         if not any(isinstance(error, OutputError) for error in failures):
             await self._flusher.flush(self._settings.workers.drain_s if self._stop.is_set() else output.retry_s)
@@ -137,21 +144,23 @@ class Coordinator:
         assert self._stop.is_set() or not self._open, "a document was left open"
 
     async def _open_sources(self, sources: Iterator[Source], max_documents: int | None) -> None:
-        begun = 0
         at_once = asyncio.Semaphore(self._readers)
-        async with asyncio.TaskGroup() as group:
-            while batch := await asyncio.to_thread(lambda: list(islice(sources, SOURCES_AT_A_TIME))):
-                for source in batch:
-                    await self._lanes.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
-                    await self._flusher.takes_rows()
-                    await at_once.acquire()
-                    if self._stop.is_set():
-                        return
-                    if begun == max_documents:
-                        self._report.stopped = True
-                        return
-                    begun += 1
-                    group.create_task(self._open_source(source)).add_done_callback(lambda _: at_once.release())
+        self._listing = Listing(sources, self._report)
+        with closing(self._listing) as listing:
+            async with asyncio.TaskGroup() as group:
+                while batch := await asyncio.to_thread(listing.take, SOURCES_AT_A_TIME):
+                    for source in batch:
+                        await self._lanes.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
+                        await self._flusher.takes_rows()
+                        await at_once.acquire()
+                        if self._stop.is_set():
+                            return
+                        if self._report.sources_opened == max_documents:
+                            self._report.stopped = True
+                            return
+                        self._report.sources_opened += 1
+                        group.create_task(self._open_source(source)).add_done_callback(lambda _: at_once.release())
+        self._all_opened = listing.exhausted
 
     async def _open_source(self, source: Source) -> None:
         if source.reason is not None:
@@ -302,7 +311,6 @@ class Coordinator:
             self._keep_page(opened, row)
         if opened.changed.keys() == opened.missing and opened.missing:
             self._group.create_task(self._read_again(opened))
-        self._progress.show()
         self._breaker.add_page(row)
 
     def _keep_page(self, opened: OpenDocument, row: PageRow) -> None:
@@ -373,19 +381,6 @@ class Coordinator:
         await self._stop.wait()
         await self._lanes.close(drop=True)
         await asyncio.sleep(self._settings.workers.drain_s)
-
-
-async def _keep_beating(beat: Callable[[], None] | None) -> None:
-    """Call `beat` every few seconds, for ever."""
-    while True:
-        await asyncio.sleep(BEAT_S)
-        try:
-            if beat is not None:
-                await asyncio.to_thread(beat)
-        except OutputError as error:
-            if not error.transient:
-                raise
-            log.warning("%s. Trying again in %.0f s", error, BEAT_S)
 
 
 def _cause_of(error: BaseException) -> BaseException:

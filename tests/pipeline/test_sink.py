@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -258,6 +259,56 @@ def test_due_by_rows_bytes_or_age(tmp_path: Path):
     assert (many.due(), large.due(), old.due()) == (True, True, True)
     old.flush()
     assert not old.due()
+
+
+def test_the_first_rows_are_due_soon(tmp_path: Path):
+    """A run shows its first rows after seconds; each flush doubles the wait, up to flush_s."""
+    clock = Clock()
+    sink = Sink(
+        LocalStore(tmp_path), made_stamp(), OutputSettings(flush_s=10), read_ledger(LocalStore(tmp_path)), clock
+    )
+    waits = []
+    for number in range(1, 7):
+        sink.add_page(made_page("a", number, 9))
+        began = clock.now
+        while not sink.due():
+            clock.now += 0.5
+        waits.append(clock.now - began)
+        sink.flush()
+
+    assert waits == [2, 4, 8, 10, 10, 10]
+
+
+def test_rows_have_the_time_of_their_shard(tmp_path: Path):
+    """`ingested_at` is when the shard was begun, not when the run was: a night's rows are not all of one second."""
+    clock, store = Clock(), LocalStore(tmp_path)
+    sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store), clock)
+    for number, now in ((1, 0.0), (2, 3600.0)):
+        clock.now = now
+        sink.add_page(made_page("a", number, 2))
+        sink.flush()
+    clock.now = 7200.0
+    sink.finish_document(made_document("a", made_pages("a", 2)), [made_source_row("a")])
+    sink.flush()
+
+    began = made_stamp().ingested_at
+    hours = [began + timedelta(hours=hour) for hour in range(3)]
+    assert query(store, "page_number, ingested_at", "pages") == [(1, hours[0]), (2, hours[1])]
+    assert query(store, "ingested_at", "documents") == query(store, "ingested_at", "sources") == [(hours[2],)]
+
+
+def test_a_shard_that_is_written_again_is_the_same(tmp_path: Path):
+    """A flush that failed halfway and is tried again an hour later does not give its rows two times."""
+    clock, store = Clock(), WatchedStore(tmp_path)
+    sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store), clock)
+    add_document(sink, "a", 1)
+    store.fail_at = "documents/"
+    with pytest.raises(OutputError):
+        sink.flush()
+    clock.now = 3600.0
+    sink.flush()
+
+    assert query(store, "ingested_at", "documents") == query(store, "ingested_at", "pages")
 
 
 def test_rows_may_come_while_shards_are_written(tmp_path: Path):

@@ -16,8 +16,9 @@ from configs.settings import StorageSettings
 from pipeline.ledger import write_run
 from pipeline.local_store import LocalStore
 from pipeline.records import Reason, Status
+from pipeline.run_progress import RunProgress
 from pipeline.status import read_status
-from pipeline.store import open_output
+from pipeline.store import LeaseOwner, open_output
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +71,7 @@ def test_shards_are_measured(store: LocalStore) -> None:
 
     assert status.shards == {"pages": 3, "documents": 2, "sources": 2}
     assert sum(path.stat().st_size for path in files) == status.bytes
-    assert timedelta(days=1) == status.newest - status.oldest
+    assert timedelta(days=1) <= status.newest - status.oldest < timedelta(days=1, minutes=1)
 
 
 def test_nothing_is_written_and_no_lease_taken(store: LocalStore) -> None:
@@ -153,3 +154,39 @@ def test_a_finished_output_says_so_and_an_empty_one_has_zeros(tmp_path: Path) ->
 
     assert "state       finished\n" in read_status(store).to_text()
     assert (0, 0, None) == (empty.pages.total(), empty.unfinished_pages, empty.oldest)
+
+
+def test_a_running_output_tells_what_is_not_durable_yet(tmp_path: Path) -> None:
+    """The counts, rate and time left of a run come with its heartbeat, long before its first shard under `nightly`."""
+    store = LocalStore(tmp_path)
+    progress = RunProgress("reading", 60.0, 20, 0, 1, 50, 10, 100, listing_complete=True, pages_per_s=2.0)
+    with store.lease(LeaseOwner.current("20260101T020000Z-abcdef")) as lease:
+        lease.carry(lambda: progress)
+        lease.beat()
+        status = read_status(open_output(str(tmp_path), StorageSettings()))
+
+        assert progress == status.writer.progress
+        assert "this run    20 of about 500 pages" in status.to_text()
+        assert "about 4 min to go" in status.to_text()
+        assert "pages       0\n" in status.to_text(), "rows are not claimed before they are durable"
+
+
+def test_a_killed_run_promises_no_time(tmp_path: Path) -> None:
+    """What a killed run had read is told as that; it has no rate any more."""
+    owner = LeaseOwner.current("20260101T020000Z-abcdef")
+    (tmp_path / "_lease").write_bytes(owner.to_json(datetime.now(UTC), RunProgress("reading", 60.0, 1234)))
+    text = read_status(open_output(str(tmp_path), StorageSettings())).to_text()
+
+    assert "had read 1,234 pages; what is not counted here is read again" in text
+    assert "pages/s" not in text
+
+
+@pytest.mark.parametrize("progress", [None, {}, {"pages_done": 3, "of a later version": [1]}])
+def test_leases_of_other_versions_are_understood(tmp_path: Path, progress: object) -> None:
+    """A lease without progress, or with one that knows more or less, still names its owner."""
+    record = json.loads(LeaseOwner.current("20260101T020000Z-abcdef").to_json(datetime.now(UTC)))
+    (tmp_path / "_lease").write_text(json.dumps(record | ({} if progress is None else {"progress": progress})))
+    status = read_status(open_output(str(tmp_path), StorageSettings()))
+
+    assert "20260101T020000Z-abcdef" == status.writer.run_id
+    assert isinstance(status.to_text(), str)

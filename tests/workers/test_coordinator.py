@@ -55,6 +55,8 @@ class FragilePool:
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         self.opened += 1
+        if source.uri.startswith("opens slowly"):
+            await asyncio.sleep(0.1)
         if source.uri == "cannot open":
             raise RuntimeError("a bug")
         if source.uri.startswith("unreadable"):
@@ -74,6 +76,8 @@ class FragilePool:
             raise RuntimeError("a bug")
         if document.source.uri == "slow":
             await asyncio.sleep(60)
+        if document.source.uri.startswith("brief"):
+            await asyncio.sleep(2)
         if document.source.uri == "lost image" and self.losses:
             self.losses -= 1
             raise ImageLostError
@@ -205,3 +209,21 @@ def test_a_stop_makes_finished_rows_durable_at_once(tmp_path: Path):
 
     assert found == [3]
     assert report.stopped
+
+
+def test_a_stop_after_all_was_read_leaves_no_work(tmp_path: Path):
+    """A run that is told to stop while its last pages are in work, and finishes them, is finished and not stopped."""
+    report = FragileRun(tmp_path).over("good", "brief", stop_after_s=1)
+
+    assert report.pages_done == 6
+    assert not report.stopped
+    assert report.listing_complete
+
+
+def test_a_stop_with_documents_unopened_leaves_work(tmp_path: Path):
+    """Documents that were listed and not opened are work that is left, although no open document is."""
+    run = FragileRun(tmp_path)
+    report = run.over(*(f"opens slowly {number}" for number in range(200)), stop_after_s=0.5)
+
+    assert report.stopped
+    assert run.pool.opened < 200
