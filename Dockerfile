@@ -16,6 +16,7 @@ COPY configs configs
 COPY pipeline pipeline
 COPY model_adapter model_adapter
 COPY workers workers
+COPY commands commands
 RUN pip install --no-cache-dir ".${EXTRAS}"
 
 RUN useradd --create-home ocrmill

@@ -8,6 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from commands.options import (
+    Configs,
+    DocumentName,
+    Engine,
+    EngineName,
+    Failed,
+    Flagged,
+    Inputs,
+    LogJson,
+    Model,
+    NoRay,
+    Out,
+    Output,
+    RayAddress,
+    ReasonName,
+    RouteMode,
+    Sets,
+    TimeBudget,
+    Workers,
+)
+
 if TYPE_CHECKING:
     from configs.settings import RunSettings
     from pipeline.report import RunReport
@@ -29,57 +50,12 @@ app = typer.Typer(
 model_app = typer.Typer(help="Model files.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="INPUT",
-        help="Files, folders (searched recursively), globs, .zip, .tar[.gz] or .warc[.gz] archives, manifests (.txt "
-        "with one source a line, .parquet with a column `source`); the same in buckets (s3://bucket/folder, gs://, "
-        "az://), or https:// addresses of single files.",
-    ),
-]
-Output = Annotated[str, typer.Argument(metavar="OUT", help="The output of a run: a folder, or a URL of a bucket.")]
-Out = Annotated[
-    str | None,
-    typer.Option("--out", "-o", metavar="OUT", help="Gets the Parquet shards: a folder, or s3://, gs:// or az://."),
-]
-Config = Annotated[
-    str | None, typer.Option("--config", "-c", metavar="FILE", help="Settings as TOML: a file, or `cpu`, `nightly` ...")
-]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
-]
-
-EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
-RouteMode = Literal["auto", "ocr"]
-Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
-Model = Annotated[
-    str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
-]
-RayAddress = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")]
-NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")]
-TimeBudget = Annotated[
-    str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
-]
-DocumentName = Annotated[
-    str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
-]
-ReasonName = Annotated[
-    str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
-]
-Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
-Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]
-LogJson = Annotated[bool, typer.Option("--log-json", help="Log lines as JSON.")]
-
 
 @app.command()
 def run(
     inputs: Annotated[list[str] | None, Inputs.__metadata__[0]] = None,
     out: Out = None,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
     engine: Engine = None,
     model: Model = None,
@@ -103,8 +79,9 @@ def run(
     Run it again after any interruption: finished pages are kept, the rest is read. Documents that are known, by
     source and version or by their bytes, are skipped.
     """
+    _start_logging(log_json)
     shortcuts = _shortcuts(engine, route, workers, ray_address, model=model, lora=lora)
-    settings = _settings(config, [*shortcuts, *(sets or [])])
+    settings = _settings(configs, [*shortcuts, *(sets or [])])
     if print_config:
         from configs.load import print_settings
 
@@ -113,11 +90,9 @@ def run(
     if not inputs or out is None:
         _fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
     from configs.duration import parse_seconds
-    from workers.log import start_logging
     from workers.run import Job
     from workers.run import run as run_job
 
-    start_logging(as_json=log_json)
     job = Job(
         inputs=tuple(inputs),
         output=out,
@@ -126,6 +101,7 @@ def run(
         keep_existing=keep_existing,
         max_documents=max_documents,
         time_budget_s=parse_seconds(time_budget),
+        command=tuple(sys.argv),
     )
     _end(run_job(job), out)
 
@@ -138,7 +114,7 @@ def retry(
     failed: Failed = False,
     document: DocumentName = None,
     page: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only page N.")] = None,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
     engine: Engine = None,
     model: Model = None,
@@ -156,17 +132,24 @@ def retry(
     Name what to read again; several conditions hold at once. Old rows stay until new ones are durable, and for good
     where the source is gone or holds another document by now.
     """
+    _start_logging(log_json)
     if not (reason or flagged or failed or document):
         _fail("say what to read again: --reason, --flagged, --failed or --document", WRONG_USAGE)
-    settings = _settings(config, [*_shortcuts(engine, None, workers, ray_address, model=model), *(sets or [])])
+    settings = _settings(configs, [*_shortcuts(engine, None, workers, ray_address, model=model), *(sets or [])])
     from configs.duration import parse_seconds
     from pipeline.selection import PageQuery
-    from workers.log import start_logging
     from workers.retry import retry as retry_job
     from workers.run import Job
 
-    start_logging(as_json=log_json)
-    job = Job((), output, settings, not no_ray, keep_existing, time_budget_s=parse_seconds(time_budget))
+    job = Job(
+        inputs=(),
+        output=output,
+        settings=settings,
+        use_ray=not no_ray,
+        keep_existing=keep_existing,
+        time_budget_s=parse_seconds(time_budget),
+        command=tuple(sys.argv),
+    )
     _end(retry_job(job, PageQuery(flagged, failed, None, reason, document, page)), output)
 
 
@@ -174,7 +157,7 @@ def retry(
 def plan(
     inputs: Inputs,
     out: Out = None,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
     sample: Annotated[int, typer.Option(min=1, help="Documents that are opened for the estimate.")] = 30,
 ) -> None:
@@ -184,16 +167,16 @@ def plan(
     """
     from workers.plan import make_plan
 
-    typer.echo(make_plan(inputs, _settings(config, sets or []), output=out, sample=sample).to_text(), nl=False)
+    typer.echo(make_plan(inputs, _settings(configs, sets or []), output=out, sample=sample).to_text(), nl=False)
 
 
 @app.command()
-def status(output: Output, config: Config = None, sets: Sets = None) -> None:
+def status(output: Output, configs: Configs = None, sets: Sets = None) -> None:
     """Say how far an output is: finished, interrupted, or being written right now."""
     from pipeline.journal import read_again
     from pipeline.status import read_status
 
-    store = _output(output, config, sets)
+    store = _output(output, configs, sets)
     typer.echo(read_again(lambda: read_status(store)).to_text(), nl=False)
 
 
@@ -212,19 +195,19 @@ def inspect(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the pages into a web page, beside their images.")
     ] = None,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
 ) -> None:
     """Show rows in the terminal: one line for each page, or everything about one page."""
     from pipeline.journal import read_again
     from pipeline.selection import PageQuery, select_details, select_documents, select_pages
 
-    store = _output(output, config, sets)
+    store = _output(output, configs, sets)
     query = PageQuery(flagged, failed, only_status, reason, document, page)
     if html is not None:
         from workers.view import write_view
 
-        settings = _settings(config, sets or [])
+        settings = _settings(configs, sets or [])
         typer.echo(read_again(lambda: write_view(store, query, limit, settings, html)))
         return
     if document is not None and page is not None:
@@ -251,14 +234,14 @@ def export(
     include_failed: Annotated[
         bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
     ] = False,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
 ) -> None:
     """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
     from pipeline.export import export_jsonl, export_markdown
     from pipeline.journal import read_again
 
-    store = _output(output, config, sets)
+    store = _output(output, configs, sets)
     if export_format == "markdown" and per_page:
         _fail("--per-page goes with --format jsonl", WRONG_USAGE)
     if export_format == "markdown":
@@ -272,7 +255,7 @@ def export(
 def verify(
     output: Output,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; `run` does the rest.")] = False,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
 ) -> None:
     """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
@@ -282,7 +265,7 @@ def verify(
     from pipeline.journal import read_again
     from pipeline.verify import verify as verify_output
 
-    store = _output(output, config, sets)
+    store = _output(output, configs, sets)
     report = read_again(lambda: verify_output(store, repair=repair))
     typer.echo(report.to_text(), nl=False)
     if not report.sound:
@@ -295,7 +278,7 @@ def verify(
 def compact(
     output: Output,
     target_mb: Annotated[int, typer.Option(min=1, metavar="MB", help="Shards grow up to this size, in MiB.")] = 256,
-    config: Config = None,
+    configs: Configs = None,
     sets: Sets = None,
 ) -> None:
     """Merge small shards, and drop the rows of documents whose sources hold newer ones.
@@ -304,7 +287,7 @@ def compact(
     """
     from pipeline.compact import compact as compact_output
 
-    typer.echo(compact_output(_output(output, config, sets), target_mb=target_mb).to_text(), nl=False)
+    typer.echo(compact_output(_output(output, configs, sets), target_mb=target_mb).to_text(), nl=False)
 
 
 @model_app.command()
@@ -328,16 +311,16 @@ def seed(
     typer.echo(seed_checkpoint(directory, ModelSize(size)).to_text())
 
 
-def _settings(config: str | None, overrides: list[str]) -> "RunSettings":
+def _settings(configs: list[str] | None, overrides: list[str]) -> "RunSettings":
     from configs.load import load_settings
 
-    return load_settings(None if config is None else Path(config), overrides)
+    return load_settings([Path(name) for name in configs or []], overrides)
 
 
-def _output(output: str, config: str | None, overrides: list[str] | None) -> "Store":
+def _output(output: str, configs: list[str] | None, overrides: list[str] | None) -> "Store":
     from pipeline.store import open_output
 
-    return open_output(output, _settings(config, overrides or []).storage)
+    return open_output(output, _settings(configs, overrides or []).storage)
 
 
 def _shortcuts(
@@ -372,9 +355,23 @@ def _end(report: "RunReport", out: str) -> None:
     raise typer.Exit(report.exit_code)
 
 
+def _start_logging(as_json: bool) -> None:
+    from workers.log import start_logging
+
+    start_logging(as_json=as_json)
+
+
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"ocrmill: {message}", err=True)
+    _say_why(message, code)
     raise typer.Exit(code)
+
+
+def _say_why(message: str, code: int) -> None:
+    """Write why a command ends on stderr, as JSON if its log lines are."""
+    from workers.log import as_json_line, logs_json
+
+    fields = {"event": "error", "exit_code": code}
+    typer.echo(as_json_line("error", message, fields) if logs_json() else f"ocrmill: {message}", err=True)
 
 
 def main() -> None:
@@ -388,7 +385,7 @@ def main() -> None:
         code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py, configs/load.py)
         if code is None:
             raise
-        typer.echo(f"ocrmill: {error}", err=True)
+        _say_why(str(error), code)
         sys.exit(code)
 
 

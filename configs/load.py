@@ -6,7 +6,8 @@
     [raster]
     dpi = 200
 
-Later wins: the defaults (settings.py), the file that is extended, the file, `--set`. Tables are merged, lists replaced.
+Later wins: the defaults (settings.py), then each file in the order given, after the one that it extends, then `--set`.
+Tables are merged, lists replaced.
 """
 
 import textwrap
@@ -59,14 +60,14 @@ class _Values:
         return ", ".join(dict.fromkeys(near))
 
 
-def load_settings(config: Path | None, overrides: Sequence[str]) -> RunSettings:
-    """The settings in a file, if there is one, with `section.key=value` overrides on top.
+def load_settings(configs: Sequence[Path], overrides: Sequence[str]) -> RunSettings:
+    """Merge settings files in their order, the last one wins, with `section.key=value` overrides on top.
 
     Raises:
         SettingsError: a file cannot be read, or a key or value is wrong.
     """
     values = _Values()
-    if config is not None:
+    for config in configs:
         _add_file(values, _find(config, Path.cwd()), ())
     for override in overrides:
         _add_override(values, override)

@@ -52,7 +52,7 @@ class PatientEngine:
 
 def main(inputs: str, out: str, reads: str, *overrides: str) -> int:
     start_logging(as_json=False)
-    settings = load_settings(None, [*SETTINGS, *overrides])
+    settings = load_settings([], [*SETTINGS, *overrides])
     try:
         report = run(
             Job((inputs,), out, settings),

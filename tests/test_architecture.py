@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("configs", "pipeline", "model_adapter", "workers")
+PACKAGES = ("commands", "configs", "pipeline", "model_adapter", "workers")
 TOP_LEVEL = ("cli", *PACKAGES)
 SOURCES = [ROOT / "cli.py", *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))]
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
@@ -104,7 +104,7 @@ def test_tests_shadow_no_package():
 
 
 def test_the_wheel_holds_what_runs_and_nothing_else(tmp_path: Path):
-    """A built wheel has cli.py, the four packages and the shipped settings, and no tests."""
+    """A built wheel has cli.py, the five packages and the shipped settings, and no tests."""
     import zipfile
 
     from hatchling.builders.wheel import WheelBuilder

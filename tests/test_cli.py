@@ -151,6 +151,8 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
         (["run", "samples", "--out", "{tmp}/out", "--set", "raster.dip=200"], 2, "raster.dpi"),
         (["run", "samples", "--out", "{tmp}/out", "--time-budget", "soon"], 2, "6h"),
         (["run", "samples", "--out", "{tmp}/out", "--time-budget", "9" * 400], 2, "6h"),
+        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "6"], 2, "6 what? A number needs its unit"),
+        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "1h30"], 2, "30 what? A number needs its unit"),
         (["run", "samples", "--out", "{tmp}/out", "--workers", "0"], 2, "--workers"),
         (["run", "samples", "--out", "/proc/none/out", "--no-ray"], 1, "/proc"),
         (["run", "samples", "--out", ""], 2, "the output has no name"),
@@ -256,13 +258,60 @@ def test_logs_can_be_json(inputs: Path, tmp_path: Path):
     assert any("password_required" in line["message"] for line in lines)
 
 
+def test_a_clean_night_in_json_has_its_start_and_its_end(tmp_path: Path):
+    """A run without a warning says what began, and how it ended: exit code, times and totals, as in its record."""
+    text_pdf(tmp_path / "a.pdf", pages=2)
+    done = ocrmill("run", tmp_path / "a.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    start, end = (next(line for line in lines if line.get("event") == event) for event in ("start", "end"))
+    (record,) = [json.loads(path.read_text()) for path in (tmp_path / "out" / "runs").iterdir()]
+    assert [str(tmp_path / "a.pdf")] == start["inputs"]
+    assert (start["run_id"], 0, {"text_layer": 2}) == (end["run_id"], end["exit_code"], end["totals"]["pages"])
+    assert record.items() <= end.items()
+    assert record["started_at"] < record["finished_at"]
+    assert record["command"][1:] == ["run", str(tmp_path / "a.pdf"), "--out", str(tmp_path / "out"), *done.args[-2:]]
+
+
+def test_an_error_in_json_is_a_line_of_json(tmp_path: Path):
+    """What ends a run that asked for JSON is JSON, too, with its exit code; its record has both."""
+    (tmp_path / "not.pdf").mkdir()
+    wrong = ocrmill("run", tmp_path, "--out", tmp_path / "out", "--log-json", "--set", "raster.dpii=1")
+    missing = ocrmill("run", tmp_path / "none.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")
+
+    for done, word in ((wrong, "raster.dpi"), (missing, "none.pdf")):
+        *_, last = [json.loads(line) for line in done.stderr.splitlines()]
+        assert ("error", 2, True) == (last["event"], last["exit_code"], word in last["message"])
+
+
+def test_a_run_that_fails_leaves_its_exit_code(out: Path, inputs: Path):
+    """The record of a run has the exit code of its process; this one met a file with a password."""
+    first = min((out / "runs").iterdir())
+    record = json.loads(first.read_text())
+
+    assert record["exit_code"] == 3
+    assert record["command"][1:3] == ["run", str(inputs)]
+
+
+def test_the_last_of_several_settings_files_wins(tmp_path: Path):
+    """--config may be given more than once; files are merged in their order."""
+    (tmp_path / "mine.toml").write_text("[output]\nflush_s = 7.0\n")
+    printed = ocrmill("run", "--print-config", "-c", "nightly", "-c", tmp_path / "mine.toml", "--config", "cpu")
+    output, engine = (tomllib.loads(printed.stdout)[section] for section in ("output", "engine"))
+
+    assert (7.0, 256, "cpu") == (output["flush_s"], output["shard_mb"], engine["name"])
+
+
 def test_passwords_stay_out_of_the_output(tmp_path: Path):
     """A password of the settings opens the document and is written nowhere."""
     encrypted_pdf(tmp_path / "secret.pdf", "sesame-7301")
     (tmp_path / "mine.toml").write_text('[input]\npasswords = ["sesame-7301"]\n')
-    done = ocrmill(
-        "run", tmp_path / "secret.pdf", "--out", tmp_path / "out", "--no-ray", "--config", tmp_path / "mine.toml"
-    )
+    command = "run", tmp_path / "secret.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json"
+    done = ocrmill(*command, "--config", tmp_path / "mine.toml")
+    for option in ('input.passwords=["sesame-7301"]', 'input={passwords=["sesame-7301"]}'):
+        again = ocrmill(*command, "--set", option)
+        assert again.returncode == 0, again.stderr
+        assert "sesame-7301" not in again.stdout + again.stderr
 
     assert done.returncode == 0, done.stderr
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())

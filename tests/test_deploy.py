@@ -42,8 +42,7 @@ def test_the_command_is_one_that_we_have(arguments: list[str]):
         assert "run" == name
         assert run.params["inputs"]
         assert run.params["out"]
-        config = run.params["config"]
-        load_settings(Path(config) if config else None, run.params["sets"] or [])
+        load_settings([Path(name) for name in run.params["configs"] or []], run.params["sets"] or [])
 
 
 def test_systemd_takes_the_units(tmp_path: Path):

@@ -3,7 +3,9 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,15 +17,17 @@ class _AboveTheBar(logging.Handler):
 
 class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        line |= getattr(record, "fields", {})
+        fields = dict(getattr(record, "fields", {}))
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+            fields["traceback"] = self.formatException(record.exc_info)
+        return as_json_line(record.levelname.lower(), record.getMessage(), fields, record.created)
+
+
+def as_json_line(level: str, message: str, fields: Mapping[str, Any], created: float | None = None) -> str:
+    """One log line as a JSON object: `time`, `level`, `message`, and what else there is to say."""
+    time = datetime.now(UTC) if created is None else datetime.fromtimestamp(created, UTC)
+    line = {"time": time.isoformat(timespec="milliseconds"), "level": level, "message": message}
+    return json.dumps(line | dict(fields), default=str)
 
 
 def start_logging(*, as_json: bool) -> None:

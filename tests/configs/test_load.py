@@ -46,19 +46,19 @@ def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
 
 def complaint(config: Path | None = None, *overrides: str) -> str:
     with pytest.raises(SettingsError) as caught:
-        load_settings(config, overrides)
+        load_settings([] if config is None else [config], overrides)
     return str(caught.value)
 
 
 def test_nothing_given_is_the_defaults():
     """Without a file and overrides the settings are the defaults."""
-    assert RunSettings() == load_settings(None, [])
+    assert RunSettings() == load_settings([], [])
 
 
 def test_a_file_changes_what_it_names(tmp_path: Path):
     """A file holds differences; `--set` comes on top; the last of two overrides wins."""
     path = written(tmp_path, '\ufeff[raster]\ndpi = 200\nfallback = "none"\n[input]\ninclude = ["a", "b"]\n')
-    made = load_settings(path, ["raster.dpi=100", "workers.engines = 3", "raster.dpi=150", 'input.exclude=["*.png"]'])
+    made = load_settings([path], ["raster.dpi=100", "workers.engines = 3", "raster.dpi=150", 'input.exclude=["*.png"]'])
 
     assert RasterSettings(dpi=150, fallback="none") == made.raster
     assert (("a", "b"), ("*.png",), 3) == (made.input.include, made.input.exclude, made.workers.engines)
@@ -70,12 +70,12 @@ def test_a_file_changes_what_it_names(tmp_path: Path):
 )
 def test_a_bare_word_is_a_string(text: str, value: str):
     """What is no TOML value is taken as it stands, so that no quotes are needed within the shell's."""
-    assert value == load_settings(None, [f"workers.ray_address={text}"]).workers.ray_address
+    assert value == load_settings([], [f"workers.ray_address={text}"]).workers.ray_address
 
 
 def test_a_value_cannot_smuggle_in_another_key():
     """A line break in a value does not begin another setting."""
-    made = load_settings(None, ["workers.ray_address='x'\nengines = 5"])
+    made = load_settings([], ["workers.ray_address='x'\nengines = 5"])
 
     assert ("'x'\nengines = 5", 0) == (made.workers.ray_address, made.workers.engines)
 
@@ -86,7 +86,7 @@ def test_files_extend_each_other(tmp_path: Path):
     middle = written(tmp_path, 'extends = "base.toml"\n[raster]\ndpi = 120\n[input]\ninclude = ["b"]\n', "middle.toml")
     top = written(tmp_path, f'extends = "{middle}"\n[engine]\nmax_attempts = 3\n', "deep/top.toml")
     shipped = written(tmp_path, 'extends = "nightly"\n')
-    made = load_settings(top, [])
+    made = load_settings([top], [])
 
     assert (120, 1000, ("b",), 3) == (
         made.raster.dpi,
@@ -94,19 +94,19 @@ def test_files_extend_each_other(tmp_path: Path):
         made.input.include,
         made.engine.max_attempts,
     )
-    assert load_settings(Path("nightly"), []) == load_settings(shipped, [])
+    assert load_settings([Path("nightly")], []) == load_settings([shipped], [])
 
 
 @pytest.mark.parametrize("name", SHIPPED_NAMES)
 def test_shipped_files_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
     """A shipped file is found by its name, its file name and its path in the repository; a file that is there wins."""
     monkeypatch.chdir(tmp_path)
-    shipped = load_settings(SHIPPED / f"{name}.toml", [])
+    shipped = load_settings([SHIPPED / f"{name}.toml"], [])
     for spelling in (name, f"{name}.toml", f"configs/{name}.toml", f"configs/{name}"):
-        assert shipped == load_settings(Path(spelling), [])
+        assert shipped == load_settings([Path(spelling)], [])
     written(tmp_path, "[raster]\ndpi = 77\n", f"{name}.toml")
 
-    assert 77 == load_settings(Path(name), []).raster.dpi
+    assert 77 == load_settings([Path(name)], []).raster.dpi
 
 
 def test_files_that_extend_in_a_circle_are_refused(tmp_path: Path):
@@ -173,7 +173,7 @@ def test_settings_can_come_through_a_pipe():
     reader, writer = os.pipe()
     os.write(writer, b"[input]\npasswords = ['secret']")
     os.close(writer)
-    assert load_settings(Path(f"/dev/fd/{reader}"), []).input.passwords == (SecretStr("secret"),)
+    assert load_settings([Path(f"/dev/fd/{reader}")], []).input.passwords == (SecretStr("secret"),)
     os.close(reader)
 
 
@@ -196,7 +196,7 @@ def test_the_default_file_is_what_the_program_prints():
 def test_shipped_files_hold_differences_only(name: str):
     """Every value in a shipped file differs from what it would be without the file."""
     tables = tomllib.loads((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
-    base = load_settings(Path(tables.pop("extends", "default")), [])
+    base = load_settings([Path(tables.pop("extends", "default"))], [])
 
     assert tables
     for section, table in tables.items():
@@ -204,12 +204,41 @@ def test_shipped_files_hold_differences_only(name: str):
             assert value != getattr(getattr(base, section), key), f"{section}.{key}"
 
 
-def test_nights_continue_what_was_begun_by_hand():
-    """The CPU presets give the same rows, so that one output can be continued with any of them."""
-    cpu = load_settings(Path("cpu"), []).fingerprint()
+def test_presets_give_the_same_rows():
+    """No preset changes a row beside the engine, so that one output can be continued with any of them."""
+    cpu = load_settings([Path("cpu")], []).fingerprint()
 
-    assert cpu == load_settings(Path("nightly"), []).fingerprint()
-    assert cpu == load_settings(Path("demo"), []).fingerprint()
+    assert cpu == load_settings([Path("demo")], []).fingerprint()
+    assert cpu == load_settings([Path("nightly"), Path("cpu")], []).fingerprint()
+    assert RunSettings().fingerprint() == load_settings([Path("nightly")], []).fingerprint()
+
+
+def test_a_night_reads_with_the_best_engine():
+    """`nightly` does not take the engine of the machine's GPU away: it leaves it to be chosen."""
+    assert load_settings([Path("nightly")], []).engine == RunSettings().engine
+
+
+def test_the_last_of_several_files_wins(tmp_path: Path):
+    """Files are merged in their order, each with what it extends; `--set` comes on top."""
+    written(tmp_path, '[raster]\ndpi = 100\nmemory_mb = 1000\n[input]\ninclude = ["a"]\n', "first.toml")
+    second = written(tmp_path, 'extends = "first.toml"\n[raster]\ndpi = 120\n[input]\ninclude = ["b"]\n', "second.toml")
+    third = written(tmp_path, "[workers]\nengines = 3\n[raster]\nmemory_mb = 2000\n", "third.toml")
+    made = load_settings([second, third], ["workers.engines=4"])
+    other = load_settings([third, second], [])
+
+    assert (120, 2000, ("b",), 4) == (made.raster.dpi, made.raster.memory_mb, made.input.include, made.workers.engines)
+    assert (120, 1000, 3) == (other.raster.dpi, other.raster.memory_mb, other.workers.engines)
+
+
+def test_a_complaint_names_the_file_that_set_it(tmp_path: Path):
+    """Of several files the one is named whose value is wrong, not one that it overrides."""
+    good = written(tmp_path, "[raster]\ndpi = 100\n", "good.toml")
+    bad = written(tmp_path, "[raster]\ndpi = 5\n", "bad.toml")
+    with pytest.raises(SettingsError) as caught:
+        load_settings([good, bad], [])
+
+    assert "bad.toml: raster.dpi" in str(caught.value)
+    assert "good.toml" not in str(caught.value)
 
 
 def test_printed_settings_describe_themselves():
@@ -253,7 +282,7 @@ def test_printed_settings_read_back_the_same(data: st.DataObject, chosen: list[i
         assume(False)
         return
     with tempfile.TemporaryDirectory() as folder:
-        assert made == load_settings(written(Path(folder), print_settings(made)), [])
+        assert made == load_settings([written(Path(folder), print_settings(made))], [])
 
 
 @settings(max_examples=150, deadline=None)
@@ -265,4 +294,4 @@ def test_no_bytes_make_loading_raise_anything_else(data: bytes, override: str):
         path.write_bytes(data)
         for config, overrides in ((path, []), (None, [override]), (None, [f"raster.dpi={override}"])):
             with suppress(SettingsError):
-                load_settings(config, overrides)
+                load_settings([] if config is None else [config], overrides)

@@ -154,8 +154,8 @@ def test_no_settings_raise_anything_else(data: bytes, override: str) -> None:
     with tempfile.TemporaryDirectory() as folder, ending_quickly():
         path = Path(folder, "x.toml")
         path.write_bytes(data)
-        for config, overrides in ((path, []), (None, [override]), (path, [f"input.include={override}"])):
+        for configs, overrides in (([path], []), ([], [override]), ([path, path], [f"input.include={override}"])):
             try:
-                load_settings(config, overrides)
+                load_settings(configs, overrides)
             except SettingsError as error:
                 str(error).encode("utf-8", "surrogateescape")

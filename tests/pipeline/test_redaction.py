@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.redaction import redacted
+from pipeline.redaction import redacted, redacted_command
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,19 @@ def test_no_quoted_secret_gets_through(user: str, password: str, value: str, nam
 
     assert f"https://host/a.pdf?page=2&{name}=***" == shown
     assert urlsplit(shown).username is None
+
+
+def test_a_command_line_keeps_its_secrets():
+    """Passwords that --set gives, in any way of writing it, and the credentials of URLs are `***`; the rest stays."""
+    secret = "sesame-7301"
+    command = [
+        *("ocrmill", "run", f"https://ann:{secret}@host/a.pdf?X-Amz-Signature={secret}", "--out", "out"),
+        *("--set", f'input.passwords=["{secret}"]', f'--set=input.passwords=["{secret}"]'),
+        *("--set", f' input . passwords = ["{secret}"]', "--set", f'input={{"pass\\u0077ords"=["{secret}"]}}'),
+        *("--set", "input.max_object_mb=7", "--set", "raster.dpi=200"),
+    ]
+    shown = redacted_command(command)
+
+    assert not [argument for argument in shown if secret in argument]
+    assert ["--set", "input.max_object_mb=7", "--set", "raster.dpi=200"] == shown[-4:]
+    assert ["ocrmill", "run"] == shown[:2]

@@ -1,0 +1,1 @@
+"""What the user types: the options of the commands, and in time a file for each command."""

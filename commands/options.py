@@ -1,0 +1,58 @@
+"""The arguments and options that several commands take. Light: `--help` imports nothing else of ours."""
+
+from typing import Annotated, Literal
+
+import typer
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT",
+        help="Files, folders (searched recursively), globs, .zip, .tar[.gz] or .warc[.gz] archives, manifests (.txt "
+        "with one source a line, .parquet with a column `source`); the same in buckets (s3://bucket/folder, gs://, "
+        "az://), or https:// addresses of single files.",
+    ),
+]
+Output = Annotated[str, typer.Argument(metavar="OUT", help="The output of a run: a folder, or a URL of a bucket.")]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", "-o", metavar="OUT", help="Gets the Parquet shards: a folder, or s3://, gs:// or az://."),
+]
+Configs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Settings as TOML: a file, or `cpu`, `nightly` ... Repeatable: the last one wins.",
+    ),
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
+]
+
+EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
+RouteMode = Literal["auto", "ocr"]
+Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
+Model = Annotated[
+    str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
+]
+RayAddress = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")]
+NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")]
+TimeBudget = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
+]
+DocumentName = Annotated[
+    str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
+]
+ReasonName = Annotated[
+    str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
+]
+Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]
+LogJson = Annotated[
+    bool, typer.Option("--log-json", help="Log lines as JSON: start, progress, warnings, the end with its totals.")
+]
