@@ -1,25 +1,24 @@
 """A page's own text -> Markdown with boxes.
 
-PyMuPDF's layout model writes the Markdown of pages read from left to right. It destroys Arabic and leaves out text
-that runs vertically, so such pages, and those that are too much for it, are written from their bare lines
-(paragraphs.py): nothing is lost. bench/markdown_libraries.py has the measurements behind this choice.
+PyMuPDF's library and its layout models (layout_model.py) write the Markdown of pages read from left to right. They
+destroy Arabic and leave out text that runs vertically, so such pages, and those that are too much for them, are written
+from their bare lines (paragraphs.py): nothing is lost. bench/markdown_libraries.py has the measurements behind this.
 
 The library writes into the document it reads (rotation, structure tree) and walks all of its pages for every page;
 it therefore gets a copy that holds one page.
 """
 
 import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import median
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.layout_markdown import label_of, trim_block, without_markup
+from pipeline.layout_model import Chunk, full_chunk, light_chunk
 from pipeline.page_copy import copy_of_page
 from pipeline.paragraphs import Line, Written, assemble, body_size, heading_level, paragraphs, to_written
 from pipeline.reading_order import Box, reading_order, turned
@@ -59,35 +58,6 @@ def clean_text(text: str) -> str:
     return _SURROGATES.sub("\ufffd", text.replace("\0", ""))
 
 
-def load_layout() -> ModuleType:
-    """PyMuPDF's layout engine, loaded by the first call: 1.5 s and 90 MB.
-
-    Undoes the block that rasterize.py puts on it. Its ONNX sessions get one thread each: by themselves they take one
-    per core, spend half as much CPU again, and have no setting for it. Raises ImportError if it cannot be loaded.
-    """
-    import onnxruntime
-    import pymupdf
-
-    if sys.modules.get("pymupdf4llm") is None:
-        for name in ("pymupdf.layout", "pymupdf4llm"):
-            sys.modules.pop(name, None)
-        options = onnxruntime.SessionOptions
-
-        def one_thread() -> Any:
-            made = options()
-            made.intra_op_num_threads = made.inter_op_num_threads = 1
-            return made
-
-        onnxruntime.SessionOptions = one_thread
-        try:
-            import pymupdf.layout
-            import pymupdf4llm  # noqa: F401 - found below in sys.modules
-        finally:
-            onnxruntime.SessionOptions = options
-            pymupdf.TOOLS.unset_quad_corrections(False)  # it changes the boxes that PyMuPDF reports, for everybody
-    return sys.modules["pymupdf4llm"]
-
-
 def read_text_layer(document: "pymupdf.Document", page_index: int, *, right_to_left: bool) -> PageText:
     """Markdown and blocks of a page from its own text, form fields and annotations included.
 
@@ -101,7 +71,7 @@ def read_text_layer(document: "pymupdf.Document", page_index: int, *, right_to_l
     flat = [replace(run, line=replace(run.line, box=turned(run.line.shown, turn, width, height))) for run in runs]
     written = None
     if 0 < len(runs) <= _MAX_LINES and not right_to_left and not vertical:
-        written = _laid_out(load_layout(), document, page_index, flat, turn)
+        written = _laid_out(document, page_index, flat, turn)
     if written is None:
         lines = [run.line for run in flat]
         written = to_written(paragraphs(lines, right_to_left=right_to_left, heading_ratio=_HEADING_RATIO))
@@ -110,19 +80,22 @@ def read_text_layer(document: "pymupdf.Document", page_index: int, *, right_to_l
     return PageText(markdown, blocks=blocks)
 
 
-def _laid_out(
-    layout: ModuleType, document: "pymupdf.Document", page_index: int, runs: Sequence[_Run], turn: int
-) -> list[Written] | None:
+def _laid_out(document: "pymupdf.Document", page_index: int, runs: Sequence[_Run], turn: int) -> list[Written] | None:
     """What the layout model makes of the page; None if it fails, or loses or doubles text."""
     letters = sum(run.letters for run in runs)
     try:
         with copy_of_page(document, page_index, turn) as copy:
             copied = _letters(copy[0].get_text(flags=_text_flags()))
             size = copy[0].rect
-            chunk = _chunk(layout, copy) if abs(copied - letters) <= _SAME_SHARE * letters else None
+            if abs(copied - letters) > _SAME_SHARE * letters:
+                return None
+            chunk = light_chunk(copy, [run.line.box for run in runs])
+        if chunk is None or not _has_letters(chunk, letters):
+            with copy_of_page(document, page_index, turn) as copy:
+                chunk = full_chunk(copy)
     except Exception:  # noqa: BLE001 - whatever ails the model or the copy, the page's lines still have its text
         return None
-    if chunk is None or abs(_letters(without_markup(chunk["text"])) - letters) > _LOST_SHARE * letters:
+    if not _has_letters(chunk, letters):
         return None
     lines = [run.line for run in runs]
     blocks = _in_order(_blocks(chunk, lines), lines)
@@ -130,19 +103,12 @@ def _laid_out(
     return shown + _left_out(blocks, [run.line for run in runs if run.turn != turn])
 
 
-def _chunk(layout: ModuleType, copy: "pymupdf.Document") -> dict[str, Any]:
-    """The Markdown of a one-page document, with the class, box and span of its blocks."""
-    import pymupdf
-
-    pymupdf.TOOLS.unset_quad_corrections(True)  # as the library has it
-    try:
-        chunks: list[dict[str, Any]] = layout.to_markdown(copy, pages=[0], page_chunks=True, use_ocr=False)
-    finally:
-        pymupdf.TOOLS.unset_quad_corrections(False)
-    return chunks[0]
+def _has_letters(chunk: Chunk, letters: int) -> bool:
+    """Whether the Markdown has about as many letters as the page."""
+    return abs(_letters(without_markup(chunk["text"])) - letters) <= _LOST_SHARE * letters
 
 
-def _blocks(chunk: dict[str, Any], lines: Sequence[Line]) -> list[Written]:
+def _blocks(chunk: Chunk, lines: Sequence[Line]) -> list[Written]:
     """The blocks of the page as it lies, trimmed."""
     words = {word for line in lines for word in re.findall(r"\w+", line.text)}
     body = body_size(lines)
