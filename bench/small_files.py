@@ -2,8 +2,8 @@
 
     python bench/small_files.py [--documents 200] [--pairs 3] [--peer CHECKOUT]
 
-Draws born-digital PDFs of one page each, no two alike: 17 in 20 are a heading and paragraphs with a footer, 2 have a
-numbered list, one a table with rules. Each measurement is two runs of the real command in processes of their own, over a
+Draws born-digital PDFs of one page each, no two alike: 17 in 20 are a heading and paragraphs over a footer, 2 have a
+list, one has a table. Each measurement is two runs of the real command in processes of their own, over a
 few and over all documents; their difference is free of the start of Ray. Printed are documents a second, and the CPU
 time of each kind of process for a document. With `--peer`, another checkout is measured in turn (A B A B ...), with the
 same interpreter and libraries.
@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +51,12 @@ class Costs:
     """What a run took."""
 
     wall_s: float
-    cpu_s: Counter[str]  # by kind of process
+    cpu_s: dict[str, float]  # by kind of process
 
     def less(self, other: "Costs", documents: int) -> "Costs":
         """What a document took, the start of the run left out."""
-        cpu = {kind: (seconds - other.cpu_s[kind]) / documents for kind, seconds in self.cpu_s.items()}
-        return Costs((self.wall_s - other.wall_s) / documents, Counter(cpu))
+        cpu = {kind: (seconds - other.cpu_s.get(kind, 0.0)) / documents for kind, seconds in self.cpu_s.items()}
+        return Costs((self.wall_s - other.wall_s) / documents, cpu)
 
 
 def draw(folder: Path, documents: int) -> None:
@@ -87,16 +86,28 @@ def draw(folder: Path, documents: int) -> None:
 def _draw_table(page: pymupdf.Page, top: float, choose: random.Random) -> None:
     for row in range(4):
         for column in range(4):
-            cell = pymupdf.Rect(72 + 100 * column, top + 20 * row, 172 + 100 * column, top + 20 + 20 * row)
-            page.draw_rect(cell)
-            page.insert_text(cell.tl + (5, 14), str(choose.randint(1, 9999)), fontsize=10)
+            x, y = 72 + 100 * column, top + 20 * row
+            page.draw_rect((x, y, x + 100, y + 20))
+            page.insert_text((x + 5, y + 14), str(choose.randint(1, 9999)), fontsize=10)
 
 
 def measure(checkout: Path, inputs: Path) -> Costs:
     """Run the command of a checkout over a folder."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        command = [sys.executable, "-c", PROGRAM, "run", inputs, "--out", out, "--engine", "cpu", "--workers", "1"]
+        command = [
+            sys.executable,
+            "-c",
+            PROGRAM,
+            "run",
+            str(inputs),
+            "--out",
+            str(out),
+            "--engine",
+            "cpu",
+            "--workers",
+            "1",
+        ]
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
         log = Path(folder) / "log"
         with log.open("wb") as said:
@@ -107,9 +118,9 @@ def measure(checkout: Path, inputs: Path) -> Costs:
         records = list(out.glob("runs/*.json"))
         if code or not records:
             sys.exit(f"{checkout}: the run ended with {code}:\n{log.read_text(errors='replace')[-2000:]}")
-        cpu: Counter[str] = Counter()
+        cpu: dict[str, float] = {}
         for kind, seconds in seen.values():
-            cpu[kind] += seconds
+            cpu[kind] = cpu.get(kind, 0.0) + seconds
         return Costs(json.loads(records[0].read_text())["totals"]["wall_s"], cpu)
 
 
@@ -156,11 +167,13 @@ def main() -> None:
     for name, costs in found.items():
         print(f"\n{name}: {_spread([1 / each.wall_s for each in costs], 1)} documents/s")
         for kind in sorted({kind for each in costs for kind in each.cpu_s}):
-            print(f"  {kind:12} {_spread([1000 * each.cpu_s[kind] for each in costs], 1)} ms of CPU a document")
+            print(
+                f"  {kind:12} {_spread([1000 * each.cpu_s.get(kind, 0.0) for each in costs], 1)} ms of CPU a document"
+            )
     if arguments.peer:
         pairs = list(zip(found["here"], found["peer"], strict=True))
         print(f"\nhere / peer: {_spread([peer.wall_s / mine.wall_s for mine, peer in pairs], 2)} times the documents/s")
-        cpu = [peer.cpu_s.total() / mine.cpu_s.total() for mine, peer in pairs]
+        cpu = [sum(peer.cpu_s.values()) / sum(mine.cpu_s.values()) for mine, peer in pairs]
         print(f"  {_spread(cpu, 2)} times less CPU")
 
 
