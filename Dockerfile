@@ -5,9 +5,11 @@
 FROM python:3.11-slim
 ARG EXTRAS=""
 
-# Ray reads the machine's state with procps; RapidOCR's OpenCV needs GLib.
+# Ray reads the machine's state with procps; RapidOCR's OpenCV needs GLib; Triton, which vLLM needs on GPUs, compiles C
+# at its first kernel (Python's headers are in the base image).
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends procps libglib2.0-0 libgl1 \
+    && compiler="$(case "$EXTRAS" in *vllm*) echo gcc libc6-dev ;; esac)" \
+    && apt-get install --yes --no-install-recommends procps libglib2.0-0 libgl1 $compiler \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/ocrmill

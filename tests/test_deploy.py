@@ -15,6 +15,7 @@ from cli import app
 from configs.load import load_settings
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
+DOCKERFILE = (DEPLOY.parent / "Dockerfile").read_text()
 SERVICE = (DEPLOY / "systemd/ocrmill.service").read_text()
 
 
@@ -31,6 +32,27 @@ def kubernetes_arguments() -> list[str]:
     job = yaml.safe_load((DEPLOY / "kubernetes/nightly.yaml").read_text())["spec"]["jobTemplate"]["spec"]
     (container,) = job["template"]["spec"]["containers"]
     return container["args"]
+
+
+@pytest.mark.parametrize(
+    ("extras", "compiler"), [("", []), ("[vllm]", ["gcc", "libc6-dev"]), ("[s3,vllm]", ["gcc", "libc6-dev"])]
+)
+def test_the_image_has_a_compiler_where_it_has_vllm(tmp_path: Path, extras: str, compiler: list[str]):
+    """Triton compiles C at its first kernel; the image for CPUs goes without.
+
+    The real command runs, with an apt-get that only notes what it is asked for.
+    """
+    command = re.search(r"^RUN (apt-get update .*?[^\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)[1]
+    (tmp_path / "apt-get").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
+    (tmp_path / "rm").write_text("#!/bin/sh\n")
+    for program in ("apt-get", "rm"):
+        (tmp_path / program).chmod(0o755)
+    subprocess.run(["/bin/sh", "-ec", command], check=True, env={"PATH": str(tmp_path), "EXTRAS": extras})
+    update, install = (tmp_path / "asked").read_text().splitlines()
+    packages = [word for word in install.split()[1:] if not word.startswith("--")]
+
+    assert update == "update"
+    assert packages == ["procps", "libglib2.0-0", "libgl1", *compiler]
 
 
 @pytest.mark.parametrize("arguments", [systemd_arguments(), kubernetes_arguments()], ids=["systemd", "kubernetes"])
