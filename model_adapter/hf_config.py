@@ -20,9 +20,8 @@ from vllm.model_executor.models.config import VerifyAndUpdateConfig
 from vllm.transformers_utils.configs.deepseek_vl2 import DeepseekVLV2Config, DeepseekVLV2TextConfig
 from vllm.triton_utils import HAS_TRITON
 
+from model_adapter.config_schema import NATIVE_MODEL_TYPE, to_published_schema
 from model_adapter.tiling import MAX_TILES, Tiling
-
-NATIVE_MODEL_TYPE = "deepseek_ocr2"
 
 
 class ResavedConfig(DeepseekVLV2Config):  # type: ignore[misc]
@@ -85,21 +84,8 @@ def published_schema(config: PreTrainedConfig) -> dict[str, Any]:
         ValueError: where this is not the config of a DeepSeek-OCR 2.
     """
     fields = config.to_dict()
-    vision = fields.get("vision_config") or {}
-    if "sam_config" in vision:
-        return _from_native(fields)
-    width = vision.get("width")
-    if not isinstance(width, Mapping) or not {"sam_vit_b", "qwen2-0-5b"} <= set(width):
-        raise ValueError(
-            f"{config.name_or_path or 'this checkpoint'} is not a DeepSeek-OCR 2: its config.json has model_type "
-            f"{fields.get('model_type')!r} and no sizes of the encoder (vision_config.width.sam_vit_b and qwen2-0-5b); "
-            "check the model's directory or name"
-        )
-    return {
-        "language_config": fields["text_config"],
-        "vision_config": vision,
-        "projector_config": fields["projector_config"],
-    }
+    fields.pop("architectures", None)  # it names our model, as plugin.py has vLLM put there
+    return to_published_schema(fields, config.name_or_path or "this checkpoint")
 
 
 def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
@@ -134,72 +120,3 @@ def _check_tensor_parallel(language: Mapping[str, Any], size: int) -> None:
 
 def _has_experts(language: Mapping[str, Any]) -> bool:
     return bool(language["num_hidden_layers"] > language["first_k_dense_replace"])
-
-
-def _from_native(fields: Mapping[str, Any]) -> dict[str, Any]:
-    sam, flow = fields["vision_config"]["sam_config"], fields["vision_config"]["encoder_config"]
-    text = fields["text_config"]
-    return {
-        "language_config": {
-            **{key: text[key] for key in _SHARED_LANGUAGE_FIELDS},
-            "first_k_dense_replace": text["mlp_layer_types"].count("dense"),
-            "kv_lora_rank": None,
-            "norm_topk_prob": False,
-            "q_lora_rank": None,
-            "qk_nope_head_dim": 0,
-            "qk_rope_head_dim": 0,
-            "v_head_dim": 0,
-        },
-        "vision_config": {
-            "width": {
-                "sam_vit_b": {
-                    "width": sam["hidden_size"],
-                    "layers": sam["num_hidden_layers"],
-                    "heads": sam["num_attention_heads"],
-                    "global_attn_indexes": list(sam["global_attn_indexes"]),
-                    "downsample_channels": list(sam["downsample_channels"]),
-                    "neck_channels": sam["output_channels"],
-                    "window_size": sam["window_size"],
-                },
-                "qwen2-0-5b": {
-                    "dim": flow["hidden_size"],
-                    "layers": flow["num_hidden_layers"],
-                    "heads": flow["num_attention_heads"],
-                    "kv_heads": flow["num_key_value_heads"],
-                    "intermediate_size": flow["intermediate_size"],
-                    # Not in the published files, which leave these two to the code; another checkpoint may differ.
-                    **_present(flow.get("rope_parameters") or {}, "rope_theta"),
-                    **_present(flow, "rms_norm_eps"),
-                },
-            }
-        },
-        "projector_config": {"input_dim": flow["hidden_size"], "n_embed": text["hidden_size"]},
-    }
-
-
-def _present(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {name: fields[name]} if name in fields else {}
-
-
-_SHARED_LANGUAGE_FIELDS = (
-    "bos_token_id",
-    "eos_token_id",
-    "hidden_act",
-    "hidden_size",
-    "intermediate_size",
-    "max_position_embeddings",
-    "moe_intermediate_size",
-    "n_group",
-    "n_routed_experts",
-    "n_shared_experts",
-    "num_attention_heads",
-    "num_experts_per_tok",
-    "num_hidden_layers",
-    "num_key_value_heads",
-    "rms_norm_eps",
-    "rope_parameters",
-    "routed_scaling_factor",
-    "topk_group",
-    "topk_method",
-    "vocab_size",
-)

@@ -50,6 +50,7 @@ _PREFIXES = {
 _DROPPED = {f"qwen2_model.query_{size}.weight" for size in (512, 640, 1280)}
 
 _BLOCK_NORM = re.compile(r"^(sam_model\.blocks\.\d+\.)layer_(norm[12]\.)")
+_FUSED_AXES = 3  # experts, then a matrix
 _FUSED_EXPERTS = re.compile(r"^(.*\.mlp\.experts\.)(gate_up_proj|down_proj)$")
 
 
@@ -89,6 +90,22 @@ def split_experts(name: str, tensor: Any) -> Iterator[tuple[str, Any]]:
         gate, up = tensor[index].chunk(2)
         yield f"{experts}{index}.gate_proj.weight", gate
         yield f"{experts}{index}.up_proj.weight", up
+
+
+def split_shapes(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Give the names and shapes that `split_experts` makes of a tensor of this shape."""
+    fused = _FUSED_EXPERTS.match(name)
+    if fused is None or len(shape) != _FUSED_AXES:
+        yield name, shape
+        return
+    experts, projection = fused.groups()
+    number, rows, columns = shape
+    for index in range(number):
+        if projection == "down_proj":
+            yield f"{experts}{index}.down_proj.weight", (rows, columns)
+        else:
+            yield f"{experts}{index}.gate_proj.weight", (rows // 2, columns)
+            yield f"{experts}{index}.up_proj.weight", (rows // 2, columns)
 
 
 def check_names(given: Collection[str], expected: Collection[str]) -> None:

@@ -9,7 +9,8 @@ import ray
 from configs.settings import RunSettings
 from pipeline.errors import EngineError
 from pipeline.records import EngineDescription
-from workers.engines.preflight import visible_gpus
+from workers.cluster_check import check_on_a_node
+from workers.engines.gpus import find_gpus
 from workers.image_memory import image_memory, in_flight_bytes
 from workers.machine import usable_cores
 
@@ -40,7 +41,7 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
     cores = usable_cores()
-    gpus = visible_gpus() if engine.gpus else 0
+    gpus = len(find_gpus()) if engine.gpus else 0
     engines = _engines(settings, engine, cores, gpus)
     crew = Crew(
         settings.workers.rasterizers or cores,
@@ -67,6 +68,7 @@ def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Cre
         cores = int(there.get("CPU", 1))
         half = max(1, cores // 2)
         engines = _engines(settings, engine, half, int(there.get("GPU", 0)))
+        check_on_a_node(settings, engine)
     except EngineError:
         ray.shutdown()
         raise

@@ -22,7 +22,7 @@ from pipeline.selection import PageQuery, document_rows, page_keys
 from pipeline.shard import read_shard
 from pipeline.store import Store, open_output
 from workers import sandbox
-from workers.engines.choice import with_engine_chosen
+from workers.engines.choice import check_engine, with_engine_chosen
 from workers.pool import Pool
 from workers.run import Job, default_pool, forget_refusals, leased, read_sources
 
@@ -37,6 +37,8 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
         OcrmillError: if it cannot start or go on. What was finished is durable, the rest as it was.
     """
     job = replace(job, settings=with_engine_chosen(job.settings))
+    if make_pool is None:
+        check_engine(job.settings)
     sandbox.check(job.settings.raster)
     report = RunReport()
     with leased(job, open_output(job.output, job.settings.storage), report) as output:

@@ -37,7 +37,7 @@ from pipeline.store import Lease, LeaseOwner, Store, open_store
 from workers import sandbox
 from workers.coordinator import Coordinator
 from workers.early_stop import stopped_by_signals
-from workers.engines.choice import make_engine, with_engine_chosen
+from workers.engines.choice import check_engine, make_engine, with_engine_chosen
 from workers.log import logs_json
 from workers.pool import Pool, SerialPool
 from workers.preemption import stop_on_preemption
@@ -80,6 +80,8 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
         OcrmillError: if the run cannot start or go on. What was finished is durable; run again to go on.
     """
     job = replace(job, settings=with_engine_chosen(job.settings))
+    if make_pool is None:
+        check_engine(job.settings)
     sandbox.check(job.settings.raster)
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)

@@ -143,7 +143,7 @@ def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_pat
         "vocab_size": 129280,
     }
     directory = with_config(tmp_path / "llama", lambda _: llama)
-    with pytest.raises(ValueError, match=r"llama is not a DeepSeek-OCR 2: its config.json has model_type 'llama'"):
+    with pytest.raises(ValueError, match=r"llama holds a model of type llama, not DeepSeek-OCR 2"):
         engine_config(directory)
 
 
@@ -154,7 +154,7 @@ def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config
         sam = config["vision_config"]["width"]["sam_vit_b"]
         return {**config, "vision_config": {"width": {"clip-l-14-224": {"width": 1024}, "sam_vit_b": sam}}}
 
-    with pytest.raises(ValueError, match="not a DeepSeek-OCR 2"):
+    with pytest.raises(ValueError, match="holds the first DeepSeek-OCR, not DeepSeek-OCR 2"):
         engine_config(with_config(tmp_path / "version_1", version_1))
 
 
@@ -176,7 +176,7 @@ def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_
 
 def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment):
     """Another base of the rotary positions, or epsilon, reaches the encoder; without them it has the published ones."""
-    from model_adapter.hf_config import _SHARED_LANGUAGE_FIELDS, _from_native
+    from model_adapter.config_schema import _SHARED_LANGUAGE_FIELDS, _from_native
     from model_adapter.vision.config import EncoderConfig
 
     sam = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "output_channels": 32}

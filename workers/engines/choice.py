@@ -5,7 +5,7 @@ import logging
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
 from workers.engines.engine import Engine
-from workers.engines.preflight import runs_here
+from workers.engines.preflight import check, obstacles, refuse
 
 log = logging.getLogger("ocrmill")
 
@@ -14,9 +14,23 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
     """Put a name in the place of `auto`: `deepseek-ocr2` where a GPU, vLLM and the model are there, else `cpu`."""
     if settings.engine.name != "auto":
         return settings
-    name = "deepseek-ocr2" if runs_here(settings.engine.deepseek_ocr2) else "cpu"
-    log.info("engine: %s, the best that this machine can run", name)
+    found = obstacles(settings.engine.deepseek_ocr2)
+    name = "cpu" if found else "deepseek-ocr2"
+    why = f" (not deepseek-ocr2: {'; '.join(found)})" if found else ""
+    log.info("engine: %s, the best that this machine can run%s", name, why)
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})})
+
+
+def check_engine(settings: RunSettings) -> None:
+    """Check that the engine can start on this machine, before anything is started.
+
+    On a cluster the engines run elsewhere; there workers/ray_start.py has it checked once the cluster is joined.
+
+    Raises:
+        EngineError: with all that is missing.
+    """
+    if settings.engine.name == "deepseek-ocr2" and settings.workers.ray_address is None:
+        refuse(check(settings.engine.deepseek_ocr2))
 
 
 def make_engine(settings: EngineSettings) -> Engine:

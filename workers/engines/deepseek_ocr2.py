@@ -4,7 +4,6 @@ vLLM runs in a process of its own (several with tensor parallelism); this one fe
 tokens, so that a page that loops is stopped there.
 """
 
-import json
 import math
 import os
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.engine_settings import EngineSettings
+from model_adapter.adapter_check import lora_rank
 from model_adapter.loop_stop import LoopDetector, number_values
 from model_adapter.plugin import engine_arguments
 from model_adapter.prompts import DEFAULT_PROMPT, prompt_text
@@ -25,12 +25,11 @@ from pipeline.errors import EngineDownError, EngineError, PageError
 from pipeline.markdown import to_markdown
 from pipeline.records import EngineDescription, PageGeometry, PageText, Reason, Repair
 from pipeline.repair import DEEPSEEK_OCR2
-from workers.engines.preflight import check, is_cpu_build
+from workers.engines.preflight import check, is_cpu_build, refuse
 from workers.engines.vllm_log import VllmLog
 
 CELLS = (128821, 128822)  # <td> and </td>: the authors let them repeat
 STREAM_TOKENS = 8  # that vLLM sends at a time: sending, and looking for loops, costs an eighth of one by one
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 PREFERRED = {
     "DO_NOT_TRACK": "1",
     "VLLM_NO_USAGE_STATS": "1",
@@ -92,9 +91,7 @@ class DeepseekOcr2Engine:
         Raises:
             EngineError: with all that is missing, or what vLLM said.
         """
-        problems = check(self._settings)
-        if problems:
-            raise EngineError("the engine deepseek-ocr2 cannot start: " + "; ".join(problems))
+        refuse(check(self._settings))
         from_settings = {
             "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb),
             "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": str(math.ceil(self._page_timeout_s)),  # of a step; a page has many
@@ -205,7 +202,7 @@ class DeepseekOcr2Engine:
             "disable_log_stats": True,
         }
         if settings.lora is not None:
-            arguments |= {"enable_lora": True, "max_lora_rank": _lora_rank(Path(settings.lora))}
+            arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(settings.lora))}
         return arguments
 
     def _sampling_params(self, way: Repair) -> Any:
@@ -234,9 +231,3 @@ class DeepseekOcr2Engine:
         from vllm.lora.request import LoRARequest
 
         return LoRARequest("adapter", 1, self._settings.lora)
-
-
-def _lora_rank(folder: Path) -> int:
-    """The smallest rank that vLLM offers and the adapter fits in."""
-    rank = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["r"]
-    return next((offered for offered in LORA_RANKS if offered >= rank), rank)

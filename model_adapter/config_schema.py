@@ -1,0 +1,153 @@
+"""`config.json` of a checkpoint as plain values, brought to the published schema; needs neither vLLM nor torch.
+
+hf_config.py names the three forms in which it comes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+NATIVE_MODEL_TYPE = "deepseek_ocr2"
+_SHARED_LANGUAGE_FIELDS = (
+    "bos_token_id",
+    "eos_token_id",
+    "hidden_act",
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "moe_intermediate_size",
+    "n_group",
+    "n_routed_experts",
+    "n_shared_experts",
+    "num_attention_heads",
+    "num_experts_per_tok",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "rms_norm_eps",
+    "rope_parameters",
+    "routed_scaling_factor",
+    "topk_group",
+    "topk_method",
+    "vocab_size",
+)
+
+_FIRST_MODEL = {"DeepseekOCRForCausalLM", "DeepseekOCR", "deepseek_ocr", "DeepseekOcrForConditionalGeneration"}
+_TAKE = "name the folder or the hub name of DeepSeek-OCR 2 with --model"
+
+
+class ForeignConfigError(ValueError):
+    """A config.json is not that of a DeepSeek-OCR 2, or of one that cannot be loaded here."""
+
+
+def to_published_schema(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return `language_config`, `vision_config` and `projector_config` in the published schema.
+
+    Args:
+        fields: the content of `config.json`, or what transformers makes of it.
+        name: the folder or hub name, for the message.
+
+    Raises:
+        ForeignConfigError: naming the model that it is instead.
+        LookupError, TypeError, AttributeError: a part is missing or of another type.
+    """
+    vision = fields.get("vision_config") or {}
+    if "sam_config" in vision and ("encoder_config" in vision or fields.get("model_type") == NATIVE_MODEL_TYPE):
+        return _from_native(fields)
+    width = vision.get("width")
+    if not isinstance(width, Mapping) or not {"sam_vit_b", "qwen2-0-5b"} <= set(width):
+        raise ForeignConfigError(f"{name} holds {_model_in(fields)}, not DeepSeek-OCR 2: {_TAKE}")
+    return {
+        "language_config": fields["text_config"] if "text_config" in fields else fields["language_config"],
+        "vision_config": vision,
+        "projector_config": fields["projector_config"],
+    }
+
+
+def refuse_quantized(fields: Mapping[str, Any], name: str) -> None:
+    """Refuse a checkpoint whose config says that its weights are quantized.
+
+    Raises:
+        ForeignConfigError: naming the method.
+    """
+    parts = [fields, *(fields.get(part) or {} for part in ("text_config", "language_config"))]
+    found = [part[key] for part in parts for key in ("quantization_config", "quantization") if part.get(key)]
+    if found:
+        method = found[0].get("quant_method") or "MLX" if isinstance(found[0], Mapping) else str(found[0])
+        raise ForeignConfigError(quantized_sentence(name, f"{method}{_bits(found[0])}"))
+
+
+def quantized_sentence(name: str, how: str) -> str:
+    """Say that a checkpoint is quantized, and what to take instead."""
+    return (
+        f"{name} is quantized ({how}), and ocrmill reads weights in bfloat16, float16 or float32 only: take the "
+        "checkpoint as published, deepseek-ai/DeepSeek-OCR-2"
+    )
+
+
+def _bits(quantization: Any) -> str:
+    if not isinstance(quantization, Mapping):
+        return ""
+    given = quantization.get("bits") or quantization.get("w_bit")
+    bits = given or (4 if quantization.get("load_in_4bit") else 8 if quantization.get("load_in_8bit") else None)
+    return f", {bits} bits" if bits else ""
+
+
+def _names(fields: Mapping[str, Any]) -> set[str]:
+    """What a config says that it is: architectures and model type."""
+    architectures = fields.get("architectures") or []
+    return {str(name) for name in (*architectures, fields.get("model_type")) if name}
+
+
+def _model_in(fields: Mapping[str, Any]) -> str:
+    width = (fields.get("vision_config") or {}).get("width")
+    if _FIRST_MODEL & _names(fields) or (isinstance(width, Mapping) and {"clip-l-14-224", "sam_vit_b"} <= set(width)):
+        return "the first DeepSeek-OCR"
+    architectures = ", ".join(map(str, fields.get("architectures") or []))
+    model_type = fields.get("model_type")
+    if not architectures:
+        return f"a model of type {model_type}" if model_type else "no model that its config.json names"
+    return f"{architectures} (model type {model_type})" if model_type else architectures
+
+
+def _from_native(fields: Mapping[str, Any]) -> dict[str, Any]:
+    sam, flow = fields["vision_config"]["sam_config"], fields["vision_config"]["encoder_config"]
+    text = fields["text_config"]
+    return {
+        "language_config": {
+            **{key: text[key] for key in _SHARED_LANGUAGE_FIELDS if key in text},
+            "first_k_dense_replace": text["mlp_layer_types"].count("dense"),
+            "kv_lora_rank": None,
+            "norm_topk_prob": False,
+            "q_lora_rank": None,
+            "qk_nope_head_dim": 0,
+            "qk_rope_head_dim": 0,
+            "v_head_dim": 0,
+        },
+        "vision_config": {
+            "width": {
+                "sam_vit_b": {
+                    "width": sam["hidden_size"],
+                    "layers": sam["num_hidden_layers"],
+                    "heads": sam["num_attention_heads"],
+                    "global_attn_indexes": list(sam["global_attn_indexes"]),
+                    "downsample_channels": list(sam["downsample_channels"]),
+                    "neck_channels": sam["output_channels"],
+                    **_present(sam, "window_size"),
+                },
+                "qwen2-0-5b": {
+                    "dim": flow["hidden_size"],
+                    "layers": flow["num_hidden_layers"],
+                    "heads": flow["num_attention_heads"],
+                    "kv_heads": flow["num_key_value_heads"],
+                    "intermediate_size": flow["intermediate_size"],
+                    # Not in the published files, which leave these two to the code; another checkpoint may differ.
+                    **_present(flow.get("rope_parameters") or {}, "rope_theta"),
+                    **_present(flow, "rms_norm_eps"),
+                },
+            }
+        },
+        "projector_config": {"input_dim": flow["hidden_size"], "n_embed": text["hidden_size"]},
+    }
+
+
+def _present(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {name: fields[name]} if name in fields else {}

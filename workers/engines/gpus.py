@@ -1,0 +1,58 @@
+"""The GPUs of this machine, asked of NVIDIA's driver in a process of its own: torch would take seconds to import."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+ANSWER_S = 60.0  # without NVIDIA's persistence daemon a driver takes seconds for each GPU
+
+# Prints the driver's CUDA version (13000 is 13.0) and each GPU's compute capability, or an error's number. The driver
+# itself follows CUDA_VISIBLE_DEVICES and MIG.
+_PROGRAM = """
+import ctypes, json
+cuda = ctypes.CDLL("libcuda.so.1")
+version, count, value = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+error = cuda.cuInit(0)
+cuda.cuDriverGetVersion(ctypes.byref(version))
+capabilities = []
+if not error:
+    error = cuda.cuDeviceGetCount(ctypes.byref(count))
+for index in range(count.value):
+    capability = []
+    for attribute in (75, 76):  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+        cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, index)
+        capability.append(value.value)
+    capabilities.append(capability)
+print(json.dumps([error, version.value, capabilities]))
+"""
+_NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
+
+
+@dataclass(frozen=True, slots=True)
+class Gpus:
+    """What the driver says."""
+
+    capabilities: tuple[tuple[int, int], ...] = ()  # compute capability of each GPU that CUDA_VISIBLE_DEVICES shows
+    driver_cuda: tuple[int, int] | None = None  # the newest CUDA that the driver runs; None without a driver
+    problem: str | None = None  # why there are none
+
+    def __len__(self) -> int:
+        return len(self.capabilities)
+
+
+def find_gpus() -> Gpus:
+    """Ask the driver; without one, or where it does not answer, there are no GPUs, and the reason is given."""
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-I", "-c", _PROGRAM], check=False, capture_output=True, text=True, timeout=ANSWER_S
+        )
+    except subprocess.TimeoutExpired:
+        return Gpus(problem=f"NVIDIA's driver did not answer in {ANSWER_S:g} s: look at nvidia-smi and dmesg")
+    if asked.returncode:
+        return Gpus(problem="there is no NVIDIA driver (libcuda.so.1 cannot be loaded)")
+    error, version, capabilities = json.loads(asked.stdout)
+    driver = (version // 1000, version % 1000 // 10)
+    if error and error != _NO_DEVICE:
+        return Gpus(driver_cuda=driver, problem=f"NVIDIA's driver fails with CUDA error {error}: look at nvidia-smi")
+    return Gpus(tuple((major, minor) for major, minor in capabilities), driver)
