@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from configs.contradictions import contradictions
 from configs.engine_settings import EngineSettings
 from configs.section import Settings, performance
 from configs.worker_settings import WorkerSettings
@@ -318,10 +319,10 @@ class RunSettings(Settings):
     workers: WorkerSettings = WorkerSettings()
 
     @model_validator(mode="after")
-    def _room_for_work(self) -> "RunSettings":
-        if self.raster.page_wall_s < self.raster.page_cpu_s:
-            message = "raster.page_wall_s must not be smaller than raster.page_cpu_s"
-            raise ValueError(message)
+    def _without_contradictions(self) -> "RunSettings":
+        found = contradictions(self)
+        if found:
+            raise ValueError("; ".join(found))
         return self
 
     def row_settings(self) -> dict[str, Any]:

@@ -283,7 +283,7 @@ class RayPool:
             return  # whoever waits for its work hears of it
         except TimeoutError:
             busy_s = math.inf
-        if busy_s > STUCK_S:
+        if busy_s > max(STUCK_S, 3 * self._settings.raster.page_wall_s):
             log.warning("a rasterizer hangs (process %d) and is replaced; others do its work", rasterizer.pid)
             ray.kill(rasterizer.actor, no_restart=False)
 

@@ -68,7 +68,20 @@ def other(value: object) -> list[object]:
         return [not value]
     if isinstance(value, int | float):
         return [value + 1, value - 1, value / 2, value * 2]
-    return [None, "pdfium", "none", "auto", "ocr", "cpu", "free_ocr", "float32", "require", "aws", "other", ("x",)]
+    return [
+        None,
+        "pdfium",
+        "none",
+        "auto",
+        "ocr",
+        "cpu",
+        "free_ocr",
+        "float32",
+        "require",
+        "aws",
+        "https://other",
+        ("x",),
+    ]
 
 
 def variants() -> Iterator[tuple[Path, bool, RunSettings]]:

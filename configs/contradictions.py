@@ -1,0 +1,150 @@
+"""Settings that contradict each other: refused when they are loaded, instead of failing at every page.
+
+Two kinds are refused: what cannot work at all, and a value that somebody chose and another one leaves without effect.
+A default that a smaller limit leaves without effect is no contradiction.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+
+if TYPE_CHECKING:
+    from configs.section import Settings
+    from configs.settings import RunSettings
+
+A4_IN = 11.69  # inches, the longer side
+TILE_TOKENS, OTHER_VISUAL_TOKENS = 144, 257  # as in model_adapter/tiling.py, which a test compares
+PROMPT_TOKENS = 32  # at most, beside those of the image
+LEAST_NGRAM = 2  # a ban of single tokens would allow no word twice
+NOTICE_S = {"aws": 120, "gcp": 30, "azure": 30}  # between the warning and the end, as each cloud documents it
+
+
+def contradictions(settings: "RunSettings") -> list[str]:
+    """Return a sentence for each, naming the settings and their values."""
+    return [
+        *_of_input(settings),
+        *_of_raster(settings),
+        *_of_engines(settings.engine, settings),
+        *_of_measures(settings),
+        *_of_services(settings),
+    ]
+
+
+def _of_input(settings: "RunSettings") -> Iterator[str]:
+    given = settings.input
+    both = sorted(set(given.include) & set(given.exclude))
+    if both:
+        yield f"input.include and input.exclude both name {', '.join(both)}: nothing would be left of it"
+    if _is_chosen(given, "max_member_mb") and given.max_member_mb > 1024 * given.max_archive_gb:
+        yield (
+            f"input.max_member_mb is {given.max_member_mb}, and all members of an archive together may take "
+            f"{given.max_archive_gb} GiB (input.max_archive_gb): raise that or lower this"
+        )
+
+
+def _of_raster(settings: "RunSettings") -> Iterator[str]:
+    raster = settings.raster
+    if raster.page_wall_s < raster.page_cpu_s:
+        yield (
+            f"raster.page_wall_s must not be smaller than raster.page_cpu_s ({raster.page_wall_s:g} and "
+            f"{raster.page_cpu_s:g} s): it would always strike first"
+        )
+    if _is_chosen(raster, "open_cpu_s") and raster.page_wall_s < raster.open_cpu_s:
+        yield (
+            f"raster.page_wall_s ({raster.page_wall_s:g} s) ends the opening of a document, too, so that "
+            f"raster.open_cpu_s must not be more ({raster.open_cpu_s:g})"
+        )
+    if _is_chosen(raster, "recycle_rss_mb") and raster.recycle_rss_mb >= raster.memory_mb:
+        yield (
+            f"raster.recycle_rss_mb ({raster.recycle_rss_mb}) must be less than raster.memory_mb ({raster.memory_mb}): "
+            "a rendering process never has as much"
+        )
+    longest_px = round(raster.dpi * A4_IN)
+    if _is_chosen(raster, "dpi") and raster.dpi > _default(raster, "dpi") and longest_px > raster.max_side_px:
+        yield (
+            f"raster.dpi is {raster.dpi}, at which an A4 page is {longest_px} px long, and raster.max_side_px is "
+            f"{raster.max_side_px}: raise that or lower this"
+        )
+
+
+def _of_engines(engine: EngineSettings, settings: "RunSettings") -> Iterator[str]:
+    if engine.name != "deepseek-ocr2":
+        pairs = {"detector_dpi": settings.raster.dpi, "detector_max_side_px": settings.raster.max_side_px}
+        for name, limit in pairs.items():
+            value = getattr(engine.cpu, name)
+            if _is_chosen(engine.cpu, name) and value > max(limit, _default(engine.cpu, name)):
+                yield (
+                    f"engine.cpu.{name} is {value}, and page images have {limit} at most "
+                    f"(raster.{name.removeprefix('detector_')}): raise that or lower this"
+                )
+    if engine.name != "cpu":
+        yield from _of_deepseek(engine.deepseek_ocr2)
+
+
+def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
+    prefix = "engine.deepseek_ocr2"
+    if 0 < engine.ngram_size < LEAST_NGRAM:
+        yield f"{prefix}.ngram_size is {engine.ngram_size}: no token could come twice; take {LEAST_NGRAM} or more, or 0"
+    if engine.ngram_size > engine.ngram_window:
+        yield (
+            f"{prefix}.ngram_size is {engine.ngram_size} and {prefix}.ngram_window is {engine.ngram_window}: an n-gram "
+            "must fit into the window"
+        )
+    needed = engine.max_tiles * TILE_TOKENS + OTHER_VISUAL_TOKENS + PROMPT_TOKENS
+    if needed >= engine.max_model_len:
+        yield (
+            f"{prefix}.max_tiles is {engine.max_tiles}, with which a page takes {needed} tokens, and "
+            f"{prefix}.max_model_len is {engine.max_model_len}, text included: lower max_tiles or raise max_model_len"
+        )
+    if _is_chosen(engine, "max_output_tokens") and engine.max_output_tokens > engine.max_model_len:
+        yield (
+            f"{prefix}.max_output_tokens is {engine.max_output_tokens}, more than the {engine.max_model_len} tokens of "
+            f"page and text together ({prefix}.max_model_len)"
+        )
+    if engine.prefill_tokens < engine.pages_in_flight:
+        yield (
+            f"{prefix}.prefill_tokens ({engine.prefill_tokens}) must not be less than {prefix}.pages_in_flight "
+            f"({engine.pages_in_flight}): each page takes a token in a step"
+        )
+
+
+def _of_measures(settings: "RunSettings") -> Iterator[str]:
+    routing, quality = settings.routing, settings.quality
+    if routing.min_vowels >= routing.max_vowels:
+        yield (
+            f"routing.min_vowels ({routing.min_vowels:g}) must be less than routing.max_vowels "
+            f"({routing.max_vowels:g}): no text would be good"
+        )
+    if quality.truncated_tail_chars > quality.tail_chars:
+        yield (
+            f"quality.truncated_tail_chars ({quality.truncated_tail_chars}) must not be more than quality.tail_chars "
+            f"({quality.tail_chars}): text that was cut off is the more suspect"
+        )
+
+
+def _of_services(settings: "RunSettings") -> Iterator[str]:
+    storage, workers = settings.storage, settings.workers
+    if storage.endpoint is not None and not storage.endpoint.startswith(("http://", "https://")):
+        yield f"storage.endpoint is {storage.endpoint}: write it as a URL, as in http://minio.example:9000"
+    if _is_chosen(storage, "connect_s") and storage.connect_s > storage.timeout_s:
+        yield (
+            f"storage.connect_s ({storage.connect_s:g}) must not be more than storage.timeout_s "
+            f"({storage.timeout_s:g}), in which a request ends"
+        )
+    notice_s = NOTICE_S.get(workers.preemption)
+    if notice_s is not None and workers.drain_s >= notice_s:
+        yield (
+            f"workers.drain_s is {workers.drain_s:g}, and the cloud of workers.preemption={workers.preemption} takes a "
+            f"machine away {notice_s} s after its warning: lower drain_s"
+        )
+
+
+def _is_chosen(section: "Settings", name: str) -> bool:
+    """Whether a value is not the default: one that is written out counts as the default, as in a printed file."""
+    return bool(getattr(section, name) != _default(section, name))
+
+
+def _default(section: "Settings", name: str) -> float:
+    default: float = type(section).model_fields[name].default
+    return default
