@@ -333,6 +333,8 @@ def _shortcuts(
     lora: str | None = None,
 ) -> list[str]:
     """The options that are short for a --set."""
+    if engine == "cpu" and (model or lora):
+        _fail("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own", WRONG_USAGE)
     options = {
         "engine.name": engine,
         "engine.deepseek_ocr2.model": _quoted(model),

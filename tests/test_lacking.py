@@ -442,6 +442,19 @@ def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path):
     assert "model-2.safetensors is cut off" in refusal("--model", model)
 
 
+@pytest.mark.parametrize("option", ["--model", "--lora"])
+def test_a_model_for_the_engine_that_has_its_own(refusal, option):
+    """The last engine that is named counts; a model that it would leave aside is wrong usage."""
+    assert "are for --engine deepseek-ocr2" in refusal("--engine", "cpu", option, "somewhere", code=2)
+
+
+def test_contradicting_settings_are_wrong_usage(refusal):
+    """With exit code 2, as for any setting that is wrong."""
+    said = refusal("--set", "engine.deepseek_ocr2.ngram_size=60", code=2)
+
+    assert "ocrmill: --set: engine.deepseek_ocr2.ngram_size is 60 and engine.deepseek_ocr2.ngram_window is 50" in said
+
+
 def test_whatever_is_wrong_is_said_at_once(refusal, tmp_path):
     """Machine, model and adapter: all three in one sentence, so that nobody mends one after the other."""
     (tmp_path / "model").mkdir()
