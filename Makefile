@@ -3,6 +3,7 @@
 # make faults kills, cuts off and fills up what a run needs, and writes the README's table of what it survived
 # make fuzz   the parsers of foreign bytes, for longer than `make test` does
 # make check  linters and contracts
+# make bench-smoke  every bench at its smallest size: none is broken
 # make venv   only the environment
 #
 # PIP_EXTRA="--extra-index-url URL" is handed to pip: for machines that install from a mirror, and for PyTorch's index of
@@ -12,7 +13,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test faults fuzz check venv bench samples clean
+.PHONY: demo test faults fuzz check venv bench-smoke clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -52,6 +53,9 @@ faults: venv
 
 fuzz: .venv/.vllm
 	OCRMILL_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/fuzz --timeout 0
+
+bench-smoke: .venv/.vllm
+	$(BIN)/python bench/smoke.py
 
 check: .venv/.vllm
 	$(BIN)/ruff check .

@@ -121,7 +121,7 @@ def time_document(path: Path, passwords: list[str], limit: int, repeats: int) ->
 
     try:
         document = open_document(map_path(path), passwords).document
-        pages = [inspected(document, index) for index in range(min(limit, count_pages(document)))]
+        pages = [inspected(document, path.name, index) for index in range(min(limit, count_pages(document)))]
     except (PageError, RuntimeError, pymupdf.mupdf.FzErrorBase) as error:
         print(f"left out: {path.name}: {error}", file=sys.stderr)
         return []
@@ -140,7 +140,7 @@ def time_document(path: Path, passwords: list[str], limit: int, repeats: int) ->
     return pages
 
 
-def inspected(document: Any, index: int) -> PageTimes:
+def inspected(document: Any, name: str, index: int) -> PageTimes:
     """What kind of page this is; nothing timed yet.
 
     Raises:
@@ -151,7 +151,7 @@ def inspected(document: Any, index: int) -> PageTimes:
     if max(page.rect.width, page.rect.height) > LARGEST_SIDE_PT:
         raise RuntimeError(f"page {index + 1} is larger than {LARGEST_SIDE_PT} points")
     pixels = render(page, SCALE)
-    times = PageTimes(f"{Path(document.name).name} page {index + 1}", content_kind(page), tint(pixels))
+    times = PageTimes(f"{name} page {index + 1}", content_kind(page), tint(pixels))
     assert_equal(times.name, cut_views(pixels), official_views(page))
     return times
 

@@ -1,0 +1,76 @@
+"""Every bench at its smallest size, so that none is broken on the day when its figure is wanted.
+
+    python bench/smoke.py [NAME ...]
+
+Runs each in a process of its own and prints its last line and its seconds; the exit code is 1 if one failed. The
+figures mean nothing at these sizes. A bench that is neither in `SMALLEST` nor in `LEFT_OUT` is a failure, too.
+"""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BENCH = Path(__file__).parent
+SAMPLES = "samples"
+CORPUS = BENCH.parents[1] / "shared" / "corpus"  # documents with ground truth; not part of the repository
+TIMEOUT_S = 300
+SMALLEST: dict[str, tuple[str, ...]] = {
+    "commits": ("samples/text.pdf", "--minutes", "0.1", "--rate", "20"),
+    "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
+    "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
+    "ledger": ("--sources", "2000", "--resume-shards", "1", "--repeats", "1"),
+    "listing": ("2000",),
+    "markdown_libraries": (str(CORPUS), "--repeats", "1"),
+    "ngram_ban": ("--steps", "24"),
+    "ocr": (SAMPLES,),
+    "rasterize": ("--pages", "1", "--repeats", "1"),
+    "repetition": (SAMPLES,),
+    "routing": (SAMPLES,),
+    "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
+    "soak": ("--simulated", "200", "--real", "20"),
+    "startup": ("--documents", "20", "--repeats", "1"),
+}
+LEFT_OUT = {
+    "letter_frequencies": "needs /usr/share/locale with messages of many languages",
+    "vllm_pages": "needs a seeded checkpoint of 2 GB and minutes",
+}
+PARTS = {"sampling", "smoke", "text_scores", "torchvision_stand_in"}  # imported or started by the others
+
+
+def main() -> None:
+    """Run what is named, or all."""
+    benches = {path.stem for path in BENCH.glob("*.py")} - PARTS
+    if unknown := benches - SMALLEST.keys() - LEFT_OUT.keys():
+        sys.exit(f"say how small these can be, in SMALLEST of {__file__}: {', '.join(sorted(unknown))}")
+    left_out = LEFT_OUT | (
+        {} if CORPUS.is_dir() else {"markdown_libraries": f"needs documents with ground truth in {CORPUS}"}
+    )
+    for name, reason in left_out.items():
+        print(f"{name}: left out, it {reason}")
+    failed = [name for name in sys.argv[1:] or sorted(SMALLEST.keys() - left_out) if not runs(name)]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def runs(name: str) -> bool:
+    """Run one bench; print how it ended, and all that it wrote where it failed."""
+    started = time.monotonic()
+    command = [sys.executable, str(BENCH / f"{name}.py"), *SMALLEST[name]]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        code, output = done.returncode, done.stdout + done.stderr
+    except subprocess.TimeoutExpired:
+        code, output = -1, f"no end after {TIMEOUT_S} s"
+    last = output.strip().rpartition("\n")[2]
+    print(
+        f"{name}: {'ok' if code == 0 else f'exit code {code}'}, {time.monotonic() - started:.0f} s: {last[:100]}",
+        flush=True,
+    )
+    if code:
+        print(output, flush=True)
+    return code == 0
+
+
+if __name__ == "__main__":
+    main()
