@@ -19,6 +19,7 @@ from commands.options import (
     LogJson,
     Model,
     NoRay,
+    OlderThan,
     Out,
     Output,
     RayAddress,
@@ -114,6 +115,7 @@ def retry(
     failed: Failed = False,
     document: DocumentName = None,
     page: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only page N.")] = None,
+    older_than: OlderThan = None,
     configs: Configs = None,
     sets: Sets = None,
     engine: Engine = None,
@@ -133,8 +135,8 @@ def retry(
     where the source is gone or holds another document by now.
     """
     _start_logging(log_json)
-    if not (reason or flagged or failed or document):
-        _fail("say what to read again: --reason, --flagged, --failed or --document", WRONG_USAGE)
+    if not (reason or flagged or failed or document or older_than):
+        _fail("say what to read again: --reason, --flagged, --failed, --document or --older-than", WRONG_USAGE)
     settings = _settings(configs, [*_shortcuts(engine, None, workers, ray_address, model=model), *(sets or [])])
     from configs.duration import parse_seconds
     from pipeline.selection import PageQuery
@@ -150,7 +152,7 @@ def retry(
         time_budget_s=parse_seconds(time_budget),
         command=tuple(sys.argv),
     )
-    _end(retry_job(job, PageQuery(flagged, failed, None, reason, document, page)), output)
+    _end(retry_job(job, PageQuery(flagged, failed, None, reason, document, page, older_than)), output)
 
 
 @app.command()

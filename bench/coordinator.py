@@ -179,7 +179,7 @@ def run_simulated(pool: Pool, settings: RunSettings, folder: Path, pages: int) -
     store = LocalStore(folder)
     ledger = read_ledger(store)
     run_id = new_run_id()
-    stamp = RunStamp(run_id, datetime.now(UTC), settings.fingerprint(), QUALITY_VERSION, pool.describe())
+    stamp = RunStamp(run_id, datetime.now(UTC), settings.fingerprint(), QUALITY_VERSION, pool.describe(), "0.1.0")
     report = RunReport()
     sources = (Source(f"/simulated/{n}.pdf", str(n), 1, "") for n in range(pages // PAGES_PER_DOCUMENT))
     sink = Sink(store, stamp, settings.output, ledger)

@@ -36,7 +36,9 @@ from pipeline.schema import TABLES, RunStamp
 from pipeline.shard import encode_shard
 from pipeline.sink import Sink
 
-STAMP = RunStamp("20260101T000000Z-000000", datetime(2026, 1, 1, tzinfo=UTC), "f" * 16, 1, EngineDescription("cpu", 1))
+STAMP = RunStamp(
+    "20260101T000000Z-000000", datetime(2026, 1, 1, tzinfo=UTC), "f" * 16, 1, EngineDescription("cpu", 1), "0.1.0"
+)
 NIGHT_SHARDS = 1_000
 PAGES_PER_DOCUMENT = 5
 UNFINISHED = 1_000

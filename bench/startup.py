@@ -50,6 +50,7 @@ def finish(folder: Path, out: Path) -> None:
         settings.fingerprint(),
         QUALITY_VERSION,
         EngineDescription("cpu", 1),
+        "0.1.0",
     )
     sink = Sink(store, stamp, settings.output, read_ledger(store))
     for number, source in enumerate(Discovery([str(folder)], settings.input, settings.storage)):

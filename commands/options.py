@@ -3,6 +3,15 @@
 from typing import Annotated, Literal
 
 import typer
+from packaging.version import InvalidVersion, Version
+
+
+def _version(text: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion as error:
+        raise typer.BadParameter(f"{text} is no version: write it like 0.2.0") from error
+
 
 Inputs = Annotated[
     list[str],
@@ -50,6 +59,10 @@ DocumentName = Annotated[
 ]
 ReasonName = Annotated[
     str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
+]
+OlderThan = Annotated[
+    Version | None,
+    typer.Option(metavar="VERSION", parser=_version, help="Only what an ocrmill before this version has read."),
 ]
 Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]

@@ -1,16 +1,55 @@
-"""What every section of the settings has in common."""
+"""The base of every section of the settings, and the marks on its fields that decide the settings fingerprint.
 
-from typing import Any
+How to change a setting that can change a row, so that outputs made before can still be added to:
+
+- Add one: mark it `added(as_before=VALUE)`, where VALUE makes rows as they were without the setting. At that value it
+  does not count for the fingerprint. Make it the default if you can: another default refuses every older output.
+- Remove one: enter it in `removed` of its section, with the value by which rows are still made. The fingerprint then
+  counts it as if it were set so. Records of older runs keep its name; nothing parses them as settings.
+- Rename one: remove it and add it.
+
+tests/test_older_outputs.py fails where one of these was forgotten.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+_AS_BEFORE = "as_before"
+
 
 class Settings(BaseModel):
-    """What all sections have in common."""
+    """Base of all sections: frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    removed: ClassVar[Mapping[str, Any]] = {}  # settings of earlier releases that counted for the fingerprint
+
+    def affecting_rows(self) -> dict[str, Any]:
+        """Return the settings that can change a row as plain values, without those that leave rows as before."""
+        values = dict(self.removed)
+        plain = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            inner = getattr(self, name)
+            mark = field.json_schema_extra
+            if isinstance(inner, Settings):
+                if section := inner.affecting_rows():
+                    values[name] = section
+            elif mark != performance() and not (isinstance(mark, dict) and mark == added(plain[name])):
+                values[name] = plain[name]
+        return values
 
 
 def performance() -> dict[str, Any]:
     """Mark a field that changes how fast rows come, never what is in them."""
     return {"affects_rows": False}
+
+
+def added(as_before: Any) -> dict[str, Any]:
+    """Mark a field that can change rows and that the first release did not have.
+
+    Args:
+        as_before: The value, as JSON has it, with which rows are as they were before the field came.
+    """
+    return {_AS_BEFORE: as_before}

@@ -1,7 +1,8 @@
 """The settings of a run: frozen, no unknown keys, one description for every field.
 
 They come from TOML and `--set` (load.py) and are handed down as arguments; nothing reads them from the environment.
-A field that cannot change what is in a row is marked `performance()`: it does not count for the fingerprint.
+A field that cannot change what is in a row is marked `performance()`: it does not count for the fingerprint. A field
+that can, and is new, is marked `added()`; section.py says how, and how one is removed.
 """
 
 import hashlib
@@ -326,21 +327,11 @@ class RunSettings(Settings):
         return self
 
     def row_settings(self) -> dict[str, Any]:
-        """What can change a row, as plain values: what `settings_fingerprint` is made of."""
-        return {name: _affecting_rows(getattr(self, name)) for name in ("raster", "routing", "engine", "quality")}
+        """Return what can change a row, as plain values: `settings_fingerprint` is made of it (section.py)."""
+        sections = {name: getattr(self, name).affecting_rows() for name in ("raster", "routing", "engine", "quality")}
+        return {name: values for name, values in sections.items() if values}
 
     def fingerprint(self) -> str:
         """16 hex digits that differ where rows could differ."""
         canonical = json.dumps(self.row_settings(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def _affecting_rows(section: Settings) -> dict[str, Any]:
-    values = section.model_dump(mode="json")
-    for name, field in type(section).model_fields.items():
-        inner = getattr(section, name)
-        if field.json_schema_extra == performance():
-            del values[name]
-        elif isinstance(inner, Settings):
-            values[name] = _affecting_rows(inner)
-    return values

@@ -116,7 +116,7 @@ def _groups(store: Store, folder: str, target: int) -> Iterator[Sequence[str]]:
 
 def _merge(store: Store, folder: str, group: Sequence[str]) -> None:
     """Put one shard in the place of several."""
-    schema = _common_schema(store, group)
+    schema = _common_schema(store, folder, group)
     new = f"{group[-1].removesuffix('.parquet')}-m.parquet"  # sorts where the group was
     change = Merge(new, tuple(group))
     name = new.rpartition("/")[2].removesuffix(".parquet") + f"-{folder}"
@@ -129,14 +129,14 @@ def _merge(store: Store, folder: str, group: Sequence[str]) -> None:
     log.info("merged %d shards into %s", len(group), new)
 
 
-def _common_schema(store: Store, group: Sequence[str]) -> pa.Schema:
+def _common_schema(store: Store, folder: str, group: Sequence[str]) -> pa.Schema:
     """A schema that the rows of all shards fit: with the columns of every version that wrote them."""
     schemas = []
     for name in group:
         with open_shard(store.file(name), name) as parquet:
             schemas.append(parquet.schema_arrow)
     try:
-        return pa.unify_schemas(schemas).with_metadata(schemas[-1].metadata)
+        return pa.unify_schemas([TABLES[folder], *schemas]).with_metadata(TABLES[folder].metadata)
     except pa.ArrowException as error:
         raise OutputError(f"{group[0]} to {group[-1]} cannot be merged: {error}") from error
 

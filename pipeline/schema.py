@@ -4,7 +4,13 @@ pages      one row per page, e.g. document_id=9f2c..., page_number=3, status='ok
 documents  one row per document that is done; none is written before all of its pages are
 sources    one row per place and version: the same bytes at two paths are one document with two sources
 
-A column may be added. Whoever renames or drops one, or changes its type, raises `SCHEMA_VERSION`.
+How to change the contract, so that every output that was ever written can still be read, added to and compacted:
+
+- Add a column, or a field of a nested one: add it here, and a column to `ADDED`. Shards from before read as null there
+  (shard.py, through which all readers go), so whoever reads it has to say what null means. `SCHEMA_VERSION` stays.
+- Rename or drop a column, or change its type: raise `SCHEMA_VERSION`, and make older shards fit in `shard.fitted`.
+
+tests/test_older_outputs.py tries commands on an output of the first release, and fails where `ADDED` lacks a column.
 """
 
 import re
@@ -104,6 +110,7 @@ PAGES = pa.schema(
         ("engine_ms", pa.float32()),
         ("run_id", WORD),
         ("ingested_at", _TIME),
+        ("ocrmill_version", WORD),
     ],
     metadata=_METADATA,
 )
@@ -132,6 +139,7 @@ DOCUMENTS = pa.schema(
         ("settings_fingerprint", WORD),
         ("run_id", WORD),
         ("ingested_at", _TIME),
+        ("ocrmill_version", WORD),
     ],
     metadata=_METADATA,
 )
@@ -144,12 +152,15 @@ SOURCES = pa.schema(
         ("document_id", pa.string()),
         ("run_id", WORD),
         ("ingested_at", _TIME),
+        ("ocrmill_version", WORD),
     ],
     metadata=_METADATA,
 )
 
 # Folder of the output -> what its shards hold.
 TABLES = {"pages": PAGES, "documents": DOCUMENTS, "sources": SOURCES}
+# Columns that the first release did not have, so that a shard may lack them.
+ADDED = frozenset({"ocrmill_version"})
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(field.name for field in fields(RepetitionMeasures))
@@ -165,6 +176,7 @@ class RunStamp:
     settings_fingerprint: str
     quality_version: int
     engine: EngineDescription
+    ocrmill_version: str
 
 
 def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
@@ -223,13 +235,32 @@ def sources_table(rows: Sequence[SourceRow], stamp: RunStamp) -> pa.Table:
 
 
 def contract_breaches(schema: pa.Schema, contract: pa.Schema) -> list[str]:
-    """How a shard's schema differs from the contract, in words; columns that the contract does not have are fine."""
+    """Say in words how a shard's schema breaks the contract.
+
+    More columns and more fields in nested ones are fine, and so is a lack of those that came after the first release.
+    """
     have = {field.name: field.type for field in schema}
     return [
         f"{field.name} is {have.get(field.name, 'missing')}, not {field.type}"
         for field in contract
-        if have.get(field.name) != field.type
+        if not _fits(have.get(field.name), field)
     ]
+
+
+def _fits(have: pa.DataType | None, field: pa.Field) -> bool:
+    if have is None:
+        return field.name in ADDED
+    return have == field.type or _common_type(have, field.type)
+
+
+def _common_type(one: pa.DataType, other: pa.DataType) -> bool:
+    """Say if two nested types have the same fields, but for some that only one of them has."""
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        return _common_type(one.value_type, other.value_type)
+    if pa.types.is_struct(one) and pa.types.is_struct(other):
+        shared = {field.name for field in one} & {field.name for field in other}
+        return bool(shared) and all(_common_type(one.field(name).type, other.field(name).type) for name in shared)
+    return bool(one == other)
 
 
 def _attributes(objects: Sequence[Any], *names: str) -> Values:
@@ -265,7 +296,7 @@ def _source_columns(rows: Sequence[DocumentRow] | Sequence[SourceRow]) -> Values
 
 
 def _run_columns(stamp: RunStamp, count: int) -> Values:
-    columns = _attributes([stamp], "run_id", "ingested_at", "settings_fingerprint")
+    columns = _attributes([stamp], "run_id", "ingested_at", "settings_fingerprint", "ocrmill_version")
     return {name: values * count for name, values in columns.items()}
 
 

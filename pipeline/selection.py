@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from packaging.version import InvalidVersion, Version
 
 from pipeline.journal import shards
 from pipeline.printable import printable, printable_line
 from pipeline.records import RepetitionMeasures
 from pipeline.schema import PAGE_COUNTS, WORD
-from pipeline.shard import open_shard, read_shard
+from pipeline.shard import open_shard, read_row_group, read_shard
 from pipeline.store import Store
 
 ROWS_AT_ONCE = 256
@@ -46,6 +47,7 @@ class PageQuery:
     reason: str | None = None
     document: str | None = None  # the start of a document_id, or a part of any source that holds the document
     page_number: int | None = None
+    older_than: Version | None = None  # rows that an earlier ocrmill wrote; the first release did not say which
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,10 @@ def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> I
     holders = _held_by(store, query)
     tables = []
     for name in shards(store, "documents"):
-        table = read_shard(store.file(name), name, _DOCUMENT)
+        table = read_shard(store.file(name), name, [*_DOCUMENT, "ocrmill_version"])
         pages = [pc.equal(pc.fill_null(table[column], 0), 0) for column in PAGE_COUNTS.values()]
-        tables.append(table.filter(_all_of([*pages, *_conditions(table, query, holders)], len(table))))
+        found = table.filter(_all_of([*pages, *_conditions(table, query, holders)], len(table)))
+        tables.append(found.select(_DOCUMENT))
     if tables:
         rows = pa.concat_tables(tables).sort_by([("source", "ascending"), ("document_id", "ascending")])
         yield from rows.slice(0, limit).to_pylist()
@@ -177,7 +180,12 @@ def page_keys(store: Store, query: PageQuery, limit: int | None = None) -> pa.Ta
 
 
 def _columns_of(query: PageQuery) -> list[str]:
-    wanted = {"status": query.failed or query.status, "reason": query.reason, "flags": query.flagged}
+    wanted = {
+        "status": query.failed or query.status,
+        "reason": query.reason,
+        "flags": query.flagged,
+        "ocrmill_version": query.older_than,
+    }
     return [name for name, value in wanted.items() if value]
 
 
@@ -193,6 +201,8 @@ def _conditions(table: pa.Table, query: PageQuery, holders: pa.Array) -> Iterato
         yield pc.greater(pc.list_value_length(table["flags"]), 0)
     if query.page_number is not None:
         yield pc.equal(table["page_number"], query.page_number)
+    if query.older_than is not None:
+        yield _is_older(table["ocrmill_version"], query.older_than)
     if query.document is not None:
         named = pc.match_substring(table["source"], query.document)
         held = pc.is_in(table["document_id"], holders)
@@ -201,6 +211,20 @@ def _conditions(table: pa.Table, query: PageQuery, holders: pa.Array) -> Iterato
             begins = pc.starts_with(table["document_id"], query.document.lower())
             found = pc.or_(found, pc.fill_null(begins, fill_value=False))
         yield found
+
+
+def _is_older(versions: pa.ChunkedArray, than: Version) -> pa.ChunkedArray:
+    """Where a version is lower, or is not said: then the first release wrote the row."""
+    words = versions.cast(pa.string())
+    older = [word for word in words.unique().drop_null().to_pylist() if _version(word) < than]
+    return pc.or_(pc.is_null(words), pc.is_in(words, pa.array(older, pa.string())))
+
+
+def _version(word: str) -> Version:
+    try:
+        return Version(word)
+    except InvalidVersion:  # of a build with a version of its own: nothing says that it is newer
+        return Version("0")
 
 
 def _all_of(conditions: Sequence[pa.ChunkedArray] | Iterator[pa.ChunkedArray], rows: int) -> pa.ChunkedArray:
@@ -230,11 +254,11 @@ def _read_rows(store: Store, keys: pa.Table, columns: Sequence[str] | None) -> l
     for name in dict.fromkeys(shards):
         positions = [position for position, shard in enumerate(shards) if shard == name]
         with open_shard(store.file(name), name) as parquet:
-            rows.update(zip(positions, _rows_at(parquet, places[positions], columns), strict=True))
+            rows.update(zip(positions, _rows_at(parquet, name, places[positions], columns), strict=True))
     return [rows[position] for position in range(len(keys))]
 
 
-def _rows_at(parquet: pq.ParquetFile, rows: Any, columns: Sequence[str] | None) -> list[dict[str, Any]]:
+def _rows_at(parquet: pq.ParquetFile, name: str, rows: Any, columns: Sequence[str] | None) -> list[dict[str, Any]]:
     """These rows of a shard, reading one row group at a time and only those that hold one."""
     sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     ends = np.cumsum(sizes)
@@ -242,7 +266,7 @@ def _rows_at(parquet: pq.ParquetFile, rows: Any, columns: Sequence[str] | None) 
     found: dict[int, dict[str, Any]] = {}
     for group in np.unique(groups).tolist():
         positions = np.flatnonzero(groups == group)
-        table = parquet.read_row_group(group, columns=columns, use_threads=False)
+        table = read_row_group(parquet, name, group, columns)
         inside = table.take(pa.array(rows[positions] - (ends[group] - sizes[group])))
         found.update(zip(positions.tolist(), inside.to_pylist(), strict=True))
     return [found[position] for position in range(len(rows))]

@@ -23,7 +23,7 @@ from pipeline.journal import recover, shards
 from pipeline.ledger import read_ledger
 from pipeline.records import Status
 from pipeline.schema import PAGE_COUNTS, TABLES, contract_breaches
-from pipeline.shard import open_shard
+from pipeline.shard import open_shard, read_row_group
 from pipeline.store import FOLDERS, JOURNAL, LeaseOwner, Store
 
 EXAMPLES = 3  # named in a finding; the rest is counted
@@ -187,7 +187,7 @@ def _read_groups(store: Store, name: str, folder: str, keys: Callable[[pa.Table]
         breaches = contract_breaches(parquet.schema_arrow, TABLES[folder])
         if breaches:
             raise OutputError(f"{name} breaks the contract: {'; '.join(breaches[:EXAMPLES])}")
-        groups = [keys(parquet.read_row_group(group)) for group in range(parquet.num_row_groups)]
+        groups = [keys(read_row_group(parquet, name, group)) for group in range(parquet.num_row_groups)]
         return [keys(TABLES[folder].empty_table()), *groups]
 
 

@@ -25,7 +25,7 @@ from pipeline.errors import OutputError
 from pipeline.journal import shards
 from pipeline.records import Status
 from pipeline.schema import PAGE_COUNTS, TABLES
-from pipeline.shard import open_shard, read_shard
+from pipeline.shard import open_shard, read_row_group, read_shard
 from pipeline.store import Store
 
 _DOCUMENT_COLUMNS = (
@@ -284,6 +284,6 @@ def _pieces(store: Store) -> Iterator[tuple[str, list[Page]]]:
     for name in shards(store, "pages"):
         with open_shard(store.file(name), name) as parquet:
             for group in range(parquet.num_row_groups):
-                rows = parquet.read_row_group(group, columns=_PAGE_COLUMNS, use_threads=False).to_pylist()
+                rows = read_row_group(parquet, name, group, _PAGE_COLUMNS).to_pylist()
                 for document_id, own in groupby(rows, key=lambda row: row.pop("document_id")):
                     yield document_id, [Page(**row) for row in own]

@@ -30,7 +30,9 @@ def made_stamp(day: int = 1, fingerprint: str = "f" * 16) -> RunStamp:
     """What a run of some day has in common."""
     start = datetime(2026, 1, 1, 2, tzinfo=UTC) + timedelta(days=day - 1)
     engine = EngineDescription("cpu", slots=1, model="PP-OCR", model_revision="v5")
-    return RunStamp(f"{start:%Y%m%d-%H%M%S}", start, fingerprint, quality_version=1, engine=engine)
+    return RunStamp(
+        f"{start:%Y%m%d-%H%M%S}", start, fingerprint, quality_version=1, engine=engine, ocrmill_version="0.1.0"
+    )
 
 
 def made_page(name: str, number: int, count: int, status: Status = Status.OK, **others) -> PageRow:

@@ -64,11 +64,11 @@ def source(uri: str, version: str = "1") -> Source:
 
 @contextmanager
 def writing(root: Path, *, run: int = 1) -> Iterator[Sink]:
-    """A sink as the nth run has it; runs are a day apart."""
+    """A sink as the nth run has it; runs are a day apart, and all rows of one have the same time."""
     store = LocalStore(root)
     stamp = made_stamp(day=run)
     with store.lease(LeaseOwner.current(stamp.run_id)):
-        sink = Sink(store, stamp, OutputSettings(), read_ledger(store))
+        sink = Sink(store, stamp, OutputSettings(), read_ledger(store), clock=lambda: 0.0)
         yield sink
         sink.close()
 

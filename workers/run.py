@@ -165,7 +165,14 @@ def read_sources(
             log.warning("%s", error)
             report.stopped = True
             return
-        stamp = RunStamp(output.run_id, datetime.now(UTC), job.settings.fingerprint(), QUALITY_VERSION, pool.describe())
+        stamp = RunStamp(
+            output.run_id,
+            datetime.now(UTC),
+            job.settings.fingerprint(),
+            QUALITY_VERSION,
+            pool.describe(),
+            version("ocrmill"),
+        )
         sink = Sink(output.store, stamp, job.settings.output, output.ledger)
         coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress)
         try:

@@ -60,16 +60,19 @@ CONTRACT = {
         | width_pt float | height_pt float | width_px int32 | height_px int32 | dpi float | rotation int32
         | tile_columns int32 | tile_rows int32 | visual_tokens int32 | prompt_tokens int32 | output_tokens int32
         | finish_reason {WORD} | render_ms float | engine_ms float | run_id {WORD}
-        | ingested_at timestamp[us, tz=UTC]""",
+        | ingested_at timestamp[us, tz=UTC]
+        | ocrmill_version {WORD}""",
     "documents": f"""
         document_id string | source string | source_version string | bytes int64 | page_count int32 | status {WORD}
         | reason {WORD} | detail string | pages_ok int32 | pages_repaired int32 | pages_text_layer int32
         | pages_blank int32 | pages_failed int32 | pages_flagged int32 | repetition_rate float | title string
         | producer string | warnings string | supersedes string | settings_fingerprint {WORD} | run_id {WORD}
-        | ingested_at timestamp[us, tz=UTC]""",
+        | ingested_at timestamp[us, tz=UTC]
+        | ocrmill_version {WORD}""",
     "sources": f"""
         source string | source_version string | bytes int64 | document_id string | run_id {WORD}
-        | ingested_at timestamp[us, tz=UTC]""",
+        | ingested_at timestamp[us, tz=UTC]
+        | ocrmill_version {WORD}""",
 }
 FULL = made_page(
     "full",

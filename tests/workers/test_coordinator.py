@@ -106,7 +106,9 @@ class FragileRun:
     async def _run(self, names: tuple[str, ...], stop_after_s: float | None) -> None:
         store, settings = LocalStore(self.out), self.settings
         ledger = read_ledger(store)
-        sink = Sink(store, RunStamp("run", datetime.now(UTC), "f", 1, self.pool.describe()), settings.output, ledger)
+        sink = Sink(
+            store, RunStamp("run", datetime.now(UTC), "f", 1, self.pool.describe(), "0.1.0"), settings.output, ledger
+        )
         progress = Progress(self.report, io.StringIO())
         coordinator = Coordinator(self.pool, sink, ledger, settings, self.report, progress)
         if stop_after_s is not None:

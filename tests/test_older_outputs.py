@@ -1,0 +1,257 @@
+"""An output that the first release wrote goes on to be read, added to, mended and exported.
+
+`older_outputs/first_release` was written by commit d8f2983, in two runs with `--set output.figures=true` over
+/tmp/ocrmill-fixture: files of samples/, and report.pdf, which changed between the runs from table.pdf to
+two_columns.pdf. Whoever changes the contract or the settings reads schema.py and configs/section.py first.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from packaging.version import Version
+from pydantic import BaseModel, Field
+from typer.testing import CliRunner
+
+from cli import app
+from configs.engine_settings import EngineSettings
+from configs.section import Settings, added, performance
+from configs.settings import RasterSettings, RunSettings
+from pipeline.export import export_jsonl, export_markdown
+from pipeline.local_store import LocalStore
+from pipeline.schema import ADDED, TABLES
+from pipeline.selection import PageQuery, page_keys, select_details
+from pipeline.shard import read_shard
+from pipeline.verify import verify
+
+FIRST_RELEASE = Path(__file__).parent / "older_outputs" / "first_release"
+SAMPLES = Path(__file__).parents[1] / "samples"
+INPUTS = Path("/tmp/ocrmill-fixture")  # the rows of the fixture name it
+TIME = 1767312000  # 2026-01-02, of the files when they were read
+PAGES = 10
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A copy of the first release's output."""
+    return Path(shutil.copytree(FIRST_RELEASE, tmp_path / "out"))
+
+
+@pytest.fixture
+def inputs() -> Iterator[Path]:
+    """Its documents, where they were and as old as they were."""
+    if INPUTS.exists():
+        pytest.skip(f"{INPUTS} is there already")
+    INPUTS.mkdir()
+    names = {name: name for name in ("text.pdf", "blank.pdf", "copy_of_text.pdf", "damaged.pdf", "encrypted.pdf")}
+    names |= {"photo.png": "photo.png", "reports.zip": "reports.zip", "report.pdf": "two_columns.pdf"}
+    for name, sample in names.items():
+        shutil.copyfile(SAMPLES / sample, INPUTS / name)
+        day = 86_400 if name == "report.pdf" else 0
+        os.utime(INPUTS / name, (TIME + day, TIME + day))
+    yield INPUTS
+    shutil.rmtree(INPUTS)
+
+
+def command(*arguments: object, code: int = 0) -> str:
+    """What a command prints; it has to end with this exit code."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def run_record() -> dict[str, Any]:
+    """What the fixture says of the run that wrote it."""
+    first = min((FIRST_RELEASE / "runs").glob("*.json"))
+    record: dict[str, Any] = json.loads(first.read_text())
+    return record
+
+
+def versions(out: Path, table: str = "pages") -> list[tuple[Any, ...]]:
+    query = f"select ocrmill_version, count(*) from read_parquet('{out}/{table}/*.parquet', union_by_name=true)"
+    return duckdb.sql(f"{query} group by all order by all").fetchall()
+
+
+def test_verify_finds_nothing_wrong(old: Path):
+    """A shard that lacks a column of today is no damage."""
+    report = verify(LocalStore(old), repair=False)
+
+    assert report.findings == ()
+    assert (report.pages, report.documents, report.sources) == (PAGES, 9, 10)
+    assert verify(LocalStore(old), repair=True).repairs == ()
+
+
+def test_columns_of_today_are_null(old: Path):
+    """Each column of today can be read from each shard of then."""
+    store = LocalStore(old)
+    for folder, contract in TABLES.items():
+        for name in store.list(folder):
+            table = read_shard(store.file(name), name, contract.names)
+
+            assert table.column_names == contract.names
+            assert all(table[column].null_count == len(table) for column in ADDED & set(contract.names))
+
+
+def test_every_column_that_came_later_is_marked():
+    """`ADDED` has each column that the first release did not write, and none that it did."""
+    for folder, contract in TABLES.items():
+        shard = next((FIRST_RELEASE / folder).glob("*.parquet"))
+        then = set(pq.read_schema(shard).names)
+
+        assert set(contract.names) - then == ADDED & set(contract.names), folder
+        assert then <= set(contract.names), "dropping a column raises SCHEMA_VERSION: schema.py says how"
+
+
+@pytest.mark.parametrize("kind", ["markdown", "jsonl"])
+def test_it_is_exported(old: Path, tmp_path: Path, kind: str):
+    """Each document that a source holds comes out with its pages; the report before its change does not."""
+    export = export_markdown if kind == "markdown" else export_jsonl
+    report = export(LocalStore(old), tmp_path / "exported")
+
+    assert (report.pages, report.superseded, report.unfinished) == (PAGES - 1, 1, 0)
+
+
+def test_it_is_inspected(old: Path):
+    """Its rows are shown, each column of one page too."""
+    assert "report.pdf 1/1" in command("inspect", old)
+    assert "run_id" in command("inspect", old, "--document", "text.pdf", "--page", 1)
+    assert len(list(select_details(LocalStore(old), PageQuery()))) == PAGES
+
+
+def test_its_status_is_told(old: Path):
+    """Its pages and its runs are counted."""
+    text = command("status", old)
+
+    assert "pages       10: 8 text_layer, 1 blank, 1 ok" in text
+    assert 2 == text.count("\nrun  ")
+
+
+def test_it_is_compacted(old: Path, tmp_path: Path):
+    """Merged shards have every row and the columns of today; they are sound and exported as before."""
+    export_jsonl(LocalStore(old), tmp_path / "before")
+    command("compact", old)
+    export_jsonl(LocalStore(old), tmp_path / "after")
+
+    assert verify(LocalStore(old), repair=False).findings == ()
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+    assert versions(old) == [(None, PAGES - 1)]
+
+
+@pytest.mark.timeout(300)
+def test_a_run_adds_to_it_without_reading_what_it_has(old: Path, inputs: Path):
+    """With the defaults of today nothing is refused; only what is new is read, and its rows name this ocrmill."""
+    shutil.copyfile(SAMPLES / "rotated.pdf", inputs / "new.pdf")
+    text = command("run", inputs, "--out", old, "--engine", "cpu", "--no-ray")
+
+    assert "pages        1: 1 text_layer" in text
+    assert dict(versions(old)) == {None: PAGES, version("ocrmill"): 1}
+    assert verify(LocalStore(old), repair=False).findings == ()
+    command("compact", old)
+    assert verify(LocalStore(old), repair=False).findings == ()
+
+
+@pytest.mark.timeout(300)
+def test_what_an_older_release_read_is_read_again(old: Path, inputs: Path):
+    """Rows that name no version count as older, those that were read again do not: a second retry reads nothing."""
+    query = PageQuery(older_than=Version("0.1.0"))
+    assert len(page_keys(LocalStore(old), query)) == PAGES
+    command("retry", old, "--older-than", "0.1.0", "--engine", "cpu", "--no-ray", code=3)
+
+    left = page_keys(LocalStore(old), query).to_pylist()
+    assert len(left) == 1, "the report of before its change, whose bytes are gone"
+    assert verify(LocalStore(old), repair=False).findings == ()
+
+
+def test_a_word_that_is_no_version_is_refused(old: Path):
+    """`--older-than yesterday` says so instead of reading anything."""
+    assert "is no version" in command("retry", old, "--older-than", "yesterday", code=2)
+
+
+def fields(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Every setting that counts for the fingerprint: name, mark, and if `values` has it."""
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from fields(field.annotation, values.get(name, {}))
+        elif field.json_schema_extra != performance():
+            yield f"{kind.__name__}.{name}", field.json_schema_extra, name in values
+
+
+def test_a_setting_that_came_later_says_with_which_value_rows_stay_as_they_were():
+    """Otherwise an upgrade refuses every output that was made before: mark it with `added(as_before=...)`."""
+    record = run_record()["settings"]
+    for section in ("raster", "routing", "engine", "quality"):
+        kind = type(getattr(RunSettings(), section))
+        for name, mark, had in fields(kind, record[section]):
+            assert had != (isinstance(mark, dict) and "as_before" in mark), name
+
+
+def known(kind: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a record that are settings still."""
+    return {
+        name: known(kind.model_fields[name].annotation, value) if isinstance(value, dict) else value  # type: ignore[arg-type]
+        for name, value in values.items()
+        if name in kind.model_fields
+    }
+
+
+def test_the_settings_of_the_first_release_keep_their_fingerprint():
+    """Those that its run record has, and the defaults of today: an output of then is added to without a question."""
+    record = run_record()
+    read = RunSettings.model_validate(known(RunSettings, record["settings"]))
+
+    assert read.fingerprint() == record["settings_fingerprint"]
+    assert RunSettings(engine=EngineSettings(name="cpu")).fingerprint() == record["settings_fingerprint"]
+
+
+class LaterRasterSettings(RasterSettings):
+    """Settings of some later release: one came, one went."""
+
+    removed: ClassVar[Mapping[str, Any]] = {"gone": 5}
+    sharpen: int = Field(0, json_schema_extra=added(as_before=0))
+
+
+class LaterSettings(RunSettings):
+    """The settings around them."""
+
+    raster: LaterRasterSettings = LaterRasterSettings()
+
+
+class EarlierRasterSettings(RasterSettings):
+    """The settings before that."""
+
+    gone: int = 5
+
+
+class EarlierSettings(RunSettings):
+    """The settings around them."""
+
+    raster: EarlierRasterSettings = EarlierRasterSettings()
+
+
+def test_settings_may_come_and_go():
+    """A new one counts once it is set, a removed one as if it had kept the value by which rows are made."""
+    later = LaterSettings()
+
+    assert later.fingerprint() == EarlierSettings().fingerprint() != RunSettings().fingerprint()
+    assert LaterSettings(raster=LaterRasterSettings(sharpen=1)).fingerprint() != later.fingerprint()
+    assert EarlierSettings(raster=EarlierRasterSettings(gone=6)).fingerprint() != later.fingerprint()
+
+
+def test_a_section_that_came_later_counts_once_it_is_used():
+    """A section all of whose settings are as before is left out, as if it were not there."""
+
+    class Sharpening(Settings):
+        strength: int = Field(0, json_schema_extra=added(as_before=0))
+
+    class WithSection(RasterSettings):
+        sharpening: Sharpening = Sharpening()
+
+    assert WithSection().affecting_rows() == RasterSettings().affecting_rows()
+    assert WithSection(sharpening=Sharpening(strength=1)).affecting_rows()["sharpening"] == {"strength": 1}
