@@ -1,6 +1,5 @@
 """The commands: parse, call one function, print. Heavy imports happen inside the commands."""
 
-import json
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -12,7 +11,6 @@ from commands.options import (
     Configs,
     DocumentName,
     Engine,
-    EngineName,
     Failed,
     Flagged,
     Inputs,
@@ -81,8 +79,12 @@ def run(
     source and version or by their bytes, are skipped.
     """
     _start_logging(log_json)
-    shortcuts = _shortcuts(engine, route, workers, ray_address, model=model, lora=lora)
-    settings = _settings(configs, [*shortcuts, *(sets or [])])
+    from configs.shortcuts import shortcuts
+
+    given = shortcuts(
+        engine=engine, model=model, lora=lora, route=route, workers=workers, ray_address=ray_address, no_ray=no_ray
+    )
+    settings = _settings(configs, [*given, *(sets or [])])
     if print_config:
         from configs.load import print_settings
 
@@ -137,12 +139,14 @@ def retry(
     _start_logging(log_json)
     if not (reason or flagged or failed or document or older_than):
         _fail("say what to read again: --reason, --flagged, --failed, --document or --older-than", WRONG_USAGE)
-    settings = _settings(configs, [*_shortcuts(engine, None, workers, ray_address, model=model), *(sets or [])])
     from configs.duration import parse_seconds
+    from configs.shortcuts import shortcuts
     from pipeline.selection import PageQuery
     from workers.retry import retry as retry_job
     from workers.run import Job
 
+    given = shortcuts(engine=engine, model=model, workers=workers, ray_address=ray_address, no_ray=no_ray)
+    settings = _settings(configs, [*given, *(sets or [])])
     job = Job(
         inputs=(),
         output=output,
@@ -323,35 +327,6 @@ def _output(output: str, configs: list[str] | None, overrides: list[str] | None)
     from pipeline.store import open_output
 
     return open_output(output, _settings(configs, overrides or []).storage)
-
-
-def _shortcuts(
-    engine: EngineName | None,
-    route: RouteMode | None,
-    workers: int | None,
-    ray_address: str | None,
-    *,
-    model: str | None = None,
-    lora: str | None = None,
-) -> list[str]:
-    """The options that are short for a --set."""
-    if engine == "cpu" and (model or lora):
-        _fail("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own", WRONG_USAGE)
-    options = {
-        "engine.name": engine,
-        "engine.deepseek_ocr2.model": _quoted(model),
-        "engine.deepseek_ocr2.lora": _quoted(lora),
-        "routing.mode": route,
-        "workers.rasterizers": workers,
-        "workers.engines": workers,
-        "workers.ray_address": _quoted(ray_address),
-    }
-    return [f"{key}={value}" for key, value in options.items() if value is not None]
-
-
-def _quoted(text: str | None) -> str | None:
-    """As TOML writes it: a folder may be called 2024."""
-    return None if text is None else json.dumps(text, ensure_ascii=False)
 
 
 def _end(report: "RunReport", out: str) -> None:

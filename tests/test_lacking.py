@@ -98,7 +98,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) -> Callable[..., str]:
     """Run `ocrmill run --engine deepseek-ocr2` with options, and give the only sentence that it said."""
 
-    def run(*options: str | Path, versions=FOR_GPUS, code: int = 1, **environment: str | None) -> str:
+    def run(*options: str | Path, versions=FOR_GPUS, code: int = 1, retry=False, **environment: str | None) -> str:
         variables = {
             **os.environ,
             "HF_HOME": str(tmp_path / "hub"),
@@ -108,7 +108,8 @@ def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) ->
             "SEEMING_VERSIONS": json.dumps(versions),
             **environment,
         }
-        command = ["run", inputs, "--out", tmp_path / "out", "--engine", "deepseek-ocr2", *options]
+        command = ["retry", tmp_path / "out", "--failed"] if retry else ["run", inputs, "--out", tmp_path / "out"]
+        command += ["--engine", "deepseek-ocr2", *options]
         for _ in range(3):  # tests run beside each other: one of three has the machine to itself
             started = time.monotonic()
             done = subprocess.run(
@@ -143,6 +144,11 @@ def test_nothing_is_installed(refusal, tmp_path):
 def test_nothing_is_installed_and_no_model_named(refusal):
     """As after the first steps of the README, where the model is a name on the hub."""
     assert "vLLM is not installed" in refusal(versions=NONE)
+
+
+def test_retry_says_it_as_well(refusal):
+    """Before it looks at the output, which need not even be there."""
+    assert "vLLM is not installed" in refusal(versions=NONE, retry=True)
 
 
 def test_vllm_of_another_version(refusal, tmp_path):
@@ -446,6 +452,21 @@ def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path):
 def test_a_model_for_the_engine_that_has_its_own(refusal, option):
     """The last engine that is named counts; a model that it would leave aside is wrong usage."""
     assert "are for --engine deepseek-ocr2" in refusal("--engine", "cpu", option, "somewhere", code=2)
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_ray_and_no_ray_contradict_each_other(refusal, retry):
+    """One of the two would be left aside without a word."""
+    said = refusal("--no-ray", "--ray-address", "127.0.0.1:6379", code=2, retry=retry)
+
+    assert "--no-ray and --ray-address contradict each other" in said
+
+
+def test_without_ray_this_machine_is_checked(refusal, tmp_path):
+    """Although a settings file names a cluster."""
+    said = refusal("--no-ray", "--set", "workers.ray_address=127.0.0.1:6379", "--model", tmp_path / "model")
+
+    assert "there is no folder" in said
 
 
 def test_contradicting_settings_are_wrong_usage(refusal):

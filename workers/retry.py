@@ -38,7 +38,7 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     """
     job = replace(job, settings=with_engine_chosen(job.settings))
     if make_pool is None:
-        check_engine(job.settings)
+        check_engine(job.settings, use_ray=job.use_ray)
     sandbox.check(job.settings.raster)
     report = RunReport()
     with leased(job, open_output(job.output, job.settings.storage), report) as output:

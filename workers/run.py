@@ -81,7 +81,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     """
     job = replace(job, settings=with_engine_chosen(job.settings))
     if make_pool is None:
-        check_engine(job.settings)
+        check_engine(job.settings, use_ray=job.use_ray)
     sandbox.check(job.settings.raster)
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)

@@ -59,7 +59,7 @@ REFUSED: list[tuple[Sequence[str], str]] = [
 def test_a_contradiction_is_refused(overrides, sentence):
     """One line, with where the values were set, both settings, and their values."""
     with pytest.raises(SettingsError) as refused:
-        load_settings(None, overrides)
+        load_settings((), overrides)
 
     assert str(refused.value).startswith("--set: ")
     assert sentence in str(refused.value)
@@ -91,23 +91,23 @@ def test_a_contradiction_is_refused(overrides, sentence):
 )
 def test_what_is_no_contradiction_passes(overrides):
     """A default that a smaller limit leaves without effect, and what the engine that is named does not use."""
-    made = load_settings(None, overrides)
+    made = load_settings((), overrides)
 
     assert print_settings(made)
 
 
 def test_what_is_printed_is_no_contradiction(tmp_path):
     """A file that writes out every value, defaults too, loads as what it was printed from."""
-    made = load_settings(None, ["raster.max_side_px=1024", "raster.page_wall_s=20", "input.max_archive_gb=1"])
+    made = load_settings((), ["raster.max_side_px=1024", "raster.page_wall_s=20", "input.max_archive_gb=1"])
     (tmp_path / "all.toml").write_text(print_settings(made))
 
-    assert made == load_settings(tmp_path / "all.toml", [])
+    assert made == load_settings([tmp_path / "all.toml"], [])
 
 
 def test_all_contradictions_are_named():
     """Not only the first, still in one line."""
     with pytest.raises(SettingsError, match=r"ngram_size is 1.*; .*min_vowels"):
-        load_settings(None, [f"{MODEL}.ngram_size=1", "routing.min_vowels=0.6"])
+        load_settings((), [f"{MODEL}.ngram_size=1", "routing.min_vowels=0.6"])
 
 
 def test_tokens_are_counted_as_the_model_counts_them():

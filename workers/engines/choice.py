@@ -21,7 +21,7 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})})
 
 
-def check_engine(settings: RunSettings) -> None:
+def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
     """Check that the engine can start on this machine, before anything is started.
 
     On a cluster the engines run elsewhere; there workers/ray_start.py has it checked once the cluster is joined.
@@ -29,7 +29,8 @@ def check_engine(settings: RunSettings) -> None:
     Raises:
         EngineError: with all that is missing.
     """
-    if settings.engine.name == "deepseek-ocr2" and settings.workers.ray_address is None:
+    is_here = not use_ray or settings.workers.ray_address is None
+    if settings.engine.name == "deepseek-ocr2" and is_here:
         refuse(check(settings.engine.deepseek_ocr2))
 
 

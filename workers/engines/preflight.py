@@ -48,7 +48,7 @@ def obstacles(settings: DeepseekOcr2Settings) -> list[str]:
         return ["vLLM's CPU build takes minutes for a page"]
     if _version_of("vllm") is None:
         return ["vLLM is not installed"]
-    if not Path(settings.model).is_dir() and cached_folder(settings.model, settings.revision) is None:
+    if not os.path.isdir(settings.model) and cached_folder(settings.model, settings.revision) is None:  # noqa: PTH112 - never raises
         return [f"{settings.model} is not on this machine"]
     return check(settings)
 

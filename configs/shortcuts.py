@@ -1,0 +1,41 @@
+"""The options of the command line that stand for single settings."""
+
+import json
+
+from configs.load import SettingsError
+
+
+def shortcuts(
+    *,
+    engine: str | None = None,
+    model: str | None = None,
+    lora: str | None = None,
+    route: str | None = None,
+    workers: int | None = None,
+    ray_address: str | None = None,
+    no_ray: bool = False,
+) -> list[str]:
+    """Return the options that were given as `section.key=value`.
+
+    Raises:
+        SettingsError: two of them contradict each other, so that one would be left aside.
+    """
+    if engine == "cpu" and (model or lora):
+        raise SettingsError("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own")
+    if no_ray and ray_address:
+        raise SettingsError("--no-ray and --ray-address contradict each other: leave one out")
+    options = {
+        "engine.name": engine,
+        "engine.deepseek_ocr2.model": _quoted(model),
+        "engine.deepseek_ocr2.lora": _quoted(lora),
+        "routing.mode": route,
+        "workers.rasterizers": workers,
+        "workers.engines": workers,
+        "workers.ray_address": _quoted(ray_address),
+    }
+    return [f"{key}={value}" for key, value in options.items() if value is not None]
+
+
+def _quoted(text: str | None) -> str | None:
+    """As TOML writes it: a folder may be called 2024."""
+    return None if text is None else json.dumps(text, ensure_ascii=False)
