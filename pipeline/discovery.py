@@ -27,6 +27,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -39,7 +40,7 @@ from pipeline.fetch import fetch
 from pipeline.folder import Folder, is_folder, list_folder
 from pipeline.globs import ChoosingGlob, is_glob, matches, parts_of, reaches, split_glob
 from pipeline.lookahead import in_order
-from pipeline.manifests import MANIFEST_ENDINGS, open_manifest
+from pipeline.manifests import MANIFEST_ENDINGS, named_by, open_manifest
 from pipeline.records import Reason, Source
 from pipeline.redaction import redacted
 from pipeline.remote import is_remote, look_up, shown
@@ -242,15 +243,16 @@ class Discovery(Iterator[Source]):
             except InputError as error:
                 broken.append(_unreadable(manifest, f"{one_line(shown(manifest))}: {error}"))
 
-        for found in in_order(self._source_listed, absolute(), is_slow=lambda name: _URL.match(name) is not None):
+        listed_in = partial(self._source_listed, manifest)
+        for found in in_order(listed_in, absolute(), is_slow=lambda name: _URL.match(name) is not None):
             yield from found
         yield from broken
 
-    def _source_listed(self, name: str) -> Iterator[Source]:
+    def _source_listed(self, manifest: str, name: str) -> Iterator[Source]:
         try:
             return self._named(name, in_manifest=True)
         except (InputError, UsageError) as error:
-            return iter([_unreadable(name, str(error))])
+            return iter([_unreadable(name, f"{named_by(one_line(shown(manifest)))}{error}")])
 
     def _elsewhere(self, name: str, *, in_manifest: bool) -> Iterator[Source]:
         """The sources behind a URL: an object, web document or member of an archive, or what a bucket holds below it.
@@ -295,7 +297,9 @@ class Discovery(Iterator[Source]):
                 root, pattern = split_glob(path)
                 start = BucketUrl.parse(re.split(r"[*?[]", path, maxsplit=1)[0])
                 assert start is not None
-                found = _matching(listed(start, self._storage), root, (*pattern, "**"))
+                below = (*pattern, "**")
+                keys = listed(start, self._storage)
+                found = (source for source in keys if matches(parts_of(source.path[len(root) :]), below))
                 first = next(found, None)
                 if first is not None:
                     return self._objects(chain([first], found), root)
@@ -343,10 +347,6 @@ def _refusal(bucket: BucketUrl, storage: StorageSettings) -> BucketError | None:
 def _spellings(url: str) -> list[str]:
     """What a URL can mean: first what it stands for in an output, then what it says."""
     return list(dict.fromkeys((original(url), url)))
-
-
-def _matching(sources: Iterator[Source], root: str, pattern: tuple[str, ...]) -> Iterator[Source]:
-    return (source for source in sources if matches(parts_of(source.path[len(root) :]), pattern))
 
 
 def _until_taken(sources: Iterator[Source], resources: ExitStack) -> Iterator[Source]:

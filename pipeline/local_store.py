@@ -23,6 +23,7 @@ LEASE_BYTES = 2048  # the lease is rewritten in place, always whole, in one writ
 LEASE_WAIT_S = 2.0  # so long may a killed process take to vanish, and a reader to look whether the lease is held
 CLOSED = -1
 _PERMANENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_IN_THE_WAY = "a file or a broken link stands where a folder has to be"
 _TEMPORARY = ".ocrmill-{}.tmp"
 
 
@@ -300,4 +301,5 @@ def _write_error(path: Path, error: OSError) -> OutputError:
             f"{path} cannot be written: the disk is full. Finished work is kept: make room, then run the command again",
             transient=True,
         )
-    return OutputError(f"{path} cannot be written: {error.strerror}", transient=error.errno not in _PERMANENT)
+    why = _IN_THE_WAY if error.errno in (errno.EEXIST, errno.ENOTDIR) else error.strerror
+    return OutputError(f"{path} cannot be written: {why}", transient=error.errno not in _PERMANENT)

@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline.errors import InputError
 
-MANIFEST_ENDINGS = (".txt", ".list", ".parquet")
+_TEXT_ENDINGS = (".txt", ".list")
+MANIFEST_ENDINGS = (*_TEXT_ENDINGS, ".parquet")
 _PEEK = 1 << 16
 
 
@@ -31,6 +32,13 @@ def open_manifest(path: str) -> Iterator[str]:
         return _rows(path, _column(path))
     _check_text(path)
     return _lines(path)
+
+
+def named_by(manifest: str) -> str:
+    """Say of a name that leads nowhere that it comes from a text manifest: the file may be prose, taken for one."""
+    if not manifest.lower().endswith(_TEXT_ENDINGS):
+        return ""
+    return f"in {manifest}, which is read as a manifest (one source on each line), "
 
 
 def _check_text(path: str) -> None:

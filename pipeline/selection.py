@@ -8,6 +8,8 @@ shard), and the row groups of `ROWS_AT_ONCE` rows, one after the other.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from packaging.version import InvalidVersion, Version
 
+from pipeline.errors import UsageError
 from pipeline.journal import shards
 from pipeline.printable import printable, printable_line
-from pipeline.records import RepetitionMeasures
+from pipeline.records import Reason, RepetitionMeasures, Status
 from pipeline.schema import PAGE_COUNTS, WORD
 from pipeline.shard import open_shard, read_row_group, read_shard
 from pipeline.store import Store
@@ -27,6 +30,7 @@ ROWS_AT_ONCE = 256
 EXCERPT_CHARACTERS = 160
 DETAIL_CHARACTERS = 300
 SHOWN_ID = 12  # hex digits that are shown of a document_id
+SHOWN_WORD = 60
 SHORTEST_ID = 4  # hex digits that are taken for the start of a document_id, as git does
 
 _ORDER = [("source", "ascending"), ("page_number", "ascending"), ("document_id", "ascending")]
@@ -48,6 +52,24 @@ class PageQuery:
     document: str | None = None  # the start of a document_id, or a part of any source that holds the document
     page_number: int | None = None
     older_than: Version | None = None  # rows that an earlier ocrmill wrote; the first release did not say which
+
+    def __post_init__(self) -> None:
+        """Refuse a status or reason that no row can have.
+
+        Raises:
+            UsageError: it is misspelt; the text lists those that there are.
+        """
+        _check_word("status", self.status, Status)
+        _check_word("reason", self.reason, Reason)
+
+
+def _check_word(what: str, word: str | None, known: type[StrEnum]) -> None:
+    if word is not None and word not in set(known):
+        near = get_close_matches(word, list(known), n=1)
+        guess = f"; did you mean {near[0]}?" if near else "."
+        raise UsageError(
+            f"{printable_line(word, SHOWN_WORD)}: no row has this {what}{guess} There are: {', '.join(known)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,10 +194,23 @@ def _check_folder(output: str) -> None:
         raise UsageError("the output has no name; is a variable empty?")
     if URL.match(output):
         raise UsageError(f"{redacted(output)}: of URLs, those of s3, gs and az can be an output")
+    _check_place(Path(output))
     try:
         output.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"{one_line(output)}: name an output in UTF-8; readers of Parquet open no other") from error
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a path that is a file or a link to nothing, or leads through one."""
+    with suppress(OSError, ValueError):  # what cannot be looked at is told when it is written
+        for place in (path, *path.parents):
+            if place.is_dir():
+                return
+            if place.exists():
+                raise UsageError(f"{one_line(str(place))} is a file, and an output is a folder: name another one")
+            if place.is_symlink():
+                raise UsageError(f"{one_line(str(place))} is a link to nothing, and an output is a folder")
 
 
 def open_output(output: str, storage: StorageSettings) -> Store:

@@ -87,17 +87,54 @@ def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path):
     assert "nothing to do" in again.stdout
 
 
-def test_where_nothing_is_found_nothing_is_said_to_be_known(out: Path, tmp_path: Path):
-    """A folder without documents, as of another kind of files, and a retry for a reason that nothing has."""
+def test_a_first_run_that_finds_nothing_is_a_mistake(out: Path, tmp_path: Path):
+    """A mistyped folder ends with 2 and a sentence; over an output with rows it is a night without news: 0.
+
+    So does a retry for a reason that no row has now.
+    """
     (tmp_path / "notes.docx").write_bytes(b"PK")
+    (tmp_path / "wanted.txt").write_text("# nothing yet\n")
 
-    run = ocrmill("run", tmp_path, "--out", tmp_path / "out", "--no-ray")
-    retry = ocrmill("retry", out, "--reason", "pasword_required", "--no-ray")
+    first = ocrmill("run", tmp_path, "--out", tmp_path / "out", "--no-ray")
+    manifest = ocrmill("run", tmp_path / "wanted.txt", "--out", tmp_path / "out", "--no-ray")
+    later = ocrmill("run", tmp_path, "--out", out, "--no-ray")
+    retry = ocrmill("retry", out, "--reason", "engine_timeout", "--no-ray")
 
-    assert (run.returncode, retry.returncode) == (0, 0)
-    assert run.stdout == "nothing to do: no document was found\npassed over: 1 files that are no documents\n"
+    assert (2, 2, 0, 0) == (first.returncode, manifest.returncode, later.returncode, retry.returncode)
+    assert f"nothing to read: {tmp_path} holds no PDF, image or archive (files passed over: 2 of other" in first.stderr
+    assert f"{tmp_path}/wanted.txt is read as a manifest: one source on each line" in manifest.stderr
+    assert later.stdout.startswith("nothing to do: no document was found\npassed over: ")
     assert retry.stdout == "nothing to do: no document was found\n"
     assert "no page and no document of" in retry.stderr
+
+
+def test_a_text_that_is_taken_for_a_manifest_is_called_one(tmp_path: Path):
+    """Whoever hands in a .txt to be read finds, in the rows of its lines, that it was read as a list of sources."""
+    (tmp_path / "letter.txt").write_text("Dear all,\nthis is no list.\n")
+    done = ocrmill("run", tmp_path / "letter.txt", "--out", tmp_path / "out", "--no-ray")
+    shown = ocrmill("inspect", tmp_path / "out", "--failed")
+
+    assert done.returncode == 3
+    assert f"in {tmp_path}/letter.txt, which is read as a manifest (one source on each line), " in done.stderr
+    assert shown.stdout.count("which is read as a manifest") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["inspect", "--status", "foo"], "There are: ok, repaired, text_layer, blank, failed"),
+        (["inspect", "--reason", "foo"], "password_required"),
+        (["retry", "--reason", "pasword_required"], "did you mean password_required?"),
+        (["inspect", "--status", "OK"], "There are: ok"),
+    ],
+)
+def test_a_status_or_reason_that_there_is_not_lists_those_that_there_are(out: Path, arguments: list[str], says: str):
+    """A misspelt word is a mistake in the command, not a query without rows."""
+    done = ocrmill(arguments[0], out, *arguments[1:])
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "no rows match" not in done.stdout
 
 
 def test_new_files_are_added(inputs: Path, tmp_path: Path):
@@ -137,6 +174,7 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
     allowed = ocrmill("run", inputs, "--out", out, "--set", "raster.dpi=200", "--no-ray", "--keep-existing")
 
     assert refused.returncode == 2
+    assert "raster.dpi was 144 and is 200 now. Choose" in refused.stderr
     assert "--keep-existing" in refused.stderr
     assert allowed.returncode == 0, allowed.stderr
 
@@ -157,6 +195,9 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
         (["run", "samples", "--out", "/proc/none/out", "--no-ray"], 1, "/proc"),
         (["run", "samples", "--out", ""], 2, "the output has no name"),
         (["run", "", "--out", "{tmp}/out"], 2, "an input has no name"),
+        (["run", "samples", "--out", "cli.py"], 2, "cli.py is a file, and an output is a folder"),
+        (["run", "samples", "--out", "cli.py/a/b"], 2, "cli.py is a file, and an output is a folder"),
+        (["status", "cli.py"], 2, "cli.py is a file, and an output is a folder"),
         (["run", "samples", "--out", "https://host/out"], 2, "https://host/out"),
         (["run", "samples", "--out", "s3:/bucket/out"], 2, "s3:/bucket/out"),
         (["run", "samples", "--out", "{tmp}/caf\udce9"], 2, "caf\\xe9: name an output in UTF-8"),

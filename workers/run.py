@@ -23,14 +23,16 @@ from configs.settings import RunSettings
 from pipeline.buckets import BucketUrl
 from pipeline.discovery import Discovery
 from pipeline.drop_rows import absent_rows, drop_rows
-from pipeline.errors import OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
+from pipeline.errors import InputError, OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
 from pipeline.journal import recover
 from pipeline.ledger import Ledger, read_ledger, write_run
+from pipeline.manifests import MANIFEST_ENDINGS
 from pipeline.quality import QUALITY_VERSION
 from pipeline.records import Reason, Source
 from pipeline.redaction import redacted, redacted_command
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
+from pipeline.settings_difference import describe_difference
 from pipeline.sink import Sink
 from pipeline.source_uri import one_line
 from pipeline.store import Lease, LeaseOwner, Store, open_store
@@ -88,7 +90,9 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     with leased(job, open_store(job.output, job.settings.storage), report) as output:
         todo = output.ledger.without_known(discovery, report)
         first = next(todo, None)
-        if first is not None:
+        if first is None:
+            refuse_nothing(job, output.store, discovery, report)
+        else:
             read_sources(job, chain([first], todo), make_pool or default_pool, output, report)
         forget_refusals(output, discovery)
         report.files_skipped = discovery.skipped.other_endings
@@ -119,7 +123,7 @@ def leased(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
         for sentence in recover(store):
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
-        refuse_mixed_settings(ledger, job)
+        refuse_mixed_settings(store, ledger, job)
         with _recorded(job, run_id, store, report):
             yield LeasedOutput(store, lease, run_id, ledger)
 
@@ -209,15 +213,40 @@ def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
     coordinator.stop()
 
 
-def refuse_mixed_settings(ledger: Ledger, job: Job) -> None:
+def refuse_mixed_settings(store: Store, ledger: Ledger, job: Job) -> None:
     """One output, one fingerprint, unless the user says otherwise: rows of two settings are not comparable."""
     others = {found for found in ledger.fingerprints() if found != job.settings.fingerprint()}
     if others and not job.keep_existing:
+        differences = [describe_difference(store, other, job.settings) for other in sorted(others)]
         raise SettingsMismatchError(
-            f"{job.output} was made with other settings (fingerprint {', '.join(sorted(others))}, "
-            f"now {job.settings.fingerprint()}). Choose another --out, go back to those settings "
-            "(they are in runs/*.json), or pass --keep-existing to read only what is new with the settings of now"
+            f"{job.output} was made with other settings: {'. Other rows in it: '.join(differences)}. Choose another "
+            "--out, go back to those settings (--config and --set; they are in runs/*.json), or pass --keep-existing "
+            "to read only what is new with the settings of now"
         )
+
+
+def refuse_nothing(job: Job, store: Store, discovery: Discovery, report: RunReport) -> None:
+    """Take a run that finds nothing for a mistake as long as its output is empty; later it is a night without news.
+
+    Raises:
+        InputError: nothing was found, and the output holds nothing.
+    """
+    if report.sources_known or any(store.list(folder) for folder in ("pages", "documents", "sources")):
+        return
+    skipped = discovery.skipped
+    passed_over = {
+        "of other kinds": skipped.other_endings,
+        "hidden": skipped.hidden,
+        "excluded by input.include and input.exclude": skipped.excluded,
+    }
+    counts = ", ".join(f"{count:,} {which}" for which, count in passed_over.items() if count)
+    manifests = [name for name in job.inputs if name.lower().endswith(MANIFEST_ENDINGS)]
+    raise InputError(
+        f"nothing to read: {one_line(redacted(', '.join(job.inputs)))} holds no PDF, image or archive"
+        + (f" (files passed over: {counts})" if counts else "")
+        + (f"; {one_line(redacted(manifests[0]))} is read as a manifest: one source on each line" if manifests else "")
+        + ". Check the path. Once the output holds rows, a run that finds nothing new ends with 0"
+    )
 
 
 def default_pool(job: Job) -> Pool:
