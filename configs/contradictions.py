@@ -141,7 +141,7 @@ def _of_services(settings: "RunSettings") -> Iterator[str]:
 
 
 def _is_chosen(section: "Settings", name: str) -> bool:
-    """Whether a value is not the default: one that is written out counts as the default, as in a printed file."""
+    """Return True if a value is not the default; a default that is written out is no choice, as in a printed file."""
     return bool(getattr(section, name) != _default(section, name))
 
 

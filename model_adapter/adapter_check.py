@@ -1,4 +1,4 @@
-"""What keeps a LoRA adapter from running on our model, found in its config and header; needs neither vLLM nor torch.
+"""Checks of a LoRA adapter by its config and header, before it is loaded; they need neither vLLM nor torch.
 
 Adapters run on the decoder only. vLLM would load one that was trained on the encoder as well, and leave that half out
 without a word: the encoder's projections have the decoder's names, `q_proj` to `down_proj`.

@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint's folder, found in its JSON files and headers; needs neither vLLM nor torch.
+"""Checks of a checkpoint's folder by its JSON files and headers; they need neither vLLM nor torch.
 
 Not covered: the weights' bytes themselves, which only loading them reads.
 """

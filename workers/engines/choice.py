@@ -1,4 +1,4 @@
-"""Which engine a run uses."""
+"""The choice of the engine that a run uses."""
 
 import logging
 

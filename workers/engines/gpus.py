@@ -31,7 +31,7 @@ _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """What the driver says."""
+    """The GPUs that NVIDIA's driver reports, or why there are none."""
 
     capabilities: tuple[tuple[int, int], ...] = ()  # compute capability of each GPU that CUDA_VISIBLE_DEVICES shows
     driver_cuda: tuple[int, int] | None = None  # the newest CUDA that the driver runs; None without a driver

@@ -20,7 +20,7 @@ _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 def is_hub_name(model: str) -> bool:
-    """Whether this is written as names on the hub are."""
+    """Return True if this is written as names on the hub are."""
     return _HUB_NAME.fullmatch(model) is not None
 
 

