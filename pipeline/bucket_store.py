@@ -4,6 +4,9 @@ Its lease is an object that is only ever written on the condition that it is as 
 every BEAT_S seconds; one that nobody has rewritten for EXPIRES_S is a dead owner's, and may be taken over. An owner
 that was frozen meanwhile notices before it writes: each write asks first whether the lease was renewed just now.
 
+How old a lease is, the bucket's own clock says: it stamps the lease and, beside it, an object that is written to see
+what time it is there. The clocks of owners and takers may be off by hours.
+
 Not covered: a single write that is on its way for longer than a lease lasts. It would arrive late, beside the new
 owner's; `ocrmill verify --repair` removes such doubled rows.
 """
@@ -12,18 +15,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from pipeline.buckets import ABSENT, Bucket, BucketError, ObjectFile, Trouble
+from pipeline.buckets import ABSENT, Bucket, BucketError, ObjectFile, ObjectInfo, Trouble
 from pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
 from pipeline.run_progress import RunProgress
 from pipeline.store import BEAT_S, DAMAGED, LEASE, LeaseOwner, kept_alive
 
 EXPIRES_S = 6 * BEAT_S  # five beats may fail before the owner counts as dead
 FRESH_S = 2 * BEAT_S  # a lease renewed so long ago is still ours: nobody takes over before EXPIRES_S
-WATCH_S = 1.5 * BEAT_S  # a taker waits for one more beat, for clocks differ
+WATCH_S = 1.5 * BEAT_S  # a taker waits for one more beat, for the clock of a bucket is right to some seconds only
 LEASE_BYTES = 4096
+CLOCK = "_clock"  # the name of an object that is there for a moment, without the token behind it
 log = logging.getLogger("ocrmill")
 
 
@@ -75,11 +80,11 @@ class BucketLease:
     def _version_if_ours(self) -> str:
         """The version that is there, if we wrote it: the answer to a write may be lost when the write is not."""
         try:
-            owner, version = _read_lease(self._bucket, self._key)
+            owner, info = _read_lease(self._bucket, self._key)
         except BucketError as error:
             raise OutputError(str(error), transient=True) from error
         if owner is not None and owner.token == self._owner.token:
-            return version
+            return info.version
         by = "was deleted" if owner is None else f"is held by {owner.to_text()}"
         self._lost = LeaseLostError(f"{self._bucket.url}/{self._key} {by}: stopping, nothing more is written")
         raise self._lost
@@ -155,9 +160,9 @@ class BucketStore:
             lease.release()
 
     def is_leased(self) -> bool:
-        """See Store."""
+        """See Store; by this machine's clock, for who only reads cannot ask for the bucket's."""
         owner = self.lease_owner()
-        return owner is not None and _age_s(owner) < EXPIRES_S
+        return owner is not None and _age_s(owner, datetime.now(UTC)) < EXPIRES_S
 
     def lease_owner(self) -> LeaseOwner | None:
         """See Store."""
@@ -165,10 +170,12 @@ class BucketStore:
 
     def _take_lease(self, owner: LeaseOwner) -> BucketLease:
         key = self._prefix + LEASE
-        holder, version = _read_lease(self._bucket, key)
-        if holder is not None and _age_s(holder) < EXPIRES_S:
-            raise LeaseHeldError(self._held(holder))
+        holder, info = _read_lease(self._bucket, key)
+        version = info.version
         if holder is not None:
+            age_s = _age_s(holder, self._time_there(owner.token))
+            if age_s < EXPIRES_S:
+                raise LeaseHeldError(self._held(holder, age_s))
             log.warning("%s: %s seems to be dead; taking over in %.0f s", self.url, holder.to_text(), WATCH_S)
             self._watch(key, version)
         with _as_output_error():
@@ -182,9 +189,9 @@ class BucketStore:
             except BucketError as error:
                 if error.trouble is not Trouble.CHANGED:
                     raise
-        now, version = _read_lease(self._bucket, key)
+        now, info = _read_lease(self._bucket, key)
         if now is not None and now.token == owner.token:  # ours arrived, its answer did not
-            return BucketLease(self._bucket, key, owner, version)
+            return BucketLease(self._bucket, key, owner, info.version)
         raise LeaseHeldError(f"{self.url}: another run is writing there." if now is None else self._held(now))
 
     def _watch(self, key: str, version: str) -> None:
@@ -193,14 +200,24 @@ class BucketStore:
         while _now() < until:
             time.sleep(WATCH_S / 10)
             holder, seen = _read_lease(self._bucket, key)
-            if holder is not None and seen != version:
+            if holder is not None and seen.version != version:
                 raise LeaseHeldError(self._held(holder))
 
-    def _held(self, owner: LeaseOwner) -> str:
+    def _time_there(self, token: str) -> datetime:
+        """The time by the bucket's clock: that of an object written now, whose name nobody else has."""
+        key = f"{self._prefix}{CLOCK}-{token}"
+        with _as_output_error():
+            self._bucket.write(key, b"")
+            written = self._bucket.head(key).written
+        with suppress(BucketError):  # an empty object is left to those who may not delete
+            self._bucket.delete(key)
+        return written or datetime.now(UTC)
+
+    def _held(self, owner: LeaseOwner, age_s: float = 0.0) -> str:
         return (
             f"{self.url}: {owner.to_text()} is writing there. Wait for it to end, or stop it with `kill {owner.pid}` "
             f"on {owner.host}; what it has finished is kept. If it is dead, its lease can be taken over "
-            f"{max(0.0, EXPIRES_S - _age_s(owner)):.0f} s from now."
+            f"{max(0.0, EXPIRES_S - age_s):.0f} s from now."
         )
 
     def _check_lease(self) -> None:
@@ -217,23 +234,26 @@ class BucketStore:
             raise
 
 
-def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, str]:
-    """Who holds the lease, if anybody, and the version of its object."""
+def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, ObjectInfo]:
+    """Who holds the lease, if anybody, with the heartbeat by the bucket's clock; and its object."""
     try:
         text, info = bucket.tail(key, LEASE_BYTES)
     except BucketError as error:
         if error.trouble is Trouble.NO_OBJECT:
-            return None, ABSENT
+            return None, ObjectInfo(key, 0, ABSENT)
         raise
-    return LeaseOwner.from_json(text), info.version
+    owner = LeaseOwner.from_json(text)
+    if owner is not None and info.written is not None:
+        owner = replace(owner, heartbeat=info.written)
+    return owner, info
 
 
 def _is_visible(key: str) -> bool:
     return bool(key) and "/" not in key and not key.startswith((".", "_"))
 
 
-def _age_s(owner: LeaseOwner) -> float:
-    return (datetime.now(UTC) - owner.heartbeat).total_seconds()
+def _age_s(owner: LeaseOwner, now: datetime) -> float:
+    return (now - owner.heartbeat).total_seconds()
 
 
 def _now() -> float:

@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import IO, Any, Final, Literal, Protocol
@@ -90,6 +91,7 @@ class ObjectInfo:
     key: str
     bytes: int
     version: str  # its entity tag: differs where the bytes differ
+    written: datetime | None = None  # by the clock of the store, to a second; a listing does not say it
 
 
 class Bucket(Protocol):
@@ -101,7 +103,7 @@ class Bucket(Protocol):
         """The objects whose keys begin with `prefix`, in the order of their keys; those behind `after`, if given."""
 
     def head(self, key: str) -> ObjectInfo:
-        """One object as a listing shows it."""
+        """One object as a listing shows it, and when it was written."""
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
         """The bytes from `start` up to `end`, in the named version."""

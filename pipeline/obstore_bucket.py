@@ -183,7 +183,7 @@ class ObstoreBucket:
                 return
 
     def _info(self, entry: Any) -> ObjectInfo:
-        return ObjectInfo(entry["path"], entry["size"], self._version(entry))
+        return ObjectInfo(entry["path"], entry["size"], self._version(entry), entry["last_modified"])
 
     def _version(self, answer: Any) -> str:
         """An entity tag as headers have it: in Azure's listings it lacks its quotes."""

@@ -4,6 +4,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import IO, Any, TypeVar
 
@@ -123,7 +125,7 @@ class S3Bucket:
         """See Bucket."""
         with self._explained(key, "read"):
             answer = self._client.head_object(Bucket=self._name, Key=key)
-        return ObjectInfo(key, answer["ContentLength"], _tag(answer))
+        return ObjectInfo(key, answer["ContentLength"], _tag(answer), _written(answer))
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
         """See Bucket."""
@@ -142,7 +144,7 @@ class S3Bucket:
                 return b"", self.head(key)  # an empty object has no last byte
             raise
         total = answer.get("ContentRange", "").rpartition("/")[2] or str(len(body))
-        return body, ObjectInfo(key, int(total), _tag(answer))
+        return body, ObjectInfo(key, int(total), _tag(answer), _written(answer))
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
         """See Bucket."""
@@ -212,6 +214,14 @@ class S3Bucket:
 
 def _tag(answer: Mapping[str, Any]) -> str:
     return str(answer["ETag"]).strip('"')
+
+
+def _written(answer: Mapping[str, Any]) -> datetime | None:
+    """The time in a header, `Sat, 28 Nov 2026 20:58:48 GMT`; None if the server sends none, or another form."""
+    try:
+        return parsedate_to_datetime(answer["LastModified"])
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _wait(attempt: int) -> None:

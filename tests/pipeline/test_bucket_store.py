@@ -1,5 +1,6 @@
 """An output in a bucket: what is visible, who may write, and what a bad day does to both."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +20,7 @@ from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from configs.settings import StorageSettings
-from pipeline import bucket_store
+from pipeline import bucket_store, local_store
 from pipeline import store as store_module
 from pipeline.buckets import TAIL_BYTES, BucketError, Trouble
 from pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
@@ -25,14 +28,22 @@ from pipeline.run_progress import RunProgress
 from pipeline.store import LeaseOwner, Store, open_output, open_store
 
 OWNER = LeaseOwner.current("run-1")
-# Seconds instead of a minute; the proportions are those of the real ones.
-BEAT_S, EXPIRES_S, FRESH_S, WATCH_S = 0.2, 1.2, 0.4, 0.3
+# Seconds instead of a minute; the proportions are about those of the real ones.
+BEAT_S, EXPIRES_S, FRESH_S, WATCH_S = 0.2, 2.2, 0.4, 0.3
+ROUNDED_S = 1.0  # of a bucket's clock, which counts whole seconds
 _SHORT_TIMES = f"""
-import sys, time
+import datetime, os, sys, time
 from configs.settings import StorageSettings
-from pipeline import bucket_store, store
+from pipeline import bucket_store, local_store, store
 from pipeline.errors import LeaseLostError
 store.BEAT_S, bucket_store.EXPIRES_S, bucket_store.FRESH_S = {BEAT_S}, {EXPIRES_S}, {FRESH_S}
+
+class Skewed(datetime.datetime):  # the clock of everything of ours that looks at one
+    @classmethod
+    def now(cls, zone=None):
+        return datetime.datetime.now(zone) + datetime.timedelta(hours=float(os.environ.get("SKEW_H", 0)))
+
+store.datetime = bucket_store.datetime = local_store.datetime = Skewed
 output = store.open_store(sys.argv[1], StorageSettings.model_validate_json(sys.argv[2]))
 """
 _HOLDER = f"""{_SHORT_TIMES}
@@ -79,10 +90,13 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def holder(store: Store, settings: StorageSettings) -> Iterator[subprocess.Popen]:
+def holder(store: Store, settings: StorageSettings, skew_h: float = 0) -> Iterator[subprocess.Popen]:
     """A process that holds the lease; given a line, it tries to write a shard."""
     arguments = [sys.executable, "-c", _HOLDER, store.url, settings.model_dump_json()]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "SKEW_H": str(skew_h)}
+    with subprocess.Popen(
+        arguments, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout.readline() == "held\n"
             yield process
@@ -214,7 +228,7 @@ def test_the_lease_of_a_dead_owner_is_taken_over_once_it_expires(any_store: Stor
         process.wait()
         with pytest.raises(LeaseHeldError, match="can be taken over"), any_store.lease(OWNER):
             pytest.fail("the owner may be alive")
-        time.sleep(EXPIRES_S)
+        time.sleep(EXPIRES_S + ROUNDED_S)
         assert not any_store.is_leased()
         with any_store.lease(OWNER):
             assert any_store.lease_owner().run_id == "run-1"
@@ -230,13 +244,74 @@ def test_an_owner_that_lives_keeps_its_lease(any_store: Store):
             pytest.fail("the owner is alive")
 
 
+@pytest.fixture(params=["folder", "s3", "az", "gs"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Store, StorageSettings]:
+    """An output in a folder, or in an empty bucket of each cloud."""
+    if request.param == "folder":
+        return open_store(str(tmp_path / "out"), StorageSettings()), StorageSettings()
+    if request.param == "az":
+        azure: AzureServer = request.getfixturevalue("azure")
+        return open_store(f"az://{azure.container()}/out/", azure.settings), azure.settings
+    server: S3Server | GoogleServer = request.getfixturevalue({"s3": "s3", "gs": "google"}[request.param])
+    return open_store(f"{request.param}://{server.bucket()}/out/", server.settings), server.settings
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("short_times")
+@pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
+def test_a_clock_that_is_off_gives_and_takes_no_lease(anywhere: tuple[Store, StorageSettings], skew_h: int):
+    """A run whose clock is two hours off keeps its lease while it lives, and leaves it to the next when it is dead."""
+    store, settings = anywhere
+    with holder(store, settings, skew_h) as process:
+        for _ in range(3):
+            assert store.is_leased()
+            assert abs((datetime.now(UTC) - store.lease_owner().heartbeat).total_seconds()) < 5
+            with pytest.raises(LeaseHeldError, match="is writing there"), store.lease(OWNER):
+                pytest.fail("its owner lives")
+            time.sleep(EXPIRES_S / 2)
+        process.kill()
+        process.wait()
+        time.sleep(EXPIRES_S + ROUNDED_S)
+        assert not store.is_leased()
+        with store.lease(OWNER):
+            assert store.lease_owner().run_id == "run-1"
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("short_times")
+@pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
+def test_who_has_a_clock_that_is_off_takes_no_lease(
+    anywhere: tuple[Store, StorageSettings], skew_h: int, monkeypatch: pytest.MonkeyPatch
+):
+    """A run whose clock is two hours off does not take a lease from one that lives, and does from one that is dead."""
+    store, settings = anywhere
+
+    class Skewed(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(hours=skew_h)
+
+    for module in (store_module, bucket_store, local_store):
+        monkeypatch.setattr(module, "datetime", Skewed)
+    with holder(store, settings) as process:
+        for _ in range(3):
+            with pytest.raises(LeaseHeldError, match="is writing there"), store.lease(OWNER):
+                pytest.fail("its owner lives")
+            time.sleep(EXPIRES_S / 2)
+        process.kill()
+        process.wait()
+        time.sleep(EXPIRES_S + ROUNDED_S)
+        with store.lease(OWNER):
+            assert store.lease_owner().run_id == "run-1"
+
+
 @pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
 def test_an_owner_that_wakes_up_late_does_not_write(any_store: Store, settings: StorageSettings):
     """A run frozen for longer than its lease (SIGSTOP) finds it taken over, and stops before it writes."""
     with holder(any_store, settings) as process:
         process.send_signal(signal.SIGSTOP)
-        time.sleep(EXPIRES_S)
+        time.sleep(EXPIRES_S + ROUNDED_S)
         with any_store.lease(OWNER):
             process.stdin.write("\n")
             process.stdin.flush()
@@ -254,7 +329,7 @@ def test_two_who_take_over_do_not_both_get_it(any_store: Store, settings: Storag
     with holder(any_store, settings) as process:
         process.kill()
         process.wait()
-    time.sleep(EXPIRES_S)
+    time.sleep(EXPIRES_S + ROUNDED_S)
     taker = f"""{_SHORT_TIMES}
 bucket_store.WATCH_S = {WATCH_S}
 from pipeline.errors import LeaseHeldError
@@ -292,7 +367,7 @@ def test_an_outage_is_an_error_that_may_pass(store: Store, faulty_s3: FaultyS3):
         with pytest.raises(OutputError, match="no good answer") as caught:
             through_proxy.write("pages/a.parquet", b"1")
         assert caught.value.transient
-        time.sleep(EXPIRES_S)
+        time.sleep(EXPIRES_S + ROUNDED_S)
         faulty_s3.heals()
         through_proxy.write("pages/a.parquet", b"1")
     assert ["pages/a.parquet"] == store.list("pages")
