@@ -355,6 +355,9 @@ def _say_why(message: str, code: int) -> None:
 
 def main() -> None:
     """Run the command line; our errors become one line and their exit code."""
+    from workers.import_path import leave_out_current_folder
+
+    leave_out_current_folder()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # documents hold letters that the terminal's encoding may lack
             stream.reconfigure(errors="backslashreplace")

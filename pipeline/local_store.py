@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -82,7 +83,7 @@ class LocalStore:
     reads_at_a_time = 2  # more only fight for the interpreter: 16 take half as much CPU again
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()  # the current folder is another one for the moment in which Ray starts
         self.url = str(root)
         self._lease: LocalLease | None = None
 
@@ -187,10 +188,13 @@ class LocalStore:
 
     def lease_owner(self) -> LeaseOwner | None:
         """See Store."""
+        path = self.root / LEASE
         try:
-            return LeaseOwner.from_json((self.root / LEASE).read_bytes())
+            owner = LeaseOwner.from_json(path.read_bytes())
+            beat = datetime.fromtimestamp(path.stat().st_mtime, UTC)  # the file system's clock, not the owner's
         except OSError:
             return None
+        return None if owner is None else replace(owner, heartbeat=beat)
 
     def _lock(self) -> int:
         """A descriptor of the lease file that holds its lock. Not inheritable: a child must not keep it alive."""

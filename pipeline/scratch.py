@@ -9,9 +9,11 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 PREFIX = "ocrmill-scratch-"
+ENDING_S = 2.0  # that Ray's processes take to end
 
 
 class Scratch:
@@ -23,8 +25,12 @@ class Scratch:
         self.path, self._lock = _make(parent)
 
     def close(self) -> None:
-        """Remove the folder with everything in it."""
+        """Remove the folder with everything in it; processes that are just ending may write there meanwhile."""
+        until = time.monotonic() + ENDING_S
         shutil.rmtree(self.path, ignore_errors=True)
+        while self.path.exists() and time.monotonic() < until:
+            time.sleep(ENDING_S / 20)
+            shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 

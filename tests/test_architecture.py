@@ -15,7 +15,7 @@ SOURCES = [ROOT / "cli.py", *(path for package in PACKAGES for path in sorted((R
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core"}
 # Who may import a heavy library, wherever in the file.
 OWNERS = {
-    "ray": {f"workers/{name}.py" for name in ("actors", "cluster_check", "ray_pool", "ray_start")},
+    "ray": {f"workers/{name}.py" for name in ("actors", "cluster_check", "ray_pool", "ray_session", "ray_start")},
     "rapidocr": {"workers/engines/cpu.py"},
     "torch": {
         *(f"model_adapter/{name}.py" for name in ("model", "processor", "ngram_ban")),

@@ -38,7 +38,7 @@ from workers.early_stop import check_time
 from workers.engines.engine import Engine
 from workers.pool import Image, ImageLostError
 from workers.rasterizer import Rasterizer
-from workers.ray_start import start_ray
+from workers.ray_start import start_ray, with_absolute_paths
 from workers.seats import MAX_BLAMED, Seat, Seats
 
 SUSPECTS = 8  # pages tried together after the death of an engine: of 80 the bad one is found in 18 rounds, not 80
@@ -87,6 +87,8 @@ class RayPool:
         self._description = make_engine(settings.engine).describe()
         check_time(until)
         crew = start_ray(settings, self._description)
+        self._session = crew.session
+        settings = with_absolute_paths(settings)  # for actors, which run in another folder
         self.rasterizers, self.engines, self.in_flight_bytes = crew.rasterizers, crew.engines, crew.in_flight_bytes
         gpus = self._description.gpus
         engine_actor = EngineActor.options(num_gpus=gpus, num_cpus=0 if gpus else 1)  # type: ignore[attr-defined]
@@ -207,7 +209,7 @@ class RayPool:
 
     def close(self) -> None:
         """End all actors, and Ray if it was started here."""
-        ray.shutdown()
+        self._session.close()
 
     def _take_note(self, error: EngineDownError, seat: Seat) -> None:
         """Log why an engine is down; one that ran out of memory gets fewer pages from now on, and takes less."""

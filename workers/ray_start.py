@@ -3,6 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import ray
 
@@ -13,6 +14,7 @@ from workers.cluster_check import check_on_a_node
 from workers.engines.gpus import find_gpus
 from workers.image_memory import image_memory, in_flight_bytes
 from workers.machine import usable_cores
+from workers.ray_session import RaySession
 
 MIN_OBJECT_STORE = 256 << 20
 ANSWER_S = 10.0  # in which a cluster takes a connection
@@ -25,6 +27,7 @@ class Crew:
     rasterizers: int
     engines: int
     in_flight_bytes: int
+    session: RaySession
 
 
 def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
@@ -39,42 +42,48 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
     return _join(settings.workers.ray_address, settings, engine)
 
 
+def with_absolute_paths(settings: RunSettings) -> RunSettings:
+    """The same settings for a process in another folder: a model or adapter in a folder is named by its whole path."""
+    model = settings.engine.deepseek_ocr2
+    folders = {name: path for name in ("model", "lora") if (path := getattr(model, name)) and Path(path).is_dir()}
+    absolute = {name: str(Path(path).absolute()) for name, path in folders.items()}
+    engine = settings.engine.model_copy(update={"deepseek_ocr2": model.model_copy(update=absolute)})
+    return settings.model_copy(update={"engine": engine})
+
+
 def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
     cores = usable_cores()
     gpus = len(find_gpus()) if engine.gpus else 0
     engines = _engines(settings, engine, cores, gpus)
-    crew = Crew(
-        settings.workers.rasterizers or cores,
-        engines,
-        in_flight_bytes(settings, engines * engine.slots, image_memory()),
-    )
-    _init(
+    rasterizers = settings.workers.rasterizers or cores
+    bytes_in_flight = in_flight_bytes(settings, engines * engine.slots, image_memory())
+    session = RaySession(
         "Ray on this machine",
         address="local",  # else Ray joins any cluster that it finds on this machine
         include_dashboard=False,
-        num_cpus=crew.rasterizers + crew.engines,
+        num_cpus=rasterizers + engines,
         num_gpus=gpus,
         _system_config={"task_events_report_interval_ms": 0},  # else Ray's GCS keeps 100,000 tasks: 3.4 kB a page
-        object_store_memory=max(MIN_OBJECT_STORE, 2 * crew.in_flight_bytes),  # half of it for pages rendered ahead
+        object_store_memory=max(MIN_OBJECT_STORE, 2 * bytes_in_flight),  # half of it for pages rendered ahead
     )
-    return crew
+    return Crew(rasterizers, engines, bytes_in_flight, session)
 
 
 def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Crew:
     _check_that_it_answers(address)
-    _init(f"the Ray cluster at {address}", address=address)
+    session = RaySession(f"the Ray cluster at {address}", address=address)
     try:
         there = ray.cluster_resources()
         cores = int(there.get("CPU", 1))
         half = max(1, cores // 2)
         engines = _engines(settings, engine, half, int(there.get("GPU", 0)))
-        check_on_a_node(settings, engine)
-    except EngineError:
-        ray.shutdown()
+        check_on_a_node(with_absolute_paths(settings), engine)
+    except BaseException:  # a signal, too
+        session.close()
         raise
     limit = int(there.get("object_store_memory", 0)) // 2
     rasterizers = settings.workers.rasterizers or (cores if engine.gpus else half)
-    return Crew(rasterizers, engines, in_flight_bytes(settings, engines * engine.slots, limit))
+    return Crew(rasterizers, engines, in_flight_bytes(settings, engines * engine.slots, limit), session)
 
 
 def _check_that_it_answers(address: str) -> None:
@@ -86,13 +95,6 @@ def _check_that_it_answers(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
     except (OSError, OverflowError) as error:
         raise EngineError(f"cannot join the Ray cluster at {address}: {error}") from error
-
-
-def _init(where: str, **arguments: object) -> None:
-    try:
-        ray.init(log_to_driver=False, logging_level="ERROR", **arguments)
-    except Exception as error:  # Ray raises bare ones where it is not up within 30 s
-        raise EngineError(f"cannot start with {where}: {error}") from error
 
 
 def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus: int) -> int:

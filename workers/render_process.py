@@ -30,6 +30,7 @@ from pipeline.errors import PageError
 from pipeline.mapped_file import LARGE_BYTES, suffix_of
 from pipeline.printable import printable_line
 from pipeline.records import RGB, PageGeometry, Reason, RenderedPage
+from workers.import_path import safe_variables
 from workers.render_protocol import (
     MAX_REPLY_BYTES,
     OPEN_REPLY,
@@ -172,6 +173,7 @@ class RenderProcess:
         self._connection, theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         kept = {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
+        kept.update({name: value or "" for name, value in safe_variables(kept).items()})
         self._process = subprocess.Popen(
             [
                 # -P: no module is taken from the current folder, which may be where the documents are

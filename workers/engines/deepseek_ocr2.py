@@ -36,6 +36,7 @@ PREFERRED = {
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
 REQUIRED = {
+    "PYTHONSAFEPATH": "1",  # its processes take no module from the current folder, where the documents may be
     "VLLM_ENABLE_V1_MULTIPROCESSING": "1",  # its asynchronous engine does not run in this process
     "VLLM_USE_V2_MODEL_RUNNER": "0",  # vLLM's new runner refuses logits processors like ours
 }
