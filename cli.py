@@ -3,16 +3,22 @@
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from commands.failing import WRONG_USAGE, fail, say_why
 from commands.options import (
     Configs,
     DocumentName,
+    DryRun,
     Engine,
     Failed,
     Flagged,
+    ForgottenDocuments,
+    ForgottenGlobs,
+    ForgottenSources,
+    Gone,
     Inputs,
     LogJson,
     Model,
@@ -27,6 +33,7 @@ from commands.options import (
     TimeBudget,
     Workers,
 )
+from commands.version import show_version
 
 if TYPE_CHECKING:
     from configs.settings import RunSettings
@@ -35,16 +42,24 @@ if TYPE_CHECKING:
 
 WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
 SOME_FAILED = 3
-WRONG_USAGE = 2
 
 app = typer.Typer(
     name="ocrmill",
-    help="Turn PDFs into Markdown for corpora: one Parquet row for every page, none missing.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def ocrmill(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say which versions these are.")
+    ] = False,
+) -> None:
+    """Turn PDFs into Markdown for corpora: one Parquet row for every page, none missing."""
+
 
 model_app = typer.Typer(help="Model files.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
@@ -91,7 +106,7 @@ def run(
         typer.echo(print_settings(settings), nl=False)
         return
     if not inputs or out is None:
-        _fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
+        fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
     from configs.duration import parse_seconds
     from workers.run import Job
     from workers.run import run as run_job
@@ -138,7 +153,7 @@ def retry(
     """
     _start_logging(log_json)
     if not (reason or flagged or failed or document or older_than):
-        _fail("say what to read again: --reason, --flagged, --failed, --document or --older-than", WRONG_USAGE)
+        fail("say what to read again: --reason, --flagged, --failed, --document or --older-than", WRONG_USAGE)
     from configs.duration import parse_seconds
     from configs.shortcuts import shortcuts
     from pipeline.selection import PageQuery
@@ -249,7 +264,7 @@ def export(
 
     store = _output(output, configs, sets)
     if export_format == "markdown" and per_page:
-        _fail("--per-page goes with --format jsonl", WRONG_USAGE)
+        fail("--per-page goes with --format jsonl", WRONG_USAGE)
     if export_format == "markdown":
         report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed))
     else:
@@ -296,6 +311,33 @@ def compact(
     typer.echo(compact_output(_output(output, configs, sets), target_mb=target_mb).to_text(), nl=False)
 
 
+@app.command()
+def forget(
+    output: Output,
+    sources: ForgottenSources = None,
+    documents: ForgottenDocuments = None,
+    globs: ForgottenGlobs = None,
+    gone: Gone = False,
+    dry_run: DryRun = False,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Take sources or documents out of OUT for good, text and name: for takedown requests.
+
+    They are not read again: OUT keeps a record of hashes. It may be killed at any moment; the next command that writes
+    goes on.
+    """
+    from pipeline.forget import ForgetQuery
+    from pipeline.forget import forget as forget_in
+
+    query = ForgetQuery(tuple(sources or ()), tuple(documents or ()), tuple(globs or ()), gone)
+    if query.is_empty():
+        fail("say what to forget: --source, --document, --glob or --gone", WRONG_USAGE)
+    storage = _settings(configs, sets or []).storage
+    report = forget_in(_output(output, configs, sets), query, storage, dry_run=dry_run)
+    typer.echo(report.to_text(), nl=False)
+
+
 @model_app.command()
 def seed(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
@@ -340,19 +382,6 @@ def _start_logging(as_json: bool) -> None:
     start_logging(as_json=as_json)
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    _say_why(message, code)
-    raise typer.Exit(code)
-
-
-def _say_why(message: str, code: int) -> None:
-    """Write why a command ends on stderr, as JSON if its log lines are."""
-    from workers.log import as_json_line, logs_json
-
-    fields = {"event": "error", "exit_code": code}
-    typer.echo(as_json_line("error", message, fields) if logs_json() else f"ocrmill: {message}", err=True)
-
-
 def main() -> None:
     """Run the command line; our errors become one line and their exit code."""
     from workers.import_path import leave_out_current_folder
@@ -367,7 +396,7 @@ def main() -> None:
         code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py, configs/load.py)
         if code is None:
             raise
-        _say_why(str(error), code)
+        say_why(str(error), code)
         sys.exit(code)
 
 

@@ -69,3 +69,21 @@ Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages,
 LogJson = Annotated[
     bool, typer.Option("--log-json", help="Log lines as JSON: start, progress, warnings, the end with its totals.")
 ]
+
+ForgottenSources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="S", help="A path or URL; of a folder or an archive all that is in it."),
+]
+ForgottenDocuments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--document", metavar="ID", help="A document's id, or 8 and more characters of it: from all of its sources."
+    ),
+]
+ForgottenGlobs = Annotated[
+    list[str] | None, typer.Option("--glob", metavar="G", help="Sources that match, e.g. 'letters/**' or '/in/a*'.")
+]
+Gone = Annotated[
+    bool, typer.Option("--gone", help="Sources that are not there any more. They are read if they come back.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]

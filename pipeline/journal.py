@@ -12,22 +12,21 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from pipeline.buckets import BucketError, Trouble
 from pipeline.drop_rows import drop_rows
 from pipeline.errors import FileGoneError, OutputError
+from pipeline.forgotten import Forgetting, ShardName, carry_out
 from pipeline.shard import read_shard
 from pipeline.store import JOURNAL, Store
 
 KEYS: Mapping[str, tuple[str, ...]] = {"pages": ("document_id", "page_number"), "documents": ("document_id",)}
 TRIES = 3  # of a reader whose shards are taken away
-# What is not called so is none of our shards: it is neither deleted nor opened because an entry says so.
-ShardName = Annotated[str, Field(pattern=r"^(pages|documents|sources)/[^/]+\.parquet$")]
 _Read = TypeVar("_Read")
 
 
@@ -55,8 +54,8 @@ class Withdrawal:
     old: tuple[ShardName, ...]  # the shards that may hold rows of them
 
 
-Change = Merge | Replacement | Withdrawal
-_KINDS = {"merge": Merge, "replacement": Replacement, "withdrawal": Withdrawal}
+Change = Merge | Replacement | Withdrawal | Forgetting
+_KINDS = {"merge": Merge, "replacement": Replacement, "withdrawal": Withdrawal, "forgetting": Forgetting}
 
 
 def begin(store: Store, name: str, change: Change) -> None:
@@ -76,6 +75,8 @@ def finish(store: Store, name: str, change: Change) -> int:
             folder = new.partition("/")[0]
             old = [shard for shard in change.old if shard.startswith(f"{folder}/") and shard != new]
             gone += _drop_replaced(store, new, old, KEYS[folder])
+    elif isinstance(change, Forgetting):
+        gone = carry_out(store, name, change)
     else:
         ids = pa.array(change.documents, pa.string())
         for shard in change.old:
@@ -150,7 +151,7 @@ def _pending(store: Store) -> Iterable[tuple[str, Change]]:
 
 
 def _has_happened(store: Store, change: Change) -> bool:
-    if isinstance(change, Withdrawal):
+    if isinstance(change, Withdrawal | Forgetting):
         return True  # it writes nothing, so it can only go forwards
     new = [change.new] if isinstance(change, Merge) else change.new
     return all(name in store.list(name.partition("/")[0]) for name in new)

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress, islice
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.forgotten import Forgotten, read_forgotten
 from pipeline.journal import shards
 from pipeline.records import Reason, Source, SourceRow, Status
 from pipeline.report import RunReport
@@ -99,6 +100,7 @@ class LedgerTables:
     absent: pa.Table  # documents rows without document_id, with `shard`
     unfinished: pa.Table  # rows of pages whose document is not done
     fingerprints: Mapping[str, int]
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Ledger:
         self._asked_for = np.zeros(len(tables.sources), np.bool_)  # rows of sources
         self._by_uri = StringIndex(tables.sources["source"])
         self._done = tables.done
+        self.forgotten = tables.forgotten
         self._absent_by_uri = StringIndex(tables.absent["source"])
         self._unfinished_by_id = StringIndex(tables.unfinished["document_id"])
 
@@ -141,10 +144,17 @@ class Ledger:
     def without_known(self, sources: Iterator[Source], report: RunReport) -> Iterator[Source]:
         """The sources with something left to do, in their order; the report counts the others."""
         while batch := list(islice(sources, SOURCES_AT_A_TIME)):
+            batch, forgotten = self._without_forgotten(batch)
+            report.sources_forgotten += forgotten
             known = self._known(batch)
             number = int(np.count_nonzero(known))  # first: between reading a sum and adding to it nobody else may
             report.sources_known += number
             yield from compress(batch, ~known)
+
+    def _without_forgotten(self, sources: list[Source]) -> tuple[list[Source], int]:
+        """The sources that may be read, and the number of the others."""
+        kept = [source for source in sources if not self.forgotten.has_source(source.uri, source.version)]
+        return kept, len(sources) - len(kept)
 
     def gone(self, prefixes: Sequence[str]) -> int:
         """How many known sources, their URIs beginning with one of these, were not among those asked for so far."""
@@ -280,7 +290,7 @@ def read_ledger(store: Store) -> Ledger:
     done_ids = StringIndex(_in_one_piece(done.select(["document_id"]))["document_id"])
     unfinished = _read_unfinished(store, done_ids)
     fingerprints = Counter(_counts(done["settings_fingerprint"])) + Counter(_counts(unfinished["settings_fingerprint"]))
-    return Ledger(LedgerTables(sources, done_ids, absent, unfinished, fingerprints))
+    return Ledger(LedgerTables(sources, done_ids, absent, unfinished, fingerprints, read_forgotten(store)))
 
 
 def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ class RunReport:
     """What a run did, counted as rows come in. The only mutable record: one coordinator writes it."""
 
     sources_known: int = 0  # skipped: done in an earlier run
+    sources_forgotten: int = 0  # not read, because `ocrmill forget` was told so
     sources_gone: int = 0  # known from earlier, below the folders and buckets of this run, and not there any more
     documents: Counter[str] = field(default_factory=Counter)  # by status
     document_reasons: Counter[str] = field(default_factory=Counter)
@@ -80,12 +81,16 @@ class RunReport:
             else ""
         )
 
+    def _forgotten(self) -> str:
+        return f"{self.sources_forgotten:,} sources were not read, as `ocrmill forget` was told"
+
     def to_text(self, output: str) -> str:
         """The last words of a run over `output`, for people."""
         passed_over = f"{self.files_skipped} files that are no documents" if self.files_skipped else ""
         if not self.documents and not self.pages_done and not self.stopped:
             known = f"{self.sources_known} sources are in {output} already"
             why = known if self.sources_known else "no document was found"
+            why += f"; {self._forgotten()}" if self.sources_forgotten else ""
             return f"nothing to do: {why}\n{self._gone()}" + (f"passed over: {passed_over}\n" if passed_over else "")
         share = self.repetitive / max(1, self.pages_done)
         lines = {
@@ -99,6 +104,7 @@ class RunReport:
             "known": f"{self.sources_known} sources hold what was read before or elsewhere"
             if self.sources_known
             else "",
+            "forgotten": self._forgotten() if self.sources_forgotten else "",
             "gone": self._gone().strip(),
             "passed over": passed_over,
             "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",

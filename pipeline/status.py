@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import FileGoneError, OutputError
+from pipeline.forgotten import records
+from pipeline.forgotten import to_text as forgotten_text
 from pipeline.journal import shard_sizes
 from pipeline.printable import printable_line
 from pipeline.report import counts_text, reasons_text
@@ -81,6 +83,7 @@ class OutputStatus:
     unreadable_shards: tuple[str, ...] = ()
     runs: tuple[RunRecord, ...] = ()  # the last ones, newest first
     writer: Writer | None = None
+    forgotten: str = ""  # in words
 
     def to_text(self) -> str:
         """The status in words, for people."""
@@ -94,6 +97,7 @@ class OutputStatus:
             "flagged": self._flagged(),
             "unfinished": f"{self.unfinished_documents:,} documents, of which {self.unfinished_pages:,} pages are done",
             "sources": f"{self.sources:,}",
+            "forgotten": self.forgotten,
             "on disk": f"{self.bytes / 1e6:,.1f} MB in {counts_text(self.shards)} shards",
             "rows from": f"{_time(self.oldest)} to {_time(self.newest)}" if self.oldest and self.newest else "",
             "unreadable": _list(self.unreadable_shards) + "; run `ocrmill verify`" if self.unreadable_shards else "",
@@ -135,6 +139,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
     pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
     finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
     status.sources = sum(len(table) for table in _shards(store, "sources", ["source"], status))
+    status.forgotten = forgotten_text(records(store))
     if pages:
         done = pa.chunked_array(finished, pa.string())
         every = pa.concat_tables(pages)

@@ -33,7 +33,8 @@ from pipeline.source_uri import one_line
 LEASE = "_lease"
 DAMAGED = "_damaged"
 JOURNAL = "_journal"
-FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL)
+FORGOTTEN = "_forgotten"
+FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL, FORGOTTEN)
 BEAT_S = 10.0  # how often the lease shows that its owner is alive
 _LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
 URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # also `s3:/bucket`, which a Path makes of it

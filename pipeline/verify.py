@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import FileGoneError, OutputError
+from pipeline.forget import rows_left
 from pipeline.journal import recover, shards
 from pipeline.ledger import read_ledger
 from pipeline.records import Status
@@ -349,6 +350,9 @@ def _check_leftovers(store: Store, inspection: _Inspection) -> None:
     inspection.found(Severity.NOTE, len(temporary), "temporary files of a killed run", temporary)
     cut_off = store.list(JOURNAL, ".json")
     inspection.found(Severity.NOTE, len(cut_off), "changes that a kill cut off; the next run finishes them", cut_off)
+    if not inspection.unreadable and not cut_off:
+        left = rows_left(store)
+        inspection.found(Severity.DAMAGE, left, "rows of what was forgotten; run `ocrmill forget` for it again")
     if not inspection.unreadable:
         stale = read_ledger(store).superseded()
         inspection.found(Severity.NOTE, len(stale), "shards with stale rows of sources that have newer ones", stale)

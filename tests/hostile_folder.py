@@ -5,7 +5,18 @@ from pathlib import Path
 from pdfs import scan_pdf, text_pdf
 
 MODULES = ("cli", "numpy", "pyarrow", "ray", "sitecustomize", "usercustomize", "typer", "pydantic", "multiprocessing")
-PACKAGES = ("configs", "pipeline", "workers", "model_adapter", "ocrmill", "vllm", "torch", "rapidocr", "pymupdf")
+PACKAGES = (
+    "configs",
+    "pipeline",
+    "workers",
+    "model_adapter",
+    "commands",
+    "ocrmill",
+    "vllm",
+    "torch",
+    "rapidocr",
+    "pymupdf",
+)
 
 
 def hostile_folder(folder: Path) -> Path:

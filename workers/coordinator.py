@@ -195,7 +195,9 @@ class Coordinator:
         """Begin a document, or see that its bytes are known or cannot be read."""
         document_id, source = opened.document_id, opened.source
         page_count = opened.page_count if isinstance(opened, Document) else 0
-        if document_id is not None and (document_id in self._complete or self._ledger.is_complete(document_id)):
+        if document_id in self._ledger.forgotten.documents:
+            self._report.sources_forgotten += 1
+        elif document_id is not None and (document_id in self._complete or self._ledger.is_complete(document_id)):
             self._report.sources_known += 1
             self._sink.add_source(SourceRow(source, document_id))
         elif document_id is not None and self._ledger.keeps_pages(document_id, page_count):

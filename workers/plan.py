@@ -98,6 +98,8 @@ def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | Non
 def _to_read(discovery: Discovery, output: str | None, storage: StorageSettings, plan: Plan) -> Iterator[Source]:
     ledger = read_again(partial(read_ledger, open_store(output, storage))) if output is not None else None
     for source in discovery:
+        if ledger is not None and ledger.forgotten.has_source(source.uri, source.version):
+            continue
         if ledger is not None and ledger.knows_source(source.uri, source.version):
             plan.known += 1
             continue

