@@ -1,13 +1,16 @@
 """Pages of an output beside what was read of them, as a web page: `ocrmill inspect OUT --html FILE`."""
 
 import io
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from typing import NoReturn
 
 from PIL import Image
+from tqdm import tqdm
 
 from configs.engine_settings import EngineSettings
 from configs.settings import OutputSettings, RunSettings
@@ -22,13 +25,17 @@ from workers.rasterizer import Rasterizer
 
 DPI = 110  # small print can be read, and a page takes 0.2 MB
 _JPEG_QUALITY = 80
+MOST_PAGES = 200  # in one file: 32 MB, which a browser still opens; 799 pages were 127 MB and took 3:39
+SAY_EVERY_S = 10.0  # where nobody sees a bar move
 
 Shown = tuple[bytes | None, str | None]
 """A page as JPEG, or why there is none."""
 
 
 def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> str:
-    """Write the pages that match, at most `limit`, by source and page number, into one HTML file; says how many.
+    """Write the pages that match, at most `limit` and MOST_PAGES, by source and page number, into one HTML file.
+
+    Returns a sentence that says how many they are, and whether more match. Progress goes to stderr.
 
     The pages are rendered anew, in processes that hostile files cannot leave; where the document is no longer at its
     source, its text stands alone.
@@ -37,7 +44,10 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
         OutputError: The output cannot be read or the file not written; what was there before still is.
         UsageError: The destination is a folder, a pipe, a device or a URL.
     """
-    rows = list(select_rows(store, query, limit, COLUMNS))
+    most = min(limit, MOST_PAGES)
+    rows = list(select_rows(store, query, most + 1, COLUMNS))
+    has_more = len(rows) > most
+    rows = rows[:most]
     without_pages = [document.to_text() for document in select_documents(store, query, limit)]
     places = places_of(store, {row["document_id"] for row in rows})
     numbers = iter(range(1, len(rows) + 1))
@@ -45,6 +55,7 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
         told_as_output_error(destination),
         new_file(regular_file(destination)) as file,
         closing(Rasterizer(_for_looking(settings))) as rasterizer,
+        _bar(len(rows)) as bar,
     ):
         file.write(head(f"{store.url}: {len(rows)} pages", without_pages).encode())
         for document_id, group in groupby(rows, itemgetter("document_id")):
@@ -53,8 +64,20 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
             images = _rendered(document, [row["page_number"] for row in pages], rasterizer)
             for row, (jpeg, why_not) in zip(pages, images, strict=True):
                 file.write(section(row, next(numbers), jpeg, why_not).encode())
-    more = f"; at most {limit} are shown, --limit shows more" if len(rows) == limit else ""
-    return f"{len(rows)} pages are in {destination}{more}"
+                bar.update()
+    return f"{len(rows)} pages are in {destination}{_more(limit) if has_more else ''}"
+
+
+def _bar(pages: int) -> "tqdm[NoReturn]":
+    """Progress over so many pages, as a bar on a terminal, else as a line now and then."""
+    every_s = 0.2 if sys.stderr.isatty() else SAY_EVERY_S
+    return tqdm(total=pages, unit="page", desc="rendering", file=sys.stderr, mininterval=every_s, miniters=1)
+
+
+def _more(limit: int) -> str:
+    if limit < MOST_PAGES:
+        return f"; more match, at most {limit} are shown: --limit shows up to {MOST_PAGES}"
+    return f"; more match, and a file holds at most {MOST_PAGES}: choose with --document, --reason or --flagged"
 
 
 def _for_looking(settings: RunSettings) -> RunSettings:

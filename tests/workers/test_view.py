@@ -16,6 +16,7 @@ from configs.settings import RunSettings
 from pipeline.errors import OutputError, UsageError
 from pipeline.local_store import LocalStore
 from pipeline.selection import PageQuery
+from workers import view
 from workers.run import Job, run
 from workers.view import write_view
 
@@ -66,9 +67,8 @@ def viewed(store: LocalStore, file: Path, query: PageQuery | None = None, limit:
     html = file.read_text()
     reader = Reader(html)
     shown = reader.tags.count("section")
-    assert said == f"{shown} pages are in {file}" + (f"; at most {limit} are shown, --limit shows more") * (
-        shown == limit
-    )
+    assert said.startswith(f"{shown} pages are in {file}")
+    assert ("more match" in said) <= (shown == min(limit, view.MOST_PAGES))
     return html, reader
 
 
@@ -130,6 +130,21 @@ def test_documents_that_are_gone_or_changed_show_their_text(tmp_path: Path):
     assert ["Text of changed.pdf." in reader.texts[0], "Text of gone.pdf." in reader.texts[1]] == [True, True]
 
 
+def test_a_file_has_a_limit_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """However many pages are asked for, a file holds so many that a browser opens it; progress is shown meanwhile."""
+    monkeypatch.setattr(view, "MOST_PAGES", 2)
+    store = ingest(text_pdf(tmp_path / "long.pdf", pages=3), tmp_path / "out")
+
+    said = write_view(store, PageQuery(), 1000, SETTINGS, tmp_path / "a.html")
+
+    assert "2 pages are in" in said
+    assert "more match, and a file holds at most 2: choose with --document" in said
+    assert "2/2" in capsys.readouterr().err
+    assert "more match" not in write_view(store, PageQuery(page_number=1), 1000, SETTINGS, tmp_path / "b.html")
+
+
 def test_what_is_asked_for_is_shown(tmp_path: Path):
     """The conditions of `inspect` hold, the limit too, and documents without pages are named with their reason."""
     folder = tmp_path / "in"
@@ -140,6 +155,9 @@ def test_what_is_asked_for_is_shown(tmp_path: Path):
 
     assert viewed(store, tmp_path / "a.html", PageQuery(status="blank"))[1].tags.count("section") == 1
     assert viewed(store, tmp_path / "b.html", limit=2)[1].tags.count("section") == 2
+    assert "more match, at most 2 are shown: --limit shows up to 200" in write_view(
+        store, PageQuery(), 2, SETTINGS, tmp_path / "b.html"
+    )
     html, reader = viewed(store, tmp_path / "c.html", PageQuery(failed=True))
     assert reader.tags.count("section") == 0
     assert "password_required" in html
