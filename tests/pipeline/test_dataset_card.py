@@ -7,12 +7,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from written_outputs import add_document, add_failed_document, page, writing
 
 from configs.settings import StorageSettings
 from pipeline.compact import compact
-from pipeline.dataset_card import CARD, write_dataset_card
+from pipeline.dataset_card import CARD, RENEWED, write_dataset_card
 from pipeline.forget import ForgetQuery, forget
 from pipeline.local_store import LocalStore
 from pipeline.store import open_output
@@ -58,7 +59,7 @@ def loaded(out: Path, cache: Path) -> dict:
 def test_load_dataset_reads_an_output(out: Path, tmp_path: Path):
     """After nights, after `compact` and after `forget`, each table is a configuration; pages is the first one."""
     store = LocalStore(out)
-    assert write_dataset_card(store)
+    write_dataset_card(store)
     first = loaded(out, tmp_path / "cache1")
     assert [first[name][0] for name in ("None", "pages", "documents", "sources")] == [9, 9, 9, 9]
     assert "2 two" in first["None"][1]
@@ -67,16 +68,23 @@ def test_load_dataset_reads_an_output(out: Path, tmp_path: Path):
     assert loaded(out, tmp_path / "cache2")["pages"][1] == sorted(
         [f"{run} {which}" for run in (1, 2, 3) for which in ("one", "two")] + ["a 3"]
     )
+    oldest = out / store.list("pages")[0]
+    pq.write_table(pq.read_table(oldest).drop_columns(["figures", "features"]), oldest)  # as an older version wrote it
     forget(store, ForgetQuery(sources=("/in/1.pdf",)), StorageSettings())
     assert "1 one" not in loaded(out, tmp_path / "cache3")["pages"][1]
 
 
-def test_the_card_is_written_once(out: Path):
-    """Who adds a licence or a text of his own keeps it; nothing of ours takes it for a shard."""
+def test_a_card_that_was_changed_is_kept(out: Path):
+    """The header follows the columns of this version, the text below stays; so does a header of one's own."""
     store = LocalStore(out)
-    assert write_dataset_card(store)
-    (out / CARD).write_text("my own")
-    assert not write_dataset_card(store)
-    assert (out / CARD).read_text() == "my own"
+    write_dataset_card(store)
+    card = (out / CARD).read_text()
+    (out / CARD).write_text(card.replace("- name: markdown\n", "- name: of_an_older_version\n") + "My own text.")
+    write_dataset_card(store)
+    assert (out / CARD).read_text() == card + "My own text."
+    for own in (card.replace(RENEWED, "license: mit"), "no header"):
+        (out / CARD).write_text(own)
+        write_dataset_card(store)
+        assert (out / CARD).read_text() == own
     assert verify(store, repair=False).findings == ()
     assert open_output(str(out), StorageSettings()).list("pages")

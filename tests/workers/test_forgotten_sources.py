@@ -68,4 +68,4 @@ def test_the_bytes_of_a_forgotten_document_are_not_read_elsewhere(folder: Path):
     for text in (path.read_bytes() for path in (folder / "out").rglob("*.json")):
         assert b"copy.pdf" not in text
     assert verify(store, repair=False).findings == ()
-    assert (folder / "out" / "README.md").read_text().startswith("---\nconfigs:\n- config_name: pages\n")
+    assert (folder / "out" / "README.md").read_text().startswith("---\n# ocrmill renews")
