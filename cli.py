@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from commands.failing import WRONG_USAGE, fail, say_why
+from commands.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
 from commands.options import (
     Configs,
     DocumentName,
@@ -33,15 +33,12 @@ from commands.options import (
     TimeBudget,
     Workers,
 )
-from commands.version import show_version
+from commands.version import Version
 
 if TYPE_CHECKING:
     from configs.settings import RunSettings
     from pipeline.report import RunReport
     from pipeline.store import Store
-
-WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
-SOME_FAILED = 3
 
 app = typer.Typer(
     name="ocrmill",
@@ -54,9 +51,7 @@ app = typer.Typer(
 
 @app.callback()
 def ocrmill(
-    version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say which versions these are.")
-    ] = False,
+    version: Version = False,
 ) -> None:
     """Turn PDFs into Markdown for corpora: one Parquet row for every page, none missing."""
 

@@ -1,10 +1,13 @@
-"""How a command says why it ends."""
+"""Exit codes, and saying why a command ends."""
 
 from typing import NoReturn
 
 import typer
 
-WRONG_USAGE = 2  # an exit code
+# Exit codes.
+WRONG_USAGE = 2
+SOME_FAILED = 3
+WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
 
 
 def fail(message: str, code: int) -> NoReturn:

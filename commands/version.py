@@ -1,5 +1,7 @@
 """`ocrmill --version`."""
 
+from typing import Annotated
+
 import typer
 
 
@@ -14,3 +16,8 @@ def show_version(asked: bool) -> None:
     for name, version in others:
         typer.echo(f"  {name} {version}")
     raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=show_version, is_eager=True, help="Say which versions these are.")
+]
