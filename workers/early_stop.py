@@ -1,5 +1,6 @@
 """Stopping a run whose workers are only just starting: nothing is in work yet, so it ends at the next step."""
 
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -8,20 +9,42 @@ from types import FrameType
 
 from pipeline.errors import StoppedEarlyError
 
+TIME_IS_UP = "the time budget ended before the workers were up: nothing was read"
+
+
+class _StopNowError(BaseException):
+    """Comes out of a signal handler; no Exception, for Ray catches and logs those where it starts its processes."""
+
 
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Raise StoppedEarlyError where SIGTERM or SIGINT comes meanwhile. For the main thread."""
+def ended_early(until: float) -> Iterator[None]:
+    """Raise StoppedEarlyError where SIGTERM or SIGINT comes meanwhile, or the time budget ends. For the main thread.
+
+    Args:
+        until: The time of `time.monotonic` at which the budget ends; an alarm tells it, as Ray alone may take 30 s.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        raise StoppedEarlyError(f"{signal.Signals(number).name}: stopped before the workers were up")
+        if number != signal.SIGALRM:
+            raise _StopNowError(f"{signal.Signals(number).name}: stopped before the workers were up")
+        if time.monotonic() >= until:
+            raise _StopNowError(TIME_IS_UP)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    check_time(until)
+    numbers = [signal.SIGTERM, signal.SIGINT, *([] if math.isinf(until) else [signal.SIGALRM])]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    alarm = (0.0, 0.0)
+    if signal.SIGALRM in before:
+        alarm = signal.setitimer(signal.ITIMER_REAL, max(0.001, until - time.monotonic()) + 0.001)
     try:
         yield
+    except _StopNowError as error:
+        raise StoppedEarlyError(str(error)) from error
     except SystemExit as error:  # Ray's own handler of SIGTERM, which it sets when it starts
         raise StoppedEarlyError("SIGTERM: stopped before the workers were up") from error
     finally:
+        if signal.SIGALRM in before:
+            signal.setitimer(signal.ITIMER_REAL, *alarm)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -33,4 +56,4 @@ def check_time(until: float) -> None:
         StoppedEarlyError: it has none.
     """
     if time.monotonic() >= until:
-        raise StoppedEarlyError("the time budget ended before the workers were up: nothing was read")
+        raise StoppedEarlyError(TIME_IS_UP)

@@ -19,7 +19,7 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from configs.engine_settings import EngineSettings
 from configs.settings import RunSettings
-from pipeline.errors import EngineDownError, EngineError, OcrmillError, StoppedEarlyError
+from pipeline.errors import EngineDownError, OcrmillError
 from pipeline.records import (
     Attempt,
     Document,
@@ -97,7 +97,7 @@ class RayPool:
         try:
             rasterizer_handles = await_start(actors, START_TIMEOUT_S, until)
             engine_handles = await_start(engines, settings.engine.start_timeout_s, until)
-        except (EngineError, StoppedEarlyError):
+        except BaseException:
             self.close()
             raise
         self._rasterizers = Seats("a rasterizer", rasterizer_handles, CALLS_PER_RASTERIZER, self._revive_rasterizer)

@@ -40,7 +40,7 @@ from pipeline.store import Lease, LeaseOwner, Store, open_store
 from pipeline.versions import versions
 from workers import sandbox
 from workers.coordinator import Coordinator
-from workers.early_stop import stopped_by_signals
+from workers.early_stop import ended_early
 from workers.engines.choice import check_engine, make_engine, with_engine_chosen
 from workers.log import logs_json
 from workers.pool import Pool, SerialPool
@@ -163,7 +163,7 @@ def read_sources(
     with Progress(report, sys.stderr, max_documents=job.max_documents) as progress:
         output.lease.carry(progress.snapshot)
         try:
-            with stopped_by_signals():
+            with ended_early(job.until):
                 pool = make_pool(job)
         except StoppedEarlyError as error:
             log.warning("%s", error)

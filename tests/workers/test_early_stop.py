@@ -10,7 +10,7 @@ import pytest
 from pdfs import text_pdf
 
 from pipeline.errors import StoppedEarlyError
-from workers.early_stop import check_time, stopped_by_signals
+from workers.early_stop import check_time, ended_early
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +58,23 @@ def test_time_that_is_left_is_no_reason_to_stop():
     with pytest.raises(StoppedEarlyError):
         check_time(time.monotonic())
     before = signal.getsignal(signal.SIGTERM)
-    with stopped_by_signals(), pytest.raises(StoppedEarlyError, match="SIGTERM"):
+    with pytest.raises(StoppedEarlyError, match="SIGTERM"), ended_early(time.monotonic() + 60):
         signal.raise_signal(signal.SIGTERM)
     assert before is signal.getsignal(signal.SIGTERM)
+
+
+def test_a_budget_ends_what_takes_long():
+    """A step that never looks at the time, as the start of Ray, is interrupted; an alarm of before still comes."""
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append("alarm"))
+    timer = signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        started = time.monotonic()
+        with pytest.raises(StoppedEarlyError, match="time budget"), ended_early(started + 0.2):
+            time.sleep(30)
+        assert time.monotonic() - started < 10
+        time.sleep(1.2)
+        assert heard == ["alarm"]
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)

@@ -110,7 +110,7 @@ def test_the_time_budget_ends_a_night(nights: Nights):
     """--time-budget over a bucket ends with 75 and durable rows; the next night goes on with the rest."""
     for number in range(4):
         nights.put(f"in/{number}.pdf", f"Number {number}. Text.", pages=40)
-    ended = nights.night("--time-budget", "3s", "--set", "workers.drain_s=0.5")
+    ended = nights.night("--time-budget", "6s", "--set", "workers.drain_s=0.5")
     assert ended.returncode == 75, ended.stderr
     first = nights.pages()
     assert nights.night().returncode == 0
