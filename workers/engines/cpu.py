@@ -78,8 +78,8 @@ class CpuEngine:
         return time.monotonic() - self._moved
 
     async def close(self) -> None:
-        """End the thread."""
-        self._thread.shutdown()
+        """Drop the pages that wait, and do not wait for the one in work: a stop has given it its time already."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None = None) -> PageText:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.

@@ -166,6 +166,23 @@ def test_the_loop_stays_free_while_a_page_is_read(engine):
     assert longest < 0.5 * (time.perf_counter() - started)
 
 
+def test_closing_waits_for_no_page():
+    """Pages that are left after a stop has waited for them are dropped, so that the end comes at once."""
+    engine = CpuEngine(EngineSettings())
+
+    async def close_with_work() -> float:
+        pages = [asyncio.ensure_future(engine.read(*page())) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        started = time.perf_counter()
+        await engine.close()
+        waited = time.perf_counter() - started
+        await asyncio.wait(pages[:1])  # the one in work ends by itself
+        assert all(one.cancelled() for one in (await asyncio.wait(pages[1:]))[0])
+        return waited
+
+    assert asyncio.run(close_with_work()) < 0.5
+
+
 @pytest.mark.skipif(
     not shutil.which("unshare")
     or subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode,
