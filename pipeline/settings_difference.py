@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from configs.section import Settings, performance
 from configs.settings import RunSettings
 from pipeline.errors import OutputError
 from pipeline.printable import printable_line
@@ -21,8 +22,7 @@ def describe_difference(store: Store, fingerprint: str, settings: RunSettings) -
     They are looked up in the record of a run of that fingerprint; without one, both fingerprints are given.
     """
     before = _settings_of(store, fingerprint)
-    now = dict(_flat(settings.row_settings()))
-    defaults = dict(_flat(RunSettings().row_settings()))
+    now, defaults = dict(_affecting_rows(settings)), dict(_affecting_rows(RunSettings()))
     # A record of an earlier version lacks settings that came later: it read by their defaults.
     was = {key: before.get(key, defaults.get(key)) for key in now} if before else now
     changes = [f"{key} was {_shown(was[key])} and is {_shown(now[key])} now" for key in now if was[key] != now[key]]
@@ -42,6 +42,22 @@ def _settings_of(store: Store, fingerprint: str) -> dict[str, Any]:
             settings = record.get("settings")
             return dict(_flat(settings)) if isinstance(settings, dict) else {}
     return {}
+
+
+def _affecting_rows(settings: RunSettings) -> Iterator[tuple[str, Any]]:
+    """Each setting that can change a row by its dotted name, those included that the fingerprint leaves out."""
+    for section in settings.row_settings():
+        yield from _fields(getattr(settings, section), f"{section}.")
+
+
+def _fields(section: Settings, above: str) -> Iterator[tuple[str, Any]]:
+    values = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        inner = getattr(section, name)
+        if isinstance(inner, Settings):
+            yield from _fields(inner, f"{above}{name}.")
+        elif field.json_schema_extra != performance():
+            yield f"{above}{name}", values[name]
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -57,6 +57,24 @@ def test_a_record_without_a_newer_setting_read_by_its_default(tmp_path: Path):
     assert "raster.max_side_px was 4096 and is 1024 now" == also
 
 
+def test_settings_that_the_fingerprint_leaves_out_are_named(tmp_path: Path):
+    """A setting that came later, and was changed, is named when it has its neutral value again."""
+    (section, name, other), *_ = [
+        (section, name, field)
+        for section in ("raster", "routing", "engine", "quality")
+        for name, field in type(getattr(RunSettings(), section)).model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and "as_before" in field.json_schema_extra
+    ] or [pytest.skip("no setting of these sections came after the first release")]
+    before = recorded(tmp_path, RunSettings())
+    path = tmp_path / "runs" / "20260101-020000.json"
+    record = json.loads(path.read_text())
+    record["settings"][section][name] = "something else"
+    path.write_text(json.dumps(record))
+
+    text = describe_difference(before, RunSettings().fingerprint(), RunSettings())
+    assert f'{section}.{name} was "something else" and is {json.dumps(other.default)} now' == text
+
+
 @pytest.mark.parametrize("content", [None, "{ half", "[1]", '{"settings_fingerprint": "FP", "settings": 5}'])
 def test_without_a_record_the_fingerprints_are_given(tmp_path: Path, content: str | None):
     """A record that is gone, damaged or of something else leaves the two fingerprints to tell."""
