@@ -239,6 +239,21 @@ class QualitySettings(Settings):
     longest_run: int = Field(
         350, ge=1, description="Equal characters in a row, FinePDFs' limit; the highest of 791 honest pages has 83."
     )
+    content_ratio: float = Field(
+        12.0,
+        gt=1,
+        description="The compression ratio of words and numbers alone, without numbers that count on; the highest of "
+        "771 honest pages has 3.0.",
+    )
+    compressible_content_chars: int = Field(
+        5000,
+        ge=1,
+        description="Characters of words and numbers from which that ratio counts; 90 rows of a log that differ in "
+        "their seconds have 4,200.",
+    )
+    counted_numbers: int = Field(
+        1001, ge=1, description="Numbers that count on; a chart of 1 to 1,000 has 998, the highest of 771 pages 17."
+    )
 
 
 class StorageSettings(Settings):

@@ -15,15 +15,15 @@ PICTURE = "picture"  # the label of a block that is cut out as a figure; its Mar
 class Status(StrEnum):
     """What became of a page."""
 
-    OK = "ok"  # read by the engine
-    REPAIRED = "repaired"  # read by the engine at a later attempt
+    OK = "ok"  # read by the engine; with a reason if none of its attempts is good
+    REPAIRED = "repaired"  # read well by the engine at a later attempt
     TEXT_LAYER = "text_layer"  # taken from the PDF's own text
     BLANK = "blank"  # nothing on it
     FAILED = "failed"  # see its reason
 
 
 class Reason(StrEnum):
-    """Why a page or a document failed, or had to be repaired."""
+    """Why a page or a document failed, or what was bad about the first attempt at a page."""
 
     # documents
     UNREADABLE = "unreadable"  # the bytes cannot be had: permissions, vanished, I/O error
@@ -226,13 +226,16 @@ class EngineDescription:
 
 @dataclass(frozen=True, slots=True)
 class RepetitionMeasures:
-    """How repetitive a text is (repetition.py says how each is measured)."""
+    """How repetitive a text is (repetition.py says how each is measured). The last three since quality version 2."""
 
     repetition_ratio: float
     repetition_period: int
     repeated_tail_chars: int
     compression_ratio: float
     longest_run: int
+    content_ratio: float = 0.0  # compression of words and numbers, without the numbers that count on
+    content_chars: int = 0  # of words and numbers, all of them
+    counted_numbers: int = 0  # that count on
 
 
 @dataclass(frozen=True, slots=True)

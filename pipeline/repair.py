@@ -1,15 +1,18 @@
 """Which attempt follows a bad one: a ladder that is data.
 
-A page is bad if the engine wrote nothing on it, was cut off at its limit, or repeats itself. It is then asked again by
-each rung that is against that, until one attempt is good; the least bad one stands if none is. What was tried is in the
-row's `attempts`.
+A page is bad if the engine wrote nothing on it or hardly more than empty markup, was cut off at its limit, or repeats
+itself. It is then asked again by each rung that is against that, until one attempt is good; the least bad one stands if
+none is. What was tried is in the row's `attempts`.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 
-from pipeline.quality import TRUNCATED
+from pipeline.counting import without_counting
+from pipeline.quality import EMPTY_MARKUP, TRUNCATED, looped_before
 from pipeline.records import PageRow, Reason, Repair, Status
+from pipeline.repetition import content_of
 
 # The n-gram rule that the model's authors evaluate with, `infer(eval_mode=True)`, over what a page writes in a while:
 # no loop of fewer than 990 tokens passes it. It may change a table of equal rows; only pages that are bad meet it.
@@ -26,27 +29,37 @@ DEEPSEEK_OCR2 = (
     Repair(frozenset({_LOOPS, _EMPTY}), _NGRAM_SIZE, _NGRAM_WINDOW, temperature=_TEMPERATURE),
 )
 
-KEPT_SHARE = 0.5  # of what the first attempt says before it repeats itself: with less, a page is not repaired but lost
-_BY_HARM = (None, _CUT_OFF, _LOOPS)  # what is left, no text at all, is worse
+KEPT_SHARE = 0.5  # of what the first attempt says: a good attempt that says less has not repaired the page but lost it
+_BY_HARM = (None, _CUT_OFF, _EMPTY, _LOOPS)  # of attempts with text; one without any is worse
 
 
 def trouble(row: PageRow) -> Reason | None:
-    """What is bad about a page that an engine was given; null if it is good."""
+    """Say what is bad about a page that an engine was given; null if it is good."""
     if row.status is Status.FAILED:
         return row.reason
     if row.repetition_flag:
         return Reason.REPETITION
-    return Reason.TRUNCATED if TRUNCATED in row.flags else None
+    if TRUNCATED in row.flags:
+        return Reason.TRUNCATED
+    return Reason.EMPTY_OUTPUT if EMPTY_MARKUP in row.flags else None
+
+
+def was_degenerate(row: PageRow) -> bool:
+    """Say if the first attempt at a page repeated itself, or did not come to an end."""
+    return bool(row.attempts) and row.reason in (Reason.REPETITION, Reason.TRUNCATED)
 
 
 def best_of(rows: Sequence[PageRow]) -> PageRow:
-    """One row for a page from those of its attempts, which come in their order.
+    """Make one row for a page from those of its attempts, which come in their order.
 
-    The first good one stands, else the least bad; a later one only if it has `KEPT_SHARE` of the first one's text.
+    The first good one stands, else the least bad; a later one only if it says `KEPT_SHARE` of what the first one says.
+    The page is `repaired` only if a later attempt that stands is good. If none is good it keeps the status of the
+    attempt that stands (`ok` if that has text, else `failed`), its flags, and what was bad about the first attempt as
+    its reason.
     """
     first = rows[0]
-    enough = KEPT_SHARE * _characters(first)
-    chosen = min((row for row in rows if row is first or _characters(row) >= enough), key=_harm)
+    enough = KEPT_SHARE * _says(first)
+    chosen = min((row for row in rows if row is first or _says(row) >= enough), key=_harm)
     attempts = [
         replace(attempt, reason=attempt.reason or trouble(row) if attempt is row.attempts[-1] else attempt.reason)
         for row in rows
@@ -54,14 +67,25 @@ def best_of(rows: Sequence[PageRow]) -> PageRow:
     ]
     engine_ms = sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None
     row = replace(chosen, attempts=tuple(attempts), engine_ms=engine_ms)
-    return row if chosen is first else replace(row, status=Status.REPAIRED, reason=trouble(first))
+    defect = trouble(first)
+    if row.status is Status.FAILED or defect is None:
+        return row
+    if trouble(chosen) is None:
+        return replace(row, status=Status.REPAIRED, reason=defect)
+    if trouble(chosen) is _CUT_OFF and _LOOPS in map(trouble, takewhile(lambda row: row is not chosen, rows)):
+        # Under a rule against its loop a page that loops runs to its limit: that it has no end is the same fault.
+        row = replace(row, repetition_flag=True, flags=looped_before(chosen.flags))
+    return replace(row, reason=defect)
 
 
 def _harm(row: PageRow) -> int:
-    reason = trouble(row)
-    return _BY_HARM.index(reason) if reason in _BY_HARM else len(_BY_HARM)
+    """Order attempts from good to worst."""
+    return len(_BY_HARM) if row.status is Status.FAILED else _BY_HARM.index(trouble(row))
 
 
-def _characters(row: PageRow) -> int:
-    """Of the Markdown, up to where it runs periodically into its end."""
-    return 0 if row.text is None or row.measures is None else len(row.text.markdown) - row.measures.repeated_tail_chars
+def _says(row: PageRow) -> int:
+    """Count the characters of the different words and numbers of an attempt: a loop adds next to nothing to them."""
+    if row.text is None:
+        return 0
+    content, _ = without_counting(content_of(row.text.markdown))
+    return sum(map(len, set(content.split())))

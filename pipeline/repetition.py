@@ -1,19 +1,22 @@
-"""How repetitive a text is: five measurements, and no judgement (that is quality.py's).
+"""How repetitive a text is: measurements, and no judgement (that is quality.py's).
 
-They look at characters only, so they mean the same in every language, with or without spaces. The ratio discounts
-what may repeat on an honest page (markup, leaders, rules, numbers); the other measures see it all, because a model
-loops on `<td></td>` and on zeros too. What sees which loop:
+They look at characters only, so they mean the same in every language, with or without spaces. The ratio and those of
+the content discount what may repeat on an honest page (markup, leaders, rules); the other measures see it all, because
+a model loops on `<td></td>` and on zeros too. What sees which loop:
 
-| what repeats                                 | ratio        | tail, if it lasts | compression | longest run |
-|----------------------------------------------|--------------|-------------------|-------------|-------------|
-| words, lines, paragraphs, rows with words    | yes          | yes               | yes         |             |
-| the same, with a number that rises           | see below    |                   | yes         |             |
-| only numbers, empty cells, rules, leaders    |              | yes               | yes         |             |
-| one character                                | if a letter  | yes               | yes         | yes         |
+| what repeats                              | ratio       | tail, if it lasts | compression | longest run | content |
+|-------------------------------------------|-------------|-------------------|-------------|-------------|---------|
+| words, lines, paragraphs, rows with words | yes         | yes               | yes         |             | yes     |
+| the same, with a number that counts on    | see below   |                   | yes         |             | yes     |
+| the same, in a few variants               |             |                   | yes         |             | yes     |
+| only numbers                              |             | yes               | yes         |             | yes     |
+| empty cells, rules, leaders               |             | yes               | yes         |             |         |
+| one character                             | if a letter | yes               | yes         | yes         |         |
+| bare counting (`1 2 3 4 ...`)             |             |                   |             |             | counted |
 
 A loop that counts (row 1, row 2 ...) is in the ratio if the text between two numbers fills a window. Shorter rows are
-not covered: such a loop and an honest ledger are the same text, and only `compression_ratio` says how alike the rows
-are. Bare counting (`1 2 3 4 ...`) is in no measure.
+alike in `content_ratio`, where numbers that count on are left out (counting.py); those of a ledger, whose amounts say
+something new, are not.
 """
 
 import re
@@ -22,6 +25,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.counting import without_counting
 from pipeline.records import RepetitionMeasures
 
 # A power of two. About ten English words, the longest n-gram of Gopher's rules (arXiv 2112.11446, table A1); at 32, the
@@ -44,13 +48,23 @@ Hashes = npt.NDArray[np.uint64]
 def measure_repetition(text: str) -> RepetitionMeasures:
     """Measure any text, in time linear in its length but for one sort. The empty text measures 0 throughout."""
     period, tail_chars = periodic_tail(text)
+    content = content_of(text)
+    new, counted = without_counting(content)
     return RepetitionMeasures(
         repetition_ratio=repetition_ratio(text),
         repetition_period=period,
         repeated_tail_chars=tail_chars,
         compression_ratio=compression_ratio(text),
         longest_run=longest_run(text),
+        content_ratio=compression_ratio(new),
+        content_chars=len(content),
+        counted_numbers=counted,
     )
+
+
+def content_of(text: str) -> str:
+    """Make every stretch of HTML tags, white space, punctuation and symbols one space: words and numbers are left."""
+    return NO_CONTENT.sub(" ", text).strip()
 
 
 def repetition_ratio(text: str) -> float:
@@ -61,7 +75,7 @@ def repetition_ratio(text: str) -> float:
     window of `WINDOW` characters that occurred `COPIES - 1` times before, overlaps included, and has at least
     `MIN_LETTERS` letters. Content shorter than a window measures 0.
     """
-    content = NO_CONTENT.sub(" ", text).strip()
+    content = content_of(text)
     if len(content) < WINDOW:
         return 0.0
     copied = later_copies(window_hashes(code_points(content))) & has_letters(content)

@@ -4,6 +4,7 @@ from typing import Any
 
 from configs.settings import QualitySettings
 from pipeline.agreement import text_layer_agreement
+from pipeline.empty_output import is_mostly_empty
 from pipeline.quality import judge
 from pipeline.records import Attempt, Document, Figure, PageRow, PageText, Reason, RenderedPage, Status
 from pipeline.repetition import measure_repetition
@@ -65,7 +66,13 @@ def _place(document: Document, page: RenderedPage) -> dict[str, Any]:
 
 def _read(text: PageText, quality: QualitySettings) -> dict[str, Any]:
     measures = measure_repetition(text.markdown)
-    judgement = judge(measures, text_chars=len(text.markdown), finish_reason=text.finish_reason, settings=quality)
+    judgement = judge(
+        measures,
+        text_chars=len(text.markdown),
+        finish_reason=text.finish_reason,
+        settings=quality,
+        is_mostly_empty=is_mostly_empty(text),
+    )
     return {
         "text": text,
         "measures": measures,

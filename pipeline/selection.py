@@ -295,7 +295,7 @@ def _rows_at(parquet: pq.ParquetFile, name: str, rows: Any, columns: Sequence[st
 
 
 def _page_summary(row: dict[str, Any]) -> PageSummary:
-    measures = {name: row[name] for name in _MEASURES}
+    measures = {name: row[name] for name in _MEASURES if row.get(name) is not None}  # later ones may lack
     markdown = row["markdown"] or ""
     return PageSummary(
         document_id=row["document_id"],
@@ -308,7 +308,7 @@ def _page_summary(row: dict[str, Any]) -> PageSummary:
         route_reason=row["route_reason"],
         flags=tuple(row["flags"] or ()),
         characters=len(markdown),
-        measures=None if None in measures.values() else RepetitionMeasures(**measures),
+        measures=RepetitionMeasures(**measures) if "longest_run" in measures else None,
         excerpt=printable_line(markdown, EXCERPT_CHARACTERS),
     )
 

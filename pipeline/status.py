@@ -4,7 +4,7 @@ Unlike `verify` it believes what the shards say, and reads of the pages only a f
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,16 +19,19 @@ from pipeline.forgotten import records
 from pipeline.forgotten import to_text as forgotten_text
 from pipeline.journal import shard_sizes
 from pipeline.printable import printable_line
-from pipeline.report import counts_text, reasons_text
+from pipeline.quality import DEGENERATE
+from pipeline.records import ENGINE_FAILURES, Reason
+from pipeline.report import Reasons, counts_text, degenerate_text, outcomes_text, parts_text
 from pipeline.run_progress import RunProgress
 from pipeline.shard import read_shard
 from pipeline.store import Store
 
 LAST_RUNS = 5
 
-_WORDS = ("status", "reason", "route_reason", "renderer")
-_PAGE_COLUMNS = ("document_id", *_WORDS, "flags", "repetition_flag", "ingested_at")
+_WORDS = ("status", "route_reason", "renderer")
+_PAGE_COLUMNS = ("document_id", *_WORDS, "reason", "engine", "flags", "repetition_flag", "ingested_at")
 _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
+_DEGENERATE_REASONS = [Reason.REPETITION.value, Reason.TRUNCATED.value]
 _LARGEST_COUNT = 1 << 63
 _LONGEST_ERROR = 300
 _LONGEST_WORD = 60  # of what stands in a run's record, which anybody may have written
@@ -66,13 +69,16 @@ class OutputStatus:
     """What an output holds, counted shard by shard. Counts of a reason or renderer leave out rows without one."""
 
     documents: Counter[str] = field(default_factory=Counter)  # by status
-    document_reasons: Counter[str] = field(default_factory=Counter)
+    documents_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
     pages: Counter[str] = field(default_factory=Counter)  # by status
-    page_reasons: Counter[str] = field(default_factory=Counter)
+    pages_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
     routes: Counter[str] = field(default_factory=Counter)  # pages by the reason of their route
     renderers: Counter[str] = field(default_factory=Counter)
     flagged_pages: int = 0
-    repetitive_pages: int = 0
+    repetitive_pages: int = 0  # with the repetition flag, whoever read them
+    engine_pages: int = 0  # that an engine gave an answer to
+    degenerate_pages: int = 0  # of these, whose text repeats itself or was not brought to an end
+    degenerate_at_first: int = 0  # of these, whose first attempt did or was not
     sources: int = 0
     unfinished_documents: int = 0  # with pages, but no documents row yet
     unfinished_pages: int = 0
@@ -90,11 +96,12 @@ class OutputStatus:
         lines = {
             "state": self._state(),
             "this run": self._progress(),
-            "documents": counts_text(self.documents) + reasons_text(self.document_reasons),
-            "pages": counts_text(self.pages) + reasons_text(self.page_reasons),
-            "routes": counts_text(self.routes),
-            "renderers": counts_text(self.renderers),
+            "documents": outcomes_text(self.documents, self.documents_by_reason),
+            "pages": outcomes_text(self.pages, self.pages_by_reason),
+            "routes": parts_text(self.routes, self.pages.total(), "not routed"),
+            "renderers": parts_text(self.renderers, self.pages.total(), "not rendered"),
             "flagged": self._flagged(),
+            "degenerate": degenerate_text(self.engine_pages, self.degenerate_pages, self.degenerate_at_first),
             "unfinished": f"{self.unfinished_documents:,} documents, of which {self.unfinished_pages:,} pages are done",
             "sources": f"{self.sources:,}",
             "forgotten": self.forgotten,
@@ -168,10 +175,10 @@ def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputSta
 
 def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:
     """Count a shard, and say how many pages of which documents it holds."""
-    for counter, column in zip(
-        (status.pages, status.page_reasons, status.routes, status.renderers), _WORDS, strict=True
-    ):
+    for counter, column in zip((status.pages, status.routes, status.renderers), _WORDS, strict=True):
         _count(counter, table[column])
+    _count_reasons(status.pages_by_reason, table)
+    _count_degenerate(status, table)
     status.flagged_pages += pc.sum(pc.greater(pc.list_value_length(table["flags"]), 0)).as_py() or 0
     status.repetitive_pages += pc.sum(table["repetition_flag"]).as_py() or 0
     counts: Counter[str] = Counter()
@@ -184,7 +191,7 @@ def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:
 def _add_documents(status: OutputStatus, table: pa.Table) -> pa.Array:
     """Count a shard, and say which documents it holds."""
     _count(status.documents, table["status"])
-    _count(status.document_reasons, table["reason"])
+    _count_reasons(status.documents_by_reason, table)
     return pc.unique(table["document_id"].cast(pa.string())).drop_null()
 
 
@@ -200,6 +207,31 @@ def _count(counter: Counter[str], column: pa.ChunkedArray) -> None:
     for entry in pc.value_counts(column).to_pylist():
         if entry["values"] is not None:
             counter[entry["values"]] += entry["counts"]
+
+
+def _count_reasons(reasons: Reasons, table: pa.Table) -> None:
+    """Add how often each reason occurs with each status."""
+    pairs = pa.table({name: table[name].cast(pa.string()) for name in ("status", "reason")})
+    for pair in pairs.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist():
+        if pair["reason"] is not None:
+            reasons[pair["status"]][pair["reason"]] += pair["count_all"]
+
+
+def _count_degenerate(status: OutputStatus, table: pa.Table) -> None:
+    """Count what an engine read, and what of it is or was degenerate (quality.py).
+
+    Rows of quality version 1 have no reason where the first attempt stands though it is bad; their flags tell.
+    """
+    reason = pc.fill_null(table["reason"].cast(pa.string()), "")
+    asked = pc.is_valid(table["engine"])
+    answered = pc.and_(asked, pc.invert(pc.is_in(reason, pa.array(sorted(ENGINE_FAILURES)))))
+    flags = table["flags"].combine_chunks()
+    bad = pc.is_in(pc.list_flatten(flags), pa.array(sorted(DEGENERATE)))
+    now = pc.is_in(pa.array(range(len(table)), pa.int64()), pc.list_parent_indices(flags).filter(bad))
+    first = pc.or_(pc.is_in(reason, pa.array(_DEGENERATE_REASONS)), pc.and_(pc.equal(reason, ""), now))
+    status.engine_pages += pc.sum(answered).as_py() or 0
+    status.degenerate_pages += pc.sum(pc.and_(answered, now)).as_py() or 0
+    status.degenerate_at_first += pc.sum(pc.and_(answered, first)).as_py() or 0
 
 
 def _writer(store: Store, now: datetime) -> Writer | None:

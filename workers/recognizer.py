@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from configs.settings import RunSettings
 from model_adapter.views import page_of
+from pipeline.empty_output import is_empty
 from pipeline.errors import EngineDownError, PageError
 from pipeline.figures import cut_figures, has_pictures
 from pipeline.records import (
@@ -19,6 +20,7 @@ from pipeline.records import (
     RenderedPage,
     Repair,
 )
+from pipeline.repair import trouble
 from pipeline.rows import failed_row, recognized_row
 from workers.engines.engine import Engine
 from workers.rasterizer import PageImage
@@ -69,6 +71,12 @@ class Recognizer:
                 self._attempt(started, repair), finish_reason=text.finish_reason, output_tokens=text.output_tokens
             )
             row = recognized_row(document, page, text, attempt, self._quality)
+            if is_empty(text):
+                detail = (
+                    f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
+                )
+                reason = trouble(row) or Reason.EMPTY_OUTPUT
+                return failed_row(document, page, reason, detail, replace(attempt, reason=reason))
             return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
         return failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
 

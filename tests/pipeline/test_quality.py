@@ -8,11 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.settings import QualitySettings
-from pipeline.quality import COMPRESSIBLE, LONG_RUN, REPEATED_TAIL, REPEATED_TEXT, REPETITION, TRUNCATED, judge
-from pipeline.records import RepetitionMeasures
+from pipeline.empty_output import is_mostly_empty
+from pipeline.markdown import to_markdown
+from pipeline.quality import (
+    COMPRESSIBLE,
+    COUNTING,
+    EMPTY_MARKUP,
+    LONG_RUN,
+    REPEATED_TAIL,
+    REPEATED_TEXT,
+    REPETITION,
+    TRUNCATED,
+    judge,
+)
+from pipeline.records import PageGeometry, PageText, RepetitionMeasures
 from pipeline.repetition import measure_repetition
 
 CORPUS = Path(__file__).parents[2] / "../shared/corpus"
+CASES = Path(__file__).parents[2] / "../shared/cases"
 DEFAULTS = QualitySettings()
 HONEST = "It was the best of times, it was the worst of times, it was the age of wisdom.\n"
 LINE = "The quick brown fox jumps over the lazy dog.\n"  # 45 characters
@@ -59,6 +72,11 @@ def test_each_threshold_has_its_text(text: str, finish_reason: str, raised: set[
         (RepetitionMeasures(0, 0, 0, 15, 1), 7999, None),
         (RepetitionMeasures(0, 0, 0, 2, 350), 9000, LONG_RUN),
         (RepetitionMeasures(0, 0, 0, 2, 349), 9000, None),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 12.0, 5000, 0), 5500, COMPRESSIBLE),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 11.9, 5000, 0), 5500, None),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 12.0, 4999, 0), 9000, None),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 1.0, 10, 1001), 9000, COUNTING),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 1.0, 10, 1000), 9000, None),
     ],
 )
 def test_a_threshold_is_reached_by_being_met(measures: RepetitionMeasures, text_chars: int, raised: str | None) -> None:
@@ -87,6 +105,9 @@ def test_thresholds_come_from_the_settings() -> None:
         st.integers(0, 10**6),
         st.floats(0, 1100),
         st.integers(0, 10**6),
+        st.floats(0, 1100),
+        st.integers(0, 10**6),
+        st.integers(0, 10**6),
     ),
     st.integers(0, 10**6),
     st.sampled_from([None, "stop", "length", "abort"]),
@@ -94,9 +115,9 @@ def test_thresholds_come_from_the_settings() -> None:
 def test_repetition_always_has_a_reason(
     measures: RepetitionMeasures, text_chars: int, finish_reason: str | None
 ) -> None:
-    """The flag `repetition` stands with at least one of its four reasons, and none of them without it."""
+    """The flag `repetition` stands with at least one of its five reasons, and none of them without it."""
     judgement = judge(measures, text_chars=text_chars, finish_reason=finish_reason, settings=DEFAULTS)
-    reasons = {REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN} & set(judgement.flags)
+    reasons = {REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, COUNTING} & set(judgement.flags)
 
     assert judgement.repetition_flag == bool(reasons) == (REPETITION in judgement.flags)
     assert (TRUNCATED in judgement.flags) == (finish_reason == "length")
@@ -170,6 +191,62 @@ def test_a_loop_that_ran_to_the_limit_is_flagged(unit: str) -> None:
     raised = flags(HONEST * 2 + unit * (1500 // len(unit) + 1), "length")
 
     assert {REPETITION, REPEATED_TAIL, TRUNCATED} <= set(raised)
+
+
+DRAWN = random.Random(4)
+COUNTING_LEGALLY = {
+    "lots": "".join(f"| Lot {n} | Residential |\n" for n in range(1, 151)),
+    "chart of numbers": "".join("| " + " | ".join(map(str, range(n, n + 10))) + " |\n" for n in range(1, 1001, 10)),
+    "multiplication table": "".join(" ".join(str(row * n) for n in range(1, 21)) + "\n" for row in range(1, 41)),
+    "squares and cubes": "".join(f"| {n} | {n**2} | {n**3} |\n" for n in range(1, 121)),
+    "table of contents": "".join(f"Chapter {n} {'.' * 60} {n * 3 + DRAWN.randrange(3)}\n" for n in range(1, 71)),
+    "seats": "".join(f"Row {row} Seat {seat}\n" for row in "ABCDEFGHIJKLMNOPQRST" for seat in range(1, 13)),
+    "pleading paper": "".join(f"{n} the {n * n}th mile of {n * 7 % 29} leagues\n" for n in range(1, 29)),
+    "savings plan": "".join(f"| {n} | Deposit | 50.00 | {50 * n}.00 |\n" for n in range(1, 101)),
+    "log": "".join(f"2024-01-01 12:{n // 60:02}:{n % 60:02} INFO worker-3 heartbeat ok\n" for n in range(90)),
+    "addresses": "".join(f"{n} High Street, Northbay NB1 2CD, vacant\n" for n in range(1, 81)),
+    "articles": "".join(f"第{n}条 本规定自发布之日起施行\n" for n in range(1, 81)),
+}
+
+
+@pytest.mark.parametrize("text", COUNTING_LEGALLY.values(), ids=COUNTING_LEGALLY.keys())
+def test_honest_counting_is_not_flagged(text: str) -> None:
+    """Lists, charts and tables that count raise nothing."""
+    assert flags(HONEST + text) == ()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{n}. Small\n",
+        "<tr><td>{n}</td><td>Small</td></tr>",
+        "Step {n}: go on. ",
+        "{n}\n",
+        "第{n}条 同上\n",
+    ],
+)
+def test_a_loop_that_counts_is_flagged_by_its_text_alone(row: str) -> None:
+    """A row that says nothing but its number, over more rows than a page has, in whatever form it is written."""
+    assert REPETITION in flags(HONEST + "".join(row.format(n=n) for n in range(1, 1301)), None)
+
+
+@pytest.mark.skipif(not (CASES / "raw").is_dir(), reason="needs outputs as they were reported")
+@pytest.mark.parametrize("name", ["r08", "r10", "r16", "r18", "r20"])
+def test_reported_loops_are_found_by_their_text_alone(name: str) -> None:
+    """Text that comes from elsewhere has no finish_reason: the measures find its loops, and markup without text."""
+    (path,) = (CASES / "raw").glob(f"{name}*.txt")
+    markdown, blocks = to_markdown(path.read_text(encoding="utf-8"), PageGeometry(600, 800, 0, 1200, 1600, 144.0))
+    judgement = judge(
+        measure_repetition(markdown),
+        text_chars=len(markdown),
+        finish_reason=None,
+        settings=DEFAULTS,
+        is_mostly_empty=is_mostly_empty(PageText(markdown, blocks=blocks)),
+    )
+    without_boxes = is_mostly_empty(PageText(markdown))
+
+    assert (EMPTY_MARKUP if name == "r20" else REPETITION) in judgement.flags
+    assert without_boxes == (name == "r20")
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="needs the corpus of real PDFs")

@@ -1,5 +1,7 @@
 """Which attempt at a page stands, and what its row says of the others."""
 
+import random
+
 import pytest
 
 from configs.settings import QualitySettings
@@ -11,6 +13,7 @@ DOCUMENT = Document("d" * 64, Source("/data/a.pdf", "v1", 1, "/data/a.pdf"), 1)
 PAGE = RenderedPage(1)
 HONEST = "The mill turns when the river runs, and the miller counts the sacks that his sons have carried up the hill."
 LOOP = HONEST + " again and again and again" * 200
+DRIFT = HONEST + "\n\n" + "<pre> <pre></pre></pre>\n" * 60  # text, and then tags around nothing
 
 
 def attempt(text: str, finish_reason: str = "stop", seconds: float = 1.0, prompt: str = "markdown") -> PageRow:
@@ -32,6 +35,7 @@ def nothing(reason: Reason = Reason.EMPTY_OUTPUT) -> PageRow:
         (attempt(HONEST, "length"), Reason.TRUNCATED),
         (attempt(LOOP, "length"), Reason.REPETITION),
         (nothing(), Reason.EMPTY_OUTPUT),
+        (attempt(DRIFT), Reason.EMPTY_OUTPUT),
         (nothing(Reason.ENGINE_TIMEOUT), Reason.ENGINE_TIMEOUT),
     ],
 )
@@ -58,24 +62,49 @@ def test_a_later_good_attempt_repairs_the_page():
 
 
 @pytest.mark.parametrize(
-    ("rows", "stands"),
+    ("rows", "stands", "reason"),
     [
-        ([attempt(LOOP), attempt(LOOP + "!"), attempt(LOOP + "?")], 0),  # all loop: the first
-        ([attempt(LOOP), attempt(HONEST, "length")], 1),  # cut off is better than looping
-        ([attempt(HONEST, "length"), attempt(LOOP)], 0),
-        ([nothing(), attempt(LOOP)], 1),  # any text is better than none
-        ([attempt(LOOP), nothing()], 0),
-        ([attempt(LOOP), attempt("The mill.")], 0),  # good, but hardly anything of the page
+        ([attempt(LOOP), attempt(LOOP + "!"), attempt(LOOP + "?")], 0, Reason.REPETITION),  # all loop: the first
+        ([attempt(HONEST, "length"), attempt(LOOP)], 0, Reason.TRUNCATED),  # cut off is better than looping
+        ([attempt(DRIFT), attempt(HONEST, "length")], 1, Reason.EMPTY_OUTPUT),
+        ([nothing(), attempt(LOOP)], 1, Reason.EMPTY_OUTPUT),  # any text is better than none
+        ([attempt(LOOP), nothing()], 0, Reason.REPETITION),
+        ([attempt(LOOP), attempt("The mill.")], 0, Reason.REPETITION),  # good, but hardly anything of the page
     ],
 )
-def test_the_least_bad_attempt_stands(rows: list[PageRow], stands: int):
-    """Where none is good, or the good one has lost the text."""
+def test_a_page_without_a_good_attempt_is_not_repaired(rows: list[PageRow], stands: int, reason: Reason):
+    """The least bad attempt stands, `ok` with its flags, and its reason is what was bad about the first attempt."""
     row = best_of(rows)
 
     assert row.text == rows[stands].text
     assert row.flags == rows[stands].flags
-    assert row.status is (Status.REPAIRED if stands else Status.OK)
+    assert (row.status, row.reason) == (Status.OK, reason)
     assert len(row.attempts) == len(rows)
+
+
+def test_a_page_without_text_fails():
+    """Where no attempt has text, the first one's reason is the row's."""
+    row = best_of([nothing(), nothing(Reason.ENGINE_CRASH)])
+
+    assert (row.status, row.reason, row.text) == (Status.FAILED, Reason.EMPTY_OUTPUT, None)
+
+
+def test_a_page_that_looped_and_was_then_cut_off_counts_as_repetition():
+    """The rule against loops only let it run to its limit: the kept text carries the flag, and says why."""
+    row = best_of([attempt(LOOP, "repetition"), attempt(LOOP, "repetition"), attempt(HONEST, "length")])
+
+    assert row.text.markdown == HONEST
+    assert (row.status, row.reason) == (Status.OK, Reason.REPETITION)
+    assert row.flags == ("repetition", "looped_before", "truncated")
+    assert row.repetition_flag
+
+
+def test_what_a_loop_repeats_is_no_loss():
+    """A good attempt that says what the first one said before it looped repairs the page, whatever the loop's form."""
+    variants = "\n".join(random.Random(3).choices(["Hakate Toolbox", "Hoketo Toolbox", "Hekate ToolBox"], k=700))
+    first = attempt(f"{HONEST}\n{variants}", "repetition")
+
+    assert best_of([first, attempt(HONEST)]).status is Status.REPAIRED
 
 
 def test_no_rung_asks_what_was_asked_before():

@@ -1,6 +1,7 @@
 """A page that comes out badly is asked for again, as far as the engine's ladder goes."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import duckdb
@@ -26,6 +27,8 @@ from pipeline.records import (
 )
 from pipeline.repair import DEEPSEEK_OCR2
 from pipeline.report import RunReport
+from pipeline.selection import PageQuery, page_keys
+from pipeline.status import read_status
 from pipeline.verify import verify
 from workers.pool import SerialPool
 from workers.recognizer import Recognizer
@@ -47,6 +50,7 @@ class ScriptedEngine(FakeEngine):
         self._script = script
         self._repairs = repairs
         self.asked: list[Repair | None] = []
+        self.finish_reason = "stop"
 
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, repairs=self._repairs)
@@ -56,7 +60,7 @@ class ScriptedEngine(FakeEngine):
         said = self._script.get(repair, LOOP)
         if isinstance(said, Exception):
             raise said
-        return PageText(said, finish_reason="length" if said.endswith("...") else "stop")
+        return PageText(said, finish_reason="length" if said.endswith("...") else self.finish_reason)
 
 
 class ScriptedPool(SerialPool):
@@ -70,6 +74,7 @@ class ScriptedPool(SerialPool):
 
 def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple]:
     """A whole run over one scanned page: its report, and the page's row as it is in the output."""
+    tmp_path.mkdir(exist_ok=True)
     scan = scan_pdf(tmp_path / "scan.pdf")
     out = tmp_path / "out"
     report = run(Job((str(scan),), str(out), SETTINGS, use_ray=False), lambda _: ScriptedPool(engine))
@@ -88,6 +93,75 @@ def test_a_page_is_repaired(tmp_path: Path):
     assert "1 repaired (repetition 1)" in report.to_text("out")
     documents = duckdb.sql(f"select pages_repaired, repetition_rate from '{tmp_path}/out/documents/*.parquet'")
     assert documents.fetchall() == [(1, 0.0)]
+
+
+def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: Path):
+    """Not one attempt is good: row, report, record, status and document say that it degenerates, now and at first."""
+    report, row = run_over(ScriptedEngine({DEEPSEEK_OCR2[2]: GOOD + "..."}), tmp_path)
+    out = tmp_path / "out"
+    (flags,) = duckdb.sql(f"select flags from '{out}/pages/*.parquet'").fetchall()[0]
+    (rate,) = duckdb.sql(f"select repetition_rate from '{out}/documents/*.parquet'").fetchall()[0]
+    (record,) = (json.loads(path.read_text())["totals"] for path in (out / "runs").iterdir())
+
+    assert row == ("ok", "repetition", GOOD + "...", 4, True, "markdown")
+    assert flags == ["repetition", "looped_before", "truncated"]
+    assert rate == 1.0
+    told = (
+        "1 of 1 pages from an engine repeat themselves or have no end (100.00%), 1 did at the first attempt (100.00%)"
+    )
+    assert told in report.to_text("out")
+    assert told in read_status(LocalStore(out)).to_text()
+    assert "1 ok (repetition 1)" in report.to_text("out")
+    assert (record["engine_pages"], record["degenerate"], record["degenerate_at_first"]) == (1, 1, 1)
+    assert page_keys(LocalStore(out), PageQuery(reason="repetition")).num_rows == 1  # `retry --reason` reads it again
+
+
+def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path):
+    """The two rates differ by what the ladder repairs."""
+    report, _ = run_over(ScriptedEngine({DEEPSEEK_OCR2[0]: GOOD}), tmp_path)
+    status = read_status(LocalStore(tmp_path / "out"))
+
+    assert (report.engine_pages, report.degenerate, report.degenerate_at_first) == (1, 0, 1)
+    assert (status.engine_pages, status.degenerate_pages, status.degenerate_at_first) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("finish_reason", ["repetition", "length"])
+def test_a_page_stopped_in_its_loop_has_no_end(finish_reason: str, tmp_path: Path):
+    """Our loop stop counts as the limit does: the text came to no end by itself, however short it is."""
+    engine = ScriptedEngine({None: GOOD}, repairs=())
+    engine.finish_reason = finish_reason
+    report, _ = run_over(engine, tmp_path)
+
+    assert (report.degenerate, report.degenerate_at_first) == (1, 1)
+
+
+EMPTY = [
+    "<table><tr><td></td><td> </td></tr></table>",
+    "| | |\n|---|---|\n| | |",
+    "<pre> <pre></pre></pre>" * 10,
+    "&nbsp;\n\n---",
+]
+
+
+@pytest.mark.parametrize("markup", EMPTY)
+def test_markup_without_text_is_no_text(markup: str, tmp_path: Path):
+    """It is retried as an empty page is, and where nothing better comes the page fails: it is never ok, nor blank."""
+    engine = ScriptedEngine(dict.fromkeys([None, *DEEPSEEK_OCR2], markup))
+    report, row = run_over(engine, tmp_path)
+
+    assert engine.asked == [None, *DEEPSEEK_OCR2[1:]]
+    assert row == ("failed", "empty_output", None, 3, False, "markdown")
+    assert report.failures == 1
+
+
+def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
+    """Text, and then box after box with nothing in it: flagged, and repaired by the first attempt that does not."""
+    drift = GOOD + "\n\n" + "<pre> <pre> <pre></pre></pre></pre>\n" * 60
+    _, row = run_over(ScriptedEngine(dict.fromkeys([None, *DEEPSEEK_OCR2], drift)), tmp_path / "kept")
+    assert row[:2] == ("ok", "empty_output")
+
+    _, row = run_over(ScriptedEngine({None: drift, DEEPSEEK_OCR2[1]: GOOD}), tmp_path / "repaired")
+    assert row[:3] == ("repaired", "empty_output", GOOD)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +191,7 @@ def test_an_engine_without_repairs_is_asked_once(tmp_path: Path):
     _, row = run_over(engine, tmp_path)
 
     assert engine.asked == [None]
-    assert row == ("ok", None, LOOP, 1, True, "markdown")
+    assert row == ("ok", "repetition", LOOP, 1, True, "markdown")
 
 
 def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path):
