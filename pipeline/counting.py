@@ -3,7 +3,9 @@
 A place is what stands before a number: the two words before it, where any number is as good as another. A number counts
 on if it goes on from the last one in its place by the same step, which is not 0, as that one did from the one before.
 The numbers of a ledger do not; those of `1. Small 2. Small 3. Small` all do, from the third on, and so do those of an
-honest numbered list: how many there are, and how little else there is, is for quality.py to judge. Not covered: two counters that take turns in one place (`1 1 2 2`).
+honest numbered list: how many there are, and how little else there is, is for quality.py to judge.
+
+Not covered: counters that take turns in one place, as in `1 1 2 2 3 3`.
 """
 
 import re

@@ -46,7 +46,7 @@ def trouble(row: PageRow) -> Reason | None:
 
 def was_degenerate(row: PageRow) -> bool:
     """Say if the first attempt at a page repeated itself, or did not come to an end."""
-    return bool(row.attempts) and row.reason in (Reason.REPETITION, Reason.TRUNCATED)
+    return row.engine is not None and row.reason in (Reason.REPETITION, Reason.TRUNCATED)
 
 
 def best_of(rows: Sequence[PageRow]) -> PageRow:

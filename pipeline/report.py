@@ -74,7 +74,7 @@ class RunReport:
         self.pages[row.status] += 1
         if row.reason is not None:
             self.pages_by_reason[row.status][row.reason] += 1
-        if row.attempts and row.reason not in ENGINE_FAILURES:
+        if row.engine is not None and row.reason not in ENGINE_FAILURES:
             self.engine_pages += 1
             self.degenerate += not DEGENERATE.isdisjoint(row.flags)
             self.degenerate_at_first += was_degenerate(row)
