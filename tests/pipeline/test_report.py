@@ -38,7 +38,7 @@ documents = st.lists(
 
 
 def parts(line: str) -> tuple[int, dict[str, int], dict[str, tuple[bool, int]]]:
-    """Read a line of counts: total, parts, and for each part with reasons if they are only some of it, and their sum."""
+    """Read a line of counts: total, parts, and for parts with reasons if they are only some of it, and their sum."""
     total, _, rest = line.partition(": ")
     found, reasons = {}, {}
     for count, name, inside in re.findall(r"([\d,]+) ([a-z_ ]+?)(?: \(([^)]*)\))?(?:, |$)", rest):
