@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from commands.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
+from commands.failing import EXIT_CODES, SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
 from commands.options import (
     Configs,
     DocumentName,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="ocrmill",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,7 +61,7 @@ model_app = typer.Typer(help="Model files.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def run(
     inputs: Annotated[list[str] | None, Inputs.__metadata__[0]] = None,
     out: Out = None,
@@ -119,7 +120,7 @@ def run(
     _end(run_job(job), out)
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 def retry(
     output: Output,
     reason: ReasonName = None,
@@ -277,6 +278,7 @@ def verify(
     """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
 
     Exit code 0: all right, or repaired. 3: something is wrong. 75: documents are unfinished, maybe since the repair.
+    130: ended by Ctrl-C.
     """
     from pipeline.journal import read_again
     from pipeline.verify import verify as verify_output

@@ -58,7 +58,7 @@ DocumentName = Annotated[
     str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
 ]
 ReasonName = Annotated[
-    str | None, typer.Option(metavar="R", help="Only what failed, or was repaired, for this reason.")
+    str | None, typer.Option(metavar="R", help="Only what failed, was repaired or stayed bad for this reason.")
 ]
 OlderThan = Annotated[
     Version | None,

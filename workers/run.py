@@ -208,8 +208,8 @@ async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source]
 
 
 def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
+    asyncio.get_running_loop().remove_signal_handler(number)  # first: whoever reads the warning may send the next one
     log.warning("%s: finishing what is in flight; once more to end at once (nothing durable is lost)", number.name)
-    asyncio.get_running_loop().remove_signal_handler(number)
     coordinator.stop()
 
 

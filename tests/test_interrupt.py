@@ -1,0 +1,90 @@
+"""Ctrl-C once ends a run in order, twice at once; the exit code tells which."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pdfs import scan_pdf
+
+import cli
+from commands.failing import EXIT_CODES
+
+ROOT = Path(__file__).parents[1]
+
+# The program itself, but for an engine that never comes to the end of its first page.
+HANGING = """
+import asyncio, sys
+import cli, workers.pool
+from fake_engine import FakeEngine
+from pipeline.records import EngineDescription
+
+class Hanging(FakeEngine):
+    def describe(self):
+        return EngineDescription("hanging", 1)
+    async def read(self, image, geometry, repair):
+        print("reading", file=sys.stderr, flush=True)
+        await asyncio.sleep(600)
+
+workers.pool.make_engine = lambda settings: Hanging()
+sys.argv[0] = "ocrmill"
+cli.main()
+"""
+
+
+def interrupt_twice(tmp_path: Path) -> tuple[int, str, Path]:
+    """Send SIGINT to a run that has a page in work, and again once it says that it ends.
+
+    Gives the exit code, what was said after that, and the output.
+    """
+    scan, out = scan_pdf(tmp_path / "scan.pdf", pages=2), tmp_path / "out"
+    arguments = ["run", str(scan), "--out", str(out), "--no-ray", "--engine", "cpu", "--route", "ocr"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HANGING, *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "tests"), "HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(process, "reading")
+        process.send_signal(signal.SIGINT)
+        wait_for(process, "once more to end at once")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        return process.returncode, said, out
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
+    """Read what the process says until it says this."""
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if words in line:
+            return
+    raise AssertionError("".join(said))
+
+
+@pytest.mark.timeout(180)
+def test_a_second_ctrl_c_ends_the_run_with_130(tmp_path: Path):
+    """The exit code is 130, in the run's record too, and nobody is shown a traceback."""
+    code, said, out = interrupt_twice(tmp_path)
+    (record,) = (json.loads(path.read_text()) for path in (out / "runs").iterdir())
+
+    assert code == 130
+    assert record["exit_code"] == 130
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("text", [(ROOT / "README.md").read_text(), EXIT_CODES, cli.verify.__doc__])
+def test_every_list_of_exit_codes_has_130(text: str):
+    """README, `ocrmill --help`, `run --help`, `retry --help` and `verify --help` name it."""
+    lists = [part for part in text.split("\n\n") if "xit code 0:" in part or "Exit codes: 0" in part]
+
+    assert lists
+    assert all("130" in part for part in lists)
