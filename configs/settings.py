@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from configs.contradictions import contradictions
 from configs.engine_settings import EngineSettings
-from configs.section import Settings, performance
+from configs.section import Settings, added, performance
 from configs.worker_settings import WorkerSettings
 
 
@@ -211,7 +211,10 @@ class RoutingSettings(Settings):
 
 
 class QualitySettings(Settings):
-    """From which measurement on a page is flagged."""
+    """From which measurement on a page is flagged.
+
+    At their defaults the last three do not count for the fingerprint: rows name the `quality_version` that has them.
+    """
 
     repetition_ratio: float = Field(
         0.2,
@@ -244,15 +247,20 @@ class QualitySettings(Settings):
         gt=1,
         description="The compression ratio of words and numbers alone, without numbers that count on; the highest of "
         "771 honest pages has 3.0.",
+        json_schema_extra=added(12.0),
     )
     compressible_content_chars: int = Field(
         5000,
         ge=1,
         description="Characters of words and numbers from which that ratio counts; 90 rows of a log that differ in "
         "their seconds have 4,200.",
+        json_schema_extra=added(5000),
     )
     counted_numbers: int = Field(
-        1001, ge=1, description="Numbers that count on; a chart of 1 to 1,000 has 998, the highest of 771 pages 17."
+        1001,
+        ge=1,
+        description="Numbers that count on; a chart of 1 to 1,000 has 998, the highest of 771 pages 17.",
+        json_schema_extra=added(1001),
     )
 
 

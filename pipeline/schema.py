@@ -163,7 +163,7 @@ SOURCES = pa.schema(
 # Folder of the output -> what its shards hold.
 TABLES = {"pages": PAGES, "documents": DOCUMENTS, "sources": SOURCES}
 # Columns that the first release did not have, so that a shard may lack them.
-ADDED = frozenset({"ocrmill_version"})
+ADDED = frozenset({"ocrmill_version", "content_ratio", "content_chars", "counted_numbers"})
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(field.name for field in fields(RepetitionMeasures))
