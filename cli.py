@@ -51,9 +51,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def ocrmill(
-    version: Version = False,
-) -> None:
+def ocrmill(version: Version = False) -> None:
     """Turn PDFs into Markdown for corpora: one Parquet row for every page, none missing."""
 
 
@@ -277,8 +275,7 @@ def verify(
 ) -> None:
     """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
 
-    Exit code 0: all right, or repaired. 3: something is wrong. 75: documents are unfinished, maybe since the repair.
-    130: ended by Ctrl-C.
+    Exit code 0: all right, or repaired. 3: something is wrong. 75: documents are unfinished. 130: ended by Ctrl-C.
     """
     from pipeline.journal import read_again
     from pipeline.verify import verify as verify_output
