@@ -28,6 +28,7 @@ EXPIRES_S = 6 * BEAT_S  # five beats may fail before the owner counts as dead
 FRESH_S = 2 * BEAT_S  # a lease renewed so long ago is still ours: nobody takes over before EXPIRES_S
 WATCH_S = 1.5 * BEAT_S  # a taker waits for one more beat, for the clock of a bucket is right to some seconds only
 LEASE_BYTES = 4096
+LEASE_TRIES = 5  # of a reader, while the owner rewrites it
 CLOCK = "_clock"  # the name of an object that is there for a moment, without the token behind it
 log = logging.getLogger("ocrmill")
 
@@ -236,12 +237,15 @@ class BucketStore:
 
 def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, ObjectInfo]:
     """Who holds the lease, if anybody, with the heartbeat by the bucket's clock; and its object."""
-    try:
-        text, info = bucket.tail(key, LEASE_BYTES)
-    except BucketError as error:
-        if error.trouble is Trouble.NO_OBJECT:
-            return None, ObjectInfo(key, 0, ABSENT)
-        raise
+    for left in reversed(range(LEASE_TRIES)):
+        try:
+            text, info = bucket.tail(key, LEASE_BYTES)
+            break
+        except BucketError as error:
+            if error.trouble is Trouble.NO_OBJECT:
+                return None, ObjectInfo(key, 0, ABSENT)
+            if error.trouble is not Trouble.CHANGED or not left:  # Azure takes two requests; a beat may come between
+                raise
     owner = LeaseOwner.from_json(text)
     if owner is not None and info.written is not None:
         owner = replace(owner, heartbeat=info.written)
