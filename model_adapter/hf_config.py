@@ -42,7 +42,7 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
 
     @staticmethod
     def verify_and_update_config(vllm_config: VllmConfig) -> None:
-        """Check model and settings against each other.
+        """Check model and settings against each other, and have images come as they are.
 
         Raises:
             ValueError: where the checkpoint is another model, the tensor parallel size does not divide it, adapters
@@ -60,6 +60,8 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
                 f"a page of {max_tiles} tiles takes {tokens} tokens, and max_model_len is "
                 f"{model_config.max_model_len}: lower max_tiles in mm_processor_kwargs or raise max_model_len"
             )
+        # vLLM would convert images to RGB and clip 16-bit greys to white; PageProcessor converts them itself.
+        model_config.multimodal_config.media_io_kwargs.setdefault("image", {}).setdefault("image_mode", None)
 
 
 def configured_max_tiles(mm_processor_kwargs: Mapping[str, object]) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from transformers import BatchFeature
 from vllm.config.multimodal import MultiModalDummyOptions
 from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
@@ -28,6 +28,7 @@ from vllm.multimodal.processing import (
     PromptUpdate,
 )
 
+from model_adapter.eight_bits import to_eight_bits
 from model_adapter.hf_config import configured_max_tiles
 from model_adapter.prompts import IMAGE_TOKEN
 from model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE, Tiling
@@ -56,7 +57,10 @@ class PageParser(MultiModalDataParser):  # type: ignore[misc]
     def _parse_image_data(self, data: Any) -> ModalityDataItems[Any, Any] | None:
         if self.is_embeddings(data):
             raise TypeError("a page must be an image or PageViews: embeddings made elsewhere are not taken")
-        items = super()._parse_image_data([data] if isinstance(data, PageViews) else data)
+        pages = data if isinstance(data, list) else [data]
+        if any(isinstance(page, PageViews | Image.Image) for page in pages):
+            data = [_eight_bits(page) for page in pages]  # before vLLM converts them, which clips 16-bit greys
+        items = super()._parse_image_data(data)
         return PageItems(items.data) if isinstance(items, ImageProcessorItems) else items
 
 
@@ -191,13 +195,21 @@ def page_views(page: object, max_tiles: int) -> PageViews:
     if isinstance(page, PageViews):
         _check_views(page, max_tiles)
         return page
-    pixels = np.asarray(page.convert("RGB") if isinstance(page, Image.Image) else page)
+    pixels = np.asarray(to_eight_bits(page).convert("RGB") if isinstance(page, Image.Image) else page)
     if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
         raise ValueError(
             f"a page must be an image, a (height, width, 3) array of uint8 or PageViews, "
             f"not {type(page).__name__} of {pixels.shape} {pixels.dtype}"
         )
     return cut_views(pixels, max_tiles)
+
+
+def _eight_bits(page: object) -> object:
+    """An image upright and in 8 bits; anything else as it is."""
+    if not isinstance(page, Image.Image):
+        return page
+    upright = ImageOps.exif_transpose(page)
+    return to_eight_bits(page if upright is None else upright)
 
 
 def _check_views(views: PageViews, max_tiles: int) -> None:

@@ -27,6 +27,7 @@ from model_adapter.tiling import GLOBAL_SIZE, MAX_TILES, TILE_SIZE, Tiling, cont
 
 UInt8s = npt.NDArray[np.uint8]
 
+CHANNELS = 3
 PADDING = 127  # int(0.5 * 255): the grey around the page in the global view, all but zero once normalised
 
 # In view pixels: the shortest runs worth a call of their own (tried: 24 to 96 rows, 64 columns to all), and the rows
@@ -122,6 +123,20 @@ def page_of(views: PageViews, width_px: int, height_px: int, max_tiles: int = MA
         return grid.swapaxes(1, 2).reshape(tiling.rows * TILE_SIZE, tiling.columns * TILE_SIZE, 3)
     box = content_box(width_px, height_px)
     return views.global_view[box.top : box.top + box.height, box.left : box.left + box.width]
+
+
+def views_bytes(num_tiles: int) -> int:
+    """Bytes of the pixels of so many tiles and the global view."""
+    return CHANNELS * (GLOBAL_SIZE**2 + num_tiles * TILE_SIZE**2)
+
+
+def views_in(memory: UInt8s, width_px: int, height_px: int, max_tiles: int) -> PageViews:
+    """A copy of the views of a page of this size that memory of one axis begins with: the global view, then tiles."""
+    num_tiles = plan_tiling(width_px, height_px, max_tiles).num_tiles
+    values = memory[: views_bytes(num_tiles)].copy()
+    at = views_bytes(0)
+    tiles = values[at:].reshape(num_tiles, TILE_SIZE, TILE_SIZE, CHANNELS)
+    return PageViews(values[:at].reshape(GLOBAL_SIZE, GLOBAL_SIZE, CHANNELS), tiles)
 
 
 def _global_view(page: _Page, profile: _Profile) -> UInt8s:

@@ -2,7 +2,7 @@
 
     Discovery(["scans", "data/**/2024-*.pdf", "more.txt", "s3://papers/2024"], settings.input, settings.storage)
 
-Found in folders, globs and archives: what ends in .pdf, .png, .jpg, .jpeg, .tif or .tiff (in any case), one source a
+Found in folders, globs and archives: what ends in .pdf or as an image (document_types.py), in any case, one source a
 file however many pages it has. Files with other endings are counted (`Discovery.skipped`), and so are hidden ones: a
 name that begins with a dot, as `.Trash` and the `._x.pdf` of macOS archives. In a WARC file the type of a record counts
 and not its name (warc.py). Archives that cannot be read, folders that cannot be listed, links to nothing and archives
@@ -35,6 +35,7 @@ from configs.settings import InputSettings, StorageSettings
 from pipeline.archives import ARCHIVE_ENDINGS, UNREAD_ARCHIVE_ENDINGS, file_version, member_at, members
 from pipeline.bucket_listing import listed
 from pipeline.buckets import BucketError, BucketUrl, Trouble, check_bucket, hasty
+from pipeline.document_types import DOCUMENT_ENDINGS
 from pipeline.errors import InputError, PageError, UsageError
 from pipeline.fetch import fetch
 from pipeline.folder import Folder, is_folder, list_folder
@@ -46,7 +47,6 @@ from pipeline.redaction import redacted
 from pipeline.remote import is_remote, look_up, shown
 from pipeline.source_uri import joined_uri, one_line, original, split_uri
 
-DOCUMENT_ENDINGS = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://")
 _ABSENT = "absent"  # the version of what is not there
 

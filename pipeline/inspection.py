@@ -75,6 +75,19 @@ def inspect_page(page: "pymupdf.Page", thumbnail: Grey) -> PageFeatures:
     )
 
 
+def inspect_picture(thumbnail: Grey) -> PageFeatures:
+    """Measure a page that is a picture, without any text, from its thumbnail as `inspect_page` wants it."""
+    edges = np.logical_or(*_edges(thumbnail, EDGE_CONTRAST))
+    return PageFeatures(
+        **asdict(measure_text("")),
+        invisible_share=0.0,
+        image_cover=1.0,
+        ink_share=ink_share(thumbnail),
+        uncovered_ink_share=float(edges.any()),
+        inkless_text_share=0.0,
+    )
+
+
 def _layer(page: "pymupdf.Page") -> Any:
     import pymupdf
 

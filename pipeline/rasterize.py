@@ -18,13 +18,13 @@ if "pymupdf" not in sys.modules:
     sys.modules["pymupdf4llm"] = None  # type: ignore[assignment]
 import pymupdf
 
+from pipeline.document_types import PDF_MARK, READABLE, image_format
 from pipeline.errors import PageError
 from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import render_scale, thumbnail_scale
 from pipeline.records import RGB, PageGeometry, Reason
 
 _PUBLIC_KEY_MARKER = b"/Adobe.PubSec"
-_MAGICS = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 _HEADER_BYTES = 1024  # readers look for %PDF- in so much of a file
 _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not open, for the marker
 
@@ -120,7 +120,7 @@ def _open(file: MappedFile) -> "pymupdf.Document":
     try:
         where = {"filename": file.path} if file.path else {"stream": file.data}
         document = pymupdf.open(**where, filetype=file.suffix)
-        if document.is_pdf or beginning.startswith(_MAGICS):
+        if document.is_pdf or image_format(beginning):
             return document
     except pymupdf.EmptyFileError as error:
         raise PageError(Reason.EMPTY_FILE, "the file has no bytes") from error
@@ -130,7 +130,7 @@ def _open(file: MappedFile) -> "pymupdf.Document":
                 Reason.ENCRYPTION_UNSUPPORTED,
                 "encrypted for holders of a certificate (public-key security); decrypt it with that certificate first",
             ) from error
-        if not any(magic in beginning for magic in _MAGICS):
+        if PDF_MARK not in beginning and not image_format(beginning):
             raise _unsupported(beginning) from error
         said = take_warnings().replace("\n", "; ")
         raise PageError(Reason.DAMAGED, f"MuPDF cannot open it: {error}" + (f" ({said})" if said else "")) from error
@@ -140,7 +140,7 @@ def _open(file: MappedFile) -> "pymupdf.Document":
 
 def _unsupported(beginning: bytes) -> PageError:
     begins = beginning[:16]
-    return PageError(Reason.UNSUPPORTED_TYPE, f"neither a PDF nor a PNG, JPEG or TIFF image: it begins with {begins!r}")
+    return PageError(Reason.UNSUPPORTED_TYPE, f"neither {READABLE}: it begins with {begins!r}")
 
 
 def _find_password(file: MappedFile, passwords: Sequence[str]) -> str:

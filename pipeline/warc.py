@@ -36,17 +36,12 @@ from fastwarc.stream_io import BrotliReader, ChunkedReader, ZstdReader
 from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord, WarcRecordType
 
 from pipeline.archive_index import Member
+from pipeline.document_types import HEAD_BYTES, MEDIA_TYPES, begins_like_document
 from pipeline.errors import PageError
 from pipeline.records import Reason
 from pipeline.redaction import redacted
 from pipeline.seekable_gzip import SeekableGzip
 
-MAGICS = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")  # how what we read begins
-_TYPES = {
-    *("application/pdf", "application/x-pdf", "image/png", "image/tiff"),
-    *("image/jpeg", "image/jpg", "image/pjpeg"),
-}
-_LONGEST_MAGIC = max(map(len, MAGICS))
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 15  # of a record, and of HTTP in it; servers send 8 to 16 kB at most
 _LONGEST_NAME = 4096  # in characters; browsers take addresses of 2,000
@@ -130,7 +125,7 @@ class WarcIndex:
             record.record_type != WarcRecordType.revisit
             and HTTPStatus.OK <= content.status < HTTPStatus.MULTIPLE_CHOICES
         )
-        if not is_answer or not (content.type in _TYPES or content.begins_like_one):
+        if not is_answer or not (content.type in MEDIA_TYPES or content.begins_like_one):
             return replace(member, is_document=False)
         missing = _what_is_missing(record, content)
         return replace(member, is_document=True, reason=Reason.DAMAGED if missing else None, detail=missing)
@@ -156,7 +151,7 @@ class _Content:
 
 def _content(record: WarcRecord, beginning: bytes) -> _Content:
     if record.record_type == WarcRecordType.resource or not beginning.startswith(b"HTTP/"):  # as of FTP, or DNS
-        return _Content(_media_type(record.headers), beginning.startswith(MAGICS))
+        return _Content(_media_type(record.headers), begins_like_document(beginning))
     end = _HEADER_END.search(beginning)
     if end is None:
         return _Content("", begins_like_one=False)
@@ -164,7 +159,7 @@ def _content(record: WarcRecord, beginning: bytes) -> _Content:
     headers.parse(io.BytesIO(beginning[: end.end()].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")))
     start = beginning[end.end() :]
     # Many crawlers undo the encodings, and keep the headers that name them.
-    encodings = () if start.startswith(MAGICS) else _encodings(headers)
+    encodings = () if begins_like_document(start) else _encodings(headers)
     return _Content(
         _media_type(headers), _begins_like_one(start, encodings), headers.status_code or 0, end.end(), encodings
     )
@@ -182,7 +177,7 @@ def _encodings(headers: HeaderMap) -> tuple[str, ...]:
 
 def _begins_like_one(start: bytes, encodings: tuple[str, ...]) -> bool:
     try:
-        return _decoder(io.BytesIO(start), encodings).read(_LONGEST_MAGIC).startswith(MAGICS)
+        return begins_like_document(_decoder(io.BytesIO(start), encodings).read(HEAD_BYTES))
     except (PageError, OSError, zlib.error, EOFError):
         return False
 

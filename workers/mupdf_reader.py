@@ -36,7 +36,7 @@ class MupdfReader:
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
         """Open a document and say what it is, or why no page of it can be had."""
-        self._close()
+        self.close()
         try:
             opened = rasterize.open_document(file, passwords)
             page_count = rasterize.count_pages(opened.document)
@@ -64,7 +64,8 @@ class MupdfReader:
         took_ms = (time.perf_counter() - started) * 1000
         return replace(page, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Put the document away, if one is open."""
         if self._document is None:
             return
         self._document.close()

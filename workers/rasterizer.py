@@ -9,13 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from configs.settings import RunSettings
-from model_adapter.views import cut_views
+from model_adapter.views import PageViews, cut_views
 from pipeline.errors import PageError
 from pipeline.fetch import check_unchanged, sha256_of
 from pipeline.figures import cut_figures
 from pipeline.kept_files import KeptFiles
 from pipeline.records import (
-    RGB,
     Document,
     Figure,
     PageRange,
@@ -33,6 +32,8 @@ from workers.render_protocol import ChildSettings, OpenReply
 
 PageImage = Any
 """The pixels of a page (`RGB`), or the `PageViews` cut from them where `EngineSettings.max_tiles` is set."""
+
+_Rendered = tuple[RenderedPage, PageImage | None]
 
 _MUPDF_FAILED = frozenset(
     {
@@ -55,7 +56,7 @@ class Rasterizer:
         self._settings = settings
         self._max_tiles = settings.engine.max_tiles
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
-        child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures)
+        child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures, self._max_tiles)
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
@@ -77,7 +78,7 @@ class Rasterizer:
             page, image = self._read_page(document, number)
             if image is None or page.text is not None:
                 yield finished_row(document, page, self._settings.quality, self._figures(page, image))
-            elif self._max_tiles is None:
+            elif self._max_tiles is None or isinstance(image, PageViews):
                 yield replace(page, image_bytes=image.nbytes), image
             else:
                 views = cut_views(image, self._max_tiles)
@@ -90,11 +91,11 @@ class Rasterizer:
         self._files.close()
         self._scratch.close()
 
-    def _figures(self, page: RenderedPage, image: RGB | None) -> tuple[Figure, ...] | None:
+    def _figures(self, page: RenderedPage, image: PageImage | None) -> tuple[Figure, ...] | None:
         """The pictures of a page that was read from its text layer, if they are asked for."""
         if not self._settings.output.figures or page.text is None:
             return None
-        if image is None or page.geometry is None:
+        if image is None or isinstance(image, PageViews) or page.geometry is None:
             return ()
         return cut_figures(image, page.text.blocks, page.geometry)
 
@@ -121,7 +122,7 @@ class Rasterizer:
                 return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
         raise PageError(mupdf.reason, mupdf.detail or "")
 
-    def _read_page(self, document: Document, number: int) -> tuple[RenderedPage, RGB | None]:
+    def _read_page(self, document: Document, number: int) -> _Rendered:
         try:
             page, image = self._render(document, number, str(self._files.path(document.source)))
             self._check_unchanged(document.source)  # afterwards: what was read is what was found
@@ -131,11 +132,12 @@ class Rasterizer:
             return RenderedPage(number, reason=Reason.UNREADABLE, detail=f"cannot be read: {error}"), None
         return page, image
 
-    def _render(self, document: Document, number: int, path: str) -> tuple[RenderedPage, RGB | None]:
+    def _render(self, document: Document, number: int, path: str) -> _Rendered:
         if document.renderer == "pdfium":
             return _page_of(self._pdfium, document, path, number)
         page, image = _page_of(self._mupdf, document, path, number)
-        if page.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
+        is_image = page.renderer == "pillow"  # which PDFium does not know
+        if page.reason in _MUPDF_FAILED and not is_image and self._settings.raster.fallback == "pdfium":
             return _second_try(page, *_page_of(self._pdfium, document, path, number))
         return page, image
 
@@ -150,14 +152,14 @@ def _reply_of(process: RenderProcess, path: str, passwords: tuple[str, ...]) -> 
         return OpenReply(reason=error.reason, detail=f"opening it failed: {error.detail}")
 
 
-def _page_of(process: RenderProcess, document: Document, path: str, number: int) -> tuple[RenderedPage, RGB | None]:
+def _page_of(process: RenderProcess, document: Document, path: str, number: int) -> _Rendered:
     try:
         return process.read(path, document.password, number)
     except PageError as error:
         return RenderedPage(number, renderer=process.renderer, reason=error.reason, detail=error.detail), None
 
 
-def _second_try(first: RenderedPage, second: RenderedPage, image: RGB | None) -> tuple[RenderedPage, RGB | None]:
+def _second_try(first: RenderedPage, second: RenderedPage, image: PageImage | None) -> _Rendered:
     """Choose between MuPDF's failure and what PDFium made of the page.
 
     A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.

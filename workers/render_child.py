@@ -20,9 +20,10 @@ from typing import Protocol
 import numpy as np
 
 from configs.settings import RasterSettings
+from model_adapter.views import PageViews
 from pipeline.errors import PageError
 from pipeline.mapped_file import MappedFile, map_descriptor
-from pipeline.records import RGB, Reason, RenderedPage
+from pipeline.records import Reason, RenderedPage
 from workers import sandbox
 from workers.render_protocol import (
     MAX_REPLY_BYTES,
@@ -32,6 +33,7 @@ from workers.render_protocol import (
     SETTINGS,
     ChildSettings,
     OpenReply,
+    PageImage,
     Request,
 )
 
@@ -40,15 +42,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 class PageReader(Protocol):
-    """What reads pages: mupdf_reader.py or pdfium_reader.py."""
+    """What reads pages: document_reader.py or pdfium_reader.py."""
 
     renderer: str
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
         """Put the last document away and open this one, or say why no page of it can be had."""
 
-    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
-        """Read one page of the open document: with its image where it awaits OCR."""
+    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
+        """Read one page of the open document: with its image, or its views, where it awaits OCR."""
 
 
 def serve(connection: Connection, pixels: mmap.mmap, reader: PageReader, raster: RasterSettings) -> None:
@@ -72,8 +74,16 @@ def serve(connection: Connection, pixels: mmap.mmap, reader: PageReader, raster:
             allow_cpu_seconds(raster.page_cpu_s)
             page, image = reader.read(request.page_number)
             if image is not None:
-                np.frombuffer(pixels, dtype=np.uint8, count=image.size)[:] = image.reshape(-1)
+                write_pixels(pixels, image)
             connection.send_bytes(_reply_of(page))
+
+
+def write_pixels(pixels: mmap.mmap, image: PageImage) -> None:
+    """Put a page's image, or its views one after the other, into the memory that is shared."""
+    at = 0
+    for part in (image.global_view, image.tiles) if isinstance(image, PageViews) else (image,):
+        np.frombuffer(pixels, dtype=np.uint8, count=part.size, offset=at)[:] = part.reshape(-1)
+        at += part.size
 
 
 def _open(descriptor: int, request: Request, reader: PageReader, raster: RasterSettings) -> OpenReply:
@@ -130,9 +140,9 @@ def make_reader(renderer: str, settings: ChildSettings) -> PageReader:
         from workers.pdfium_reader import PdfiumReader
 
         return PdfiumReader(settings)
-    from workers.mupdf_reader import MupdfReader
+    from workers.document_reader import DocumentReader
 
-    return MupdfReader(settings)
+    return DocumentReader(settings)
 
 
 def main(arguments: list[str]) -> None:

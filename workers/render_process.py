@@ -25,6 +25,8 @@ import numpy as np
 import psutil
 from pydantic import TypeAdapter
 
+from model_adapter.tiling import MIN_TILES
+from model_adapter.views import PageViews, views_bytes, views_in
 from pipeline.archives import file_version
 from pipeline.errors import PageError
 from pipeline.mapped_file import LARGE_BYTES, suffix_of
@@ -36,12 +38,14 @@ from workers.render_protocol import (
     OPEN_REPLY,
     PAGE_REPLY,
     REQUEST,
+    ROUNDED_UP_PX,
     SETTINGS,
     ChildSettings,
     OpenReply,
     Request,
     carries_image,
     checked,
+    is_cut_into_views,
 )
 
 CHANNELS = 3
@@ -67,7 +71,8 @@ class RenderProcess:
         self._stderr: IO[bytes] | None = None
         self._documents = 0
         self._given: tuple[str, str] | None = None  # the document that the process has: path and version
-        size = (settings.raster.max_side_px + 2) ** 2 * CHANNELS  # renderers round sides up
+        largest_page = (settings.raster.max_side_px + ROUNDED_UP_PX) ** 2 * CHANNELS
+        size = max(largest_page, views_bytes(max(settings.max_tiles or 0, MIN_TILES)))
         self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._pixels_fd, size)  # takes memory only where it is written
         fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
@@ -97,8 +102,8 @@ class RenderProcess:
         self._given = None
         return self._ask(path, Request(passwords), OPEN_REPLY)
 
-    def read(self, path: str, password: str | None, page_number: int) -> tuple[RenderedPage, RGB | None]:
-        """Read a page: with its image where it awaits OCR.
+    def read(self, path: str, password: str | None, page_number: int) -> tuple[RenderedPage, RGB | PageViews | None]:
+        """Read a page: with its image where it awaits OCR, or the views of an image file that is too large to pass on.
 
         Raises:
             PageError: if the process died of it or did not answer.
@@ -108,7 +113,7 @@ class RenderProcess:
         page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
         if not carries_image(page):
             return page, None
-        return page, self._image(page.geometry)
+        return page, self._image_or_views(page.geometry)
 
     def close(self) -> None:
         """End the process and give its memory back."""
@@ -205,6 +210,14 @@ class RenderProcess:
         died = self._process.poll() is not None
         if died or self._documents > raster.recycle_documents or own_mb > raster.recycle_rss_mb:
             self._stop()
+
+    def _image_or_views(self, geometry: PageGeometry | None) -> RGB | PageViews:
+        max_tiles = self._settings.max_tiles
+        if geometry is None or max_tiles is None:
+            return self._image(geometry)
+        if geometry.height_px < 1 or not is_cut_into_views(geometry.width_px, geometry.height_px, self._settings):
+            return self._image(geometry)
+        return views_in(np.frombuffer(self._pixels, np.uint8), geometry.width_px, geometry.height_px, max_tiles)
 
     def _image(self, geometry: PageGeometry | None) -> RGB:
         shape = (geometry.height_px, geometry.width_px, CHANNELS) if geometry else (0, 0, CHANNELS)

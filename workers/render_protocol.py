@@ -12,7 +12,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from configs.settings import RasterSettings, RoutingSettings
-from pipeline.records import Reason, RenderedPage, Route
+from model_adapter.views import PageViews
+from pipeline.records import RGB, Reason, RenderedPage, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ChildSettings:
     raster: RasterSettings
     routing: RoutingSettings
     figures: bool = False  # whether pages with pictures are rendered for them, too
+    max_tiles: int | None = None  # of the engine, if it is given views of a page and not the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class OpenReply:
     reason: Reason | None = None
     detail: str | None = None
 
+
+ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
+PageImage = RGB | PageViews
+"""A page, or, if it is too large to be passed on, the views that are cut from it."""
 
 MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
 
@@ -84,6 +90,15 @@ def _check_numbers(value: object) -> None:
         case _ if is_dataclass(value):
             for field in fields(value):
                 _check_numbers(getattr(value, field.name))
+
+
+def is_cut_into_views(width_px: int, height_px: int, settings: ChildSettings) -> bool:
+    """True if a page of this size comes back as its views.
+
+    It is an image file that is larger than pages are rendered, and its engine wants views: cut from the file's own
+    pixels, they are resampled once.
+    """
+    return settings.max_tiles is not None and max(width_px, height_px) > settings.raster.max_side_px + ROUNDED_UP_PX
 
 
 def carries_image(page: RenderedPage) -> bool:

@@ -25,7 +25,7 @@ _SYSTEM = (
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo"),  # how onnxruntime knows the machine
     *("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/bus/pci/devices", "/sys/class/drm"),
 )
-_PACKAGES = ("configs", "pipeline", "workers")  # of ours, where they do not lie among installed ones
+_PACKAGES = ("configs", "model_adapter", "pipeline", "workers")  # of ours, where they do not lie among installed ones
 log = logging.getLogger("ocrmill")
 
 

@@ -1,6 +1,7 @@
 """Documents in WARC files: which records are some, how they are called, and what they are read as."""
 
 import gzip
+import io
 import os
 import random
 import zlib
@@ -12,13 +13,14 @@ import pytest
 from made_archives import SETTINGS, STORAGE, content, listed, patched, refusal
 from made_warcs import PDF, answer, chunked, record, resource, warc_of
 from pdfs import text_pdf
+from PIL import Image
 from typer.testing import CliRunner
 
 from cli import app
 from configs.settings import InputSettings
-from pipeline import rasterize, warc
 from pipeline.archives import members
 from pipeline.discovery import Discovery
+from pipeline.document_types import image_format
 from pipeline.errors import PageError
 from pipeline.records import Reason, Source
 from pipeline.seekable_gzip import SeekableGzip
@@ -41,9 +43,21 @@ def until_it_breaks(path: Path) -> tuple[list[Source], PageError]:
     return found, caught.value
 
 
-def test_what_begins_like_a_document_is_what_rasterizers_open():
-    """The first bytes that make a record a document are those that the rasterizer takes a file for one by."""
-    assert rasterize._MAGICS == warc.MAGICS
+def test_images_of_every_format_are_found_by_their_bytes(tmp_path: Path):
+    """A record of no telling type is a document if it begins like an image that rendering processes open."""
+    formats = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "AVIF")
+    images = {}
+    for name in formats:
+        data = io.BytesIO()
+        Image.new("RGB", (40, 40), "white").save(data, name)
+        images[name] = data.getvalue()
+    records = [answer(f"https://h/{name}", images[name], "application/octet-stream") for name in formats]
+    path = warc_of(tmp_path / "a.warc", [*records, answer("https://h/text", b"BM, or not", "text/plain")])
+
+    found = list(members(str(path), SETTINGS, STORAGE))
+
+    assert [source.member for source in found if source.is_document] == [f"https://h/{name}" for name in formats]
+    assert [image_format(images[name]) for name in formats] == list(formats)
 
 
 @pytest.mark.parametrize("name", NAMES)
