@@ -262,7 +262,7 @@ class RenderedPage:
     geometry: PageGeometry | None = None
     decision: RouteDecision | None = None
     features: PageFeatures | None = None
-    renderer: str | None = None  # mupdf, pdfium, or None where nothing was rendered
+    renderer: str | None = None  # mupdf, pdfium, pillow (image files), or None where nothing was rendered
     layer_text: str | None = None  # the page's own text where OCR can be checked against it
     text: PageText | None = None
     reason: Reason | None = None

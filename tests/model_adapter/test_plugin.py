@@ -1,12 +1,15 @@
 """How vLLM finds our model, reads the configs of its checkpoints, and what it refuses before any process is started."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
 
@@ -119,6 +122,21 @@ def test_a_page_must_fit_into_the_context(vllm_environment, tiny_checkpoint):
     """More tiles than `max_model_len` can hold are refused with both numbers."""
     with pytest.raises(ValueError, match="20 tiles takes 3137 tokens, and max_model_len is 2048"):
         engine_config(tiny_checkpoint, **engine_arguments(max_tiles=20))
+
+
+def test_a_server_leaves_images_as_they_come(vllm_environment, tiny_checkpoint):
+    """A 16-bit grey scan keeps its values on its way to the processor; vLLM's own conversion would make it white."""
+    from vllm.multimodal.media.image import ImageMediaIO
+
+    media = engine_config(tiny_checkpoint).model_config.multimodal_config.media_io_kwargs
+    assert media["image"] == {"image_mode": None}
+    png = io.BytesIO()
+    Image.fromarray(np.full((40, 60), 30_000, np.uint16)).save(png, "PNG")
+    image = ImageMediaIO(**media["image"]).load_bytes(png.getvalue()).media
+    chosen = engine_config(tiny_checkpoint, media_io_kwargs={"image": {"image_mode": "RGB"}}).model_config
+
+    assert (image.mode, image.getpixel((0, 0))) == ("I;16", 30_000)
+    assert chosen.multimodal_config.media_io_kwargs["image"]["image_mode"] == "RGB"
 
 
 def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint):

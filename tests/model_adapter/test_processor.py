@@ -160,6 +160,40 @@ def test_rotated_and_transparent_images_are_seen_as_people_see_them(processor):
     assert (view[:, :300] == 127).all()
 
 
+def scan_of(mode: str) -> Image.Image:
+    """A page that is dark on its left and light on its right, 300 x 200 px, in one of Pillow's modes."""
+    grey = np.repeat(np.where(np.arange(300) < 150, 0.125, 0.875)[None], 200, axis=0)
+    match mode:
+        case "I;16":
+            return Image.fromarray((grey * 65535).astype(np.uint16))
+        case "I":
+            return Image.fromarray((grey * 65535).astype(np.int32))
+        case "F":
+            return Image.fromarray(grey.astype(np.float32))
+        case "1":
+            return Image.fromarray(grey > 0.5)
+        case "LA" | "RGBA":
+            image = Image.fromarray((grey * 255).astype(np.uint8)).convert(mode)
+            image.putalpha(Image.fromarray(np.where(grey > 0.5, 0, 255).astype(np.uint8)))
+            return image
+        case _:
+            return Image.fromarray((grey * 255).astype(np.uint8)).convert("RGB").convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16"])
+@pytest.mark.parametrize("through_a_server", [False, True])
+def test_every_mode_of_an_image_is_seen(processor, mode, through_a_server):
+    """No mode arrives white or black all over, in a program or as `vllm serve` hands images on."""
+    from vllm.multimodal.media.base import MediaWithBytes
+
+    image = scan_of(mode)
+    _, data, _ = process(processor, MediaWithBytes(image, b"") if through_a_server else image)
+    row = data["global_view_nhwc"].numpy()[512].astype(int)
+
+    assert row[:400].max() < 70
+    assert row[600:].min() > 190
+
+
 def test_a_request_may_lower_max_tiles_but_not_raise_it(processor):
     """A page of one request may be cut coarser; finer than memory was planned for is refused."""
     ids, _, _ = process(processor, blank(1224, 1584), hf_processor_mm_kwargs={"max_tiles": 0})
