@@ -25,7 +25,6 @@ import numpy as np
 import psutil
 from pydantic import TypeAdapter
 
-from model_adapter.tiling import MIN_TILES
 from model_adapter.views import PageViews, views_bytes, views_in
 from pipeline.archives import file_version
 from pipeline.errors import PageError
@@ -72,7 +71,8 @@ class RenderProcess:
         self._documents = 0
         self._given: tuple[str, str] | None = None  # the document that the process has: path and version
         largest_page = (settings.raster.max_side_px + ROUNDED_UP_PX) ** 2 * CHANNELS
-        size = max(largest_page, views_bytes(max(settings.max_tiles or 0, MIN_TILES)))
+        views = views_bytes(settings.max_tiles) if settings.max_tiles is not None else 0
+        size = max(largest_page, views)
         self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._pixels_fd, size)  # takes memory only where it is written
         fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
