@@ -26,6 +26,8 @@ from pipeline.records import RGB, PageGeometry, Reason
 
 _PUBLIC_KEY_MARKER = b"/Adobe.PubSec"
 _HEADER_BYTES = 1024  # readers look for %PDF- in so much of a file
+_MOST_NAMES = 5  # of embedded files, in a sentence
+_PLACEHOLDER_CHARACTERS = 200  # in which Adobe's programs write "Please wait..." on such a page
 _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not open, for the marker
 
 
@@ -81,6 +83,32 @@ def count_pages(document: "pymupdf.Document") -> int:
     if document.is_repaired:
         raise PageError(Reason.ZERO_PAGES, "the file is damaged (cut off?): no page was left after repair")
     raise PageError(Reason.ZERO_PAGES, "the file has no pages")
+
+
+def embedded_files(document: "pymupdf.Document") -> str | None:
+    """A sentence that counts and names the files embedded in a PDF, as in a portfolio; None if there are none."""
+    try:
+        names = document.embfile_names() if document.is_pdf else []
+    except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the pages may be whole
+        return None
+    if not names:
+        return None
+    shown = ", ".join(map(repr, names[:_MOST_NAMES])) + (" ..." if len(names) > _MOST_NAMES else "")
+    return f"it holds {len(names)} embedded files, which are not read: {shown}; extract them to have them read"
+
+
+def is_xfa_placeholder(document: "pymupdf.Document") -> bool:
+    """True if the only page of a PDF stands in for a form in XML (XFA), which only a viewer that builds it can show."""
+    if not document.is_pdf or document.page_count != 1:
+        return False
+    try:
+        catalog = document.pdf_catalog()
+        if document.xref_get_key(catalog, "AcroForm/XFA")[0] == "null":
+            return False
+        must_be_built = document.xref_get_key(catalog, "NeedsRendering") == ("bool", "true")
+        return must_be_built or "please wait" in document[0].get_text()[:_PLACEHOLDER_CHARACTERS].lower()
+    except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; reading the page will tell
+        return False
 
 
 def displayed_geometry(page: "pymupdf.Page") -> PageGeometry:

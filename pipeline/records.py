@@ -42,6 +42,7 @@ class Reason(StrEnum):
     RENDER_TIMEOUT = "render_timeout"
     RENDER_CRASH = "render_crash"
     RENDER_MEMORY = "render_memory"
+    XFA_FORM = "xfa_form"  # the page stands in for a form that only some viewers build
     UNDECODABLE = "undecodable"  # came out blank, with decode warnings
     # pages, in the engine
     EMPTY_OUTPUT = "empty_output"

@@ -49,7 +49,7 @@ class MupdfReader:
             password=opened.password,
             title=_capped(metadata.get("title")),
             producer=_capped(metadata.get("producer")),
-            detail=_capped(opened.warnings),
+            detail=_capped("; ".join(filter(None, (rasterize.embedded_files(opened.document), opened.warnings)))),
         )
 
     def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
@@ -75,6 +75,11 @@ class MupdfReader:
 
     def _read(self, document: "pymupdf.Document", number: int) -> tuple[RenderedPage, RGB | None]:
         page = _load(document, number)
+        if rasterize.is_xfa_placeholder(document):
+            raise PageError(
+                Reason.XFA_FORM,
+                "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader",
+            )
         geometry = rasterize.displayed_geometry(page)
         try:
             return self._look_and_read(document, page, number, geometry)

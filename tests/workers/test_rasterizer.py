@@ -277,6 +277,39 @@ def test_blank_pages_are_blank_even_for_ocr(ocr_only: Rasterizer, tmp_path: Path
     assert set(outcomes(pages(ocr_only, blank_pdf(tmp_path / "blank.pdf")))) == {Status.BLANK}
 
 
+def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: Path):
+    """A portfolio's document says how many files lie in it and are not read; its cover sheet is a page."""
+    import pymupdf
+
+    with pymupdf.open(text_pdf(tmp_path / "cover.pdf", pages=1)) as portfolio:
+        for name in ("budget.pdf", "minutes.pdf"):
+            portfolio.embfile_add(name, b"%PDF-1.7 ...")
+        portfolio.save(tmp_path / "portfolio.pdf")
+    document = opened(rasterizer, tmp_path / "portfolio.pdf")
+
+    assert isinstance(document, Document)
+    assert "2 embedded files, which are not read: 'budget.pdf', 'minutes.pdf'" in document.detail
+    assert opened(rasterizer, tmp_path / "cover.pdf").detail is None
+
+
+@pytest.mark.parametrize("must_be_built", ["true", "false"])
+def test_a_page_that_stands_in_for_an_xfa_form_is_no_text(rasterizer: Rasterizer, tmp_path: Path, must_be_built: str):
+    """`Please wait...` is not the document: the page fails as `xfa_form`; a form with pages of its own is read."""
+    import pymupdf
+
+    def with_xfa(path: Path, text: str, pages: int) -> Path:
+        with pymupdf.open(text_pdf(tmp_path / "plain.pdf", pages=pages, text=text)) as document:
+            catalog = document.pdf_catalog()
+            document.xref_set_key(catalog, "AcroForm", "<</Fields[]/XFA(template)>>")
+            document.xref_set_key(catalog, "NeedsRendering", must_be_built)
+            document.save(path)
+        return path
+
+    placeholder = with_xfa(tmp_path / "a.pdf", "Please wait... If this message is not eventually replaced", 1)
+    assert outcomes(pages(rasterizer, placeholder)) == [Reason.XFA_FORM]
+    assert Reason.XFA_FORM not in outcomes(pages(rasterizer, with_xfa(tmp_path / "b.pdf", "A form. " * 40, 2)))
+
+
 def test_images_are_documents(rasterizer: Rasterizer, tmp_path: Path):
     """PNG, JPEG and TIFF files are read at their own pixels, a TIFF with all its pages, a photo the right way up."""
     from PIL import Image
