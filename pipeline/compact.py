@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalogue import read_catalogue
 from pipeline.errors import OutputError
 from pipeline.journal import Merge, Withdrawal, begin, finish, recover, shard_sizes, shards
 from pipeline.schema import TABLES
@@ -68,19 +69,8 @@ def compact(store: Store, *, target_mb: int = TARGET_MB) -> CompactReport:
     return report
 
 
-def superseded(store: Store) -> pa.Array:
-    """The document_ids that no source holds any more, every one of theirs having a newer document by now."""
-    columns = ("source", "document_id", "ingested_at")
-    tables = [TABLES["sources"].empty_table().select(columns)]
-    tables += [read_shard(store.file(name), name, columns) for name in shards(store, "sources")]
-    held = pa.concat_tables(tables).sort_by("ingested_at")  # stable: rows of one run stay in their order
-    held = held.filter(pc.is_valid(held["document_id"]))
-    last = held.group_by("source", use_threads=False).aggregate([("document_id", "last")])["document_id_last"]
-    return pc.unique(held["document_id"].filter(pc.invert(pc.is_in(held["document_id"], last))).combine_chunks())
-
-
 def _withdraw_superseded(store: Store, report: CompactReport) -> None:
-    documents = superseded(store)
+    documents = read_catalogue(store).superseded()
     if not len(documents):
         return
     touched = [name for folder in ("sources", "documents", "pages") for name in _holding(store, folder, documents)]

@@ -15,7 +15,14 @@ from pipeline.errors import UsageError
 from pipeline.export_paths import ENDING, INDEX, export_paths
 from pipeline.new_file import new_file, refuse_url, regular_file, told_as_output_error
 from pipeline.store import Store
-from pipeline.whole_documents import Catalogue, DocumentFacts, Page, WholeDocument, WholeDocuments, read_catalogue
+from pipeline.whole_documents import (
+    DocumentFacts,
+    HeldDocuments,
+    Page,
+    WholeDocument,
+    WholeDocuments,
+    read_held_documents,
+)
 
 BETWEEN_PAGES = "\n\n"
 _TOLD_ELSEWHERE = frozenset({"document_id", "source", "ingested_at", "pages"})  # or not worth telling
@@ -64,12 +71,12 @@ def export_jsonl(
         UsageError: The destination is a folder, a pipe, a device or a URL.
     """
     report = ExportReport()
-    catalogue = read_catalogue(store)
+    held = read_held_documents(store)
     with told_as_output_error(destination):
         destination = regular_file(destination)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
-            for document in _documents(store, catalogue, destination.parent, report, include_failed=include_failed):
+            for document in _documents(store, held, destination.parent, report, include_failed=include_failed):
                 records = _page_records(document, include_failed) if per_page else [_document_record(document)]
                 for record in records:
                     report.bytes += file.write(_line(record))
@@ -88,14 +95,14 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
         UsageError: The destination holds files that no export wrote, or is a URL.
     """
     refuse_url(destination)
-    catalogue = read_catalogue(store)
-    paths = [path + ENDING for path in export_paths(catalogue.sources())]
+    held = read_held_documents(store)
+    paths = [path + ENDING for path in export_paths(held.sources())]
     report = ExportReport()
     with told_as_output_error(destination):
         index = _Index(destination)
-        listed = zip(paths, catalogue, strict=True)
+        listed = zip(paths, held, strict=True)
         index.announce(_index_entry(path, facts) for path, facts in listed if include_failed or facts.has_text)
-        for document in _documents(store, catalogue, destination, report, include_failed=include_failed):
+        for document in _documents(store, held, destination, report, include_failed=include_failed):
             path = destination / paths[document.at]
             path.parent.mkdir(parents=True, exist_ok=True)
             with new_file(path) as file:
@@ -105,15 +112,15 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
 
 
 def _documents(
-    store: Store, catalogue: Catalogue, scratch: Path, report: ExportReport, *, include_failed: bool
+    store: Store, held: HeldDocuments, scratch: Path, report: ExportReport, *, include_failed: bool
 ) -> Iterator[WholeDocument]:
     """What is to be exported: documents with pages in the order of the shards, then those without, by source."""
-    whole = WholeDocuments(store, catalogue, scratch)
+    whole = WholeDocuments(store, held, scratch)
     for document in whole:
         yield from _counted(document, report, include_failed=include_failed)
-    for at in (catalogue.page_counts() == 0).nonzero()[0].tolist():
-        yield from _counted(WholeDocument(at, catalogue[at], ()), report, include_failed=include_failed)
-    report.superseded = len(catalogue.superseded)
+    for at in (held.page_counts() == 0).nonzero()[0].tolist():
+        yield from _counted(WholeDocument(at, held[at], ()), report, include_failed=include_failed)
+    report.superseded = len(held.superseded)
     report.unfinished = len(whole.unfinished)
 
 

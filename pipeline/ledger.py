@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalogue import MOMENT, last_sequence, moments
 from pipeline.forgotten import Forgotten, read_forgotten
 from pipeline.journal import shards
 from pipeline.records import Reason, Source, SourceRow, Status
@@ -24,15 +25,15 @@ from pipeline.report import RunReport
 from pipeline.schema import TABLES
 from pipeline.shard import read_shard
 from pipeline.store import Store
+from pipeline.string_index import StringIndex, equal
 
 # What a later run may find otherwise. Neither says anything about bytes, so neither has a document_id.
 RETRIED = frozenset({Reason.UNREADABLE, Reason.CHANGED})
 
 _DONE_COLUMNS = ("document_id", "settings_fingerprint")
-_ABSENT_COLUMNS = ("source", "source_version", "document_id", "reason", "ingested_at")
-_SOURCE_COLUMNS = ("source", "source_version", "document_id", "ingested_at")
+_ABSENT_COLUMNS = ("source", "source_version", "document_id", "reason", *MOMENT)
+_SOURCE_COLUMNS = ("source", "source_version", "document_id", *MOMENT)
 SOURCES_AT_A_TIME = 512  # asked for together: 64 take twice as long, 1,024 hardly less
-HASHED_AT_A_TIME = 1 << 16  # a million Python strings at once are 150 MB
 _Read = TypeVar("_Read")
 
 _PAGE_COLUMNS = ("document_id", "page_number", "status", "flags", "repetition_flag", "settings_fingerprint")
@@ -54,41 +55,6 @@ class StaleRow:
     version: str
     reason: Reason
     shards: tuple[str, ...]
-
-
-class StringIndex:
-    """Finds the rows of a string column that hold a value: sorted hashes, 12 bytes a row, each hit checked."""
-
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self._column = column
-        slices = (column.slice(start, HASHED_AT_A_TIME) for start in range(0, len(column), HASHED_AT_A_TIME))
-        hashes = np.concatenate([np.empty(0, np.int64), *map(_hashes, slices)])
-        self._order = np.argsort(hashes, kind="stable").astype(np.int32)
-        self._hashes = hashes[self._order]
-
-    def rows(self, value: str) -> list[int]:
-        """The rows that hold the value, ascending."""
-        key = np.int64(hash(value))
-        low = int(np.searchsorted(self._hashes, key, "left"))
-        high = int(np.searchsorted(self._hashes, key, "right"))
-        return [row for row in self._order[low:high].tolist() if self._column[row].as_py() == value]
-
-    def only_rows(self, values: pa.Array) -> npt.NDArray[np.int64]:
-        """The row that holds each of many values; -1 where none does, or several may: ask `rows` then."""
-        keys = _hashes(values)
-        low = np.searchsorted(self._hashes, keys, "left")
-        once = np.searchsorted(self._hashes, keys, "right") - low == 1
-        rows = np.full(len(values), -1)
-        found = self._order[low[once]]
-        rows[once] = np.where(_equal(self._column.take(found), values.filter(once)), found, -1)
-        return rows
-
-    def holds(self, values: pa.Array) -> npt.NDArray[np.bool_]:
-        """Which of many values are in the column."""
-        held = self.only_rows(values) >= 0
-        for at in np.flatnonzero(~held):
-            held[at] = bool(self.rows(values[int(at)].as_py()))
-        return held
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +84,10 @@ class Ledger:
     def __init__(self, tables: LedgerTables) -> None:
         self._fingerprints = tables.fingerprints
         self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished anew
-        self._sources = {name: tables.sources[name] for name in tables.sources.column_names}
-        self._absent = {name: tables.absent[name] for name in tables.absent.column_names}
+        self.last_sequence = last_sequence(tables.sources, tables.absent)
+        self._said, self._said_absent = moments(tables.sources, tables.absent)
+        self._sources = {name: tables.sources[name] for name in tables.sources.column_names if name not in MOMENT}
+        self._absent = {name: tables.absent[name] for name in tables.absent.column_names if name not in MOMENT}
         self._unfinished = tables.unfinished
         self._asked_for = np.zeros(len(tables.sources), np.bool_)  # rows of sources
         self._by_uri = StringIndex(tables.sources["source"])
@@ -130,13 +98,10 @@ class Ledger:
 
     def knows_source(self, uri: str, version: str) -> bool:
         """Whether nothing is left to do for a source in this version, which is what was last said of it."""
-        for row in self._latest(uri):
-            document_id = self._sources["document_id"][row].as_py()
-            if (
-                document_id
-                and self._sources["source_version"][row].as_py() == version
-                and self.is_complete(document_id)
-            ):
+        row = self._latest(uri)
+        if row is not None and _value(self._sources, "source_version", row) == version:
+            document_id = _value(self._sources, "document_id", row)
+            if document_id and self.is_complete(document_id):
                 return True
         rows = self._absent_by_uri.rows(uri)
         return any(_value(self._absent, "source_version", row) == version for row in rows if not self._is_retried(row))
@@ -164,11 +129,11 @@ class Ledger:
 
     def has_source(self, row: SourceRow) -> bool:
         """Whether just this row is there already, and no newer one of its source."""
-        wanted = (row.source.version, row.document_id)
-        return any(
-            (_value(self._sources, "source_version", at), _value(self._sources, "document_id", at)) == wanted
-            for at in self._latest(row.source.uri)
-        )
+        at = self._latest(row.source.uri)
+        if at is None:
+            return False
+        there = (_value(self._sources, "source_version", at), _value(self._sources, "document_id", at))
+        return there == (row.source.version, row.document_id)
 
     def is_complete(self, document_id: str) -> bool:
         """Whether a document has its row, and therefore all of its pages."""
@@ -192,7 +157,7 @@ class Ledger:
         rows = [row for row in self._by_uri.rows(uri) if self._sources["document_id"][row].is_valid]
         if not rows:
             return None
-        latest = max(rows, key=lambda row: _value(self._sources, "ingested_at", row))
+        latest = max(rows, key=lambda row: (self._said[row], row))
         return str(_value(self._sources, "document_id", latest))
 
     def unfinished_pages(self, document_id: str) -> Mapping[int, PageOutcome]:
@@ -211,7 +176,7 @@ class Ledger:
         rows = self._absent_by_uri.rows(uri)
         if not rows:
             return None
-        latest = max(rows, key=lambda row: _value(self._absent, "ingested_at", row))
+        latest = max(rows, key=lambda row: (self._said_absent[row], row))
         shards = {_value(self._absent, "shard", row) for row in rows}
         shards |= {_value(self._sources, "shard", row) for row in self._empty_sources(uri)}
         return StaleRow(
@@ -233,13 +198,14 @@ class Ledger:
     def superseded(self) -> dict[str, set[str]]:
         """Rows without document_id that a killed run left behind a newer one: shard -> sources."""
         stale: dict[str, set[str]] = {}
-        for table in (self._absent, self._sources):
-            without = range(len(table["source"]))
-            if table is self._sources:
-                without = pc.indices_nonzero(pc.is_null(table["document_id"])).to_pylist()
+        absent = pc.indices_nonzero(pc.is_null(self._sources["document_id"])).to_pylist()
+        for table, said, without in (
+            (self._absent, self._said_absent, range(len(self._said_absent))),
+            (self._sources, self._said, absent),
+        ):
             for row in without:
                 uri = _value(table, "source", row)
-                if _value(table, "ingested_at", row) < self._newest(uri):
+                if said[row] < self._newest(uri):
                     stale.setdefault(_value(table, "shard", row), set()).add(uri)
         return stale
 
@@ -254,7 +220,7 @@ class Ledger:
         versions = pa.array([sources[i].version for i in at], pa.large_string())
         document_ids = self._sources["document_id"].take(rows[at])
         known = np.zeros(len(sources), np.bool_)
-        known[at] = _equal(self._sources["source_version"].take(rows[at]), versions) & self._done.holds(document_ids)
+        known[at] = equal(self._sources["source_version"].take(rows[at]), versions) & self._done.holds(document_ids)
         self._asked_for[rows[at]] = True
         for i in np.flatnonzero(~known):
             known[i] = self.knows_source(sources[i].uri, sources[i].version)
@@ -267,15 +233,15 @@ class Ledger:
     def _empty_sources(self, uri: str) -> list[int]:
         return [row for row in self._by_uri.rows(uri) if not self._sources["document_id"][row].is_valid]
 
-    def _latest(self, uri: str) -> list[int]:
-        """The sources rows of the last run that said anything of a source: it may hold again what it held before."""
+    def _latest(self, uri: str) -> int | None:
+        """The sources row that was written last of a source, unless it is said since that it could not be had."""
         rows = self._by_uri.rows(uri)
-        newest = self._newest(uri) if rows else None
-        return [row for row in rows if _value(self._sources, "ingested_at", row) == newest]
+        latest = max(rows, key=lambda row: (self._said[row], row), default=None)
+        return latest if latest is not None and self._said[latest] == self._newest(uri) else None
 
-    def _newest(self, uri: str) -> Any:
-        times = [_value(self._sources, "ingested_at", row) for row in self._by_uri.rows(uri)]
-        return max(times + [_value(self._absent, "ingested_at", row) for row in self._absent_by_uri.rows(uri)])
+    def _newest(self, uri: str) -> int:
+        said = [int(self._said[row]) for row in self._by_uri.rows(uri)]
+        return max(said + [int(self._said_absent[row]) for row in self._absent_by_uri.rows(uri)])
 
 
 def read_ledger(store: Store) -> Ledger:
@@ -367,16 +333,6 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     """How often each value occurs, nulls left out."""
     counts = pc.value_counts(column.cast(pa.string()).drop_null()).to_pylist()
     return {entry["values"]: entry["counts"] for entry in counts}
-
-
-def _hashes(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    return np.fromiter(map(hash, values.to_pylist()), np.int64, len(values))
-
-
-def _equal(these: pa.ChunkedArray, those: pa.Array) -> npt.NDArray[np.bool_]:
-    """Where two columns hold the same; a null is like nothing."""
-    equal: npt.NDArray[np.bool_] = pc.fill_null(pc.equal(these, those), fill_value=False).to_numpy()
-    return equal
 
 
 def _value(table: Mapping[str, pa.ChunkedArray], name: str, row: int) -> Any:

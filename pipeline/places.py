@@ -1,17 +1,14 @@
 """Where the documents of an output lie, to be read from there again."""
 
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.journal import shards
-from pipeline.shard import read_shard
+from pipeline.catalogue import read_catalogue
 from pipeline.store import Store
 
 SOURCES_TRIED = 3  # of a document that lies in several places
@@ -19,13 +16,8 @@ SOURCES_TRIED = 3  # of a document that lies in several places
 
 def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
     """Where these documents were found: at most SOURCES_TRIED places each, the last first."""
-    ids = pa.array(documents, pa.string())
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for name in shards(store, "sources"):
-        table = read_shard(store.file(name), name, ["source", "document_id"])
-        for row in table.filter(pc.is_in(table["document_id"].cast(pa.string()), ids)).to_pylist():
-            found[row["document_id"]].append(row["source"])
-    return {name: list(dict.fromkeys(reversed(places[-SOURCES_TRIED:]))) for name, places in found.items()}
+    places = read_catalogue(store).places(documents)
+    return {document_id: sources[:SOURCES_TRIED] for document_id, sources in places.items()}
 
 
 @contextmanager

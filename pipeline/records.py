@@ -317,6 +317,7 @@ class DocumentRow:
     warnings: str | None = None  # what the library said on opening, if pages could be had all the same
     supersedes: str | None = None  # the document that this source held before
     repetition_rate: float | None = None  # share of its pages with `repetition_flag`; the sink counts it
+    sequence: int | None = None  # the sink numbers what is said of sources, over all runs of an output
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,3 +326,4 @@ class SourceRow:
 
     source: Source
     document_id: str | None
+    sequence: int | None = None  # that of its documents row

@@ -143,6 +143,7 @@ DOCUMENTS = pa.schema(
         ("run_id", WORD),
         ("ingested_at", _TIME),
         ("ocrmill_version", WORD),
+        ("sequence", pa.int64()),  # rows with a higher one were written later, whatever the clocks say
     ],
     metadata=_METADATA,
 )
@@ -156,6 +157,7 @@ SOURCES = pa.schema(
         ("run_id", WORD),
         ("ingested_at", _TIME),
         ("ocrmill_version", WORD),
+        ("sequence", pa.int64()),  # that of its documents row
     ],
     metadata=_METADATA,
 )
@@ -163,7 +165,7 @@ SOURCES = pa.schema(
 # Folder of the output -> what its shards hold.
 TABLES = {"pages": PAGES, "documents": DOCUMENTS, "sources": SOURCES}
 # Columns that the first release did not have, so that a shard may lack them.
-ADDED = frozenset({"ocrmill_version", "content_ratio", "content_chars", "counted_numbers"})
+ADDED = frozenset({"ocrmill_version", "sequence", "content_ratio", "content_chars", "counted_numbers"})
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(field.name for field in fields(RepetitionMeasures))
@@ -230,7 +232,7 @@ def sources_table(rows: Sequence[SourceRow], stamp: RunStamp) -> pa.Table:
     """Source rows as columns, in the order of their URIs."""
     rows = sorted(rows, key=attrgetter("source.uri"))
     values = {
-        **_attributes(rows, "document_id"),
+        **_attributes(rows, "document_id", "sequence"),
         **_source_columns(rows),
         **_run_columns(stamp, len(rows)),
     }

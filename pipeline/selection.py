@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from packaging.version import InvalidVersion, Version
 
+from pipeline.catalogue import read_catalogue
 from pipeline.errors import UsageError
 from pipeline.journal import shards
 from pipeline.printable import printable, printable_line
@@ -134,6 +135,14 @@ class DocumentSummary:
         return f"{name}  {self.source}  document {_because(self.status, self.reason, self.detail)}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The documents that a query is about, as the catalogue has them."""
+
+    now: pa.Array  # held by a source that the query names
+    left_out: pa.Array  # by no source, or not any more by one that the query names
+
+
 def select_pages(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageSummary]:
     """The pages that match, by (source, page_number) over the whole output: with a limit, the first ones of that order.
 
@@ -161,12 +170,12 @@ def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> I
     """The same in the same order, as their rows have them."""
     if query.flagged or query.page_number is not None:
         return
-    holders = _held_by(store, query)
+    held = _held_by(store, query)
     tables = []
     for name in shards(store, "documents"):
         table = read_shard(store.file(name), name, [*_DOCUMENT, "ocrmill_version"])
         pages = [pc.equal(pc.fill_null(table[column], 0), 0) for column in PAGE_COUNTS.values()]
-        found = table.filter(_all_of([*pages, *_conditions(table, query, holders)], len(table)))
+        found = table.filter(_all_of([*pages, *_conditions(table, query, held)], len(table)))
         tables.append(found.select(_DOCUMENT))
     if tables:
         rows = pa.concat_tables(tables).sort_by([("source", "ascending"), ("document_id", "ascending")])
@@ -188,11 +197,11 @@ def page_keys(store: Store, query: PageQuery, limit: int | None = None) -> pa.Ta
     Raises:
         OutputError: A shard cannot be read.
     """
-    holders = _held_by(store, query)
+    held = _held_by(store, query)
     tables = []
     for name in shards(store, "pages"):
         table = read_shard(store.file(name), name, [*_KEYS, *_columns_of(query)])
-        rows = pc.indices_nonzero(_all_of(_conditions(table, query, holders), len(table)))
+        rows = pc.indices_nonzero(_all_of(_conditions(table, query, held), len(table)))
         keys = table.select(_KEYS).take(rows).append_column("row", rows.cast(pa.int64()))
         keys = keys.append_column("shard", pa.array([name] * len(keys), WORD))
         tables.append(keys if limit is None else keys.sort_by(_ORDER).slice(0, limit))
@@ -211,8 +220,11 @@ def _columns_of(query: PageQuery) -> list[str]:
     return [name for name, value in wanted.items() if value]
 
 
-def _conditions(table: pa.Table, query: PageQuery, holders: pa.Array) -> Iterator[pa.ChunkedArray]:
+def _conditions(table: pa.Table, query: PageQuery, held: _Held) -> Iterator[pa.ChunkedArray]:
     """One array of booleans or nulls for each condition."""
+    stays = pc.invert(pc.is_in(table["document_id"], value_set=held.left_out))
+    if query.document is None:
+        yield stays
     if query.failed:
         yield pc.equal(table["status"].cast(pa.string()), "failed")
     if query.status is not None:
@@ -226,9 +238,8 @@ def _conditions(table: pa.Table, query: PageQuery, holders: pa.Array) -> Iterato
     if query.older_than is not None:
         yield _is_older(table["ocrmill_version"], query.older_than)
     if query.document is not None:
-        named = pc.match_substring(table["source"], query.document)
-        held = pc.is_in(table["document_id"], holders)
-        found = pc.or_(named, held)
+        named = pc.and_(pc.match_substring(table["source"], query.document), stays)
+        found = pc.or_(named, pc.is_in(table["document_id"], value_set=held.now))
         if len(query.document) >= SHORTEST_ID:
             begins = pc.starts_with(table["document_id"], query.document.lower())
             found = pc.or_(found, pc.fill_null(begins, fill_value=False))
@@ -257,15 +268,12 @@ def _all_of(conditions: Sequence[pa.ChunkedArray] | Iterator[pa.ChunkedArray], r
     return mask
 
 
-def _held_by(store: Store, query: PageQuery) -> pa.Array:
-    """The documents that some source matching the query holds: a document's rows name only the first of its sources."""
-    found = [pa.array([], pa.string())]
-    if query.document is not None:
-        for name in shards(store, "sources"):
-            table = read_shard(store.file(name), name, ["source", "document_id"])
-            named = table.filter(pc.match_substring(table["source"], query.document))
-            found.extend(named["document_id"].drop_null().chunks)
-    return pc.unique(pa.concat_arrays(found))
+def _held_by(store: Store, query: PageQuery) -> _Held:
+    """Look up which documents sources hold: a document's rows name only the first of its sources."""
+    catalogue = read_catalogue(store)
+    if query.document is None:
+        return _Held(pa.array([], pa.string()), catalogue.superseded())
+    return _Held(*catalogue.named(query.document))
 
 
 def _read_rows(store: Store, keys: pa.Table, columns: Sequence[str] | None) -> list[dict[str, Any]]:

@@ -79,6 +79,8 @@ class Sink:
         self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
         self._open: dict[str, dict[int, PageOutcome]] = {}  # document_id -> its pages, added or durable
         self._finished: set[bytes] = set()
+        self._sequence = ledger.last_sequence
+        self._moved: set[str] = set()  # sources that the ledger knows, and that have a row of this run
         self._read_again: dict[str, list[PageRow]] = {}  # document_id -> its new pages, until it is finished
         self._batch = _Batch(stale=ledger.superseded())
         self._unwritten: deque[_Batch] = deque()
@@ -121,7 +123,8 @@ class Sink:
                     return
             else:
                 row = self._finish(row.document_id, row)
-            self._batch.documents.append(row)
+            self._sequence += 1
+            self._batch.documents.append(replace(row, sequence=self._sequence))
             self._touch(0)
             for source in sources:
                 self._add_source(source)
@@ -137,6 +140,7 @@ class Sink:
                 raise OutputError(
                     f"{row.source.uri} is added to a document that is not finished; this is a bug in ocrmill"
                 )
+            self._sequence += 1
             self._add_source(row)
 
     def due(self) -> bool:
@@ -232,11 +236,13 @@ class Sink:
         stale = self._ledger.stale_unreadable(row.source.uri)
         for shard in stale.shards if stale else ():
             self._batch.stale.setdefault(shard, set()).add(row.source.uri)
-        if row.document_id is None or not self._ledger.has_source(
-            row
-        ):  # an old one without document is stale, see above
-            self._batch.sources.append(row)
-            self._touch(0)
+        uri = row.source.uri
+        if row.document_id is not None and uri not in self._moved and self._ledger.has_source(row):
+            return
+        if self._ledger.document_of_source(uri) is not None:
+            self._moved.add(uri)
+        self._batch.sources.append(replace(row, sequence=self._sequence))
+        self._touch(0)
 
     def _touch(self, text_bytes: int) -> None:
         self._batch.text_bytes += ROW_BYTES + text_bytes

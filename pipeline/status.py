@@ -14,10 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalogue import COLUMNS, Catalogue
 from pipeline.errors import FileGoneError, OutputError
 from pipeline.forgotten import records
 from pipeline.forgotten import to_text as forgotten_text
-from pipeline.journal import shard_sizes
+from pipeline.journal import shard_sizes, shards
 from pipeline.printable import printable_line
 from pipeline.quality import DEGENERATE
 from pipeline.records import ENGINE_FAILURES, Reason
@@ -80,6 +81,7 @@ class OutputStatus:
     degenerate_pages: int = 0  # of these, whose text repeats itself or was not brought to an end
     degenerate_at_first: int = 0  # of these, whose first attempt did or was not
     sources: int = 0
+    superseded_documents: int = 0  # that no source holds any more; counted in `documents`, too
     unfinished_documents: int = 0  # with pages, but no documents row yet
     unfinished_pages: int = 0
     shards: Counter[str] = field(default_factory=Counter)  # by folder
@@ -105,6 +107,7 @@ class OutputStatus:
             "unfinished": f"{self.unfinished_documents:,} documents, of which {self.unfinished_pages:,} pages are done",
             "sources": f"{self.sources:,}",
             "forgotten": self.forgotten,
+            "superseded": self._superseded(),
             "on disk": f"{self.bytes / 1e6:,.1f} MB in {counts_text(self.shards)} shards",
             "rows from": f"{_time(self.oldest)} to {_time(self.newest)}" if self.oldest and self.newest else "",
             "unreadable": _list(self.unreadable_shards) + "; run `ocrmill verify`" if self.unreadable_shards else "",
@@ -128,6 +131,13 @@ class OutputStatus:
             return f"had read {self.writer.progress.pages_done:,} pages; what is not counted here is read again"
         return self.writer.progress.to_text()
 
+    def _superseded(self) -> str:
+        if not self.superseded_documents:
+            return ""
+        return (
+            f"{self.superseded_documents:,} documents, whose sources hold others by now; `ocrmill compact` drops them"
+        )
+
     def _flagged(self) -> str:
         pages = max(1, self.pages.total())
         return (
@@ -145,8 +155,10 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
     # In the order of writing: a document whose pages are counted as unfinished had no row when its pages were read.
     pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
     finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
-    status.sources = sum(len(table) for table in _shards(store, "sources", ["source"], status))
     status.forgotten = forgotten_text(records(store))
+    sources = list(_shards(store, "sources", COLUMNS, status))
+    status.sources = sum(map(len, sources))
+    status.superseded_documents = len(Catalogue(sources, _readable_documents(store, status)).superseded())
     if pages:
         done = pa.chunked_array(finished, pa.string())
         every = pa.concat_tables(pages)
@@ -158,7 +170,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
 
 def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
     """The readable shards of a table; all are counted."""
-    words = [name for name in columns if name == "document_id"]
+    words = [name for name in columns if name == "document_id" and folder != "sources"]
     for name, size in shard_sizes(store, folder).items():
         status.shards[folder] += 1
         status.bytes += size
@@ -171,6 +183,11 @@ def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputSta
             continue
         _add_times(status, table)
         yield table
+
+
+def _readable_documents(store: Store, status: OutputStatus) -> Iterator[pa.Table]:
+    names = [name for name in shards(store, "documents") if name not in status.unreadable_shards]
+    return (read_shard(store.file(name), name, COLUMNS) for name in names)
 
 
 def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:

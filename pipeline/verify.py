@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalogue import MOMENT
 from pipeline.drop_rows import absent_rows, drop_rows
 from pipeline.errors import FileGoneError, OutputError
 from pipeline.forget import rows_left
@@ -209,12 +210,12 @@ def _page_keys(table: pa.Table) -> pa.Table:
 
 
 def _document_keys(table: pa.Table) -> pa.Table:
-    columns = ("document_id", "source", "reason", "page_count", "pages_flagged", "ingested_at", *PAGE_COUNTS.values())
+    columns = ("document_id", "source", "reason", "page_count", "pages_flagged", *MOMENT, *PAGE_COUNTS.values())
     return _strings(table.select(columns))
 
 
 def _source_keys(table: pa.Table) -> pa.Table:
-    return _strings(table.select(["source", "source_version", "document_id", "ingested_at"]))
+    return _strings(table.select(["source", "source_version", "document_id", *MOMENT]))
 
 
 def _strings(table: pa.Table) -> pa.Table:
@@ -258,6 +259,10 @@ def _check_pages(pages: _Table, codes: Ints, ids: pa.Array, inspection: _Inspect
     return doubled
 
 
+def _moment(rows: pa.Table) -> list[Ints]:
+    return [_to_numpy(rows[name]) for name in MOMENT]
+
+
 def _later_copies(*keys: Ints) -> Bools:
     """Which rows have the keys of an earlier row."""
     order = np.lexsort(keys[::-1])  # stable: rows of one key stay in the order of their shards
@@ -283,7 +288,7 @@ def _check_documents(
     lacking = tally[own].sum(axis=1) != page_count
     doubled: Bools = has_id & _later_copies(_string_codes(rows["document_id"]))
     # Of a source without a document a later run may leave a newer row: the older one is stale, see `_check_leftovers`.
-    doubled |= ~has_id & _later_copies(_string_codes(rows["source"]), has_id, _to_numpy(rows["ingested_at"]))
+    doubled |= ~has_id & _later_copies(_string_codes(rows["source"]), has_id, *_moment(rows))
     wrong = (tally[own][:, :UNKNOWN] != expected).any(axis=1) | (flagged[own] != _to_numpy(rows["pages_flagged"]))
     wrong |= differing[own] > 0
     no_reason = ~has_id & _to_numpy(pc.is_null(rows["reason"])).astype(bool)
@@ -330,7 +335,7 @@ def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection:
     withdrawn = has_id & ~_to_numpy(pc.is_in(rows["document_id"], there.filter(pa.array(sound)))).astype(bool)
     # A source that holds again what it held before has the same row twice, from two runs.
     strings = (rows[name] for name in ("source", "source_version", "document_id"))
-    doubled = _later_copies(*map(_string_codes, strings), _to_numpy(rows["ingested_at"]))
+    doubled = _later_copies(*map(_string_codes, strings), *_moment(rows))
     for which, what in (
         (dangling, "sources rows of a document without a row"),
         (doubled, "sources rows that are there already"),

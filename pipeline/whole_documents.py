@@ -1,7 +1,7 @@
 """The documents of an output, each whole, in one pass over its shards.
 
 The pages of a document may lie in several shards, between those of others. What comes before the last of them waits in
-a temporary file. So memory holds one document, one row group and the catalogue (about 2 kB for each document),
+a temporary file. So memory holds one document, one row group and the documents rows (about 2 kB for each document),
 however many pages there are; the disk, at most the texts of the documents that are spread.
 """
 
@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.catalogue import last_of_each_source, read_catalogue
 from pipeline.errors import OutputError
 from pipeline.journal import shards
 from pipeline.records import Status
@@ -33,7 +34,6 @@ _DOCUMENT_COLUMNS = (
     *("title", "producer", "repetition_rate", "settings_fingerprint", "run_id", "ingested_at", *PAGE_COUNTS.values()),
 )
 _FACTS_AT_ONCE = 1024
-_SOURCE_COLUMNS = ("source", "document_id", "ingested_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class DocumentFacts:
         return self.pages > self.pages_failed
 
 
-class Catalogue:
+class HeldDocuments:
     """What the sources hold now: the last document of each, or why it could not be had.
 
     A source that cannot be read any more keeps the document that it held. A document that no source holds any more,
@@ -132,42 +132,30 @@ def _facts(row: dict[str, Any]) -> DocumentFacts:
     return DocumentFacts(**row, pages=sum(counts.values()), pages_failed=counts[Status.FAILED])
 
 
-def read_catalogue(store: Store) -> Catalogue:
+def read_held_documents(store: Store) -> HeldDocuments:
     """Read which documents an output holds; those that a run has not finished yet are left out.
 
     Raises:
         OutputError: A shard cannot be read, or a document is there twice.
     """
-    # Against the order of writing, so that every source that is read has its document, even while a run goes on.
-    sources = _read(store, "sources", _SOURCE_COLUMNS)
-    documents = _read(store, "documents", _DOCUMENT_COLUMNS)
+    catalogue = read_catalogue(store)  # before the documents, so that each that a source holds is among them
+    documents = _read(store, "documents", (*_DOCUMENT_COLUMNS, "sequence"))
     known = documents.filter(pc.is_valid(documents["document_id"]))
     if pc.count_distinct(known["document_id"]).as_py() < len(known):
         raise OutputError(f"{store.url} has documents that are there twice: run `ocrmill verify --repair` first")
-    sources = sources.filter(pc.is_valid(sources["document_id"]))
-    held = _last_of_each_source(pa.concat_tables([known.select(_SOURCE_COLUMNS), sources]))
+    held = catalogue.held()
     current = _with_sources(known, held)
-    absent = _last_of_each_source(documents.filter(pc.is_null(documents["document_id"])))
-    absent = absent.filter(pc.invert(pc.is_in(absent["source"], held["source"])))
+    absent = last_of_each_source(documents.filter(pc.is_null(documents["document_id"])))
+    absent = absent.filter(pc.invert(pc.is_in(absent["source"], value_set=held["source"])))
     alone = pa.array([[source] for source in absent["source"].to_pylist()], pa.list_(pa.string()))
     table = pa.concat_tables([current, absent.append_column("sources", alone)]).sort_by("source")
-    superseded = known["document_id"].filter(pc.invert(pc.is_in(known["document_id"], current["document_id"])))
-    return Catalogue(table, frozenset(superseded.to_pylist()))
+    return HeldDocuments(table.drop_columns(["sequence"]), frozenset(catalogue.superseded().to_pylist()))
 
 
 def _read(store: Store, folder: str, columns: Sequence[str]) -> pa.Table:
     tables = [pa.schema([TABLES[folder].field(name) for name in columns]).empty_table()]
     tables += [read_shard(store.file(name), name, columns) for name in shards(store, folder)]
     return pa.concat_tables(tables)
-
-
-def _last_of_each_source(table: pa.Table) -> pa.Table:
-    """The newest row of each source, by source."""
-    table = table.filter(pc.is_valid(table["source"]))
-    ordered = table.sort_by([(name, "ascending") for name in ("source", "ingested_at", "document_id")])
-    source = ordered["source"]
-    last = pc.not_equal(source.slice(0, max(0, len(source) - 1)), source.slice(1))
-    return ordered.filter(pa.chunked_array([*last.chunks, pa.repeat(True, min(1, len(source)))]))
 
 
 def _with_sources(documents: pa.Table, held: pa.Table) -> pa.Table:
@@ -186,22 +174,22 @@ def _with_sources(documents: pa.Table, held: pa.Table) -> pa.Table:
 class WholeDocument:
     """A document with all of its pages, in order."""
 
-    at: int  # its place in the catalogue
+    at: int  # its place in the held documents
     facts: DocumentFacts
     pages: tuple[Page, ...]
 
 
 class WholeDocuments:
-    """The documents of a catalogue that have pages, in the order in which their last pages lie in the shards.
+    """The held documents that have pages, in the order in which their last pages lie in the shards.
 
     That order, and so what is made of it, is the same whenever the shards are. `unfinished` counts up on the way.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue, scratch: Path) -> None:
+    def __init__(self, store: Store, held: HeldDocuments, scratch: Path) -> None:
         """`scratch` is the folder of the temporary file, which nobody else can see."""
         self.unfinished: set[str] = set()  # document_ids of pages whose document has no row yet
         self._store = store
-        self._catalogue = catalogue
+        self._held = held
         self._scratch = scratch
 
     def __iter__(self) -> Iterator[WholeDocument]:
@@ -210,8 +198,8 @@ class WholeDocuments:
         Raises:
             OutputError: A shard cannot be read, or a document has not just its pages. Then some were given already.
         """
-        counts = self._catalogue.page_counts().tolist()
-        places = {name: at for at, name in enumerate(self._catalogue.document_ids()) if name and counts[at]}
+        counts = self._held.page_counts().tolist()
+        places = {name: at for at, name in enumerate(self._held.document_ids()) if name and counts[at]}
         missing = set(places.values())
         with tempfile.TemporaryFile(dir=self._scratch) as file:
             waiting = _WaitingPages(file)
@@ -227,16 +215,16 @@ class WholeDocuments:
                 if at not in missing or [page.page_number for page in whole] != list(range(1, counts[at] + 1)):
                     raise self._damaged(at)
                 missing.remove(at)
-                yield WholeDocument(at, self._catalogue[at], tuple(whole))
+                yield WholeDocument(at, self._held[at], tuple(whole))
         for at in missing | waiting.places():
             raise self._damaged(at)
 
     def _pass_over(self, document_id: str) -> None:
-        if document_id not in self._catalogue.superseded:
+        if document_id not in self._held.superseded:
             self.unfinished.add(document_id)
 
     def _damaged(self, at: int) -> OutputError:
-        facts = self._catalogue[at]
+        facts = self._held[at]
         return OutputError(
             f"{facts.source} ({facts.document_id}) does not have each of its {facts.pages} pages exactly once: "
             "run `ocrmill verify --repair`, then `ocrmill run`"

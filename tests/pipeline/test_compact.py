@@ -11,7 +11,8 @@ from made_rows import made_id
 from s3_server import S3Server
 from written_outputs import add_document, add_failed_document, failed_page, page, writing
 
-from pipeline.compact import compact, superseded
+from pipeline.catalogue import read_catalogue
+from pipeline.compact import compact
 from pipeline.errors import LeaseHeldError, OutputError
 from pipeline.journal import read_again, recover, shards
 from pipeline.ledger import read_ledger
@@ -75,7 +76,7 @@ def texts(store: Store) -> list[str]:
 def test_superseded_documents_go_and_all_else_stays(out: Path):
     """Rows of documents that no source holds any more are dropped; bytes that another source still holds stay."""
     store = LocalStore(out)
-    assert {made_id("/in/a.pdf"), made_id("a2")} == set(superseded(store).to_pylist())
+    assert {made_id("/in/a.pdf"), made_id("a2")} == set(read_catalogue(store).superseded().to_pylist())
     kept = [row for row in rows(out, "pages") if row[0] not in {made_id("/in/a.pdf"), made_id("a2")}]
 
     report = compact(store)

@@ -19,13 +19,14 @@ from made_rows import (
 
 from configs.settings import OutputSettings
 from pipeline.errors import OutputError
-from pipeline.ledger import SOURCES_AT_A_TIME, Ledger, PageOutcome, StringIndex, read_ledger, write_run
+from pipeline.ledger import SOURCES_AT_A_TIME, Ledger, PageOutcome, read_ledger, write_run
 from pipeline.local_store import LocalStore
 from pipeline.records import Reason, SourceRow, Status
 from pipeline.report import RunReport
 from pipeline.schema import sources_table
 from pipeline.shard import encode_shard
 from pipeline.sink import Sink
+from pipeline.string_index import StringIndex
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_durable_pages_of_unfinished_documents(ledger: Ledger):
 def test_the_last_document_of_a_source(store: LocalStore):
     """Of several documents that a source held, the latest is given; a version that could not be had does not count."""
     for day, name, version in ((3, "newer", "v2"), (4, None, "v3")):
-        row = made_source_row("read", name, version) if name else SourceRow(made_source("read", version), None)
+        row = SourceRow(made_source("read", version), made_id(name) if name else None, sequence=100 + day)
         store.write(f"sources/{day}.parquet", encode_shard(sources_table([row], made_stamp(day))))
     ledger = read_ledger(store)
 
@@ -159,7 +160,7 @@ def test_a_shard_without_one_of_our_columns_stops_the_run(store: LocalStore, fol
 def test_many_sources_are_asked_for_at_once(store: LocalStore):
     """What is left of a listing is what `knows_source` does not know, in its order, over several batches."""
     for day, version in ((3, "v2"), (4, "v3")):  # `read` has several rows, the latest without document
-        row = SourceRow(made_source("read", version), None)
+        row = SourceRow(made_source("read", version), None, sequence=100 + day)
         store.write(f"sources/{day}.parquet", encode_shard(sources_table([row], made_stamp(day))))
     ledger = read_ledger(store)
     names = ("read", "copy", "damaged", "away", "limit", "begun", "never seen")

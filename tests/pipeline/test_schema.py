@@ -69,11 +69,11 @@ CONTRACT = {
         | pages_blank int32 | pages_failed int32 | pages_flagged int32 | repetition_rate float | title string
         | producer string | warnings string | supersedes string | settings_fingerprint {WORD} | run_id {WORD}
         | ingested_at timestamp[us, tz=UTC]
-        | ocrmill_version {WORD}""",
+        | ocrmill_version {WORD} | sequence int64""",
     "sources": f"""
         source string | source_version string | bytes int64 | document_id string | run_id {WORD}
         | ingested_at timestamp[us, tz=UTC]
-        | ocrmill_version {WORD}""",
+        | ocrmill_version {WORD} | sequence int64""",
 }
 FULL = made_page(
     "full",
