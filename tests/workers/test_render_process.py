@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pymupdf
 import pytest
 from pdf_objects import write_pages
-from pdfs import hanging_everywhere_pdf, scan_pdf, text_pdf
+from pdfs import hanging_everywhere_pdf, picture_pdf, scan_pdf, text_pdf
 
 from configs.settings import RasterSettings, RoutingSettings
 from pipeline.errors import PageError
@@ -152,8 +153,12 @@ def test_a_process_that_died_between_pages_costs_none(tmp_path: Path):
 
 def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path):
     """A long document does not keep a process that leaks: it is replaced before the next page, and no page is lost."""
-    path = text_pdf(tmp_path / "book.pdf", pages=3)
-    with process_with(mode="auto", recycle_rss_mb=128) as process:  # the layout model alone takes more
+    path = tmp_path / "book.pdf"
+    with pymupdf.open(picture_pdf(tmp_path / "page.pdf")) as book:
+        for _ in range(2):
+            book.fullcopy_page(0)
+        book.save(path)
+    with process_with(mode="auto", recycle_rss_mb=128) as process:  # the layout model, for pictures, takes more
         process.open(str(path), ())
         read = []
         for number in range(1, 4):
