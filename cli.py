@@ -14,11 +14,13 @@ from commands.options import (
     DryRun,
     Engine,
     Failed,
+    Figures,
     Flagged,
     ForgottenDocuments,
     ForgottenGlobs,
     ForgottenSources,
     Gone,
+    IncludeFailed,
     Inputs,
     LogJson,
     Model,
@@ -246,9 +248,8 @@ def export(
         typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each."),
     ] = "markdown",
     per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
-    include_failed: Annotated[
-        bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
-    ] = False,
+    include_failed: IncludeFailed = False,
+    figures: Figures = False,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
@@ -260,7 +261,7 @@ def export(
     if export_format == "markdown" and per_page:
         fail("--per-page goes with --format jsonl", WRONG_USAGE)
     if export_format == "markdown":
-        report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed))
+        report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed, figures=figures))
     else:
         report = read_again(lambda: export_jsonl(store, destination, per_page=per_page, include_failed=include_failed))
     typer.echo(report.to_text(str(destination)), nl=False)

@@ -66,6 +66,12 @@ OlderThan = Annotated[
 ]
 Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]
+IncludeFailed = Annotated[
+    bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
+]
+Figures = Annotated[
+    bool, typer.Option("--figures", help="markdown: write kept pictures as files, and link them where they stand.")
+]
 LogJson = Annotated[
     bool, typer.Option("--log-json", help="Log lines as JSON: start, progress, warnings, the end with its totals.")
 ]

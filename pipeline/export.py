@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.export_paths import ENDING, INDEX, export_paths
+from pipeline.export_figures import drop_figures, with_links, write_figures
+from pipeline.export_paths import ENDING, FIGURES, INDEX, export_paths
 from pipeline.new_file import new_file, refuse_url, regular_file, told_as_output_error
 from pipeline.store import Store
 from pipeline.whole_documents import (
@@ -26,7 +27,7 @@ from pipeline.whole_documents import (
 
 BETWEEN_PAGES = "\n\n"
 _TOLD_ELSEWHERE = frozenset({"document_id", "source", "ingested_at", "pages"})  # or not worth telling
-_LONG = frozenset({"markdown"})
+_LONG = frozenset({"markdown", "figures"})
 _MARKER = "<!-- page:"
 _ESCAPED_MARKER = "\\<!-- page:"  # shows as the text that it was
 SIGNIFICANT_DIGITS = 6  # that a float32 always keeps
@@ -42,11 +43,13 @@ class ExportReport:
     failed_pages: int = 0  # of the documents that were exported
     superseded: int = 0  # documents that no source holds any more; left out
     unfinished: int = 0  # documents that a run still has to finish; left out
+    figures: int = 0  # files of pictures
     bytes: int = 0
 
     def to_text(self, where: str) -> str:
         """The report in words, for people."""
         lines = [f"{self.documents} documents, {self.pages} pages, {self.bytes} bytes in {where}"]
+        lines += [f"{self.figures} figures, in folders `{FIGURES}` beside the documents"] if self.figures else []
         left_out = {
             "pages failed; each has its reason": self.failed_pages,
             "documents could not be read at all": self.failed,
@@ -76,19 +79,23 @@ def export_jsonl(
         destination = regular_file(destination)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
-            for document in _documents(store, held, destination.parent, report, include_failed=include_failed):
+            whole = WholeDocuments(store, held, destination.parent)
+            for document in _documents(whole, held, report, include_failed=include_failed):
                 records = _page_records(document, include_failed) if per_page else [_document_record(document)]
                 for record in records:
                     report.bytes += file.write(_line(record))
     return report
 
 
-def export_markdown(store: Store, destination: Path, *, include_failed: bool = False) -> ExportReport:
+def export_markdown(
+    store: Store, destination: Path, *, include_failed: bool = False, figures: bool = False
+) -> ExportReport:
     """One file for each document into a folder, where export_paths.py says, and `_index.jsonl`, which lists them.
 
     Each page follows a line `<!-- page: 3 status: ok -->`, also a page that failed, with its reason; no other line of
-    a file begins like that. With `include_failed`, a document without any text gets a file too. Files of an earlier
-    export that do not belong any more are deleted.
+    a file begins like that. With `include_failed`, a document without any text gets a file too. With
+    `figures`, kept figures become files and links (export_figures.py). Files of an earlier export that do not belong
+    any more are deleted.
 
     Raises:
         OutputError: The output cannot be read or a file not written. The files that are there are complete; run again.
@@ -102,20 +109,26 @@ def export_markdown(store: Store, destination: Path, *, include_failed: bool = F
         index = _Index(destination)
         listed = zip(paths, held, strict=True)
         index.announce(_index_entry(path, facts) for path, facts in listed if include_failed or facts.has_text)
-        for document in _documents(store, held, destination, report, include_failed=include_failed):
+        if figures:
+            ids = zip(held.document_ids(), paths, strict=True)
+            for size in write_figures(store, {name: destination / path for name, path in ids if name}):
+                report.figures += 1
+                report.bytes += size
+        whole = WholeDocuments(store, held, destination, figures=figures)
+        for document in _documents(whole, held, report, include_failed=include_failed):
             path = destination / paths[document.at]
             path.parent.mkdir(parents=True, exist_ok=True)
             with new_file(path) as file:
-                report.bytes += file.write(_markdown(document).encode())
+                report.bytes += file.write(_markdown(document, path).encode())
+            drop_figures(path, {(page.page_number, name) for page in document.pages for _, name in page.figures})
         index.settle()
     return report
 
 
 def _documents(
-    store: Store, held: HeldDocuments, scratch: Path, report: ExportReport, *, include_failed: bool
+    whole: WholeDocuments, held: HeldDocuments, report: ExportReport, *, include_failed: bool
 ) -> Iterator[WholeDocument]:
     """What is to be exported: documents with pages in the order of the shards, then those without, by source."""
-    whole = WholeDocuments(store, held, scratch)
     for document in whole:
         yield from _counted(document, report, include_failed=include_failed)
     for at in (held.page_counts() == 0).nonzero()[0].tolist():
@@ -183,16 +196,19 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
-def _markdown(document: WholeDocument) -> str:
+def _markdown(document: WholeDocument, path: Path) -> str:
     if not document.pages:
         return f"<!-- document status: {document.facts.status} reason: {document.facts.reason} -->\n"
-    return BETWEEN_PAGES.join(map(_marked_page, document.pages)) + "\n"
+    return BETWEEN_PAGES.join(_marked_page(page, path) for page in document.pages) + "\n"
 
 
-def _marked_page(page: Page) -> str:
+def _marked_page(page: Page, path: Path) -> str:
     reason = f" reason: {page.reason}" if page.reason else ""
     marker = f"{_MARKER} {page.page_number} status: {page.status}{reason} -->"
-    text = (page.markdown or "").replace(_MARKER, _ESCAPED_MARKER)
+    text = page.markdown or ""
+    if page.figures:
+        text = with_links(text, page.figures, page.page_number, path)
+    text = text.replace(_MARKER, _ESCAPED_MARKER)
     return f"{marker}{BETWEEN_PAGES}{text}" if text else marker
 
 
@@ -253,6 +269,7 @@ def _delete(folder: Path, path: str) -> None:
     """Delete a file, and the folders that are empty then."""
     file = folder / path
     file.unlink(missing_ok=True)
+    drop_figures(file)
     for above in file.parents:
         if above == folder or not above.is_dir() or any(above.iterdir()):
             break

@@ -20,6 +20,7 @@ from pipeline.source_uri import one_line, split_uri
 
 ENDING = ".md"
 INDEX = "_index.jsonl"
+FIGURES = "_figures"  # a folder beside the documents whose pictures it holds
 
 # A file system takes 255 bytes a name: the hashes of a name and of its source, the ending and a temporary name take 54.
 NAME_BYTES = 200
@@ -69,6 +70,7 @@ def _clean(name: str) -> str:
     encoded = name.encode()
     good = (
         name not in ("", ".", "..", INDEX)
+        and name.casefold() != FIGURES
         and len(encoded) <= NAME_BYTES
         and all(map(is_printable, name))
         and not _HASHED.search(name)

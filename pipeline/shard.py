@@ -105,7 +105,9 @@ def fitted(table: pa.Table, name: str, columns: Sequence[str] | None) -> pa.Tabl
         OutputError: A wanted column is missing that every release wrote.
     """
     contract = TABLES.get(name.partition("/")[0], table.schema)
-    if columns is None:
+    if columns is not None:  # `figures.list.element.name` gives the column, with that field alone
+        columns = list(dict.fromkeys(column.partition(".")[0] for column in columns))
+    else:
         columns = [*contract.names, *(each for each in table.column_names if each not in contract.names)]
     fields, arrays = [], []
     for column in columns:

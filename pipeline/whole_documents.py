@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from pipeline.catalogue import last_of_each_source, read_catalogue
 from pipeline.errors import OutputError
+from pipeline.export_figures import FigurePlace, figure_places
 from pipeline.journal import shards
 from pipeline.records import Status
 from pipeline.schema import PAGE_COUNTS, TABLES
@@ -54,9 +55,11 @@ class Page:
     engine: str | None
     renderer: str | None
     model: str | None
+    figures: Sequence[FigurePlace] = ()  # that are kept, if they are asked for
 
 
-_PAGE_COLUMNS = ("document_id", *Page.__slots__)
+_PAGE_COLUMNS = ("document_id", *(name for name in Page.__slots__ if name != "figures"))
+_FIGURE_PLACES = ("blocks.list.element.start", "figures.list.element.name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +188,13 @@ class WholeDocuments:
     That order, and so what is made of it, is the same whenever the shards are. `unfinished` counts up on the way.
     """
 
-    def __init__(self, store: Store, held: HeldDocuments, scratch: Path) -> None:
-        """`scratch` is the folder of the temporary file, which nobody else can see."""
+    def __init__(self, store: Store, held: HeldDocuments, scratch: Path, *, figures: bool = False) -> None:
+        """`scratch` is the folder of the temporary file, which nobody else can see; `figures` gives their places."""
         self.unfinished: set[str] = set()  # document_ids of pages whose document has no row yet
         self._store = store
         self._held = held
         self._scratch = scratch
+        self._figures = figures
 
     def __iter__(self) -> Iterator[WholeDocument]:
         """One document after the other.
@@ -203,7 +207,7 @@ class WholeDocuments:
         missing = set(places.values())
         with tempfile.TemporaryFile(dir=self._scratch) as file:
             waiting = _WaitingPages(file)
-            for document_id, pages in _pieces(self._store):
+            for document_id, pages in _pieces(self._store, figures=self._figures):
                 if document_id not in places:
                     self._pass_over(document_id)
                     continue
@@ -267,11 +271,17 @@ class _Piece:
     pages: int
 
 
-def _pieces(store: Store) -> Iterator[tuple[str, list[Page]]]:
+def _pieces(store: Store, *, figures: bool) -> Iterator[tuple[str, list[Page]]]:
     """Pages that lie side by side, with the document that they belong to."""
+    columns = (*_PAGE_COLUMNS, *_FIGURE_PLACES) if figures else _PAGE_COLUMNS
     for name in shards(store, "pages"):
         with open_shard(store.file(name), name) as parquet:
             for group in range(parquet.num_row_groups):
-                rows = read_row_group(parquet, name, group, _PAGE_COLUMNS).to_pylist()
+                rows = read_row_group(parquet, name, group, columns).to_pylist()
                 for document_id, own in groupby(rows, key=lambda row: row.pop("document_id")):
-                    yield document_id, [Page(**row) for row in own]
+                    yield document_id, [_page(row) for row in own]
+
+
+def _page(row: dict[str, Any]) -> Page:
+    places = figure_places(row.pop("blocks", None) or (), row.pop("figures", None) or ())
+    return Page(**row, figures=places)
