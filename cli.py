@@ -3,16 +3,18 @@
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.failing import EXIT_CODES, SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
 from commands.options import (
+    ChosenPages,
     Configs,
     DocumentName,
     DryRun,
     Engine,
+    ExportFormat,
     Failed,
     Figures,
     Flagged,
@@ -24,14 +26,17 @@ from commands.options import (
     Inputs,
     LogJson,
     Model,
+    ModelSizeName,
     NoRay,
     OlderThan,
     Out,
     Output,
     RayAddress,
     ReasonName,
-    RouteMode,
+    Route,
+    Sample,
     Sets,
+    Shard,
     TimeBudget,
     Workers,
 )
@@ -70,14 +75,15 @@ def run(
     engine: Engine = None,
     model: Model = None,
     lora: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")] = None,
-    route: Annotated[
-        RouteMode | None, typer.Option(help="auto: good text layers are taken as they are. ocr: every page is read.")
-    ] = None,
+    route: Route = None,
     workers: Workers = None,
     ray_address: RayAddress = None,
     no_ray: NoRay = False,
     time_budget: TimeBudget = None,
     max_documents: Annotated[int | None, typer.Option(min=1, help="Begin no more documents than this.")] = None,
+    pages: ChosenPages = None,
+    sample: Sample = None,
+    shard: Shard = None,
     keep_existing: Annotated[
         bool, typer.Option("--keep-existing", help="Add to an OUT made with other settings; its rows stay as they are.")
     ] = False,
@@ -104,6 +110,7 @@ def run(
     if not inputs or out is None:
         fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
     from configs.duration import parse_seconds
+    from configs.part import MachineShare, PageChoice
     from workers.run import Job
     from workers.run import run as run_job
 
@@ -116,6 +123,9 @@ def run(
         max_documents=max_documents,
         time_budget_s=parse_seconds(time_budget),
         command=tuple(sys.argv),
+        pages=None if pages is None else PageChoice.parse(pages),
+        sample=sample,
+        share=None if shard is None else MachineShare.parse(shard),
     )
     _end(run_job(job), out)
 
@@ -243,10 +253,7 @@ def export(
     destination: Annotated[
         Path, typer.Argument(metavar="DEST", help="The folder of the Markdown files, or the file of JSON lines.")
     ],
-    export_format: Annotated[
-        Literal["markdown", "jsonl"],
-        typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each."),
-    ] = "markdown",
+    export_format: ExportFormat = "markdown",
     per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
     include_failed: IncludeFailed = False,
     figures: Figures = False,
@@ -336,13 +343,7 @@ def forget(
 @model_app.command()
 def seed(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
-    size: Annotated[
-        Literal["tiny", "encoder", "full"],
-        typer.Option(
-            help="tiny: 0.2 GB, runs on any CPU. encoder: 2.1 GB, the published sizes but 2 of the 12 decoder layers. "
-            "full: 6.8 GB, the published sizes."
-        ),
-    ] = "tiny",
+    size: ModelSizeName = "tiny",
 ) -> None:
     """Write DeepSeek-OCR 2 with made-up weights, for tests and benchmarks: it runs, but what it writes means nothing.
 

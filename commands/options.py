@@ -46,6 +46,30 @@ Engine = Annotated[EngineName | None, typer.Option(help="What reads page images.
 Model = Annotated[
     str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
 ]
+Route = Annotated[
+    RouteMode | None, typer.Option(help="auto: good text layers are taken as they are. ocr: every page is read.")
+]
+ChosenPages = Annotated[
+    str | None,
+    typer.Option(metavar="RANGES", help="A trial: only these pages of each document, e.g. 1-10 or 1-3,7,10-."),
+]
+Sample = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="A trial: only N documents, each time the same ones.")
+]
+Shard = Annotated[
+    str | None, typer.Option(metavar="I/N", help="Only the share of machine I of N: 1/4, 2/4 ... No two overlap.")
+]
+ExportFormat = Annotated[
+    Literal["markdown", "jsonl"],
+    typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each."),
+]
+ModelSizeName = Annotated[
+    Literal["tiny", "encoder", "full"],
+    typer.Option(
+        help="tiny: 0.2 GB, runs on any CPU. encoder: 2.1 GB, the published sizes but 2 of the 12 decoder layers. "
+        "full: 6.8 GB, the published sizes."
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
 ]

@@ -36,14 +36,14 @@ class PageChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class MachineShare:
     """The share of one of several machines, which do not know of each other: number 1 to `of`."""
 
     number: int
     of: int
 
     @classmethod
-    def parse(cls, text: str) -> "Shard":
+    def parse(cls, text: str) -> "MachineShare":
         """Read 2/4: the second of four.
 
         Raises:

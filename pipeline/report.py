@@ -30,6 +30,7 @@ class RunReport:
     engine_pages: int = 0  # that an engine gave an answer to
     degenerate: int = 0  # of these, whose text repeats itself or was not brought to an end
     degenerate_at_first: int = 0  # of these, whose first attempt did or was not
+    documents_in_part: int = 0  # all pages that were asked for are read, but not all that there are
     pages_known: int = 0  # of documents that have been opened, done and to do
     sources_listed: int = 0  # with something to do, as far as the listing has got
     sources_opened: int = 0
@@ -55,7 +56,7 @@ class RunReport:
     @property
     def exit_code(self) -> int:
         """The exit code of a run that ends so: 75 if work is left, 3 if something failed, else 0."""
-        if self.stopped:
+        if self.stopped or self.documents_in_part:
             return 75
         return 3 if self.failures else 0
 
@@ -110,7 +111,7 @@ class RunReport:
     def to_text(self, output: str) -> str:
         """The last words of a run over `output`, for people."""
         passed_over = f"{self.files_skipped} files that are no documents" if self.files_skipped else ""
-        if not self.documents and not self.pages_done and not self.stopped:
+        if not (self.documents or self.documents_in_part or self.pages_done or self.stopped):
             known = f"{self.sources_known} sources are in {output} already"
             why = known if self.sources_known else "no document was found"
             why += f"; {self._forgotten()}" if self.sources_forgotten else ""
@@ -118,6 +119,9 @@ class RunReport:
         share = self.repetitive / max(1, self.pages_done)
         lines = {
             "documents": outcomes_text(self.documents, self.documents_by_reason),
+            "in part": f"{self.documents_in_part:,} documents are unfinished; a run without --pages reads the rest"
+            if self.documents_in_part
+            else "",
             "pages": outcomes_text(self.pages, self.pages_by_reason),
             "routes": parts_text(self.routes, self.pages_done, "not routed"),
             "flagged": f"{self.flagged:,} pages, {self.repetitive:,} of them for repetition ({share:.2%})",

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import nsmallest
 
-from configs.part import Shard
+from configs.part import MachineShare
 from pipeline.records import Source
 
 
@@ -29,6 +29,6 @@ class SourceHash:
         """Draw so many sources, or all if there are fewer; every source has to be listed, `size` are kept in memory."""
         return nsmallest(size, sources, key=lambda source: (self(source), source.uri))
 
-    def share(self, sources: Iterable[Source], shard: Shard) -> Iterator[Source]:
+    def share(self, sources: Iterable[Source], machine: MachineShare) -> Iterator[Source]:
         """Pass on the sources of one machine as they come. No source is in two shares, each is in one."""
-        return (source for source in sources if self(source) % shard.of == shard.number - 1)
+        return (source for source in sources if self(source) % machine.of == machine.number - 1)

@@ -129,6 +129,11 @@ class Sink:
             for source in sources:
                 self._add_source(source)
 
+    def leave_unfinished(self, document_id: str) -> None:
+        """Expect no more pages of a document in this run; it gets no row, and a later run reads the rest."""
+        with self._rows_lock:
+            self._open.pop(document_id, None)
+
     def add_source(self, row: SourceRow) -> None:
         """Take one more source of a document that is finished, here or in an earlier run.
 

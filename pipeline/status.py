@@ -47,6 +47,7 @@ class RunRecord:
     finished_at: str | None
     wall_s: float | None
     stopped: bool  # before all work was done
+    in_part: bool  # documents were read in part, as the command asked
     error: str | None  # that ended it
     documents: Mapping[str, int]  # by status
     pages: Mapping[str, int]  # by status
@@ -120,6 +121,8 @@ class OutputStatus:
             return f"being written by {_writer_text(self.writer)}"
         if self.writer is not None:
             return f"interrupted: {_writer_text(self.writer)} was killed; `ocrmill run` goes on"
+        if self.runs and self.runs[0].in_part and not (self.runs[0].stopped or self.runs[0].error):
+            return "a trial: documents are read in part; `ocrmill run` without --pages reads the rest"
         if self.unfinished_documents or (self.runs and (self.runs[0].stopped or self.runs[0].error)):
             return "interrupted; `ocrmill run` goes on"
         return "finished" if self.runs else "no run has ended here yet"
@@ -281,6 +284,7 @@ def _run_record(run_id: str, record: Mapping[str, Any]) -> RunRecord:
         finished_at=_word(record.get("finished_at")),
         wall_s=float(wall_s) if isinstance(wall_s, int | float) and abs(wall_s) < _LARGEST_COUNT else None,
         stopped=totals.get("stopped") is True,
+        in_part=bool(_numbers(totals).get("documents_in_part")),
         error=_word(totals.get("error"), _LONGEST_ERROR),
         documents=_numbers(totals.get("documents")),
         pages=_numbers(totals.get("pages")),

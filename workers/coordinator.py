@@ -9,11 +9,11 @@ Bounds: documents that wait in the lanes, ranges in work, bytes of page images (
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from configs.part import PageChoice
 from configs.settings import RunSettings
 from pipeline.errors import OcrmillError, OutputError, PageError
 from pipeline.fetch import current
@@ -27,7 +27,6 @@ from pipeline.records import (
     RenderedPage,
     Source,
     SourceRow,
-    Status,
     UnreadableDocument,
 )
 from pipeline.report import RunReport
@@ -35,6 +34,7 @@ from pipeline.rows import failed_row
 from pipeline.run_progress import READING, STOPPING
 from pipeline.sink import Sink
 from workers.breaker import Breaker
+from workers.document_progress import OpenDocument
 from workers.flusher import Flusher
 from workers.heartbeat import keep_beating
 from workers.image_memory import page_bytes
@@ -52,24 +52,18 @@ OPENINGS = 4  # of a source that changes each time while it is read
 log = logging.getLogger("ocrmill")
 
 
-@dataclass(slots=True, eq=False)
-class OpenDocument:
-    """A document whose pages are being read."""
-
-    document: Document
-    sources: list[Source]
-    missing: set[int]
-    outcomes: dict[int, PageOutcome]
-    openings: int = 1  # times that its source had to be opened in this run
-    losses: Counter[int] = field(default_factory=Counter)  # of images, by page
-    changed: dict[int, PageRow] = field(default_factory=dict)  # missing pages whose source is no longer what it was
-
-
 class Coordinator:
     """Drives one run. `stop` may be called from a signal handler of the loop."""
 
     def __init__(
-        self, pool: Pool, sink: Sink, ledger: Ledger, settings: RunSettings, report: RunReport, progress: Progress
+        self,
+        pool: Pool,
+        sink: Sink,
+        ledger: Ledger,
+        settings: RunSettings,
+        report: RunReport,
+        progress: Progress,
+        pages: PageChoice | None = None,
     ) -> None:
         self._pool = pool
         self._sink = sink
@@ -85,6 +79,8 @@ class Coordinator:
         self._settings = settings
         self._open: dict[str, OpenDocument] = {}
         self._complete: set[str] = set()  # document ids finished in this run
+        self._pages = pages  # of each document; None for all
+        self._in_part: set[str] = set()  # document ids of which all of these are read, and others are not
         self._replaced: dict[str, str] = {}  # by source, the document that it held before it changed in this run
         self._listing: Listing | None = None
         self._all_opened = False  # every source that there is
@@ -205,11 +201,14 @@ class Coordinator:
             log.warning("%s: its rows stay as they are: %s", source.uri, why)
         elif isinstance(opened, UnreadableDocument):
             self._finish_unreadable(opened)
+        elif opened.document_id in self._in_part:
+            pass  # the same bytes again: a run that reads them to their end names this source, too
         elif opened.document_id in self._open:
             self._open[opened.document_id].sources.append(source)
         else:
             done = dict(self._ledger.unfinished_pages(opened.document_id))
-            missing = set(range(1, opened.page_count + 1)) - done.keys()
+            every = set(range(1, opened.page_count + 1))
+            missing = (self._pages.of(opened.page_count) if self._pages else every) - done.keys()
             self._open[opened.document_id] = OpenDocument(opened, [source], missing, done, openings)
             self._report.pages_known += len(missing)
             if missing:
@@ -233,8 +232,8 @@ class Coordinator:
                 self._keep_page(before, row)
         else:  # nothing of it was read, nothing is said of it
             del self._open[before.document.document_id]
+            self._report.pages_known -= len(before.missing)
             before.missing.clear()
-            self._report.pages_known -= before.document.page_count
         if not same:
             await self._take_in(opened, before.openings)
         if before.missing:
@@ -325,27 +324,20 @@ class Coordinator:
 
     def _finish_document(self, opened: OpenDocument) -> None:
         document = opened.document
-        by_status = Counter(outcome.status for outcome in opened.outcomes.values())
-        row = DocumentRow(
-            document_id=document.document_id,
-            source=document.source,
-            page_count=document.page_count,
-            status="complete",
-            reason=document.reason,
-            detail=document.detail if document.reason is not None else None,
-            warnings=document.detail if document.reason is None else None,
-            pages_ok=by_status[Status.OK],
-            pages_repaired=by_status[Status.REPAIRED],
-            pages_text_layer=by_status[Status.TEXT_LAYER],
-            pages_blank=by_status[Status.BLANK],
-            pages_failed=by_status[Status.FAILED],
-            pages_flagged=sum(outcome.flagged for outcome in opened.outcomes.values()),
-            title=document.title,
-            producer=document.producer,
-            supersedes=self._superseded(document.source, document.document_id),
-        )
+        if not opened.is_whole:
+            self._leave_in_part(document.document_id)
+            return
+        row = opened.row(self._superseded(document.source, document.document_id))
         self._finish(row, opened.sources)
         del self._open[document.document_id]
+        self._finished.set()
+
+    def _leave_in_part(self, document_id: str) -> None:
+        """Have done with a document of which only some pages are wanted: without a row it is not complete."""
+        self._sink.leave_unfinished(document_id)
+        self._in_part.add(document_id)
+        self._report.documents_in_part += 1
+        del self._open[document_id]
         self._finished.set()
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:

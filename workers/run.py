@@ -19,6 +19,7 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
+from configs.part import MachineShare, PageChoice
 from configs.settings import RunSettings
 from pipeline.buckets import BucketUrl
 from pipeline.dataset_card import write_dataset_card
@@ -34,6 +35,7 @@ from pipeline.redaction import redacted, redacted_command
 from pipeline.report import RunReport
 from pipeline.schema import RunStamp
 from pipeline.settings_difference import describe_difference
+from pipeline.share import SourceHash
 from pipeline.sink import Sink
 from pipeline.source_uri import one_line
 from pipeline.store import Lease, LeaseOwner, Store, open_store
@@ -62,6 +64,9 @@ class Job:
     keep_existing: bool = False  # accept an output made with other settings; what is there stays as it is
     max_documents: int | None = None
     time_budget_s: float | None = None
+    pages: PageChoice | None = None  # of each document; one that is read in part stays unfinished
+    sample: int | None = None  # documents, drawn by a hash of their names
+    share: MachineShare | None = None
     command: tuple[str, ...] = ()  # the command line, for the run's record
     started: float = field(default_factory=time.monotonic)
 
@@ -86,7 +91,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)
     with leased(job, open_store(job.output, job.settings.storage), report) as output:
-        todo = output.ledger.without_known(discovery, report)
+        todo = output.ledger.without_known(chosen(job, discovery), report)
         first = next(todo, None)
         if first is None:
             refuse_nothing(job, output.store, discovery, report)
@@ -94,9 +99,21 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
             read_sources(job, chain([first], todo), make_pool or default_pool, output, report)
         forget_refusals(output, discovery)
         report.files_skipped = discovery.skipped.other_endings
-        if not report.stopped and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
+        all_asked_for = job.sample is None and job.share is None and not report.stopped
+        if all_asked_for and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
             report.sources_gone = output.ledger.gone(_folders(job.inputs))
     return report
+
+
+def chosen(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
+    """The sources that a job is about: all, this machine's share, a sample of either."""
+    hashes = SourceHash(_folders(job.inputs))
+    if job.share is not None:
+        sources = hashes.share(sources, job.share)
+    if job.sample is None:
+        return sources
+    log.info("drawing %d documents: everything is listed first", job.sample)
+    return iter(hashes.sample(sources, job.sample))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +195,7 @@ def read_sources(
             version("ocrmill"),
         )
         sink = Sink(output.store, stamp, job.settings.output, output.ledger)
-        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress)
+        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
         try:
             asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
         finally:  # whatever ended the run, what is finished is kept
@@ -228,10 +245,16 @@ def refuse_mixed_settings(store: Store, ledger: Ledger, job: Job) -> None:
 def refuse_nothing(job: Job, store: Store, discovery: Discovery, report: RunReport) -> None:
     """Take a run that finds nothing for a mistake as long as its output is empty; later it is a night without news.
 
+    Of a few documents, a machine's share may be none.
+
     Raises:
         InputError: nothing was found, and the output holds nothing.
     """
-    if report.sources_known or any(store.list(folder) for folder in ("pages", "documents", "sources")):
+    if (
+        report.sources_known
+        or job.share is not None
+        or any(store.list(folder) for folder in ("pages", "documents", "sources"))
+    ):
         return
     skipped = discovery.skipped
     passed_over = {
