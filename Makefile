@@ -1,5 +1,6 @@
 # make demo   the main job, from a fresh clone to rows in out/
 # make test   everything the tests need, and the tests
+# make test-python PYTHON=python3.13   the tests that need no vLLM, on another Python
 # make faults kills, cuts off and fills up what a run needs, and writes the README's table of what it survived
 # make fuzz   the parsers of foreign bytes, for longer than `make test` does
 # make check  linters and contracts
@@ -13,7 +14,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test faults fuzz check venv bench-smoke clean
+.PHONY: demo test test-python faults fuzz check venv bench-smoke clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -47,6 +48,13 @@ demo: .venv/.runtime
 # Two files at a time: tests wait more than they compute, for processes that start, hang or are given up.
 test: venv
 	$(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
+
+OTHER := .venv-$(notdir $(PYTHON))
+
+test-python:
+	test -x $(OTHER)/bin/python || $(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) --editable '.[dev]'
+	$(OTHER)/bin/python -m pytest -m "not fault and not slow" -n 2 --dist loadfile tests/configs tests/pipeline
 
 faults: venv
 	$(BIN)/python -m pytest tests -m fault --fault-table=README.md

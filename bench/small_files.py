@@ -1,6 +1,6 @@
 """What does a document cost beside its pages? Documents per second of `ocrmill run` over one-page PDFs, one worker.
 
-    python bench/small_files.py [--documents 200] [--pairs 3] [--peer CHECKOUT]
+    python bench/small_files.py [--documents 600] [--pairs 3] [--peer CHECKOUT]
 
 Draws born-digital PDFs of one page each, no two alike: 17 in 20 are a heading and paragraphs over a footer, 2 have a
 list, one has a table. Each measurement is two runs of the real command in processes of their own, over a
@@ -149,7 +149,7 @@ def _spread(values: list[float], digits: int) -> str:
 def main() -> None:
     """Parse, draw, measure in turn, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=200)
+    parser.add_argument("--documents", type=int, default=600)
     parser.add_argument("--pairs", type=int, default=3, help="how often all is measured")
     parser.add_argument("--peer", type=Path, help="another checkout, measured in turn")
     arguments = parser.parse_args()
