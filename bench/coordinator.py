@@ -150,7 +150,7 @@ def measure(engines: int, pages: int, page_bytes: int, scale: float) -> Measured
             rasterizers=rasterizers, engines=engines, in_flight_mb=max(64, engines * 96 * page_bytes >> 20)
         )
     )
-    pool = RayPool(settings, lambda _: SimulatedEngine(scale), lambda _: SimulatedRasterizer(page_bytes))  # type: ignore[arg-type,return-value]
+    pool = RayPool(settings, lambda _: SimulatedEngine(scale), lambda *_: SimulatedRasterizer(page_bytes))  # type: ignore[arg-type]
     try:
         held: list[float] = [0.0]
         with tempfile.TemporaryDirectory() as folder, Sampling(0.5, lambda: held.append(object_store_mb())):

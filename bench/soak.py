@@ -125,7 +125,7 @@ def simulated(pages: int) -> Callable[[Path], int]:
     settings = RunSettings(workers=WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64))
 
     def run_pages(folder: Path) -> int:
-        pool = RayPool(settings, lambda _: InstantEngine(), lambda _: SimulatedRasterizer(PAGE_BYTES))  # type: ignore[arg-type,return-value]
+        pool = RayPool(settings, lambda _: InstantEngine(), lambda *_: SimulatedRasterizer(PAGE_BYTES))  # type: ignore[arg-type]
         try:
             return run_simulated(pool, settings, folder, pages).pages_done
         finally:

@@ -55,3 +55,26 @@ def render_page(
         raise PageError(Reason.RENDER_ERROR, f"PDFium cannot render the page: {error}") from error
     finally:
         page.close()
+
+
+def shows_what_it_holds(document: "pypdfium2.PdfDocument", number: int) -> bool:
+    """Tell if page `number` (from 1), which looks blank, has something on it, and PDFium decoded all of its images.
+
+    PDFium gives no warnings: a page whose content it cannot decode has no objects, as one has that is empty.
+    """
+    page = document[number - 1]
+    try:
+        objects = list(page.get_objects())
+        return bool(objects) and all(_is_decodable(each) for each in objects if isinstance(each, pypdfium2.PdfImage))
+    except pypdfium2.PdfiumError:
+        return False
+    finally:
+        page.close()
+
+
+def _is_decodable(image: "pypdfium2.PdfImage") -> bool:
+    try:
+        image.get_bitmap().close()
+    except (pypdfium2.PdfiumError, ValueError):
+        return False
+    return True

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from configs.settings import QualitySettings
-from pipeline.records import RepetitionMeasures
+from pipeline.records import PageText, RepetitionMeasures
 
 QUALITY_VERSION = 2  # goes into every row; raise it when a flag comes to mean something else
 
@@ -17,10 +17,30 @@ LOOP_STOPPED = "loop_stopped"  # the engine saw a loop while it wrote, and stopp
 LOOPED_BEFORE = "looped_before"  # cut off at its limit, after an attempt at the same page that looped (repair.py)
 TRUNCATED = "truncated"  # the engine came to its limit before the page came to its end
 EMPTY_MARKUP = "empty_markup"  # most of what was written is boxes or tags that hold no text
+LOW_CONFIDENCE = "low_confidence"  # the recognizer is unsure of what it read: another script, handwriting, a poor scan
+LAYER_DISAGREES = "layer_disagrees"  # OCR and a text layer that can be trusted have next to nothing in common
+UNMAPPED_TEXT = "unmapped_text"  # the text holds U+FFFD, for letters that are lost
+UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write the layer's script: letters or pictures are missing
 
 DEGENERATE = frozenset(
     {REPETITION, TRUNCATED}
 )  # a text that repeats itself, or that the engine never brought to an end
+
+# Read upside down or in a script that it does not know, the recognizer has 0.33 to 0.75; good pages have 0.9 and more.
+LEAST_CONFIDENCE = 0.85
+# Another text of the same language has 0.03 (Chinese) to 0.26 (German) in common: agreement.py.
+LEAST_AGREEMENT = 0.1
+
+
+def signals(text: PageText, *, agreement: float | None = None, unsupported_script: bool = False) -> tuple[str, ...]:
+    """Flags of what the engine, the text layer and the text itself say of a page, in the order above."""
+    raised = {
+        LOW_CONFIDENCE: text.confidence is not None and text.confidence < LEAST_CONFIDENCE,
+        LAYER_DISAGREES: agreement is not None and agreement < LEAST_AGREEMENT,
+        UNMAPPED_TEXT: "\N{REPLACEMENT CHARACTER}" in text.markdown,
+        UNSUPPORTED_SCRIPT: unsupported_script,
+    }
+    return tuple(flag for flag, is_raised in raised.items() if is_raised)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     XFA_FORM = "xfa_form"  # the page stands in for a form that only some viewers build
     UNDECODABLE = "undecodable"  # came out blank, with decode warnings
     # pages, in the engine
+    UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write what is on it
     EMPTY_OUTPUT = "empty_output"
     TRUNCATED = "truncated"
     REPETITION = "repetition"
@@ -198,6 +199,7 @@ class PageText:
     visual_tokens: int | None = None
     tile_columns: int | None = None
     tile_rows: int | None = None
+    confidence: float | None = None  # mean of the recognizer's over the lines, 0 to 1, where the engine has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ class EngineDescription:
     prompt: str | None = None
     temperature: float | None = None
     gpus: int = 0  # that one engine takes
+    scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
     repairs: tuple[Repair, ...] = ()  # what it can try at a page that came out badly, in this order
 
 
@@ -265,6 +268,7 @@ class RenderedPage:
     features: PageFeatures | None = None
     renderer: str | None = None  # mupdf, pdfium, pillow (image files), or None where nothing was rendered
     layer_text: str | None = None  # the page's own text where OCR can be checked against it
+    unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
     text: PageText | None = None
     reason: Reason | None = None
     detail: str | None = None  # the library's messages, capped

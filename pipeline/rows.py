@@ -1,13 +1,17 @@
 """How a page becomes a row. Every page leaves through exactly one of these functions."""
 
+from dataclasses import replace
 from typing import Any
 
 from configs.settings import QualitySettings
 from pipeline.agreement import text_layer_agreement
 from pipeline.empty_output import is_mostly_empty
-from pipeline.quality import judge
+from pipeline.quality import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
 from pipeline.records import Attempt, Document, Figure, PageRow, PageText, Reason, RenderedPage, Status
 from pipeline.repetition import measure_repetition
+from pipeline.routing import FOREIGN_SHARE
+
+_MOST = 0.5  # of the letters
 
 
 def finished_row(
@@ -18,13 +22,23 @@ def finished_row(
         return failed_row(document, page, page.reason, page.detail)
     if page.text is None:
         return PageRow(**_place(document, page), status=Status.BLANK)
-    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **_read(page.text, quality))
+    kept = page.decision is not None and page.decision.reason == UNSUPPORTED_SCRIPT
+    read = _read(page.text, quality, signals(page.text, unsupported_script=kept))
+    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **read)
 
 
 def recognized_row(
     document: Document, page: RenderedPage, text: PageText, attempt: Attempt, quality: QualitySettings
 ) -> PageRow:
-    """The row of a page that an engine has read."""
+    """The row of a page that an engine has read, or failed to read because it cannot write its script."""
+    if _is_foreign(page, text):
+        reason = Reason.UNSUPPORTED_SCRIPT
+        detail = (
+            f"{page.unwritable_share:.0%} of the letters of its own text, which cannot be trusted or was not to be "
+            f"taken, are of scripts that {attempt.engine} cannot write (confidence {text.confidence:.2f}): read it "
+            "with another engine"
+        )
+        return failed_row(document, page, reason, detail, replace(attempt, reason=reason))
     agreement = None if page.layer_text is None else text_layer_agreement(text.markdown, page.layer_text)
     return PageRow(
         **_place(document, page),
@@ -34,7 +48,9 @@ def recognized_row(
         engine_ms=attempt.seconds * 1000,
         attempts=(attempt,),
         text_layer_agreement=agreement,
-        **_read(text, quality),
+        **_read(
+            text, quality, signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
+        ),
     )
 
 
@@ -54,6 +70,15 @@ def failed_row(
     )
 
 
+def _is_foreign(page: RenderedPage, text: PageText) -> bool:
+    """Tell if most of a page's own letters are of scripts that the engine cannot write, and it read with doubts.
+
+    One that reads without doubts has shown that the layer's letters are wrong ones.
+    """
+    doubted = text.confidence is not None and text.confidence < LEAST_CONFIDENCE
+    return doubted and page.unwritable_share > _MOST
+
+
 def _place(document: Document, page: RenderedPage) -> dict[str, Any]:
     return {
         "document_id": document.document_id,
@@ -64,7 +89,7 @@ def _place(document: Document, page: RenderedPage) -> dict[str, Any]:
     }
 
 
-def _read(text: PageText, quality: QualitySettings) -> dict[str, Any]:
+def _read(text: PageText, quality: QualitySettings, raised: tuple[str, ...]) -> dict[str, Any]:
     measures = measure_repetition(text.markdown)
     judgement = judge(
         measures,
@@ -77,5 +102,5 @@ def _read(text: PageText, quality: QualitySettings) -> dict[str, Any]:
         "text": text,
         "measures": measures,
         "repetition_flag": judgement.repetition_flag,
-        "flags": judgement.flags,
+        "flags": judgement.flags + raised,
     }

@@ -86,6 +86,7 @@ PAGES = pa.schema(
         ("repetition_flag", pa.bool_()),
         ("quality_version", pa.int32()),
         ("text_layer_agreement", pa.float32()),
+        ("engine_confidence", pa.float32()),
         ("flags", pa.list_(pa.string())),
         ("route", WORD),
         ("route_reason", WORD),
@@ -165,7 +166,9 @@ SOURCES = pa.schema(
 # Folder of the output -> what its shards hold.
 TABLES = {"pages": PAGES, "documents": DOCUMENTS, "sources": SOURCES}
 # Columns that the first release did not have, so that a shard may lack them.
-ADDED = frozenset({"ocrmill_version", "sequence", "content_ratio", "content_chars", "counted_numbers"})
+ADDED = frozenset(
+    {"ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"}
+)
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(field.name for field in fields(RepetitionMeasures))
@@ -200,6 +203,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         "route_reason": _attributes([row.rendered.decision for row in rows], "reason")["reason"],
         "detail": [_capped(row.rendered.detail if row.detail is None else row.detail) for row in rows],
         "markdown": [_markdown(row) for row in rows],
+        "engine_confidence": _attributes([row.text for row in rows], "confidence")["confidence"],
         **_raster(rows),
         **_model(rows, stamp.engine),
         "quality_version": [None if row.measures is None else stamp.quality_version for row in rows],

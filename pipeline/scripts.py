@@ -90,6 +90,26 @@ _SAME_LETTER = str.maketrans("\u06a9\u06cc\u0649\u06c1\u06be", "\u0643\u064a\u06
 _TATWEEL = "\u0640"  # lengthens a word, and is none of its letters
 
 
+# Vietnamese letters with a tone: Latin by their block, but not in what most Latin recognizers can write.
+_VIETNAMESE = ("\u1ea0", "\u1ef9")
+LATIN_CJK = frozenset({"latin", "han", "kana", "bopomofo"})
+
+
+def unwritable_share(text: str, scripts: frozenset[str] | None) -> float:
+    """Share of a text's letters that are not of these scripts, from 0 to 1; 0 where `scripts` is None, for any.
+
+    Vietnamese letters with a tone are a script of their own, `vietnamese`: most Latin recognizers cannot write them.
+    """
+    if scripts is None:
+        return 0.0
+    letters = [character for character in text if character.isalpha()]
+    return sum(_fine_script(letter) not in scripts for letter in letters) / len(letters) if letters else 0.0
+
+
+def _fine_script(letter: str) -> str:
+    return "vietnamese" if _VIETNAMESE[0] <= letter <= _VIETNAMESE[1] else script_of(letter)
+
+
 def script_of(character: str) -> str:
     """Script of a letter, lower case; `other` for the rarer ones."""
     return _RANGES[bisect_right(_FIRSTS, ord(character)) - 1][1] if character >= "A" else "other"

@@ -16,7 +16,7 @@ DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "core
 # Who may import a heavy library, wherever in the file.
 OWNERS = {
     "ray": {f"workers/{name}.py" for name in ("actors", "cluster_check", "ray_pool", "ray_session", "ray_start")},
-    "rapidocr": {"workers/engines/cpu.py"},
+    "rapidocr": {"workers/engines/line_reader.py"},
     "torch": {
         *(f"model_adapter/{name}.py" for name in ("model", "processor", "ngram_ban")),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "model_adapter/vision").glob("*.py")),

@@ -33,8 +33,13 @@ RESTART_S = 1.0
 class RasterizerActor:
     """A `Rasterizer` in a process of its own."""
 
-    def __init__(self, make_rasterizer: Callable[[RunSettings], Rasterizer], settings: RunSettings) -> None:
-        self._rasterizer = make_rasterizer(settings)
+    def __init__(
+        self,
+        make_rasterizer: Callable[[RunSettings, frozenset[str] | None], Rasterizer],
+        settings: RunSettings,
+        scripts: frozenset[str] | None,
+    ) -> None:
+        self._rasterizer = make_rasterizer(settings, scripts)
         self._since: float | None = None
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]

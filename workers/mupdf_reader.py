@@ -14,6 +14,7 @@ from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import shrink_to_thumbnail, with_raster
 from pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from pipeline.routing import decide, is_right_to_left, layer_can_check
+from pipeline.scripts import unwritable_share
 from pipeline.text_layer import clean_text, read_text_layer
 from workers.render_protocol import ChildSettings, OpenReply
 
@@ -103,8 +104,9 @@ class MupdfReader:
             image = self._render(page, geometry)
             thumbnail = shrink_to_thumbnail(image)
         features = inspect_page(page, thumbnail)
-        decision = decide(features, routing, geometry)
-        seen = RenderedPage(number, geometry, decision, features)
+        unwritable = unwritable_share(layer, self._settings.scripts)
+        decision = decide(features, routing, geometry, unwritable)
+        seen = RenderedPage(number, geometry, decision, features, unwritable_share=unwritable)
         if decision.route is Route.BLANK:
             _refuse_blank_with_warnings()
             return seen, None

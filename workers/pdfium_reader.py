@@ -11,7 +11,7 @@ from pipeline.errors import PageError
 from pipeline.inspection import ink_share
 from pipeline.mapped_file import MappedFile
 from pipeline.raster_size import shrink_to_thumbnail, with_raster
-from pipeline.records import RGB, RenderedPage, Route, RouteDecision
+from pipeline.records import RGB, Reason, RenderedPage, Route, RouteDecision
 from workers.render_protocol import ChildSettings, OpenReply
 
 
@@ -56,5 +56,7 @@ class PdfiumReader:
         geometry, image = pdfium.render_page(self._document, page_number, raster.dpi, raster.max_side_px)
         geometry = with_raster(geometry, image)
         if ink_share(shrink_to_thumbnail(image)) < self._settings.routing.blank_ink_share:
+            if not pdfium.shows_what_it_holds(self._document, page_number):
+                raise PageError(Reason.UNDECODABLE, "PDFium shows a blank page and may not have decoded what is on it")
             return RenderedPage(page_number, geometry, RouteDecision(Route.BLANK, "blank")), None
         return RenderedPage(page_number, geometry, RouteDecision(Route.OCR, "no_text")), image

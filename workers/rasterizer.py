@@ -52,11 +52,14 @@ _MUPDF_FAILED = frozenset(
 class Rasterizer:
     """One worker: a MuPDF process, a PDFium process that starts when it is needed, and the files they read."""
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, settings: RunSettings, scripts: frozenset[str] | None = None) -> None:
+        """Start nothing yet; `scripts` are those that the engine can write (`EngineDescription`)."""
         self._settings = settings
         self._max_tiles = settings.engine.max_tiles
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
-        child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures, self._max_tiles)
+        child_settings = ChildSettings(
+            settings.raster, settings.routing, settings.output.figures, self._max_tiles, scripts
+        )
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()

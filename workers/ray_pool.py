@@ -80,7 +80,7 @@ class RayPool:
         self,
         settings: RunSettings,
         make_engine: Callable[[EngineSettings], Engine],
-        make_rasterizer: Callable[[RunSettings], Rasterizer] = Rasterizer,
+        make_rasterizer: Callable[[RunSettings, frozenset[str] | None], Rasterizer] = Rasterizer,
         until: float = math.inf,
     ) -> None:
         self._settings = settings
@@ -92,7 +92,10 @@ class RayPool:
         self.rasterizers, self.engines, self.in_flight_bytes = crew.rasterizers, crew.engines, crew.in_flight_bytes
         gpus = self._description.gpus
         engine_actor = EngineActor.options(num_gpus=gpus, num_cpus=0 if gpus else 1)  # type: ignore[attr-defined]
-        actors = [RasterizerActor.remote(make_rasterizer, settings) for _ in range(self.rasterizers)]  # type: ignore[attr-defined]
+        actors = [
+            RasterizerActor.remote(make_rasterizer, settings, self._description.scripts)  # type: ignore[attr-defined]
+            for _ in range(self.rasterizers)
+        ]
         engines = [engine_actor.remote(make_engine, settings) for _ in range(self.engines)]
         try:
             rasterizer_handles = await_start(actors, START_TIMEOUT_S, until)
