@@ -44,7 +44,7 @@ class Both:
 
     @property
     def is_equal(self) -> bool:
-        """Whether text, labels and spans are the same; boxes may differ by a hair."""
+        """Compare text, labels and spans; boxes may differ by a hair."""
         shapes = [
             [(block.label, block.start, block.end) for block in text.blocks] for text in (self.by_rule, self.full)
         ]

@@ -1,4 +1,4 @@
-"""What does a document cost beside its pages? Documents per second of `ocrmill run` over one-page PDFs, one worker.
+"""Cost of a document beside its pages: documents per second of `ocrmill run` over one-page PDFs, one worker.
 
     python bench/small_files.py [--documents 600] [--pairs 3] [--peer CHECKOUT]
 
@@ -48,13 +48,13 @@ PROGRAM = (
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a run took."""
+    """Times of a run."""
 
     wall_s: float
     cpu_s: dict[str, float]  # by kind of process
 
     def less(self, other: "Costs", documents: int) -> "Costs":
-        """What a document took, the start of the run left out."""
+        """Cost of a document, the start of the run left out."""
         cpu = {kind: (seconds - other.cpu_s.get(kind, 0.0)) / documents for kind, seconds in self.cpu_s.items()}
         return Costs((self.wall_s - other.wall_s) / documents, cpu)
 

@@ -1,1 +1,1 @@
-"""What the user types: the options of the commands, and in time a file for each command."""
+"""Commands that the user types: the options of the commands, and in time a file for each command."""

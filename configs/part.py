@@ -8,7 +8,7 @@ from configs.load import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class PageChoice:
-    """Which pages of each document are read: ranges with both ends in them; no end means up to the last page."""
+    """Pages of each document that are read: ranges with both ends in them; no end means up to the last page."""
 
     ranges: tuple[tuple[int, int | None], ...]
 

@@ -1,4 +1,4 @@
-"""Which document each source holds now: the one answer, which export, compact, retry, inspect, status and ledger share.
+"""The document each source holds now: one answer that export, compact, retry, inspect, status and ledger share.
 
 A sources row says that a source held a document. Of those of one source the last counts: the one with the highest
 `sequence`, a number that grows with each row over all runs of an output, whatever the clocks say. Rows from before
@@ -44,7 +44,7 @@ class Catalogue:
         self._last = _last_of_each_source(self._said["source"], order)  # rows, by source
 
     def held(self) -> pa.Table:
-        """What each source holds now: `source`, `document_id`, in the order of the sources."""
+        """Return the current content of each source: `source`, `document_id`, in the order of the sources."""
         return self._said.take(self._last)
 
     def superseded(self) -> pa.Array:

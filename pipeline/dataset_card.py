@@ -36,7 +36,7 @@ def write_dataset_card(store: Store) -> None:
 
 
 def _header() -> str:
-    """What `datasets` reads: the tables, their files and the types of their columns, in YAML."""
+    """The part that `datasets` reads: the tables, their files and the types of their columns, in YAML."""
     configs = [
         f"- config_name: {table}\n  data_files: {table}/*.parquet\n" + ("  default: true\n" if table == "pages" else "")
         for table in TABLES
@@ -49,7 +49,7 @@ def _header() -> str:
 
 
 def _body() -> str:
-    """What people read."""
+    """The part that people read."""
     about = "".join(f"- `{table}`: {_ABOUT[table]}.\n" for table in TABLES)
     return f"# Pages read by ocrmill\n\n{about}\nChange this text as you like: it is written once.\n"
 

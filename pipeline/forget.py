@@ -37,7 +37,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class ForgetQuery:
-    """What to forget: everything that one of these names."""
+    """Names of what to forget: everything that one of them names."""
 
     sources: tuple[str, ...] = ()  # URIs and paths; of a folder or an archive all that lies in it
     documents: tuple[str, ...] = ()  # ids, or the first SHORTEST_ID and more characters of one
@@ -51,7 +51,7 @@ class ForgetQuery:
 
 @dataclass(frozen=True, slots=True)
 class ForgetReport:
-    """What was forgotten, or would be."""
+    """Report of what was forgotten, or would be."""
 
     sources: tuple[str, ...]
     documents: int
