@@ -203,7 +203,8 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
     assert longest_run(rows[1]) == 35, "the other n-gram rule is not in force"
     assert rows[2].text.prompt_tokens != rows[0].text.prompt_tokens, "the other prompt was not sent"
     assert (row.status, row.reason) == (Status.OK, Reason.REPETITION)
-    assert row.flags == ("repetition", "looped_before", "truncated")
+    # Random weights babble differently on each processor: what their letters say of the page is not of this test.
+    assert {"repetition", "looped_before", "truncated"} <= set(row.flags)
 
 
 def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runner, document: Document):
