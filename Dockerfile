@@ -14,6 +14,7 @@ RUN apt-get update \
 
 WORKDIR /opt/ocrmill
 COPY pyproject.toml README.md LICENSE cli.py ./
+COPY ocrmill ocrmill
 COPY configs configs
 COPY pipeline pipeline
 COPY model_adapter model_adapter

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.failing import EXIT_CODES, SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
-from commands.options import (
+from ocrmill.commands.failing import EXIT_CODES, SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
+from ocrmill.commands.options import (
     ChosenPages,
     Configs,
     DocumentName,
@@ -40,12 +40,12 @@ from commands.options import (
     TimeBudget,
     Workers,
 )
-from commands.version import Version
+from ocrmill.commands.version import Version
 
 if TYPE_CHECKING:
-    from configs.settings import RunSettings
-    from pipeline.report import RunReport
-    from pipeline.store import Store
+    from ocrmill.configs.settings import RunSettings
+    from ocrmill.pipeline.output.stores.store import Store
+    from ocrmill.pipeline.run_report import RunReport
 
 app = typer.Typer(
     name="ocrmill",
@@ -96,23 +96,23 @@ def run(
     source and version or by their bytes, are skipped.
     """
     _start_logging(log_json)
-    from configs.shortcuts import shortcuts
+    from ocrmill.configs.shortcuts import shortcuts
 
     given = shortcuts(
         engine=engine, model=model, lora=lora, route=route, workers=workers, ray_address=ray_address, no_ray=no_ray
     )
     settings = _settings(configs, [*given, *(sets or [])])
     if print_config:
-        from configs.load import print_settings
+        from ocrmill.configs.load import print_settings
 
         typer.echo(print_settings(settings), nl=False)
         return
     if not inputs or out is None:
         fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
-    from configs.duration import parse_seconds
-    from configs.part import MachineShare, PageChoice
-    from workers.run import Job
-    from workers.run import run as run_job
+    from ocrmill.commands.run import Job
+    from ocrmill.commands.run import run as run_job
+    from ocrmill.configs.duration import parse_seconds
+    from ocrmill.configs.part import MachineShare, PageChoice
 
     job = Job(
         inputs=tuple(inputs),
@@ -160,11 +160,11 @@ def retry(
     _start_logging(log_json)
     if not (reason or flagged or failed or document or older_than):
         fail("say what to read again: --reason, --flagged, --failed, --document or --older-than", WRONG_USAGE)
-    from configs.duration import parse_seconds
-    from configs.shortcuts import shortcuts
-    from pipeline.selection import PageQuery
-    from workers.retry import retry as retry_job
-    from workers.run import Job
+    from ocrmill.commands.inspect.query import PageQuery
+    from ocrmill.commands.retry import retry as retry_job
+    from ocrmill.commands.run import Job
+    from ocrmill.configs.duration import parse_seconds
+    from ocrmill.configs.shortcuts import shortcuts
 
     given = shortcuts(engine=engine, model=model, workers=workers, ray_address=ray_address, no_ray=no_ray)
     settings = _settings(configs, [*given, *(sets or [])])
@@ -192,7 +192,7 @@ def plan(
 
     Lists everything, opens only a sample. With --out, what is done there already is left out.
     """
-    from workers.plan import make_plan
+    from ocrmill.commands.plan import make_plan
 
     typer.echo(make_plan(inputs, _settings(configs, sets or []), output=out, sample=sample).to_text(), nl=False)
 
@@ -200,8 +200,8 @@ def plan(
 @app.command()
 def status(output: Output, configs: Configs = None, sets: Sets = None) -> None:
     """Say how far an output is: finished, interrupted, or being written right now."""
-    from pipeline.journal import read_again
-    from pipeline.status import read_status
+    from ocrmill.commands.status import read_status
+    from ocrmill.pipeline.output.journal import read_again
 
     store = _output(output, configs, sets)
     typer.echo(read_again(lambda: read_status(store)).to_text(), nl=False)
@@ -226,13 +226,13 @@ def inspect(
     sets: Sets = None,
 ) -> None:
     """Show rows in the terminal: one line for each page, or everything about one page."""
-    from pipeline.journal import read_again
-    from pipeline.selection import PageQuery, select_details, select_documents, select_pages
+    from ocrmill.commands.inspect.query import PageQuery, select_details, select_documents, select_pages
+    from ocrmill.pipeline.output.journal import read_again
 
     store = _output(output, configs, sets)
     query = PageQuery(flagged, failed, only_status, reason, document, page)
     if html is not None:
-        from workers.view import write_view
+        from ocrmill.commands.inspect.html_view import write_view
 
         settings = _settings(configs, sets or [])
         typer.echo(read_again(lambda: write_view(store, query, limit, settings, html)))
@@ -261,8 +261,8 @@ def export(
     sets: Sets = None,
 ) -> None:
     """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
-    from pipeline.export import export_jsonl, export_markdown
-    from pipeline.journal import read_again
+    from ocrmill.commands.export.export import export_jsonl, export_markdown
+    from ocrmill.pipeline.output.journal import read_again
 
     store = _output(output, configs, sets)
     if export_format == "markdown" and per_page:
@@ -285,8 +285,8 @@ def verify(
 
     Exit code 0: all right, or repaired. 3: something is wrong. 75: documents are unfinished. 130: ended by Ctrl-C.
     """
-    from pipeline.journal import read_again
-    from pipeline.verify import verify as verify_output
+    from ocrmill.commands.verify import verify as verify_output
+    from ocrmill.pipeline.output.journal import read_again
 
     store = _output(output, configs, sets)
     report = read_again(lambda: verify_output(store, repair=repair))
@@ -308,7 +308,7 @@ def compact(
 
     It may be killed at any moment, and readers may go on meanwhile; no run may write at the same time.
     """
-    from pipeline.compact import compact as compact_output
+    from ocrmill.commands.compact import compact as compact_output
 
     typer.echo(compact_output(_output(output, configs, sets), target_mb=target_mb).to_text(), nl=False)
 
@@ -329,8 +329,8 @@ def forget(
     They are not read again: OUT keeps a record of hashes. It may be killed at any moment; the next command that writes
     goes on.
     """
-    from pipeline.forget import ForgetQuery
-    from pipeline.forget import forget as forget_in
+    from ocrmill.commands.forget import ForgetQuery
+    from ocrmill.commands.forget import forget as forget_in
 
     query = ForgetQuery(tuple(sources or ()), tuple(documents or ()), tuple(globs or ()), gone)
     if query.is_empty():
@@ -349,20 +349,20 @@ def seed(
 
     The files, their layout and the names and shapes of the tensors are those of the published model.
     """
-    from model_adapter.published_config import ModelSize
-    from model_adapter.seeded import seed_checkpoint
+    from ocrmill.model_adapter.checkpoint.published_config import ModelSize
+    from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 
     typer.echo(seed_checkpoint(directory, ModelSize(size)).to_text())
 
 
 def _settings(configs: list[str] | None, overrides: list[str]) -> "RunSettings":
-    from configs.load import load_settings
+    from ocrmill.configs.load import load_settings
 
     return load_settings([Path(name) for name in configs or []], overrides)
 
 
 def _output(output: str, configs: list[str] | None, overrides: list[str] | None) -> "Store":
-    from pipeline.store import open_output
+    from ocrmill.pipeline.output.stores.open import open_output
 
     return open_output(output, _settings(configs, overrides or []).storage)
 
@@ -373,14 +373,14 @@ def _end(report: "RunReport", out: str) -> None:
 
 
 def _start_logging(as_json: bool) -> None:
-    from workers.log import start_logging
+    from ocrmill.workers.logging import start_logging
 
     start_logging(as_json=as_json)
 
 
 def main() -> None:
     """Run the command line; our errors become one line and their exit code."""
-    from workers.import_path import leave_out_current_folder
+    from ocrmill.workers.import_path import leave_out_current_folder
 
     leave_out_current_folder()
     for stream in (sys.stdout, sys.stderr):

@@ -29,9 +29,12 @@ import psutil
 from bench.coordinator import PAGES_PER_DOCUMENT, run_simulated
 from bench.sampling import Sampling
 from bench.soak import draw
-from configs.settings import RunSettings
-from pipeline.local_store import LocalLease
-from pipeline.records import (
+from ocrmill.commands.run import Job, run
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.local import LocalLease
+from ocrmill.pipeline.quality.page_row import recognized_row
+from ocrmill.pipeline.records import (
     Attempt,
     Block,
     Document,
@@ -46,11 +49,8 @@ from pipeline.records import (
     RouteDecision,
     Source,
 )
-from pipeline.report import RunReport
-from pipeline.rows import recognized_row
-from pipeline.sink import Sink
-from workers.pool import Image
-from workers.run import Job, run
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.workers.pools.pool import Image
 
 CHARACTERS = 3_000  # of a page
 BLOCKS = 25

@@ -25,12 +25,16 @@ import numpy as np
 import pyarrow.dataset as ds
 
 from bench.sampling import Sampling
-from configs.settings import RunSettings
-from configs.worker_settings import WorkerSettings
-from pipeline.ledger import read_ledger
-from pipeline.local_store import LocalStore
-from pipeline.quality import QUALITY_VERSION
-from pipeline.records import (
+from ocrmill.commands.run import new_run_id
+from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.schema import RunStamp
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.output.stores.store import LeaseOwner
+from ocrmill.pipeline.quality.flags import QUALITY_VERSION
+from ocrmill.pipeline.records import (
     RGB,
     Document,
     EngineDescription,
@@ -43,15 +47,11 @@ from pipeline.records import (
     RouteDecision,
     Source,
 )
-from pipeline.report import RunReport
-from pipeline.schema import RunStamp
-from pipeline.sink import Sink
-from pipeline.store import LeaseOwner
-from workers.coordinator import Coordinator
-from workers.pool import Pool
-from workers.progress import Progress
-from workers.ray_pool import RayPool
-from workers.run import new_run_id
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.workers.pools.pool import Pool
+from ocrmill.workers.pools.ray_pool import RayPool
+from ocrmill.workers.scheduling.coordinator import Coordinator
+from ocrmill.workers.scheduling.progress import Progress
 
 SLOTS = 64
 PAGES_PER_DOCUMENT = 6

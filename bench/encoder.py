@@ -31,10 +31,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from model_adapter.seeded import seeded_tensor
-from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
-from model_adapter.vision.config import EncoderConfig
-from model_adapter.vision.encoder import DeepEncoderV2
+from ocrmill.model_adapter.checkpoint.seeded import seeded_tensor
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
 GLOBAL_TFLOP = 0.9766 + 0.3890 + 0.0006  # SAM, flow encoder and projector of a view, at two per multiplication
 TILE_TFLOP = 0.5144 + 0.2132 + 0.0003

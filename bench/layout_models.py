@@ -2,8 +2,9 @@
 
     python bench/layout_models.py PDF_OR_FOLDER ... [--pages 25]
 
-Every page that is read from its text layer is read by rule (pipeline/layout_model.py) and by the full model alone. The
-blocks of the two are compared: text, label and span. Pages on which they differ are shown; the exit code is 1 then.
+Every page that is read from its text layer is read by rule (pipeline/text/layout_model.py) and by the full model
+alone. The blocks of the two are compared: text, label and span. Pages on which they differ are shown; the exit code
+is 1 then.
 """
 
 import argparse
@@ -16,18 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from configs.settings import RunSettings
-from pipeline import text_layer
-from pipeline.errors import PageError
-from pipeline.inspection import inspect_page
-from pipeline.layout_model import Chunk, light_chunk
-from pipeline.mapped_file import map_path
-from pipeline.rasterize import count_pages, displayed_geometry, open_document, quiet, render_thumbnail
-from pipeline.reading_order import Box
-from pipeline.records import PageText, Route
-from pipeline.routing import decide, is_right_to_left
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages.inspection import inspect_page
+from ocrmill.pipeline.pages.mapped_file import map_path
+from ocrmill.pipeline.pages.mupdf import count_pages, displayed_geometry, open_document, quiet, render_thumbnail
+from ocrmill.pipeline.pages.routing import decide, is_right_to_left
+from ocrmill.pipeline.records import PageText, Route
+from ocrmill.pipeline.text import text_layer
+from ocrmill.pipeline.text.layout_model import Chunk, light_chunk
+from ocrmill.pipeline.text.reading_order import Box
 
-if TYPE_CHECKING:  # rasterize.py imports it, without its layout model
+if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
     import pymupdf
 
 

@@ -27,14 +27,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from configs.settings import OutputSettings
-from pipeline.ledger import read_ledger
-from pipeline.local_store import LocalStore
-from pipeline.records import EngineDescription, Source
-from pipeline.report import RunReport
-from pipeline.schema import TABLES, RunStamp
-from pipeline.shard import encode_shard
-from pipeline.sink import Sink
+from ocrmill.configs.settings import OutputSettings
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.schema import TABLES, RunStamp
+from ocrmill.pipeline.output.shard import encode_shard
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.records import EngineDescription, Source
+from ocrmill.pipeline.run_report import RunReport
 
 STAMP = RunStamp(
     "20260101T000000Z-000000", datetime(2026, 1, 1, tzinfo=UTC), "f" * 16, 1, EngineDescription("cpu", 1), "0.1.0"

@@ -5,7 +5,7 @@
 FOLDER holds `LANGUAGE/LC_MESSAGES/*.mo` (default /usr/share/locale, which Debian fills). Of each language, pieces of
 three lengths are measured as they are, with their alphabet shifted or shuffled, and backwards: what share is found
 odd. The messages are sorted, so pieces are more alike inside than pages are. `--orders` prints the letters of each
-language by frequency instead, as pipeline/letter_frequencies.py has them.
+language by frequency instead, as pipeline/pages/letter_frequencies.py has them.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
-from configs.settings import RoutingSettings
-from pipeline.letter_frequencies import LETTERS_BY_FREQUENCY
-from pipeline.scripts import bare_letters, script_of
-from pipeline.text_statistics import measure_text
+from ocrmill.configs.settings import RoutingSettings
+from ocrmill.pipeline.pages.letter_frequencies import LETTERS_BY_FREQUENCY
+from ocrmill.pipeline.pages.scripts import bare_letters, script_of
+from ocrmill.pipeline.pages.text_statistics import measure_text
 
 LENGTHS = (200, 600, 3000)  # characters
 PIECES = 40

@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-from configs.settings import InputSettings, StorageSettings
-from pipeline.discovery import Discovery
+from ocrmill.configs.settings import InputSettings, StorageSettings
+from ocrmill.pipeline.sources.discovery import Discovery
 
 PAGE = 1000
 REPEATS = 3

@@ -28,10 +28,10 @@ Convert = Callable[[Path], tuple[str, int]]
 
 def ours() -> Convert:
     """What `ocrmill run` writes for pages that are read from their text layer."""
-    from pipeline import rasterize
-    from pipeline.layout_model import load_layout
-    from pipeline.mapped_file import map_path
-    from pipeline.text_layer import read_text_layer
+    from ocrmill.pipeline.pages import mupdf as rasterize
+    from ocrmill.pipeline.pages.mapped_file import map_path
+    from ocrmill.pipeline.text.layout_model import load_layout
+    from ocrmill.pipeline.text.text_layer import read_text_layer
 
     rasterize.quiet()
     load_layout()

@@ -25,7 +25,7 @@ import torch
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 
-from model_adapter.ngram_ban import NGramBan
+from ocrmill.model_adapter.decoding.ngram_ban import NGramBan
 
 VOCABULARY = 129_280
 HISTORY = 1000  # ids

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.text_scores import letter_f1, word_f1, word_order
-from configs.engine_settings import CpuEngineSettings, EngineSettings
-from pipeline import rasterize
-from pipeline.errors import PageError
-from pipeline.mapped_file import map_path
-from workers.engines.cpu import CpuEngine
+from ocrmill.configs.engine_settings import CpuEngineSettings, EngineSettings
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages import mupdf as rasterize
+from ocrmill.pipeline.pages.mapped_file import map_path
+from ocrmill.workers.engines.rapidocr.engine import CpuEngine
 
 PAGES = (  # born digital, then scans with an OCR layer or a known text, then sideways
     ("tracemonkey.pdf", 1),

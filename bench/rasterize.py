@@ -2,8 +2,9 @@
 
     python bench/rasterize.py [PDF_OR_FOLDER ...] [--pages N] [--repeats R] [--skip NAME ...] [--json]
 
-ours: MuPDF at 144 dpi -> raw pixels -> uint8 views (`pipeline.rasterize`, `model_adapter.views`). official: what the
-model's own scripts do: MuPDF at 144 dpi -> PNG -> Pillow -> RGB -> tiles and padded global view -> float32, channels
+ours: MuPDF at 144 dpi -> raw pixels -> uint8 views (pipeline/pages/mupdf.py, model_adapter/views.py).
+official: what the model's own scripts do:
+MuPDF at 144 dpi -> PNG -> Pillow -> RGB -> tiles and padded global view -> float32, channels
 first, (x - 0.5) / 0.5, stacked; in numpy, without the second copy that torchvision makes. Both run page by page in
 turn, who is first changes with every page and repeat. Each has the document opened for itself and MuPDF's caches
 emptied at the start of a repeat, so that it finds the fonts of earlier pages there, and nothing of the other chain's.
@@ -25,12 +26,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid
-from model_adapter.views import PADDING, PageViews, cut_views
-from pipeline.errors import PageError
-from pipeline.mapped_file import map_path
-from pipeline.rasterize import count_pages, open_document, quiet, release_memory, render
-from pipeline.records import RGB
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid
+from ocrmill.model_adapter.views import PADDING, PageViews, cut_views
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages.mapped_file import map_path
+from ocrmill.pipeline.pages.mupdf import count_pages, open_document, quiet, release_memory, render
+from ocrmill.pipeline.records import RGB
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SCALE = 144 / 72  # pixels per point

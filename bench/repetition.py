@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from configs.settings import QualitySettings
-from pipeline.quality import judge
-from pipeline.records import RepetitionMeasures
-from pipeline.repetition import measure_repetition
+from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.quality.flags import judge
+from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.records import RepetitionMeasures
 
 QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 PERIODS = (1, 2, 8, 40, 120, 600)

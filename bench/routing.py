@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import pymupdf
 
-from configs.settings import RoutingSettings
-from pipeline import rasterize
-from pipeline.errors import PageError
-from pipeline.inspection import inspect_page, text_of
-from pipeline.mapped_file import map_path
-from pipeline.records import PageFeatures, Route
-from pipeline.routing import decide, layer_can_check
-from pipeline.text_statistics import measure_text
+from ocrmill.configs.settings import RoutingSettings
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages import mupdf as rasterize
+from ocrmill.pipeline.pages.inspection import inspect_page, text_of
+from ocrmill.pipeline.pages.mapped_file import map_path
+from ocrmill.pipeline.pages.routing import decide, layer_can_check
+from ocrmill.pipeline.pages.text_statistics import measure_text
+from ocrmill.pipeline.records import PageFeatures, Route
 
 PAGE_SECONDS = 10.0
 UNUSUAL = {  # features shown from this value on

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from configs.settings import RasterSettings, RoutingSettings
-from workers.render_process import RenderProcess
-from workers.render_protocol import ChildSettings
+from ocrmill.configs.settings import RasterSettings, RoutingSettings
+from ocrmill.workers.rendering.process import RenderProcess
+from ocrmill.workers.rendering.protocol import ChildSettings
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "text.pdf"
 

@@ -29,11 +29,11 @@ import pymupdf
 
 from bench.coordinator import SimulatedRasterizer, run_simulated
 from bench.sampling import Sampling
-from configs.settings import RoutingSettings, RunSettings
-from configs.worker_settings import WorkerSettings
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Repair
-from workers.ray_pool import RayPool
-from workers.run import Job, run
+from ocrmill.commands.run import Job, run
+from ocrmill.configs.settings import RoutingSettings, RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Repair
+from ocrmill.workers.pools.ray_pool import RayPool
 
 WARM_UP = 0.2  # of the samples
 LIVED = 0.9  # of the time after it
@@ -105,8 +105,8 @@ def _name(process: psutil.Process, me: psutil.Process) -> str:
     if process.pid == me.pid:
         return "driver"
     words = process.cmdline()
-    if "workers.render_child" in words:
-        return f"renderer ({words[words.index('workers.render_child') + 1]}) of {process.ppid()}"
+    if "ocrmill.workers.rendering.child" in words:
+        return f"renderer ({words[words.index('ocrmill.workers.rendering.child') + 1]}) of {process.ppid()}"
     first = Path(words[0]).name if words else process.name()
     return f"{first.partition('.')[0][:32]} {process.pid}"  # an actor adds what it does just now: .read
 

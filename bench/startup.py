@@ -17,12 +17,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from configs.settings import RunSettings
-from pipeline.discovery import Discovery
-from pipeline.ledger import read_ledger
-from pipeline.local_store import LocalStore
-from pipeline.quality import QUALITY_VERSION
-from pipeline.records import (
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.schema import RunStamp
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.quality.flags import QUALITY_VERSION
+from ocrmill.pipeline.quality.page_row import finished_row
+from ocrmill.pipeline.records import (
     Document,
     DocumentRow,
     EngineDescription,
@@ -32,10 +34,8 @@ from pipeline.records import (
     RouteDecision,
     SourceRow,
 )
-from pipeline.rows import finished_row
-from pipeline.schema import RunStamp
-from pipeline.sink import Sink
-from workers.engines.choice import with_engine_chosen
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.engines.registry import with_engine_chosen
 
 DOCUMENTS_PER_SHARD = 500
 

@@ -34,9 +34,9 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from bench import torchvision_stand_in
-from model_adapter.plugin import engine_arguments
-from model_adapter.prompts import prompt_text
-from model_adapter.views import cut_views
+from ocrmill.model_adapter.plugin import engine_arguments
+from ocrmill.model_adapter.prompts import prompt_text
+from ocrmill.model_adapter.views import cut_views
 
 Page = npt.NDArray[np.uint8]
 

@@ -24,7 +24,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 def say_why(message: str, code: int) -> None:
     """Write why a command ends on stderr, as JSON if its log lines are."""
-    from workers.log import as_json_line, logs_json
+    from ocrmill.workers.logging import as_json_line, logs_json
 
     fields = {"event": "error", "exit_code": code}
     typer.echo(as_json_line("error", message, fields) if logs_json() else f"ocrmill: {message}", err=True)

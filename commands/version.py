@@ -9,7 +9,7 @@ def show_version(asked: bool) -> None:
     """Print the version, then one line for each package that decides what rows look like, and end the program."""
     if not asked:
         return
-    from pipeline.versions import versions
+    from ocrmill.pipeline.versions import versions
 
     own, *others = versions()
     typer.echo(" ".join(own))

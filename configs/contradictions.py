@@ -7,11 +7,11 @@ A default that a smaller limit leaves without effect is no contradiction.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 
 if TYPE_CHECKING:
-    from configs.section import Settings
-    from configs.settings import RunSettings
+    from ocrmill.configs.section import Settings
+    from ocrmill.configs.settings import RunSettings
 
 A4_IN = 11.69  # inches, the longer side
 TILE_TOKENS, OTHER_VISUAL_TOKENS = 144, 257  # as in model_adapter/tiling.py, which a test compares

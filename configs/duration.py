@@ -2,7 +2,7 @@
 
 import re
 
-from configs.load import SettingsError
+from ocrmill.configs.load import SettingsError
 
 _LONGEST = 10  # digits
 

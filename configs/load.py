@@ -23,8 +23,8 @@ import tomli_w
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from configs.section import Settings
-from configs.settings import RunSettings
+from ocrmill.configs.section import Settings
+from ocrmill.configs.settings import RunSettings
 
 SHIPPED = Path(__file__).parent
 _EXTENDS = "extends"

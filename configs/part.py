@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from configs.load import SettingsError
+from ocrmill.configs.load import SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from configs.contradictions import contradictions
-from configs.engine_settings import EngineSettings
-from configs.section import Settings, added, performance
-from configs.worker_settings import WorkerSettings
+from ocrmill.configs.contradictions import contradictions
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.section import Settings, added, performance
+from ocrmill.configs.worker_settings import WorkerSettings
 
 
 class InputSettings(Settings):

@@ -2,7 +2,7 @@
 
 import json
 
-from configs.load import SettingsError
+from ocrmill.configs.load import SettingsError
 
 
 def shortcuts(

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from configs.section import Settings, performance
+from ocrmill.configs.section import Settings, performance
 
 
 class WorkerSettings(Settings):

@@ -13,13 +13,13 @@ from vllm.model_executor.models.utils import WeightsMapper, init_vllm_registered
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from model_adapter.hf_config import decoder_config, published_schema
-from model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
-from model_adapter.prompts import IMAGE_TOKEN
-from model_adapter.published_weights import published_shapes
-from model_adapter.vision.config import EncoderConfig
-from model_adapter.vision.encoder import MEMORY_MB, DeepEncoderV2
-from model_adapter.weight_names import check_names, split_experts, to_ours
+from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
+from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
+from ocrmill.model_adapter.checkpoint.weight_names import check_names, split_experts, to_ours
+from ocrmill.model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
+from ocrmill.model_adapter.prompts import IMAGE_TOKEN
+from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.model_adapter.vision.encoder import MEMORY_MB, DeepEncoderV2
 
 ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config
 

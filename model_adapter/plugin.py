@@ -14,10 +14,10 @@ The model has an architecture name of its own, so that nothing changes for who d
 
 from typing import Any
 
-from model_adapter.tiling import MAX_TILES
+from ocrmill.model_adapter.tiling import MAX_TILES
 
 ARCHITECTURE = "OcrmillDeepseekOCR2ForCausalLM"
-MODEL_CLASS = "model_adapter.model:DeepseekOCR2ForCausalLM"
+MODEL_CLASS = "ocrmill.model_adapter.model:DeepseekOCR2ForCausalLM"
 
 
 def register() -> None:
@@ -26,7 +26,7 @@ def register() -> None:
     from vllm import ModelRegistry
     from vllm.model_executor.models.config import MODELS_CONFIG_MAP
 
-    from model_adapter.hf_config import EngineConfigCheck, ResavedConfig
+    from ocrmill.model_adapter.checkpoint.hf_config import EngineConfigCheck, ResavedConfig
 
     ModelRegistry.register_model(ARCHITECTURE, MODEL_CLASS)
     AutoConfig.register(ResavedConfig.model_type, ResavedConfig, exist_ok=True)

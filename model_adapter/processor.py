@@ -28,11 +28,11 @@ from vllm.multimodal.processing import (
     PromptUpdate,
 )
 
-from model_adapter.eight_bits import to_eight_bits
-from model_adapter.hf_config import configured_max_tiles
-from model_adapter.prompts import IMAGE_TOKEN
-from model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE, Tiling
-from model_adapter.views import PageViews, cut_views
+from ocrmill.model_adapter.checkpoint.hf_config import configured_max_tiles
+from ocrmill.model_adapter.eight_bits import to_eight_bits
+from ocrmill.model_adapter.prompts import IMAGE_TOKEN
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE, Tiling
+from ocrmill.model_adapter.views import PageViews, cut_views
 
 UInt8s = npt.NDArray[np.uint8]
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model_adapter.tiling import GLOBAL_SIZE, MAX_TILES, TILE_SIZE, Tiling, content_box, plan_tiling
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MAX_TILES, TILE_SIZE, Tiling, content_box, plan_tiling
 
 UInt8s = npt.NDArray[np.uint8]
 

@@ -1,1 +1,9 @@
-"""What happens to a document: plain Python, without Ray, torch or vLLM."""
+"""What happens to a document, a folder for each step, in the order of the data. No Ray, torch or vLLM.
+
+sources    find documents and open their bytes
+buckets    object stores, for sources and outputs
+pages      open, inspect and render pages; decide between text layer, OCR and blank
+text       a page's own text, or recognized lines, as Markdown with blocks
+quality    measurements, flags, the row of a page
+output     shards, commits, ledger, lease
+"""

@@ -13,15 +13,15 @@
     |- StoppedEarlyError    a signal or the time budget ended its start   exit 75
     |- TooManyFailuresError most of what is read fails, for one reason     exit 1
     |- BucketError          a bucket does not do what it is asked, or      exit 1
-    |                       has none of that name (buckets.py)
-    |- WebError             a web server does not either (web.py)          becomes a row
+    |                       has none of that name (bucket.py)
+    |- WebError             a web server does not either (http.py)          becomes a row
     `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
 
 A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught
 by the worker that read the page.
 """
 
-from pipeline.records import Reason
+from ocrmill.pipeline.records import Reason
 
 
 class OcrmillError(Exception):

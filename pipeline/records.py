@@ -259,7 +259,7 @@ class Attempt:
 class RenderedPage:
     """What the rasterizer made of a page: it has been read (`text`), is blank, has failed (`reason`), or awaits OCR.
 
-    Small: the page image travels beside it (workers/rasterizer.py).
+    Small: the page image travels beside it (workers/rendering/rasterizer.py).
     """
 
     page_number: int

@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import nsmallest
 
-from configs.part import MachineShare
-from pipeline.records import Source
+from ocrmill.configs.part import MachineShare
+from ocrmill.pipeline.records import Source
 
 
 class SourceHash:

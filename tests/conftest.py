@@ -12,8 +12,8 @@ from gcs_server import GoogleServer
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
-from model_adapter.published_config import ModelSize
-from model_adapter.seeded import seed_checkpoint
+from ocrmill.model_adapter.checkpoint.published_config import ModelSize
+from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/cor
 
 
 def ocrmill(inputs: str, out: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
-    program = "import sys, cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     settings = ("--set", f"storage.endpoint={endpoint}", "--set", "workers.pages_per_range=3", "--engine", "cpu")
     return subprocess.run(
         [sys.executable, "-c", program, "run", inputs, "--out", str(out), "--no-ray", *settings],

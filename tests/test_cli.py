@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 def ocrmill(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, not on a terminal."""
-    program = "import sys, cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
         cwd=ROOT,

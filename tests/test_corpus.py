@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from configs.settings import InputSettings, RunSettings, StorageSettings
-from pipeline.discovery import Discovery
-from pipeline.records import Document, PageRange, PageRow, Reason, Status
-from workers.rasterizer import Rasterizer
+from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
+from ocrmill.pipeline.records import Document, PageRange, PageRow, Reason, Status
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 CORPUS = Path(__file__).parents[1] / "../shared/corpus"
 # What a document may come to. PDFium reads pages of some that MuPDF calls damaged; the reason stays in the row.

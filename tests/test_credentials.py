@@ -18,7 +18,7 @@ import pytest
 from made_warcs import answer, warc_of
 from pdfs import encrypted_pdf, text_pdf
 
-import cli
+from ocrmill import cli
 
 ROOT = Path(__file__).parents[1]
 SECRET = "S3CRET-7f"
@@ -73,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def ocrmill(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    program = "import sys, cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     line = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
 
@@ -163,7 +163,7 @@ def test_environment_credentials_are_in_no_record(tmp_path: Path) -> None:
     """What a cloud's own chain finds in the environment is not copied into an output."""
     text_pdf(tmp_path / "a.pdf", pages=1)
     names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "HF_TOKEN")
-    program = "import sys, cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     line = [sys.executable, "-c", program, "run", str(tmp_path / "a.pdf"), "--out", str(tmp_path / "out"), "--no-ray"]
     environment = {**os.environ, **dict.fromkeys(names, SECRET)}
     said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=environment)

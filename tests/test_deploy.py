@@ -11,8 +11,8 @@ import pytest
 import typer.main
 import yaml
 
-from cli import app
-from configs.load import load_settings
+from ocrmill.cli import app
+from ocrmill.configs.load import load_settings
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 DOCKERFILE = (DEPLOY.parent / "Dockerfile").read_text()

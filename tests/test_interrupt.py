@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from pdfs import scan_pdf
 
-import cli
-from commands.failing import EXIT_CODES
+from ocrmill import cli
+from ocrmill.commands.failing import EXIT_CODES
 
 ROOT = Path(__file__).parents[1]
 
 # The program itself, but for an engine that never comes to the end of its first page.
 HANGING = """
 import asyncio, sys
-import cli, workers.pool
+import cli, ocrmill.workers.pools.pool
 from fake_engine import FakeEngine
-from pipeline.records import EngineDescription
+from ocrmill.pipeline.records import EngineDescription
 
 class Hanging(FakeEngine):
     def describe(self):
@@ -28,7 +28,7 @@ class Hanging(FakeEngine):
         print("reading", file=sys.stderr, flush=True)
         await asyncio.sleep(600)
 
-workers.pool.make_engine = lambda settings: Hanging()
+ocrmill.workers.pools.pool.make_engine = lambda settings: Hanging()
 sys.argv[0] = "ocrmill"
 cli.main()
 """

@@ -30,8 +30,8 @@ from made_checkpoints import (
 )
 from pdfs import text_pdf
 
-from model_adapter.published_config import ModelSize
-from workers.engines.preflight import VLLM_VERSION
+from ocrmill.model_adapter.checkpoint.published_config import ModelSize
+from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 5.0
@@ -48,7 +48,7 @@ def version(name):
 importlib.metadata.version = version
 sys.modules.update(dict.fromkeys(json.loads(os.environ["NOT_IMPORTABLE"])))
 sys.argv[0] = "ocrmill"
-import cli
+from ocrmill import cli
 cli.main()
 """
 

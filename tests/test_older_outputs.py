@@ -20,16 +20,16 @@ from packaging.version import Version
 from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
-from cli import app
-from configs.engine_settings import EngineSettings
-from configs.section import Settings, added, performance
-from configs.settings import RasterSettings, RunSettings
-from pipeline.export import export_jsonl, export_markdown
-from pipeline.local_store import LocalStore
-from pipeline.schema import ADDED, TABLES
-from pipeline.selection import PageQuery, page_keys, select_details
-from pipeline.shard import read_shard
-from pipeline.verify import verify
+from ocrmill.cli import app
+from ocrmill.commands.export.export import export_jsonl, export_markdown
+from ocrmill.commands.inspect.query import PageQuery, page_keys, select_details
+from ocrmill.commands.verify import verify
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.section import Settings, added, performance
+from ocrmill.configs.settings import RasterSettings, RunSettings
+from ocrmill.pipeline.output.schema import ADDED, TABLES
+from ocrmill.pipeline.output.shard import read_shard
+from ocrmill.pipeline.output.stores.local import LocalStore
 
 FIRST_RELEASE = Path(__file__).parent / "older_outputs" / "first_release"
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-import cli
-from pipeline.records import Reason
+from ocrmill import cli
+from ocrmill.pipeline.records import Reason
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +28,7 @@ COMMANDS = commands_of(get_command(cli.app))
 
 def help_of(*command: str) -> str:
     """What `ocrmill COMMAND --help` prints, 100 columns wide."""
-    program = "import sys, cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     environment = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-c", program, *command, "--help"],

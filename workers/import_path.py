@@ -5,7 +5,7 @@ there. Python takes modules from the current folder for `-c`, for `-m`, and if P
 `PYTHONPATH=$PYTHONPATH:/more` leaves one.
 
 Not covered: what Python itself imports before our first line runs (a `sitecustomize.py` in a folder that PYTHONPATH
-names), and `python -m cli`, which takes `cli` from the current folder; `python -P -m cli` does not.
+names), and `python -m ocrmill.cli`, which takes `ocrmill` from the current folder; `python -P -m ocrmill.cli` does not.
 """
 
 import os
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-OWN_FOLDER = str(Path(__file__).parents[1])  # an editable install has it on the path, and may be the current folder
+OWN_FOLDER = str(Path(__file__).parents[2])  # an editable install has it on the path, and may be the current folder
 
 
 def safe_variables(environment: Mapping[str, str]) -> dict[str, str | None]:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
 
 
 @dataclass(frozen=True, slots=True)

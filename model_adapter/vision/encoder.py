@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from model_adapter.tiling import DOWNSAMPLING, GLOBAL_SIZE, PATCH_SIZE, TILE_SIZE
-from model_adapter.vision.config import EncoderConfig
-from model_adapter.vision.flow_encoder import FlowEncoder
-from model_adapter.vision.sam_vit import SamVit
+from ocrmill.model_adapter.tiling import DOWNSAMPLING, GLOBAL_SIZE, PATCH_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.model_adapter.vision.flow_encoder import FlowEncoder
+from ocrmill.model_adapter.vision.sam_vit import SamVit
 
 MEMORY_MB = 1024  # nine global views or nineteen tiles of the published sizes in bfloat16
 

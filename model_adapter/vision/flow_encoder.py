@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from model_adapter.tiling import GLOBAL_TOKENS, TILE_TOKENS
-from model_adapter.vision.config import FlowConfig
-from model_adapter.vision.derived import Derived
+from ocrmill.model_adapter.tiling import GLOBAL_TOKENS, TILE_TOKENS
+from ocrmill.model_adapter.vision.config import FlowConfig
+from ocrmill.model_adapter.vision.derived import Derived
 
 
 class FlowEncoder(nn.Module):

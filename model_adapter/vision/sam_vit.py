@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
-from model_adapter.vision.config import SamConfig
-from model_adapter.vision.derived import Derived
-from model_adapter.vision.relative_attention import PositionTable, has_cheap_products, relative_attention
-from model_adapter.vision.windows import windows_of
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
+from ocrmill.model_adapter.vision.config import SamConfig
+from ocrmill.model_adapter.vision.derived import Derived
+from ocrmill.model_adapter.vision.relative_attention import PositionTable, has_cheap_products, relative_attention
+from ocrmill.model_adapter.vision.windows import windows_of
 
 GRID_SIZE = GLOBAL_SIZE // PATCH_SIZE  # patches a side that the position tables are made for
 CHANNELS = 3

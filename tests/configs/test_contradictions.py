@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from configs.contradictions import OTHER_VISUAL_TOKENS, PROMPT_TOKENS, TILE_TOKENS
-from configs.load import SettingsError, load_settings, print_settings
-from model_adapter.prompts import PROMPTS
-from model_adapter.tiling import Tiling
+from ocrmill.configs.contradictions import OTHER_VISUAL_TOKENS, PROMPT_TOKENS, TILE_TOKENS
+from ocrmill.configs.load import SettingsError, load_settings, print_settings
+from ocrmill.model_adapter.prompts import PROMPTS
+from ocrmill.model_adapter.tiling import Tiling
 
 MODEL = "engine.deepseek_ocr2"
 REFUSED: list[tuple[Sequence[str], str]] = [

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from configs.load import SHIPPED, SettingsError, load_settings, print_settings
-from configs.section import Settings
-from configs.settings import InputSettings, RasterSettings, RunSettings
+from ocrmill.configs.load import SHIPPED, SettingsError, load_settings, print_settings
+from ocrmill.configs.section import Settings
+from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 REGENERATE = (
-    "python -c 'from configs.load import print_settings; from configs.settings import RunSettings; "
+    "python -c 'from ocrmill.configs.load import print_settings; from ocrmill.configs.settings import RunSettings; "
     'print(print_settings(RunSettings()), end="")\' > configs/default.toml'
 )
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from configs.load import SettingsError
-from configs.part import MachineShare, PageChoice
+from ocrmill.configs.load import SettingsError
+from ocrmill.configs.part import MachineShare, PageChoice
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from configs.section import Settings, performance
-from configs.settings import InputSettings, OutputSettings, RasterSettings, RunSettings
+from ocrmill.configs.section import Settings, performance
+from ocrmill.configs.settings import InputSettings, OutputSettings, RasterSettings, RunSettings
 
 Path = tuple[str, ...]
 

@@ -10,7 +10,7 @@ from bucket_nights import ROOT, Nights
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
-from pipeline.bucket_store import EXPIRES_S, WATCH_S
+from ocrmill.pipeline.output.stores.bucket import EXPIRES_S, WATCH_S
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 DOCUMENTS, PAGES = 4, 15

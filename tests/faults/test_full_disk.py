@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from faulty_run import FaultyRun, assert_whole, durable, eventually
 
-from pipeline.local_store import LocalStore
-from pipeline.verify import verify
+from ocrmill.commands.verify import verify
+from ocrmill.pipeline.output.stores.local import LocalStore
 
 DISK_KB = 2048
 

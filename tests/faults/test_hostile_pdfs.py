@@ -21,16 +21,25 @@ from pdfs import (
     text_pdf,
 )
 
-from configs.engine_settings import EngineSettings
-from configs.settings import RasterSettings, RoutingSettings, RunSettings
-from configs.worker_settings import WorkerSettings
-from pipeline.local_store import LocalStore
-from pipeline.records import RGB, EngineDescription, PageGeometry, PageRange, PageRow, PageText, RenderedPage, Repair
-from pipeline.report import RunReport
-from pipeline.verify import verify
-from workers.pool import Image, SerialPool
-from workers.recognizer import Recognizer
-from workers.run import Job, run
+from ocrmill.commands.run import Job, run
+from ocrmill.commands.verify import verify
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import RasterSettings, RoutingSettings, RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.records import (
+    RGB,
+    EngineDescription,
+    PageGeometry,
+    PageRange,
+    PageRow,
+    PageText,
+    RenderedPage,
+    Repair,
+)
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.workers.engines.recognizer import Recognizer
+from ocrmill.workers.pools.pool import Image, SerialPool
 
 pytestmark = pytest.mark.fault
 

@@ -28,7 +28,7 @@ def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp
     """SIGKILL of a rendering process: it costs the page that it was at, which the second renderer may save."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
-        run.worker("workers.render_child").kill()
+        run.worker("ocrmill.workers.rendering.child").kill()
         assert run.end() in {0, 3}, run.said()
 
     assert_whole(tmp_path / "out", pages, failed=1)

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from made_archives import STORAGE, tar_of, zip_of
 from made_warcs import PDF, answer, chunked, record, resource, warc_of
 
-from configs.load import SettingsError, load_settings, print_settings
-from configs.settings import InputSettings, RunSettings
-from pipeline.archives import members
-from pipeline.errors import PageError
-from pipeline.fetch import fetch
-from pipeline.globs import ChoosingGlob, matches, parts_of, split_glob
-from pipeline.redaction import redacted
-from pipeline.source_uri import joined_uri, one_line, split_uri
+from ocrmill.configs.load import SettingsError, load_settings, print_settings
+from ocrmill.configs.settings import InputSettings, RunSettings
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.redaction import redacted
+from ocrmill.pipeline.sources.archives.members import members
+from ocrmill.pipeline.sources.fetch import fetch
+from ocrmill.pipeline.sources.globs import ChoosingGlob, matches, parts_of, split_glob
+from ocrmill.pipeline.sources.uri import joined_uri, one_line, split_uri
 
 LIMITS = InputSettings(max_member_mb=1, max_archive_members=100)
 FILES = [("a.pdf", b"A" * 700), ("d/" + "long" * 40 + ".pdf", b"B" * 300), ("\u8ad6.pdf", b"C")]

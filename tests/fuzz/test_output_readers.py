@@ -10,15 +10,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from made_rows import made_document, made_page, made_source_row, made_stamp
 
-from pipeline.errors import OcrmillError
-from pipeline.local_store import LocalStore
-from pipeline.records import Status
-from pipeline.schema import documents_table, pages_table, sources_table
-from pipeline.selection import PageQuery, select_details, select_documents, select_pages
-from pipeline.shard import encode_shard
-from pipeline.status import read_status
-from pipeline.store import LeaseOwner
-from pipeline.verify import verify
+from ocrmill.commands.inspect.query import PageQuery, select_details, select_documents, select_pages
+from ocrmill.commands.status import read_status
+from ocrmill.commands.verify import verify
+from ocrmill.pipeline.errors import OcrmillError
+from ocrmill.pipeline.output.schema import documents_table, pages_table, sources_table
+from ocrmill.pipeline.output.shard import encode_shard
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.output.stores.store import LeaseOwner
+from ocrmill.pipeline.records import Status
 
 LEASE = {
     "host": "machine",

@@ -15,21 +15,21 @@ from fuzzing import NESTED, altered, damaged, ending_quickly, fuzz
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from configs.settings import QualitySettings, RasterSettings, RoutingSettings
-from model_adapter.published_config import ModelSize, published_config
-from model_adapter.vision.config import EncoderConfig
-from model_adapter.weight_names import WeightNamesError, check_names, to_ours
-from pipeline.agreement import text_layer_agreement
-from pipeline.errors import PageError
-from pipeline.markdown import to_markdown
-from pipeline.printable import printable, printable_line
-from pipeline.quality import judge
-from pipeline.records import PageGeometry, RenderedPage
-from pipeline.repetition import measure_repetition
-from pipeline.text_layer import clean_text
-from pipeline.text_statistics import measure_text
-from workers.render_process import RenderProcess
-from workers.render_protocol import ChildSettings, OpenReply
+from ocrmill.configs.settings import QualitySettings, RasterSettings, RoutingSettings
+from ocrmill.model_adapter.checkpoint.published_config import ModelSize, published_config
+from ocrmill.model_adapter.checkpoint.weight_names import WeightNamesError, check_names, to_ours
+from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages.text_statistics import measure_text
+from ocrmill.pipeline.printable import printable, printable_line
+from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.flags import judge
+from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.records import PageGeometry, RenderedPage
+from ocrmill.pipeline.text.text_layer import clean_text
+from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
+from ocrmill.workers.rendering.process import RenderProcess
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
 
 PAGE = {
     "page_number": 1,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_adapter.plugin import engine_arguments
+from ocrmill.model_adapter.plugin import engine_arguments
 
 OFFLINE = {
     "DO_NOT_TRACK": "1",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_adapter.prompts import prompt_text
-from model_adapter.views import cut_views
+from ocrmill.model_adapter.prompts import prompt_text
+from ocrmill.model_adapter.views import cut_views
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # vLLM's imports warn; engines take time to start
 
@@ -167,8 +167,8 @@ def test_the_layout_of_transformers_loads_alike(make_llm, llm, pages, with_confi
 @pytest.fixture(scope="module")
 def dense_checkpoint(with_config, tmp_path_factory):
     """A decoder without experts, which needs no Triton beside adapters."""
-    from model_adapter.published_weights import published_shapes
-    from model_adapter.seeded import write_seeded_weights
+    from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
+    from ocrmill.model_adapter.checkpoint.seeded import write_seeded_weights
 
     def dense(config):
         return {**config, "language_config": {**config["language_config"], "first_k_dense_replace": 3}}
@@ -243,9 +243,9 @@ class Decoder:
 
 def load(checkpoint, weights):
     """Our `load_weights` with the real encoder; the decoder only counts."""
-    from model_adapter.model import DeepseekOCR2ForCausalLM
-    from model_adapter.vision.config import EncoderConfig
-    from model_adapter.vision.encoder import DeepEncoderV2
+    from ocrmill.model_adapter.model import DeepseekOCR2ForCausalLM
+    from ocrmill.model_adapter.vision.config import EncoderConfig
+    from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
     schema = json.loads((checkpoint / "config.json").read_text())
     model = DeepseekOCR2ForCausalLM.__new__(DeepseekOCR2ForCausalLM)

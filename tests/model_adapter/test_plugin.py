@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
+from ocrmill.model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
 
@@ -26,13 +26,15 @@ def test_the_installed_package_offers_the_plugin():
     """Whoever installs us has the entry point, and it leads to `register`."""
     (entry_point,) = [found for found in entry_points(group="vllm.general_plugins") if found.name == "ocrmill"]
 
-    assert entry_point.value == "model_adapter.plugin:register"
+    assert entry_point.value == "ocrmill.model_adapter.plugin:register"
     assert callable(entry_point.load())
 
 
 def test_the_plugin_module_imports_no_vllm():
     """Reading the engine's arguments costs no import of vLLM or torch."""
-    code = "import sys, model_adapter.plugin; print(sorted({'torch', 'transformers', 'vllm'} & set(sys.modules)))"
+    code = (
+        "import sys, ocrmill.model_adapter.plugin; print(sorted({'torch', 'transformers', 'vllm'} & set(sys.modules)))"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "[]"
@@ -42,7 +44,7 @@ def test_registering_twice_adds_one_lazy_name(vllm_environment):
     """A plugin may be called many times; our module is named, not imported, and vLLM's own model stays."""
     from vllm import ModelRegistry
 
-    from model_adapter.plugin import register
+    from ocrmill.model_adapter.plugin import register
 
     register()
     register()
@@ -54,8 +56,8 @@ def test_registering_twice_adds_one_lazy_name(vllm_environment):
 
 def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, make_model_config):
     """Published, re-saved or native to transformers: same decoder with plain attention, same encoder."""
-    from model_adapter.hf_config import decoder_config, published_schema
-    from model_adapter.vision.config import EncoderConfig
+    from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
+    from ocrmill.model_adapter.vision.config import EncoderConfig
 
     config = make_model_config(checkpoint)
     decoder = decoder_config(config.hf_config)
@@ -97,7 +99,7 @@ def engine_config(directory, **arguments):
 
 def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny_checkpoint):
     """The published model can be halved only: 5 divides its heads, but not its 6,848 and 896 columns."""
-    from model_adapter.hf_config import _check_tensor_parallel
+    from ocrmill.model_adapter.checkpoint.hf_config import _check_tensor_parallel
 
     language = json.loads((tiny_checkpoint / "config.json").read_text())["language_config"]
     published = {**language, "intermediate_size": 6848, "moe_intermediate_size": 896}
@@ -194,8 +196,8 @@ def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_
 
 def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment):
     """Another base of the rotary positions, or epsilon, reaches the encoder; without them it has the published ones."""
-    from model_adapter.config_schema import _SHARED_LANGUAGE_FIELDS, _from_native
-    from model_adapter.vision.config import EncoderConfig
+    from ocrmill.model_adapter.checkpoint.config_schema import _SHARED_LANGUAGE_FIELDS, _from_native
+    from ocrmill.model_adapter.vision.config import EncoderConfig
 
     sam = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "output_channels": 32}
     sam |= {"global_attn_indexes": [1], "downsample_channels": [64, 64], "window_size": 14}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_adapter.prompts import prompt_text
-from model_adapter.tiling import num_visual_tokens
-from model_adapter.views import PageViews, cut_views
+from ocrmill.model_adapter.prompts import prompt_text
+from ocrmill.model_adapter.tiling import num_visual_tokens
+from ocrmill.model_adapter.views import PageViews, cut_views
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model_adapter.prompts import PROMPTS, prompt_text
+from ocrmill.model_adapter.prompts import PROMPTS, prompt_text
 
 
 def test_the_image_comes_first():

@@ -122,7 +122,7 @@ def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint):
     """After the placeholders stands, id for id, what `prompt_text` has after its image."""
     from tokenizers import Tokenizer
 
-    from model_adapter.prompts import prompt_text
+    from ocrmill.model_adapter.prompts import prompt_text
 
     tokenizer = Tokenizer.from_file(str(tiny_checkpoint / "tokenizer.json"))
     question = tokenizer.encode(prompt_text("markdown").removeprefix("<image>"), add_special_tokens=False).ids

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from model_adapter.tiling import (
+from ocrmill.model_adapter.tiling import (
     GLOBAL_SIZE,
     TILE_SIZE,
     ContentBox,

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageOps
 
-from model_adapter import views
-from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid, num_visual_tokens
-from model_adapter.views import PADDING, PageViews, cut_views, page_of
+from ocrmill.model_adapter import views
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid, num_visual_tokens
+from ocrmill.model_adapter.views import PADDING, PageViews, cut_views, page_of
 
 Pixels = npt.NDArray[np.uint8]
 

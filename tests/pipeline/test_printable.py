@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.printable import printable, printable_line
+from ocrmill.pipeline.printable import printable, printable_line
 
 
 @given(st.text(st.characters(), max_size=200))

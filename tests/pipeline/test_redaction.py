@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.redaction import redacted, redacted_command
+from ocrmill.pipeline.redaction import redacted, redacted_command
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.run_progress import READING, STARTING, STOPPING, RunProgress, duration_text
+from ocrmill.pipeline.run_progress import READING, STARTING, STOPPING, RunProgress, duration_text
 
 
 def reading(**counts) -> RunProgress:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.import_path import OWN_FOLDER, leave_out_current_folder, safe_variables
+from ocrmill.workers.import_path import OWN_FOLDER, leave_out_current_folder, safe_variables
 
 
 @pytest.mark.parametrize("named", ["", ":", ".", "./", ":/more", "/more:", "/more::.", "/more:."])

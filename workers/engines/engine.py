@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from pipeline.records import EngineDescription, PageGeometry, PageText, Repair
-from workers.rasterizer import PageImage
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Repair
+from ocrmill.workers.rendering.rasterizer import PageImage
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-ANSWER_S = 60.0  # without NVIDIA's persistence daemon a driver takes seconds for each GPU
+DRIVER_ANSWER_S = 60.0  # without NVIDIA's persistence daemon a driver takes seconds for each GPU
 
 # Prints the driver's CUDA version (13000 is 13.0) and each GPU's compute capability, or an error's number. The driver
 # itself follows CUDA_VISIBLE_DEVICES and MIG.
@@ -45,10 +45,10 @@ def find_gpus() -> Gpus:
     """Ask the driver; without one, or where it does not answer, there are no GPUs, and the reason is given."""
     try:
         asked = subprocess.run(
-            [sys.executable, "-I", "-c", _PROGRAM], check=False, capture_output=True, text=True, timeout=ANSWER_S
+            [sys.executable, "-I", "-c", _PROGRAM], check=False, capture_output=True, text=True, timeout=DRIVER_ANSWER_S
         )
     except subprocess.TimeoutExpired:
-        return Gpus(problem=f"NVIDIA's driver did not answer in {ANSWER_S:g} s: look at nvidia-smi and dmesg")
+        return Gpus(problem=f"NVIDIA's driver did not answer in {DRIVER_ANSWER_S:g} s: look at nvidia-smi and dmesg")
     if asked.returncode:
         return Gpus(problem="there is no NVIDIA driver (libcuda.so.1 cannot be loaded)")
     error, version, capabilities = json.loads(asked.stdout)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from model_adapter.seeded import seeded_tensor
-from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.checkpoint.seeded import seeded_tensor
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
 
 collect_ignore_glob = [] if find_spec("torch") else ["test_*.py"]
 
@@ -68,7 +68,7 @@ def seeded_encoder() -> Any:
     """A function: configuration and dtype to an encoder with seeded weights."""
     import torch
 
-    from model_adapter.vision.encoder import DeepEncoderV2
+    from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
     def make(config: Any, dtype: Any = torch.float32, **settings: int) -> DeepEncoderV2:
         with torch.device("meta"):
@@ -84,7 +84,7 @@ def seeded_encoder() -> Any:
 @pytest.fixture(scope="session")
 def golden_config() -> Any:
     """The sizes of the tiny golden file."""
-    from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
+    from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
 
     sam = SamConfig(width=64, layers=4, heads=4, global_attn_indexes=(1, 3))
     return EncoderConfig(sam, FlowConfig(layers=2, intermediate_size=512), embedding_width=128)
@@ -93,7 +93,7 @@ def golden_config() -> Any:
 @pytest.fixture(scope="session")
 def small_config() -> Any:
     """Sizes at which an encoder takes a fraction of a second."""
-    from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
+    from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
 
     sam = SamConfig(width=32, layers=2, heads=1, global_attn_indexes=(1,), neck_channels=16, downsample_channels=16)
     flow = FlowConfig(width=64, layers=2, heads=4, kv_heads=2, intermediate_size=128)
@@ -126,7 +126,7 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
             return laid_out
 
     for module in ("relative_attention", "sam_vit"):
-        monkeypatch.setattr(f"model_adapter.vision.{module}.has_cheap_products", lambda _tensor: True)
+        monkeypatch.setattr(f"ocrmill.model_adapter.vision.{module}.has_cheap_products", lambda _tensor: True)
     return LaidOut
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
-from model_adapter.vision.relative_attention import PositionTable, attend_widened
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_widened
 
 ATEN = torch.ops.aten
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from model_adapter.published_config import ModelSize, published_config
-from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
+from ocrmill.model_adapter.checkpoint.published_config import ModelSize, published_config
+from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
 
 NATIVE = {
     "vision_config": {

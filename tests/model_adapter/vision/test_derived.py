@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from model_adapter.vision.derived import Derived
+from ocrmill.model_adapter.vision.derived import Derived
 
 
 class Counted:

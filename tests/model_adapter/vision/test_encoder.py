@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
-from model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
-from model_adapter.vision.relative_attention import PositionTable, attend_widened
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
+from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_widened
 
 TOLERANCES = [(torch.float32, 1e-4), (torch.bfloat16, 2e-2)]
 TILES_PER_PAGE = [1, 0, 7]  # seven: more than the model was trained with
@@ -82,7 +82,7 @@ def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder,
     encoder.sam.register_forward_pre_hook(lambda _, views: together.append(len(views[0])))
     by_memory = {}
     for cpu_memory_mb in (4096, 0):
-        monkeypatch.setattr("model_adapter.vision.encoder.CPU_MEMORY_MB", cpu_memory_mb)
+        monkeypatch.setattr("ocrmill.model_adapter.vision.encoder.CPU_MEMORY_MB", cpu_memory_mb)
         by_memory[cpu_memory_mb] = encoder(global_views, tiles, TILES_PER_PAGE)
 
     num_views = [len(global_views), len(tiles)]

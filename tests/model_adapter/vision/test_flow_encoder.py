@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model_adapter.vision.flow_encoder import FlowConstants
+from ocrmill.model_adapter.vision.flow_encoder import FlowConstants
 
 TOKENS = 144
 

@@ -1,0 +1,1 @@
+"""`ocrmill export`: the output as files for other programs."""

@@ -1,0 +1,280 @@
+"""The output as files that others read: a tree of Markdown, or JSON lines with Dolma's field names.
+
+What is exported is what the sources hold now, each document once however many sources hold it; whole_documents.py says
+what is left out, and how much memory that takes. Each file appears complete or not at all. The same output gives the
+same bytes again.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocrmill.commands.export.figures import drop_figures, with_links, write_figures
+from ocrmill.commands.export.new_file import new_file, refuse_url, regular_file, told_as_output_error
+from ocrmill.commands.export.paths import ENDING, FIGURES, INDEX, export_paths
+from ocrmill.commands.export.whole_documents import (
+    DocumentFacts,
+    HeldDocuments,
+    Page,
+    WholeDocument,
+    WholeDocuments,
+    read_held_documents,
+)
+from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.output.stores.store import Store
+
+BETWEEN_PAGES = "\n\n"
+_TOLD_ELSEWHERE = frozenset({"document_id", "source", "ingested_at", "pages"})  # or not worth telling
+_LONG = frozenset({"markdown", "figures"})
+_MARKER = "<!-- page:"
+_ESCAPED_MARKER = "\\<!-- page:"  # shows as the text that it was
+SIGNIFICANT_DIGITS = 6  # that a float32 always keeps
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What an export wrote, counted on the way."""
+
+    documents: int = 0
+    pages: int = 0
+    failed: int = 0  # documents of which nothing could be read, exported or not
+    failed_pages: int = 0  # of the documents that were exported
+    superseded: int = 0  # documents that no source holds any more; left out
+    unfinished: int = 0  # documents that a run still has to finish; left out
+    figures: int = 0  # files of pictures
+    bytes: int = 0
+
+    def to_text(self, where: str) -> str:
+        """The report in words, for people."""
+        lines = [f"{self.documents} documents, {self.pages} pages, {self.bytes} bytes in {where}"]
+        lines += [f"{self.figures} figures, in folders `{FIGURES}` beside the documents"] if self.figures else []
+        left_out = {
+            "pages failed; each has its reason": self.failed_pages,
+            "documents could not be read at all": self.failed,
+            "documents left out: their sources hold other bytes by now": self.superseded,
+            "documents left out: not finished; `ocrmill run` goes on with them": self.unfinished,
+        }
+        lines += [f"{count} {what}" for what, count in left_out.items() if count]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def export_jsonl(
+    store: Store, destination: Path, *, per_page: bool = False, include_failed: bool = False
+) -> ExportReport:
+    """One line for each document, or for each page, into one file.
+
+    A document's `text` is its pages with a blank line between those that hold anything; `metadata.pages` says which
+    characters of it are which page, and what became of it. With `include_failed` there are lines for documents, or
+    pages, that could not be read, with their reason and no text.
+
+    Raises:
+        OutputError: The output cannot be read or the file not written; what was at the destination is still there.
+        UsageError: The destination is a folder, a pipe, a device or a URL.
+    """
+    report = ExportReport()
+    held = read_held_documents(store)
+    with told_as_output_error(destination):
+        destination = regular_file(destination)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with new_file(destination) as file:
+            whole = WholeDocuments(store, held, destination.parent)
+            for document in _documents(whole, held, report, include_failed=include_failed):
+                records = _page_records(document, include_failed) if per_page else [_document_record(document)]
+                for record in records:
+                    report.bytes += file.write(_line(record))
+    return report
+
+
+def export_markdown(
+    store: Store, destination: Path, *, include_failed: bool = False, figures: bool = False
+) -> ExportReport:
+    """One file for each document into a folder, where paths.py says, and `_index.jsonl`, which lists them.
+
+    Each page follows a line `<!-- page: 3 status: ok -->`, also a page that failed, with its reason; no other line of
+    a file begins like that. With `include_failed`, a document without any text gets a file too. With
+    `figures`, kept figures become files and links (figures.py). Files of an earlier export that do not belong
+    any more are deleted.
+
+    Raises:
+        OutputError: The output cannot be read or a file not written. The files that are there are complete; run again.
+        UsageError: The destination holds files that no export wrote, or is a URL.
+    """
+    refuse_url(destination)
+    held = read_held_documents(store)
+    paths = [path + ENDING for path in export_paths(held.sources())]
+    report = ExportReport()
+    with told_as_output_error(destination):
+        index = _Index(destination)
+        listed = zip(paths, held, strict=True)
+        index.announce(_index_entry(path, facts) for path, facts in listed if include_failed or facts.has_text)
+        if figures:
+            ids = zip(held.document_ids(), paths, strict=True)
+            for size in write_figures(store, {name: destination / path for name, path in ids if name}):
+                report.figures += 1
+                report.bytes += size
+        whole = WholeDocuments(store, held, destination, figures=figures)
+        for document in _documents(whole, held, report, include_failed=include_failed):
+            path = destination / paths[document.at]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with new_file(path) as file:
+                report.bytes += file.write(_markdown(document, path).encode())
+            drop_figures(path, {(page.page_number, name) for page in document.pages for _, name in page.figures})
+        index.settle()
+    return report
+
+
+def _documents(
+    whole: WholeDocuments, held: HeldDocuments, report: ExportReport, *, include_failed: bool
+) -> Iterator[WholeDocument]:
+    """What is to be exported: documents with pages in the order of the shards, then those without, by source."""
+    for document in whole:
+        yield from _counted(document, report, include_failed=include_failed)
+    for at in (held.page_counts() == 0).nonzero()[0].tolist():
+        yield from _counted(WholeDocument(at, held[at], ()), report, include_failed=include_failed)
+    report.superseded = len(held.superseded)
+    report.unfinished = len(whole.unfinished)
+
+
+def _counted(document: WholeDocument, report: ExportReport, *, include_failed: bool) -> Iterator[WholeDocument]:
+    report.failed += not document.facts.has_text
+    if include_failed or document.facts.has_text:
+        report.documents += 1
+        report.pages += document.facts.pages
+        report.failed_pages += document.facts.pages_failed
+        yield document
+
+
+def _document_record(document: WholeDocument) -> dict[str, Any]:
+    spans: list[dict[str, Any]] = []
+    texts: list[str] = []
+    end = 0
+    for page in document.pages:
+        text = page.markdown or ""
+        start = end + (len(BETWEEN_PAGES) if text and texts else 0)
+        end = start + len(text)
+        texts += [text] if text else []
+        spans.append({**_page_facts(page), "start": start, "end": end})
+    facts = document.facts
+    return _record(facts.document_id, BETWEEN_PAGES.join(texts), facts, {**_document_facts(facts), "pages": spans})
+
+
+def _page_records(document: WholeDocument, include_failed: bool) -> Iterator[dict[str, Any]]:
+    facts = document.facts
+    if not document.pages:
+        yield _record(facts.document_id, "", facts, {"page_number": None, **_document_facts(facts)})
+    for page in document.pages:
+        if page.status != "failed" or include_failed:
+            name = f"{facts.document_id}-{page.page_number}"
+            about = {"document_id": facts.document_id, "page_count": facts.page_count, **_page_facts(page)}
+            yield _record(name, page.markdown or "", facts, about)
+
+
+def _record(name: str | None, text: str, facts: DocumentFacts, metadata: dict[str, Any]) -> dict[str, Any]:
+    """A line with Dolma's fields. `created` is the time that the document itself was made, which nobody knows."""
+    added = facts.ingested_at.isoformat()
+    return {"id": name, "text": text, "source": facts.source, "added": added, "created": None, "metadata": metadata}
+
+
+def _document_facts(facts: DocumentFacts) -> dict[str, Any]:
+    return _values(facts, leave_out=_TOLD_ELSEWHERE)
+
+
+def _page_facts(page: Page) -> dict[str, Any]:
+    return _values(page, leave_out=_LONG)
+
+
+def _values(record: DocumentFacts | Page, leave_out: frozenset[str]) -> dict[str, Any]:
+    """A record's fields and values; dataclasses.asdict would copy each and take six times as long."""
+    names = [name for name in record.__slots__ if name not in leave_out]
+    values = [(name, getattr(record, name)) for name in names]
+    return {name: _rounded(value) if isinstance(value, float) else value for name, value in values}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+def _markdown(document: WholeDocument, path: Path) -> str:
+    if not document.pages:
+        return f"<!-- document status: {document.facts.status} reason: {document.facts.reason} -->\n"
+    return BETWEEN_PAGES.join(_marked_page(page, path) for page in document.pages) + "\n"
+
+
+def _marked_page(page: Page, path: Path) -> str:
+    reason = f" reason: {page.reason}" if page.reason else ""
+    marker = f"{_MARKER} {page.page_number} status: {page.status}{reason} -->"
+    text = page.markdown or ""
+    if page.figures:
+        text = with_links(text, page.figures, page.page_number, path)
+    text = text.replace(_MARKER, _ESCAPED_MARKER)
+    return f"{marker}{BETWEEN_PAGES}{text}" if text else marker
+
+
+def _index_entry(path: str, facts: DocumentFacts) -> dict[str, Any]:
+    return {"path": path, "document_id": facts.document_id, **_document_facts(facts)}
+
+
+class _Index:
+    """`_index.jsonl`: which files an exported tree holds. At any time it lists at least those that are there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / INDEX
+        self._stale: list[str] = []  # of an earlier export; not of this one
+        if not self._file.is_file() and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} holds something that no export wrote: choose a new or an empty folder")
+
+    def announce(self, entries: Iterable[dict[str, Any]]) -> None:
+        """List what will be there, and what an earlier export left."""
+        old = self._lines()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with new_file(self._file) as file:
+            new = set()
+            for entry in entries:
+                new.add(entry["path"])
+                file.write(_line(entry))
+            for line in old:
+                if (path := self._path(line)) not in new:
+                    self._stale.append(path)
+                    file.write(line)
+
+    def settle(self) -> None:
+        """Delete what an earlier export left, and list it no longer."""
+        for path in self._stale:
+            _delete(self._folder, path)
+        stale = set(self._stale)
+        if stale:
+            kept = [line for line in self._lines() if self._path(line) not in stale]
+            with new_file(self._file) as file:
+                file.writelines(kept)
+
+    def _lines(self) -> list[bytes]:
+        return self._file.read_bytes().splitlines(keepends=True) if self._file.is_file() else []
+
+    def _path(self, line: bytes) -> str:
+        """The path in a line, which has to be one that an export gives: what it names may be deleted."""
+        try:
+            path = json.loads(line)["path"]
+            good = path.endswith(ENDING) and all(name not in ("", ".", "..") for name in path.split("/"))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            good = False
+        if not good:
+            raise UsageError(f"{self._file} was not written by an export, or changed: choose another folder")
+        return str(path)
+
+
+def _delete(folder: Path, path: str) -> None:
+    """Delete a file, and the folders that are empty then."""
+    file = folder / path
+    file.unlink(missing_ok=True)
+    drop_figures(file)
+    for above in file.parents:
+        if above == folder or not above.is_dir() or any(above.iterdir()):
+            break
+        above.rmdir()
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n"

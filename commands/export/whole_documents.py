@@ -1,0 +1,287 @@
+"""The documents of an output, each whole, in one pass over its shards.
+
+The pages of a document may lie in several shards, between those of others. What comes before the last of them waits in
+a temporary file. So memory holds one document, one row group and the documents rows (about 2 kB for each document),
+however many pages there are; the disk, at most the texts of the documents that are spread.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ocrmill.commands.export.figures import FigurePlace, figure_places
+from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.output.catalogue import last_of_each_source, read_catalogue
+from ocrmill.pipeline.output.journal import shards
+from ocrmill.pipeline.output.schema import PAGE_COUNTS, TABLES
+from ocrmill.pipeline.output.shard import open_shard, read_row_group, read_shard
+from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.records import Status
+
+_DOCUMENT_COLUMNS = (
+    *("document_id", "source", "source_version", "bytes", "page_count", "status", "reason", "detail"),
+    *("title", "producer", "repetition_rate", "settings_fingerprint", "run_id", "ingested_at", *PAGE_COUNTS.values()),
+)
+_FACTS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What an export tells of a page."""
+
+    page_number: int
+    status: str
+    reason: str | None
+    detail: str | None
+    markdown: str | None
+    flags: list[str]
+    repetition_flag: bool
+    repetition_ratio: float | None
+    text_layer_agreement: float | None
+    route: str | None
+    route_reason: str | None
+    engine: str | None
+    renderer: str | None
+    model: str | None
+    figures: Sequence[FigurePlace] = ()  # that are kept, if they are asked for
+
+
+_PAGE_COLUMNS = ("document_id", *(name for name in Page.__slots__ if name != "figures"))
+_FIGURE_PLACES = ("blocks.list.element.start", "figures.list.element.name")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """A documents row, and the sources that hold the document now."""
+
+    document_id: str | None  # null where not even its bytes could be had
+    source: str  # the first that held it, if it still does
+    sources: tuple[str, ...]  # sorted
+    source_version: str
+    bytes: int
+    page_count: int
+    status: str
+    reason: str | None
+    detail: str | None
+    title: str | None
+    producer: str | None
+    repetition_rate: float | None
+    settings_fingerprint: str | None
+    run_id: str
+    ingested_at: datetime
+    pages: int  # rows of pages that belong to it
+    pages_failed: int
+
+    @property
+    def has_text(self) -> bool:
+        """Whether any of its pages could be read."""
+        return self.pages > self.pages_failed
+
+
+class HeldDocuments:
+    """What the sources hold now: the last document of each, or why it could not be had.
+
+    A source that cannot be read any more keeps the document that it held. A document that no source holds any more,
+    since all have new bytes, is superseded.
+    """
+
+    def __init__(self, table: pa.Table, superseded: frozenset[str]) -> None:
+        self._table = table
+        self.superseded = superseded  # document_ids
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, at: int) -> DocumentFacts:
+        """A document by its place in the order of `sources`."""
+        return _facts(self._table.slice(at, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[DocumentFacts]:
+        for batch in self._table.to_batches(max_chunksize=_FACTS_AT_ONCE):
+            yield from map(_facts, batch.to_pylist())
+
+    def sources(self) -> list[str]:
+        """Where each document is said to be from; all differ, sorted."""
+        names: list[str] = self._table["source"].to_pylist()
+        return names
+
+    def document_ids(self) -> list[str | None]:
+        """In the same order."""
+        ids: list[str | None] = self._table["document_id"].to_pylist()
+        return ids
+
+    def page_counts(self) -> npt.NDArray[np.int64]:
+        """How many rows of pages each document has, in the same order."""
+        counts = [pc.fill_null(self._table[name], 0).to_numpy() for name in PAGE_COUNTS.values()]
+        total: npt.NDArray[np.int64] = np.sum(counts, axis=0, dtype=np.int64)
+        return total
+
+
+def _facts(row: dict[str, Any]) -> DocumentFacts:
+    counts = {status: row.pop(name) or 0 for status, name in PAGE_COUNTS.items()}
+    row["sources"] = tuple(row["sources"])
+    return DocumentFacts(**row, pages=sum(counts.values()), pages_failed=counts[Status.FAILED])
+
+
+def read_held_documents(store: Store) -> HeldDocuments:
+    """Read which documents an output holds; those that a run has not finished yet are left out.
+
+    Raises:
+        OutputError: A shard cannot be read, or a document is there twice.
+    """
+    catalogue = read_catalogue(store)  # before the documents, so that each that a source holds is among them
+    documents = _read(store, "documents", (*_DOCUMENT_COLUMNS, "sequence"))
+    known = documents.filter(pc.is_valid(documents["document_id"]))
+    if pc.count_distinct(known["document_id"]).as_py() < len(known):
+        raise OutputError(f"{store.url} has documents that are there twice: run `ocrmill verify --repair` first")
+    held = catalogue.held()
+    current = _with_sources(known, held)
+    absent = last_of_each_source(documents.filter(pc.is_null(documents["document_id"])))
+    absent = absent.filter(pc.invert(pc.is_in(absent["source"], value_set=held["source"])))
+    alone = pa.array([[source] for source in absent["source"].to_pylist()], pa.list_(pa.string()))
+    table = pa.concat_tables([current, absent.append_column("sources", alone)]).sort_by("source")
+    return HeldDocuments(table.drop_columns(["sequence"]), frozenset(catalogue.superseded().to_pylist()))
+
+
+def _read(store: Store, folder: str, columns: Sequence[str]) -> pa.Table:
+    tables = [pa.schema([TABLES[folder].field(name) for name in columns]).empty_table()]
+    tables += [read_shard(store.file(name), name, columns) for name in shards(store, folder)]
+    return pa.concat_tables(tables)
+
+
+def _with_sources(documents: pa.Table, held: pa.Table) -> pa.Table:
+    """The documents that a source holds, with all that do as `sources`; `source` is the first that did, else does."""
+    holders = held.group_by("document_id", use_threads=False).aggregate([("source", "list")])
+    documents = documents.filter(pc.is_in(documents["document_id"], holders["document_id"]))
+    sources = holders["source_list"].take(pc.index_in(documents["document_id"], holders["document_id"]))
+    holds_now = held["document_id"].take(pc.index_in(documents["source"], held["source"]))
+    source = pc.if_else(pc.equal(holds_now, documents["document_id"]), documents["source"], pc.list_element(sources, 0))
+    return documents.set_column(documents.column_names.index("source"), "source", source).append_column(
+        "sources", sources
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WholeDocument:
+    """A document with all of its pages, in order."""
+
+    at: int  # its place in the held documents
+    facts: DocumentFacts
+    pages: tuple[Page, ...]
+
+
+class WholeDocuments:
+    """The held documents that have pages, in the order in which their last pages lie in the shards.
+
+    That order, and so what is made of it, is the same whenever the shards are. `unfinished` counts up on the way.
+    """
+
+    def __init__(self, store: Store, held: HeldDocuments, scratch: Path, *, figures: bool = False) -> None:
+        """`scratch` is the folder of the temporary file, which nobody else can see; `figures` gives their places."""
+        self.unfinished: set[str] = set()  # document_ids of pages whose document has no row yet
+        self._store = store
+        self._held = held
+        self._scratch = scratch
+        self._figures = figures
+
+    def __iter__(self) -> Iterator[WholeDocument]:
+        """One document after the other.
+
+        Raises:
+            OutputError: A shard cannot be read, or a document has not just its pages. Then some were given already.
+        """
+        counts = self._held.page_counts().tolist()
+        places = {name: at for at, name in enumerate(self._held.document_ids()) if name and counts[at]}
+        missing = set(places.values())
+        with tempfile.TemporaryFile(dir=self._scratch) as file:
+            waiting = _WaitingPages(file)
+            for document_id, pages in _pieces(self._store, figures=self._figures):
+                if document_id not in places:
+                    self._pass_over(document_id)
+                    continue
+                at = places[document_id]
+                if waiting.count(at) + len(pages) < counts[at]:
+                    waiting.put(at, pages)
+                    continue
+                whole = sorted([*waiting.take(at), *pages], key=attrgetter("page_number"))
+                if at not in missing or [page.page_number for page in whole] != list(range(1, counts[at] + 1)):
+                    raise self._damaged(at)
+                missing.remove(at)
+                yield WholeDocument(at, self._held[at], tuple(whole))
+        for at in missing | waiting.places():
+            raise self._damaged(at)
+
+    def _pass_over(self, document_id: str) -> None:
+        if document_id not in self._held.superseded:
+            self.unfinished.add(document_id)
+
+    def _damaged(self, at: int) -> OutputError:
+        facts = self._held[at]
+        return OutputError(
+            f"{facts.source} ({facts.document_id}) does not have each of its {facts.pages} pages exactly once: "
+            "run `ocrmill verify --repair`, then `ocrmill run`"
+        )
+
+
+class _WaitingPages:
+    """Pages of documents that are not whole yet, in a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._pieces: dict[int, list[_Piece]] = {}
+
+    def places(self) -> set[int]:
+        return set(self._pieces)
+
+    def count(self, at: int) -> int:
+        return sum(piece.pages for piece in self._pieces.get(at, ()))
+
+    def put(self, at: int, pages: Sequence[Page]) -> None:
+        offset = self._file.seek(0, os.SEEK_END)
+        length = self._file.write(
+            json.dumps([[getattr(page, name) for name in Page.__slots__] for page in pages]).encode()
+        )
+        self._pieces.setdefault(at, []).append(_Piece(offset, length, len(pages)))
+
+    def take(self, at: int) -> Iterator[Page]:
+        for piece in self._pieces.pop(at, ()):
+            self._file.seek(piece.offset)
+            for page in json.loads(self._file.read(piece.length)):
+                yield Page(*page)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Where some pages wait."""
+
+    offset: int
+    length: int
+    pages: int
+
+
+def _pieces(store: Store, *, figures: bool) -> Iterator[tuple[str, list[Page]]]:
+    """Pages that lie side by side, with the document that they belong to."""
+    columns = (*_PAGE_COLUMNS, *_FIGURE_PLACES) if figures else _PAGE_COLUMNS
+    for name in shards(store, "pages"):
+        with open_shard(store.file(name), name) as parquet:
+            for group in range(parquet.num_row_groups):
+                rows = read_row_group(parquet, name, group, columns).to_pylist()
+                for document_id, own in groupby(rows, key=lambda row: row.pop("document_id")):
+                    yield document_id, [_page(row) for row in own]
+
+
+def _page(row: dict[str, Any]) -> Page:
+    places = figure_places(row.pop("blocks", None) or (), row.pop("figures", None) or ())
+    return Page(**row, figures=places)

@@ -1,0 +1,1 @@
+"""`ocrmill inspect`: rows in the terminal or in a web page."""

@@ -1,0 +1,119 @@
+"""Pages of an output beside what was read of them, as a web page: `ocrmill inspect OUT --html FILE`."""
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import NoReturn
+
+from PIL import Image
+from tqdm import tqdm
+
+from ocrmill.commands.export.new_file import new_file, regular_file, told_as_output_error
+from ocrmill.commands.inspect.page_html import COLUMNS, head, section
+from ocrmill.commands.inspect.query import PageQuery, select_documents, select_rows
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import OutputSettings, RunSettings
+from ocrmill.pipeline.output.places import manifest_of, places_of
+from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.records import RGB, Document, PageRange, PageRow
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.rendering.rasterizer import Rasterizer
+
+DPI = 110  # small print can be read, and a page takes 0.2 MB
+_JPEG_QUALITY = 80
+MOST_PAGES = 200  # in one file: 32 MB, which a browser still opens; 799 pages were 127 MB and took 3:39
+SAY_EVERY_S = 10.0  # where nobody sees a bar move
+
+Shown = tuple[bytes | None, str | None]
+"""A page as JPEG, or why there is none."""
+
+
+def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> str:
+    """Write the pages that match, at most `limit` and MOST_PAGES, by source and page number, into one HTML file.
+
+    Returns a sentence that says how many they are, and whether more match. Progress goes to stderr.
+
+    The pages are rendered anew, in processes that hostile files cannot leave; where the document is no longer at its
+    source, its text stands alone.
+
+    Raises:
+        OutputError: The output cannot be read or the file not written; what was there before still is.
+        UsageError: The destination is a folder, a pipe, a device or a URL.
+    """
+    most = min(limit, MOST_PAGES)
+    rows = list(select_rows(store, query, most + 1, COLUMNS))
+    has_more = len(rows) > most
+    rows = rows[:most]
+    without_pages = [document.to_text() for document in select_documents(store, query, limit)]
+    places = places_of(store, {row["document_id"] for row in rows})
+    numbers = iter(range(1, len(rows) + 1))
+    with (
+        told_as_output_error(destination),
+        new_file(regular_file(destination)) as file,
+        closing(Rasterizer(_for_looking(settings))) as rasterizer,
+        _bar(len(rows)) as bar,
+    ):
+        file.write(head(f"{store.url}: {len(rows)} pages", without_pages).encode())
+        for document_id, group in groupby(rows, itemgetter("document_id")):
+            pages = list(group)
+            document = _found(document_id, places.get(document_id, []), rasterizer, settings)
+            images = _rendered(document, [row["page_number"] for row in pages], rasterizer)
+            for row, (jpeg, why_not) in zip(pages, images, strict=True):
+                file.write(section(row, next(numbers), jpeg, why_not).encode())
+                bar.update()
+    return f"{len(rows)} pages are in {destination}{_more(limit) if has_more else ''}"
+
+
+def _bar(pages: int) -> "tqdm[NoReturn]":
+    """Progress over so many pages, as a bar on a terminal, else as a line now and then."""
+    every_s = 0.2 if sys.stderr.isatty() else SAY_EVERY_S
+    return tqdm(total=pages, unit="page", desc="rendering", file=sys.stderr, mininterval=every_s, miniters=1)
+
+
+def _more(limit: int) -> str:
+    if limit < MOST_PAGES:
+        return f"; more match, at most {limit} are shown: --limit shows up to {MOST_PAGES}"
+    return f"; more match, and a file holds at most {MOST_PAGES}: choose with --document, --reason or --flagged"
+
+
+def _for_looking(settings: RunSettings) -> RunSettings:
+    """Settings by which every page is rendered, small, and none is read."""
+    return settings.model_copy(
+        update={
+            "raster": settings.raster.model_copy(update={"dpi": DPI}),
+            "routing": settings.routing.model_copy(update={"mode": "ocr"}),
+            "engine": EngineSettings(name="cpu"),
+            "output": OutputSettings(),
+        }
+    )
+
+
+def _found(document_id: str, places: Sequence[str], rasterizer: Rasterizer, settings: RunSettings) -> Document | None:
+    """The document, opened at the first of these sources that still holds it."""
+    with manifest_of(list(places)) as manifest:
+        for source in Discovery([str(manifest)], settings.input, settings.storage):
+            opened = None if source.reason else rasterizer.open(source)
+            if isinstance(opened, Document) and opened.document_id == document_id:
+                return opened
+    return None
+
+
+def _rendered(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
+    if document is None:
+        yield from [(None, "its source is gone, cannot be opened, or holds another document by now")] * len(numbers)
+        return
+    for page in rasterizer.read(PageRange(document, tuple(numbers))):
+        if isinstance(page, PageRow):
+            yield None, page.detail or f"the page is {page.status}"
+        else:
+            yield _jpeg(page[1]), None
+
+
+def _jpeg(image: RGB) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()

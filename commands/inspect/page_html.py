@@ -1,0 +1,134 @@
+"""Pages as HTML, each beside what was read of it: for people who judge how well that went.
+
+The file stands alone and runs nothing: no scripts, no links elsewhere, forbidden once more by its own policy. All that
+comes from a document is escaped. A block is framed on the page and coloured in the text; a click on one shows the
+other.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ocrmill.pipeline.printable import printable
+
+COLUMNS = (
+    *("document_id", "source", "page_number", "page_count", "status", "reason", "detail", "markdown", "blocks"),
+    *("flags", "route", "route_reason", "engine", "renderer", "text_layer_agreement", "finish_reason", "attempts"),
+    *("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "width_pt", "height_pt"),
+)
+_MEASURES = ("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "text_layer_agreement")
+
+_STYLE = """
+body { font: 14px/1.4 system-ui, sans-serif; margin: 1rem 2rem; color: #222; background: #fff }
+h2 { font-size: 1rem; margin: 2rem 0 0; border-top: 1px solid #ccc; padding-top: 1rem; overflow-wrap: anywhere }
+.facts { margin: .2rem 0 .6rem; color: #555 } .facts b { color: #a30 }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1rem; align-items: start }
+.page { position: relative; border: 1px solid #ddd } .page img, .page svg { display: block; width: 100% }
+.page svg { position: absolute; inset: 0; height: 100% }
+rect { fill-opacity: .08; stroke-width: 1.5; vector-effect: non-scaling-stroke }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45 ui-monospace, monospace }
+pre a { color: inherit; text-decoration: none; border-left: 3px solid; padding-left: .2rem }
+:target { outline: 3px solid #fc0; background: #ffc }
+"""
+# Of labels, in the order in which a page first has them.
+_PALETTE = ("#06c", "#a30", "#080", "#90c", "#b80", "#088", "#c08", "#666")
+
+
+def head(title: str, notes: Sequence[str]) -> str:
+    """What the file begins with: a title, and a line for each note."""
+    colours = "".join(f".c{n} {{ border-color: {c}; stroke: {c}; fill: {c} }}\n" for n, c in enumerate(_PALETTE))
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}{colours}</style>\n<h1>{_text(title)}</h1>\n"
+        + "".join(f'<p class="facts">{_text(note)}</p>\n' for note in notes)
+    )
+
+
+def section(row: Mapping[str, Any], number: int, jpeg: bytes | None, why_not: str | None = None) -> str:
+    """A page.
+
+    Args:
+        row: Of the output, with the columns in `COLUMNS`.
+        number: Of the section in the file.
+        jpeg: The page as displayed; null where it cannot be shown.
+        why_not: Why that is so.
+    """
+    blocks = row["blocks"] or []
+    classes = _classes(blocks)
+    place = f"{row['source']}, page {row['page_number']} of {row['page_count']}"
+    shown = f"<p>{_text(why_not or 'no image')}</p>" if jpeg is None else _page(row, blocks, classes, number, jpeg)
+    return (
+        f'<section><h2>{_text(place)}</h2>\n<p class="facts">{_facts(row)}</p>\n'
+        f'<div class="pair"><div>{shown}</div>\n<pre>{_marked(row["markdown"] or "", blocks, classes, number)}</pre>'
+        "</div></section>\n"
+    )
+
+
+def _facts(row: Mapping[str, Any]) -> str:
+    """What is said of the page, in a line; what is wrong with it stands out."""
+    wrong = [row["reason"], *(row["flags"] or [])]
+    attempts = row["attempts"] or []
+    told = [
+        f"<b>{_text(row['status'])}</b>" if row["status"] == "failed" else _text(row["status"]),
+        *(f"<b>{_text(word)}</b>" for word in wrong if word),
+        *(_text(f"{name} {row[name]:.3g}") for name in _MEASURES if row["flags"] and row[name] is not None),
+        *(_text(row[name]) for name in ("route_reason", "engine", "renderer") if row[name]),
+        f"{len(attempts)} attempts" if len(attempts) > 1 else "",
+        _text(row["detail"] or ""),
+    ]
+    return " · ".join(filter(None, told))
+
+
+def _classes(blocks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    labels = dict.fromkeys(block["label"] for block in blocks)
+    return {label: f"c{number % len(_PALETTE)}" for number, label in enumerate(labels)}
+
+
+def _page(
+    row: Mapping[str, Any],
+    blocks: Sequence[Mapping[str, Any]],
+    classes: Mapping[str, str],
+    number: int,
+    jpeg: bytes,
+) -> str:
+    frames = "".join(
+        f'<a href="#t{number}-{at}"><rect id="b{number}-{at}" class="{classes[block["label"]]}" x="{block["x0"]:.1f}" '
+        f'y="{block["y0"]:.1f}" width="{block["x1"] - block["x0"]:.1f}" height="{block["y1"] - block["y0"]:.1f}">'
+        f"<title>{_text(block['label'])}</title></rect></a>"
+        for at, block in enumerate(blocks)
+    )
+    size = f"{row['width_pt'] or 1:.1f} {row['height_pt'] or 1:.1f}"
+    return (
+        f'<div class="page"><img alt="" src="data:image/jpeg;base64,{b64encode(jpeg).decode()}">'
+        f'<svg viewBox="0 0 {size}" preserveAspectRatio="none">{frames}</svg></div>'
+    )
+
+
+def _marked(markdown: str, blocks: Sequence[Mapping[str, Any]], classes: Mapping[str, str], number: int) -> str:
+    """The Markdown as it is, each block a link to its frame."""
+    return "".join(
+        _text(part)
+        if at is None
+        else f'<a id="t{number}-{at}" href="#b{number}-{at}" class="{classes[blocks[at]["label"]]}" '
+        f'title="{_text(blocks[at]["label"])}">{_text(part)}</a>'
+        for at, part in _parts(markdown, blocks)
+    )
+
+
+def _parts(markdown: str, blocks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int | None, str]]:
+    """The Markdown in pieces, each with the block that it is; spans that do not follow each other are left out."""
+    end = 0
+    for at, block in enumerate(blocks):
+        if block["start"] < end or block["end"] < block["start"]:
+            continue
+        yield None, markdown[end : block["start"]]
+        yield at, markdown[block["start"] : block["end"]]
+        end = block["end"]
+    yield None, markdown[end:]
+
+
+def _text(text: object) -> str:
+    return escape(printable(str(text)))

@@ -1,0 +1,157 @@
+"""What a run would do, estimated from a sample: `ocrmill plan`."""
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from ocrmill.configs.settings import RunSettings, StorageSettings
+from ocrmill.pipeline.output.journal import read_again
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.stores.open import open_store
+from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, Route, Source
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.pools.machine import usable_cores
+from ocrmill.workers.pools.pool import Image, SerialPool
+
+SAMPLED_PAGES = 4  # of each sampled document, spread over it
+SAMPLED_OCR_PAGES = 4  # that the engine really reads, for its speed
+_SEED = 1  # the same sample for the same listing
+
+
+@dataclass(slots=True)
+class Plan:
+    """Totals are counted over the listing; what has `sample` in its name, over the sample."""
+
+    documents: int = 0
+    bytes: int = 0
+    known: int = 0
+    files_skipped: int = 0
+    sampled_documents: int = 0
+    sampled_unreadable: Counter[str] = field(default_factory=Counter)
+    sampled_pages: int = 0  # of the documents in the sample, read or not
+    page_share: defaultdict[str, float] = field(
+        default_factory=lambda: defaultdict(float)
+    )  # by route reason; pages of the sample, weighted
+    route_share: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    page_seconds: list[float] = field(default_factory=list)  # opening, looking, rendering, one page each
+    engine_seconds: list[float] = field(default_factory=list)
+
+    @property
+    def pages(self) -> float:
+        """Expected number of pages."""
+        return self.documents * self.sampled_pages / max(1, self.sampled_documents)
+
+    def expected(self, share: Mapping[str, float], name: str) -> float:
+        """Expected number of pages of this route or reason."""
+        return self.pages * share[name] / max(1e-9, sum(share.values()))
+
+    @property
+    def core_seconds(self) -> float:
+        """Expected CPU time of the whole run on cores like these."""
+        each = sum(self.page_seconds) / max(1, len(self.page_seconds))
+        ocr = sum(self.engine_seconds) / max(1, len(self.engine_seconds))
+        return self.pages * each + self.expected(self.route_share, Route.OCR) * ocr
+
+    def to_text(self) -> str:
+        """The plan, for people."""
+        cores = usable_cores()
+        reasons = ", ".join(
+            f"{name} about {self.expected(self.page_share, name):.0f}"
+            for name, _ in sorted(self.page_share.items(), key=lambda item: -item[1])
+        )
+        unreadable = ", ".join(f"{name} {count}" for name, count in self.sampled_unreadable.most_common())
+        lines = {
+            "documents": f"{self.documents} to read ({self.bytes / 2**20:.1f} MiB), {self.known} done already",
+            "passed over": f"{self.files_skipped} files that are no documents" if self.files_skipped else "",
+            "sample": f"{self.sampled_documents} documents, {len(self.page_seconds)} pages looked at, "
+            f"{len(self.engine_seconds)} read by the engine",
+            "unreadable": f"in the sample: {unreadable}" if unreadable else "",
+            "pages": f"about {self.pages:.0f}",
+            "routes": reasons,
+            "time": f"about {self.core_seconds / 3600:.2f} core hours, "
+            f"{self.core_seconds / 3600 / cores:.2f} h on the {cores} cores here",
+        }
+        return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
+
+
+def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | None, sample: int) -> Plan:
+    """List the inputs, open a sample of `sample` documents, and read a few of their pages.
+
+    Raises:
+        OcrmillError: if an input cannot be listed.
+    """
+    plan = Plan()
+    discovery = Discovery(inputs, settings.input, settings.storage)
+    chosen = _sampled(_to_read(discovery, output, settings.storage, plan), sample)
+    plan.files_skipped = discovery.skipped.other_endings
+    pool = SerialPool(settings)
+    try:
+        asyncio.run(_look(pool, chosen, plan))
+    finally:
+        pool.close()
+    return plan
+
+
+def _to_read(discovery: Discovery, output: str | None, storage: StorageSettings, plan: Plan) -> Iterator[Source]:
+    ledger = read_again(partial(read_ledger, open_store(output, storage))) if output is not None else None
+    for source in discovery:
+        if ledger is not None and ledger.forgotten.has_source(source.uri, source.version):
+            continue
+        if ledger is not None and ledger.knows_source(source.uri, source.version):
+            plan.known += 1
+            continue
+        plan.documents += 1
+        plan.bytes += source.bytes
+        yield source
+
+
+def _sampled(sources: Iterator[Source], size: int) -> list[Source]:
+    """Draw `size` sources, each with the same chance, from a listing of unknown length (reservoir sampling)."""
+    dice = random.Random(_SEED)  # noqa: S311 - a sample, not a secret
+    chosen: list[Source] = []
+    for seen, source in enumerate(sources):
+        if seen < size:
+            chosen.append(source)
+        elif (place := dice.randrange(seen + 1)) < size:
+            chosen[place] = source
+    return chosen
+
+
+async def _look(pool: SerialPool, sources: list[Source], plan: Plan) -> None:
+    for source in sources:
+        plan.sampled_documents += 1
+        if source.reason is not None:
+            plan.sampled_unreadable[source.reason] += 1
+            continue
+        opened = await pool.open(source)
+        if isinstance(opened, Document):
+            await _look_at_pages(pool, opened, plan)
+        else:
+            plan.sampled_unreadable[opened.reason] += 1
+
+
+async def _look_at_pages(pool: SerialPool, document: Document, plan: Plan) -> None:
+    plan.sampled_pages += document.page_count
+    step = max(1, document.page_count // SAMPLED_PAGES)
+    numbers = tuple(range(1, document.page_count + 1, step))[:SAMPLED_PAGES]
+    weight = document.page_count / len(numbers)
+    async for page in pool.read(PageRange(document, numbers)):
+        rendered = page.rendered if isinstance(page, PageRow) else page[0]
+        plan.page_seconds.append(rendered.render_ms / 1000)
+        if rendered.decision is None:
+            plan.page_share[rendered.reason or "failed"] += weight
+            plan.route_share["failed"] += weight
+            continue
+        plan.page_share[f"{rendered.decision.route} ({rendered.decision.reason})"] += weight
+        plan.route_share[rendered.decision.route] += weight
+        if not isinstance(page, PageRow) and len(plan.engine_seconds) < SAMPLED_OCR_PAGES:
+            await _time_engine(pool, document, *page, plan)
+
+
+async def _time_engine(pool: SerialPool, document: Document, rendered: RenderedPage, image: Image, plan: Plan) -> None:
+    row = await pool.recognize(document, rendered, image)
+    if row.engine_ms is not None:
+        plan.engine_seconds.append(row.engine_ms / 1000)

@@ -1,0 +1,98 @@
+"""`ocrmill retry`: read pages again, and put their new rows in the place of the old ones.
+
+Until a document's new rows are durable its old ones stay, so a retry that is stopped or killed loses nothing. Only
+pages whose document is still at its source are read: one that has changed since is a new document, as for `run`.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ocrmill.commands.inspect.query import PageQuery, document_rows, page_keys
+from ocrmill.commands.run import Job, default_pool, forget_refusals, leased, read_sources
+from ocrmill.pipeline.output.journal import shards
+from ocrmill.pipeline.output.ledger import PageOutcome, Reopened
+from ocrmill.pipeline.output.places import manifest_of, places_of
+from ocrmill.pipeline.output.shard import read_shard
+from ocrmill.pipeline.output.stores.open import open_output
+from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.records import Status
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.engines.registry import check_engine, with_engine_chosen
+from ocrmill.workers.pools.pool import Pool
+from ocrmill.workers.rendering.sandbox import sandbox
+
+_OUTCOME = ("document_id", "page_number", "status", "flags", "repetition_flag")
+log = logging.getLogger(__name__)
+
+
+def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
+    """Read again the pages that match, and the documents without pages that do; `job.inputs` does not matter.
+
+    Raises:
+        OcrmillError: if it cannot start or go on. What was finished is durable, the rest as it was.
+    """
+    job = replace(job, settings=with_engine_chosen(job.settings))
+    if make_pool is None:
+        check_engine(job.settings, use_ray=job.use_ray)
+    sandbox.check(job.settings.raster)
+    report = RunReport()
+    with leased(job, open_output(job.output, job.settings.storage), report) as output:
+        pageless = list(document_rows(output.store, query))
+        reopened = _reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
+        sources = [place for places in places_of(output.store, reopened.keys()).values() for place in places]
+        sources += [row["source"] for row in pageless if not row["document_id"]]  # of which not even bytes were had
+        output.ledger.reopen(reopened)
+        if not reopened and not sources:
+            log.info("no page and no document of %s is to be read again", job.output)
+        if sources:
+            with manifest_of(sources) as manifest:
+                found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
+                read_sources(job, found, make_pool or default_pool, output, report)
+                forget_refusals(output, found)
+        left = output.ledger.reopened
+        if left and not report.stopped:
+            log.warning(
+                "%d of %d documents stay as they are: their sources are gone, cannot be opened, or hold other bytes or "
+                "another number of pages by now. The first is %s",
+                *(len(left), len(reopened), next(iter(left))),
+            )
+    return report
+
+
+def _reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
+    """What stays of each document that is to be read again, and where its rows are."""
+    keys = page_keys(store, query)
+    wanted: defaultdict[str, set[int]] = defaultdict(set)
+    for document_id, number in zip(keys["document_id"].to_pylist(), keys["page_number"].to_pylist(), strict=True):
+        wanted[document_id].add(number)
+    wanted.update({document_id: set() for document_id in pageless})
+    ids = pa.array(wanted, pa.string())
+    kept: defaultdict[str, dict[int, PageOutcome]] = defaultdict(dict)
+    pages: Counter[str] = Counter()
+    holding: defaultdict[str, list[str]] = defaultdict(list)
+    for name in shards(store, "pages"):
+        table = read_shard(store.file(name), name, _OUTCOME)
+        for row in table.filter(pc.is_in(table["document_id"], ids)).to_pylist():
+            document_id = row["document_id"]
+            pages[document_id] += 1
+            if holding[document_id][-1:] != [name]:
+                holding[document_id].append(name)
+            if row["page_number"] not in wanted[document_id]:
+                outcome = PageOutcome(Status(row["status"]), bool(row["flags"]), row["repetition_flag"])
+                kept[document_id][row["page_number"]] = outcome
+    for name in shards(store, "documents"):
+        for document_id in _among(store, name, ids):
+            holding[document_id].append(name)
+    return {name: Reopened(kept[name], pages[name], tuple(holding[name])) for name in wanted}
+
+
+def _among(store: Store, name: str, ids: pa.Array) -> list[str]:
+    """Which of these documents a shard has rows of."""
+    column = read_shard(store.file(name), name, ["document_id"])["document_id"].cast(pa.string())
+    return list(pc.unique(column.filter(pc.is_in(column, ids))).to_pylist())

@@ -1,0 +1,325 @@
+"""A run: the main path, from inputs to durable rows, top to bottom."""
+
+import asyncio
+import json
+import logging
+import math
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from itertools import chain
+from typing import Any
+
+from ocrmill.configs.part import MachineShare, PageChoice
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.buckets.bucket import BucketUrl
+from ocrmill.pipeline.errors import InputError, OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
+from ocrmill.pipeline.output.dataset_card import write_dataset_card
+from ocrmill.pipeline.output.drop_rows import absent_rows, drop_rows
+from ocrmill.pipeline.output.journal import recover
+from ocrmill.pipeline.output.ledger import Ledger, read_ledger, write_run
+from ocrmill.pipeline.output.schema import RunStamp
+from ocrmill.pipeline.output.settings_difference import describe_difference
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.open import open_store
+from ocrmill.pipeline.output.stores.store import Lease, LeaseOwner, Store
+from ocrmill.pipeline.quality.flags import QUALITY_VERSION
+from ocrmill.pipeline.records import Reason, Source
+from ocrmill.pipeline.redaction import redacted, redacted_command
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.pipeline.share import SourceHash
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.pipeline.sources.manifests import MANIFEST_ENDINGS
+from ocrmill.pipeline.sources.uri import one_line
+from ocrmill.pipeline.versions import versions
+from ocrmill.workers.engines.registry import check_engine, make_engine, with_engine_chosen
+from ocrmill.workers.logging import logs_json
+from ocrmill.workers.pools.early_stop import ended_early
+from ocrmill.workers.pools.pool import Pool, SerialPool
+from ocrmill.workers.rendering.sandbox import sandbox
+from ocrmill.workers.scheduling.coordinator import Coordinator
+from ocrmill.workers.scheduling.preemption import stop_on_preemption
+from ocrmill.workers.scheduling.progress import Progress
+
+INTERRUPTED = 130  # 128 and SIGINT, as shells have it
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one invocation is asked to do."""
+
+    inputs: tuple[str, ...]
+    output: str  # a folder, or the URL of a bucket
+    settings: RunSettings
+    use_ray: bool = True
+    keep_existing: bool = False  # accept an output made with other settings; what is there stays as it is
+    max_documents: int | None = None
+    time_budget_s: float | None = None
+    pages: PageChoice | None = None  # of each document; one that is read in part stays unfinished
+    sample: int | None = None  # documents, drawn by a hash of their names
+    share: MachineShare | None = None
+    command: tuple[str, ...] = ()  # the command line, for the run's record
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def until(self) -> float:
+        """The time of `time.monotonic` at which the time budget ends."""
+        return math.inf if self.time_budget_s is None else self.started + self.time_budget_s
+
+
+def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
+    """Read every page that the output does not have yet, and write one row for each.
+
+    `make_pool` is called once there is work; by default it makes what the job asks for.
+
+    Raises:
+        OcrmillError: if the run cannot start or go on. What was finished is durable; run again to go on.
+    """
+    job = replace(job, settings=with_engine_chosen(job.settings))
+    if make_pool is None:
+        check_engine(job.settings, use_ray=job.use_ray)
+    sandbox.check(job.settings.raster)
+    report = RunReport()
+    discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)
+    with leased(job, open_store(job.output, job.settings.storage), report) as output:
+        todo = output.ledger.without_known(chosen(job, discovery), report)
+        first = next(todo, None)
+        if first is None:
+            refuse_nothing(job, output.store, discovery, report)
+        else:
+            read_sources(job, chain([first], todo), make_pool or default_pool, output, report)
+        forget_refusals(output, discovery)
+        report.files_skipped = discovery.skipped.other_endings
+        all_asked_for = job.sample is None and job.share is None and not report.stopped
+        if all_asked_for and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
+            report.sources_gone = output.ledger.gone(_folders(job.inputs))
+    return report
+
+
+def chosen(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
+    """The sources that a job is about: all, this machine's share, a sample of either."""
+    hashes = SourceHash(_folders(job.inputs))
+    if job.share is not None:
+        sources = hashes.share(sources, job.share)
+    if job.sample is None:
+        return sources
+    log.info("drawing %d documents: everything is listed first", job.sample)
+    return iter(hashes.sample(sources, job.sample))
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedOutput:
+    """An output that nobody else writes for the length of a run, and what it held at its start."""
+
+    store: Store
+    lease: Lease
+    run_id: str
+    ledger: Ledger
+
+
+@contextmanager
+def leased(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
+    """Take the lease, mend what a killed run left, read what is there; at the end leave a record of the run.
+
+    Raises:
+        OcrmillError: another run holds the lease, the output cannot be read, or was made with other settings.
+    """
+    run_id = new_run_id()
+    with store.lease(LeaseOwner.current(run_id)) as lease:
+        for sentence in recover(store):
+            log.warning("%s: %s", store.url, sentence)
+        ledger = read_ledger(store)
+        refuse_mixed_settings(store, ledger, job)
+        with _recorded(job, run_id, store, report):
+            yield LeasedOutput(store, lease, run_id, ledger)
+
+
+@contextmanager
+def _recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
+    """Leave `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail for lack of it."""
+    started, started_at = time.monotonic(), datetime.now(UTC)
+    inputs = [redacted(name) for name in job.inputs]
+    fields = {"event": "start", "run_id": run_id, "inputs": inputs, "output": store.url}
+    log.info("run %s writes to %s", run_id, store.url, extra={"fields": fields})
+    exit_code = 1
+    try:
+        yield
+        exit_code = report.exit_code
+    except OcrmillError as error:
+        exit_code, report.error = error.exit_code, redacted(str(error))
+        raise
+    except KeyboardInterrupt:
+        exit_code, report.error = INTERRUPTED, "interrupted by a second signal"
+        raise
+    finally:
+        report.wall_s = time.monotonic() - started
+        values = record(job, run_id, report, started_at, exit_code)
+        try:
+            write_run(store, run_id, values)
+            if store.list("pages"):
+                write_dataset_card(store)
+        except OutputError as error:
+            log.warning("this run leaves no record: %s", error)
+        if logs_json():
+            log.info("the run has ended", extra={"fields": {"event": "end", **values}})
+
+
+def read_sources(
+    job: Job, sources: Iterator[Source], make_pool: Callable[[Job], Pool], output: LeasedOutput, report: RunReport
+) -> None:
+    """Read the pages of some sources that the ledger does not have, until there are no more or the run is stopped."""
+    with Progress(report, sys.stderr, max_documents=job.max_documents) as progress:
+        output.lease.carry(progress.snapshot)
+        try:
+            with ended_early(job.until):
+                pool = make_pool(job)
+        except StoppedEarlyError as error:
+            log.warning("%s", error)
+            report.stopped = True
+            return
+        stamp = RunStamp(
+            output.run_id,
+            datetime.now(UTC),
+            job.settings.fingerprint(),
+            QUALITY_VERSION,
+            pool.describe(),
+            version("ocrmill"),
+        )
+        sink = Sink(output.store, stamp, job.settings.output, output.ledger)
+        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
+        try:
+            asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
+        finally:  # whatever ended the run, what is finished is kept
+            pool.close()
+            coordinator.flush()
+
+
+def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
+    """Take out the rows of folders and archives that could not be listed earlier, and were listed in full now."""
+    for shard, uris in output.ledger.now_listed(discovery.listed).items():
+        drop_rows(output.store, shard, partial(absent_rows, uris=uris))
+
+
+async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:
+    """Run the coordinator under signals, the time budget, and a lease that is kept alive."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
+    if job.time_budget_s is not None:
+        loop.call_later(max(0.0, job.until - time.monotonic()), coordinator.stop)
+    listening = loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop))
+    try:
+        await coordinator.run(sources, beat=lease.check, max_documents=job.max_documents)
+    finally:
+        listening.cancel()
+        await pool.stop()
+
+
+def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
+    asyncio.get_running_loop().remove_signal_handler(number)  # first: whoever reads the warning may send the next one
+    log.warning("%s: finishing what is in flight; once more to end at once (nothing durable is lost)", number.name)
+    coordinator.stop()
+
+
+def refuse_mixed_settings(store: Store, ledger: Ledger, job: Job) -> None:
+    """One output, one fingerprint, unless the user says otherwise: rows of two settings are not comparable."""
+    others = {found for found in ledger.fingerprints() if found != job.settings.fingerprint()}
+    if others and not job.keep_existing:
+        differences = [describe_difference(store, other, job.settings) for other in sorted(others)]
+        raise SettingsMismatchError(
+            f"{job.output} was made with other settings: {'. Other rows in it: '.join(differences)}. Choose another "
+            "--out, go back to those settings (--config and --set; they are in runs/*.json), or pass --keep-existing "
+            "to read only what is new with the settings of now"
+        )
+
+
+def refuse_nothing(job: Job, store: Store, discovery: Discovery, report: RunReport) -> None:
+    """Take a run that finds nothing for a mistake as long as its output is empty; later it is a night without news.
+
+    Of a few documents, a machine's share may be none.
+
+    Raises:
+        InputError: nothing was found, and the output holds nothing.
+    """
+    if (
+        report.sources_known
+        or job.share is not None
+        or any(store.list(folder) for folder in ("pages", "documents", "sources"))
+    ):
+        return
+    skipped = discovery.skipped
+    passed_over = {
+        "of other kinds": skipped.other_endings,
+        "hidden": skipped.hidden,
+        "excluded by input.include and input.exclude": skipped.excluded,
+    }
+    counts = ", ".join(f"{count:,} {which}" for which, count in passed_over.items() if count)
+    manifests = [name for name in job.inputs if name.lower().endswith(MANIFEST_ENDINGS)]
+    raise InputError(
+        f"nothing to read: {one_line(redacted(', '.join(job.inputs)))} holds no PDF, image or archive"
+        + (f" (files passed over: {counts})" if counts else "")
+        + (f"; {one_line(redacted(manifests[0]))} is read as a manifest: one source on each line" if manifests else "")
+        + ". Check the path. Once the output holds rows, a run that finds nothing new ends with 0"
+    )
+
+
+def default_pool(job: Job) -> Pool:
+    """The workers that a job asks for: Ray's, or this process alone.
+
+    Raises:
+        StoppedEarlyError: the time budget ended before they were up.
+        EngineError: they cannot be had.
+    """
+    if not job.use_ray:
+        return SerialPool(job.settings)
+    where = "Ray here" if job.settings.workers.ray_address is None else "work on the Ray cluster"
+    log.info("starting %s, then the engine (%s): the first page follows in %s", where, *_first_page(job.settings))
+    from ocrmill.workers.pools.ray_pool import RayPool  # importing Ray takes more than a second
+
+    pool = RayPool(job.settings, make_engine, until=job.until)
+    log.info("the workers are up: %d rasterizers, %d engines", pool.rasterizers, pool.engines)
+    return pool
+
+
+def _first_page(settings: RunSettings) -> tuple[str, str]:
+    engine = settings.engine.name
+    return engine, "a few minutes" if engine == "deepseek-ocr2" else "about half a minute"
+
+
+def new_run_id() -> str:
+    """A name for a run that sorts by its start: 20260131T235959Z-1a2b3c."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_code: int) -> dict[str, Any]:
+    """What `runs/<run_id>.json` holds. Passwords are not in it, those of URLs neither."""
+    return {
+        "run_id": run_id,
+        "started_at": started_at.isoformat(),
+        "finished_at": datetime.now(UTC).isoformat(),
+        "exit_code": exit_code,
+        "command": redacted_command(job.command),
+        "host": socket.gethostname(),
+        "inputs": [redacted(name) for name in job.inputs],
+        "settings": json.loads(redacted(job.settings.model_dump_json(exclude={"input": {"passwords"}}))),
+        "settings_fingerprint": job.settings.fingerprint(),
+        "versions": dict(versions()),
+        "totals": report.to_record(),
+    }
+
+
+def _folders(inputs: Sequence[str]) -> list[str]:
+    """What the URIs of all sources below the folders and buckets among the inputs begin with."""
+    buckets = [name.rstrip("/") for name in inputs if BucketUrl.parse(name)]
+    folders = [os.path.abspath(name) for name in inputs if os.path.isdir(name)]  # noqa: PTH100, PTH112 - as in discovery
+    return [f"{one_line(folder)}/" for folder in (*buckets, *folders)]

@@ -1,0 +1,328 @@
+"""How far an output is: finished, interrupted, or being written now. Reads only, and waits for nobody.
+
+Unlike `verify` it believes what the shards say, and reads of the pages only a few short columns.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ocrmill.pipeline.errors import FileGoneError, OutputError
+from ocrmill.pipeline.output.catalogue import COLUMNS, Catalogue
+from ocrmill.pipeline.output.forgotten import records
+from ocrmill.pipeline.output.forgotten import to_text as forgotten_text
+from ocrmill.pipeline.output.journal import shard_sizes, shards
+from ocrmill.pipeline.output.shard import read_shard
+from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.printable import printable_line
+from ocrmill.pipeline.quality.flags import DEGENERATE
+from ocrmill.pipeline.records import ENGINE_FAILURES, Reason
+from ocrmill.pipeline.run_progress import RunProgress
+from ocrmill.pipeline.run_report import Reasons, counts_text, degenerate_text, outcomes_text, parts_text
+
+LAST_RUNS = 5
+
+_WORDS = ("status", "route_reason", "renderer")
+_PAGE_COLUMNS = ("document_id", *_WORDS, "reason", "engine", "flags", "repetition_flag", "ingested_at")
+_DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
+_DEGENERATE_REASONS = [Reason.REPETITION.value, Reason.TRUNCATED.value]
+_LARGEST_COUNT = 1 << 63
+_LONGEST_ERROR = 300
+_LONGEST_WORD = 60  # of what stands in a run's record, which anybody may have written
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What `runs/<run_id>.json` says of a run that came to its end; null where it does not say."""
+
+    run_id: str
+    host: str | None
+    finished_at: str | None
+    wall_s: float | None
+    stopped: bool  # before all work was done
+    in_part: bool  # documents were read in part, as the command asked
+    error: str | None  # that ended it
+    documents: Mapping[str, int]  # by status
+    pages: Mapping[str, int]  # by status
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who holds the lease, or held it when it was killed; null where the lease does not say."""
+
+    alive: bool
+    host: str | None
+    pid: int | None
+    run_id: str | None
+    since: datetime | None
+    heartbeat_age_s: float | None
+    progress: RunProgress | None = None  # of its run, at its last heartbeat
+
+
+@dataclass(slots=True)
+class OutputStatus:
+    """What an output holds, counted shard by shard. Counts of a reason or renderer leave out rows without one."""
+
+    documents: Counter[str] = field(default_factory=Counter)  # by status
+    documents_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
+    pages: Counter[str] = field(default_factory=Counter)  # by status
+    pages_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
+    routes: Counter[str] = field(default_factory=Counter)  # pages by the reason of their route
+    renderers: Counter[str] = field(default_factory=Counter)
+    flagged_pages: int = 0
+    repetitive_pages: int = 0  # with the repetition flag, whoever read them
+    engine_pages: int = 0  # that an engine gave an answer to
+    degenerate_pages: int = 0  # of these, whose text repeats itself or was not brought to an end
+    degenerate_at_first: int = 0  # of these, whose first attempt did or was not
+    sources: int = 0
+    superseded_documents: int = 0  # that no source holds any more; counted in `documents`, too
+    unfinished_documents: int = 0  # with pages, but no documents row yet
+    unfinished_pages: int = 0
+    shards: Counter[str] = field(default_factory=Counter)  # by folder
+    bytes: int = 0  # of all shards
+    oldest: datetime | None = None  # ingested_at of a row
+    newest: datetime | None = None
+    unreadable_shards: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = ()  # the last ones, newest first
+    writer: Writer | None = None
+    forgotten: str = ""  # in words
+
+    def to_text(self) -> str:
+        """The status in words, for people."""
+        lines = {
+            "state": self._state(),
+            "this run": self._progress(),
+            "documents": outcomes_text(self.documents, self.documents_by_reason),
+            "pages": outcomes_text(self.pages, self.pages_by_reason),
+            "routes": parts_text(self.routes, self.pages.total(), "not routed"),
+            "renderers": parts_text(self.renderers, self.pages.total(), "not rendered"),
+            "flagged": self._flagged(),
+            "degenerate": degenerate_text(self.engine_pages, self.degenerate_pages, self.degenerate_at_first),
+            "unfinished": f"{self.unfinished_documents:,} documents, of which {self.unfinished_pages:,} pages are done",
+            "sources": f"{self.sources:,}",
+            "forgotten": self.forgotten,
+            "superseded": self._superseded(),
+            "on disk": f"{self.bytes / 1e6:,.1f} MB in {counts_text(self.shards)} shards",
+            "rows from": f"{_time(self.oldest)} to {_time(self.newest)}" if self.oldest and self.newest else "",
+            "unreadable": _list(self.unreadable_shards) + "; run `ocrmill verify`" if self.unreadable_shards else "",
+        }
+        runs = [f"run         {_run_text(run)}" for run in self.runs]
+        return "".join(f"{line}\n" for line in [*(f"{name:11} {text}" for name, text in lines.items() if text), *runs])
+
+    def _state(self) -> str:
+        if self.writer is not None and self.writer.alive:
+            return f"being written by {_writer_text(self.writer)}"
+        if self.writer is not None:
+            return f"interrupted: {_writer_text(self.writer)} was killed; `ocrmill run` goes on"
+        if self.runs and self.runs[0].in_part and not (self.runs[0].stopped or self.runs[0].error):
+            return "a trial: documents are read in part; `ocrmill run` without --pages reads the rest"
+        if self.unfinished_documents or (self.runs and (self.runs[0].stopped or self.runs[0].error)):
+            return "interrupted; `ocrmill run` goes on"
+        return "finished" if self.runs else "no run has ended here yet"
+
+    def _progress(self) -> str:
+        if self.writer is None or self.writer.progress is None:
+            return ""
+        if not self.writer.alive:
+            return f"had read {self.writer.progress.pages_done:,} pages; what is not counted here is read again"
+        return self.writer.progress.to_text()
+
+    def _superseded(self) -> str:
+        if not self.superseded_documents:
+            return ""
+        return (
+            f"{self.superseded_documents:,} documents, whose sources hold others by now; `ocrmill compact` drops them"
+        )
+
+    def _flagged(self) -> str:
+        pages = max(1, self.pages.total())
+        return (
+            f"{self.flagged_pages:,} pages ({self.flagged_pages / pages:.2%}), "
+            f"{self.repetitive_pages:,} for repetition ({self.repetitive_pages / pages:.2%})"
+        )
+
+
+def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
+    """Read the status of an output. `now`, with a time zone, is what the age of a heartbeat is measured against.
+
+    A shard that cannot be read is named and left out of the counts.
+    """
+    status = OutputStatus(writer=_writer(store, now or datetime.now(UTC)), runs=tuple(_last_runs(store)))
+    # In the order of writing: a document whose pages are counted as unfinished had no row when its pages were read.
+    pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
+    finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
+    status.forgotten = forgotten_text(records(store))
+    sources = list(_shards(store, "sources", COLUMNS, status))
+    status.sources = sum(map(len, sources))
+    status.superseded_documents = len(Catalogue(sources, _readable_documents(store, status)).superseded())
+    if pages:
+        done = pa.chunked_array(finished, pa.string())
+        every = pa.concat_tables(pages)
+        unfinished = every.filter(pc.invert(pc.is_in(every["document_id"], done)))
+        status.unfinished_documents = len(pc.unique(unfinished["document_id"]))
+        status.unfinished_pages = pc.sum(unfinished["pages"]).as_py() or 0
+    return status
+
+
+def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
+    """The readable shards of a table; all are counted."""
+    words = [name for name in columns if name == "document_id" and folder != "sources"]
+    for name, size in shard_sizes(store, folder).items():
+        status.shards[folder] += 1
+        status.bytes += size
+        try:
+            table = read_shard(store.file(name), name, columns, words=words)
+        except FileGoneError:
+            raise  # merged away meanwhile: what took its place has to be counted
+        except OutputError:
+            status.unreadable_shards += (name,)
+            continue
+        _add_times(status, table)
+        yield table
+
+
+def _readable_documents(store: Store, status: OutputStatus) -> Iterator[pa.Table]:
+    names = [name for name in shards(store, "documents") if name not in status.unreadable_shards]
+    return (read_shard(store.file(name), name, COLUMNS) for name in names)
+
+
+def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:
+    """Count a shard, and say how many pages of which documents it holds."""
+    for counter, column in zip((status.pages, status.routes, status.renderers), _WORDS, strict=True):
+        _count(counter, table[column])
+    _count_reasons(status.pages_by_reason, table)
+    _count_degenerate(status, table)
+    status.flagged_pages += pc.sum(pc.greater(pc.list_value_length(table["flags"]), 0)).as_py() or 0
+    status.repetitive_pages += pc.sum(table["repetition_flag"]).as_py() or 0
+    counts: Counter[str] = Counter()
+    _count(counts, table["document_id"])
+    return pa.table(
+        {"document_id": pa.array(counts.keys(), pa.string()), "pages": pa.array(counts.values(), pa.int64())}
+    )
+
+
+def _add_documents(status: OutputStatus, table: pa.Table) -> pa.Array:
+    """Count a shard, and say which documents it holds."""
+    _count(status.documents, table["status"])
+    _count_reasons(status.documents_by_reason, table)
+    return pc.unique(table["document_id"].cast(pa.string())).drop_null()
+
+
+def _add_times(status: OutputStatus, table: pa.Table) -> None:
+    if "ingested_at" in table.column_names and len(table):
+        span = pc.min_max(table["ingested_at"]).as_py()
+        status.oldest = min(filter(None, [status.oldest, span["min"]]), default=None)
+        status.newest = max(filter(None, [status.newest, span["max"]]), default=None)
+
+
+def _count(counter: Counter[str], column: pa.ChunkedArray) -> None:
+    """Add how often each value occurs, nulls left out."""
+    for entry in pc.value_counts(column).to_pylist():
+        if entry["values"] is not None:
+            counter[entry["values"]] += entry["counts"]
+
+
+def _count_reasons(reasons: Reasons, table: pa.Table) -> None:
+    """Add how often each reason occurs with each status."""
+    pairs = pa.table({name: table[name].cast(pa.string()) for name in ("status", "reason")})
+    for pair in pairs.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist():
+        if pair["reason"] is not None:
+            reasons[pair["status"]][pair["reason"]] += pair["count_all"]
+
+
+def _count_degenerate(status: OutputStatus, table: pa.Table) -> None:
+    """Count what an engine read, and what of it is or was degenerate (flags.py).
+
+    Rows of quality version 1 have no reason where the first attempt stands though it is bad; their flags tell.
+    """
+    reason = pc.fill_null(table["reason"].cast(pa.string()), "")
+    asked = pc.is_valid(table["engine"])
+    answered = pc.and_(asked, pc.invert(pc.is_in(reason, pa.array(sorted(ENGINE_FAILURES)))))
+    flags = table["flags"].combine_chunks()
+    bad = pc.is_in(pc.list_flatten(flags), pa.array(sorted(DEGENERATE)))
+    now = pc.is_in(pa.array(range(len(table)), pa.int64()), pc.list_parent_indices(flags).filter(bad))
+    first = pc.or_(pc.is_in(reason, pa.array(_DEGENERATE_REASONS)), pc.and_(pc.equal(reason, ""), now))
+    status.engine_pages += pc.sum(answered).as_py() or 0
+    status.degenerate_pages += pc.sum(pc.and_(answered, now)).as_py() or 0
+    status.degenerate_at_first += pc.sum(pc.and_(answered, first)).as_py() or 0
+
+
+def _writer(store: Store, now: datetime) -> Writer | None:
+    owner = store.lease_owner()
+    alive = store.is_leased()
+    if owner is None:
+        return Writer(alive, None, None, None, None, None) if alive else None
+    age = max(0.0, (now - owner.heartbeat).total_seconds())
+    return Writer(alive, owner.host, owner.pid, owner.run_id, owner.started, age, owner.progress)
+
+
+def _last_runs(store: Store) -> Iterator[RunRecord]:
+    """The last runs that left a record; one that cannot be read is passed over, for the shards do not need it."""
+    for name in reversed(store.list("runs", ".json")[-LAST_RUNS:]):
+        try:
+            record = json.loads(store.read(name))
+        except (OutputError, ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            yield _run_record(Path(name).stem, record)
+
+
+def _run_record(run_id: str, record: Mapping[str, Any]) -> RunRecord:
+    totals = record.get("totals")
+    totals = totals if isinstance(totals, dict) else {}
+    wall_s = totals.get("wall_s")
+    return RunRecord(
+        run_id=printable_line(run_id, _LONGEST_WORD),
+        host=_word(record.get("host")),
+        finished_at=_word(record.get("finished_at")),
+        wall_s=float(wall_s) if isinstance(wall_s, int | float) and abs(wall_s) < _LARGEST_COUNT else None,
+        stopped=totals.get("stopped") is True,
+        in_part=bool(_numbers(totals).get("documents_in_part")),
+        error=_word(totals.get("error"), _LONGEST_ERROR),
+        documents=_numbers(totals.get("documents")),
+        pages=_numbers(totals.get("pages")),
+    )
+
+
+def _word(value: Any, longest: int = _LONGEST_WORD) -> str | None:
+    return printable_line(value, longest) if isinstance(value, str) else None
+
+
+def _numbers(value: Any) -> dict[str, int]:
+    counts = value.items() if isinstance(value, dict) else ()
+    return {
+        printable_line(name, _LONGEST_WORD): count
+        for name, count in counts
+        if isinstance(count, int) and abs(count) < _LARGEST_COUNT
+    }
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:LAST_RUNS])
+    return shown if len(names) <= LAST_RUNS else f"{shown} and {len(names) - LAST_RUNS} more"
+
+
+def _writer_text(writer: Writer) -> str:
+    if writer.run_id is None:
+        return "a run that is only just starting"
+    return (
+        f"run {printable_line(writer.run_id, _LONGEST_WORD)} (process {writer.pid} on {_word(writer.host)}, since "
+        f"{_time(writer.since)}, last seen {writer.heartbeat_age_s:.0f} s ago)"
+    )
+
+
+def _run_text(run: RunRecord) -> str:
+    took = "" if run.wall_s is None else f" in {run.wall_s:,.0f} s"
+    end = ", stopped early" if run.stopped else f", ended by an error: {run.error}" if run.error else ""
+    return f"{run.run_id}: documents {counts_text(run.documents)}; pages {counts_text(run.pages)}{took}{end}"
+
+
+def _time(moment: datetime | None) -> str:
+    return "unknown" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"

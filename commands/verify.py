@@ -1,0 +1,393 @@
+"""Whether an output keeps its promise: every page of every document exactly once, and every sum right.
+
+Every byte of every shard is read and checked against its checksums, a row group at a time; what is kept of a page is
+about 30 bytes. Not covered: whether the Markdown is any good, and bits that change in memory.
+
+Repair never removes the last row of a page. It removes what is there twice, sets shards aside that cannot be read, and
+withdraws the documents rows that do not hold, so that the next run redoes what is missing and only that.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ocrmill.commands.forget import rows_left
+from ocrmill.pipeline.errors import FileGoneError, OutputError
+from ocrmill.pipeline.output.catalogue import MOMENT
+from ocrmill.pipeline.output.drop_rows import absent_rows, drop_rows
+from ocrmill.pipeline.output.journal import recover, shards
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.schema import PAGE_COUNTS, TABLES, contract_breaches
+from ocrmill.pipeline.output.shard import open_shard, read_row_group
+from ocrmill.pipeline.output.stores.store import FOLDERS, JOURNAL, LeaseOwner, Store
+from ocrmill.pipeline.records import Status
+
+EXAMPLES = 3  # named in a finding; the rest is counted
+STATUSES = list(Status)
+STATUS_WORDS = pa.array(STATUSES, pa.string())
+UNKNOWN = len(STATUSES)  # the code of a status that is none
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Severity(StrEnum):
+    """What a finding means for the reader of the output."""
+
+    DAMAGE = "damage"  # rows are missing, doubled or wrong
+    WORK_LEFT = "work left"  # the next run does it
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of thing that was found, with its number and a few examples."""
+
+    severity: Severity
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `verify` found; after a repair, what it finds then."""
+
+    shards: int
+    pages: int
+    documents: int
+    sources: int
+    unfinished_documents: int
+    unfinished_pages: int
+    findings: tuple[Finding, ...]
+    repairs: tuple[str, ...] = ()  # what was done
+    withdrawn_sources: int = 0  # by the repair: the next run reads their documents again
+
+    @property
+    def sound(self) -> bool:
+        """Whether no damage was found."""
+        return all(finding.severity is not Severity.DAMAGE for finding in self.findings)
+
+    def to_text(self) -> str:
+        """The report, for people."""
+        lines = [
+            f"{self.pages} pages, {self.documents} documents and {self.sources} sources in {self.shards} shards",
+            *(f"{finding.severity}: {finding.text}" for finding in self.findings),
+            *(f"repaired: {repair}" for repair in self.repairs),
+        ]
+        if self.sound:
+            lines.append("every page of every finished document has exactly one row, and the sums are right")
+            if self.withdrawn_sources:
+                lines.append(f"`ocrmill run` reads again what {self.withdrawn_sources:,} sources hold")
+        elif not self.repairs:
+            lines.append("`ocrmill verify --repair` mends what can be mended, and `ocrmill run` reads what is missing")
+        return "".join(f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The columns of all readable shards of a table that the checks need."""
+
+    rows: pa.Table
+    shards: list[str]  # names of the readable ones, sorted
+    lengths: list[int]  # rows in each
+
+    def drop(self, mask: Bools) -> dict[str, Ints]:
+        """Rows to drop as shard -> positions in it."""
+        starts = np.cumsum([0, *self.lengths])
+        pieces = {name: np.flatnonzero(mask[starts[at] : starts[at + 1]]) for at, name in enumerate(self.shards)}
+        return {name: positions for name, positions in pieces.items() if len(positions)}
+
+
+@dataclass(slots=True)
+class _Inspection:
+    """What was found, and what a repair would do, in this order."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    drops: list[tuple[str, dict[str, Ints]]] = field(default_factory=list)  # what the rows are, which
+    withdrawn_sources: int = 0
+
+    def found(self, severity: Severity, count: int, what: str, examples: Iterable[str] = ()) -> None:
+        """Note a finding, unless there is nothing of it."""
+        if count:
+            named = ", ".join(example for example, _ in zip(examples, range(EXAMPLES), strict=False))
+            self.findings.append(Finding(severity, f"{what}: {count:,}" + (f", e.g. {named}" if named else "")))
+
+
+def verify(store: Store, *, repair: bool) -> VerifyReport:
+    """Check a whole output; with `repair`, mend what can be mended and check again.
+
+    Raises:
+        LeaseHeldError: A repair was asked for while a run is writing.
+        FileGoneError: A shard was merged away while it looked; to be called again.
+        OutputError: The folder cannot be listed, or a repair cannot be written.
+    """
+    if not repair:
+        return _inspect(store)[0]
+    temporary = _temporary_files(store)
+    with store.lease(LeaseOwner.current("verify --repair")):  # which removes those files
+        repairs = [f"removed temporary file {name}" for name in temporary] + recover(store)
+        _, inspection = _inspect(store)
+        repairs += _repair(store, inspection)
+    report = _inspect(store)[0]
+    return replace(report, repairs=tuple(repairs), withdrawn_sources=inspection.withdrawn_sources)
+
+
+def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
+    inspection = _Inspection()
+    # Against the order of writing, so that a run that goes on meanwhile does not look like damage.
+    sources = _read(store, "sources", _source_keys, inspection)
+    documents = _read(store, "documents", _document_keys, inspection)
+    pages = _read(store, "pages", _page_keys, inspection)
+
+    codes, ids = _codes(pages.rows["document_id"])
+    doubled = _check_pages(pages, codes, ids, inspection)
+    sound = _check_documents(documents, pages, codes, ids, ~doubled, inspection)
+    _check_sources(sources, documents, sound, inspection)
+    _check_leftovers(store, inspection)
+    unfinished = ~_to_numpy(pc.is_in(ids, documents.rows["document_id"].drop_null())).astype(bool)
+    unfinished_pages = int(np.count_nonzero(unfinished[codes] & ~doubled))
+    inspection.found(
+        Severity.WORK_LEFT,
+        int(unfinished.sum()),
+        f"unfinished documents ({unfinished_pages:,} of their pages are done)",
+    )
+    report = VerifyReport(
+        shards=len(sources.shards) + len(documents.shards) + len(pages.shards),
+        pages=len(pages.rows),
+        documents=len(documents.rows),
+        sources=len(sources.rows),
+        unfinished_documents=int(unfinished.sum()),
+        unfinished_pages=unfinished_pages,
+        findings=tuple(inspection.findings),
+    )
+    return report, inspection
+
+
+def _read(store: Store, folder: str, keys: Callable[[pa.Table], pa.Table], inspection: _Inspection) -> _Table:
+    """Read all of a table, and keep the keys of its rows; what cannot be read becomes a finding."""
+    tables, names = [keys(TABLES[folder].empty_table())], []
+    for name in shards(store, folder):
+        try:
+            tables.append(pa.concat_tables(_read_groups(store, name, folder, keys)))
+            names.append(name)
+        except FileGoneError:
+            raise  # merged away meanwhile: no damage, and what took its place has to be read
+        except OutputError as error:
+            inspection.unreadable.append(name)
+            inspection.findings.append(Finding(Severity.DAMAGE, str(error)))
+    return _Table(pa.concat_tables(tables), names, [len(table) for table in tables[1:]])
+
+
+def _read_groups(store: Store, name: str, folder: str, keys: Callable[[pa.Table], pa.Table]) -> Sequence[pa.Table]:
+    with open_shard(store.file(name), name) as parquet:
+        breaches = contract_breaches(parquet.schema_arrow, TABLES[folder])
+        if breaches:
+            raise OutputError(f"{name} breaks the contract: {'; '.join(breaches[:EXAMPLES])}")
+        groups = [keys(read_row_group(parquet, name, group)) for group in range(parquet.num_row_groups)]
+        return [keys(TABLES[folder].empty_table()), *groups]
+
+
+def _page_keys(table: pa.Table) -> pa.Table:
+    if table["document_id"].null_count or table["page_number"].null_count or table["page_count"].null_count:
+        raise OutputError("a page has no document_id, page_number or page_count")
+    return pa.table(
+        {
+            "document_id": table["document_id"].dictionary_encode(),
+            "page_number": table["page_number"],
+            "page_count": table["page_count"],
+            "status": pc.index_in(table["status"].cast(pa.string()), STATUS_WORDS).fill_null(UNKNOWN),
+            "no_text": pc.is_null(table["markdown"]),
+            "no_reason": pc.is_null(table["reason"]),
+            "flagged": pc.greater(pc.list_value_length(table["flags"]).fill_null(0), 0),
+        }
+    )
+
+
+def _document_keys(table: pa.Table) -> pa.Table:
+    columns = ("document_id", "source", "reason", "page_count", "pages_flagged", *MOMENT, *PAGE_COUNTS.values())
+    return _strings(table.select(columns))
+
+
+def _source_keys(table: pa.Table) -> pa.Table:
+    return _strings(table.select(["source", "source_version", "document_id", *MOMENT]))
+
+
+def _strings(table: pa.Table) -> pa.Table:
+    """With plain strings for dictionaries, which differ from shard to shard."""
+    types = [pa.string() if pa.types.is_dictionary(column.type) else column.type for column in table.columns]
+    return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """Each value of a dictionary-encoded column as a position in the array of its distinct values."""
+    chunks = [pa.array([], column.type), *column.unify_dictionaries().chunks]
+    codes = [chunk.indices.to_numpy() for chunk in chunks]
+    return np.concatenate(codes).astype(np.int64), chunks[-1].dictionary
+
+
+def _string_codes(column: pa.ChunkedArray) -> Ints:
+    """A number for each string, the same for the same one; null counts as the empty string."""
+    encoded = column.fill_null("").dictionary_encode()  # over all chunks, so one dictionary serves them all
+    return np.concatenate([np.empty(0, np.int64), *(chunk.indices.to_numpy() for chunk in encoded.chunks)])
+
+
+def _check_pages(pages: _Table, codes: Ints, ids: pa.Array, inspection: _Inspection) -> Bools:
+    """Find pages that are there twice, and rows that break a rule. Gives the rows that are one too many."""
+    number, count, status = (_to_numpy(pages.rows[name]) for name in ("page_number", "page_count", "status"))
+    no_text, no_reason = (_to_numpy(pages.rows[name]).astype(bool) for name in ("no_text", "no_reason"))
+
+    def name(rows: Bools) -> Iterator[str]:
+        return (f"page {number[row]} of document {ids[codes[row]]}" for row in np.flatnonzero(rows).tolist())
+
+    doubled = _later_copies(codes, number)
+    failed = status == STATUSES.index(Status.FAILED)
+    for rows, what in (
+        (doubled, "page rows of a page that has one already"),
+        ((number < 1) | (number > count), "page rows of no page from 1 to page_count (repair leaves them)"),
+        (no_text & ~failed, "page rows without Markdown that have not failed (repair leaves them)"),
+        (no_reason & failed, "page rows that have failed without a reason (repair leaves them)"),
+        (status == UNKNOWN, "page rows without a known status (repair leaves them)"),
+    ):
+        inspection.found(Severity.DAMAGE, int(rows.sum()), what, name(rows))
+    inspection.drops.append(("pages that are there twice", pages.drop(doubled)))
+    return doubled
+
+
+def _moment(rows: pa.Table) -> list[Ints]:
+    return [_to_numpy(rows[name]) for name in MOMENT]
+
+
+def _later_copies(*keys: Ints) -> Bools:
+    """Which rows have the keys of an earlier row."""
+    order = np.lexsort(keys[::-1])  # stable: rows of one key stay in the order of their shards
+    same = np.ones(max(0, len(order) - 1), bool)
+    for key in keys:
+        same &= key[order[1:]] == key[order[:-1]]
+    copies = np.zeros(len(order), bool)
+    copies[order[1:][same]] = True
+    return copies
+
+
+def _check_documents(
+    documents: _Table, pages: _Table, codes: Ints, ids: pa.Array, counted: Bools, inspection: _Inspection
+) -> Bools:
+    """Compare documents rows with their pages. Gives the rows that hold."""
+    rows = documents.rows
+    own = _to_numpy(pc.index_in(rows["document_id"], ids), null=len(ids))  # position in `ids`, or one behind them
+    expected = np.stack([_to_numpy(rows[name]) for name in PAGE_COUNTS.values()], axis=1)
+    page_count = _to_numpy(rows["page_count"])
+    has_id = _to_numpy(pc.is_valid(rows["document_id"])).astype(bool)
+
+    tally, flagged, differing = _tally(pages, codes, counted, own, page_count, len(ids))
+    lacking = tally[own].sum(axis=1) != page_count
+    doubled: Bools = has_id & _later_copies(_string_codes(rows["document_id"]))
+    # Of a source without a document a later run may leave a newer row: the older one is stale, see `_check_leftovers`.
+    doubled |= ~has_id & _later_copies(_string_codes(rows["source"]), has_id, *_moment(rows))
+    wrong = (tally[own][:, :UNKNOWN] != expected).any(axis=1) | (flagged[own] != _to_numpy(rows["pages_flagged"]))
+    wrong |= differing[own] > 0
+    no_reason = ~has_id & _to_numpy(pc.is_null(rows["reason"])).astype(bool)
+
+    def name(which: Bools) -> Iterator[str]:
+        return (str(rows["source"][row]) for row in np.flatnonzero(which).tolist())
+
+    for which, what in (
+        (doubled, "documents rows of a document or source that has one already"),
+        (lacking & ~doubled, "documents rows that lack pages"),
+        (wrong & ~lacking & ~doubled, "documents rows with other counts than their pages"),
+        (no_reason, "documents rows with neither a document_id nor a reason"),
+    ):
+        inspection.found(Severity.DAMAGE, int(which.sum()), what, name(which))
+    sound: Bools = ~(doubled | lacking | wrong | no_reason)
+    inspection.drops.insert(0, ("documents rows that do not hold", documents.drop(~sound)))
+    return sound
+
+
+def _tally(
+    pages: _Table, codes: Ints, counted: Bools, own: Ints, page_count: Ints, size: int
+) -> tuple[Ints, Ints, Ints]:
+    """Count by document: pages by status, flagged pages, and rows whose page_count is not the document's.
+
+    The last entry is that of a document without pages.
+    """
+    of_document = np.zeros(size + 1, np.int64)
+    of_document[own] = page_count
+    number, status = _to_numpy(pages.rows["page_number"]), _to_numpy(pages.rows["status"])
+    inside = counted & (number >= 1) & (number <= of_document[codes])
+    width = UNKNOWN + 1
+    tally = np.bincount(codes[inside] * width + status[inside], minlength=(size + 1) * width).reshape(size + 1, width)
+    flagged = inside & _to_numpy(pages.rows["flagged"]).astype(bool)
+    differing = counted & (_to_numpy(pages.rows["page_count"]) != of_document[codes])
+    return tally, np.bincount(codes[flagged], minlength=size + 1), np.bincount(codes[differing], minlength=size + 1)
+
+
+def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection: _Inspection) -> None:
+    """Find sources rows of documents that are not there, or that are there twice."""
+    rows = sources.rows
+    has_id = _to_numpy(pc.is_valid(rows["document_id"])).astype(bool)
+    there = documents.rows["document_id"]
+    dangling = has_id & ~_to_numpy(pc.is_in(rows["document_id"], there.drop_null())).astype(bool)
+    withdrawn = has_id & ~_to_numpy(pc.is_in(rows["document_id"], there.filter(pa.array(sound)))).astype(bool)
+    # A source that holds again what it held before has the same row twice, from two runs.
+    strings = (rows[name] for name in ("source", "source_version", "document_id"))
+    doubled = _later_copies(*map(_string_codes, strings), *_moment(rows))
+    for which, what in (
+        (dangling, "sources rows of a document without a row"),
+        (doubled, "sources rows that are there already"),
+    ):
+        names = (str(rows["source"][row]) for row in np.flatnonzero(which).tolist())
+        inspection.found(Severity.DAMAGE, int(which.sum()), what, names)
+    inspection.withdrawn_sources = int(withdrawn.sum())
+    inspection.drops.insert(0, ("sources rows without a document, or there twice", sources.drop(withdrawn | doubled)))
+
+
+def _check_leftovers(store: Store, inspection: _Inspection) -> None:
+    """Find what a killed run leaves behind and the next one clears away, unless a run is at it now."""
+    if store.is_leased():
+        inspection.found(Severity.NOTE, 1, "runs that are writing here now")
+        return
+    temporary = _temporary_files(store)
+    inspection.found(Severity.NOTE, len(temporary), "temporary files of a killed run", temporary)
+    cut_off = store.list(JOURNAL, ".json")
+    inspection.found(Severity.NOTE, len(cut_off), "changes that a kill cut off; the next run finishes them", cut_off)
+    if not inspection.unreadable and not cut_off:
+        left = rows_left(store)
+        inspection.found(Severity.DAMAGE, left, "rows of what was forgotten; run `ocrmill forget` for it again")
+    if not inspection.unreadable:
+        stale = read_ledger(store).superseded()
+        inspection.found(Severity.NOTE, len(stale), "shards with stale rows of sources that have newer ones", stale)
+
+
+def _repair(store: Store, inspection: _Inspection) -> list[str]:
+    """Mend what was found, in an order in which a kill at any moment leaves less damage and never more."""
+    repairs = [f"moved {name} to {store.set_aside(name)}" for name in inspection.unreadable]
+    for what, drops in inspection.drops:
+        count = sum(drop_rows(store, name, partial(_at, positions=at)) for name, at in drops.items())
+        if count:
+            repairs.append(f"dropped {count:,} {what}")
+    stale = read_ledger(store).superseded()
+    count = sum(drop_rows(store, name, partial(absent_rows, uris=uris)) for name, uris in stale.items())
+    if count:
+        repairs.append(f"dropped {count:,} stale rows of sources that have newer ones")
+    return repairs
+
+
+def _at(table: pa.Table, positions: Ints) -> pa.Array:
+    """A mask that is true at these rows."""
+    mask = np.zeros(len(table), bool)
+    mask[positions] = True
+    return pa.array(mask)
+
+
+def _temporary_files(store: Store) -> list[str]:
+    return [name for folder in FOLDERS for name in store.temporary_files(folder)]
+
+
+def _to_numpy(column: pa.ChunkedArray, null: int = 0) -> Ints:
+    """A column of integers or truth values, with a number for null."""
+    return np.asarray(column.cast(pa.int64()).fill_null(null).to_numpy(), np.int64)

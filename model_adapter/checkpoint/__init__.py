@@ -1,0 +1,1 @@
+"""Checkpoints: their config, their tensor names, and seeded ones for tests."""

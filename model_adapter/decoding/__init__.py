@@ -1,0 +1,1 @@
+"""Rules against loops, applied while a page is decoded."""

@@ -1,0 +1,248 @@
+"""No n-gram twice within a window: DeepSeek-OCR's rule against loops, as a batch logits processor of vLLM.
+
+With L generated ids, n = `ngram_size` and w = `window_size`, the official rule is: for each i from max(0, L - w) to
+L - n at which ids[i : i + n - 1] are the last n - 1 ids, ban the id at i + n - 1, unless it is whitelisted. Prompt ids
+do not count. Put in lags d = L - (i + n - 1): the id d places back is banned if the last n - 1 ids each equal the one
+d places before, for d from 1 to w - n + 1. So one counter per lag suffices: it grows where the newest id equals the
+one d places before, and falls to 0 where not. A step of the whole batch is a handful of numpy operations on
+(rows, lags), whatever the length of the texts, and one tensor operation where anything is banned.
+
+Hand it to vLLM as `logits_processors=["ocrmill.model_adapter.decoding.ngram_ban:NGramBan"]`, not as an entry point:
+only so does vLLM,
+when it schedules ahead, fill in the newest ids before they are read. Not covered: the V2 model runner, which refuses
+processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0` selects V1), and speculative decoding, which refuses all.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import compress
+from operator import itemgetter
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from vllm import SamplingParams
+from vllm.config import VllmConfig
+from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+
+DEFAULT_WINDOW = 100  # ids, as in vLLM's own processor for this model
+
+_NEVER = np.iinfo(np.int32).max  # ids that must agree where no ban is due
+_PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
+_NEWEST = itemgetter(-1)
+_NO_ID = np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True, slots=True)
+class NGramRule:
+    """What a request asks for."""
+
+    ngram_size: int  # at least 2
+    window_size: int  # ids; at least ngram_size
+    whitelist: frozenset[int] = frozenset()  # ids that are never banned
+
+    @property
+    def num_lags(self) -> int:
+        """How far back the end of a repeated n-gram may lie: it must also start inside the window."""
+        return self.window_size - self.ngram_size + 1
+
+
+def read_rule(params: SamplingParams) -> NGramRule | None:
+    """The rule in `extra_args`: `ngram_size`, `window_size` (default 100) and `whitelist_token_ids` (default none).
+
+    None without `ngram_size`. All keys are those of vLLM's own processor for this model.
+
+    Raises:
+        ValueError: where a value is not one that the rule can follow, naming the key.
+    """
+    extra = params.extra_args or {}
+    if extra.get("ngram_size") is None:
+        return None
+    ngram_size = _integer("ngram_size", extra["ngram_size"], least=2)
+    window_size = _integer("window_size", extra.get("window_size", DEFAULT_WINDOW), least=ngram_size)
+    ids = extra.get("whitelist_token_ids") or ()
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise ValueError(f"whitelist_token_ids must be a list of token ids, not {ids!r}")  # noqa: TRY004 - vLLM's rule
+    return NGramRule(
+        ngram_size, window_size, frozenset(_integer("whitelist_token_ids", token, least=0) for token in ids)
+    )
+
+
+class RepeatTable:
+    """For each row, how many of its last ids agree with those `lag` places before, and the id that would agree next.
+
+    Legend: r = rows, l = lags, the first of which is 1.
+    """
+
+    def __init__(self, num_rows: int) -> None:
+        self._recent_rl = np.full((num_rows, 0), _NO_ID, dtype=np.int32)  # the newest first
+        self._agreeing_rl = np.zeros((num_rows, 0), dtype=np.int32)
+        self._needed_rl = np.full((num_rows, 0), _NEVER, dtype=np.int32)
+
+    def clear(self, row: int) -> None:
+        """Forget a row; it bans nothing until it begins anew."""
+        self._recent_rl[row] = _NO_ID
+        self._agreeing_rl[row] = 0
+        self._needed_rl[row] = _NEVER
+
+    def begin(self, row: int, rule: NGramRule) -> None:
+        """Begin a row that follows this rule."""
+        missing = rule.num_lags - self._needed_rl.shape[1]
+        if missing > 0:
+            more = ((0, 0), (0, missing))
+            self._recent_rl = np.pad(self._recent_rl, more, constant_values=_NO_ID)
+            self._agreeing_rl = np.pad(self._agreeing_rl, more)
+            self._needed_rl = np.pad(self._needed_rl, more, constant_values=_NEVER)
+        self.clear(row)
+        self._needed_rl[row, : rule.num_lags] = rule.ngram_size - 1
+
+    def swap(self, row: int, other: int) -> None:
+        """Exchange two rows."""
+        for table in (self._recent_rl, self._agreeing_rl, self._needed_rl):
+            table[[row, other]] = table[[other, row]]
+
+    def push(self, rows_r: Int64s, ids_r: Int32s) -> None:
+        """Append an id to each of these rows, of which there is at least one; they ascend."""
+        has_gap = rows_r[-1] >= len(rows_r)
+        rows = rows_r if has_gap else slice(len(rows_r))  # views instead of copies
+        recent_rl, agreeing_rl = self._recent_rl[rows], self._agreeing_rl[rows]
+        agreeing_rl += 1
+        agreeing_rl *= recent_rl == ids_r[:, np.newaxis]
+        recent_rl[:, 1:] = recent_rl[:, :-1]
+        recent_rl[:, 0] = ids_r
+        if has_gap:
+            self._recent_rl[rows], self._agreeing_rl[rows] = recent_rl, agreeing_rl
+
+    def repeats(self) -> set[tuple[int, int]]:
+        """Rows and the ids that would complete a repeated n-gram there."""
+        due = np.flatnonzero(self._agreeing_rl >= self._needed_rl)  # of two dimensions, nonzero is many times slower
+        if not len(due):
+            return set()
+        rows = due // self._needed_rl.shape[1]
+        return set(zip(rows.tolist(), self._recent_rl.ravel()[due].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """What a request asks for, and the list in which vLLM goes on writing its output."""
+
+    rule: NGramRule
+    ids: list[int]
+
+
+class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
+    """Sets the logits of banned ids to -inf, for the requests that send `ngram_size`."""
+
+    @classmethod
+    def validate_params(cls, sampling_params: SamplingParams) -> None:
+        """Refuse a request whose rule cannot be followed.
+
+        Raises:
+            ValueError: naming the key of `extra_args`.
+        """
+        read_rule(sampling_params)
+
+    def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
+        max_rows = vllm_config.scheduler_config.max_num_seqs
+        self._pin_memory = is_pin_memory
+        self._minus_infinity = torch.tensor(-torch.inf, dtype=torch.float32, device=device)
+        self._table = RepeatTable(max_rows)
+        self._num_read_r = np.zeros(max_rows, dtype=np.int64)  # ids of each row that the table has
+        self._streams: dict[int, _Stream] = {}  # by row of the batch
+        self._list_streams()
+
+    def is_argmax_invariant(self) -> bool:
+        """False: greedy decoding must not skip it."""
+        return False
+
+    def update_state(self, batch_update: BatchUpdate | None) -> None:
+        """Follow the requests to their new rows; `apply` reads, for the newest ids may not be known before."""
+        if batch_update is None:
+            return
+        for row in batch_update.removed:
+            self._remove(row)
+        for row, params, _, output_ids in batch_update.added:
+            self._remove(row)
+            rule = read_rule(params)
+            if rule is not None:
+                self._streams[row] = _Stream(rule, output_ids)
+                self._table.begin(row, rule)
+        for row, target, direction in batch_update.moved:
+            self._swap(row, target)
+            if direction is MoveDirectionality.UNIDIRECTIONAL:
+                self._remove(row)
+        self._list_streams()
+
+    def apply(self, logits: torch.Tensor) -> torch.Tensor:
+        """Ban in place. `logits` is (rows of the batch, vocabulary), float32.
+
+        Raises:
+            RuntimeError: where vLLM has not filled in the newest ids.
+        """
+        self._read()
+        bans = [pair for pair in self._table.repeats() if pair[1] not in self._streams[pair[0]].rule.whitelist]
+        if bans:
+            bans_2n = torch.from_numpy(np.array(bans).T.copy())
+            if self._pin_memory:
+                bans_2n = bans_2n.pin_memory()
+            rows, ids = bans_2n.to(logits.device, non_blocking=True)
+            logits.index_put_((rows, ids), self._minus_infinity)
+        return logits
+
+    def _read(self) -> None:
+        rows, outputs = self._rows, self._outputs
+        num_new = np.fromiter(map(len, outputs), dtype=np.int64, count=len(outputs)) - self._num_read_r[rows]
+        has_grown = num_new == 1
+        if not has_grown.all():
+            for row in rows[~has_grown & (num_new != 0)].tolist():
+                self._read_again(row)
+            outputs = list(compress(outputs, has_grown.tolist()))
+            rows = rows[has_grown]
+        if outputs:
+            self._push(rows, np.fromiter(map(_NEWEST, outputs), dtype=np.int32, count=len(outputs)))
+
+    def _read_again(self, row: int) -> None:
+        """Read a row whose output came as a whole (a preempted request goes on) or was cut by vLLM."""
+        stream = self._streams[row]
+        window = stream.ids[-stream.rule.window_size :]
+        self._table.begin(row, stream.rule)
+        self._num_read_r[row] = len(stream.ids) - len(window)
+        for token in window:
+            self._push(np.array([row]), np.array([token], dtype=np.int32))
+
+    def _push(self, rows_r: Int64s, ids_r: Int32s) -> None:
+        if ids_r.min() == _PLACEHOLDER:
+            raise RuntimeError(
+                "vLLM has not filled in the ids of the last step: name "
+                "ocrmill.model_adapter.decoding.ngram_ban:NGramBan in "
+                "the engine's logits_processors, not as an entry point"
+            )
+        self._table.push(rows_r, ids_r)
+        self._num_read_r[rows_r] += 1
+
+    def _list_streams(self) -> None:
+        rows = sorted(self._streams)
+        self._rows = np.array(rows, dtype=np.int64)
+        self._outputs = [self._streams[row].ids for row in rows]
+
+    def _remove(self, row: int) -> None:
+        if self._streams.pop(row, None) is not None:
+            self._table.clear(row)
+            self._num_read_r[row] = 0
+
+    def _swap(self, row: int, other: int) -> None:
+        streams = (self._streams.pop(row, None), self._streams.pop(other, None))
+        for place, stream in zip((other, row), streams, strict=True):
+            if stream is not None:
+                self._streams[place] = stream
+        self._table.swap(row, other)
+        self._num_read_r[[row, other]] = self._num_read_r[[other, row]]
+
+
+def _integer(key: str, value: object, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{key} must be made of integers of at least {least}, not {value!r}")
+    return value

@@ -1,0 +1,1 @@
+"""Turn PDFs into Markdown for corpora: one Parquet row for every page."""

@@ -1,0 +1,143 @@
+"""Buckets: objects behind one small interface, whatever cloud they lie in.
+
+    where = BucketUrl.parse("s3://papers/2024/a.pdf")
+    open_bucket(where, settings.storage).read(where.key)
+
+`s3://` goes through boto3 (s3.py): it brings AWS's whole credential chain, and lists keys like `a//b.pdf`, one
+of which ends a listing of obstore. `gs://` and `az://` go through obstore (obstore.py): conditional writes,
+ranges, retries and each cloud's own credentials in one library. Neither keeps a listing in memory.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import IO, Final, Literal, Protocol
+
+from ocrmill.pipeline.errors import OcrmillError, UsageError
+from ocrmill.pipeline.redaction import redacted
+
+ABSENT: Final = "absent"  # the version of what is not there
+_URL = re.compile(r"(?is)(s3|gs|az)://([^/]*)(?:/(.*))?\Z")
+
+
+class Trouble(StrEnum):
+    """What went wrong with a bucket, as far as the answer tells."""
+
+    NO_OBJECT = "no such object"
+    NO_BUCKET = "no such bucket"
+    CHANGED = "changed meanwhile"  # a condition on the object's version did not hold
+    DENIED = "credentials missing, refused or expired"
+    WRONG_REGION = "wrong region"
+    CLOCK = "clock skew"
+    UNREACHABLE = "unreachable"  # no answer, a server error or throttling, after all retries
+    OTHER = "refused"
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether waiting may help: an outage ends, and expired credentials are renewed."""
+        return self in (Trouble.UNREACHABLE, Trouble.DENIED)
+
+
+class BucketError(OcrmillError):
+    """A bucket did not do what it was asked; the text names the bucket, the trouble and the cure."""
+
+    def __init__(self, trouble: Trouble, text: str) -> None:
+        super().__init__(trouble, text)  # both, so that it can be pickled
+        self.trouble = trouble
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class BucketUrl:
+    """`scheme://name/key`. The key is taken as it stands: nothing is decoded, for keys are any text."""
+
+    scheme: str
+    name: str
+    key: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "BucketUrl | None":
+        """The parts of a bucket's URL; None for anything else.
+
+        Raises:
+            UsageError: it names no bucket.
+        """
+        found = _URL.match(text)
+        if found is None:
+            return None
+        if not found[2]:
+            raise UsageError(f"{text}: name a bucket, as in {found[1].lower()}://bucket/folder")
+        if "@" in found[2]:
+            raise UsageError(f"{redacted(text)}: credentials do not belong in a bucket's URL (README, Buckets)")
+        return cls(found[1].lower(), found[2], found[3] or "")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.name}/{self.key}" if self.key else f"{self.scheme}://{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """An object in a listing."""
+
+    key: str
+    bytes: int
+    version: str  # its entity tag: differs where the bytes differ
+    written: datetime | None = None  # by the clock of the store, to a second; a listing does not say it
+
+
+class Bucket(Protocol):
+    """The objects of a bucket. Every method raises BucketError, after the retries that the settings ask for."""
+
+    url: str  # without a key
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """The objects whose keys begin with `prefix`, in the order of their keys; those behind `after`, if given."""
+
+    def head(self, key: str) -> ObjectInfo:
+        """One object as a listing shows it, and when it was written."""
+
+    def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
+        """The bytes from `start` up to `end`, in the named version."""
+
+    def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
+        """The last `size` bytes, all if it has fewer, and the object itself."""
+
+    def download(self, key: str, file: IO[bytes], *, version: str) -> None:
+        """Write all bytes of the named version to an empty file; a connection that breaks off is taken up again."""
+
+    def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
+        """Write an object in one step, and give its version.
+
+        With `replacing` only if that version (or ABSENT) is there now, else Trouble.CHANGED. A retry of a write that
+        had arrived gives that too: whoever asks has to look whose object it is.
+        """
+
+    def delete(self, key: str) -> None:
+        """Delete an object, which may be gone already."""
+
+
+Action = Literal["list", "read", "write", "delete"]
+_DONE: Mapping[Action, str] = {"list": "listed", "read": "read", "write": "written", "delete": "deleted"}
+
+
+def explain(url: str, action: Action, trouble: Trouble, answer: str) -> BucketError:
+    """The error that a person needs; `answer` is what the other side said."""
+    what = {
+        Trouble.NO_OBJECT: "there is no such object",
+        Trouble.NO_BUCKET: "there is no such bucket: check its name, and whether it belongs to another account",
+        Trouble.CHANGED: "the object is not in the version that was expected",
+        Trouble.DENIED: f"the credentials are missing, expired, or may not {action} there: check who you are and what "
+        "that account may do (README, Buckets)",
+        Trouble.WRONG_REGION: "the bucket is in another region: set storage.region to it",
+        Trouble.CLOCK: "this machine's clock is off by more than the cloud allows: set it, for example by NTP",
+        Trouble.UNREACHABLE: "no good answer after all retries (storage.attempts); is the service up, and "
+        "storage.endpoint right?",
+        Trouble.OTHER: f"it cannot be {_DONE[action]}",
+    }[trouble]
+    said = " ".join(answer.split())[:300]
+    return BucketError(trouble, f"{url}: {what} [{said}]" if said else f"{url}: {what}")

@@ -1,0 +1,228 @@
+"""A bucket that speaks S3: AWS, and whatever `storage.endpoint` names."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache, partial
+from typing import IO, Any, TypeVar
+
+import boto3
+import botocore.exceptions
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from urllib3.exceptions import HTTPError
+
+from ocrmill.configs.settings import StorageSettings
+from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, ObjectInfo, Trouble, explain
+
+CHUNK = 1 << 20
+AWS = ".amazonaws.com"  # in the names of its servers, also in China
+LONGEST_RETRY_S = 20.0  # as botocore's between its own retries
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what HEAD has instead: the status alone
+_TROUBLES: Mapping[str, Trouble] = {
+    **dict.fromkeys(("NoSuchKey", "404", "NotFound"), Trouble.NO_OBJECT),
+    **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), Trouble.NO_BUCKET),
+    **dict.fromkeys(("PreconditionFailed", "412", "ConditionalRequestConflict"), Trouble.CHANGED),
+    **dict.fromkeys(
+        (
+            *("403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+            *("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "AccountProblem"),
+            *("InvalidClientTokenId", "UnrecognizedClientException", "401", "Unauthorized", "InvalidSecurity"),
+        ),
+        Trouble.DENIED,
+    ),
+    **dict.fromkeys(
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "301", "TemporaryRedirect", "IllegalLocationConstraint"),
+        Trouble.WRONG_REGION,
+    ),
+    "InvalidObjectState": Trouble.OTHER,  # in cold storage: a 403, but not for who asks
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), Trouble.CLOCK),
+    **dict.fromkeys(
+        (
+            *("SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"),
+            *("InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody", "BadDigest"),
+            *("429", "500", "502", "503", "504"),
+        ),
+        Trouble.UNREACHABLE,
+    ),
+}
+_NO_CREDENTIALS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.TokenRetrievalError,
+    botocore.exceptions.SSOError,
+)
+# A connection that ends in the middle of a body: botocore retries requests, not bodies.
+_BROKEN_OFF = (
+    botocore.exceptions.IncompleteReadError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.ResponseStreamingError,
+    botocore.exceptions.ConnectionClosedError,
+    HTTPError,  # of urllib3, which botocore lets through where TLS breaks
+)
+_NO_ANSWER = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, *_BROKEN_OFF)
+_Result = TypeVar("_Result")
+
+
+@lru_cache(maxsize=8)
+def _client(storage: StorageSettings) -> Any:
+    """boto3's client for all buckets; to make one takes a tenth of a second."""
+    config = Config(
+        signature_version=UNSIGNED if storage.anonymous else None,
+        retries={"mode": "standard", "total_max_attempts": storage.attempts},  # exponential, with jitter
+        connect_timeout=storage.connect_s,
+        read_timeout=storage.timeout_s,
+        max_pool_connections=32,
+        # What S3-compatible servers know; a body that arrives cut is refused for its length.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra="ocrmill",
+    )
+    session = botocore.session.get_session()
+    # Times in answers stay text: to parse those of a listing took three times as long as all the rest.
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    connect = partial(
+        boto3.session.Session(botocore_session=session).client,
+        *("s3", storage.region),
+        endpoint_url=storage.endpoint,
+    )
+    client = connect(config=config)
+    if AWS in client.meta.endpoint_url:
+        return client
+    # Named here or in the environment: few others have a host name for each bucket.
+    return connect(config=config.merge(Config(s3={"addressing_style": "path"})))
+
+
+class S3Bucket:
+    """One bucket and its connections; any thread may use it."""
+
+    def __init__(self, name: str, storage: StorageSettings) -> None:
+        self.url = f"s3://{name}"
+        self._name = name
+        self._attempts = storage.attempts
+        with self._explained("", "read"):
+            self._client = _client(storage)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """See Bucket."""
+        start = {"StartAfter": after} if after else {}
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, **start))
+        while True:
+            with self._explained(prefix, "list"):
+                page = next(pages, None)
+            if page is None:
+                return
+            for entry in page.get("Contents", ()):
+                yield ObjectInfo(entry["Key"], entry["Size"], _tag(entry))
+
+    def head(self, key: str) -> ObjectInfo:
+        """See Bucket."""
+        with self._explained(key, "read"):
+            answer = self._client.head_object(Bucket=self._name, Key=key)
+        return ObjectInfo(key, answer["ContentLength"], _tag(answer), _written(answer))
+
+    def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
+        """See Bucket."""
+        if end is not None and end <= start:
+            return b""
+        wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
+        return self._body(key, wanted, version)[0]
+
+    def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
+        """See Bucket."""
+        try:
+            body, answer = self._body(key, {"Range": f"bytes=-{size}"}, None)
+        except BucketError as error:
+            cause = error.__cause__
+            if isinstance(cause, botocore.exceptions.ClientError) and cause.response["Error"]["Code"] == "InvalidRange":
+                return b"", self.head(key)  # an empty object has no last byte
+            raise
+        total = answer.get("ContentRange", "").rpartition("/")[2] or str(len(body))
+        return body, ObjectInfo(key, int(total), _tag(answer), _written(answer))
+
+    def download(self, key: str, file: IO[bytes], *, version: str) -> None:
+        """See Bucket."""
+
+        def copy_rest() -> None:
+            wanted = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
+            answer = self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{version}"', **wanted)
+            for chunk in answer["Body"].iter_chunks(CHUNK):
+                file.write(chunk)
+
+        self._unbroken(key, copy_rest)
+
+    def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
+        """See Bucket."""
+        condition = {}
+        if replacing is not None:
+            condition = {"IfNoneMatch": "*"} if replacing == ABSENT else {"IfMatch": f'"{replacing}"'}
+        with self._explained(key, "write"):
+            return _tag(self._client.put_object(Bucket=self._name, Key=key, Body=bytes(data), **condition))
+
+    def delete(self, key: str) -> None:
+        """See Bucket."""
+        with self._explained(key, "delete"):
+            self._client.delete_object(Bucket=self._name, Key=key)
+
+    def _body(self, key: str, wanted: Mapping[str, str], version: str | None) -> tuple[bytes, Mapping[str, Any]]:
+        match = {"IfMatch": f'"{version}"'} if version else {}
+
+        def read() -> tuple[bytes, Mapping[str, Any]]:
+            answer = self._client.get_object(Bucket=self._name, Key=key, **wanted, **match)
+            return answer["Body"].read(), answer
+
+        return self._unbroken(key, read)
+
+    def _unbroken(self, key: str, read: Callable[[], _Result]) -> _Result:
+        """What a reader of bodies gives, called again where the connection breaks off."""
+        for attempt in range(self._attempts - 1):
+            with self._explained(key, "read"), suppress(*_BROKEN_OFF):
+                return read()
+            _wait(attempt)
+        with self._explained(key, "read"):
+            return read()
+
+    @contextmanager
+    def _explained(self, key: str, action: Action) -> Iterator[None]:
+        url = f"{self.url}/{key}" if key else self.url
+        try:
+            yield
+        except botocore.exceptions.ClientError as error:
+            said = error.response.get("Error", {})
+            code = str(said.get("Code", ""))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            trouble = _TROUBLES.get(code) or _TROUBLES.get(str(status)) or Trouble.OTHER
+            region = f" region {said['Region']}" if said.get("Region") else ""
+            raise explain(url, action, trouble, f"{code} {said.get('Message', '')}{region}") from error
+        except _NO_CREDENTIALS as error:
+            raise explain(self.url, action, Trouble.DENIED, str(error)) from error
+        except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
+            raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
+        except (RecursionError, botocore.exceptions.BotoCoreError, HTTPError, ValueError) as error:
+            # botocore follows a redirect that names no region for ever, or wraps the end of that into another error
+            if isinstance(error, RecursionError) or isinstance(error.__context__, RecursionError):
+                raise explain(url, action, Trouble.WRONG_REGION, "redirected without a region") from error
+            trouble = Trouble.UNREACHABLE if isinstance(error, _NO_ANSWER) else Trouble.OTHER
+            raise explain(url, action, trouble, str(error)) from error
+
+
+def _tag(answer: Mapping[str, Any]) -> str:
+    return str(answer["ETag"]).strip('"')
+
+
+def _written(answer: Mapping[str, Any]) -> datetime | None:
+    """The time in a header, `Sat, 28 Nov 2026 20:58:48 GMT`; None if the server sends none, or another form."""
+    try:
+        return parsedate_to_datetime(answer["LastModified"])
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _wait(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(LONGEST_RETRY_S, 0.1 * 2**attempt)))  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,1 @@
+"""The Parquet output: schema, shards, commits, and what it holds already."""

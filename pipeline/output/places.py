@@ -1,0 +1,29 @@
+"""Where the documents of an output lie, to be read from there again."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ocrmill.pipeline.output.catalogue import read_catalogue
+from ocrmill.pipeline.output.stores.store import Store
+
+SOURCES_TRIED = 3  # of a document that lies in several places
+
+
+def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
+    """Where these documents were found: at most SOURCES_TRIED places each, the last first."""
+    places = read_catalogue(store).places(documents)
+    return {document_id: sources[:SOURCES_TRIED] for document_id, sources in places.items()}
+
+
+@contextmanager
+def manifest_of(sources: list[str]) -> Iterator[Path]:
+    """A manifest of these sources, for as long as this lasts."""
+    with tempfile.TemporaryDirectory(prefix="ocrmill-retry-") as folder:
+        path = Path(folder) / "sources.parquet"
+        pq.write_table(pa.table({"source": sources}), path)
+        yield path

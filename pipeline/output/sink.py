@@ -1,0 +1,293 @@
+"""From rows to shards: each page exactly once, and a document only after all of its pages.
+
+Not covered: two sinks on one output. The lease (store.py) keeps a second one out.
+"""
+
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+
+from ocrmill.configs.settings import OutputSettings
+from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.output.drop_rows import absent_rows, drop_rows
+from ocrmill.pipeline.output.journal import Replacement, begin, finish
+from ocrmill.pipeline.output.ledger import RETRIED, Ledger, PageOutcome
+from ocrmill.pipeline.output.schema import PAGE_COUNTS, RunStamp, documents_table, pages_table, sources_table
+from ocrmill.pipeline.output.shard import encode_shard
+from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.records import DocumentRow, PageRow, SourceRow, Status
+
+MIB = 1 << 20
+FIRST_FLUSH_S = 2.0  # a new run shows its first rows soon; each flush doubles the wait, up to `output.flush_s`
+DOUBLINGS = 20
+ROW_BYTES = 2048  # what a row holds beside its long texts: measurements, blocks, attempts
+
+
+def _seconds() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows that one flush makes visible, and the rows of older shards that go when they are."""
+
+    pages: list[PageRow] = field(default_factory=list)
+    documents: list[DocumentRow] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
+    stale: dict[str, set[str]] = field(default_factory=dict)  # shard -> sources
+    replaced: set[str] = field(default_factory=set)  # shards with older rows of the same pages and documents
+    text_bytes: int = 0
+    since: float | None = None  # when its first row came
+    ended: float = 0.0  # when its last row was in
+    number: int = 1
+
+    def rows(self) -> int:
+        return len(self.pages) + len(self.documents) + len(self.sources)
+
+
+class Sink:
+    """Takes rows, in any order of documents, and writes them as shards.
+
+    `ingested_at` of a row is the time at which its shard was begun: the stamp's time, which is that of the run's start,
+    plus the seconds since then.
+
+    Every method may be called from any thread. `add_page`, `add_source`, `finish_document`, `due` and `full` never wait
+    for a disk, so an event loop may call them while another thread flushes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        stamp: RunStamp,
+        settings: OutputSettings,
+        ledger: Ledger,
+        clock: Callable[[], float] = _seconds,
+    ) -> None:
+        self._store = store
+        self._stamp = stamp
+        self._settings = settings
+        self._ledger = ledger
+        self._clock = clock
+        self._began = clock()
+        self._rows_lock = threading.Lock()  # held for moments
+        self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
+        self._open: dict[str, dict[int, PageOutcome]] = {}  # document_id -> its pages, added or durable
+        self._finished: set[bytes] = set()
+        self._sequence = ledger.last_sequence
+        self._moved: set[str] = set()  # sources that the ledger knows, and that have a row of this run
+        self._read_again: dict[str, list[PageRow]] = {}  # document_id -> its new pages, until it is finished
+        self._batch = _Batch(stale=ledger.superseded())
+        self._unwritten: deque[_Batch] = deque()
+
+    def add_page(self, row: PageRow) -> None:
+        """Take a page.
+
+        Raises:
+            OutputError: It has a row already, or breaks a rule of the contract: our mistake, not the document's.
+        """
+        _check_page(row)
+        with self._rows_lock:
+            pages = self._pages(row.document_id)
+            if row.page_number in pages:
+                raise OutputError(f"page {row.page_number} of {row.source} was read twice; this is a bug in ocrmill")
+            pages[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
+            if row.document_id in self._ledger.reopened:
+                self._read_again.setdefault(row.document_id, []).append(row)
+                return
+            self._batch.pages.append(row)
+            self._touch(_text_bytes(row))
+
+    def finish_document(self, row: DocumentRow, sources: Sequence[SourceRow]) -> None:
+        """Take the row of a document all of whose pages are added or durable, and its sources.
+
+        A document that could not be had (`RETRIED`) loses its document_id, since the bytes that were hashed are gone,
+        and those of its pages that still wait here. Where that is known of this version already, nothing is written.
+
+        Raises:
+            OutputError: Its counts, or its pages, do not add up, or it has a row already: our mistake.
+        """
+        with self._rows_lock:
+            if row.reason in RETRIED and row.document_id is not None:
+                self._discard(row.document_id)
+                sources = [replace(source, document_id=None) for source in sources]
+                row = replace(row, document_id=None)
+            if row.document_id is None:
+                _check_counts(row, {})
+                if self._says_nothing_new(row):
+                    return
+            else:
+                row = self._finish(row.document_id, row)
+            self._sequence += 1
+            self._batch.documents.append(replace(row, sequence=self._sequence))
+            self._touch(0)
+            for source in sources:
+                self._add_source(source)
+
+    def leave_unfinished(self, document_id: str) -> None:
+        """Expect no more pages of a document in this run; it gets no row, and a later run reads the rest."""
+        with self._rows_lock:
+            self._open.pop(document_id, None)
+
+    def add_source(self, row: SourceRow) -> None:
+        """Take one more source of a document that is finished, here or in an earlier run.
+
+        Raises:
+            OutputError: The document is not finished: our mistake.
+        """
+        with self._rows_lock:
+            if row.document_id is not None and not self._is_finished(row.document_id):
+                raise OutputError(
+                    f"{row.source.uri} is added to a document that is not finished; this is a bug in ocrmill"
+                )
+            self._sequence += 1
+            self._add_source(row)
+
+    def due(self) -> bool:
+        """Whether what waits here has become so much, or so old, that it should be flushed."""
+        with self._rows_lock:
+            since, number = self._batch.since, self._batch.number
+        wait_s = min(self._settings.flush_s, FIRST_FLUSH_S * 2 ** min(number - 1, DOUBLINGS))
+        return self.full() or (since is not None and self._clock() - since >= wait_s)
+
+    def full(self) -> bool:
+        """Whether as much waits here as a shard holds, beside what is being written."""
+        with self._rows_lock:
+            batch, limits = self._batch, self._settings
+            return batch.rows() >= limits.shard_rows or batch.text_bytes >= limits.shard_mb * MIB
+
+    def flush(self) -> None:
+        """Make every row added so far durable and visible: pages, then documents, then sources, then drop stale rows.
+
+        Raises:
+            OutputError: Not everything could be written. What was not is kept, and the next flush tries it first.
+        """
+        with self._write_lock:
+            with self._rows_lock:
+                if self._batch.rows() or self._batch.stale:
+                    self._batch.ended = self._clock()
+                    self._unwritten.append(self._batch)
+                    self._batch = _Batch(number=self._batch.number + 1)
+            while self._unwritten:
+                self._write(self._unwritten[0])
+                self._unwritten.popleft()
+
+    def close(self) -> None:
+        """Flush what is left; of unfinished documents, their pages."""
+        self.flush()
+
+    def _write(self, batch: _Batch) -> None:
+        """Write a batch; doing so again after a failure gives the same shards."""
+        passed = timedelta(seconds=batch.ended - self._began)  # a clock that is set back does not put rows out of order
+        stamp = replace(self._stamp, ingested_at=self._stamp.ingested_at + passed)
+        stem = f"{self._stamp.run_id}-{batch.number:06d}"
+        name = f"{stem}.parquet"
+        replacement = None
+        if batch.replaced:
+            new = [folder for folder, rows in (("pages", batch.pages), ("documents", batch.documents)) if rows]
+            replacement = Replacement(tuple(f"{folder}/{name}" for folder in new), tuple(sorted(batch.replaced)))
+            begin(self._store, stem, replacement)
+        if batch.pages:
+            self._store.write(f"pages/{name}", encode_shard(pages_table(batch.pages, stamp)))
+        if batch.documents:
+            self._store.write(f"documents/{name}", encode_shard(documents_table(batch.documents, stamp)))
+        if batch.sources:
+            self._store.write(f"sources/{name}", encode_shard(sources_table(batch.sources, stamp)))
+        if replacement is not None:
+            finish(self._store, stem, replacement)
+        for shard, uris in batch.stale.items():
+            drop_rows(self._store, shard, partial(absent_rows, uris=uris))
+
+    def _pages(self, document_id: str) -> dict[int, PageOutcome]:
+        """The pages of an open document that are added or durable."""
+        if document_id not in self._open:
+            if self._is_finished(document_id):
+                raise OutputError(f"document {document_id} was finished before; this is a bug in ocrmill")
+            self._open[document_id] = dict(self._ledger.unfinished_pages(document_id))
+        return self._open[document_id]
+
+    def _is_finished(self, document_id: str) -> bool:
+        return bytes.fromhex(document_id) in self._finished or self._ledger.is_complete(document_id)
+
+    def _finish(self, document_id: str, row: DocumentRow) -> DocumentRow:
+        pages = self._pages(document_id)
+        _check_counts(row, pages)
+        for page in self._read_again.pop(document_id, ()):
+            self._batch.pages.append(page)
+            self._touch(_text_bytes(page))
+        self._batch.replaced.update(self._ledger.close_again(document_id))
+        del self._open[document_id]
+        self._finished.add(bytes.fromhex(document_id))
+        if not pages:
+            return row
+        repetitive = sum(page.repetitive for page in pages.values())
+        return replace(row, repetition_rate=repetitive / len(pages))
+
+    def _discard(self, document_id: str) -> None:
+        self._open.pop(document_id, None)
+        self._read_again.pop(document_id, None)
+        self._batch.pages = [page for page in self._batch.pages if page.document_id != document_id]
+
+    def _says_nothing_new(self, row: DocumentRow) -> bool:
+        known = self._ledger.stale_unreadable(row.source.uri)
+        return known is not None and (known.version, known.reason) == (row.source.version, row.reason)
+
+    def _add_source(self, row: SourceRow) -> None:
+        stale = self._ledger.stale_unreadable(row.source.uri)
+        for shard in stale.shards if stale else ():
+            self._batch.stale.setdefault(shard, set()).add(row.source.uri)
+        uri = row.source.uri
+        if row.document_id is not None and uri not in self._moved and self._ledger.has_source(row):
+            return
+        if self._ledger.document_of_source(uri) is not None:
+            self._moved.add(uri)
+        self._batch.sources.append(replace(row, sequence=self._sequence))
+        self._touch(0)
+
+    def _touch(self, text_bytes: int) -> None:
+        self._batch.text_bytes += ROW_BYTES + text_bytes
+        if self._batch.since is None:
+            self._batch.since = self._clock()
+
+
+def _check_page(row: PageRow) -> None:
+    """Refuse a row that breaks the contract."""
+    if not 1 <= row.page_number <= row.page_count:
+        raise OutputError(f"{row.source} has no page {row.page_number} of {row.page_count}; this is a bug in ocrmill")
+    if row.status is Status.FAILED and row.reason is None:
+        raise OutputError(f"page {row.page_number} of {row.source} failed without a reason; this is a bug in ocrmill")
+    if row.text is None and row.status not in (Status.FAILED, Status.BLANK):
+        raise OutputError(
+            f"page {row.page_number} of {row.source} is {row.status} without text; this is a bug in ocrmill"
+        )
+
+
+def _check_counts(row: DocumentRow, pages: Mapping[int, PageOutcome]) -> None:
+    """Refuse a documents row unless its pages are 1 to page_count and its counts are theirs."""
+    tally = Counter(page.status for page in pages.values())
+    claimed = {status: getattr(row, name) for status, name in PAGE_COUNTS.items()}
+    flagged = sum(page.flagged for page in pages.values())
+    if row.document_id is None and row.reason is None:
+        raise OutputError(f"{row.source.uri} has neither a document nor a reason; this is a bug in ocrmill")
+    if set(pages) != set(range(1, row.page_count + 1)):
+        raise OutputError(
+            f"{row.source.uri} is to be finished with {len(pages)} of {row.page_count} pages; this is a bug in ocrmill"
+        )
+    if any(tally[status] != claimed[status] for status in Status) or flagged != row.pages_flagged:
+        raise OutputError(
+            f"{row.source.uri} is to be finished with {claimed} and {row.pages_flagged} flagged, but its pages have "
+            f"{dict(tally)} and {flagged} flagged; this is a bug in ocrmill"
+        )
+
+
+def _text_bytes(row: PageRow) -> int:
+    """What a row's long texts and its figures take in memory."""
+    text = row.text
+    texts = (row.rendered.layer_text, row.detail, *(() if text is None else (text.markdown, text.raw)))
+    figures = sum(len(figure.jpeg) for figure in row.figures or ())
+    return figures + sum(sys.getsizeof(part) for part in texts if part is not None)

@@ -1,0 +1,1 @@
+"""Where an output is written: a local folder or a bucket, behind one interface."""

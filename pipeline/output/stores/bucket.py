@@ -1,0 +1,274 @@
+"""An output in a bucket.
+
+Its lease is an object that is only ever written on the condition that it is as it was last seen. The owner rewrites it
+every BEAT_S seconds; one that nobody has rewritten for EXPIRES_S is a dead owner's, and may be taken over. An owner
+that was frozen meanwhile notices before it writes: each write asks first whether the lease was renewed just now.
+
+How old a lease is, the bucket's own clock says: it stamps the lease and, beside it, an object that is written to see
+what time it is there. The clocks of owners and takers may be off by hours.
+
+Not covered: a single write that is on its way for longer than a lease lasts. It would arrive late, beside the new
+owner's; `ocrmill verify --repair` removes such doubled rows.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, ObjectInfo, Trouble
+from ocrmill.pipeline.buckets.object_file import ObjectFile
+from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
+from ocrmill.pipeline.output.stores.store import BEAT_S, DAMAGED, LEASE, LeaseOwner, kept_alive
+from ocrmill.pipeline.run_progress import RunProgress
+
+EXPIRES_S = 6 * BEAT_S  # five beats may fail before the owner counts as dead
+FRESH_S = 2 * BEAT_S  # a lease renewed so long ago is still ours: nobody takes over before EXPIRES_S
+WATCH_S = 1.5 * BEAT_S  # a taker waits for one more beat, for the clock of a bucket is right to some seconds only
+LEASE_READ_BYTES = 4096
+LEASE_TRIES = 5  # of a reader, while the owner rewrites it
+CLOCK = "_clock"  # the name of an object that is there for a moment, without the token behind it
+log = logging.getLogger(__name__)
+
+
+class BucketLease:
+    """The right to write to an output in a bucket."""
+
+    def __init__(self, bucket: Bucket, key: str, owner: LeaseOwner, version: str) -> None:
+        self._bucket, self._key, self._owner = bucket, key, owner
+        self._version = version
+        self._progress: Callable[[], RunProgress | None] = lambda: None
+        self._renewed = _now()
+        self._lost: LeaseLostError | None = None
+        self._lock = threading.Lock()
+
+    def beat(self) -> None:
+        """See Lease."""
+        with self._lock:
+            self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
+
+    def carry(self, progress: Callable[[], RunProgress]) -> None:
+        """See Lease."""
+        self._progress = progress
+
+    def check(self) -> None:
+        """See Lease."""
+        with self._lock:
+            if self._lost is not None:
+                raise self._lost
+            if _now() - self._renewed > FRESH_S:
+                self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
+
+    def release(self) -> None:
+        """Let the next writer in; a lease that is another's by now is left to him."""
+        with self._lock:
+            try:
+                self._renew(b"{}")
+            except OutputError as error:
+                log.warning("the lease was not released, and ends by itself in %.0f s: %s", EXPIRES_S, error)
+
+    def _renew(self, text: bytes) -> None:
+        try:
+            self._version = self._bucket.write(self._key, text, replacing=self._version)
+        except BucketError as error:
+            if error.trouble not in (Trouble.CHANGED, Trouble.NO_OBJECT):
+                raise OutputError(str(error), transient=True) from error
+            self._version = self._version_if_ours()
+        self._renewed = _now()
+
+    def _version_if_ours(self) -> str:
+        """The version that is there, if we wrote it: the answer to a write may be lost when the write is not."""
+        try:
+            owner, info = _read_lease(self._bucket, self._key)
+        except BucketError as error:
+            raise OutputError(str(error), transient=True) from error
+        if owner is not None and owner.token == self._owner.token:
+            return info.version
+        by = "was deleted" if owner is None else f"is held by {owner.to_text()}"
+        self._lost = LeaseLostError(f"{self._bucket.url}/{self._key} {by}: stopping, nothing more is written")
+        raise self._lost
+
+
+class BucketStore:
+    """An output below a prefix of a bucket."""
+
+    reads_at_a_time = 16  # an answer takes tens of milliseconds, hardly any of them ours
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.url = f"{bucket.url}/{self._prefix}".rstrip("/")
+        self._lease: BucketLease | None = None
+
+    def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
+        """See Store."""
+        return list(self.sizes(folder, suffix))
+
+    def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
+        """See Store."""
+        below = f"{self._prefix}{folder}/"
+        found = ((entry.key.removeprefix(below), entry.bytes) for entry in self._bucket.list(below))
+        visible = ((key, size) for key, size in found if _is_visible(key) and key.endswith(suffix))
+        return {f"{folder}/{key}": size for key, size in sorted(visible)}
+
+    def temporary_files(self, folder: str) -> Sequence[str]:
+        """See Store: a write that was cut off left nothing."""
+        del folder
+        return ()
+
+    def file(self, name: str) -> ObjectFile:
+        """See Store."""
+        with self._gone_is_gone(name):
+            return ObjectFile(self._bucket, self._prefix + name)
+
+    def read(self, name: str) -> bytes:
+        """See Store."""
+        with self._gone_is_gone(name):
+            return self._bucket.read(self._prefix + name)
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        """See Store."""
+        self._check_lease()
+        with _as_output_error():
+            self._bucket.write(self._prefix + name, data)
+
+    def delete(self, name: str) -> None:
+        """See Store."""
+        self._check_lease()
+        with _as_output_error():
+            self._bucket.delete(self._prefix + name)
+
+    def set_aside(self, name: str) -> str:
+        """See Store."""
+        base = f"{DAMAGED}/{name.replace('/', '-')}"
+        taken = {entry.key.removeprefix(self._prefix) for entry in self._bucket.list(f"{self._prefix}{DAMAGED}/")}
+        target = next(name for name in (base, *(f"{base}.{at}" for at in range(1, 1_000_000))) if name not in taken)
+        self.write(target, self.read(name))
+        self.delete(name)
+        return target
+
+    @contextmanager
+    def lease(self, owner: LeaseOwner) -> Iterator[BucketLease]:
+        """See Store."""
+        self._lease = lease = self._take_lease(owner)
+        try:
+            with kept_alive(lease.beat):
+                yield lease
+        finally:
+            self._lease = None
+            lease.release()
+
+    def is_leased(self) -> bool:
+        """See Store; by this machine's clock, for who only reads cannot ask for the bucket's."""
+        owner = self.lease_owner()
+        return owner is not None and _age_s(owner, datetime.now(UTC)) < EXPIRES_S
+
+    def lease_owner(self) -> LeaseOwner | None:
+        """See Store."""
+        return _read_lease(self._bucket, self._prefix + LEASE)[0]
+
+    def _take_lease(self, owner: LeaseOwner) -> BucketLease:
+        key = self._prefix + LEASE
+        holder, info = _read_lease(self._bucket, key)
+        version = info.version
+        if holder is not None:
+            age_s = _age_s(holder, self._time_there(owner.token))
+            if age_s < EXPIRES_S:
+                raise LeaseHeldError(self._held(holder, age_s))
+            log.warning("%s: %s seems to be dead; taking over in %.0f s", self.url, holder.to_text(), WATCH_S)
+            self._watch(key, version)
+        with _as_output_error():
+            try:
+                return BucketLease(
+                    self._bucket,
+                    key,
+                    owner,
+                    self._bucket.write(key, owner.to_json(datetime.now(UTC)), replacing=version),
+                )
+            except BucketError as error:
+                if error.trouble is not Trouble.CHANGED:
+                    raise
+        now, info = _read_lease(self._bucket, key)
+        if now is not None and now.token == owner.token:  # ours arrived, its answer did not
+            return BucketLease(self._bucket, key, owner, info.version)
+        raise LeaseHeldError(f"{self.url}: another run is writing there." if now is None else self._held(now))
+
+    def _watch(self, key: str, version: str) -> None:
+        """Wait for a sign of life from an owner who seems to be dead."""
+        until = _now() + WATCH_S
+        while _now() < until:
+            time.sleep(WATCH_S / 10)
+            holder, seen = _read_lease(self._bucket, key)
+            if holder is not None and seen.version != version:
+                raise LeaseHeldError(self._held(holder))
+
+    def _time_there(self, token: str) -> datetime:
+        """The time by the bucket's clock: that of an object written now, whose name nobody else has."""
+        key = f"{self._prefix}{CLOCK}-{token}"
+        with _as_output_error():
+            self._bucket.write(key, b"")
+            written = self._bucket.head(key).written
+        with suppress(BucketError):  # an empty object is left to those who may not delete
+            self._bucket.delete(key)
+        return written or datetime.now(UTC)
+
+    def _held(self, owner: LeaseOwner, age_s: float = 0.0) -> str:
+        return (
+            f"{self.url}: {owner.to_text()} is writing there. Wait for it to end, or stop it with `kill {owner.pid}` "
+            f"on {owner.host}; what it has finished is kept. If it is dead, its lease can be taken over "
+            f"{max(0.0, EXPIRES_S - age_s):.0f} s from now."
+        )
+
+    def _check_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.check()
+
+    @contextmanager
+    def _gone_is_gone(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except BucketError as error:
+            if error.trouble is Trouble.NO_OBJECT:
+                raise FileGoneError(f"{self.url}/{name} is not there any more") from error
+            raise
+
+
+def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, ObjectInfo]:
+    """Who holds the lease, if anybody, with the heartbeat by the bucket's clock; and its object."""
+    for left in reversed(range(LEASE_TRIES)):
+        try:
+            text, info = bucket.tail(key, LEASE_READ_BYTES)
+            break
+        except BucketError as error:
+            if error.trouble is Trouble.NO_OBJECT:
+                return None, ObjectInfo(key, 0, ABSENT)
+            if error.trouble is not Trouble.CHANGED or not left:  # Azure takes two requests; a beat may come between
+                raise
+    owner = LeaseOwner.from_json(text)
+    if owner is not None and info.written is not None:
+        owner = replace(owner, heartbeat=info.written)
+    return owner, info
+
+
+def _is_visible(key: str) -> bool:
+    return bool(key) and "/" not in key and not key.startswith((".", "_"))
+
+
+def _age_s(owner: LeaseOwner, now: datetime) -> float:
+    return (now - owner.heartbeat).total_seconds()
+
+
+def _now() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@contextmanager
+def _as_output_error() -> Iterator[None]:
+    try:
+        yield
+    except BucketError as error:
+        raise OutputError(str(error), transient=error.trouble.may_pass) from error

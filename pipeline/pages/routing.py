@@ -1,0 +1,110 @@
+"""Whether a page is read from its text layer, by OCR, or is blank, and why.
+
+Reasons, in the order in which they are asked:
+
+    too_small       no letter fits on the page: whatever is seen there is not text
+    blank           nothing to see
+    forced          OCR whatever the layer says, by `mode`
+    no_text         there is no layer
+    invisible_text  the layer is drawn invisibly or under a picture: somebody's OCR, or not what is shown
+    inkless_text    nothing is seen where the layer has its text: white on white, under a black bar, moved
+    garbled         the layer is not text: unmapped glyphs, control characters, words that no Latin language has
+    odd_script      its letters fit no language of their script
+    uncovered_ink   most of what is seen lies outside the layer: a picture or outlines, which may hold text
+    unsupported_script  the layer's only faults are the last or that it is invisible, and the engine cannot write its
+                    script: it is taken, and flagged
+    good_text       none of these
+
+The first rules are those of a measurement on 164 pages with 20 bad layers, of which they found all, with 37 good layers
+sent to OCR needlessly: a bad layer taken for good is worse than that. Short texts are judged by what needs no words.
+"""
+
+from ocrmill.configs.settings import RoutingSettings
+from ocrmill.pipeline.records import PageFeatures, PageGeometry, Route, RouteDecision
+
+_RIGHT_TO_LEFT = frozenset({"arabic", "hebrew", "syriac", "thaana"})
+
+
+UNSUPPORTED_SCRIPT = "unsupported_script"
+SMALLEST_PAGE_PT = 4.0  # the height of the smallest print; pages of 1 and 3 pt exist, and hold a dot
+
+
+# Of a layer's letters: more than the quotations and formulas that a page in another script holds.
+FOREIGN_SHARE = 0.1
+
+
+def decide(
+    features: PageFeatures,
+    settings: RoutingSettings,
+    geometry: PageGeometry | None = None,
+    unwritable_share: float = 0.0,
+) -> RouteDecision:
+    """Route of a page, from its features, and from its size where that is given.
+
+    `unwritable_share` is the share of the layer's letters that the engine cannot write: a layer of which it would
+    write too little is kept where it is text, though the page holds more than the layer does.
+    """
+    if geometry is not None and min(geometry.width_pt, geometry.height_pt) < SMALLEST_PAGE_PT:
+        return RouteDecision(Route.BLANK, "too_small")
+    if is_blank(features, settings):
+        return RouteDecision(Route.BLANK, "blank")
+    if settings.mode == "ocr":
+        return RouteDecision(Route.OCR, "forced")
+    doubts = _doubts(features, settings)
+    if doubts and unwritable_share >= FOREIGN_SHARE and set(doubts) <= {"invisible_text", "uncovered_ink"}:
+        return RouteDecision(Route.TEXT_LAYER, UNSUPPORTED_SCRIPT)
+    return RouteDecision(Route.OCR, doubts[0]) if doubts else RouteDecision(Route.TEXT_LAYER, "good_text")
+
+
+def is_blank(features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Whether a page shows nothing. Invisible text does not count, nor does a colour that is the same all over."""
+    seen = features.characters * (1 - max(features.invisible_share, features.inkless_text_share))
+    return features.ink_share < settings.blank_ink_share and seen < 1
+
+
+def layer_can_check(features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Whether OCR can be compared with a layer, taken or not: it is text, is seen, and is most of what is seen.
+
+    An OCR layer that covers the page passes; it may still be a bad one, of words that look like words.
+    """
+    return set(_doubts(features, settings)) <= {"invisible_text"}
+
+
+def is_right_to_left(features: PageFeatures) -> bool:
+    """Whether most letters of a page are of a script that runs from right to left."""
+    return features.script in _RIGHT_TO_LEFT
+
+
+def _doubts(features: PageFeatures, settings: RoutingSettings) -> list[str]:
+    """Every reason not to take the layer, the weightiest first."""
+    if features.characters == 0:
+        return ["no_text"]
+    doubts = {
+        "invisible_text": features.invisible_share >= settings.max_invisible,
+        "inkless_text": features.inkless_text_share >= settings.max_inkless_text,
+        "garbled": _is_garbled(features, settings),
+        "odd_script": features.script_oddness >= settings.max_script_oddness,
+        "uncovered_ink": features.uncovered_ink_share >= settings.max_uncovered_ink,
+    }
+    return [reason for reason, holds in doubts.items() if holds]
+
+
+def _is_garbled(features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Whether a layer has too much in it that is no text, or Latin words that are none."""
+    return (
+        features.unmapped_share >= settings.max_unmapped
+        or features.control_share >= settings.max_control
+        or features.private_use_share >= settings.max_private_use
+        or (features.script == "latin" and _has_no_words(features, settings))
+    )
+
+
+def _has_no_words(features: PageFeatures, settings: RoutingSettings) -> bool:
+    if features.words >= settings.min_words and features.vowelless_share >= settings.max_vowelless:
+        return True
+    suspect = features.words >= settings.stopword_min_words and features.stopword_share < settings.min_stopwords
+    return suspect and (
+        features.consonant_run_share >= settings.max_consonant_runs
+        or not settings.min_vowels <= features.vowel_share <= settings.max_vowels
+        or features.one_letter_share >= settings.max_one_letter
+    )

@@ -1,0 +1,1 @@
+"""Measure the text of a page, raise flags, and make its row."""

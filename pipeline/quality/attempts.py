@@ -1,0 +1,91 @@
+"""Which attempt follows a bad one: a ladder that is data.
+
+A page is bad if the engine wrote nothing on it or hardly more than empty markup, was cut off at its limit, or repeats
+itself. It is then asked again by each rung that is against that, until one attempt is good; the least bad one stands if
+none is. What was tried is in the row's `attempts`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from ocrmill.pipeline.quality.counting import without_counting
+from ocrmill.pipeline.quality.flags import EMPTY_MARKUP, TRUNCATED, looped_before
+from ocrmill.pipeline.quality.repetition import content_of
+from ocrmill.pipeline.records import PageRow, Reason, Repair, Status
+
+# The n-gram rule that the model's authors evaluate with, `infer(eval_mode=True)`, over what a page writes in a while:
+# no loop of fewer than 990 tokens passes it. It may change a table of equal rows; only pages that are bad meet it.
+_NGRAM_SIZE, _NGRAM_WINDOW = 35, 1024
+# chandra's, for pages that repeat themselves; greedily a model would only write the same again.
+_TEMPERATURE = 0.3
+
+_LOOPS, _EMPTY, _CUT_OFF = Reason.REPETITION, Reason.EMPTY_OUTPUT, Reason.TRUNCATED
+
+DEEPSEEK_OCR2 = (
+    Repair(frozenset({_LOOPS}), _NGRAM_SIZE, _NGRAM_WINDOW),
+    # Without boxes it writes less, so that a long page may come to its end.
+    Repair(frozenset({_LOOPS, _EMPTY, _CUT_OFF}), _NGRAM_SIZE, _NGRAM_WINDOW, prompt="free_ocr"),
+    Repair(frozenset({_LOOPS, _EMPTY}), _NGRAM_SIZE, _NGRAM_WINDOW, temperature=_TEMPERATURE),
+)
+
+KEPT_SHARE = 0.5  # of what the first attempt says: a good attempt that says less has not repaired the page but lost it
+_BY_HARM = (None, _CUT_OFF, _EMPTY, _LOOPS)  # of attempts with text; one without any is worse
+
+
+def trouble(row: PageRow) -> Reason | None:
+    """Say what is bad about a page that an engine was given; null if it is good."""
+    if row.status is Status.FAILED:
+        return row.reason
+    if row.repetition_flag:
+        return Reason.REPETITION
+    if TRUNCATED in row.flags:
+        return Reason.TRUNCATED
+    return Reason.EMPTY_OUTPUT if EMPTY_MARKUP in row.flags else None
+
+
+def was_degenerate(row: PageRow) -> bool:
+    """Say if the first attempt at a page repeated itself, or did not come to an end."""
+    return row.engine is not None and row.reason in (Reason.REPETITION, Reason.TRUNCATED)
+
+
+def best_of(rows: Sequence[PageRow]) -> PageRow:
+    """Make one row for a page from those of its attempts, which come in their order.
+
+    The first good one stands, else the least bad; a later one only if it says `KEPT_SHARE` of what the first one says.
+    The page is `repaired` only if a later attempt that stands is good. If none is good it keeps the status of the
+    attempt that stands (`ok` if that has text, else `failed`), its flags, and what was bad about the first attempt as
+    its reason.
+    """
+    first = rows[0]
+    enough = KEPT_SHARE * _says(first)
+    chosen = min((row for row in rows if row is first or _says(row) >= enough), key=_harm)
+    attempts = [
+        replace(attempt, reason=attempt.reason or trouble(row) if attempt is row.attempts[-1] else attempt.reason)
+        for row in rows
+        for attempt in row.attempts
+    ]
+    engine_ms = sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None
+    row = replace(chosen, attempts=tuple(attempts), engine_ms=engine_ms)
+    defect = trouble(first)
+    if row.status is Status.FAILED or defect is None:
+        return row
+    if trouble(chosen) is None:
+        return replace(row, status=Status.REPAIRED, reason=defect)
+    if trouble(chosen) is _CUT_OFF and _LOOPS in map(trouble, takewhile(lambda row: row is not chosen, rows)):
+        # Under a rule against its loop a page that loops runs to its limit: that it has no end is the same fault.
+        row = replace(row, repetition_flag=True, flags=looped_before(chosen.flags))
+    return replace(row, reason=defect)
+
+
+def _harm(row: PageRow) -> int:
+    """Order attempts from good to worst."""
+    return len(_BY_HARM) if row.status is Status.FAILED else _BY_HARM.index(trouble(row))
+
+
+def _says(row: PageRow) -> int:
+    """Count the characters of the different words and numbers of an attempt: a loop adds next to nothing to them."""
+    if row.text is None:
+        return 0
+    content, _ = without_counting(content_of(row.text.markdown))
+    return sum(map(len, set(content.split())))

@@ -1,0 +1,42 @@
+"""Numbers that count on: what a loop changes from row to row so as not to repeat itself.
+
+A place is what stands before a number: the two words before it, where any number is as good as another. A number counts
+on if it goes on from the last one in its place by the same step, which is not 0, as that one did from the one before.
+The numbers of a ledger do not; those of `1. Small 2. Small 3. Small` all do, from the third on, and so do those of an
+honest numbered list: how many there are, and how little else there is, is for flags.py to judge.
+
+Not covered: counters that take turns in one place, as in `1 1 2 2 3 3`.
+"""
+
+import re
+
+_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+_NUMBER = "0"  # any number, where it is what stands before another one
+_MOST_DIGITS = (
+    9  # of a number that is looked at: a page's largest counter is shorter, and Python refuses very long ones
+)
+
+_Place = tuple[str, str]
+
+
+def without_counting(content: str) -> tuple[str, int]:
+    """Take out the numbers that count on, and say how many they were. Linear in the length."""
+    last: dict[_Place, tuple[int, int | None]] = {}  # the last number in a place, and the step that led to it
+    place: _Place = ("", "")
+    kept: list[str] = []
+    counted = 0
+    end = 0  # of what has been kept or left out
+    for token in _TOKEN.finditer(content):
+        word = token[0]
+        if word[0].isdecimal() and len(word) <= _MOST_DIGITS:
+            value = int(word)
+            before, step = last.get(place, (None, None))
+            if before is not None and step and value - before == step:
+                kept.append(content[end : token.start()])
+                end = token.end()
+                counted += 1
+            last[place] = (value, None if before is None else value - before)
+            word = _NUMBER
+        place = (place[1], word)
+    kept.append(content[end:])
+    return " ".join("".join(kept).split()), counted

@@ -1,0 +1,72 @@
+"""Output without text: boxes, cells and tags that an engine wrote with nothing in them.
+
+Text is at least one letter, digit, or sign outside ASCII (a tick box, a note, a formula's integral). What is left of
+Markdown and HTML without any (bars, dashes, dots, tags, `&nbsp;`) shows that a table or a line was drawn, and says
+nothing.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from ocrmill.pipeline.records import PICTURE, Block, PageText
+
+LEAST_EMPTY = 10  # boxes: a page of a worksheet has a few for its answers
+MOST_EMPTY_ELEMENTS = (
+    100  # pairs of tags around nothing: blank lines of a form are written as `<u> </u>`, some 60 a page
+)
+
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})[^<>]{0,200}>")
+# An empty cell is a cell; a void element never holds anything.
+_TABLE = {"table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "col", "colgroup"}
+_NEVER_DRIFT = _TABLE | {"br", "hr", "img", "input", "wbr"}
+
+
+def has_text(markdown: str) -> bool:
+    """Say if there is any text among the markup."""
+    return any(_is_text(character) for character in html.unescape(_TAG.sub(" ", markdown)))
+
+
+def is_empty(text: PageText) -> bool:
+    """Say if an engine read nothing at all: no text, and no picture either, or one among boxes that drift."""
+    if has_text(text.markdown):
+        return False
+    return is_mostly_empty(text) or all(block.label != PICTURE for block in text.blocks)
+
+
+def is_mostly_empty(text: PageText) -> bool:
+    """Say if most of what was written is empty: the output drifted off the page, whatever stands at its beginning.
+
+    That is so if at least `LEAST_EMPTY` boxes, pictures aside, and more than half of all have no text, or if more than
+    `MOST_EMPTY_ELEMENTS` pairs of tags that are no table's stand around nothing.
+    """
+    empty, boxes = _empty_boxes(text.markdown, text.blocks)
+    return (empty >= LEAST_EMPTY and 2 * empty > boxes) or _empty_elements(text.markdown) > MOST_EMPTY_ELEMENTS
+
+
+def _is_text(character: str) -> bool:
+    return character.isalnum() or (not character.isascii() and unicodedata.category(character)[0] == "S")
+
+
+def _empty_boxes(markdown: str, blocks: Sequence[Block]) -> tuple[int, int]:
+    boxes = [block for block in blocks if block.label != PICTURE]
+    return sum(not has_text(markdown[block.start : block.end]) for block in boxes), len(boxes)
+
+
+def _empty_elements(markdown: str) -> int:
+    """Count pairs of an opening and its closing tag with no text between, those within each other too."""
+    count, end = 0, 0
+    opened: list[str] = []
+    for tag in _TAG.finditer(markdown):
+        if opened and has_text(markdown[end : tag.start()]):
+            opened.clear()
+        end = tag.end()
+        name = tag[2].lower()
+        if name in _NEVER_DRIFT:
+            continue
+        if not tag[1]:
+            opened.append(name)
+        elif opened and opened.pop() == name:
+            count += 1
+    return count

@@ -1,0 +1,94 @@
+"""From measurements to flags. A row's flags can be computed again from its columns, without reading the page again."""
+
+from dataclasses import dataclass
+
+from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.records import PageText, RepetitionMeasures
+
+QUALITY_VERSION = 2  # goes into every row; raise it when a flag comes to mean something else
+
+REPETITION = "repetition"  # raised with at least one of the seven that follow, which say why
+REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy
+REPEATED_TAIL = "repeated_tail"  # the text runs periodically into its end
+COMPRESSIBLE = "compressible"  # a long text that hardly says anything new
+LONG_RUN = "long_run"  # one character, again and again
+COUNTING = "counting"  # more numbers that count on than an honest page has
+LOOP_STOPPED = "loop_stopped"  # the engine saw a loop while it wrote, and stopped there
+LOOPED_BEFORE = "looped_before"  # cut off at its limit, after an attempt at the same page that looped (attempts.py)
+TRUNCATED = "truncated"  # the engine came to its limit before the page came to its end
+EMPTY_MARKUP = "empty_markup"  # most of what was written is boxes or tags that hold no text
+LOW_CONFIDENCE = "low_confidence"  # the recognizer is unsure of what it read: another script, handwriting, a poor scan
+LAYER_DISAGREES = "layer_disagrees"  # OCR and a text layer that can be trusted have next to nothing in common
+UNMAPPED_TEXT = "unmapped_text"  # the text holds U+FFFD, for letters that are lost
+UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write the layer's script: letters or pictures are missing
+
+DEGENERATE = frozenset(
+    {REPETITION, TRUNCATED}
+)  # a text that repeats itself, or that the engine never brought to an end
+
+# Read upside down or in a script that it does not know, the recognizer has 0.33 to 0.75; good pages have 0.9 and more.
+LEAST_CONFIDENCE = 0.85
+# Another text of the same language has 0.03 (Chinese) to 0.26 (German) in common: agreement.py.
+LEAST_AGREEMENT = 0.1
+
+
+def signals(text: PageText, *, agreement: float | None = None, unsupported_script: bool = False) -> tuple[str, ...]:
+    """Flags of what the engine, the text layer and the text itself say of a page, in the order above."""
+    raised = {
+        LOW_CONFIDENCE: text.confidence is not None and text.confidence < LEAST_CONFIDENCE,
+        LAYER_DISAGREES: agreement is not None and agreement < LEAST_AGREEMENT,
+        UNMAPPED_TEXT: "\N{REPLACEMENT CHARACTER}" in text.markdown,
+        UNSUPPORTED_SCRIPT: unsupported_script,
+    }
+    return tuple(flag for flag, is_raised in raised.items() if is_raised)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The flags of a page, in the order above."""
+
+    flags: tuple[str, ...]
+
+    @property
+    def repetition_flag(self) -> bool:
+        """Whether the text repeats more than an honest page does."""
+        return REPETITION in self.flags
+
+
+def judge(
+    measures: RepetitionMeasures,
+    *,
+    text_chars: int,
+    finish_reason: str | None,
+    settings: QualitySettings,
+    is_mostly_empty: bool = False,
+) -> Judgement:
+    """Judge a page by what was measured on its Markdown, `text_chars` long.
+
+    `finish_reason` is the engine's: `length` if it was cut off, `repetition` if it was stopped in a loop, anything else
+    (null too) if it ended by itself. `is_mostly_empty` is `empty_output.is_mostly_empty`.
+    """
+    truncated = finish_reason == "length"
+    tail_chars = settings.truncated_tail_chars if truncated else settings.tail_chars
+    reasons = {
+        REPEATED_TEXT: measures.repetition_ratio >= settings.repetition_ratio
+        and measures.repetition_ratio * text_chars >= settings.repeated_chars,
+        REPEATED_TAIL: measures.repeated_tail_chars >= tail_chars,
+        COMPRESSIBLE: (
+            measures.compression_ratio >= settings.compression_ratio and text_chars >= settings.compressible_chars
+        )
+        or (
+            measures.content_ratio >= settings.content_ratio
+            and measures.content_chars >= settings.compressible_content_chars
+        ),
+        LONG_RUN: measures.longest_run >= settings.longest_run,
+        COUNTING: measures.counted_numbers >= settings.counted_numbers,
+        LOOP_STOPPED: finish_reason == "repetition",
+    }
+    raised = {REPETITION: any(reasons.values()), **reasons, TRUNCATED: truncated, EMPTY_MARKUP: is_mostly_empty}
+    return Judgement(tuple(flag for flag, is_raised in raised.items() if is_raised))
+
+
+def looped_before(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Add to the flags of an attempt that was cut off that one before it looped."""
+    return (REPETITION, LOOPED_BEFORE, *flags)

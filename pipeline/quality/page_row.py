@@ -1,0 +1,106 @@
+"""How a page becomes a row. Every page leaves through exactly one of these functions."""
+
+from dataclasses import replace
+from typing import Any
+
+from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.pages.routing import FOREIGN_SHARE
+from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.empty_output import is_mostly_empty
+from ocrmill.pipeline.quality.flags import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
+from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.records import Attempt, Document, Figure, PageRow, PageText, Reason, RenderedPage, Status
+
+_MOST = 0.5  # of the letters
+
+
+def finished_row(
+    document: Document, page: RenderedPage, quality: QualitySettings, figures: tuple[Figure, ...] | None = None
+) -> PageRow:
+    """The row of a page that needs no engine: read from its text layer, blank, or failed."""
+    if page.reason is not None:
+        return failed_row(document, page, page.reason, page.detail)
+    if page.text is None:
+        return PageRow(**_place(document, page), status=Status.BLANK)
+    kept = page.decision is not None and page.decision.reason == UNSUPPORTED_SCRIPT
+    read = _read(page.text, quality, signals(page.text, unsupported_script=kept))
+    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **read)
+
+
+def recognized_row(
+    document: Document, page: RenderedPage, text: PageText, attempt: Attempt, quality: QualitySettings
+) -> PageRow:
+    """The row of a page that an engine has read, or failed to read because it cannot write its script."""
+    if _is_foreign(page, text):
+        reason = Reason.UNSUPPORTED_SCRIPT
+        detail = (
+            f"{page.unwritable_share:.0%} of the letters of its own text, which cannot be trusted or was not to be "
+            f"taken, are of scripts that {attempt.engine} cannot write (confidence {text.confidence:.2f}): read it "
+            "with another engine"
+        )
+        return failed_row(document, page, reason, detail, replace(attempt, reason=reason))
+    agreement = None if page.layer_text is None else text_layer_agreement(text.markdown, page.layer_text)
+    return PageRow(
+        **_place(document, page),
+        status=Status.OK,
+        engine=attempt.engine,
+        prompt=attempt.prompt,
+        engine_ms=attempt.seconds * 1000,
+        attempts=(attempt,),
+        text_layer_agreement=agreement,
+        **_read(
+            text, quality, signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
+        ),
+    )
+
+
+def failed_row(
+    document: Document, page: RenderedPage, reason: Reason, detail: str | None, *attempts: Attempt
+) -> PageRow:
+    """The row of a page that could not be read."""
+    return PageRow(
+        **_place(document, page),
+        status=Status.FAILED,
+        reason=reason,
+        detail=detail or reason,
+        engine=attempts[-1].engine if attempts else None,
+        prompt=attempts[-1].prompt if attempts else None,
+        engine_ms=sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None,
+        attempts=attempts,
+    )
+
+
+def _is_foreign(page: RenderedPage, text: PageText) -> bool:
+    """Tell if most of a page's own letters are of scripts that the engine cannot write, and it read with doubts.
+
+    One that reads without doubts has shown that the layer's letters are wrong ones.
+    """
+    doubted = text.confidence is not None and text.confidence < LEAST_CONFIDENCE
+    return doubted and page.unwritable_share > _MOST
+
+
+def _place(document: Document, page: RenderedPage) -> dict[str, Any]:
+    return {
+        "document_id": document.document_id,
+        "source": document.source.uri,
+        "page_number": page.page_number,
+        "page_count": document.page_count,
+        "rendered": page,
+    }
+
+
+def _read(text: PageText, quality: QualitySettings, raised: tuple[str, ...]) -> dict[str, Any]:
+    measures = measure_repetition(text.markdown)
+    judgement = judge(
+        measures,
+        text_chars=len(text.markdown),
+        finish_reason=text.finish_reason,
+        settings=quality,
+        is_mostly_empty=is_mostly_empty(text),
+    )
+    return {
+        "text": text,
+        "measures": measures,
+        "repetition_flag": judgement.repetition_flag,
+        "flags": judgement.flags + raised,
+    }

@@ -1,0 +1,181 @@
+"""Totals of a run. Every total is the sum of its parts: reasons stand beside the status that they belong to."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ocrmill.pipeline.quality.attempts import was_degenerate
+from ocrmill.pipeline.quality.flags import DEGENERATE
+from ocrmill.pipeline.records import ENGINE_FAILURES, DocumentRow, PageRow, Status
+
+Reasons = defaultdict[str, Counter[str]]
+"""How often each reason occurs, by status."""
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What a run did, counted as rows come in. The only mutable record: one coordinator writes it."""
+
+    sources_known: int = 0  # skipped: done in an earlier run
+    sources_forgotten: int = 0  # not read, because `ocrmill forget` was told so
+    sources_gone: int = 0  # known from earlier, below the folders and buckets of this run, and not there any more
+    documents: Counter[str] = field(default_factory=Counter)  # by status
+    documents_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
+    pages: Counter[str] = field(default_factory=Counter)  # by status
+    pages_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
+    routes: Counter[str] = field(default_factory=Counter)  # by route reason
+    flagged: int = 0
+    repetitive: int = 0  # with the repetition flag, whoever read them
+    engine_pages: int = 0  # that an engine gave an answer to
+    degenerate: int = 0  # of these, whose text repeats itself or was not brought to an end
+    degenerate_at_first: int = 0  # of these, whose first attempt did or was not
+    documents_in_part: int = 0  # all pages that were asked for are read, but not all that there are
+    pages_known: int = 0  # of documents that have been opened, done and to do
+    sources_listed: int = 0  # with something to do, as far as the listing has got
+    sources_opened: int = 0
+    listing_complete: bool = False
+    render_s: float = 0.0
+    engine_s: float = 0.0
+    write_s: float = 0.0
+    wall_s: float = 0.0
+    stopped: bool = False  # before all work was done
+    error: str | None = None  # what ended it, if an error did
+    files_skipped: int = 0  # neither documents nor archives nor images
+
+    @property
+    def pages_done(self) -> int:
+        """Pages that got their row in this run."""
+        return self.pages.total()
+
+    @property
+    def failures(self) -> int:
+        """Pages and documents that failed."""
+        return self.pages[Status.FAILED] + self.documents["failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that ends so: 75 if work is left, 3 if something failed, else 0."""
+        if self.stopped or self.documents_in_part:
+            return 75
+        return 3 if self.failures else 0
+
+    @property
+    def document_reasons(self) -> Counter[str]:
+        """Documents by reason, whatever their status."""
+        return sum(self.documents_by_reason.values(), Counter())
+
+    @property
+    def page_reasons(self) -> Counter[str]:
+        """Pages by reason, whatever their status."""
+        return sum(self.pages_by_reason.values(), Counter())
+
+    def add_page(self, row: PageRow) -> None:
+        """Count a page."""
+        self.pages[row.status] += 1
+        if row.reason is not None:
+            self.pages_by_reason[row.status][row.reason] += 1
+        if row.engine is not None and row.reason not in ENGINE_FAILURES:
+            self.engine_pages += 1
+            self.degenerate += not DEGENERATE.isdisjoint(row.flags)
+            self.degenerate_at_first += was_degenerate(row)
+        if row.rendered.decision is not None:
+            self.routes[row.rendered.decision.reason] += 1
+        self.flagged += bool(row.flags)
+        self.repetitive += row.repetition_flag
+        self.render_s += row.rendered.render_ms / 1000
+        self.engine_s += (row.engine_ms or 0.0) / 1000
+
+    def add_document(self, row: DocumentRow) -> None:
+        """Count a document whose last page is in, or that has none."""
+        self.documents[row.status] += 1
+        if row.reason is not None:
+            self.documents_by_reason[row.status][row.reason] += 1
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values for `runs/<run_id>.json`."""
+        names = [*(each.name for each in fields(self)), "document_reasons", "page_reasons"]
+        values = {name: getattr(self, name) for name in names}
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
+
+    def _gone(self) -> str:
+        return (
+            f"{self.sources_gone:,} known sources are not there any more; their rows stay\n"
+            if self.sources_gone
+            else ""
+        )
+
+    def _forgotten(self) -> str:
+        return f"{self.sources_forgotten:,} sources were not read, as `ocrmill forget` was told"
+
+    def to_text(self, output: str) -> str:
+        """The last words of a run over `output`, for people."""
+        passed_over = f"{self.files_skipped} files that are no documents" if self.files_skipped else ""
+        if not (self.documents or self.documents_in_part or self.pages_done or self.stopped):
+            known = f"{self.sources_known} sources are in {output} already"
+            why = known if self.sources_known else "no document was found"
+            why += f"; {self._forgotten()}" if self.sources_forgotten else ""
+            return f"nothing to do: {why}\n{self._gone()}" + (f"passed over: {passed_over}\n" if passed_over else "")
+        share = self.repetitive / max(1, self.pages_done)
+        lines = {
+            "documents": outcomes_text(self.documents, self.documents_by_reason),
+            "in part": f"{self.documents_in_part:,} documents are unfinished; a run without --pages reads the rest"
+            if self.documents_in_part
+            else "",
+            "pages": outcomes_text(self.pages, self.pages_by_reason),
+            "routes": parts_text(self.routes, self.pages_done, "not routed"),
+            "flagged": f"{self.flagged:,} pages, {self.repetitive:,} of them for repetition ({share:.2%})",
+            "degenerate": degenerate_text(self.engine_pages, self.degenerate, self.degenerate_at_first),
+            "speed": f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s",
+            "worker time": f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, "
+            f"{self.write_s:.1f} s writing",
+            "known": f"{self.sources_known} sources hold what was read before or elsewhere"
+            if self.sources_known
+            else "",
+            "forgotten": self._forgotten() if self.sources_forgotten else "",
+            "gone": self._gone().strip(),
+            "passed over": passed_over,
+            "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",
+            "stopped": "before all work was done; the same command goes on" if self.stopped else "",
+        }
+        return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """A total and its parts, the largest first: "3: 2 ok, 1 blank"."""
+    return outcomes_text(counts, {})
+
+
+def parts_text(counts: Mapping[str, int], total: int, rest: str) -> str:
+    """A total and its parts; what belongs to none of them is called `rest`. Nothing where there are no parts."""
+    return counts_text({**counts, rest: total - sum(counts.values())}) if counts else ""
+
+
+def outcomes_text(counts: Mapping[str, int], reasons: Mapping[str, Mapping[str, int]]) -> str:
+    """A total, its parts by status, and in brackets the reasons of each: "5: 3 ok, 2 failed (damaged 2)".
+
+    Reasons that only some rows of a status have are called `of these`; otherwise they add up to it.
+    """
+    parts = ", ".join(f"{count:,} {name}{_reasons(reasons.get(name, {}), count)}" for name, count in _by_size(counts))
+    return f"{sum(counts.values()):,}" + (f": {parts}" if parts else "")
+
+
+def _reasons(reasons: Mapping[str, int], count: int) -> str:
+    if not reasons:
+        return ""
+    some = "of these " if sum(reasons.values()) < count else ""
+    return f" ({some}{', '.join(f'{name} {part:,}' for name, part in _by_size(reasons))})"
+
+
+def degenerate_text(engine_pages: int, kept: int, first: int) -> str:
+    """Two rates over the pages that an engine read: before its further attempts, and after. Nothing if it read none."""
+    if not engine_pages:
+        return ""
+    return (
+        f"{kept:,} of {engine_pages:,} pages from an engine repeat themselves or have no end "
+        f"({kept / engine_pages:.2%}), {first:,} did at the first attempt ({first / engine_pages:.2%})"
+    )
+
+
+def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(((name, count) for name, count in counts.items() if count), key=lambda item: (-item[1], item[0]))

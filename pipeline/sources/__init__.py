@@ -1,0 +1,1 @@
+"""Find documents and open their bytes: folders, archives, manifests, buckets, web addresses."""

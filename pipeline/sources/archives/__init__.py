@@ -1,0 +1,1 @@
+"""Documents inside zip, tar and WARC archives."""

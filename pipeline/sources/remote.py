@@ -1,0 +1,225 @@
+"""Sources on other machines, objects in buckets and documents on web servers: what is there, and its bytes.
+
+    found = look_up("s3://papers/2024/a.pdf", settings.input, settings.storage)
+    download(found, file, settings.input, settings.storage)
+
+The path of such a source is its URL with the key as the bucket has it: nothing in it is escaped. What is downloaded is
+of the version that was found, or it is `changed_while_reading`. A bucket that is down is waited for (storage.outage_s);
+whatever trouble is left then is a `PageError` that names it, without credentials.
+"""
+
+import errno
+import io
+import random
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TypeVar, cast
+
+from ocrmill.configs.settings import InputSettings, StorageSettings
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketUrl, ObjectInfo, Trouble
+from ocrmill.pipeline.buckets.connect import open_bucket
+from ocrmill.pipeline.buckets.object_file import ObjectFile
+from ocrmill.pipeline.errors import OutputError, PageError
+from ocrmill.pipeline.records import Reason, Source
+from ocrmill.pipeline.redaction import redacted
+from ocrmill.pipeline.sources.http import WebAccess, WebChangedError, WebError
+from ocrmill.pipeline.sources.http import download as download_from_web
+from ocrmill.pipeline.sources.http import look_up as look_up_on_web
+from ocrmill.pipeline.sources.uri import one_line
+
+READ_AHEAD = 1 << 20  # of a zip in a bucket: the header of a small member and its bytes in one request
+WAIT_S = 2.0  # at most, before the next look whether a bucket is back
+_LONGEST_DETAIL = 500
+_WEB = re.compile(r"(?i)https?://")
+_BUCKET = re.compile(r"(?i)(?:s3|gs|az)://")
+_WITH_CREDENTIALS = re.compile(r"(?i)https?://|[a-z][a-z0-9+.-]*://[^/]*@")  # the second is refused, but may be told
+_ENDING = re.compile(r"(?:\.tar)?\.[a-z0-9]{2,5}\Z")
+_Result = TypeVar("_Result")
+
+
+def is_remote(path: str) -> bool:
+    """Whether a source's path leads to another machine."""
+    return _BUCKET.match(path) is not None or _WEB.match(path) is not None
+
+
+def shown(path: str) -> str:
+    """The path without the credentials that an address may hold; keys of buckets stay as they are."""
+    return redacted(path) if _WITH_CREDENTIALS.match(path) else path
+
+
+def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Source | None:
+    """The object or document at a URL, in its version of now; None if there is none, or it is a folder's marker.
+
+    Raises:
+        PageError: it cannot be asked for.
+    """
+    where = BucketUrl.parse(path)
+    if where is None:
+        url = path.partition("#")[0]
+        with explained():
+            file = look_up_on_web(url, WebAccess.of(settings, storage))
+        return None if file is None else Source(one_line(shown(url)), file.version, file.bytes, url)
+    if not where.key or where.key.endswith("/"):
+        return None
+    try:
+        with explained():
+            return object_source(where, outlasting(storage, lambda: open_bucket(where, storage).head(where.key)))
+    except PageError as error:
+        if isinstance(error.__cause__, BucketError) and error.__cause__.trouble is Trouble.NO_OBJECT:
+            return None
+        raise
+
+
+def object_source(where: BucketUrl, found: ObjectInfo) -> Source:
+    """The source that an object in this bucket is."""
+    path = str(BucketUrl(where.scheme, where.name, found.key))
+    return Source(one_line(path), f"{found.bytes}-{found.version}", found.bytes, path)
+
+
+def download(source: Source, file: IO[bytes], settings: InputSettings, storage: StorageSettings) -> None:
+    """Write all bytes of a source, in the version that was found, to an empty, unbuffered file.
+
+    Raises:
+        PageError: they cannot be had (`unreadable`), are in another version (`changed_while_reading`), or too many
+            (`object_limit`).
+        OutputError: there is no room for them.
+    """
+    limit = _Limit(settings.max_object_mb)
+    limit.check(source.bytes)
+    target = cast("IO[bytes]", _Scratch(file, limit))
+    where = BucketUrl.parse(source.path)
+    with explained():
+        if where is None:
+            access = WebAccess.of(settings, storage)
+            download_from_web(source.path, target, version=source.version, access=access)
+        else:
+            tag = source.version.partition("-")[2]
+            outlasting(storage, lambda: _download(where, target, tag, storage))
+
+
+def _download(where: BucketUrl, file: IO[bytes], tag: str, storage: StorageSettings) -> None:
+    file.seek(0)
+    file.truncate()
+    open_bucket(where, storage).download(where.key, file, version=tag)
+
+
+@contextmanager
+def local_archive(archive: Source, settings: InputSettings, storage: StorageSettings) -> Iterator[str | IO[bytes]]:
+    """An archive as something to open: a zip in a bucket is read where it lies; others are downloaded.
+
+    A downloaded file has a name for as long as this lasts. Who opened it meanwhile has it as long as it stays open, and
+    the room on the disk is free again after that, however this process ends.
+    """
+    where = BucketUrl.parse(archive.path)
+    if where is not None and where.key.lower().endswith(".zip"):
+        with explained():
+            file = outlasting(storage, lambda: _PatientFile(where, storage))
+        if object_source(where, file.info).version != archive.version:
+            raise PageError(Reason.CHANGED, f"{archive.uri}: changed since it was found")
+        yield io.BufferedReader(file, READ_AHEAD)
+        return
+    with needing_room(Path(tempfile.gettempdir())):
+        scratch = tempfile.NamedTemporaryFile(prefix="ocrmill-", buffering=0)  # noqa: SIM115 - closed below
+    with scratch:
+        download(archive, cast("IO[bytes]", scratch), settings, storage)
+        yield scratch.name
+
+
+def outlasting(storage: StorageSettings, action: Callable[[], _Result]) -> _Result:
+    """Do it; again while the bucket is unreachable, for `storage.outage_s`."""
+    until = time.monotonic() + storage.outage_s
+    while True:
+        try:
+            return action()
+        except BucketError as error:
+            if error.trouble is not Trouble.UNREACHABLE or time.monotonic() >= until:
+                raise
+            wait_a_little()
+
+
+def wait_a_little() -> None:
+    """Wait before the next look whether a bucket is back: not all workers look at once."""
+    time.sleep(random.uniform(0, WAIT_S))  # noqa: S311 - jitter, not a secret
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what buckets and web servers raise into a `PageError`."""
+    try:
+        yield
+    except (BucketError, WebError) as error:
+        changed = isinstance(error, WebChangedError) or (
+            isinstance(error, BucketError) and error.trouble is Trouble.CHANGED
+        )
+        reason = Reason.CHANGED if changed else Reason.UNREADABLE
+        raise PageError(reason, one_line(redacted(str(error)))[:_LONGEST_DETAIL]) from error
+
+
+@contextmanager
+def needing_room(scratch: Path) -> Iterator[None]:
+    """Turn a folder that takes no more bytes into an error of the run: it is nobody's document."""
+    try:
+        yield
+    except OSError as error:
+        cure = "; make room, or set TMPDIR to a larger disk" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+        raise OutputError(f"{scratch}: cannot unpack or download there: {error.strerror}{cure}") from error
+
+
+def ending_of(name: str) -> str:
+    """How a name ends, for renderers and archives that look at it; empty where that says nothing."""
+    ending = _ENDING.search(name.lower())
+    return ending[0] if ending else ""
+
+
+class _PatientFile(ObjectFile):
+    """An object to read at random, which waits for a bucket that is down."""
+
+    def __init__(self, where: BucketUrl, storage: StorageSettings) -> None:
+        super().__init__(open_bucket(where, storage), where.key)
+        self._storage = storage
+
+    def read(self, size: int | None = -1) -> bytes:
+        return outlasting(self._storage, lambda: ObjectFile.read(self, size))
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """How much may be downloaded at a time."""
+
+    mib: int
+
+    def check(self, size: int) -> None:
+        if size > self.mib << 20:
+            raise PageError(
+                Reason.OBJECT_LIMIT,
+                f"{size >> 20} MiB to download; if it may, raise input.max_object_mb ({self.mib})",
+            )
+
+
+class _Scratch:
+    """A file that takes every byte or raises an error of ours: no room is told from no connection."""
+
+    def __init__(self, file: IO[bytes], limit: _Limit) -> None:
+        self._file, self._limit = file, limit
+
+    def write(self, data: bytes) -> int:
+        self._limit.check(self._file.tell() + len(data))
+        rest = memoryview(data)
+        with needing_room(Path(self._file.name).parent):
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        return len(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, position: int) -> int:
+        return self._file.seek(position)
+
+    def truncate(self) -> int:
+        return self._file.truncate()

@@ -1,0 +1,218 @@
+"""Lines of text with their boxes -> paragraphs and headings -> Markdown with spans.
+
+For text that comes as bare lines: from OCR, and from text layers that the layout model cannot read.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from ocrmill.pipeline.records import PICTURE, Block
+from ocrmill.pipeline.text.reading_order import Box, reading_order
+
+# In heights of a line.
+_PARAGRAPH_GAP = 0.8  # white space below a line that ends its paragraph; single-spaced lines have 0.1 to 0.4
+_INDENT = 0.8  # a first line is indented by 1 to 2
+_SHORT = 3.0  # a line that stops so far before the edge of its column, at the end of a sentence, is a last line
+_SIZE_STEP = 1.1  # times the ratio that makes a heading: lines that differ more belong to different paragraphs
+_HEADING_LINES, _HEADING_CHARACTERS = 3, 200  # longer ones are text in large type
+_BODY_LINES = 3  # without so many lines of another size nothing says what is large
+
+_SENTENCE_END = re.compile(r"[.!?:;\u3002\uff01\uff1f\uff1a\u061f\u06d4][\"')\]\u201d\u2019\u00bb]*$")
+_BULLET = re.compile(r"^[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7]\s*(?=\S)")
+_ITEM = re.compile(r"^(?:[-\u2013*]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")
+_HYPHENATED = re.compile(r"[^\W\d_]-$")
+# Scripts that are written without spaces between words.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A piece of a line of text."""
+
+    text: str
+    box: Box  # as it would be if the page lay so that the text runs straight: what decides its order
+    size: float  # of its type, or what stands for it, in the unit of the box
+    shown: Box  # where it is on the page as displayed
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Lines that belong together, in their order. Level 0 is text, 1 to 3 a heading."""
+
+    lines: tuple[Line, ...]
+    level: int = 0
+
+    @property
+    def shown(self) -> Box:
+        """What encloses its lines on the page as displayed."""
+        return enclosing([line.shown for line in self.lines])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A block's Markdown, its label and its box."""
+
+    text: str
+    label: str
+    box: Box
+
+
+def enclosing(boxes: Sequence[Box]) -> Box:
+    """The smallest box around at least one."""
+    return Box(
+        min(box.x0 for box in boxes),
+        min(box.y0 for box in boxes),
+        max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
+    )
+
+
+def paragraphs(lines: Sequence[Line], *, right_to_left: bool, heading_ratio: float) -> list[Paragraph]:
+    """Put lines into reading order and group them.
+
+    A short paragraph whose type is `heading_ratio` times that of the body, or more, becomes a heading.
+    """
+    lines = [line for line in lines if line.text.strip()]
+    ordered = [lines[i] for i in reading_order([line.box for line in lines], right_to_left=right_to_left)]
+    groups = [
+        part
+        for column in _columns(ordered, _SIZE_STEP * heading_ratio)
+        for part in _split_at_first_lines(column, right_to_left=right_to_left)
+    ]
+    body = body_size(ordered)
+    plain = sum(line.size < heading_ratio * body for line in ordered) >= _BODY_LINES
+    return [Paragraph(tuple(part), _level(part, body, heading_ratio) if plain else 0) for part in groups]
+
+
+def body_size(lines: Sequence[Line]) -> float:
+    """The type size that the middle character has; 0 without characters."""
+    left = sum(len(line.text) for line in lines) / 2
+    for line in sorted(lines, key=lambda line: line.size):
+        left -= len(line.text)
+        if left <= 0:
+            return line.size
+    return 0.0
+
+
+def heading_level(size: float, body: float) -> int:
+    """1 to 3 by how much larger than the body the type is: the same on every page of a document."""
+    return 1 if size >= 1.6 * body else 2 if size >= 1.2 * body else 3
+
+
+def join_lines(texts: Sequence[str]) -> str:
+    """Lines as running text: hyphenation mended, no space where the script has none."""
+    joined = ""
+    for text in (" ".join(text.split()) for text in texts):
+        if not joined or not text:
+            joined += text
+        elif joined.endswith("\u00ad") or (_HYPHENATED.match(joined[-2:]) and text[0].islower()):
+            joined = joined[:-1] + text
+        elif _UNSPACED.match(joined[-1]) and _UNSPACED.match(text[0]):
+            joined += text
+        else:
+            joined += f" {text}"
+    return joined
+
+
+def to_written(parts: Sequence[Paragraph]) -> list[Written]:
+    """Every paragraph as Markdown."""
+    return [_written(part) for part in parts]
+
+
+def assemble(written: Sequence[Written]) -> tuple[str, tuple[Block, ...]]:
+    """Join blocks by blank lines, items of a list by a line break; `start` and `end` are the exact span of a block.
+
+    Of blocks without text, pictures stay, with an empty span.
+    """
+    markdown = ""
+    blocks = []
+    before: Written | None = None
+    for part in written:
+        text = part.text if part.text.strip() else ""
+        if not text and part.label != PICTURE:
+            continue
+        if text and before:
+            markdown += "\n" if before.label == part.label == "list" else "\n\n"
+        start = len(markdown)
+        markdown += text
+        box = part.box
+        blocks.append(Block(part.label, box.x0, box.y0, box.x1, box.y1, start, len(markdown)))
+        before = part if text else before
+    return markdown, tuple(blocks)
+
+
+def _written(part: Paragraph) -> Written:
+    text = join_lines([line.text for line in part.lines])
+    if part.level:
+        return Written(f"{'#' * part.level} {text}", "title" if part.level == 1 else "heading", part.shown)
+    if _BULLET.match(text):
+        return Written(_BULLET.sub("- ", text), "list", part.shown)
+    return Written(text, "list" if _ITEM.match(text) else "text", part.shown)
+
+
+def _columns(ordered: Sequence[Line], size_step: float) -> list[list[Line]]:
+    """Cut where the next line does not continue below the last one, or in other type, or after white space."""
+    columns: list[list[Line]] = []
+    for line in ordered:
+        if columns and _continues(columns[-1], line, size_step):
+            columns[-1].append(line)
+        else:
+            columns.append([line])
+    return columns
+
+
+def _continues(column: list[Line], line: Line, size_step: float) -> bool:
+    last = column[-1]
+    if _same_row(last, line):
+        return True
+    unit = min(last.box.height, line.box.height)
+    above = enclosing([other.box for other in column[-4:]])  # the last rows, of which one may be short
+    beside = line.box.x0 >= above.x1 or line.box.x1 <= above.x0
+    sizes = sorted((last.size, line.size))
+    return (
+        not beside
+        and -0.5 * unit < line.box.y0 - last.box.y1 < _PARAGRAPH_GAP * unit
+        and sizes[1] < size_step * sizes[0]
+    )
+
+
+def _same_row(one: Line, other: Line) -> bool:
+    return abs(one.box.middle - other.box.middle) < 0.5 * min(one.box.height, other.box.height)
+
+
+def _split_at_first_lines(column: list[Line], *, right_to_left: bool) -> list[list[Line]]:
+    """Cut a column before indented lines, after last lines, and before items of a list."""
+    edges = enclosing([line.box for line in column])
+    unit = median(line.box.height for line in column)
+    starts = [edges.x1 - line.box.x1 if right_to_left else line.box.x0 - edges.x0 for line in column]
+    ends = [line.box.x0 - edges.x0 if right_to_left else edges.x1 - line.box.x1 for line in column]
+    parts = [[column[0]]]
+    for n in range(1, len(column)):
+        new_row = not _same_row(column[n - 1], column[n])
+        indented = starts[n] - starts[n - 1] > _INDENT * unit
+        ended = ends[n - 1] > _SHORT * unit and _SENTENCE_END.search(column[n - 1].text.rstrip()) is not None
+        item = bool(_BULLET.match(column[n].text) or _ITEM.match(column[n].text))
+        if new_row and (ended or item or (indented and not _is_item(parts[-1]))):
+            parts.append([column[n]])
+        else:
+            parts[-1].append(column[n])
+    return parts
+
+
+def _is_item(part: list[Line]) -> bool:
+    return bool(_BULLET.match(part[0].text) or _ITEM.match(part[0].text))
+
+
+def _level(part: Sequence[Line], body: float, ratio: float) -> int:
+    characters = sum(len(line.text) for line in part)
+    size = median(line.size for line in part)
+    letters = any(unicodedata.category(character)[0] == "L" for line in part for character in line.text)
+    if not letters or len(part) > _HEADING_LINES or characters > _HEADING_CHARACTERS or size < ratio * body:
+        return 0
+    return heading_level(size, body)

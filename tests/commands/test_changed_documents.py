@@ -1,0 +1,211 @@
+"""Documents that change while they are read: what is in the output is one version or the other, never a mixture."""
+
+import os
+import zipfile
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import duckdb
+from pdfs import text_pdf
+
+from ocrmill.commands.compact import compact
+from ocrmill.commands.export.export import export_jsonl
+from ocrmill.commands.run import Job, run
+from ocrmill.commands.verify import verify
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import InputSettings, RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.workers.pools.pool import Image, SerialPool
+from ocrmill.workers.scheduling.coordinator import OPENINGS
+
+SETTINGS = RunSettings(engine=EngineSettings(name="cpu"), workers=WorkerSettings(pages_per_range=3))
+Change = Callable[[], object]
+
+
+class ChangingPool(SerialPool):
+    """Lets a test change files while they are read: before an opening, and behind some page."""
+
+    def __init__(self, settings: RunSettings, before_opening: list[Change], after_page: dict[int, Change]) -> None:
+        super().__init__(settings)
+        self._before_opening = before_opening
+        self._after_page = after_page
+        self._pages = 0
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        if self._before_opening:
+            self._before_opening.pop(0)()
+        return await super().open(source)
+
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+        async for page in super().read(pages):
+            self._pages += 1
+            yield page
+            self._after_page.pop(self._pages, lambda: None)()
+
+
+def run_changing(
+    inputs: Path, out: Path, *, before_opening: list[Change] = (), after_page: dict[int, Change] | None = None
+) -> None:
+    job = Job((str(inputs),), str(out), SETTINGS, use_ray=False)
+    run(job, lambda job: ChangingPool(job.settings, list(before_opening), after_page or {}))
+    assert verify(LocalStore(out), repair=False).findings == ()
+
+
+def table(out: Path, columns: str, name: str = "documents") -> list[tuple]:
+    return duckdb.sql(f"select {columns} from '{out}/{name}/*.parquet' order by all").fetchall()
+
+
+def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path):
+    """Pages read before stay those of the old document, the rest of it failed; the new one supersedes it."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+    run_changing(path, tmp_path / "out", after_page={2: lambda: text_pdf(path, pages=4, text="New words.")})
+
+    (new, old) = table(tmp_path / "out", "page_count, pages_text_layer, pages_failed, supersedes, document_id")
+    assert (new[:3], old[:3]) == ((4, 4, 0), (6, 2, 4))
+    assert (new[3], old[3]) == (old[4], None)
+    assert table(tmp_path / "out", "distinct reason", "pages") == [("changed_while_reading",), (None,)]
+    assert sorted(table(tmp_path / "out", "document_id", "sources")) == sorted([(new[4],), (old[4],)])
+
+
+def test_a_document_that_is_only_touched_goes_on(tmp_path: Path):
+    """The same bytes with a new time are the same document: each page is read, and the source has its new version."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+    run_changing(path, tmp_path / "out", after_page={2: lambda: os.utime(path, ns=(1, 1))})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, supersedes") == [(6, 6, None)]
+    assert table(tmp_path / "out", "source_version", "sources") == [(f"{path.stat().st_size}-1",)]
+
+
+def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: Path):
+    """Between listing and opening lie hours: there is one document, and none that failed."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+    run_changing(path, tmp_path / "out", before_opening=[lambda: text_pdf(path, pages=2)])
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, status") == [(2, 2, "complete")]
+
+
+def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path):
+    """It is opened some times, then left to the next run; the run ends."""
+    path = text_pdf(tmp_path / "a.pdf")
+    changes = [lambda pages=pages: text_pdf(path, pages=pages) for pages in range(1, 3 * OPENINGS)]
+    run_changing(path, tmp_path / "out", before_opening=changes)
+    assert table(tmp_path / "out", "status, reason") == [("failed", "changed_while_reading")]
+
+    run_changing(path, tmp_path / "out")
+    assert table(tmp_path / "out", "status, reason") == [("complete", None)]
+
+
+def test_a_document_that_vanishes_has_two_rows(tmp_path: Path):
+    """What was read of it stays, and the source is said to be gone."""
+    path = text_pdf(tmp_path / "a.pdf", pages=6)
+
+    def replace() -> None:
+        os.utime(path, ns=(1, 1))
+
+    run_changing(path, tmp_path / "out", before_opening=[lambda: None, path.unlink], after_page={2: replace})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, status, reason") == [
+        (0, 0, "failed", "unreadable"),
+        (6, 2, "complete", None),
+    ]
+
+
+def test_a_copy_stands_in_for_a_file_that_is_rewritten(tmp_path: Path):
+    """Where another source holds the same bytes, the document is read to its end from there."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = text_pdf(folder / "a.pdf", pages=6)
+    copy = folder / "b.pdf"
+    copy.write_bytes(path.read_bytes())
+    run_changing(folder, tmp_path / "out", after_page={2: lambda: text_pdf(path, pages=1)})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, source") == [(1, 1, str(path)), (6, 6, str(copy))]
+    assert len(table(tmp_path / "out", "source", "sources")) == 2
+
+
+def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path):
+    """The same holds inside a zip file."""
+    old, new = text_pdf(tmp_path / "old.pdf", pages=6), text_pdf(tmp_path / "new.pdf", pages=2)
+    archive = tmp_path / "a.zip"
+
+    def pack(path: Path) -> None:
+        with zipfile.ZipFile(archive, "w") as file:
+            file.write(path, "a.pdf")
+
+    pack(old)
+    run_changing(archive, tmp_path / "out", after_page={2: lambda: pack(new)})
+
+    assert table(tmp_path / "out", "page_count, pages_text_layer, pages_failed") == [(2, 2, 0), (6, 2, 4)]
+
+
+def run_once(inputs: Path, out: Path) -> RunReport:
+    report = run(Job((str(inputs),), str(out), SETTINGS, use_ray=False))
+    assert verify(LocalStore(out), repair=False).findings == ()
+    return report
+
+
+def test_a_file_that_is_put_back_holds_its_first_document_again(tmp_path: Path):
+    """It is known by its bytes, and what it held meanwhile is superseded: not exported, and dropped by compact."""
+    path, out = text_pdf(tmp_path / "a.pdf", pages=2), tmp_path / "out"
+    first, times = path.read_bytes(), path.stat()
+    run_once(path, out)
+    text_pdf(path, pages=1)
+    run_once(path, out)
+    path.write_bytes(first)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert run_once(path, out).pages_done == 0
+    assert export_jsonl(LocalStore(out), tmp_path / "texts.jsonl").pages == 2
+    assert compact(LocalStore(out)).superseded_documents == 1
+    assert table(out, "page_count") == [(2,)]
+    assert run_once(path, out).sources_known == 1
+
+
+def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path):
+    """As after a night without a mount: what is said of the files then goes when they are found as they were."""
+    path, out, manifest = text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out", tmp_path / "list.txt"
+    manifest.write_text("a.pdf\n")
+    run_once(manifest, out)
+    path.rename(tmp_path / "away")
+    assert run_once(manifest, out).failures == 1
+    (tmp_path / "away").rename(path)
+
+    assert run_once(manifest, out).pages_done == 0
+    assert table(out, "status, reason") == [("complete", None)]
+    assert run_once(manifest, out).sources_known == 1
+
+
+def test_the_row_of_an_archive_goes_when_it_is_read_to_its_end(tmp_path: Path):
+    """It failed for a limit; when that is raised, the members have rows, the archive has none, and nothing is gone."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "a.zip", "w") as file:
+        for name in ("a.pdf", "b.pdf"):
+            file.write(text_pdf(tmp_path / name, text=f"Document {name}."), name)
+    narrow = SETTINGS.model_copy(update={"input": InputSettings(max_archive_members=1)})
+    run(Job((str(folder),), str(tmp_path / "out"), narrow, use_ray=False))
+    assert table(tmp_path / "out", "source, reason") == [(f"{folder}/a.zip", "archive_limit")]
+
+    assert run_once(folder, tmp_path / "out").sources_gone == 0
+    assert table(tmp_path / "out", "source") == [(f"{folder}/a.zip!a.pdf",), (f"{folder}/a.zip!b.pdf",)]
+    assert len(table(tmp_path / "out", "source", "sources")) == 2
+
+
+def test_the_row_of_a_folder_goes_when_it_can_be_listed(tmp_path: Path):
+    """This holds too where its documents are all known, so that there is nothing to read."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    text_pdf(folder / "a.pdf")
+    manifest = tmp_path / "inputs.txt"
+    manifest.write_text("in\n")
+    run_once(manifest, tmp_path / "out")
+    away = folder.rename(tmp_path / "away")
+    assert run_once(manifest, tmp_path / "out").document_reasons[Reason.UNREADABLE] == 1
+
+    away.rename(folder)
+    report = run_once(manifest, tmp_path / "out")
+    assert (report.sources_known, report.documents) == (1, {})
+    assert table(tmp_path / "out", "source, reason") == [(f"{folder}/a.pdf", None)]

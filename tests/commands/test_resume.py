@@ -1,0 +1,171 @@
+"""Killed at any moment and started again: the same rows as an undisturbed run, and no finished page done twice."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+from pdfs import encrypted_pdf, mixed_pdf, text_pdf, truncated_pdf
+
+from ocrmill.commands.verify import verify
+from ocrmill.pipeline.output.stores.local import LocalStore
+
+ROOT = Path(__file__).parents[2]
+KILLS = 8
+# What may differ between two runs over the same files: when, by which run, and how long it took.
+VOLATILE = "run_id, ingested_at, render_ms, engine_ms, attempts"
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long and short documents, two sources of one, one without a password, one cut off."""
+    folder = tmp_path_factory.mktemp("inputs")
+    text_pdf(folder / "book.pdf", pages=24)
+    for number in range(4):
+        text_pdf(folder / f"leaf{number}.pdf", pages=number + 1)
+    (folder / "same.pdf").write_bytes((folder / "leaf1.pdf").read_bytes())
+    mixed_pdf(folder / "mixed.pdf")
+    encrypted_pdf(folder / "secret.pdf", "unknown")
+    truncated_pdf(folder / "cut.pdf")
+    return folder
+
+
+def command(inputs: Path, out: Path, *options: str) -> list[str]:
+    # Small ranges and prompt flushes, so that a kill finds work in every state.
+    settings = ("--set", "output.flush_s=0.3", "--set", "workers.pages_per_range=3")
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    return [sys.executable, "-c", program, "run", str(inputs), "--out", str(out), "--workers", "1", *settings, *options]
+
+
+def finished(*arguments: str | Path) -> int:
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, check=False, timeout=240).returncode
+
+
+def kill_at(seconds: float, inputs: Path, out: Path, *options: str) -> None:
+    """Start a run and kill it after some seconds, as the kernel would: it cannot tidy up."""
+    process = subprocess.Popen(
+        command(inputs, out, *options), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def rows(out: Path) -> list[tuple]:
+    return duckdb.sql(
+        f"select * exclude ({VOLATILE}) from '{out}/pages/*.parquet' order by document_id, page_number"
+    ).fetchall()
+
+
+def documents(out: Path) -> list[tuple]:
+    return duckdb.sql(
+        f"select * exclude (run_id, ingested_at) from '{out}/documents/*.parquet' order by document_id"
+    ).fetchall()
+
+
+def durable(out: Path) -> dict[tuple[str, int], str]:
+    """The pages that are there, and the run that made each."""
+    if not list(out.glob("pages/*.parquet")):
+        return {}
+    found = duckdb.sql(f"select document_id, page_number, run_id from '{out}/pages/*.parquet'").fetchall()
+    return {(document, page): run for document, page, run in found}
+
+
+@pytest.fixture(scope="module")
+def undisturbed_s(inputs: Path, undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Seconds that a run takes here and now, by which kills are timed."""
+    started = time.monotonic()
+    finished(inputs, tmp_path_factory.mktemp("timed") / "out", "--no-ray")
+    return time.monotonic() - started
+
+
+@pytest.fixture(scope="module")
+def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    assert finished(inputs, out, "--no-ray") == 3, "the locked and the cut-off file fail, the rest is read"
+    return out
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(600)
+def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_s: float, tmp_path: Path):
+    """After eight SIGKILLs at random moments the output is the same, and every page kept the run that first made it."""
+    out = tmp_path / "out"
+    dice = random.Random(20_552)
+    seen: dict[tuple[str, int], str] = {}
+    for _ in range(KILLS):
+        kill_at(dice.uniform(0.2, 0.8) * undisturbed_s, inputs, out, "--no-ray")
+        now = durable(out)
+        assert seen.items() <= now.items(), "a finished page was lost or done again"
+        seen = now
+    assert finished(inputs, out, "--no-ray") in {0, 3}
+
+    assert seen, "no kill came late enough to leave a page"
+    assert seen.items() <= durable(out).items()
+    assert rows(out) == rows(undisturbed)
+    assert documents(out) == documents(undisturbed)
+    assert verify(LocalStore(out), repair=False).findings == ()
+
+
+@pytest.mark.fault
+def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_path: Path):
+    """The same with Ray: workers of the killed run do not write, hold the lease or disturb the next run."""
+    out = tmp_path / "out"
+    kill_at(16.0, inputs, out)
+    seen = durable(out)
+    assert finished(inputs, out) in {0, 3}
+
+    assert seen.items() <= durable(out).items()
+    assert rows(out) == rows(undisturbed)
+    assert documents(out) == documents(undisturbed)
+
+
+def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path):
+    """SIGTERM ends with 75 and durable pages; a run that is over says so; the next one goes on and ends as usual."""
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command(inputs, out, "--no-ray"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not durable(out) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.terminate()
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 75, said
+    assert "SIGTERM" in said
+    assert finished(inputs, out, "--no-ray") in {0, 3}
+
+    assert rows(out) == rows(undisturbed)
+    assert finished(inputs, out, "--no-ray") == 0, "nothing is left to do"
+
+
+def test_a_second_run_stops_at_once(inputs: Path, tmp_path: Path):
+    """While one run writes, another on the same output ends with an error that names it."""
+    out = tmp_path / "out"
+    first = subprocess.Popen(
+        command(inputs, out, "--no-ray"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (out / "_lease").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        second = subprocess.run(
+            command(inputs, out, "--no-ray"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
+    finally:
+        first.kill()
+        first.wait()
+
+    assert second.returncode == 1
+    assert str(first.pid) in second.stderr
+
+
+def test_the_time_budget_leaves_work_for_the_next_night(inputs: Path, tmp_path: Path):
+    """A budget that is too short ends with 75; what it made is kept."""
+    out = tmp_path / "out"
+
+    assert finished(inputs, out, "--no-ray", "--time-budget", "1s") == 75

@@ -1,0 +1,157 @@
+"""Checkpoints and adapters that can be loaded pass, in every form that they come in."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from made_checkpoints import INDEX, make_adapter, make_checkpoint, write_safetensors
+
+from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter, lora_rank
+from ocrmill.model_adapter.checkpoint.check import CheckpointError, check_checkpoint
+from ocrmill.model_adapter.checkpoint.published_config import ModelSize
+from ocrmill.model_adapter.checkpoint.safetensors_header import DamagedFileError, read_header
+from ocrmill.model_adapter.checkpoint.weight_names import _PREFIXES
+
+TRANSFORMERS = {
+    ours: theirs for theirs, ours in _PREFIXES.items() if re.search("vision_tower|projector|separator|language", theirs)
+}
+
+
+def renamed(folder: Path, *, fused: bool) -> None:
+    """Give a checkpoint the names of transformers, with the experts of a layer in one tensor or not."""
+    deepseek = {theirs: ours for theirs, ours in _PREFIXES.items() if theirs not in TRANSFORMERS.values()}
+    tensors = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        for name, tensor in read_header(shard).items():
+            prefix = next(prefix for prefix in deepseek if name.startswith(prefix))
+            ours = deepseek[prefix] + name.removeprefix(prefix)
+            known = next((start for start in TRANSFORMERS if ours.startswith(start)), None)
+            theirs = name if known is None else TRANSFORMERS[known] + ours.removeprefix(known)
+            theirs = re.sub(r"(sam_encoder\.layers\.\d+\.)(norm[12])", r"\1layer_\2", theirs)
+            tensors[theirs] = (tensor.dtype, tensor.shape)
+        shard.unlink()
+    (folder / INDEX).unlink()
+    if fused:
+        for name in [name for name in tensors if ".experts." in name]:
+            layer, index, part = re.fullmatch(r"(.*\.experts)\.(\d+)\.(\w+)\.weight", name).groups()
+            dtype, (rows, columns) = tensors.pop(name)
+            if index == "0" and part != "up_proj":
+                shape = (16, rows, columns) if part == "down_proj" else (16, 2 * rows, columns)
+                tensors[f"{layer}.{'down_proj' if part == 'down_proj' else 'gate_up_proj'}"] = (dtype, shape)
+    write_safetensors(folder / "model.safetensors", tensors)
+
+
+@pytest.mark.parametrize("size", ModelSize)
+def test_published_checkpoints_pass(tmp_path, size):
+    """Of every size, in shards; the schema comes back."""
+    schema = check_checkpoint(make_checkpoint(tmp_path / "model", size))
+
+    assert {"language_config", "vision_config", "projector_config"} == set(schema)
+
+
+def test_a_seeded_checkpoint_passes(tiny_checkpoint):
+    """With real weights and the real tokenizer."""
+    assert check_checkpoint(tiny_checkpoint) is not None
+
+
+@pytest.mark.parametrize("form", ["published", "resaved", "native"])
+@pytest.mark.parametrize("fused", [False, True])
+def test_every_form_passes(tmp_path, config_forms, form, fused):
+    """Published, re-saved, and native to transformers, whose names and experts differ."""
+    folder = make_checkpoint(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config_forms[form](config)))
+    if form == "native":
+        renamed(folder, fused=fused)
+
+    assert check_checkpoint(folder) is not None
+
+
+def test_what_transformers_leaves_out_is_no_fault(tmp_path, config_forms):
+    """Its configs may lack sizes that are its defaults: those are left to vLLM, which reads them with transformers."""
+    folder = make_checkpoint(tmp_path / "model")
+    config = config_forms["native"](json.loads((folder / "config.json").read_text()))
+    del config["text_config"]["hidden_size"]
+    (folder / "config.json").write_text(json.dumps(config))
+    renamed(folder, fused=False)
+
+    assert check_checkpoint(folder) is None
+
+
+def test_query_tables_of_other_sizes_are_no_fault(tmp_path):
+    """Some copies of the published checkpoint still hold them, and loading drops them."""
+    folder = make_checkpoint(tmp_path / "model")
+    (folder / INDEX).unlink()
+    write_safetensors(folder / "more.safetensors", {"model.qwen2_model.query_640.weight": ("BF16", (100, 128))})
+
+    assert check_checkpoint(folder) is not None
+
+
+def test_an_index_decides_which_files_count(tmp_path):
+    """As for vLLM: a file that lies there and is not in the index, as of another format, is nobody's."""
+    folder = make_checkpoint(tmp_path / "model")
+    write_safetensors(folder / "consolidated.safetensors", {"tok_embeddings.weight": ("BF16", (8, 8))})
+
+    assert check_checkpoint(folder) is not None
+
+
+LAYER = "model.layers.0"
+DECODER_ONLY = {f"{LAYER}.self_attn.q_proj": (320, 320), f"{LAYER}.mlp.up_proj": (320, 640)}
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        DECODER_ONLY,
+        {name.replace("model.", "model.language_model."): width for name, width in DECODER_ONLY.items()},
+        {"model.layers.1.mlp.experts.3.down_proj": (160, 320), "model.layers.1.mlp.shared_experts.up_proj": (320, 320)},
+        {"model.layers.1.mlp.experts.base_layer": (320, 160)},
+        {"lm_head": (320, 129280)},
+    ],
+    ids=["published", "transformers", "experts", "fused experts", "head"],
+)
+def test_an_adapter_of_the_decoder_passes(tmp_path, modules):
+    """On attention, dense layers, experts and head, by either naming."""
+    schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
+
+    check_adapter(make_adapter(tmp_path / "adapter", modules), schema)
+    check_adapter(tmp_path / "adapter", None)
+
+
+def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path):
+    """Trained on a deeper model."""
+    schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
+    folder = make_adapter(tmp_path / "adapter", {"model.layers.99.self_attn.q_proj": (320, 320)})
+
+    with pytest.raises(CheckpointError, match=r"another model: the model has no module for \S*layers.99"):
+        check_adapter(folder, schema)
+
+
+@pytest.mark.parametrize(("config", "rank"), [({"r": 4}, 8), ({"r": 4, "rank_pattern": {"q_proj": 33}}, 64)])
+def test_the_rank_covers_every_module(tmp_path, config, rank):
+    """The smallest rank that vLLM offers, for the module that takes most."""
+    assert rank == lora_rank(make_adapter(tmp_path / "adapter", DECODER_ONLY, **config))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{",
+        b"{}}",
+        b'{"a": 3}',
+        b'{"a": {"dtype": "F32"}}',
+        b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": "x", "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}',
+        b"\xff" * 9,
+        b"[" * 100_000,
+    ],
+)
+def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path, header):
+    """Whatever the bytes are."""
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+
+    with pytest.raises(DamagedFileError, match=r"a\.safetensors"):
+        read_header(path)

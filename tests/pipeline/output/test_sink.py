@@ -1,0 +1,513 @@
+"""From rows to shards: what is visible is right at every moment, and in the end every page is there once."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from made_rows import (
+    made_absent,
+    made_document,
+    made_id,
+    made_page,
+    made_pages,
+    made_source,
+    made_source_row,
+    made_stamp,
+)
+
+from ocrmill.commands.verify import verify
+from ocrmill.configs.settings import OutputSettings
+from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.records import PageText, Reason, SourceRow, Status
+
+ROOT = Path(__file__).parents[3]
+
+
+class WatchedStore(LocalStore):
+    """A store that says what was written, in order, and can be told to fail once at a name that contains a word."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.written: list[str] = []
+        self.fail_at: str | None = None
+
+    def write(self, name: str, data: bytes | memoryview) -> None:
+        if self.fail_at is not None and self.fail_at in name:
+            self.fail_at = None
+            raise OutputError(f"{name} cannot be written: told so")
+        super().write(name, data)
+        self.written.append(name)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def new_sink(store: LocalStore, day: int = 1, **settings) -> Sink:
+    return Sink(store, made_stamp(day), OutputSettings(**settings), read_ledger(store))
+
+
+def add_document(sink: Sink, name: str, count: int) -> None:
+    pages = made_pages(name, count)
+    for page in pages:
+        sink.add_page(page)
+    sink.finish_document(made_document(name, pages), [made_source_row(name)])
+
+
+def finish_absent(sink: Sink, name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1") -> None:
+    sink.finish_document(made_absent(name, reason, version), [SourceRow(made_source(name, version), None)])
+
+
+def query(store: LocalStore, columns: str, table: str) -> list[tuple]:
+    """What a user finds with a plain glob, sorted."""
+    return sorted(duckdb.connect().sql(f"select {columns} from '{store.root}/{table}/*.parquet'").fetchall())
+
+
+def test_rows_arrive_once_in_three_tables(tmp_path: Path):
+    """Pages of interleaved documents, their documents and all sources of them are found with plain globs."""
+    store = LocalStore(tmp_path)
+    sink = new_sink(store)
+    first, second = made_pages("first", 3), made_pages("second", 2)
+    for page in (first[2], second[0], first[0], second[1], first[1]):
+        sink.add_page(page)
+    sink.finish_document(made_document("first", first), [made_source_row("first"), made_source_row("copy", "first")])
+    sink.flush()
+    sink.finish_document(made_document("second", second), [made_source_row("second")])
+    sink.add_source(made_source_row("again", "first"))
+    sink.close()
+
+    assert query(store, "source, page_number, markdown", "pages") == [
+        (f"/data/{name}.pdf", number, f"# Page {number} of {name}")
+        for name, count in (("first", 3), ("second", 2))
+        for number in range(1, count + 1)
+    ]
+    assert query(store, "source, page_count, pages_ok", "documents") == [
+        ("/data/first.pdf", 3, 3),
+        ("/data/second.pdf", 2, 2),
+    ]
+    assert query(store, "source, document_id", "sources") == [
+        ("/data/again.pdf", made_id("first")),
+        ("/data/copy.pdf", made_id("first")),
+        ("/data/first.pdf", made_id("first")),
+        ("/data/second.pdf", made_id("second")),
+    ]
+    assert store.list("pages") == ["pages/20260101-020000-000001.parquet"]
+    assert verify(store, repair=False).findings == ()
+
+
+def test_a_documents_row_comes_after_its_pages(tmp_path: Path):
+    """In each flush pages become visible first, then documents, then sources."""
+    store = WatchedStore(tmp_path)
+    sink = new_sink(store)
+    for number in (1, 2):
+        add_document(sink, f"document {number}", 2)
+        sink.flush()
+
+    assert store.written == [
+        f"{folder}/20260101-020000-{number:06d}.parquet"
+        for number in (1, 2)
+        for folder in ("pages", "documents", "sources")
+    ]
+
+
+def test_an_empty_flush_writes_nothing(tmp_path: Path):
+    """A sink that got nothing leaves no shard."""
+    store = WatchedStore(tmp_path)
+    sink = new_sink(store)
+    sink.flush()
+    sink.close()
+
+    assert store.written == []
+
+
+@pytest.mark.parametrize("folder", ["pages", "documents", "sources"])
+def test_a_failed_write_is_made_good_by_the_next(tmp_path: Path, folder: str):
+    """What could not be written is written first by the next flush, under the same names, and later rows follow it."""
+    store = WatchedStore(tmp_path)
+    sink = new_sink(store)
+    add_document(sink, "a", 2)
+    store.fail_at = f"{folder}/"
+    with pytest.raises(OutputError, match="told so"):
+        sink.flush()
+    add_document(sink, "b", 1)
+    sink.close()
+
+    assert query(store, "source, page_number", "pages") == [("/data/a.pdf", 1), ("/data/a.pdf", 2), ("/data/b.pdf", 1)]
+    assert len(store.list("pages")) == 2
+    assert verify(store, repair=False).findings == ()
+
+
+def test_no_page_is_taken_twice(tmp_path: Path):
+    """A second row of a page is refused: of an open document, of one that is finished, and of an earlier run's."""
+    store = LocalStore(tmp_path)
+    sink = new_sink(store)
+    add_document(sink, "done", 1)
+    sink.add_page(made_page("open", 1, 2))
+
+    with pytest.raises(OutputError, match=r"page 1 of /data/open\.pdf was read twice"):
+        sink.add_page(made_page("open", 1, 2))
+    with pytest.raises(OutputError, match="was finished before"):
+        sink.add_page(made_page("done", 1, 1))
+    sink.close()
+
+    later = new_sink(store, day=2)
+    with pytest.raises(OutputError, match=r"page 1 of /data/open\.pdf was read twice"):
+        later.add_page(made_page("open", 1, 2))
+    with pytest.raises(OutputError, match="was finished before"):
+        later.add_page(made_page("done", 1, 1))
+    with pytest.raises(OutputError, match="was finished before"):
+        later.finish_document(made_document("done", made_pages("done", 1)), [])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (made_page("a", 3, 2), "no page 3 of 2"),
+        (made_page("a", 0, 2), "no page 0 of 2"),
+        (made_page("a", 1, 2, Status.FAILED, reason=None), "failed without a reason"),
+        (made_page("a", 1, 2, Status.OK, text=None), "is ok without text"),
+    ],
+)
+def test_a_page_that_breaks_the_contract_is_refused(tmp_path: Path, row, message: str):
+    """A page outside its document, failed without a reason or read without text never reaches a shard."""
+    with pytest.raises(OutputError, match=message):
+        new_sink(LocalStore(tmp_path)).add_page(row)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"page_count": 3}, "with 2 of 3 pages"),
+        ({"page_count": 1}, "with 2 of 1 pages"),
+        ({"pages_ok": 1, "pages_blank": 1}, "its pages have"),
+        ({"pages_failed": 1}, "its pages have"),
+        ({"pages_flagged": 1}, "and 0 flagged"),
+    ],
+)
+def test_a_document_that_does_not_add_up_is_refused(tmp_path: Path, changes: dict, message: str):
+    """A documents row is taken only if its pages are all there and its counts are theirs."""
+    sink = new_sink(LocalStore(tmp_path))
+    pages = made_pages("a", 2)
+    for page in pages:
+        sink.add_page(page)
+
+    with pytest.raises(OutputError, match=message):
+        sink.finish_document(replace(made_document("a", pages), **changes), [])
+    sink.finish_document(made_document("a", pages), [made_source_row("a")])  # the right one still is
+
+
+def test_other_documents_rows_that_make_no_sense_are_refused(tmp_path: Path):
+    """A source without document needs a reason, and no source is added to a document that is not there."""
+    sink = new_sink(LocalStore(tmp_path))
+
+    with pytest.raises(OutputError, match="neither a document nor a reason"):
+        sink.finish_document(made_absent("a", reason=None), [])
+    with pytest.raises(OutputError, match="not finished"):
+        sink.add_source(made_source_row("copy", "a"))
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path):
+    """Pages that an earlier run made durable count, with their flags, for the document that this run finishes."""
+    store = LocalStore(tmp_path)
+    first = made_page("a", 1, 2, Status.FAILED, flags=("repetition",), repetition_flag=True)
+    killed = new_sink(store)
+    killed.add_page(first)
+    killed.flush()
+    sink = new_sink(store, day=2)
+    sink.add_page(made_page("a", 2, 2))
+    sink.finish_document(made_document("a", [first, made_page("a", 2, 2)]), [made_source_row("a")])
+    sink.close()
+
+    assert query(store, "page_number, run_id", "pages") == [(1, "20260101-020000"), (2, "20260102-020000")]
+    columns = "pages_ok, pages_failed, pages_flagged, repetition_rate"
+    assert query(store, columns, "documents") == [(1, 1, 1, 0.5)]
+    assert verify(store, repair=False).findings == ()
+
+
+def test_due_by_rows_bytes_or_age(tmp_path: Path):
+    """A flush is due at so many rows, so much text, or once the oldest row has waited so long; never without rows."""
+    clock = Clock()
+    store = LocalStore(tmp_path)
+
+    def sink(**settings) -> Sink:
+        return Sink(store, made_stamp(), OutputSettings(**settings), read_ledger(store), clock)
+
+    many, large, old = sink(shard_rows=2), sink(shard_mb=1), sink(flush_s=30)
+    for each in (many, large, old):
+        assert not each.due()
+        each.add_page(made_page("a", 1, 2))
+        assert not each.due()
+    many.add_page(made_page("a", 2, 2))
+    large.add_page(made_page("a", 2, 2, text=PageText("x" * 2**20)))
+    clock.now = 31
+
+    assert (many.due(), large.due(), old.due()) == (True, True, True)
+    old.flush()
+    assert not old.due()
+
+
+def test_the_first_rows_are_due_soon(tmp_path: Path):
+    """A run shows its first rows after seconds; each flush doubles the wait, up to flush_s."""
+    clock = Clock()
+    sink = Sink(
+        LocalStore(tmp_path), made_stamp(), OutputSettings(flush_s=10), read_ledger(LocalStore(tmp_path)), clock
+    )
+    waits = []
+    for number in range(1, 7):
+        sink.add_page(made_page("a", number, 9))
+        began = clock.now
+        while not sink.due():
+            clock.now += 0.5
+        waits.append(clock.now - began)
+        sink.flush()
+
+    assert waits == [2, 4, 8, 10, 10, 10]
+
+
+def test_rows_have_the_time_of_their_shard(tmp_path: Path):
+    """`ingested_at` is when the shard was begun, not when the run was: a night's rows are not all of one second."""
+    clock, store = Clock(), LocalStore(tmp_path)
+    sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store), clock)
+    for number, now in ((1, 0.0), (2, 3600.0)):
+        clock.now = now
+        sink.add_page(made_page("a", number, 2))
+        sink.flush()
+    clock.now = 7200.0
+    sink.finish_document(made_document("a", made_pages("a", 2)), [made_source_row("a")])
+    sink.flush()
+
+    began = made_stamp().ingested_at
+    hours = [began + timedelta(hours=hour) for hour in range(3)]
+    assert query(store, "page_number, ingested_at", "pages") == [(1, hours[0]), (2, hours[1])]
+    assert query(store, "ingested_at", "documents") == query(store, "ingested_at", "sources") == [(hours[2],)]
+
+
+def test_a_shard_that_is_written_again_is_the_same(tmp_path: Path):
+    """A flush that failed halfway and is tried again an hour later does not give its rows two times."""
+    clock, store = Clock(), WatchedStore(tmp_path)
+    sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store), clock)
+    add_document(sink, "a", 1)
+    store.fail_at = "documents/"
+    with pytest.raises(OutputError):
+        sink.flush()
+    clock.now = 3600.0
+    sink.flush()
+
+    assert query(store, "ingested_at", "documents") == query(store, "ingested_at", "pages")
+
+
+def test_rows_may_come_while_shards_are_written(tmp_path: Path):
+    """Two threads flush without pause while a third adds: nothing is lost, doubled or visible too early."""
+    store = LocalStore(tmp_path)
+    sink = new_sink(store)
+    ended = threading.Event()
+
+    def flush() -> None:
+        while not ended.is_set():
+            sink.flush()
+
+    flushers = [threading.Thread(target=flush) for _ in range(2)]
+    for thread in flushers:
+        thread.start()
+    for number in range(300):
+        add_document(sink, f"document {number}", 3)
+        if number % 30 == 0:
+            time.sleep(0.005)
+    ended.set()
+    for thread in flushers:
+        thread.join()
+    sink.close()
+
+    assert len(store.list("pages")) > 1
+    assert query(store, "count(*), count(distinct document_id)", "pages") == [(900, 300)]
+    assert verify(store, repair=False).findings == ()
+
+
+def test_the_same_failure_is_said_once(tmp_path: Path):
+    """A source that stays unreadable keeps its one row; with another reason or version it gets a new one instead."""
+    store = LocalStore(tmp_path)
+    for day, reason, version, written_on in (
+        (1, Reason.UNREADABLE, "v1", 1),
+        (2, Reason.UNREADABLE, "v1", 1),
+        (3, Reason.CHANGED, "v1", 3),
+        (4, Reason.CHANGED, "v2", 4),
+    ):
+        sink = new_sink(store, day)
+        finish_absent(sink, "a", reason, version)
+        sink.close()
+        run_id = made_stamp(written_on).run_id
+        assert query(store, "reason, source_version, run_id", "documents") == [(reason, version, run_id)]
+        assert query(store, "source_version, run_id", "sources") == [(version, run_id)]
+
+
+def test_a_stale_row_goes_when_its_source_is_read(tmp_path: Path):
+    """Once an unreadable source is read, its old row goes from the shard; other rows of that shard stay."""
+    store = LocalStore(tmp_path)
+    sink = new_sink(store)
+    finish_absent(sink, "a")
+    finish_absent(sink, "still away")
+    add_document(sink, "b", 1)
+    sink.close()
+    sink = new_sink(store, day=2)
+    add_document(sink, "a", 2)
+    sink.close()
+
+    assert query(store, "source, reason", "documents") == [
+        ("/data/a.pdf", None),
+        ("/data/b.pdf", None),
+        ("/data/still away.pdf", "unreadable"),
+    ]
+    assert query(store, "source, document_id is null", "sources") == [
+        ("/data/a.pdf", False),
+        ("/data/b.pdf", False),
+        ("/data/still away.pdf", True),
+    ]
+    assert verify(store, repair=False).findings == ()
+
+
+@pytest.mark.parametrize("folder", ["documents", "sources"])
+def test_a_stale_row_that_a_killed_run_left_goes_later(tmp_path: Path, folder: str):
+    """If a run ends between the new row and the end of the old one, the next run clears up, whatever it does."""
+    store = WatchedStore(tmp_path)
+    sink = new_sink(store)
+    finish_absent(sink, "a")
+    sink.close()
+    sink = new_sink(store, day=2)
+    add_document(sink, "a", 1)
+    store.fail_at = f"{folder}/20260101"  # the shard of day 1, which is rewritten last
+    with pytest.raises(OutputError, match="told so"):
+        sink.flush()
+    assert len(query(store, "source", folder)) == 2
+    assert not any(finding.severity == "damage" for finding in verify(store, repair=False).findings)
+
+    new_sink(store, day=3).close()
+
+    assert query(store, "reason", "documents") == [(None,)]
+    assert query(store, "document_id", "sources") == [(made_id("a"),)]
+    assert verify(store, repair=False).findings == ()
+
+
+def test_a_document_that_changed_while_it_was_read(tmp_path: Path):
+    """Its waiting pages are dropped and its row has no document_id: the bytes that were hashed are gone."""
+    store = LocalStore(tmp_path)
+    sink = new_sink(store)
+    sink.add_page(made_page("a", 1, 2))
+    sink.add_page(made_page("b", 1, 1))
+    sink.finish_document(made_absent("a", Reason.CHANGED, document_id=made_id("a")), [made_source_row("a")])
+    sink.close()
+
+    assert query(store, "source", "pages") == [("/data/b.pdf",)]
+    assert query(store, "document_id, reason, source", "documents") == [(None, "changed_while_reading", "/data/a.pdf")]
+    assert query(store, "document_id", "sources") == [(None,)]
+    again = new_sink(store, day=2)
+    add_document(again, "a", 2)
+    again.close()
+    assert query(store, "document_id", "documents") == [(made_id("a"),)]
+
+
+def test_a_source_is_not_written_twice(tmp_path: Path):
+    """A sources row that is there already, as after a repair of documents, is not added again."""
+    store = LocalStore(tmp_path)
+    sink = new_sink(store)
+    add_document(sink, "a", 1)
+    sink.close()
+    store.delete(store.list("documents")[0])
+    sink = new_sink(store, day=2)
+    sink.finish_document(made_document("a", made_pages("a", 1)), [made_source_row("a"), made_source_row("b", "a")])
+    sink.close()
+
+    assert query(store, "source", "sources") == [("/data/a.pdf",), ("/data/b.pdf",)]
+
+
+# For each line "DAY DOCUMENTS" on its stdin forks a run, which reads what is missing of so many documents of 1 to 5
+# pages and flushes after every few. The run says its process id once it writes, then this process its wait status.
+RUNS = """
+import os, sys
+sys.path[:0] = [".", "tests/support"]
+from pathlib import Path
+from made_rows import made_document, made_id, made_page, made_source_row, made_stamp
+from ocrmill.configs.settings import OutputSettings
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.output.stores.store import LeaseOwner
+
+def run(day, documents):
+    store = LocalStore(Path(sys.argv[1]))
+    with store.lease(LeaseOwner.current("child")):
+        ledger = read_ledger(store)
+        sink = Sink(store, made_stamp(day), OutputSettings(), ledger)
+        print(os.getpid(), flush=True)
+        for number in range(documents):
+            name, count = f"document {number}", 1 + number % 5
+            if ledger.is_complete(made_id(name)):
+                continue
+            durable = ledger.unfinished_pages(made_id(name))
+            pages = [made_page(name, at, count) for at in range(1, count + 1)]
+            for page in pages:
+                if page.page_number not in durable:
+                    sink.add_page(page)
+                    if (number + page.page_number) % 3 == 0:
+                        sink.flush()
+            sink.finish_document(made_document(name, pages), [made_source_row(name)])
+        sink.close()
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            run(*map(int, line.split()))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    print(os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def test_a_run_may_be_killed_at_any_moment(tmp_path: Path):
+    """Ten SIGKILLs: after each, all that is visible is readable and in order; in the end every page is there once."""
+    store, rng = LocalStore(tmp_path), random.Random(7)
+    command = [sys.executable, "-c", RUNS, str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as runs:
+
+        def start(day: int, documents: int) -> int:
+            runs.stdin.write(f"{day} {documents}\n")
+            return int(runs.stdout.readline())
+
+        for day in range(1, 11):
+            before = len(store.list("pages"))
+            process_id = start(day, 100_000)
+            while len(store.list("pages")) < before + rng.randint(1, 6):
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.03))
+            os.kill(process_id, signal.SIGKILL)
+            assert int(runs.stdout.readline()) == signal.SIGKILL
+            report = verify(store, repair=False)
+            assert report.sound, report.findings
+            assert query(store, "count(distinct (document_id, page_number))", "pages") == [(report.pages,)]
+        done = report.documents + 20
+        start(99, done)
+        assert int(runs.stdout.readline()) == 0
+
+    assert report.pages > 10
+    assert query(store, "source, page_number", "pages") == sorted(
+        (f"/data/document {number}.pdf", at) for number in range(done) for at in range(1, 2 + number % 5)
+    )
+    assert verify(store, repair=False).findings == ()

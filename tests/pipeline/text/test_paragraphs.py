@@ -1,0 +1,116 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocrmill.pipeline.text.paragraphs import Line, Written, assemble, heading_level, join_lines, paragraphs, to_written
+from ocrmill.pipeline.text.reading_order import Box
+
+
+def lines(*texts: str, x0: float = 0, top: float = 0, size: float = 10) -> list[Line]:
+    """Texts below each other at 5 points a character, which makes full lines of about 60 characters."""
+    boxes = [
+        Box(x0, top + n * 1.2 * size, x0 + 0.5 * size * len(text), top + n * 1.2 * size + size)
+        for n, text in enumerate(texts)
+    ]
+    return [Line(text, box, size, box) for text, box in zip(texts, boxes, strict=True)]
+
+
+def written(found: list[Line], *, right_to_left: bool = False) -> list[str]:
+    return [part.text for part in to_written(paragraphs(found, right_to_left=right_to_left, heading_ratio=1.2))]
+
+
+FULL = "a line of running text that goes from edge to edge, all the way"
+SHORT = "and ends before it."
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (["exam-", "ple of"], "example of"),
+        (["exam\u00ad", "Ple"], "examPle"),
+        (["Jean-", "Luc"], "Jean- Luc"),
+        (["1990-", "2000"], "1990- 2000"),
+        (["第一行", "第二行。", "English"], "第一行第二行。 English"),
+        (["ひらが", "なです"], "ひらがなです"),
+        (["한국어", "문장"], "한국어 문장"),
+        (["", "  a   b ", ""], "a b"),
+    ],
+)
+def test_lines_become_running_text(texts, joined):
+    """Hyphens at line ends go where a lower-case letter follows, spaces where the script has none."""
+    assert join_lines(texts) == joined
+
+
+def test_short_lines_indents_and_gaps_end_paragraphs():
+    """A last line, white space and an indent each begin a new paragraph; a full line does not."""
+    assert len(written(lines(FULL, FULL, FULL))) == 1
+    assert len(written(lines(FULL, SHORT, FULL))) == 2
+    assert len(written([*lines(FULL, FULL), *lines(FULL, FULL, top=60)])) == 2
+    indented = [*lines(FULL, FULL), *lines(FULL[:-2], x0=10, top=24), *lines(FULL, top=36)]
+    assert len(written(indented)) == 2
+
+
+def test_right_to_left_paragraphs_mirror():
+    """What is an indent or a short line is seen from the right edge."""
+    found = lines(FULL, FULL[:40] + ".", FULL)
+    mirrored = [
+        Line(line.text, Box(-line.box.x1, line.box.y0, -line.box.x0, line.box.y1), 10, line.shown) for line in found
+    ]
+
+    assert written(mirrored, right_to_left=True) == written(found)
+    assert len(written(found)) == 2
+
+
+def test_items_are_lines_of_a_list():
+    """Bullets become dashes, numbers stay, and an item goes on over its hanging lines."""
+    found = [
+        *lines("• the first item, which is as long as a line is on this page,"),
+        *lines("and a little longer", x0=10, top=12),
+        *lines("• the second item", top=24),
+        *lines("3. the third", top=36),
+    ]
+    markdown, blocks = assemble(to_written(paragraphs(found, right_to_left=False, heading_ratio=1.2)))
+
+    assert markdown.split("\n") == [
+        "- the first item, which is as long as a line is on this page, and a little longer",
+        "- the second item",
+        "3. the third",
+    ]
+    assert {block.label for block in blocks} == {"list"}
+
+
+def test_short_large_type_is_a_heading():
+    """Type larger than the body's by the given ratio makes a heading, unless it is long or nothing else is there."""
+    title, body = lines("The Title", size=18), lines(FULL, FULL, FULL, SHORT, top=60)
+
+    assert written([*title, *body])[0] == "# The Title"
+    assert written([*lines("A Part", size=13), *body])[0] == "## A Part"
+    assert written([*lines("No Part", size=11), *body])[0] == "No Part"
+    assert written(title) == ["The Title"]
+    assert written([*lines("1 2 3", size=18), *body])[0] == "1 2 3"
+    assert not written([*lines(*[FULL] * 4, size=18), *lines(*[FULL] * 20, top=200)])[0].startswith("#")
+
+
+def test_levels_do_not_depend_on_other_headings():
+    """A heading's level comes from its type and the body's alone, so that it is the same on every page."""
+    assert [heading_level(size, 10) for size in (20, 16, 15, 12, 11, 0)] == [1, 1, 2, 2, 3, 3]
+
+
+def test_columns_are_not_joined():
+    """The last line of one column and the first of the next belong to different blocks."""
+    left, right = lines(*[FULL] * 8), lines(*[FULL] * 8, x0=340)
+
+    assert [
+        part.box.x0 for part in to_written(paragraphs([*right, *left], right_to_left=False, heading_ratio=1.2))
+    ] == [0, 340]
+
+
+@given(st.lists(st.builds(Written, st.text(), st.sampled_from(["text", "list"]), st.just(Box(0, 0, 1, 1))), max_size=8))
+def test_spans_are_exact(parts):
+    """Every block's span is its own text, in order; what is empty is left out; between blocks is only white space."""
+    markdown, blocks = assemble(parts)
+
+    assert [markdown[block.start : block.end] for block in blocks] == [part.text for part in parts if part.text.strip()]
+    ends = [0, *(block.end for block in blocks)]
+    starts = [*(block.start for block in blocks), len(markdown)]
+    assert all(not markdown[end:start].strip("\n") for end, start in zip(ends, starts, strict=True))

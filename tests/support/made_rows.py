@@ -1,0 +1,84 @@
+"""Rows made up for tests of the output: small, but each like one of a real run."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from ocrmill.pipeline.output.schema import RunStamp
+from ocrmill.pipeline.records import (
+    DocumentRow,
+    EngineDescription,
+    PageRow,
+    PageText,
+    Reason,
+    RenderedPage,
+    Source,
+    SourceRow,
+    Status,
+)
+
+
+def made_id(name: str) -> str:
+    """The document_id of a document whose bytes are its name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def made_source(name: str, version: str = "v1") -> Source:
+    return Source(uri=f"/data/{name}.pdf", version=version, bytes=1234, path=f"/data/{name}.pdf")
+
+
+def made_stamp(day: int = 1, fingerprint: str = "f" * 16) -> RunStamp:
+    """What a run of some day has in common."""
+    start = datetime(2026, 1, 1, 2, tzinfo=UTC) + timedelta(days=day - 1)
+    engine = EngineDescription("cpu", slots=1, model="PP-OCR", model_revision="v5")
+    return RunStamp(
+        f"{start:%Y%m%d-%H%M%S}", start, fingerprint, quality_version=1, engine=engine, ocrmill_version="0.1.0"
+    )
+
+
+def made_page(name: str, number: int, count: int, status: Status = Status.OK, **others) -> PageRow:
+    """A page of a document: failed with a reason, blank without text, else with a line of Markdown."""
+    text = None if status in (Status.FAILED, Status.BLANK) else PageText(f"# Page {number} of {name}")
+    fields = {
+        "document_id": made_id(name),
+        "source": made_source(name).uri,
+        "page_number": number,
+        "page_count": count,
+        "status": status,
+        "rendered": RenderedPage(number),
+        "reason": Reason.RENDER_CRASH if status is Status.FAILED else None,
+        "text": text,
+        "engine": "cpu" if status is Status.OK else None,
+    }
+    return PageRow(**{**fields, **others})
+
+
+def made_pages(name: str, count: int) -> list[PageRow]:
+    return [made_page(name, number, count) for number in range(1, count + 1)]
+
+
+def made_document(name: str, pages: list[PageRow], **others) -> DocumentRow:
+    """The row of a document with just these pages."""
+    counts = {f"pages_{status}": sum(page.status is status for page in pages) for status in Status}
+    flagged = sum(bool(page.flags) for page in pages)
+    fields = {
+        "document_id": made_id(name),
+        "source": made_source(name),
+        "page_count": len(pages),
+        "status": "complete",
+        "pages_flagged": flagged,
+        **counts,
+    }
+    return DocumentRow(**{**fields, **others})
+
+
+def made_absent(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others) -> DocumentRow:
+    """The row of a source that could not be had."""
+    source = made_source(name, version)
+    return DocumentRow(
+        **{"document_id": None, "source": source, "page_count": 0, "status": "failed"} | others, reason=reason
+    )
+
+
+def made_source_row(name: str, document: str | None = None, version: str = "v1") -> SourceRow:
+    """The row of a source that holds the document of its own name, or another one."""
+    return SourceRow(made_source(name, version), made_id(document or name))

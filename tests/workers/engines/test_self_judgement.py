@@ -1,0 +1,166 @@
+"""Pages that the CPU engine cannot read say so."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import InputSettings, RoutingSettings, RunSettings, StorageSettings
+from ocrmill.pipeline.pages.mupdf import displayed_geometry, render
+from ocrmill.pipeline.pages.raster_size import with_raster
+from ocrmill.pipeline.pages.scripts import LATIN_CJK, unwritable_share
+from ocrmill.pipeline.quality.flags import signals
+from ocrmill.pipeline.quality.page_row import recognized_row
+from ocrmill.pipeline.records import (
+    RGB,
+    Attempt,
+    Document,
+    PageGeometry,
+    PageRange,
+    PageRow,
+    PageText,
+    Reason,
+    RenderedPage,
+    Source,
+    Status,
+)
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.engines.rapidocr.engine import CpuEngine
+from ocrmill.workers.engines.recognizer import Recognizer
+from ocrmill.workers.rendering.rasterizer import Rasterizer
+
+CASES = Path(__file__).parents[2] / "cases"
+UPSIDE_DOWN = CASES / "02-dense-scan-read-upside-down.pdf"
+GOOD_LAYERS = CASES / "03-good-layer-thrown-away-for-an-engine-that-cannot-read-it.pdf"
+BAD_LAYERS = CASES / "04-unreadable-script-comes-out-ok.pdf"
+DOCUMENT = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
+
+
+@pytest.fixture(scope="module")
+def engine() -> CpuEngine:
+    return CpuEngine(EngineSettings())
+
+
+@pytest.fixture
+def rasterizer() -> Iterator[Rasterizer]:
+    made = Rasterizer(RunSettings(), LATIN_CJK)
+    yield made
+    made.close()
+
+
+def rows_of(rasterizer: Rasterizer, engine: CpuEngine, path: Path) -> list[PageRow]:
+    document = rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
+    assert isinstance(document, Document)
+    recognizer = Recognizer(engine, RunSettings())
+    pages = rasterizer.read(PageRange(document, tuple(range(1, document.page_count + 1))))
+    return [page if isinstance(page, PageRow) else asyncio.run(recognizer.read(document, *page)) for page in pages]
+
+
+def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
+    image = render(page, 2.0)
+    return image, RenderedPage(1, with_raster(displayed_geometry(page), image))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number: int):
+    """Where lines are read with little confidence, they are read the other way up too, and the better way stands."""
+    page = pymupdf.open(UPSIDE_DOWN)[number]
+    text = asyncio.run(engine.read(render(page, 2.0), displayed_geometry(page)))
+
+    assert ("Liman dairesi", "Portus praefectus omnium navium")[number] in text.markdown
+    assert text.confidence is not None
+    assert text.confidence > 0.9
+
+
+def test_a_good_layer_is_kept_where_the_engine_cannot_write_its_script(rasterizer: Rasterizer, engine: CpuEngine):
+    """Greek, Russian, Korean and Vietnamese under a photograph come from the layer, with a flag."""
+    rows = rows_of(rasterizer, engine, GOOD_LAYERS)
+
+    assert [(row.status, row.flags) for row in rows] == [(Status.TEXT_LAYER, ("unsupported_script",))] * 4
+    assert {row.rendered.decision.reason for row in rows if row.rendered.decision} == {"unsupported_script"}
+    starts = ("Το γραφείο του λιμανιού", "Портовая контора ведёт", "항만 사무소는 겨울철에", "Văn phòng cảng ghi chép")
+    assert all(start in row.text.markdown for start, row in zip(starts, rows, strict=True) if row.text)
+
+
+def test_an_engine_of_any_script_is_asked_for_what_lies_outside_a_layer():
+    """Without a limit of scripts the same pages go to OCR: what is in their pictures may be text."""
+    rasterizer = Rasterizer(RunSettings())
+    document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
+    assert isinstance(document, Document)
+    read = list(rasterizer.read(PageRange(document, (1, 2))))
+    rasterizer.close()
+
+    assert all(not isinstance(page, PageRow) for page in read)
+
+
+def test_a_script_that_cannot_be_read_fails_with_its_reason(rasterizer: Rasterizer, engine: CpuEngine):
+    """Devanagari, Thai, Tamil and Bengali with a layer that is no text give no row that is ok."""
+    rows = rows_of(rasterizer, engine, BAD_LAYERS)
+
+    assert [(row.status, row.reason) for row in rows] == [(Status.FAILED, Reason.UNSUPPORTED_SCRIPT)] * 4
+
+
+@pytest.mark.parametrize(("path", "number"), [(BAD_LAYERS, 0), (BAD_LAYERS, 3), (GOOD_LAYERS, 0), (GOOD_LAYERS, 1)])
+def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, path: Path, number: int):
+    """Nothing but the image is known of them: the recognizer's confidence and how much it writes decide."""
+    image, page = scan_of(pymupdf.open(path)[number])
+    row = asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, page, image))
+
+    assert (row.status, row.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)
+
+
+def test_signals_are_flags():
+    """Low confidence, a layer that says something else and lost letters are raised; none is without its measure."""
+    good = PageText("text", confidence=0.97)
+
+    assert signals(good, agreement=0.8) == ()
+    assert signals(PageText("text")) == ()
+    assert signals(replace(good, confidence=0.84), agreement=None) == ("low_confidence",)
+    assert signals(good, agreement=0.0) == ("layer_disagrees",)
+    assert signals(PageText("The commi\ufffdee")) == ("unmapped_text",)
+
+
+def test_a_layer_of_wrong_letters_yields_to_a_confident_reading():
+    """A font whose letters are mapped to Hebrew is read by OCR: it is flagged, and no failure."""
+    page = RenderedPage(1, PageGeometry(612, 792, 0), unwritable_share=1.0)
+    attempt = Attempt("cpu", 1.0)
+    quality = RunSettings().quality
+
+    sure = recognized_row(DOCUMENT, page, PageText("Read well.", confidence=0.97), attempt, quality)
+    unsure = recognized_row(DOCUMENT, page, PageText("R3ad", confidence=0.7), attempt, quality)
+    assert (sure.status, sure.flags) == (Status.OK, ("unsupported_script",))
+    assert (unsure.status, unsure.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)
+
+
+def test_letters_are_counted_by_script():
+    """Vietnamese needs letters with a tone that Latin recognizers lack; digits and signs are of no script."""
+    assert unwritable_share("plain text, 12 %", LATIN_CJK) == 0
+    assert unwritable_share("текст", LATIN_CJK) == 1
+    assert unwritable_share("текст", None) == 0
+    assert unwritable_share("Văn phòng cảng ghi chép mọi con tàu", LATIN_CJK) > 0.05
+    assert unwritable_share("港務局 と カナ", LATIN_CJK) == 0
+
+
+def test_forced_ocr_is_not_overruled():
+    """With `--route ocr` the engine reads every page, whatever it can write."""
+    rasterizer = Rasterizer(RunSettings(routing=RoutingSettings(mode="ocr")), LATIN_CJK)
+    document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
+    assert isinstance(document, Document)
+    (read,) = rasterizer.read(PageRange(document, (2,)))
+    rasterizer.close()
+
+    assert not isinstance(read, PageRow)
+    assert read[0].unwritable_share == 1
+
+
+def test_a_damaged_page_that_only_pdfium_opens_is_no_blank_one(rasterizer: Rasterizer, engine: CpuEngine):
+    """PDFium says nothing of content that it cannot decode: a page without objects in such a file has not been seen."""
+    damaged, second = rows_of(rasterizer, engine, CASES / "18-damaged-page-is-blank.pdf")
+
+    assert (damaged.status, damaged.reason) == (Status.FAILED, Reason.UNDECODABLE)
+    assert second.text is not None
+    assert "Second page of the damaged file." in second.text.markdown

@@ -1,0 +1,84 @@
+"""What an engine needs is checked on a node of the cluster, soon after joining it and before engines start."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from made_checkpoints import make_checkpoint
+from ray.cluster_utils import Cluster
+
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.errors import EngineError
+from ocrmill.pipeline.records import EngineDescription
+from ocrmill.workers.engines.registry import make_engine
+from ocrmill.workers.pools.cluster_check import check_on_a_node
+from ocrmill.workers.pools.ray_pool import RayPool
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own
+LIMIT_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """One node, which says that it has a GPU."""
+    cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 2, "num_gpus": 1})
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture
+def joined(cluster: Cluster) -> Iterator[None]:
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def settings_for(model: Path | str, address: str | None = None) -> RunSettings:
+    engine = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings(model=str(model)))
+    return RunSettings(engine=engine, workers=WorkerSettings(ray_address=address))
+
+
+def described(gpus: int) -> EngineDescription:
+    return EngineDescription(name="deepseek-ocr2", slots=1, gpus=gpus)
+
+
+@pytest.mark.usefixtures("joined")
+def test_what_a_node_lacks_is_said_in_time(tmp_path: Path):
+    """By a node with a GPU, although the driver may have none: within five seconds of joining."""
+    pytest.importorskip("vllm")
+    check_on_a_node(settings_for(make_checkpoint(tmp_path / "model")), described(1))
+
+    started = time.monotonic()
+    with pytest.raises(EngineError, match="engine deepseek-ocr2 cannot start: there is no folder /no/such/model"):
+        check_on_a_node(settings_for("/no/such/model"), described(1))
+    assert time.monotonic() - started < LIMIT_S
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_busy_cluster_is_not_waited_for():
+    """Another run has the GPU: engines wait for it and check then."""
+
+    @ray.remote(num_gpus=1)
+    class Other:
+        def ping(self) -> None:
+            """Answer once it is up."""
+
+    other = Other.remote()
+    ray.get(other.ping.remote())
+    started = time.monotonic()
+    check_on_a_node(settings_for("/no/such/model"), described(1))
+
+    assert time.monotonic() - started < LIMIT_S
+
+
+def test_joining_ends_where_a_node_lacks_something(cluster: Cluster):
+    """The run leaves the cluster again, without having started a worker."""
+    pytest.importorskip("vllm")
+    with pytest.raises(EngineError, match="there is no folder /no/such/model"):
+        RayPool(settings_for("/no/such/model", cluster.address), make_engine)
+
+    assert not ray.is_initialized()

@@ -1,0 +1,80 @@
+"""A run that is to stop before its workers are up ends at the next step of its start, with nothing in work."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pdfs import text_pdf
+
+from ocrmill.pipeline.errors import StoppedEarlyError
+from ocrmill.workers.pools.early_stop import check_time, ended_early
+
+ROOT = Path(__file__).parents[3]
+
+
+def start_run(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
+    text_pdf(tmp_path / "in" / "a.pdf", pages=1)
+    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
+    command = [sys.executable, "-c", program, "run", tmp_path / "in", "--out", tmp_path / "out", "--workers", "1"]
+    return subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path):
+    """`--time-budget 1s` does not wait until Ray and its workers are up: exit code 75, and no row."""
+    (tmp_path / "in").mkdir()
+    with start_run(tmp_path, "--time-budget", "1s") as run:
+        _, errors = run.communicate(timeout=120)
+
+    assert run.returncode == 75, errors
+    assert "starting Ray" in errors
+    assert "the time budget ended before the workers were up: nothing was read" in errors
+    assert not (tmp_path / "out" / "pages").exists()
+    assert not (tmp_path / "out" / "_lease").exists()
+
+
+def test_a_signal_at_the_start_ends_it(tmp_path: Path):
+    """SIGTERM while Ray starts gives the lease back, so that the next run need not wait; exit code 75."""
+    (tmp_path / "in").mkdir()
+    with start_run(tmp_path) as run:
+        assert run.stderr is not None
+        said = ""
+        while "starting Ray" not in said:
+            said = run.stderr.readline()
+        time.sleep(1)
+        run.send_signal(signal.SIGTERM)
+        _, errors = run.communicate(timeout=120)
+
+    assert run.returncode == 75, errors
+    assert "SIGTERM: stopped before the workers were up" in errors
+    assert not (tmp_path / "out" / "_lease").exists()
+
+
+def test_time_that_is_left_is_no_reason_to_stop():
+    """Only a budget that has ended raises; handlers of signals are those of before again."""
+    check_time(time.monotonic() + 60)
+    with pytest.raises(StoppedEarlyError):
+        check_time(time.monotonic())
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(StoppedEarlyError, match="SIGTERM"), ended_early(time.monotonic() + 60):
+        signal.raise_signal(signal.SIGTERM)
+    assert before is signal.getsignal(signal.SIGTERM)
+
+
+def test_a_budget_ends_what_takes_long():
+    """A step that never looks at the time, as the start of Ray, is interrupted; an alarm of before still comes."""
+    heard = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append("alarm"))
+    timer = signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        started = time.monotonic()
+        with pytest.raises(StoppedEarlyError, match="time budget"), ended_early(started + 0.2):
+            time.sleep(30)
+        assert time.monotonic() - started < 10
+        time.sleep(1.2)
+        assert heard == ["alarm"]
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *timer)

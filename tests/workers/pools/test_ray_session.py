@@ -1,0 +1,220 @@
+"""Ray leaves nothing behind, runs nothing from the current folder, and speaks to a cluster in its own mode."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psutil
+import pytest
+from hostile_folder import hostile_folder, marks
+from pdfs import text_pdf
+
+from ocrmill.workers.scratch import PREFIX
+
+BIN = Path(sys.executable).parent
+NOT_GIVEN = ("PYTHONPATH", "PYTHONSAFEPATH", "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+# A program that uses our pool as somebody else's would: says what a worker is started with.
+LOOK = """
+import json, os, sys
+import ray
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.workers.engines.registry import make_engine
+from ocrmill.workers.pools.ray_pool import RayPool
+
+def look():
+    import pyarrow, numpy
+    files = [pyarrow.__file__, numpy.__file__]
+    return {"path": sys.path, "cwd": os.listdir(), "safe": sys.flags.safe_path, "files": files}
+
+workers = WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64)
+pool = RayPool(RunSettings(engine=EngineSettings(name="cpu"), workers=workers), make_engine)
+found = ray.get(ray.remote(num_cpus=0)(look).remote())
+pool.close()
+print(json.dumps({**found, "here": os.getcwd(), "mode": os.environ.get("RAY_AUTH_MODE"), "argv": sys.argv}))
+"""
+
+ASK = """
+from pathlib import Path
+mode = ray._raylet.get_authentication_mode()
+folders = [oct(path.stat().st_mode & 0o777) for path in Path(os.environ["RAY_TMPDIR"]).glob("ocrmill-scratch-*")]
+found |= {"token": mode == ray._raylet.AuthenticationMode.TOKEN, "folders": folders}
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home, at a path short enough for Ray's sockets below it."""
+    with TemporaryDirectory(prefix="h", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_GIVEN}
+    (home / "tmp").mkdir(exist_ok=True)
+    return {**kept, "HOME": str(home), "TMPDIR": str(home / "tmp"), "RAY_USAGE_STATS_ENABLED": "0", **more}
+
+
+def ocrmill(home: Path, out: str, *options: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run over a document in that home, as its user does."""
+    if not (home / "in").exists():
+        (home / "in").mkdir()
+        text_pdf(home / "in" / "a.pdf", pages=1)
+    command = [BIN / "ocrmill", "run", "in", "--out", out, "--engine", "cpu", "--workers", "1", *options]
+    return subprocess.run(
+        command, cwd=home, env=environment(home, **more), capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@contextmanager
+def cluster(home: Path, **more: str) -> Iterator[str]:
+    """A cluster started by hand, as `ray start --head` does it, at this address. `ray stop` would end others, too."""
+    ports = dict(zip(("port", "ray-client-server-port", "node-manager-port"), free_ports(3), strict=True))
+    command = [BIN / "ray", "start", "--head", "--temp-dir", home / "ray", "--include-dashboard=false", "--num-cpus=4"]
+    command += [f"--{name}={port}" for name, port in ports.items()]
+    try:
+        started = subprocess.run(
+            command, cwd=home, env=environment(home, **more), capture_output=True, text=True, check=False, timeout=120
+        )
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield f"127.0.0.1:{ports['port']}"
+    finally:
+        end_processes(str(home / "ray"))
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+def end_processes(word: str) -> None:
+    """End what has this word in its command line."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(word in part for part in process.info["cmdline"] or ()):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+
+
+def files_in(home: Path) -> set[str]:
+    left = {str(path.relative_to(home)) for path in home.rglob("*")}
+    return {path for path in left if path.partition("/")[0] not in {"in", "out", "out1", "out2", "ray"}} - {"tmp"}
+
+
+@pytest.mark.timeout(400)
+def test_a_local_run_leaves_ray_as_it_was(home: Path):
+    """After it, home is as empty as before, and a cluster started by hand lets in who joins it, without a word."""
+    local = ocrmill(home, "out")
+    assert local.returncode == 0, local.stdout + local.stderr
+    until = time.monotonic() + 10
+    while files_in(home) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert files_in(home) == set()
+
+    with cluster(home) as address:
+        joined = ocrmill(home, "out1", "--ray-address", address)
+        assert joined.returncode == 0, joined.stdout + joined.stderr
+        assert "Token" not in joined.stderr
+        assert "WARN" not in joined.stderr.upper().replace("PYTHONWARNINGS", "")
+
+        (home / ".ray").mkdir()
+        (home / ".ray" / "auth_token").write_text("a token that some other cluster asks for")
+        again = ocrmill(home, "out2", "--ray-address", address, RAY_AUTH_MODE="token")
+        assert again.returncode == 0, again.stdout + again.stderr
+
+
+@pytest.mark.timeout(400)
+def test_a_cluster_that_asks_for_a_token_is_given_it(home: Path):
+    """The token is found where Ray looks for it; without one, or with a wrong one, the run says so within seconds."""
+    token = "0123456789abcdef" * 4
+    with cluster(home, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token) as address:
+        joined = ocrmill(home, "out", "--ray-address", address, RAY_AUTH_TOKEN=token)
+        assert joined.returncode == 0, joined.stdout + joined.stderr
+
+        for more, words in (({}, "it asks for a token"), ({"RAY_AUTH_TOKEN": "f" * 64}, "is not that cluster's")):
+            started = time.monotonic()
+            refused = ocrmill(home, "out1", "--ray-address", address, **more)
+            assert refused.returncode == 1
+            assert words in refused.stderr
+            assert "gcs_client" not in refused.stderr, refused.stderr
+            assert time.monotonic() - started < 15
+
+
+@pytest.mark.timeout(300)
+def test_others_cannot_use_the_ray_of_a_run(home: Path):
+    """Its Ray asks for a token that lies in a folder of this user's alone."""
+    program = LOOK.replace("pool.close()", ASK + "pool.close()")
+    said = run_program(program, home, RAY_TMPDIR=str(home))
+
+    assert said["token"]
+    assert set(said["folders"]) == {"0o700"}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("joins", [False, True], ids=["local", "cluster"])
+def test_workers_import_nothing_from_the_current_folder(home: Path, tmp_path: Path, joins: bool):
+    """Ray's processes start in an empty folder, without empty entries of PYTHONPATH; ours gets its folder back."""
+    folder = hostile_folder(tmp_path / "hostile")
+    if joins:
+        with cluster(home) as address:
+            said = run_program(
+                LOOK.replace("in_flight_mb=64", f"in_flight_mb=64, ray_address={address!r}"), home, folder
+            )
+    else:
+        said = run_program(LOOK, home, folder)
+
+    assert marks(folder) == []
+    assert str(folder) not in said["path"]
+    assert "" not in said["path"]
+    assert said["safe"]
+    assert not any(file.startswith(str(folder)) for file in said["files"])
+    assert (said["here"], said["mode"], said["argv"]) == (str(folder), None, ["-"])
+    if not joins:
+        assert said["cwd"] == []
+
+
+def run_program(program: str, home: Path, folder: Path | None = None, **more: str) -> dict[str, Any]:
+    """Run a program in a folder whose modules it would import itself, had it not been started with -P."""
+    start = "import os; os.environ['PYTHONPATH'] = ':/more'\n"  # after the start, so that only children see it
+    done = subprocess.run(
+        [sys.executable, "-P", "-"],
+        input=start + program,
+        cwd=folder or home,
+        env=environment(home, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def test_this_process_does_not_lose_its_own_ray(home: Path):
+    """A program that uses Ray already is told so, and its Ray goes on."""
+    program = (
+        "import ray; ray.init(num_cpus=1, include_dashboard=False, logging_level='ERROR')\n"
+        "from ocrmill.pipeline.errors import EngineError\nfrom ocrmill.workers.pools.ray_session import RaySession\n"
+        "try:\n    RaySession('Ray on this machine', address='local')\n"
+        "except EngineError as error:\n    said = str(error)\n"
+        "import json; print(json.dumps({'said': said, 'lives': ray.is_initialized()}))"
+    )
+    said = run_program(program, home)
+
+    assert "uses Ray already" in str(said["said"])
+    assert said["lives"]
+    assert PREFIX not in str(list((home / "tmp").iterdir()))

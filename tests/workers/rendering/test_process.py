@@ -1,0 +1,201 @@
+"""A rendering process from outside: what it is given, what it dies of, when it is replaced."""
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pymupdf
+import pytest
+from pdf_objects import write_pages
+from pdfs import hanging_everywhere_pdf, picture_pdf, scan_pdf, text_pdf
+
+from ocrmill.configs.settings import RasterSettings, RoutingSettings
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.records import Reason
+from ocrmill.workers.rendering.process import RenderProcess
+from ocrmill.workers.rendering.protocol import ChildSettings
+
+
+def process_with(renderer: str = "mupdf", mode: str = "ocr", **raster: object) -> RenderProcess:
+    """A process that sends every page to OCR, which is quick: no layout model is loaded."""
+    routing = RoutingSettings.model_validate({"mode": mode})
+    return RenderProcess(renderer, ChildSettings(RasterSettings.model_validate(raster), routing))
+
+
+@pytest.fixture(params=["mupdf", "pdfium"])
+def either(request: pytest.FixtureRequest) -> Iterator[RenderProcess]:
+    """A process with MuPDF, and one with PDFium."""
+    with process_with(request.param) as process:
+        yield process
+
+
+def with_hole(path: Path, hole: int) -> Path:
+    """A PDF of two pages and an object that nothing refers to: so many zero bytes, which take no room on disk."""
+    unused = b"<< /Length %d >>\nstream\nHOLE\nendstream" % (4 + hole)
+    pdf = write_pages(path, 2, 1, content=b"100 100 200 200 re f", objects=[unused]).read_bytes()
+    edge, table = pdf.index(b"HOLE") + 4, pdf.index(b"xref\n0")
+    with path.open("wb") as file:
+        file.write(pdf[:edge])
+        file.seek(hole, os.SEEK_CUR)
+        file.write(pdf[edge:].replace(b"startxref\n%d" % table, b"startxref\n%d" % (table + hole)))
+    return path
+
+
+def test_a_document_may_be_larger_than_the_memory(tmp_path: Path):
+    """A document of 4 GiB opens in a process that may take 512 MiB: it is mapped, and neither copied nor counted."""
+    path = with_hole(tmp_path / "large.pdf", 4 << 30)
+    with process_with(memory_mb=512, recycle_rss_mb=128) as process:
+        opened = process.open(str(path), ())
+        pid = process.pid
+        page, _ = process.read(str(path), None, 2)
+
+        assert (opened.page_count, page.reason) == (2, None)
+        assert process.pid == pid, "the mapping is no growth"
+
+
+def test_what_is_mapped_is_given_back(either: RenderProcess, tmp_path: Path):
+    """After many documents a process has mapped the last one, and holds as many descriptors as after the first."""
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    source = scan_pdf(tmp_path / "scan.pdf")
+    held = []
+    for number in range(12):
+        path = shutil.copy(source, folder / f"{number}.pdf")
+        either.open(str(path), ())
+        either.read(str(path), None, 1)
+        child = Path(f"/proc/{either.pid}")
+        held.append((str(child.joinpath("maps").read_text()).count(str(folder)), len(list((child / "fd").iterdir()))))
+
+    assert {mapped for mapped, _ in held} == {1}
+    assert len({descriptors for _, descriptors in held[1:]}) == 1
+
+
+def test_a_document_cut_short_while_it_is_read_has_changed(either: RenderProcess, tmp_path: Path):
+    """The page says so instead of being tried for ever, and the next document is read by a new process."""
+    path = scan_pdf(tmp_path / "cut.pdf", pages=3, dpi=300)
+    other = text_pdf(tmp_path / "other.pdf", pages=1)
+    either.open(str(path), ())
+    child = psutil.Process(either.pid)
+    child.suspend()  # so that the request is there before the file is cut
+
+    def cut() -> None:
+        os.truncate(path, 4096)
+        child.resume()
+
+    threading.Timer(1.5, cut).start()
+    with pytest.raises(PageError) as failed:
+        either.read(str(path), None, 3)
+
+    assert failed.value.reason is Reason.CHANGED
+    assert "cut short" in failed.value.detail
+    assert either.open(str(other), ()).page_count == 1
+
+
+def test_a_document_that_vanished_is_unreadable(either: RenderProcess, tmp_path: Path):
+    """Nothing is sent for a file that cannot be opened, and the process goes on."""
+    with pytest.raises(PageError) as gone:
+        either.open(str(tmp_path / "gone.pdf"), ())
+
+    assert gone.value.reason is Reason.UNREADABLE
+    assert either.open(str(text_pdf(tmp_path / "here.pdf", pages=1)), ()).page_count == 1
+
+
+@pytest.mark.parametrize("name", ["\udcff\udcfe.pdf", "two\nlines.pdf", "n" * 251 + ".pdf", "no ending", "a.\udcff"])
+def test_a_name_is_only_a_name(either: RenderProcess, tmp_path: Path, name: str):
+    """Whatever a file is called, even in bytes that are no Unicode, its bytes are what is read."""
+    path = text_pdf(tmp_path / "plain.pdf", pages=2).rename(tmp_path / name)
+
+    assert either.open(str(path), ()).page_count == 2
+    assert either.read(str(path), None, 2)[0].reason is None
+
+
+def test_a_path_may_be_longer_than_a_name(tmp_path: Path):
+    """A file deep below many folders is read, up to the length that the system allows."""
+    folder = tmp_path.joinpath(*["d" * 200] * 15)
+    folder.mkdir(parents=True)
+    path = text_pdf(tmp_path / "a.pdf", pages=1).rename(folder / "a.pdf")
+    with process_with() as process:
+        assert process.open(str(path), ()).page_count == 1
+
+
+def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path):
+    """One that no longer uses the CPU in the middle of a page costs the page and itself: page_wall_s ends it."""
+    path = hanging_everywhere_pdf(tmp_path / "slow.pdf")
+    with process_with(page_cpu_s=10, page_wall_s=10) as process:
+        process.open(str(path), ())
+        assert process.pid is not None
+        sleeper = psutil.Process(process.pid)
+        threading.Timer(0.5, sleeper.suspend).start()
+        with pytest.raises(PageError) as slept:
+            process.read(str(path), None, 2)
+
+        assert slept.value.reason is Reason.RENDER_TIMEOUT
+        assert "no answer for 10 s" in slept.value.detail
+        assert not sleeper.is_running()
+
+
+def test_a_process_that_died_between_pages_costs_none(tmp_path: Path):
+    """The kernel may take an idle process for its memory: the next page is read by a new one."""
+    path = text_pdf(tmp_path / "a.pdf", pages=2)
+    with process_with() as process:
+        process.open(str(path), ())
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        page, _ = process.read(str(path), None, 2)
+
+    assert page.reason is None
+
+
+def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path):
+    """A long document does not keep a process that leaks: it is replaced before the next page, and no page is lost."""
+    path = tmp_path / "book.pdf"
+    with pymupdf.open(picture_pdf(tmp_path / "page.pdf")) as book:
+        for _ in range(2):
+            book.fullcopy_page(0)
+        book.save(path)
+    with process_with(mode="auto", recycle_rss_mb=128) as process:  # the layout model, for pictures, takes more
+        process.open(str(path), ())
+        read = []
+        for number in range(1, 4):
+            page, _ = process.read(str(path), None, number)
+            read.append((page.page_number, page.reason, process.pid))
+
+    assert [(number, reason) for number, reason, _ in read] == [(number, None) for number in range(1, 4)]
+    assert len({pid for _, _, pid in read}) == 3
+
+
+def test_a_process_is_kept_while_it_is_small(tmp_path: Path):
+    """With room to grow all pages of a document are read by one process."""
+    path = text_pdf(tmp_path / "book.pdf", pages=4)
+    with process_with() as process:
+        process.open(str(path), ())
+        pids = {(process.read(str(path), None, number), process.pid)[1] for number in range(1, 5)}
+
+    assert len(pids) == 1
+
+
+def test_the_layout_model_is_loaded_when_a_page_needs_it(tmp_path: Path):
+    """A process that only renders goes without the model's 0.8 s and 80 MB; once loaded, it brings no threads along."""
+    path = text_pdf(tmp_path / "a.pdf", pages=1)
+    loaded, threads = [], []
+    for mode in ("ocr", "auto"):
+        with process_with(mode=mode) as process:
+            process.open(str(path), ())
+            process.read(str(path), None, 1)
+            child = Path(f"/proc/{process.pid}")
+            loaded.append("onnxruntime" in (child / "maps").read_text())
+            threads.append(len(list((child / "task").iterdir())))
+
+    assert loaded == [False, True]
+    assert threads == [1, 1]
+
+
+def test_shared_memory_cannot_be_made_smaller():
+    """A process that was taken over cannot pull the page image from under the one that copies it."""
+    with process_with() as process, pytest.raises(PermissionError):
+        os.ftruncate(process._pixels_fd, 0)

@@ -1,0 +1,108 @@
+"""When a run ends because most of what it reads fails for one reason."""
+
+import pytest
+
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.errors import TooManyFailuresError
+from ocrmill.pipeline.quality.page_row import failed_row
+from ocrmill.pipeline.records import (
+    Attempt,
+    Document,
+    PageRow,
+    Reason,
+    RenderedPage,
+    Source,
+    Status,
+    UnreadableDocument,
+)
+from ocrmill.workers.scheduling.circuit_breaker import Breaker
+
+WINDOW = 40
+SETTINGS = WorkerSettings(stop_window=WINDOW, stop_share=0.5)
+
+
+def failed_page(number: int, reason: Reason) -> PageRow:
+    """The only page of a document of its own."""
+    return failed_row(a_document(number), RenderedPage(1), reason, "said the engine")
+
+
+def read_page(number: int, *, by_engine: bool) -> PageRow:
+    attempts = (Attempt("cpu", 1.0),) if by_engine else ()
+    status = Status.OK if by_engine else Status.TEXT_LAYER
+    return PageRow(f"{number:064x}", f"/in/{number}.pdf", 1, 1, status, RenderedPage(1), attempts=attempts)
+
+
+def a_document(number: int) -> Document:
+    return Document(f"{number:064x}", Source(f"/in/{number}.pdf", "1", 1, f"/in/{number}.pdf"), 1)
+
+
+def unreadable(number: int, reason: Reason) -> UnreadableDocument:
+    return UnreadableDocument(None, a_document(number).source, reason, "ExpiredToken")
+
+
+@pytest.mark.parametrize("reason", [Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.RENDER_MEMORY])
+def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason):
+    """The error comes with the window's last outcome, and names reason, share, an example and what to do."""
+    breaker = Breaker(SETTINGS)
+    for number in range(WINDOW - 1):
+        breaker.add_page(failed_page(number, reason))
+    with pytest.raises(TooManyFailuresError) as caught:
+        breaker.add_page(failed_page(99, reason))
+
+    for words in (f"{WINDOW} of the last {WINDOW} pages", reason, "/in/99.pdf", "said the engine", "ocrmill retry OUT"):
+        assert words in str(caught.value)
+
+
+def test_documents_that_cannot_be_had_end_the_run():
+    """Expired credentials or a vanished mount: the documents are not to blame."""
+    breaker = Breaker(SETTINGS)
+    for number in range(WINDOW - 1):
+        breaker.add_document(unreadable(number, Reason.UNREADABLE))
+    with pytest.raises(TooManyFailuresError, match=r"documents failed with unreadable.*ExpiredToken"):
+        breaker.add_document(unreadable(WINDOW, Reason.UNREADABLE))
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.PASSWORD_REQUIRED, Reason.DAMAGED, Reason.UNSUPPORTED_TYPE, Reason.ZERO_PAGES]
+)
+def test_bad_documents_never_end_the_run(reason: Reason):
+    """A folder of nothing but locked or damaged files is read to its end."""
+    breaker = Breaker(SETTINGS)
+    for number in range(5 * WINDOW):
+        breaker.add_document(unreadable(number, reason))
+        breaker.add_page(failed_page(number, Reason.PAGE_DAMAGED))
+
+
+def test_pages_that_need_no_engine_do_not_hide_a_broken_one():
+    """Where nine pages of ten have a text layer, an engine that fails at every tenth page is broken."""
+    breaker = Breaker(SETTINGS)
+    for number in range(10 * (WINDOW - 1)):
+        broken = number % 10 == 0
+        breaker.add_page(failed_page(number, Reason.ENGINE_ERROR) if broken else read_page(number, by_engine=False))
+    with pytest.raises(TooManyFailuresError, match="engine_error"):
+        breaker.add_page(failed_page(10 * WINDOW, Reason.ENGINE_ERROR))
+
+
+def test_failures_up_to_the_share_go_on():
+    """Half of the pages may fail, again and again, and more of them for a moment that has passed."""
+    breaker = Breaker(SETTINGS)
+    for number in range(5 * WINDOW):
+        failed = number % 2 == 0
+        breaker.add_page(failed_page(number, Reason.ENGINE_ERROR) if failed else read_page(number, by_engine=True))
+
+
+def test_one_document_does_not_end_the_run():
+    """5,000 pages of one document that crash the renderer, mixed with some good ones, stop nobody."""
+    breaker = Breaker(SETTINGS)
+    poison = Document("f" * 64, Source("/in/poison.pdf", "1", 1, "/in/poison.pdf"), 5000)
+    for number in range(5000):
+        breaker.add_page(failed_row(poison, RenderedPage(number + 1), Reason.RENDER_CRASH, "SIGSEGV"))
+        if number % 20 == 0:
+            breaker.add_page(read_page(number, by_engine=False))
+
+
+def test_a_share_of_one_turns_it_off():
+    """Whoever wants to go on in spite of it can."""
+    breaker = Breaker(WorkerSettings(stop_window=10, stop_share=1))
+    for number in range(100):
+        breaker.add_page(failed_page(number, Reason.ENGINE_ERROR))

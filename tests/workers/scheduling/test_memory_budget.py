@@ -1,0 +1,127 @@
+"""The bound on bytes in flight."""
+
+import asyncio
+import logging
+
+import numpy as np
+import psutil
+import pytest
+
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.model_adapter.views import cut_views
+from ocrmill.workers.pools.image_memory import LEAST_BYTES, image_memory, in_flight_bytes, page_bytes
+from ocrmill.workers.scheduling.memory_budget import Room
+
+GIB = 1 << 30
+VIEWS = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings())
+
+
+def test_no_more_is_taken_than_there_is_room():
+    """Takers beyond the capacity wait until bytes are given back, and are served in order."""
+
+    async def scenario() -> list[str]:
+        room, log = Room(100), []
+
+        async def taker(name: str, size: int) -> None:
+            await room.take(size)
+            log.append(name)
+
+        tasks = [asyncio.create_task(taker(*who)) for who in (("a", 60), ("b", 60), ("c", 30))]
+        await asyncio.sleep(0)
+        assert log == ["a"], "c would fit, but b was there first"
+        room.give(60)
+        await asyncio.gather(*tasks)
+        return log
+
+    assert asyncio.run(scenario()) == ["a", "b", "c"]
+
+
+def test_a_page_larger_than_the_room_gets_it_alone():
+    """An oversized page is read when nothing else is in flight, instead of never."""
+
+    async def scenario() -> int:
+        room = Room(100)
+        await room.take(40)
+        big = asyncio.create_task(room.take(500))
+        await asyncio.sleep(0)
+        assert not big.done()
+        room.give(40)
+        await big
+        return room.taken
+
+    assert asyncio.run(scenario()) == 500
+
+
+def test_a_reservation_that_shrinks_lets_the_next_one_in():
+    """Correcting a reservation downwards serves whoever waits."""
+
+    async def scenario() -> int:
+        room = Room(100)
+        await room.take(100)
+        waiter = asyncio.create_task(room.take(50))
+        await asyncio.sleep(0)
+        room.resize(100, 50)
+        await asyncio.wait_for(waiter, 1)
+        return room.taken
+
+    assert asyncio.run(scenario()) == 100
+
+
+def test_a_cancelled_waiter_leaves_no_trace():
+    """Cancelling a waiter neither takes bytes nor blocks those behind it."""
+
+    async def scenario() -> int:
+        room = Room(100)
+        await room.take(100)
+        first, second = asyncio.create_task(room.take(50)), asyncio.create_task(room.take(60))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        room.give(100)
+        await asyncio.wait_for(second, 1)
+        return room.taken
+
+    assert asyncio.run(scenario()) == 60
+
+
+def test_a_page_takes_what_its_views_take():
+    """What is reserved for a page is what the views of a Letter page have, or somewhat more than its image."""
+    letter = np.zeros((1584, 1224, 3), np.uint8)
+
+    assert cut_views(letter, 6).nbytes == page_bytes(VIEWS)
+    assert letter.nbytes <= page_bytes(EngineSettings(name="cpu")) < 1.1 * letter.nbytes
+
+
+def test_the_room_is_what_the_engines_hold_and_a_quarter_more():
+    """80 pages as views are 1,050 MiB, so one engine gets 1,312 and eight get 10,500; a small one gets the least."""
+    settings = RunSettings(engine=VIEWS)
+
+    assert in_flight_bytes(settings, 80, 64 * GIB) >> 20 == 1312
+    assert in_flight_bytes(settings, 640, 64 * GIB) >> 20 == 10_500
+    assert in_flight_bytes(RunSettings(engine=EngineSettings(name="cpu")), 4, 64 * GIB) == LEAST_BYTES
+
+
+def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogCaptureFixture):
+    """The room is cut to what there is, never below the least, and the log says that engines will wait."""
+    settings = RunSettings(engine=VIEWS)
+    with caplog.at_level(logging.WARNING, "ocrmill"):
+        assert in_flight_bytes(settings, 640, 4 * GIB) == 4 * GIB
+        assert in_flight_bytes(settings, 640, GIB // 16) == LEAST_BYTES
+
+    assert "10500 MiB" in caplog.text
+    assert "--shm-size" in caplog.text
+
+
+def test_what_the_settings_say_is_taken(caplog: pytest.LogCaptureFixture):
+    """Whoever sets in_flight_mb gets that, without a word."""
+    settings = RunSettings(engine=VIEWS, workers=WorkerSettings(in_flight_mb=100))
+
+    assert in_flight_bytes(settings, 640, GIB) >> 20 == 100
+    assert not caplog.text
+
+
+def test_this_machine_has_memory_for_images():
+    """At most a quarter of its memory: as much again is for pages that are rendered ahead."""
+    assert 0 < image_memory() <= psutil.virtual_memory().total // 4

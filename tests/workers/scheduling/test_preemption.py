@@ -1,0 +1,146 @@
+"""Warnings of the clouds, as their metadata servers give them."""
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ocrmill.workers.scheduling.preemption import preemption, stop_on_preemption
+
+
+class Metadata(BaseHTTPRequestHandler):
+    """Answers as the three clouds do; the server's `events` are what is announced by now."""
+
+    def do_PUT(self):
+        asked = "X-aws-ec2-metadata-token-ttl-seconds" in self.headers
+        self._send(200 if asked else 400, self.server.token)
+
+    def do_GET(self):
+        path = self.path
+        if path.startswith("/latest/") and self.headers.get("X-aws-ec2-metadata-token") != self.server.token:
+            self._send(401, "")
+        elif path.startswith("/computeMetadata/") and self.headers.get("Metadata-Flavor") != "Google":
+            self._send(403, "")
+        elif path.startswith("/metadata/") and self.headers.get("Metadata") != "true":
+            self._send(400, "")
+        elif path in self.server.events:
+            self._send(200, self.server.events[path])
+        else:
+            self._send(404, "not found")
+
+    def _send(self, status: int, body: str) -> None:
+        self.server.answers.append(status)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *args):
+        """Stay silent."""
+
+
+@contextmanager
+def metadata_server() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
+    server.token, server.events, server.answers = "first", {}, []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+AZURE_EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
+AZURE_NAME = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
+GCP = "/computeMetadata/v1/instance/preempted"
+AWS = "/latest/meta-data/spot/instance-action"
+AWS_REBALANCE = "/latest/meta-data/events/recommendations/rebalance"
+
+
+def azure(kind: str, machine: str) -> str:
+    return json.dumps({"Events": [{"EventType": kind, "Resources": [machine], "NotBefore": "Mon, 19 Sep"}]})
+
+
+@pytest.mark.parametrize(
+    ("cloud", "quiet", "announced", "words"),
+    [
+        ("aws", {}, {AWS: '{"action": "terminate", "time": "2026-09-18T08:22:00Z"}'}, "terminate"),
+        ("aws", {}, {AWS_REBALANCE: '{"noticeTime": "2026-10-27T08:22:00Z"}'}, "rebalance"),
+        ("gcp", {GCP: "FALSE"}, {GCP: "TRUE"}, "preempted"),
+        (
+            "azure",
+            {AZURE_NAME: "vm_1", AZURE_EVENTS: azure("Preempt", "vm_0")},
+            {AZURE_EVENTS: azure("Preempt", "vm_1")},
+            "Preempt",
+        ),
+        (
+            "azure",
+            {AZURE_NAME: "vm_1", AZURE_EVENTS: azure("Reboot", "vm_1")},
+            {AZURE_EVENTS: azure("Preempt", "vm_1")},
+            "19",
+        ),
+    ],
+)
+def test_a_warning_is_heard(cloud: str, quiet: dict, announced: dict, words: str):
+    """Nothing is heard before the cloud announces that this machine goes, and its words once it does."""
+
+    async def scenario(server) -> str:
+        server.events.update(quiet)
+        heard = asyncio.create_task(preemption(cloud, server.url, poll_s=0.05))
+        await asyncio.sleep(0.5)
+        assert not heard.done()
+        server.events.update(announced)
+        return await asyncio.wait_for(heard, 10)
+
+    with metadata_server() as server:
+        assert words in asyncio.run(scenario(server))
+
+
+def test_a_token_that_is_too_old_is_renewed():
+    """AWS forgets tokens after some hours: the next question brings a new one, and the warning is heard."""
+
+    async def scenario(server) -> str:
+        heard = asyncio.create_task(preemption("aws", server.url, poll_s=0.05))
+        await asyncio.sleep(0.3)
+        server.token = "second"
+        await asyncio.sleep(0.3)
+        server.events[AWS] = '{"action": "stop"}'
+        return await asyncio.wait_for(heard, 10)
+
+    with metadata_server() as server:
+        assert "stop" in asyncio.run(scenario(server))
+        assert 401 in server.answers
+
+
+def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixture):
+    """Where nobody answers the run goes on, and the log says once that no warning can be seen."""
+
+    async def scenario() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(preemption("gcp", "http://127.0.0.1:9", poll_s=0.05), 1)
+
+    with caplog.at_level(logging.WARNING, "ocrmill"):
+        asyncio.run(scenario())
+    assert 1 == caplog.text.count("no warning can be seen")
+
+
+def test_a_warning_stops_the_run_as_a_signal_does():
+    """The run's `stop` is called once; without a cloud nobody is asked."""
+    stopped = []
+    with metadata_server() as server:
+        server.events[GCP] = "TRUE"
+        asyncio.run(stop_on_preemption("gcp", lambda: stopped.append(1), server.url))
+        answered = len(server.answers)
+        asyncio.run(stop_on_preemption("none", lambda: stopped.append(2), server.url))
+
+        assert [1] == stopped
+        assert answered == len(server.answers)

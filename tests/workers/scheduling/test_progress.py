@@ -1,0 +1,116 @@
+"""What a run shows of itself while it goes on."""
+
+import io
+import logging
+import time
+
+import pytest
+
+from ocrmill.pipeline.run_progress import READING, STOPPING
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.workers.scheduling.progress import Progress
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def report() -> RunReport:
+    return RunReport(pages_known=50, sources_opened=10, sources_listed=100, listing_complete=True)
+
+
+def test_lines_come_by_time_and_not_by_pages(report: RunReport, caplog: pytest.LogCaptureFixture):
+    """Every 30 s there is a line, in which no page may have ended, from the start of the workers on."""
+    caplog.set_level(logging.INFO, "ocrmill")
+    clock = Clock()
+    progress = Progress(report, io.StringIO(), clock=clock)
+    for second in range(1, 241):
+        clock.now = float(second)
+        if second == 60:
+            progress.enter(READING)
+        if second == 65:
+            report.pages["ok"] += 5
+        progress.show()
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 240 / 30
+    assert lines[0] == "starting the workers, 30 s so far"
+    assert "5 of about 500 pages" in lines[2]
+    assert lines[2].endswith("to go")
+    assert "no page has ended for 3 min" in lines[-1]
+
+
+def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog: pytest.LogCaptureFixture):
+    """A thread of its own writes them; here nobody calls anything for three seconds."""
+    caplog.set_level(logging.INFO, "ocrmill")
+    with Progress(report, io.StringIO(), line_every_s=0.5):
+        time.sleep(3)
+
+    assert len(caplog.records) >= 2
+
+
+def test_the_rate_is_that_of_the_last_minutes(report: RunReport):
+    """A fast hour of text layers does not promise that the scans after it are as fast."""
+    clock = Clock()
+    progress = Progress(report, io.StringIO(), clock=clock)
+    progress.enter(READING)
+    for second in range(1, 3600 + 900):
+        clock.now = float(second)
+        report.pages["text_layer"] += 10 if second < 3600 else 1
+        progress.show()
+
+    assert progress.snapshot().pages_per_s == pytest.approx(1.0, rel=0.01)
+
+
+def test_the_bar_has_pages_per_second_and_the_expected_total(report: RunReport):
+    """A bar never shows seconds per page, and its percentage is that of all pages, not of those opened so far."""
+    clock, terminal = Clock(), Terminal()
+    progress = Progress(report, terminal, clock=clock)
+    progress.enter(READING)
+    report.pages["ok"] += 25
+    clock.now = 100.0
+    progress.show()
+    shown = terminal.getvalue().rpartition("\r")[2]
+
+    assert "5 %|" in shown
+    assert "25 of about 500 pages" in shown
+    assert "0.25 pages/s" in shown
+    assert "s/ pages" not in terminal.getvalue()
+
+
+def test_a_bar_without_a_known_total_shows_no_percentage(report: RunReport):
+    """While the listing goes on, the bar is empty and the words say `more than`."""
+    report.listing_complete = False
+    terminal = Terminal()
+    progress = Progress(report, terminal)
+    progress.enter(READING)
+    progress.show()
+
+    assert "more than 500 pages" in terminal.getvalue()
+    assert "  0 %|" in terminal.getvalue().rpartition("\r")[2]
+
+
+def test_a_limit_of_documents_limits_what_is_expected(report: RunReport):
+    """With --max-documents 20 only 20 of the 100 listed ones are waited for."""
+    progress = Progress(report, io.StringIO(), max_documents=20)
+    progress.enter(READING)
+
+    assert progress.snapshot().pages_expected == 100
+
+
+def test_after_a_stop_no_time_left_is_told(report: RunReport):
+    """What is in work is finished, and the rest is left."""
+    progress = Progress(report, io.StringIO())
+    progress.enter(READING)
+    progress.enter(STOPPING)
+
+    assert progress.snapshot().to_text().endswith("stopping: what is in work is finished")

@@ -1,0 +1,213 @@
+"""A page that comes out badly is asked for again, as far as the engine's ladder goes."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from fake_engine import FakeEngine
+from pdfs import scan_pdf
+
+from ocrmill.commands.inspect.query import PageQuery, page_keys
+from ocrmill.commands.run import Job, run
+from ocrmill.commands.status import read_status
+from ocrmill.commands.verify import verify
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2
+from ocrmill.pipeline.records import (
+    RGB,
+    EngineDescription,
+    PageGeometry,
+    PageRange,
+    PageRow,
+    PageText,
+    Reason,
+    Repair,
+    Status,
+)
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.engines.recognizer import Recognizer
+from ocrmill.workers.pools.pool import SerialPool
+from ocrmill.workers.scheduling.repair import recognize
+
+GOOD = "What stands on this page is read in full, from its first word to its last."
+LOOP = "What stands on this page " * 60
+SETTINGS = RunSettings(engine=EngineSettings(name="cpu"))
+
+Script = dict[Repair | None, str | Exception]
+"""What the engine writes for the first attempt (null) and for each repair; a loop where nothing is said."""
+
+
+class ScriptedEngine(FakeEngine):
+    """Reads every page by a script, and notes what it was asked for."""
+
+    def __init__(self, script: Script, repairs: tuple[Repair, ...] = DEEPSEEK_OCR2) -> None:
+        self._script = script
+        self._repairs = repairs
+        self.asked: list[Repair | None] = []
+        self.finish_reason = "stop"
+
+    def describe(self) -> EngineDescription:
+        return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, repairs=self._repairs)
+
+    async def read(self, image: RGB, geometry: PageGeometry, repair: Repair | None) -> PageText:
+        self.asked.append(repair)
+        said = self._script.get(repair, LOOP)
+        if isinstance(said, Exception):
+            raise said
+        return PageText(said, finish_reason="length" if said.endswith("...") else self.finish_reason)
+
+
+class ScriptedPool(SerialPool):
+    """A real pool but for its engine."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        super().__init__(SETTINGS)
+        self._recognizer = Recognizer(engine, SETTINGS)
+        self._description = engine.describe()
+
+
+def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple]:
+    """A whole run over one scanned page: its report, and the page's row as it is in the output."""
+    tmp_path.mkdir(exist_ok=True)
+    scan = scan_pdf(tmp_path / "scan.pdf")
+    out = tmp_path / "out"
+    report = run(Job((str(scan),), str(out), SETTINGS, use_ray=False), lambda _: ScriptedPool(engine))
+    assert verify(LocalStore(out), repair=False).findings == ()
+    columns = "status, reason, markdown, len(attempts), repetition_flag, prompt"
+    return report, duckdb.sql(f"select {columns} from '{out}/pages/*.parquet'").fetchall()[0]
+
+
+def test_a_page_is_repaired(tmp_path: Path):
+    """The first repair that gives a good page ends the ladder; row, document and report say `repaired`."""
+    engine = ScriptedEngine({DEEPSEEK_OCR2[1]: GOOD})
+    report, row = run_over(engine, tmp_path)
+
+    assert engine.asked == [None, *DEEPSEEK_OCR2[:2]]
+    assert row == ("repaired", "repetition", GOOD, 3, False, "free_ocr")
+    assert "1 repaired (repetition 1)" in report.to_text("out")
+    documents = duckdb.sql(f"select pages_repaired, repetition_rate from '{tmp_path}/out/documents/*.parquet'")
+    assert documents.fetchall() == [(1, 0.0)]
+
+
+def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: Path):
+    """Not one attempt is good: row, report, record, status and document say that it degenerates, now and at first."""
+    report, row = run_over(ScriptedEngine({DEEPSEEK_OCR2[2]: GOOD + "..."}), tmp_path)
+    out = tmp_path / "out"
+    (flags,) = duckdb.sql(f"select flags from '{out}/pages/*.parquet'").fetchall()[0]
+    (rate,) = duckdb.sql(f"select repetition_rate from '{out}/documents/*.parquet'").fetchall()[0]
+    (record,) = (json.loads(path.read_text())["totals"] for path in (out / "runs").iterdir())
+
+    assert row == ("ok", "repetition", GOOD + "...", 4, True, "markdown")
+    assert flags == ["repetition", "looped_before", "truncated"]
+    assert rate == 1.0
+    told = (
+        "1 of 1 pages from an engine repeat themselves or have no end (100.00%), 1 did at the first attempt (100.00%)"
+    )
+    assert told in report.to_text("out")
+    assert told in read_status(LocalStore(out)).to_text()
+    assert "1 ok (repetition 1)" in report.to_text("out")
+    assert (record["engine_pages"], record["degenerate"], record["degenerate_at_first"]) == (1, 1, 1)
+    assert page_keys(LocalStore(out), PageQuery(reason="repetition")).num_rows == 1  # `retry --reason` reads it again
+
+
+def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path):
+    """The two rates differ by what the ladder repairs."""
+    report, _ = run_over(ScriptedEngine({DEEPSEEK_OCR2[0]: GOOD}), tmp_path)
+    status = read_status(LocalStore(tmp_path / "out"))
+
+    assert (report.engine_pages, report.degenerate, report.degenerate_at_first) == (1, 0, 1)
+    assert (status.engine_pages, status.degenerate_pages, status.degenerate_at_first) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("finish_reason", ["repetition", "length"])
+def test_a_page_stopped_in_its_loop_has_no_end(finish_reason: str, tmp_path: Path):
+    """Our loop stop counts as the limit does: the text came to no end by itself, however short it is."""
+    engine = ScriptedEngine({None: GOOD}, repairs=())
+    engine.finish_reason = finish_reason
+    report, _ = run_over(engine, tmp_path)
+
+    assert (report.degenerate, report.degenerate_at_first) == (1, 1)
+
+
+EMPTY = [
+    "<table><tr><td></td><td> </td></tr></table>",
+    "| | |\n|---|---|\n| | |",
+    "<pre> <pre></pre></pre>" * 10,
+    "&nbsp;\n\n---",
+]
+
+
+@pytest.mark.parametrize("markup", EMPTY)
+def test_markup_without_text_is_no_text(markup: str, tmp_path: Path):
+    """It is retried as an empty page is, and where nothing better comes the page fails: it is never ok, nor blank."""
+    engine = ScriptedEngine(dict.fromkeys([None, *DEEPSEEK_OCR2], markup))
+    report, row = run_over(engine, tmp_path)
+
+    assert engine.asked == [None, *DEEPSEEK_OCR2[1:]]
+    assert row == ("failed", "empty_output", None, 3, False, "markdown")
+    assert report.failures == 1
+
+
+def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
+    """Text, and then box after box with nothing in it: flagged, and repaired by the first attempt that does not."""
+    drift = GOOD + "\n\n" + "<pre> <pre> <pre></pre></pre></pre>\n" * 60
+    _, row = run_over(ScriptedEngine(dict.fromkeys([None, *DEEPSEEK_OCR2], drift)), tmp_path / "kept")
+    assert row[:2] == ("ok", "empty_output")
+
+    _, row = run_over(ScriptedEngine({None: drift, DEEPSEEK_OCR2[1]: GOOD}), tmp_path / "repaired")
+    assert row[:3] == ("repaired", "empty_output", GOOD)
+
+
+@pytest.mark.parametrize(
+    ("script", "asked"),
+    [
+        ({None: GOOD}, []),
+        ({None: GOOD + "..."}, [1]),  # cut off: only the prompt that gives less text can help
+        ({None: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [1, 2]),
+        ({None: PageError(Reason.ENGINE_ERROR, "refused")}, []),  # the page is not to blame
+        ({DEEPSEEK_OCR2[0]: PageError(Reason.ENGINE_ERROR, "refused")}, [0]),
+        ({DEEPSEEK_OCR2[0]: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [0, 1, 2]),
+        ({}, [0, 1, 2]),
+    ],
+)
+def test_each_trouble_has_its_rungs(script: Script, asked: list[int], tmp_path: Path):
+    """Only what may help is tried, each rung once, and the page has its row whatever comes out."""
+    engine = ScriptedEngine(script)
+    _, row = run_over(engine, tmp_path)
+
+    assert engine.asked == [None, *(DEEPSEEK_OCR2[at] for at in asked)]
+    assert row[3] == 1 + len(asked)
+
+
+def test_an_engine_without_repairs_is_asked_once(tmp_path: Path):
+    """The page keeps its flags."""
+    engine = ScriptedEngine({}, repairs=())
+    _, row = run_over(engine, tmp_path)
+
+    assert engine.asked == [None]
+    assert row == ("ok", "repetition", LOOP, 1, True, "markdown")
+
+
+def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path):
+    """What is in flight is finished as it is, so that the run ends in time."""
+    engine = ScriptedEngine({})
+
+    async def scenario() -> PageRow:
+        pool = ScriptedPool(engine)
+        try:
+            document = await pool.open(next(Discovery([str(scan)], InputSettings(), StorageSettings())))
+            async for page, image in pool.read(PageRange(document, (1,))):
+                return await recognize(pool, document, page, image, lambda: len(engine.asked) == 2)
+        finally:
+            pool.close()
+
+    scan = scan_pdf(tmp_path / "scan.pdf")
+    row = asyncio.run(scenario())
+    assert engine.asked == [None, DEEPSEEK_OCR2[0]]
+    assert (row.status, row.repetition_flag, len(row.attempts)) == (Status.OK, True, 2)

@@ -1,0 +1,235 @@
+"""DeepSeek-OCR 2 in vLLM: one engine, which decodes many pages at once and takes in others meanwhile.
+
+vLLM runs in a process of its own (several with tensor parallelism); this one feeds it views and reads the stream of
+tokens, so that a page that loops is stopped there.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.model_adapter.checkpoint.adapter_check import lora_rank
+from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
+from ocrmill.model_adapter.plugin import engine_arguments
+from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, prompt_text
+from ocrmill.model_adapter.tiling import plan_tiling
+from ocrmill.model_adapter.views import PageViews
+from ocrmill.pipeline.errors import EngineDownError, EngineError, PageError
+from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Reason, Repair
+from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
+from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
+from ocrmill.workers.engines.deepseek_ocr2.vllm_log import VllmLog
+
+CELLS = (128821, 128822)  # <td> and </td>: the authors let them repeat
+STREAM_TOKENS = 8  # that vLLM sends at a time: sending, and looking for loops, costs an eighth of one by one
+PREFERRED = {
+    "DO_NOT_TRACK": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+REQUIRED = {
+    "PYTHONSAFEPATH": "1",  # its processes take no module from the current folder, where the documents may be
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",  # its asynchronous engine does not run in this process
+    "VLLM_USE_V2_MODEL_RUNNER": "0",  # vLLM's new runner refuses logits processors like ours
+}
+
+
+@dataclass(slots=True)
+class _Written:
+    """What the model has written on a page so far."""
+
+    text: str = ""
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    finish_reason: str | None = None
+
+
+class DeepseekOcr2Engine:
+    """Reads pages with DeepSeek-OCR 2. Needs vLLM, and a GPU or vLLM's CPU build."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings.deepseek_ocr2
+        self._page_timeout_s = settings.page_timeout_s
+        # The first attempt, in the words of those that may follow it.
+        self._usual = Repair(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
+        self._numbers = count()
+        self._in_work = 0  # pages
+        self._moved = time.monotonic()
+        self._log = VllmLog()
+        self._llm: Any = None
+        self._adapter: Any = None
+        self._number_values: Mapping[int, int] = {}
+
+    def describe(self) -> EngineDescription:
+        """Model, prompt and how many pages it wants; loads nothing."""
+        settings = self._settings
+        return EngineDescription(
+            name="deepseek-ocr2",
+            slots=settings.pages_in_flight + settings.pages_ahead,
+            model=settings.model if settings.lora is None else f"{settings.model} with {settings.lora}",
+            model_revision=settings.revision,
+            prompt=settings.prompt,
+            temperature=0.0,
+            scripts=None,  # its tokenizer is of bytes and writes any; what it reads well is not known by script
+            gpus=0 if is_cpu_build() else settings.tensor_parallel,
+            repairs=tuple(islice(self._ladder(), settings.repairs)),
+        )
+
+    async def start(self, memory: float) -> None:
+        """Check everything that can be checked, then start vLLM and load the model.
+
+        Args:
+            memory: share of `gpu_memory` and `encoder_mb` to take; on a GPU vLLM's cache fills what it may take, so
+                that fewer pages at a time would leave it as full.
+
+        Raises:
+            EngineError: with all that is missing, or what vLLM said.
+        """
+        refuse(check(self._settings))
+        from_settings = {
+            "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb),
+            "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": str(math.ceil(self._page_timeout_s)),  # of a step; a page has many
+        }
+        os.environ.update(PREFERRED | from_settings | os.environ | REQUIRED)
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        try:
+            with self._log.written_by_children():
+                self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments(memory)))
+        except Exception as error:  # vLLM raises of every kind
+            raise EngineError(f"vLLM did not start: {self._log.cause() or error}") from error
+        self._number_values = number_values(self._llm.get_tokenizer().get_vocab())
+        self._adapter = self._lora_request()
+
+    def idle_s(self) -> float:
+        """Since vLLM last wrote on any page, or was given the first one."""
+        return time.monotonic() - self._moved
+
+    async def read(self, image: PageViews, geometry: PageGeometry, repair: Repair | None = None) -> PageText:
+        """Read one page.
+
+        Raises:
+            PageError: EMPTY_OUTPUT where the model writes nothing.
+            EngineDownError: if vLLM died.
+        """
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        way = repair or self._usual
+        prompt = way.prompt or self._settings.prompt
+        tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
+        if not self._in_work:
+            self._moved = time.monotonic()
+        self._in_work += 1
+        try:
+            written = await self._write(image, prompt, self._sampling_params(way))
+        except EngineDeadError as error:
+            detail = self._log.cause() or "vLLM's engine process ended without a word"
+            raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
+        finally:
+            self._in_work -= 1
+        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
+        if not markdown.strip() and not blocks:
+            raise PageError(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
+        return PageText(
+            markdown,
+            raw=written.text,
+            blocks=blocks,
+            finish_reason=written.finish_reason,
+            prompt_tokens=written.prompt_tokens,
+            output_tokens=written.output_tokens,
+            visual_tokens=tiling.num_visual_tokens,
+            tile_columns=tiling.columns,
+            tile_rows=tiling.rows,
+        )
+
+    async def close(self) -> None:
+        """End vLLM's processes."""
+        if self._llm is not None:
+            self._llm.shutdown()
+            self._llm = None
+        self._log.close()
+
+    def _ladder(self) -> Iterator[Repair]:
+        """Where the prompt asks for a document, which Markdown is, another one may ask for it as well."""
+        return (rung for rung in DEEPSEEK_OCR2 if rung.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
+
+    async def _write(self, views: PageViews, prompt: str, sampling: Any) -> _Written:
+        """The model's output as it comes, cut off where it loops."""
+        detector = LoopDetector(self._number_values) if self._settings.stop_loops else None
+        page = {"prompt": prompt_text(prompt), "multi_modal_data": {"image": views}}
+        (request,) = await self._llm.renderer.render_cmpl_async([page])
+        written = _Written()
+        name = f"page-{next(self._numbers)}"
+        async with aclosing(self._llm.generate(request, sampling, name, lora_request=self._adapter)) as stream:
+            async for output in stream:
+                self._moved = time.monotonic()
+                new = output.outputs[0]
+                written.prompt_tokens = len(output.prompt_token_ids or ())
+                written.text += new.text
+                written.output_tokens += len(new.token_ids)
+                written.finish_reason = new.finish_reason
+                if detector is not None and new.finish_reason is None and detector.push(new.token_ids):
+                    written.finish_reason = "repetition"
+                    break  # closing the stream tells vLLM to drop the page
+        return written
+
+    def _engine_arguments(self, memory: float) -> dict[str, Any]:
+        from vllm.platforms import current_platform
+
+        settings = self._settings
+        arguments = {
+            **engine_arguments(settings.max_tiles),
+            "model": settings.model,
+            "revision": settings.revision,
+            "dtype": settings.dtype,
+            "max_model_len": settings.max_model_len,
+            "max_num_seqs": settings.pages_in_flight,
+            "max_num_batched_tokens": settings.prefill_tokens,
+            "gpu_memory_utilization": settings.gpu_memory * memory,
+            "tensor_parallel_size": settings.tensor_parallel,
+            "distributed_executor_backend": "mp" if settings.tensor_parallel > 1 else None,  # else vLLM would join Ray
+            "enforce_eager": current_platform.is_cpu(),  # compiling takes longer than it saves there
+            "stream_interval": STREAM_TOKENS,
+            "logits_processors": ["ocrmill.model_adapter.decoding.ngram_ban:NGramBan"],
+            "additional_config": {"encoder_memory_mb": int(settings.encoder_mb * memory)},
+            "disable_log_stats": True,
+        }
+        if settings.lora is not None:
+            arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(settings.lora))}
+        return arguments
+
+    def _sampling_params(self, way: Repair) -> Any:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        settings = self._settings
+        rule = {
+            "ngram_size": way.ngram_size,
+            "window_size": way.ngram_window,
+            "whitelist_token_ids": list(CELLS),
+        }
+        return SamplingParams(
+            temperature=way.temperature,  # without it vLLM samples: the checkpoint has no generation_config.json
+            seed=0 if way.temperature else None,  # so that a page reads alike the next time
+            skip_special_tokens=False,  # the marks of blocks and cells are special tokens
+            spaces_between_special_tokens=False,
+            max_tokens=settings.max_output_tokens,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args=rule if way.ngram_size else None,
+        )
+
+    def _lora_request(self) -> Any:
+        if self._settings.lora is None:
+            return None
+        from vllm.lora.request import LoRARequest
+
+        return LoRARequest("adapter", 1, self._settings.lora)

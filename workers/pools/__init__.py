@@ -1,0 +1,1 @@
+"""Run rasterizers and engines: in this process, or as Ray actors."""

@@ -1,0 +1,42 @@
+"""The check of what an engine needs, made on a node of a Ray cluster: the driver's machine may lack all of it."""
+
+import logging
+
+import ray
+from ray.exceptions import RayError
+
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import EngineError
+from ocrmill.pipeline.records import EngineDescription
+from ocrmill.workers.engines.deepseek_ocr2.preflight import check, refuse
+
+CLUSTER_ANSWER_S = 4.0
+log = logging.getLogger(__name__)
+
+
+def check_on_a_node(settings: RunSettings, engine: EngineDescription) -> None:
+    """Check on a node that has GPUs, if the engine takes some. Engines check again, each on its own node.
+
+    Where no node answers in time, as one that is busy or starts only when it is asked for, nothing is checked here.
+
+    Raises:
+        EngineError: with all that the node lacks.
+    """
+    if settings.engine.name != "deepseek-ocr2":
+        return
+    task = ray.remote(num_cpus=0, num_gpus=engine.gpus, max_retries=0)(check)
+    asked = task.remote(settings.engine.deepseek_ocr2)
+    ready, _ = ray.wait([asked], timeout=CLUSTER_ANSWER_S)
+    if not ready:
+        ray.cancel(asked, force=True)
+        log.info(
+            "no node of the cluster checked the engine's needs within %g s; each engine does when it starts",
+            CLUSTER_ANSWER_S,
+        )
+        return
+    try:
+        problems = ray.get(asked)
+    except RayError as error:
+        last_line = str(error).strip().splitlines()[-1]
+        raise EngineError(f"a node of the cluster cannot run ocrmill, of the driver's version: {last_line}") from error
+    refuse(problems)

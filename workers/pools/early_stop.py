@@ -1,0 +1,59 @@
+"""Stopping a run whose workers are only just starting: nothing is in work yet, so it ends at the next step."""
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ocrmill.pipeline.errors import StoppedEarlyError
+
+TIME_IS_UP = "the time budget ended before the workers were up: nothing was read"
+
+
+class _StopNowError(BaseException):
+    """Comes out of a signal handler; no Exception, for Ray catches and logs those where it starts its processes."""
+
+
+@contextmanager
+def ended_early(until: float) -> Iterator[None]:
+    """Raise StoppedEarlyError where SIGTERM or SIGINT comes meanwhile, or the time budget ends. For the main thread.
+
+    Args:
+        until: The time of `time.monotonic` at which the budget ends; an alarm tells it, as Ray alone may take 30 s.
+    """
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if number != signal.SIGALRM:
+            raise _StopNowError(f"{signal.Signals(number).name}: stopped before the workers were up")
+        if time.monotonic() >= until:
+            raise _StopNowError(TIME_IS_UP)
+
+    check_time(until)
+    numbers = [signal.SIGTERM, signal.SIGINT, *([] if math.isinf(until) else [signal.SIGALRM])]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    alarm = (0.0, 0.0)
+    if signal.SIGALRM in before:
+        alarm = signal.setitimer(signal.ITIMER_REAL, max(0.001, until - time.monotonic()) + 0.001)
+    try:
+        yield
+    except _StopNowError as error:
+        raise StoppedEarlyError(str(error)) from error
+    except SystemExit as error:  # Ray's own handler of SIGTERM, which it sets when it starts
+        raise StoppedEarlyError("SIGTERM: stopped before the workers were up") from error
+    finally:
+        if signal.SIGALRM in before:
+            signal.setitimer(signal.ITIMER_REAL, *alarm)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_time(until: float) -> None:
+    """Return if the time budget, which ends at `until` of `time.monotonic`, has time left.
+
+    Raises:
+        StoppedEarlyError: it has none.
+    """
+    if time.monotonic() >= until:
+        raise StoppedEarlyError(TIME_IS_UP)

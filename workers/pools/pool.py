@@ -1,0 +1,106 @@
+"""Where pages are read: the interface that the coordinator sees, and its version in this process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, Protocol
+
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.records import (
+    Document,
+    EngineDescription,
+    PageRange,
+    PageRow,
+    RenderedPage,
+    Repair,
+    Source,
+    UnreadableDocument,
+)
+from ocrmill.workers.engines.recognizer import Recognizer
+from ocrmill.workers.engines.registry import make_engine
+from ocrmill.workers.pools.image_memory import image_memory, in_flight_bytes
+from ocrmill.workers.rendering.rasterizer import Rasterizer
+
+Image = Any
+"""A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""
+
+
+class ImageLostError(Exception):
+    """The node that held a page image died: the page has to be rendered again. Nobody's fault."""
+
+
+class Pool(Protocol):
+    """Opens documents, reads page ranges, recognizes page images."""
+
+    rasterizers: int
+    engines: int
+    in_flight_bytes: int  # of page images, that may exist at once
+
+    def describe(self) -> EngineDescription:
+        """What the engines say of themselves."""
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash and open a document."""
+
+    def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+        """Read a range in order: each page comes as its row, or rendered and awaiting OCR."""
+
+    async def recognize(
+        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None, /
+    ) -> PageRow:
+        """Turn a page image into the row of one attempt at it.
+
+        Raises:
+            ImageLostError: if the image is gone.
+            EngineError: if no engine is left.
+        """
+
+    async def stop(self) -> None:
+        """End the engines; called in the loop that they were used in."""
+
+    def close(self) -> None:
+        """End all workers."""
+
+
+class SerialPool:
+    """Everything in this process, one page at a time: for debugging, and for tests that need no Ray."""
+
+    rasterizers = 1
+    engines = 1
+
+    def __init__(self, settings: RunSettings) -> None:
+        engine = make_engine(settings.engine)
+        self._description = engine.describe()
+        self.in_flight_bytes = in_flight_bytes(settings, self._description.slots, image_memory())
+        self._rasterizer = Rasterizer(settings, self._description.scripts)
+        self._recognizer = Recognizer(engine, settings)
+        self._started: asyncio.Task[None] | None = None
+
+    def describe(self) -> EngineDescription:
+        """What the engine says of itself."""
+        return self._description
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash and open a document."""
+        return self._rasterizer.open(source)
+
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+        """Read a range in order."""
+        for page in self._rasterizer.read(pages):
+            yield page
+            await asyncio.sleep(0)  # let the pages that were yielded before be recognized
+
+    async def recognize(
+        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None
+    ) -> PageRow:
+        """Turn a page image into the row of one attempt at it."""
+        self._started = self._started or asyncio.create_task(self._recognizer.start())
+        await asyncio.shield(self._started)
+        return await self._recognizer.read(document, page, image, repair)
+
+    async def stop(self) -> None:
+        """End the engine, while its loop still runs."""
+        await self._recognizer.close()
+
+    def close(self) -> None:
+        """End the rendering processes."""
+        self._rasterizer.close()

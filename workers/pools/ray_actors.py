@@ -1,0 +1,206 @@
+"""The processes that Ray runs for us: rasterizers and engines, how they start, and how they come back.
+
+Ray's own fault tolerance is not used for pages: it retries or drops the neighbours of a bad page and has no time limit.
+Actors restart (`max_restarts=-1`) but their tasks do not (`max_task_retries=0`): what a dead actor had in work is given
+out again by the pool.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayActorError, RayTaskError
+
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import EngineError
+from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, Repair, Source, UnreadableDocument
+from ocrmill.workers.engines.engine import Engine
+from ocrmill.workers.engines.recognizer import Recognizer
+from ocrmill.workers.pools.early_stop import check_time
+from ocrmill.workers.rendering.rasterizer import PageImage, Rasterizer
+
+DEATHS_AT_START = 3  # that one actor may die while it starts: a node that goes, a GPU whose memory is not free yet
+RESTART_S = 1.0
+
+
+@ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0, concurrency_groups={"watch": 1})
+class RasterizerActor:
+    """A `Rasterizer` in a process of its own."""
+
+    def __init__(
+        self,
+        make_rasterizer: Callable[[RunSettings, frozenset[str] | None], Rasterizer],
+        settings: RunSettings,
+        scripts: frozenset[str] | None,
+    ) -> None:
+        self._rasterizer = make_rasterizer(settings, scripts)
+        self._since: float | None = None
+
+    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
+    def ping(self) -> int:
+        """Answer once it is up, with the process that it is."""
+        return os.getpid()
+
+    @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
+    def busy_s(self) -> float:
+        """Seconds since it began the document or the page that it is at; 0 where it waits. Answers beside its work."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def open(self, source: Source) -> Document | UnreadableDocument:
+        """See `Rasterizer.open`."""
+        self._since = time.monotonic()
+        try:
+            return self._rasterizer.open(source)
+        finally:
+            self._since = None
+
+    def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | PageImage]:
+        """See `Rasterizer.read`; a rendered page is followed by its image, as an object of its own."""
+        stream = self._rasterizer.read(pages)
+        while True:
+            self._since = time.monotonic()
+            try:
+                page = next(stream, None)
+            finally:
+                self._since = None
+            if page is None:
+                return
+            if isinstance(page, PageRow):
+                yield page
+            else:
+                rendered, image = page
+                yield rendered
+                yield image  # on its own, so that only its reference travels on
+
+
+@ray.remote(max_restarts=-1, max_task_retries=0, max_concurrency=1000)
+class EngineActor:
+    """A `Recognizer` in a process of its own."""
+
+    def __init__(self, make_engine: Callable[[EngineSettings], Engine], settings: RunSettings) -> None:
+        self._recognizer = Recognizer(make_engine(settings.engine), settings)
+        self._starting: asyncio.Task[None] | None = None
+
+    async def ping(self, memory: float = 1.0) -> int:
+        """Answer once the engine is up, with the process that it is.
+
+        Args:
+            memory: what it is started with, if it is not up; see `Engine.start`.
+
+        Raises:
+            EngineError: if it cannot be started.
+        """
+        self._starting = self._starting or asyncio.create_task(self._recognizer.start(memory))
+        await asyncio.shield(self._starting)
+        return os.getpid()
+
+    async def idle_s(self) -> float:
+        """See `Engine.idle_s`; no answer is one, too."""
+        return self._recognizer.idle_s()
+
+    async def stop(self) -> None:
+        """End what the engine has started."""
+        await self._recognizer.close()
+
+    async def read(self, document: Document, page: RenderedPage, image: PageImage, repair: Repair | None) -> PageRow:
+        """See `Recognizer.read`."""
+        return await self._recognizer.read(document, page, image, repair)
+
+
+@dataclass(slots=True)
+class Handle:
+    """A worker: its actor, and the process that the actor is now."""
+
+    actor: Any
+    pid: int
+    memory: float = 1.0  # that an engine is started with again; see `Engine.start`
+
+
+def await_start(actors: Sequence[Any], timeout_s: float, until: float = math.inf) -> list[Handle]:
+    """Wait until all actors are up; one that dies meanwhile is started again by Ray.
+
+    Raises:
+        EngineError: one cannot start, does not answer in time, or died `DEATHS_AT_START` times.
+        StoppedEarlyError: the time budget, which ends at `until`, ended first.
+    """
+    given_up = min(time.monotonic() + timeout_s, until)
+    pings = [actor.ping.remote() for actor in actors]  # all at once, so that they start side by side
+    try:
+        return [
+            Handle(actor, _pid(actor, ping, min(given_up, until))) for actor, ping in zip(actors, pings, strict=True)
+        ]
+    except EngineError:
+        check_time(until)
+        raise
+
+
+def _pid(actor: Any, ping: Any, until: float) -> int:
+    for death in range(1, DEATHS_AT_START + 1):
+        try:
+            pid: int = ray.get(ping, timeout=max(0.0, until - time.monotonic()))
+        except RayTaskError as error:
+            raise error.cause if isinstance(error.cause, EngineError) else EngineError(str(error.cause)) from error
+        except GetTimeoutError as error:
+            raise EngineError("the workers were not up in time: ask for fewer with --workers") from error
+        except RayActorError as error:
+            if death == DEATHS_AT_START or isinstance(error, ActorDiedError):
+                raise EngineError(f"a worker died {death} times while it started: {error}") from error
+            _await_restart(actor, until)
+            ping = actor.ping.remote()
+        else:
+            return pid
+    raise AssertionError
+
+
+def _await_restart(actor: Any, until: float) -> None:
+    """Wait until Ray has made an actor anew: until then its calls fail at once, which is no death."""
+    while time.monotonic() < until:
+        try:
+            ray.get(actor.__ray_ready__.remote(), timeout=max(0.0, until - time.monotonic()))
+        except ActorUnavailableError:
+            time.sleep(RESTART_S)
+        except (ActorDiedError, GetTimeoutError):
+            return  # the next ping says so, too
+        else:
+            return
+
+
+async def bring_back(worker: Handle, timeout_s: float, *start_with: float) -> None:
+    """Wait until a worker is up again, as another process (Ray restarts it); end the one that is only out of reach.
+
+    Args:
+        worker: the one that died.
+        timeout_s: seconds until it is given up.
+        start_with: what its `ping` takes.
+
+    Raises:
+        EngineError: it does not come back in time, or failed `DEATHS_AT_START` times to start.
+    """
+    failures = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    pid = await worker.actor.ping.remote(*start_with)
+                except RayTaskError as error:
+                    failures += 1
+                    if failures == DEATHS_AT_START:
+                        raise EngineError(f"it could not be started again: {error.cause}") from error
+                    ray.kill(worker.actor, no_restart=False)  # what an actor that failed has begun ends with it
+                except RayActorError:
+                    pass
+                else:
+                    if pid != worker.pid:
+                        worker.pid = pid
+                        return
+                    ray.kill(worker.actor, no_restart=False)
+                await asyncio.sleep(RESTART_S)
+    except TimeoutError as error:
+        raise EngineError(f"it did not come back within {timeout_s:g} s") from error

@@ -1,0 +1,112 @@
+"""Starting Ray on this machine, or joining a cluster; what is there to run workers on."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import EngineError
+from ocrmill.pipeline.records import EngineDescription
+from ocrmill.workers.engines.gpus import find_gpus
+from ocrmill.workers.pools.cluster_check import check_on_a_node
+from ocrmill.workers.pools.image_memory import image_memory, in_flight_bytes
+from ocrmill.workers.pools.machine import usable_cores
+from ocrmill.workers.pools.ray_session import RaySession
+
+MIN_OBJECT_STORE = 256 << 20
+ANSWER_S = 10.0  # in which a cluster takes a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """How many workers of each kind, and the bytes of page images that may be in flight between them."""
+
+    rasterizers: int
+    engines: int
+    in_flight_bytes: int
+    session: RaySession
+
+
+def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
+    """Start Ray here, or join the cluster that the settings name.
+
+    Raises:
+        EngineError: it cannot be had, or has too few GPUs.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if settings.workers.ray_address is None:
+        return _start_here(settings, engine)
+    return _join(settings.workers.ray_address, settings, engine)
+
+
+def with_absolute_paths(settings: RunSettings) -> RunSettings:
+    """The same settings for a process in another folder: a model or adapter in a folder is named by its whole path."""
+    model = settings.engine.deepseek_ocr2
+    folders = {name: path for name in ("model", "lora") if (path := getattr(model, name)) and Path(path).is_dir()}
+    absolute = {name: str(Path(path).absolute()) for name, path in folders.items()}
+    engine = settings.engine.model_copy(update={"deepseek_ocr2": model.model_copy(update=absolute)})
+    return settings.model_copy(update={"engine": engine})
+
+
+def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
+    cores = usable_cores()
+    gpus = len(find_gpus()) if engine.gpus else 0
+    engines = _engines(settings, engine, cores, gpus)
+    rasterizers = settings.workers.rasterizers or cores
+    bytes_in_flight = in_flight_bytes(settings, engines * engine.slots, image_memory())
+    session = RaySession(
+        "Ray on this machine",
+        address="local",  # else Ray joins any cluster that it finds on this machine
+        include_dashboard=False,
+        num_cpus=rasterizers + engines,
+        num_gpus=gpus,
+        _system_config={"task_events_report_interval_ms": 0},  # else Ray's GCS keeps 100,000 tasks: 3.4 kB a page
+        object_store_memory=max(MIN_OBJECT_STORE, 2 * bytes_in_flight),  # half of it for pages rendered ahead
+    )
+    return Crew(rasterizers, engines, bytes_in_flight, session)
+
+
+def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Crew:
+    _check_that_it_answers(address)
+    session = RaySession(f"the Ray cluster at {address}", address=address)
+    try:
+        there = ray.cluster_resources()
+        cores = int(there.get("CPU", 1))
+        half = max(1, cores // 2)
+        engines = _engines(settings, engine, half, int(there.get("GPU", 0)))
+        check_on_a_node(with_absolute_paths(settings), engine)
+    except BaseException:  # a signal, too
+        session.close()
+        raise
+    limit = int(there.get("object_store_memory", 0)) // 2
+    rasterizers = settings.workers.rasterizers or (cores if engine.gpus else half)
+    return Crew(rasterizers, engines, in_flight_bytes(settings, engines * engine.slots, limit), session)
+
+
+def _check_that_it_answers(address: str) -> None:
+    """Ray itself waits more than five minutes for HOST:PORT; `auto` and `ray://HOST:PORT` it knows to be away."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(f"cannot join the Ray cluster at {address}: {error}") from error
+
+
+def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus: int) -> int:
+    """As many vLLMs as there are GPUs, or groups of them; one on the CPU, of which it takes all cores."""
+    wanted = settings.workers.engines or (gpus if engine.gpus else cores)
+    if settings.engine.name != "deepseek-ocr2":
+        return wanted
+    if not engine.gpus:
+        return 1
+    if gpus < engine.gpus:
+        raise EngineError(
+            f"an engine takes {engine.gpus} GPUs and Ray has {gpus}: look at nvidia-smi and CUDA_VISIBLE_DEVICES, "
+            "or take --engine cpu"
+        )
+    return min(wanted, gpus // engine.gpus)

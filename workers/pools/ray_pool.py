@@ -1,0 +1,318 @@
+"""The pool on Ray actors: rasterizers and engines, on this machine or a cluster.
+
+What a dead actor had in work is given out again here. No page is blamed for the death of a rasterizer, since MuPDF runs
+in a process of its own; a page is blamed for the death of an engine only if it was the only one in there.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import ray
+from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
+
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import EngineDownError, OcrmillError
+from ocrmill.pipeline.quality.page_row import failed_row
+from ocrmill.pipeline.records import (
+    Attempt,
+    Document,
+    EngineDescription,
+    PageRange,
+    PageRow,
+    Reason,
+    RenderedPage,
+    Repair,
+    Source,
+    UnreadableDocument,
+)
+from ocrmill.workers.engines.engine import Engine
+from ocrmill.workers.pools.early_stop import check_time
+from ocrmill.workers.pools.pool import Image, ImageLostError
+from ocrmill.workers.pools.ray_actors import EngineActor, Handle, RasterizerActor, await_start, bring_back
+from ocrmill.workers.pools.ray_cluster import start_ray, with_absolute_paths
+from ocrmill.workers.pools.worker_slots import MAX_BLAMED, Seat, Seats
+from ocrmill.workers.rendering.rasterizer import Rasterizer
+
+SUSPECTS = 8  # pages tried together after the death of an engine: of 80 the bad one is found in 18 rounds, not 80
+MAKE_AHEAD = 16  # objects (a page is a record and an image) that a rasterizer makes before they are taken
+CALLS_PER_RASTERIZER = 4  # one in work, the others waiting: documents to open, ranges to read
+RASTERIZER_TRIES = 20  # deaths of rasterizers (nodes, really) that a document or a range survives
+BACK_WITHIN_S = 600.0  # a rasterizer, on another node if need be
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 10.0
+WATCH_EVERY_S = 5.0
+ANSWER_TIMEOUT_S = 30.0  # in which an engine says how it gets on
+LONGEST_PAGE = 12  # times engine.page_timeout_s: no page takes an hour, but one that vLLM lost would
+LESS_MEMORY = 0.85  # of what an engine took before it ran out of memory
+STUCK_S = 900.0  # two renderers take 2 x raster.page_wall_s for a page; before the first, 2 GiB come from a bucket
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _EngineLost:
+    """What became of the engine that had a page."""
+
+    reason: Reason
+    why: str = ""
+
+
+class _Asked(NamedTuple):
+    """What an engine is given: see `Recognizer.read`."""
+
+    document: Document
+    page: RenderedPage
+    image: Image
+    repair: Repair | None
+
+
+class RayPool:
+    """Rasterizer and engine actors behind the interface of `ocrmill.workers.pools.pool.Pool`."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        make_engine: Callable[[EngineSettings], Engine],
+        make_rasterizer: Callable[[RunSettings, frozenset[str] | None], Rasterizer] = Rasterizer,
+        until: float = math.inf,
+    ) -> None:
+        self._settings = settings
+        self._description = make_engine(settings.engine).describe()
+        check_time(until)
+        crew = start_ray(settings, self._description)
+        self._session = crew.session
+        settings = with_absolute_paths(settings)  # for actors, which run in another folder
+        self.rasterizers, self.engines, self.in_flight_bytes = crew.rasterizers, crew.engines, crew.in_flight_bytes
+        gpus = self._description.gpus
+        engine_actor = EngineActor.options(num_gpus=gpus, num_cpus=0 if gpus else 1)  # type: ignore[attr-defined]
+        actors = [
+            RasterizerActor.remote(make_rasterizer, settings, self._description.scripts)  # type: ignore[attr-defined]
+            for _ in range(self.rasterizers)
+        ]
+        engines = [engine_actor.remote(make_engine, settings) for _ in range(self.engines)]
+        try:
+            rasterizer_handles = await_start(actors, START_TIMEOUT_S, until)
+            engine_handles = await_start(engines, settings.engine.start_timeout_s, until)
+        except BaseException:
+            self.close()
+            raise
+        self._rasterizers = Seats("a rasterizer", rasterizer_handles, CALLS_PER_RASTERIZER, self._revive_rasterizer)
+        self._seats = Seats("an engine", engine_handles, self._description.slots, self._revive_engine)
+        self._killers: Counter[str] = Counter()  # pages that killed an engine, by document
+        self._watching: asyncio.Task[None] | None = None
+
+    def describe(self) -> EngineDescription:
+        """What the engines say of themselves."""
+        return self._description
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash and open a document, on the rasterizer that has least to do."""
+        for _ in range(RASTERIZER_TRIES):
+            seat = await self._rasterizer_seat()
+            try:
+                opened: Document | UnreadableDocument = await seat.worker.handle.actor.open.remote(source)
+            except RayActorError:
+                self._rasterizers.report_death(seat)
+            except RayTaskError as error:
+                raise _unwrapped(error) from error
+            else:
+                return opened
+            finally:
+                self._rasterizers.give(seat, finished=True)
+        detail = f"{RASTERIZER_TRIES} workers died while opening it"
+        return UnreadableDocument(None, source, Reason.UNREADABLE, detail)
+
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+        """Read a range in order; what a dead rasterizer left undone is read by another."""
+        missing = list(pages.page_numbers)
+        for _ in range(RASTERIZER_TRIES):
+            seat = await self._rasterizer_seat()
+            try:
+                async for page in _stream(seat.worker.handle.actor, replace(pages, page_numbers=tuple(missing))):
+                    missing.pop(0)
+                    yield page
+            except (RayActorError, ObjectLostError, ImageLostError):  # first: a RayTaskError may be one of them as well
+                self._rasterizers.report_death(seat)
+            except RayTaskError as error:
+                raise _unwrapped(error) from error
+            else:
+                return
+            finally:
+                self._rasterizers.give(seat, finished=True)
+        for number in missing:
+            detail = f"{RASTERIZER_TRIES} workers died while reading it"
+            yield failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail)
+
+    async def recognize(
+        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None
+    ) -> PageRow:
+        """Turn a page image into the row of one attempt at it, on the engine that has least to do.
+
+        An engine that dies takes all its pages along. Each is tried again with a few others, then alone in an engine,
+        so that only the page that kills it is blamed. Of a document several pages of which were blamed, no more are
+        tried.
+        """
+        asked = _Asked(document, page, image, repair)
+        attempts: list[Attempt] = []
+        deaths = 0
+        while True:
+            seat = await self._engine_seat(document, deaths)
+            if seat is None:
+                detail = f"not tried: {MAX_BLAMED} other pages of this document made the engine fail"
+                return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
+            started = time.monotonic()
+            outcome = await self._read_in(seat, asked)
+            if isinstance(outcome, PageRow):
+                return replace(outcome, attempts=(*attempts, *outcome.attempts))
+            deaths += 1
+            if seat.alone or outcome.reason is Reason.ENGINE_TIMEOUT:
+                seconds = time.monotonic() - started
+                attempts.append(Attempt(self._description.name, seconds, reason=outcome.reason))
+            if len(attempts) >= self._settings.engine.max_attempts:
+                self._seats.blame(seat, document.document_id)
+                self._killers[document.document_id] += 1
+                detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
+                return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
+
+    async def _read_in(self, seat: Seat, asked: _Asked) -> PageRow | _EngineLost:
+        """Have an engine read a page. An engine that is lost gets no more pages until it is back."""
+        outcome: PageRow | _EngineLost | None = None
+        engine = seat.worker.handle.actor
+        try:
+            outcome = await self._call(engine, asked)
+        except TimeoutError:
+            if seat.is_current:
+                ray.kill(engine, no_restart=False)
+            outcome = _EngineLost(Reason.ENGINE_TIMEOUT)
+        except RayActorError:
+            outcome = _EngineLost(Reason.ENGINE_CRASH)
+        except EngineDownError as error:
+            self._take_note(error, seat)
+            outcome = _EngineLost(Reason.ENGINE_CRASH, f": {error}")
+        finally:
+            if isinstance(outcome, _EngineLost):
+                self._seats.report_death(seat)
+            self._seats.give(seat, finished=isinstance(outcome, PageRow))
+        return outcome
+
+    async def stop(self) -> None:
+        """Let the engines end what they started; one that does not answer is killed with its actor."""
+        if self._watching is not None:
+            self._watching.cancel()
+        stops = [handle.actor.stop.remote() for handle in self._seats.handles()]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        """End all actors, and Ray if it was started here."""
+        self._session.close()
+
+    def _take_note(self, error: EngineDownError, seat: Seat) -> None:
+        """Log why an engine is down; one that ran out of memory gets fewer pages from now on, and takes less."""
+        if not seat.is_current:
+            return
+        log.warning("an engine is down and is started again: %s", error)
+        if error.out_of_memory:
+            seat.worker.seats = max(1, seat.worker.seats // 2)
+            seat.worker.handle.memory *= LESS_MEMORY
+            log.warning(
+                "it ran out of memory: from now on it gets %d pages at a time, and takes %.0f %% of the memory that "
+                "its settings allow",
+                seat.worker.seats,
+                100 * seat.worker.handle.memory,
+            )
+
+    async def _call(self, engine: Any, asked: _Asked) -> PageRow:
+        try:
+            return await self._answer(engine, engine.read.remote(*asked))
+        except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
+            if isinstance(error.cause, EngineDownError):
+                raise error.cause from error
+            if isinstance(error.cause, RayActorError | ObjectLostError):
+                raise ImageLostError from error
+            detail = f"{type(error.cause).__name__}: {error.cause}"
+            return failed_row(asked.document, asked.page, Reason.ENGINE_ERROR, detail)
+        except ObjectLostError as error:
+            raise ImageLostError from error
+
+    async def _answer(self, engine: Any, reading: Any) -> PageRow:
+        """What an engine makes of a page, however long that takes while it gets on with its pages.
+
+        Raises:
+            TimeoutError: it has not got on with any for `engine.page_timeout_s`, or not ended this one for too long.
+        """
+        timeout = self._settings.engine.page_timeout_s
+        until = time.monotonic() + LONGEST_PAGE * timeout
+        row: asyncio.Future[PageRow] = asyncio.ensure_future(reading)
+        wait_s = timeout
+        try:
+            while not (await asyncio.wait([row], timeout=wait_s))[0]:
+                wait_s = timeout - await asyncio.wait_for(engine.idle_s.remote(), ANSWER_TIMEOUT_S)
+                if wait_s <= 0 or time.monotonic() > until:
+                    raise TimeoutError
+            return row.result()
+        finally:
+            row.cancel()
+
+    async def _engine_seat(self, document: Document, deaths: int) -> Seat | None:
+        """A seat for a page that was in engines that died so often; None if its document has killed too many."""
+        together = 1 if deaths > 1 or self._description.slots <= SUSPECTS else SUSPECTS
+        seat = await self._seats.take(together=together if deaths else None)
+        if self._killers[document.document_id] < MAX_BLAMED:
+            return seat
+        self._seats.give(seat, finished=False)
+        return None
+
+    async def _rasterizer_seat(self) -> Seat:
+        self._watching = self._watching or asyncio.create_task(self._watch())
+        return await self._rasterizers.take()
+
+    async def _watch(self) -> None:
+        """End rasterizers that hang: Ray gives their work back as if they had died."""
+        while True:
+            await asyncio.sleep(min(WATCH_EVERY_S, self._settings.workers.unresponsive_s))
+            await asyncio.gather(*map(self._check, self._rasterizers.handles()))
+
+    async def _check(self, rasterizer: Handle) -> None:
+        timeout = self._settings.workers.unresponsive_s
+        try:
+            busy_s = await asyncio.wait_for(rasterizer.actor.busy_s.remote(), timeout)
+        except RayActorError:
+            return  # whoever waits for its work hears of it
+        except TimeoutError:
+            busy_s = math.inf
+        if busy_s > max(STUCK_S, 3 * self._settings.raster.page_wall_s):
+            log.warning("a rasterizer hangs (process %d) and is replaced; others do its work", rasterizer.pid)
+            ray.kill(rasterizer.actor, no_restart=False)
+
+    async def _revive_rasterizer(self, rasterizer: Handle) -> None:
+        await bring_back(rasterizer, BACK_WITHIN_S)
+
+    async def _revive_engine(self, engine: Handle) -> None:
+        await bring_back(engine, self._settings.engine.start_timeout_s, engine.memory)
+
+
+async def _stream(actor: Any, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+    """Take pages from a rasterizer; images stay in the object store, only their references come here."""
+    stream = actor.read.options(num_returns="streaming", _generator_backpressure_num_objects=MAKE_AHEAD).remote(pages)
+    async for reference in stream:
+        page = await reference
+        if isinstance(page, PageRow):
+            yield page
+        else:
+            image = await anext(stream, None)
+            if image is None:
+                raise ImageLostError
+            yield page, image
+
+
+def _unwrapped(error: RayTaskError) -> Exception:
+    """What a rasterizer raised: our own errors end the run as they are."""
+    return error.cause if isinstance(error.cause, OcrmillError) else error

@@ -1,0 +1,1 @@
+"""Open documents and read pages in a child process that may crash or hang."""

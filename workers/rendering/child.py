@@ -1,0 +1,158 @@
+"""The program of a rendering process: opens documents and reads pages, one request at a time.
+
+It may crash, hang or run out of memory: that costs the one page it is at (process.py). It may be taken over by
+what it reads: that must not cost the machine (sandbox.py). Started as `python -P -m ocrmill.workers.rendering.child
+RENDERER CONNECTION_FD PIXELS_FD DOCUMENT_FD PARENT_PID SETTINGS`, where DOCUMENT_FD is
+a large document that it may open again (mapped_file.py), or -1.
+"""
+
+import ctypes
+import mmap
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
+from typing import Protocol
+
+import numpy as np
+
+from ocrmill.configs.settings import RasterSettings
+from ocrmill.model_adapter.views import PageViews
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages.mapped_file import MappedFile, map_descriptor
+from ocrmill.pipeline.records import Reason, RenderedPage
+from ocrmill.workers.rendering.protocol import (
+    MAX_REPLY_BYTES,
+    OPEN_REPLY,
+    PAGE_REPLY,
+    REQUEST,
+    SETTINGS,
+    ChildSettings,
+    OpenReply,
+    PageImage,
+    Request,
+)
+from ocrmill.workers.rendering.sandbox import sandbox
+
+STDERR_BYTES = 1 << 20
+_PR_SET_PDEATHSIG = 1
+
+
+class PageReader(Protocol):
+    """What reads pages: document_reader.py or pdfium_reader.py."""
+
+    renderer: str
+
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
+        """Put the last document away and open this one, or say why no page of it can be had."""
+
+    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
+        """Read one page of the open document: with its image, or its views, where it awaits OCR."""
+
+
+def serve(connection: Connection, pixels: mmap.mmap, reader: PageReader, raster: RasterSettings) -> None:
+    """Answer requests until the other side hangs up."""
+    opened = OpenReply()
+    while True:
+        try:
+            request = REQUEST.validate_json(connection.recv_bytes())
+        except EOFError:
+            return
+        if request.brings_file:
+            opened = _open(recv_handle(connection), request, reader, raster)
+        if request.page_number is None:
+            connection.send_bytes(OPEN_REPLY.dump_json(opened))
+        elif opened.reason is not None:
+            page = RenderedPage(
+                request.page_number, renderer=reader.renderer, reason=opened.reason, detail=opened.detail
+            )
+            connection.send_bytes(PAGE_REPLY.dump_json(page))
+        else:
+            allow_cpu_seconds(raster.page_cpu_s)
+            page, image = reader.read(request.page_number)
+            if image is not None:
+                write_pixels(pixels, image)
+            connection.send_bytes(_reply_of(page))
+
+
+def write_pixels(pixels: mmap.mmap, image: PageImage) -> None:
+    """Put a page's image, or its views one after the other, into the memory that is shared."""
+    at = 0
+    for part in (image.global_view, image.tiles) if isinstance(image, PageViews) else (image,):
+        np.frombuffer(pixels, dtype=np.uint8, count=part.size, offset=at)[:] = part.reshape(-1)
+        at += part.size
+
+
+def _open(descriptor: int, request: Request, reader: PageReader, raster: RasterSettings) -> OpenReply:
+    allow_cpu_seconds(raster.open_cpu_s)
+    allow_memory(raster.memory_mb, mapped=os.fstat(descriptor).st_size)
+    try:
+        file = map_descriptor(descriptor, request.suffix)
+    except PageError as error:
+        return OpenReply(reason=error.reason, detail=error.detail)
+    if file.path is None:
+        os.close(descriptor)
+    return reader.open(file, request.passwords)
+
+
+def _reply_of(page: RenderedPage) -> bytes:
+    reply = PAGE_REPLY.dump_json(page)
+    if len(reply) <= MAX_REPLY_BYTES:
+        return reply
+    detail = f"the page's text takes {len(reply) >> 20} MiB, more than the {MAX_REPLY_BYTES >> 20} that a page may"
+    return PAGE_REPLY.dump_json(
+        RenderedPage(page.page_number, renderer=page.renderer, reason=Reason.RENDER_MEMORY, detail=detail)
+    )
+
+
+def allow_cpu_seconds(seconds: float) -> None:
+    """Let the kernel end this process (SIGXCPU) once it has used this much more CPU, to the next full second."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def allow_memory(memory_mb: int, mapped: int = 0) -> None:
+    """Bound the address space; a document of `mapped` bytes is in it, but takes no memory that others need."""
+    resource.setrlimit(resource.RLIMIT_AS, ((memory_mb << 20) + mapped, resource.RLIM_INFINITY))
+
+
+def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = ()) -> None:
+    """Bound what a hostile file can take or reach, and die with the parent, not by what stops the run."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the page in work
+        signal.signal(stop, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it died before we asked
+        sys.exit(0)
+    allow_memory(raster.memory_mb)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (STDERR_BYTES, STDERR_BYTES))
+    if raster.sandbox != "off":
+        sandbox.enter(documents)
+
+
+def make_reader(renderer: str, settings: ChildSettings) -> PageReader:
+    """Load one renderer; the other one is not imported."""
+    if renderer == "pdfium":
+        from ocrmill.workers.rendering.pdfium_reader import PdfiumReader
+
+        return PdfiumReader(settings)
+    from ocrmill.workers.rendering.document_reader import DocumentReader
+
+    return DocumentReader(settings)
+
+
+def main(arguments: list[str]) -> None:
+    """Run one rendering process."""
+    renderer, connection_fd, pixels_fd, document_fd, parent_pid, settings_json = arguments
+    settings = SETTINGS.validate_json(settings_json)
+    pixels = mmap.mmap(int(pixels_fd), 0)
+    confine(settings.raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
+    serve(Connection(int(connection_fd)), pixels, make_reader(renderer, settings), settings.raster)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,157 @@
+"""Reads pages with MuPDF, inside a rendering process: look, decide, then take the text or render."""
+
+import ctypes
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages import mupdf as rasterize
+from ocrmill.pipeline.pages.inspection import inspect_page, text_of
+from ocrmill.pipeline.pages.mapped_file import MappedFile
+from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
+from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
+from ocrmill.pipeline.pages.scripts import unwritable_share
+from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
+from ocrmill.pipeline.text.figures import has_pictures
+from ocrmill.pipeline.text.text_layer import clean_text, read_text_layer
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
+
+if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
+    import pymupdf
+
+WARNING_CHARACTERS = 2_000  # one real file gives 90,819 lines of warnings
+_OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory")
+
+
+class MupdfReader:
+    """Holds one document open."""
+
+    renderer = "mupdf"
+
+    def __init__(self, settings: ChildSettings) -> None:
+        rasterize.quiet()
+        self._settings = settings
+        self._document: pymupdf.Document | None = None
+
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
+        """Open a document and say what it is, or why no page of it can be had."""
+        self.close()
+        try:
+            opened = rasterize.open_document(file, passwords)
+            page_count = rasterize.count_pages(opened.document)
+        except PageError as error:
+            return OpenReply(reason=error.reason, detail=_capped(error.detail))
+        self._document = opened.document
+        metadata = opened.document.metadata or {}
+        return OpenReply(
+            page_count=page_count,
+            password=opened.password,
+            title=_capped(metadata.get("title")),
+            producer=_capped(metadata.get("producer")),
+            detail=_capped("; ".join(filter(None, (rasterize.embedded_files(opened.document), opened.warnings)))),
+        )
+
+    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+        """Read one page of the open document. One that cannot be read is a `RenderedPage` with its reason."""
+        assert self._document is not None
+        started = time.perf_counter()
+        try:
+            page, image = self._read(self._document, page_number)
+        except PageError as error:
+            page, image = RenderedPage(page_number, reason=error.reason, detail=error.detail), None
+        warnings = "\n".join(filter(None, (page.detail, rasterize.take_warnings())))
+        took_ms = (time.perf_counter() - started) * 1000
+        return replace(page, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
+
+    def close(self) -> None:
+        """Put the document away, if one is open."""
+        if self._document is None:
+            return
+        self._document.close()
+        self._document = None
+        rasterize.release_memory()
+        ctypes.CDLL(None).malloc_trim(0)
+
+    def _read(self, document: "pymupdf.Document", number: int) -> tuple[RenderedPage, RGB | None]:
+        page = _load(document, number)
+        if rasterize.is_xfa_placeholder(document):
+            raise PageError(
+                Reason.XFA_FORM,
+                "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader",
+            )
+        geometry = rasterize.displayed_geometry(page)
+        try:
+            return self._look_and_read(document, page, number, geometry)
+        except PageError:
+            raise
+        except MemoryError as error:
+            raise PageError(Reason.RENDER_MEMORY, "the page needs more memory than raster.memory_mb allows") from error
+        except Exception as error:  # MuPDF's errors are not one family
+            reason = Reason.RENDER_MEMORY if _is_out_of_memory(str(error)) else Reason.RENDER_ERROR
+            raise PageError(reason, f"MuPDF cannot render the page: {error}") from error
+
+    def _look_and_read(
+        self, document: "pymupdf.Document", page: "pymupdf.Page", number: int, geometry: PageGeometry
+    ) -> tuple[RenderedPage, RGB | None]:
+        routing = self._settings.routing
+        layer = text_of(page)
+        image = None
+        if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
+            thumbnail = rasterize.render_thumbnail(page, geometry)
+        else:
+            image = self._render(page, geometry)
+            thumbnail = shrink_to_thumbnail(image)
+        features = inspect_page(page, thumbnail)
+        unwritable = unwritable_share(layer, self._settings.scripts)
+        decision = decide(features, routing, geometry, unwritable)
+        seen = RenderedPage(number, geometry, decision, features, unwritable_share=unwritable)
+        if decision.route is Route.BLANK:
+            _refuse_blank_with_warnings()
+            return seen, None
+        if decision.route is Route.TEXT_LAYER:
+            text = read_text_layer(document, number - 1, right_to_left=is_right_to_left(features))
+            seen = replace(seen, text=text)
+            wanted = self._settings.figures and has_pictures(text.blocks)
+            return self._with_pictures(page, seen) if wanted else (seen, None)
+        if image is None:
+            image = self._render(page, geometry)
+        checkable = clean_text(layer) if layer_can_check(features, routing) else None
+        return replace(seen, geometry=with_raster(geometry, image), layer_text=checkable), image
+
+    def _with_pictures(self, page: "pymupdf.Page", seen: RenderedPage) -> tuple[RenderedPage, RGB | None]:
+        """The image of a page that has been read, to cut its pictures from; its text stands even if there is none."""
+        assert seen.geometry is not None
+        try:
+            image = self._render(page, seen.geometry)
+        except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
+            return replace(seen, detail=f"its pictures cannot be rendered: {error}"), None
+        return replace(seen, geometry=with_raster(seen.geometry, image)), image
+
+    def _render(self, page: "pymupdf.Page", geometry: PageGeometry) -> RGB:
+        raster = self._settings.raster
+        return rasterize.render(page, rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px))
+
+
+def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
+    try:
+        return document[number - 1]
+    except Exception as error:  # MuPDF's errors are not one family
+        raise PageError(Reason.PAGE_DAMAGED, f"MuPDF cannot load the page: {error}") from error
+
+
+def _refuse_blank_with_warnings() -> None:
+    # MuPDF drops what it cannot decode, or has no memory for, and says so only in its warnings.
+    warnings = rasterize.take_warnings()
+    if warnings:
+        reason = Reason.RENDER_MEMORY if _is_out_of_memory(warnings) else Reason.UNDECODABLE
+        raise PageError(reason, f"the page came out blank, but MuPDF warned: {warnings}")
+
+
+def _is_out_of_memory(message: str) -> bool:
+    return any(word in message.lower() for word in _OUT_OF_MEMORY)
+
+
+def _capped(message: str | None) -> str | None:
+    return clean_text(message)[:WARNING_CHARACTERS] or None if message else None

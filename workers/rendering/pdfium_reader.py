@@ -1,0 +1,62 @@
+"""Reads pages with PDFium, inside a rendering process: renders what MuPDF could not, for OCR."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pypdfium2
+
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages import pdfium
+from ocrmill.pipeline.pages.inspection import ink_share
+from ocrmill.pipeline.pages.mapped_file import MappedFile
+from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
+from ocrmill.pipeline.records import RGB, Reason, RenderedPage, Route, RouteDecision
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
+
+
+class PdfiumReader:
+    """Holds one document open."""
+
+    renderer = "pdfium"
+
+    def __init__(self, settings: ChildSettings) -> None:
+        self._settings = settings
+        self._file: MappedFile | None = None
+        self._document: pypdfium2.PdfDocument | None = None
+
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
+        """Open a document, or say why PDFium cannot either."""
+        self._close()
+        try:
+            self._document = pdfium.open_document(file, next(iter(passwords), None))
+        except PageError as error:
+            return OpenReply(reason=error.reason, detail=error.detail)
+        self._file = file
+        return OpenReply(page_count=len(self._document))
+
+    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+        """Render one page of the open document for OCR, or find it blank."""
+        started = time.perf_counter()
+        image = None
+        try:
+            page, image = self._read(page_number)
+        except PageError as error:
+            page = RenderedPage(page_number, reason=error.reason, detail=error.detail)
+        return replace(page, renderer="pdfium", render_ms=(time.perf_counter() - started) * 1000), image
+
+    def _close(self) -> None:
+        if self._document is not None:
+            self._document.close()
+        self._document = self._file = None
+
+    def _read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+        assert self._document is not None
+        raster = self._settings.raster
+        geometry, image = pdfium.render_page(self._document, page_number, raster.dpi, raster.max_side_px)
+        geometry = with_raster(geometry, image)
+        if ink_share(shrink_to_thumbnail(image)) < self._settings.routing.blank_ink_share:
+            if not pdfium.shows_what_it_holds(self._document, page_number):
+                raise PageError(Reason.UNDECODABLE, "PDFium shows a blank page and may not have decoded what is on it")
+            return RenderedPage(page_number, geometry, RouteDecision(Route.BLANK, "blank")), None
+        return RenderedPage(page_number, geometry, RouteDecision(Route.OCR, "no_text")), image

@@ -1,0 +1,258 @@
+"""A rendering process, from outside: started when needed, watched, killed when it does not answer.
+
+MuPDF and PDFium run in a process of their own because a hostile page may crash them, never end, or eat the machine's
+memory; Ray cannot confine that (it has no time limit for a task, and retries or drops the neighbours of a bad page).
+The kernel ends the process at its CPU or memory limit; what sleeps for ever is killed here. Its word is not trusted:
+replies are checked, and bounded in bytes and time; the memory that we share cannot be made smaller.
+"""
+
+import fcntl
+import math
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import send_handle
+from types import TracebackType
+from typing import IO, Self, TypeVar
+
+import numpy as np
+import psutil
+from pydantic import TypeAdapter
+
+from ocrmill.model_adapter.views import PageViews, views_bytes, views_in
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages.mapped_file import LARGE_BYTES, suffix_of
+from ocrmill.pipeline.printable import printable_line
+from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage
+from ocrmill.pipeline.sources.archives.members import file_version
+from ocrmill.workers.import_path import safe_variables
+from ocrmill.workers.rendering.protocol import (
+    MAX_REPLY_BYTES,
+    OPEN_REPLY,
+    PAGE_REPLY,
+    REQUEST,
+    ROUNDED_UP_PX,
+    SETTINGS,
+    ChildSettings,
+    OpenReply,
+    Request,
+    carries_image,
+    checked,
+    is_cut_into_views,
+)
+
+CHANNELS = 3
+_STDERR_TAIL = 400
+_ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "MALLOC_", "OCRMILL_")  # the rest may hold credentials
+Reply = TypeVar("Reply")
+
+_ENDED_BY = {
+    signal.SIGXCPU: (Reason.RENDER_TIMEOUT, "used up the CPU time that raster.page_cpu_s allows"),
+    signal.SIGKILL: (Reason.RENDER_MEMORY, "was killed from outside, as the kernel does when memory runs out"),
+    signal.SIGBUS: (Reason.CHANGED, "lost the document: it was cut short, or its disk failed, while it was read"),
+}
+
+
+class RenderProcess:
+    """One process that opens documents and reads pages with one renderer ("mupdf" or "pdfium")."""
+
+    def __init__(self, renderer: str, settings: ChildSettings) -> None:
+        self.renderer = renderer
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._stderr: IO[bytes] | None = None
+        self._documents = 0
+        self._given: tuple[str, str] | None = None  # the document that the process has: path and version
+        largest_page = (settings.raster.max_side_px + ROUNDED_UP_PX) ** 2 * CHANNELS
+        views = views_bytes(settings.max_tiles) if settings.max_tiles is not None else 0
+        size = max(largest_page, views)
+        self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self._pixels_fd, size)  # takes memory only where it is written
+        fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        self._pixels = mmap.mmap(self._pixels_fd, size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, if it runs."""
+        return self._process.pid if self._process else None
+
+    def open(self, path: str, passwords: tuple[str, ...]) -> OpenReply:
+        """Open a document.
+
+        Raises:
+            PageError: if the process died of it or did not answer.
+        """
+        self._documents += 1
+        self._recycle()
+        self._given = None
+        return self._ask(path, Request(passwords), OPEN_REPLY)
+
+    def read(self, path: str, password: str | None, page_number: int) -> tuple[RenderedPage, RGB | PageViews | None]:
+        """Read a page: with its image where it awaits OCR, or the views of an image file that is too large to pass on.
+
+        Raises:
+            PageError: if the process died of it or did not answer.
+        """
+        self._recycle()
+        passwords = () if password is None else (password,)
+        page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
+        if not carries_image(page):
+            return page, None
+        return page, self._image_or_views(page.geometry)
+
+    def close(self) -> None:
+        """End the process and give its memory back."""
+        self._stop()
+        self._pixels.close()
+        os.close(self._pixels_fd)
+
+    def _ask(self, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
+        try:
+            document = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise PageError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
+        try:
+            return self._ask_about(document, path, request, adapter)
+        finally:
+            os.close(document)
+
+    def _ask_about(self, document: int, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
+        given = path, file_version(os.fstat(document))
+        if given != self._given:
+            request = replace(request, suffix=suffix_of(path), brings_file=True)
+        connection, process = self._started(document, is_new=request.brings_file)
+        overdue = threading.Event()
+
+        def give_up() -> None:
+            overdue.set()
+            process.kill()
+
+        deadline = threading.Timer(self._settings.raster.page_wall_s, give_up)
+        deadline.start()
+        try:
+            connection.send_bytes(REQUEST.dump_json(request))
+            if request.brings_file:
+                send_handle(connection, document, None)
+                self._given = given
+            reply = checked(adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES)), request)
+        except (EOFError, OSError) as error:
+            raise self._epitaph(overdue) from error
+        except ValueError as error:
+            self._stop()
+            raise PageError(
+                Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {printable_line(str(error), 300)}"
+            ) from error
+        finally:
+            deadline.cancel()
+            deadline.join()
+        if overdue.is_set():  # by a hair
+            self._stop()
+        return reply
+
+    def _started(self, document: int, *, is_new: bool) -> tuple[Connection, subprocess.Popen[bytes]]:
+        is_large = os.fstat(document).st_size >= LARGE_BYTES
+        if is_large and is_new:
+            self._stop()  # only a new process can be allowed to open this one
+        if self._connection is None or self._process is None:
+            self._start(document if is_large else None)
+        assert self._connection is not None
+        assert self._process is not None
+        return self._connection, self._process
+
+    def _start(self, document: int | None) -> None:
+        self._connection, theirs = Pipe()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        kept = {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
+        kept.update({name: value or "" for name, value in safe_variables(kept).items()})
+        self._process = subprocess.Popen(
+            [
+                # -P: no module is taken from the current folder, which may be where the documents are
+                *(sys.executable, "-P", "-m", "ocrmill.workers.rendering.child", self.renderer),
+                *(str(theirs.fileno()), str(self._pixels_fd), str(-1 if document is None else document)),
+                str(os.getpid()),
+                SETTINGS.dump_json(self._settings).decode(),
+            ],
+            pass_fds=(theirs.fileno(), self._pixels_fd, *(() if document is None else (document,))),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._stderr,
+            env={**kept, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"},
+        )
+        theirs.close()
+        self._documents = 0
+
+    def _recycle(self) -> None:
+        """Replace a process that has served long, grown large or died; between pages, so that none is lost."""
+        if self._process is None:
+            return
+        raster = self._settings.raster
+        try:
+            memory = psutil.Process(self._process.pid).memory_info()
+        except psutil.NoSuchProcess:
+            self._stop()
+            return
+        own_mb = (memory.rss - memory.shared) >> 20  # without the document, which is mapped
+        died = self._process.poll() is not None
+        if died or self._documents > raster.recycle_documents or own_mb > raster.recycle_rss_mb:
+            self._stop()
+
+    def _image_or_views(self, geometry: PageGeometry | None) -> RGB | PageViews:
+        max_tiles = self._settings.max_tiles
+        if geometry is None or max_tiles is None:
+            return self._image(geometry)
+        if geometry.height_px < 1 or not is_cut_into_views(geometry.width_px, geometry.height_px, self._settings):
+            return self._image(geometry)
+        return views_in(np.frombuffer(self._pixels, np.uint8), geometry.width_px, geometry.height_px, max_tiles)
+
+    def _image(self, geometry: PageGeometry | None) -> RGB:
+        shape = (geometry.height_px, geometry.width_px, CHANNELS) if geometry else (0, 0, CHANNELS)
+        count = math.prod(shape)
+        if min(shape) < 1 or count > len(self._pixels):
+            raise PageError(Reason.RENDER_CRASH, f"{self.renderer} claims an image of {shape}, not of its memory")
+        return np.frombuffer(self._pixels, dtype=np.uint8, count=count).reshape(shape).copy()
+
+    def _epitaph(self, overdue: threading.Event) -> PageError:
+        """Say what the process died of; one that has only stopped to answer dies at the deadline."""
+        assert self._process is not None
+        code = self._process.wait()
+        said = self._stderr_tail()
+        self._stop()
+        if overdue.is_set():
+            reason, how = Reason.RENDER_TIMEOUT, f"was killed: no answer for {self._settings.raster.page_wall_s:g} s"
+        elif code < 0:
+            died = signal.Signals(-code)
+            reason, how = _ENDED_BY.get(died, (Reason.RENDER_CRASH, f"crashed with {died.name}"))
+        else:
+            reason, how = Reason.RENDER_CRASH, f"ended with exit code {code}"
+        return PageError(reason, f"{self.renderer} {how}" + (f": {said}" if said else ""))
+
+    def _stderr_tail(self) -> str:
+        assert self._stderr is not None
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
+        return self._stderr.read().decode(errors="replace").strip()
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._connection is not None:
+            self._connection.close()
+        if self._stderr is not None:
+            self._stderr.close()
+        self._process = self._connection = self._stderr = self._given = None

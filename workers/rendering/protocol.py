@@ -1,0 +1,109 @@
+"""What a rasterizer and its rendering process say to each other: one JSON request, one JSON reply.
+
+JSON, checked on arrival, because the rendering process handles hostile files: what it sends must not be able to do
+anything. A document goes beside it as an open file, for the rendering process may not open files; pixels come back
+through shared memory.
+"""
+
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+
+from ocrmill.configs.settings import RasterSettings, RoutingSettings
+from ocrmill.model_adapter.views import PageViews
+from ocrmill.pipeline.records import RGB, Reason, RenderedPage, Route
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSettings:
+    """What the rendering process needs to know from the start."""
+
+    raster: RasterSettings
+    routing: RoutingSettings
+    figures: bool = False  # whether pages with pictures are rendered for them, too
+    max_tiles: int | None = None  # of the engine, if it is given views of a page and not the page
+    scripts: frozenset[str] | None = None  # that the engine can write; see EngineDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Open a document, or read one page of it where `page_number` is set.
+
+    Where `brings_file` is set, an open file descriptor of the document follows; otherwise it is the last one's turn.
+    """
+
+    passwords: tuple[str, ...]  # to try on opening; the one that fits, for a page
+    page_number: int | None = None
+    suffix: str = ""  # of the file's name
+    brings_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReply:
+    """What opening a document told; `reason` is set where no page can be had."""
+
+    page_count: int = 0
+    password: str | None = None
+    title: str | None = None
+    producer: str | None = None
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
+PageImage = RGB | PageViews
+"""A page, or, if it is too large to be passed on, the views that are cut from it."""
+
+MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
+
+_LARGEST = (1 << 31) - 1
+Reply = TypeVar("Reply")
+
+SETTINGS = TypeAdapter(ChildSettings)
+REQUEST = TypeAdapter(Request)
+OPEN_REPLY = TypeAdapter(OpenReply)
+PAGE_REPLY = TypeAdapter(RenderedPage)
+
+
+def checked(reply: Reply, request: Request) -> Reply:
+    """The reply, if it is one to this request and its numbers fit into the columns that they go into.
+
+    Raises:
+        ValueError: it is not, or they do not.
+    """
+    if isinstance(reply, RenderedPage) and reply.page_number != request.page_number:
+        raise ValueError(f"page {reply.page_number} instead of page {request.page_number}")
+    _check_numbers(reply)
+    return reply
+
+
+def _check_numbers(value: object) -> None:
+    match value:
+        case int() if abs(value) > _LARGEST:
+            raise ValueError("a number of more than 32 bits")
+        case float() if not math.isfinite(value):
+            raise ValueError("a number that is none")
+        case tuple():
+            for inner in value:
+                _check_numbers(inner)
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                _check_numbers(getattr(value, field.name))
+
+
+def is_cut_into_views(width_px: int, height_px: int, settings: ChildSettings) -> bool:
+    """True if a page of this size comes back as its views.
+
+    It is an image file that is larger than pages are rendered, and its engine wants views: cut from the file's own
+    pixels, they are resampled once.
+    """
+    return settings.max_tiles is not None and max(width_px, height_px) > settings.raster.max_side_px + ROUNDED_UP_PX
+
+
+def carries_image(page: RenderedPage) -> bool:
+    """Whether a page image lies in shared memory for this reply."""
+    if page.reason is not None or page.decision is None or page.decision.route is Route.BLANK:
+        return False
+    return page.geometry is not None and page.geometry.width_px > 0

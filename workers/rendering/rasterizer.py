@@ -1,0 +1,187 @@
+"""Opens documents and reads their pages: with MuPDF, and once with PDFium what MuPDF cannot render.
+
+A page that crashes its renderer, hangs it or swallows its memory costs that page alone: the process is replaced and the
+next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ocrmill.configs.settings import RunSettings
+from ocrmill.model_adapter.views import PageViews, cut_views
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.quality.page_row import finished_row
+from ocrmill.pipeline.records import (
+    Document,
+    Figure,
+    PageRange,
+    PageRow,
+    Reason,
+    RenderedPage,
+    Route,
+    Source,
+    UnreadableDocument,
+)
+from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
+from ocrmill.pipeline.sources.file_cache import KeptFiles
+from ocrmill.pipeline.text.figures import cut_figures
+from ocrmill.workers.rendering.process import RenderProcess
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
+from ocrmill.workers.scratch import Scratch
+
+PageImage = Any
+"""The pixels of a page (`RGB`), or the `PageViews` cut from them where `EngineSettings.max_tiles` is set."""
+
+_Rendered = tuple[RenderedPage, PageImage | None]
+
+_MUPDF_FAILED = frozenset(
+    {
+        Reason.DAMAGED,
+        Reason.ZERO_PAGES,
+        Reason.PAGE_DAMAGED,
+        Reason.RENDER_ERROR,
+        Reason.RENDER_TIMEOUT,
+        Reason.RENDER_CRASH,
+        Reason.RENDER_MEMORY,
+        Reason.UNDECODABLE,
+    }
+)
+
+
+class Rasterizer:
+    """One worker: a MuPDF process, a PDFium process that starts when it is needed, and the files they read."""
+
+    def __init__(self, settings: RunSettings, scripts: frozenset[str] | None = None) -> None:
+        """Start nothing yet; `scripts` are those that the engine can write (`EngineDescription`)."""
+        self._settings = settings
+        self._max_tiles = settings.engine.max_tiles
+        self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
+        child_settings = ChildSettings(
+            settings.raster, settings.routing, settings.output.figures, self._max_tiles, scripts
+        )
+        self._mupdf = RenderProcess("mupdf", child_settings)
+        self._pdfium = RenderProcess("pdfium", child_settings)
+        self._scratch = Scratch()
+        self._files = KeptFiles(self._scratch.path, settings.input, settings.storage)
+
+    def open(self, source: Source) -> Document | UnreadableDocument:
+        """Hash a document and open it, or say why no page of it can be had."""
+        opened = self._hash_and_open(source)
+        try:
+            self._check_unchanged(source)  # afterwards: what was opened, or is damaged, is what was found
+        except PageError as error:
+            return UnreadableDocument(opened.document_id, source, error.reason, error.detail)
+        return opened
+
+    def read(self, pages: PageRange) -> Iterator[PageRow | tuple[RenderedPage, PageImage]]:
+        """Read pages in order: each comes out as its row, or rendered and awaiting OCR, with its image or its views."""
+        document = pages.document
+        for number in pages.page_numbers:
+            page, image = self._read_page(document, number)
+            if image is None or page.text is not None:
+                yield finished_row(document, page, self._settings.quality, self._figures(page, image))
+            elif self._max_tiles is None or isinstance(image, PageViews):
+                yield replace(page, image_bytes=image.nbytes), image
+            else:
+                views = cut_views(image, self._max_tiles)
+                yield replace(page, image_bytes=views.nbytes), views
+
+    def close(self) -> None:
+        """End the rendering processes and remove the unpacked files."""
+        self._mupdf.close()
+        self._pdfium.close()
+        self._files.close()
+        self._scratch.close()
+
+    def _figures(self, page: RenderedPage, image: PageImage | None) -> tuple[Figure, ...] | None:
+        """The pictures of a page that was read from its text layer, if they are asked for."""
+        if not self._settings.output.figures or page.text is None:
+            return None
+        if image is None or isinstance(image, PageViews) or page.geometry is None:
+            return ()
+        return cut_figures(image, page.text.blocks, page.geometry)
+
+    def _hash_and_open(self, source: Source) -> Document | UnreadableDocument:
+        document_id = None
+        try:
+            path = self._files.path(source)
+            document_id = sha256_of(path)
+            return self._open(source, document_id, str(path))
+        except PageError as error:
+            return UnreadableDocument(document_id, source, error.reason, error.detail)
+        except OSError as error:
+            return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
+
+    def _open(self, source: Source, document_id: str, path: str) -> Document:
+        mupdf = _reply_of(self._mupdf, path, self._passwords)
+        if mupdf.reason is None:
+            return _document(source, document_id, mupdf)
+        if mupdf.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
+            pdfium = _reply_of(self._pdfium, path, ())
+            if pdfium.reason is None:
+                detail = f"{mupdf.detail}; read with PDFium instead"
+                found = replace(pdfium, detail=detail)
+                return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
+        raise PageError(mupdf.reason, mupdf.detail or "")
+
+    def _read_page(self, document: Document, number: int) -> _Rendered:
+        try:
+            page, image = self._render(document, number, str(self._files.path(document.source)))
+            self._check_unchanged(document.source)  # afterwards: what was read is what was found
+        except PageError as error:
+            return RenderedPage(number, reason=error.reason, detail=error.detail), None
+        except OSError as error:
+            return RenderedPage(number, reason=Reason.UNREADABLE, detail=f"cannot be read: {error}"), None
+        return page, image
+
+    def _render(self, document: Document, number: int, path: str) -> _Rendered:
+        if document.renderer == "pdfium":
+            return _page_of(self._pdfium, document, path, number)
+        page, image = _page_of(self._mupdf, document, path, number)
+        is_image = page.renderer == "pillow"  # which PDFium does not know
+        if page.reason in _MUPDF_FAILED and not is_image and self._settings.raster.fallback == "pdfium":
+            return _second_try(page, *_page_of(self._pdfium, document, path, number))
+        return page, image
+
+    def _check_unchanged(self, source: Source) -> None:
+        check_unchanged(source, self._settings.input, self._settings.storage)
+
+
+def _reply_of(process: RenderProcess, path: str, passwords: tuple[str, ...]) -> OpenReply:
+    try:
+        return process.open(path, passwords)
+    except PageError as error:
+        return OpenReply(reason=error.reason, detail=f"opening it failed: {error.detail}")
+
+
+def _page_of(process: RenderProcess, document: Document, path: str, number: int) -> _Rendered:
+    try:
+        return process.read(path, document.password, number)
+    except PageError as error:
+        return RenderedPage(number, renderer=process.renderer, reason=error.reason, detail=error.detail), None
+
+
+def _second_try(first: RenderedPage, second: RenderedPage, image: PageImage | None) -> _Rendered:
+    """Choose between MuPDF's failure and what PDFium made of the page.
+
+    A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.
+    """
+    render_ms = first.render_ms + second.render_ms
+    if image is not None:
+        return replace(second, detail=f"{first.detail} (rendered with PDFium instead)", render_ms=render_ms), image
+    blank = second.decision is not None and second.decision.route is Route.BLANK
+    outcome = "PDFium shows a blank page" if blank else second.detail
+    return replace(first, detail=f"{first.detail}; {outcome}", render_ms=render_ms), None
+
+
+def _document(source: Source, document_id: str, reply: OpenReply) -> Document:
+    return Document(
+        document_id=document_id,
+        source=source,
+        page_count=reply.page_count,
+        password=reply.password,
+        title=reply.title,
+        producer=reply.producer,
+        detail=reply.detail,
+    )

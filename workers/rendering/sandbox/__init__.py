@@ -1,0 +1,1 @@
+"""Restrict a rendering process to its program, its fonts and its document."""

@@ -1,0 +1,1 @@
+"""Keep all workers busy, and account for every page."""

@@ -1,0 +1,385 @@
+"""Keeps every worker busy and accounts for every page: one asyncio loop that sees only small records.
+
+    sources -> open -> lanes -> read ranges -> row
+                                            `-> recognize -> row -> sink
+
+Bounds: documents that wait in the lanes, ranges in work, bytes of page images (`Room`), rows that wait to be written
+(`Flusher`). Nothing else queues.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, closing
+from dataclasses import replace
+
+from ocrmill.configs.part import PageChoice
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import OcrmillError, OutputError, PageError
+from ocrmill.pipeline.output.ledger import RETRIED, Ledger, PageOutcome
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.quality.page_row import failed_row
+from ocrmill.pipeline.records import (
+    Document,
+    DocumentRow,
+    PageRange,
+    PageRow,
+    Reason,
+    RenderedPage,
+    Source,
+    SourceRow,
+    UnreadableDocument,
+)
+from ocrmill.pipeline.run_progress import READING, STOPPING
+from ocrmill.pipeline.run_report import RunReport
+from ocrmill.pipeline.sources.fetch import current
+from ocrmill.workers.pools.image_memory import page_bytes
+from ocrmill.workers.pools.pool import Image, ImageLostError, Pool
+from ocrmill.workers.scheduling.circuit_breaker import Breaker
+from ocrmill.workers.scheduling.document_progress import OpenDocument
+from ocrmill.workers.scheduling.flusher import Flusher
+from ocrmill.workers.scheduling.heartbeat import keep_beating
+from ocrmill.workers.scheduling.listing import Listing
+from ocrmill.workers.scheduling.memory_budget import Room
+from ocrmill.workers.scheduling.progress import Progress
+from ocrmill.workers.scheduling.range_queue import Lanes
+from ocrmill.workers.scheduling.repair import recognize
+
+SOURCES_AT_A_TIME = 64
+QUEUED_RANGES_PER_RASTERIZER = 4
+RENDERS_PER_PAGE = 20  # times that an image may be lost with its node
+OPENINGS = 4  # of a source that changes each time while it is read
+log = logging.getLogger(__name__)
+
+
+class Coordinator:
+    """Drives one run. `stop` may be called from a signal handler of the loop."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        sink: Sink,
+        ledger: Ledger,
+        settings: RunSettings,
+        report: RunReport,
+        progress: Progress,
+        pages: PageChoice | None = None,
+    ) -> None:
+        self._pool = pool
+        self._sink = sink
+        self._ledger = ledger
+        self._report = report
+        self._progress = progress
+        workers = settings.workers
+        self._lanes = Lanes(workers.pages_per_range, workers.long_document_pages)
+        self._page_bytes = page_bytes(settings.engine)
+        self._room = Room(pool.in_flight_bytes)
+        self._breaker = Breaker(workers)
+        self._flusher = Flusher(sink, report)
+        self._settings = settings
+        self._open: dict[str, OpenDocument] = {}
+        self._complete: set[str] = set()  # document ids finished in this run
+        self._pages = pages  # of each document; None for all
+        self._in_part: set[str] = set()  # document ids of which all of these are read, and others are not
+        self._replaced: dict[str, str] = {}  # by source, the document that it held before it changed in this run
+        self._listing: Listing | None = None
+        self._all_opened = False  # every source that there is
+        self._stop = asyncio.Event()
+        self._finished = asyncio.Event()  # set whenever a document is
+        self._readers = pool.rasterizers * 2
+        self._group = asyncio.TaskGroup()
+
+    def stop(self) -> None:
+        """Take no more work, finish what is in flight, and return from `run`; `report.stopped` says if work is left."""
+        self._progress.enter(STOPPING)
+        if self._listing is not None:
+            self._listing.close()
+        self._stop.set()
+        self._finished.set()
+        self._flusher.flush_soon()
+
+    async def run(
+        self, sources: Iterator[Source], *, beat: Callable[[], None] | None = None, max_documents: int | None = None
+    ) -> None:
+        """Read every page of every source that is not done yet; `beat` is called every few seconds meanwhile.
+
+        Raises:
+            OcrmillError: if the run cannot go on; what was finished is durable.
+        """
+        output = self._settings.output
+        self._progress.enter(READING)
+        tasks = {
+            asyncio.create_task(self._read_everything(sources, max_documents)),
+            asyncio.create_task(self._flusher.keep_flushing(output.retry_s)),
+            asyncio.create_task(keep_beating(beat)),
+            asyncio.create_task(self._drain()),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended = {task for task in tasks if task.done()}
+            for task in tasks - ended:
+                task.cancel()
+            await asyncio.gather(*(tasks - ended), return_exceptions=True)
+            self._report.stopped |= self._stop.is_set() and (bool(self._open) or not self._all_opened)
+        failures = [error for task in ended if (error := task.exception()) is not None]
+        if not any(isinstance(error, OutputError) for error in failures):
+            await self._flusher.flush(self._settings.workers.drain_s if self._stop.is_set() else output.retry_s)
+        if failures:
+            raise _cause_of(failures[0])
+
+    async def _read_everything(self, sources: Iterator[Source], max_documents: int | None) -> None:
+        async with self._group:
+            for _ in range(self._readers):
+                self._group.create_task(self._read_ranges())
+            await self._open_sources(sources, max_documents)
+            while self._open and not self._stop.is_set():
+                self._finished.clear()
+                await self._finished.wait()
+            await self._lanes.close()
+        assert self._stop.is_set() or not self._open, "a document was left open"
+
+    async def _open_sources(self, sources: Iterator[Source], max_documents: int | None) -> None:
+        at_once = asyncio.Semaphore(self._readers)
+        self._listing = Listing(sources, self._report)
+        with closing(self._listing) as listing:
+            async with asyncio.TaskGroup() as group:
+                while batch := await asyncio.to_thread(listing.take, SOURCES_AT_A_TIME):
+                    for source in batch:
+                        await self._lanes.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
+                        await self._flusher.takes_rows()
+                        await at_once.acquire()
+                        if self._stop.is_set():
+                            return
+                        if self._report.sources_opened == max_documents:
+                            self._report.stopped = True
+                            return
+                        self._report.sources_opened += 1
+                        group.create_task(self._open_source(source)).add_done_callback(lambda _: at_once.release())
+        self._all_opened = listing.exhausted
+
+    async def _open_source(self, source: Source) -> None:
+        if source.reason is not None:
+            await self._take_in(UnreadableDocument(None, source, source.reason, source.detail or source.reason))
+        else:
+            opened, openings = await self._opened(source)
+            await self._take_in(opened, openings)
+
+    async def _opened(self, source: Source, openings: int = 0) -> tuple[Document | UnreadableDocument, int]:
+        """Open a source; one that changes meanwhile is opened again as it is then. Says how often it was opened."""
+        while True:
+            opened = await self._opened_once(source)
+            openings += 1
+            changed = isinstance(opened, UnreadableDocument) and opened.reason is Reason.CHANGED
+            if not changed or openings >= OPENINGS:
+                return opened, openings
+            try:
+                source = await asyncio.to_thread(current, source, self._settings.input, self._settings.storage)
+            except PageError as error:
+                return UnreadableDocument(None, source, error.reason, error.detail), openings
+
+    async def _opened_once(self, source: Source) -> Document | UnreadableDocument:
+        try:
+            return await self._pool.open(source)
+        except OcrmillError:
+            raise
+        except Exception as error:  # one bad file must not end the night
+            log.exception("%s: opening it failed in a way that ocrmill does not know", source.uri)
+            return UnreadableDocument(None, source, Reason.RENDER_CRASH, f"{type(error).__name__}: {error}")
+
+    async def _take_in(self, opened: Document | UnreadableDocument, openings: int = 1) -> None:
+        """Begin a document, or see that its bytes are known or cannot be read."""
+        document_id, source = opened.document_id, opened.source
+        page_count = opened.page_count if isinstance(opened, Document) else 0
+        if document_id in self._ledger.forgotten.documents:
+            self._report.sources_forgotten += 1
+        elif document_id is not None and (document_id in self._complete or self._ledger.is_complete(document_id)):
+            self._report.sources_known += 1
+            self._sink.add_source(SourceRow(source, document_id))
+        elif document_id is not None and self._ledger.keeps_pages(document_id, page_count):
+            why = opened.detail if page_count == 0 else f"it has {page_count:,} pages this time"
+            log.warning("%s: its rows stay as they are: %s", source.uri, why)
+        elif isinstance(opened, UnreadableDocument):
+            self._finish_unreadable(opened)
+        elif opened.document_id in self._in_part:
+            pass  # the same bytes again: a run that reads them to their end names this source, too
+        elif opened.document_id in self._open:
+            self._open[opened.document_id].sources.append(source)
+        else:
+            done = dict(self._ledger.unfinished_pages(opened.document_id))
+            every = set(range(1, opened.page_count + 1))
+            missing = (self._pages.of(opened.page_count) if self._pages else every) - done.keys()
+            self._open[opened.document_id] = OpenDocument(opened, [source], missing, done, openings)
+            self._report.pages_known += len(missing)
+            if missing:
+                await self._lanes.put(opened, sorted(missing))
+            else:
+                self._finish_document(self._open[opened.document_id])
+        self._breaker.add_document(opened)
+
+    async def _read_again(self, before: OpenDocument) -> None:
+        """Go on with a document whose source changed while it was read: same bytes, or a new document in its place."""
+        opened, before.openings = await self._opened(before.document.source, before.openings)
+        same = isinstance(opened, Document) and opened.document_id == before.document.document_id
+        if isinstance(opened, Document) and same:
+            before.document, before.sources[0] = opened, opened.source
+        elif len(before.sources) > 1:  # its bytes lie elsewhere, too
+            del before.sources[0]
+            before.document = replace(before.document, source=before.sources[0])
+        elif before.outcomes:
+            self._replaced[opened.source.uri] = before.document.document_id
+            for row in list(before.changed.values()):
+                self._keep_page(before, row)
+        else:  # nothing of it was read, nothing is said of it
+            del self._open[before.document.document_id]
+            self._report.pages_known -= len(before.missing)
+            before.missing.clear()
+        if not same:
+            await self._take_in(opened, before.openings)
+        if before.missing:
+            pages = sorted(before.changed)
+            before.changed.clear()
+            await self._lanes.put(before.document, pages)
+        self._finished.set()
+
+    async def _read_ranges(self) -> None:
+        while (pages := await self._lanes.get()) is not None:
+            undelivered = set(pages.page_numbers)
+            try:
+                await self._read_range(pages, undelivered)
+            except OcrmillError:
+                raise
+            except Exception as error:  # one bad page must not end the night
+                log.exception("%s: reading it failed in a way that ocrmill does not know", pages.document.source.uri)
+                for number in sorted(undelivered):
+                    detail = f"{type(error).__name__}: {error}"
+                    page = RenderedPage(number)
+                    self._finish_page(failed_row(pages.document, page, Reason.RENDER_CRASH, detail))
+
+    async def _read_range(self, pages: PageRange, undelivered: set[int]) -> None:
+        async with aclosing(self._pool.read(pages)) as stream:
+            while undelivered and not self._stop.is_set():
+                await self._flusher.takes_rows()
+                await self._room.take(self._page_bytes)
+                try:
+                    page = await anext(stream)
+                except BaseException:
+                    self._room.give(self._page_bytes)
+                    raise
+                if isinstance(page, PageRow):
+                    self._room.give(self._page_bytes)
+                    undelivered.discard(page.page_number)
+                    self._finish_page(page)
+                else:
+                    undelivered.discard(page[0].page_number)
+                    self._group.create_task(self._recognize(pages.document, *page))
+
+    async def _recognize(self, document: Document, page: RenderedPage, image: Image) -> None:
+        size = page.image_bytes
+        self._room.resize(self._page_bytes, size)
+        row = None
+        try:
+            row = await recognize(self._pool, document, page, image, self._stop.is_set)
+        except ImageLostError:
+            pass
+        except OcrmillError:
+            raise
+        except Exception as error:  # one bad page must not end the night
+            log.exception("%s: OCR failed in a way that ocrmill does not know", document.source.uri)
+            row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
+        finally:
+            self._room.give(size)
+        if row is None:
+            await self._render_again(document, page)
+        else:
+            self._finish_page(row)
+
+    async def _render_again(self, document: Document, page: RenderedPage) -> None:
+        """Queue a page whose image was lost; it has given its room back, so that it waits for none that wait for it."""
+        opened = self._open[document.document_id]
+        opened.losses[page.page_number] += 1
+        if opened.losses[page.page_number] < RENDERS_PER_PAGE:
+            await self._lanes.put(opened.document, [page.page_number])
+        else:
+            detail = f"its image was lost {RENDERS_PER_PAGE} times with the node that held it"
+            self._finish_page(failed_row(document, page, Reason.RENDER_CRASH, detail))
+
+    def _finish_page(self, row: PageRow) -> None:
+        opened = self._open[row.document_id]
+        if row.reason is Reason.CHANGED and opened.openings < OPENINGS:
+            opened.changed[row.page_number] = row
+        else:
+            self._keep_page(opened, row)
+        if opened.changed.keys() == opened.missing and opened.missing:
+            self._group.create_task(self._read_again(opened))
+        self._breaker.add_page(row)
+
+    def _keep_page(self, opened: OpenDocument, row: PageRow) -> None:
+        self._sink.add_page(row)
+        self._report.add_page(row)
+        opened.missing.discard(row.page_number)
+        opened.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
+        if not opened.missing:
+            self._finish_document(opened)
+
+    def _finish_document(self, opened: OpenDocument) -> None:
+        document = opened.document
+        if not opened.is_whole:
+            self._leave_in_part(document.document_id)
+            return
+        row = opened.row(self._superseded(document.source, document.document_id))
+        self._finish(row, opened.sources)
+        del self._open[document.document_id]
+        self._finished.set()
+
+    def _leave_in_part(self, document_id: str) -> None:
+        """Have done with a document of which only some pages are wanted: without a row it is not complete."""
+        self._sink.leave_unfinished(document_id)
+        self._in_part.add(document_id)
+        self._report.documents_in_part += 1
+        del self._open[document_id]
+        self._finished.set()
+
+    def _finish_unreadable(self, opened: UnreadableDocument) -> None:
+        log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
+        row = DocumentRow(
+            document_id=opened.document_id,
+            source=opened.source,
+            page_count=0,
+            status="failed",
+            reason=opened.reason,
+            detail=opened.detail,
+            supersedes=self._superseded(opened.source, opened.document_id),
+        )
+        self._finish(row, [opened.source])
+
+    def _finish(self, row: DocumentRow, sources: list[Source]) -> None:
+        self._sink.finish_document(row, [SourceRow(source, row.document_id) for source in sources])
+        self._report.add_document(row)
+        if row.document_id is not None and row.reason not in RETRIED:
+            self._complete.add(row.document_id)
+
+    def _superseded(self, source: Source, document_id: str | None) -> str | None:
+        before = self._replaced.get(source.uri) or self._ledger.document_of_source(source.uri)
+        return before if before != document_id else None
+
+    def flush(self) -> None:
+        """Make every finished row durable, now or not at all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._flusher.flush_once()
+
+    async def _drain(self) -> None:
+        await self._stop.wait()
+        await self._lanes.close(drop=True)
+        await asyncio.sleep(self._settings.workers.drain_s)
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """What made a task group fail: an error of ours if there is one among them."""
+    while isinstance(error, BaseExceptionGroup):
+        ours = error.subgroup(OcrmillError)
+        error = (ours or error).exceptions[0]
+    return error

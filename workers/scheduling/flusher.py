@@ -1,0 +1,94 @@
+"""Makes rows durable while a run goes on, and waits out an output that cannot be written for a while.
+
+Rows wait in memory meanwhile, so intake stops until they can be written: what waits is bounded by a shard, and by what
+is in flight.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.run_report import RunReport
+
+CHECK_S = 0.5
+LOOK_AGAIN_S = 0.05
+FIRST_WAIT_S, LONGEST_PAUSE_S = 0.5, 15.0
+log = logging.getLogger(__name__)
+
+
+class Flusher:
+    """Flushes a sink when it is due."""
+
+    def __init__(self, sink: Sink, report: RunReport) -> None:
+        self._sink = sink
+        self._report = report
+        self._failing = False
+        self._wake = asyncio.Event()
+
+    async def takes_rows(self) -> None:
+        """Wait while the output cannot be written, or as much as a shard waits behind one that is being written."""
+        while self._failing or self._sink.full():
+            self._wake.set()
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    def flush_soon(self) -> None:
+        """Have `keep_flushing` flush what there is, due or not."""
+        self._wake.set()
+
+    async def keep_flushing(self, patience_s: float) -> None:
+        """Flush whenever it is due, for ever; see `flush`.
+
+        Raises:
+            OutputError: the output cannot be written.
+        """
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), CHECK_S)
+            if self._wake.is_set() or self._sink.due():
+                self._wake.clear()
+                await self.flush(patience_s)
+
+    async def flush(self, patience_s: float) -> None:
+        """Make every finished row durable; what fails and may pass is tried again for so many seconds.
+
+        Raises:
+            OutputError: it stays, or is not of the kind that passes.
+        """
+        until = time.monotonic() + patience_s
+        for wait_s in _waits():
+            try:
+                await asyncio.to_thread(self.flush_once)
+                break
+            except OutputError as error:
+                left_s = until - time.monotonic()
+                if not error.transient or left_s <= 0:
+                    raise
+                self._failing = True
+                log.warning("%s. Trying again for %.0f s; no new pages are taken meanwhile", error, left_s)
+                await asyncio.sleep(min(wait_s, left_s))
+        self._failing = False
+
+    def flush_once(self) -> None:
+        """Make every finished row durable, now or not at all.
+
+        Raises:
+            OutputError: it cannot be written now.
+        """
+        started = time.monotonic()
+        try:
+            self._sink.flush()
+        finally:
+            self._report.write_s += time.monotonic() - started
+
+
+def _waits() -> Iterator[float]:
+    """Seconds between tries: doubling, with jitter, so that those who wait for one bucket do not come all at once."""
+    wait_s = FIRST_WAIT_S
+    while True:
+        yield wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        wait_s = min(2 * wait_s, LONGEST_PAUSE_S)

@@ -1,0 +1,138 @@
+"""The warning that a cloud gives before it takes a spot machine away: two minutes on AWS, half a minute elsewhere.
+
+It is asked for at the machine's own metadata address, every few seconds, by hand: no cloud's library is needed for it,
+and a proxy must not come between. Not covered: other machines of a Ray cluster; what was in work there is read again.
+
+    AWS    PUT /latest/api/token, GET /latest/meta-data/spot/instance-action and .../events/recommendations/rebalance
+    GCP    GET /computeMetadata/v1/instance/preempted
+    Azure  GET /metadata/scheduledevents
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
+
+METADATA_URL = "http://169.254.169.254"  # the same on all three
+POLL_S = 5.0  # AWS advises 5; it is a call inside the machine
+TIMEOUT_S = 2.0
+TOKEN_TTL_S = 21_600  # the longest that AWS gives; a token that is too old is answered with 401, and got anew
+OK, NOT_FOUND = 200, 404
+AWS_EVENTS = ("spot/instance-action", "events/recommendations/rebalance")
+log = logging.getLogger(__name__)
+
+
+class MetadataError(Exception):
+    """The machine's metadata cannot be read."""
+
+
+async def preemption(cloud: str, url: str = METADATA_URL, poll_s: float = POLL_S) -> str:
+    """Wait until this machine is about to be taken away, and give the cloud's words for it.
+
+    Args:
+        cloud: "aws", "gcp" or "azure".
+        url: Where the machine's metadata are.
+        poll_s: Seconds between two questions.
+    """
+    kinds: dict[str, type[_AwsNotice | _GcpNotice | _AzureNotice]]
+    kinds = {"aws": _AwsNotice, "gcp": _GcpNotice, "azure": _AzureNotice}
+    notice = kinds[cloud](url)
+    silent = False
+    while True:
+        try:
+            said = await asyncio.to_thread(notice.ask)
+            silent = False
+        except (OSError, HTTPException, ValueError, MetadataError) as error:
+            said = None
+            if not silent:  # once, and again after it was heard of
+                log.warning(
+                    "workers.preemption=%s, but %s says nothing (%s): no warning can be seen", cloud, url, error
+                )
+            silent = True
+        if said:
+            return said
+        await asyncio.sleep(poll_s)
+
+
+class _AwsNotice:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._token = ""
+
+    def ask(self) -> str | None:
+        """What is announced, if anything is."""
+        try:
+            return self._announced()
+        except MetadataError:  # for want of a token, or it is too old
+            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
+            self._token = _answer(self._url, "/latest/api/token", ttl, method="PUT") or ""
+            return self._announced()
+
+    def _announced(self) -> str | None:
+        token = {"X-aws-ec2-metadata-token": self._token}
+        for event in AWS_EVENTS:
+            if said := _answer(self._url, f"/latest/meta-data/{event}", token):
+                return f"{event}: {said}"
+        return None
+
+
+class _GcpNotice:
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def ask(self) -> str | None:
+        """What is announced, if anything is."""
+        preempted = _answer(self._url, "/computeMetadata/v1/instance/preempted", {"Metadata-Flavor": "Google"})
+        return "instance/preempted: TRUE" if preempted == "TRUE" else None
+
+
+class _AzureNotice:
+    """Its events are those of all machines of a scale set, so they are compared with this one's name."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._name = ""
+
+    def ask(self) -> str | None:
+        """What is announced, if anything is."""
+        asked = {"Metadata": "true"}
+        if not self._name:
+            path = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
+            self._name = _answer(self._url, path, asked) or ""
+        said = json.loads(_answer(self._url, "/metadata/scheduledevents?api-version=2020-07-01", asked) or "{}")
+        ours = [
+            event
+            for event in said.get("Events", ())
+            if event.get("EventType") == "Preempt" and self._name in event.get("Resources", ())
+        ]
+        return f"Preempt, not before {ours[0].get('NotBefore') or 'now'}" if ours else None
+
+
+def _answer(url: str, path: str, headers: dict[str, str], method: str = "GET") -> str | None:
+    """The body of an answer; None if there is no such thing.
+
+    Raises:
+        MetadataError: it is refused.
+    """
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read(1 << 20).decode(errors="replace").strip()
+    finally:
+        connection.close()
+    if answer.status == NOT_FOUND:
+        return None
+    if answer.status != OK:
+        raise MetadataError(f"{path} is answered with {answer.status} {answer.reason}")
+    return body
+
+
+async def stop_on_preemption(cloud: str, stop: Callable[[], None], url: str = METADATA_URL) -> None:
+    """Call `stop` when this machine is about to be taken away; return at once for "none"."""
+    if cloud != "none":
+        said = await preemption(cloud, url)
+        log.warning("this machine is about to be taken away (%s): finishing what is in flight", said)
+        stop()

@@ -1,0 +1,28 @@
+"""Asks for a page again, and otherwise, where it came out badly."""
+
+from collections.abc import Callable
+
+from ocrmill.pipeline.quality.attempts import best_of, trouble
+from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRow, RenderedPage
+from ocrmill.workers.pools.pool import Image, Pool
+
+
+async def recognize(
+    pool: Pool, document: Document, page: RenderedPage, image: Image, is_stopping: Callable[[], bool]
+) -> PageRow:
+    """Turn a page image into its row, by as many attempts as it takes and the engine offers.
+
+    A further attempt waits behind the pages that wait already. None is made once the run is stopping, nor after an
+    engine failed: that says nothing of the page.
+
+    Raises:
+        ImageLostError: if the image is gone.
+        EngineError: if no engine is left.
+    """
+    rows = [await pool.recognize(document, page, image)]
+    for repair in pool.describe().repairs:
+        if is_stopping() or rows[-1].reason in ENGINE_FAILURES:
+            break
+        if trouble(best_of(rows)) in repair.cures:
+            rows.append(await pool.recognize(document, page, image, repair))
+    return best_of(rows)
