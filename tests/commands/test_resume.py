@@ -63,7 +63,7 @@ def rows(out: Path) -> list[tuple]:
 
 def documents(out: Path) -> list[tuple]:
     return duckdb.sql(
-        f"select * exclude (run_id, ingested_at) from '{out}/documents/*.parquet' order by document_id"
+        f"select * exclude (run_id, ingested_at, sequence) from '{out}/documents/*.parquet' order by document_id"
     ).fetchall()
 
 
