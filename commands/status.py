@@ -7,7 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -150,11 +150,11 @@ class OutputStatus:
 
 
 def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
-    """Read the status of an output. `now`, with a time zone, is what the age of a heartbeat is measured against.
+    """Read the status of an output. `now`, with a time zone, is the time there, by default that of the store's clock.
 
     A shard that cannot be read is named and left out of the counts.
     """
-    status = OutputStatus(writer=_writer(store, now or datetime.now(UTC)), runs=tuple(_last_runs(store)))
+    status = OutputStatus(writer=_writer(store, now), runs=tuple(_last_runs(store)))
     # In the order of writing: a document whose pages are counted as unfinished had no row when its pages were read.
     pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
     finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
@@ -254,12 +254,12 @@ def _count_degenerate(status: OutputStatus, table: pa.Table) -> None:
     status.degenerate_at_first += pc.sum(pc.and_(answered, first)).as_py() or 0
 
 
-def _writer(store: Store, now: datetime) -> Writer | None:
+def _writer(store: Store, now: datetime | None) -> Writer | None:
     owner = store.lease_owner()
     alive = store.is_leased()
     if owner is None:
         return Writer(alive, None, None, None, None, None) if alive else None
-    age = max(0.0, (now - owner.heartbeat).total_seconds())
+    age = max(0.0, ((now or store.now()) - owner.heartbeat).total_seconds())
     return Writer(alive, owner.host, owner.pid, owner.run_id, owner.started, age, owner.progress)
 
 

@@ -11,7 +11,8 @@ ranges, retries and each cloud's own credentials in one library. Neither keeps a
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import IO, Final, Literal, Protocol
 
@@ -119,6 +120,21 @@ class Bucket(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object, which may be gone already."""
+
+    def now(self) -> datetime | None:
+        """The time by the store's clock, to a second, as it dates its answers; None where it dates none.
+
+        Asks without writing, and takes an answer that denies access as well.
+        """
+
+
+def http_time(header: str | None) -> datetime | None:
+    """The time in a header, `Sat, 28 Nov 2026 20:58:48 GMT`; None if there is none, or in another form."""
+    try:
+        moment = parsedate_to_datetime(header or "")
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 Action = Literal["list", "read", "write", "delete"]

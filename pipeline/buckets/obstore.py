@@ -5,10 +5,14 @@ ends with an error that names it. Objects that Google unpacks on their way (Cont
 Slashes at the ends of a key: a listing leaves them out, so that a folder's marker counts as a file of another kind.
 """
 
+import os
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from http.client import HTTPException
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
@@ -25,7 +29,7 @@ from obstore.exceptions import (
 )
 
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import ABSENT, Action, ObjectInfo, Trouble, explain
+from ocrmill.pipeline.buckets.bucket import ABSENT, Action, ObjectInfo, Trouble, explain, http_time
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -93,14 +97,15 @@ def connect(scheme: str, name: str, storage: StorageSettings) -> "ObstoreBucket"
             },
             **options,
         )
-    return ObstoreBucket(url, store)
+    return ObstoreBucket(url, store, storage.connect_s)
 
 
 class ObstoreBucket:
     """One bucket and its connections; any thread may use it."""
 
-    def __init__(self, url: str, store: Any) -> None:
+    def __init__(self, url: str, store: Any, connect_s: float) -> None:
         self.url = url
+        self._connect_s = connect_s
         self._store = store
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
@@ -182,6 +187,18 @@ class ObstoreBucket:
             except (FileNotFoundError, NotFoundError):
                 return
 
+    def now(self) -> datetime | None:
+        """See Bucket. obstore does not hand on the date of an answer, so the service is asked without credentials."""
+        try:
+            request = urllib.request.Request(_service(self.url[:2]), method="HEAD")  # noqa: S310 - as obstore takes it
+            with urllib.request.urlopen(request, timeout=self._connect_s) as answer:  # noqa: S310
+                return http_time(answer.headers["Date"])
+        except urllib.error.HTTPError as error:  # a refusal is dated, too
+            with error:
+                return http_time(error.headers["Date"])
+        except (OSError, HTTPException, ValueError):  # ValueError: no URL
+            return None
+
     def _info(self, entry: Any) -> ObjectInfo:
         return ObjectInfo(entry["path"], entry["size"], self._version(entry), entry["last_modified"])
 
@@ -189,6 +206,17 @@ class ObstoreBucket:
         """An entity tag as headers have it: in Azure's listings it lacks its quotes."""
         tag = str(answer["e_tag"] or answer["version"])
         return f'"{tag}"' if self.url.startswith(("az:", "gs:")) and not tag.endswith('"') else tag
+
+
+def _service(scheme: str) -> str:
+    """The URL of the service behind a scheme, as obstore finds it in the environment; empty if it is not told."""
+    if scheme == "gs":
+        return os.environ.get("GOOGLE_BASE_URL", "https://storage.googleapis.com")
+    if os.environ.get("AZURE_STORAGE_USE_EMULATOR", "").lower() in {"1", "true"}:
+        return os.environ.get("AZURITE_BLOB_STORAGE_URL", "http://127.0.0.1:10000")
+    told = [os.environ.get(name) for name in ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")]
+    account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    return next(filter(None, told), f"https://{account}.blob.core.windows.net" if account else "")
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
 from typing import IO, Any, TypeVar
 
@@ -17,7 +16,7 @@ from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, ObjectInfo, Trouble, explain
+from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, ObjectInfo, Trouble, explain, http_time
 
 CHUNK = 1 << 20
 AWS = ".amazonaws.com"  # in the names of its servers, also in China
@@ -125,7 +124,7 @@ class S3Bucket:
         """See Bucket."""
         with self._explained(key, "read"):
             answer = self._client.head_object(Bucket=self._name, Key=key)
-        return ObjectInfo(key, answer["ContentLength"], _tag(answer), _written(answer))
+        return ObjectInfo(key, answer["ContentLength"], _tag(answer), http_time(answer.get("LastModified")))
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
         """See Bucket."""
@@ -144,7 +143,7 @@ class S3Bucket:
                 return b"", self.head(key)  # an empty object has no last byte
             raise
         total = answer.get("ContentRange", "").rpartition("/")[2] or str(len(body))
-        return body, ObjectInfo(key, int(total), _tag(answer), _written(answer))
+        return body, ObjectInfo(key, int(total), _tag(answer), http_time(answer.get("LastModified")))
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
         """See Bucket."""
@@ -169,6 +168,15 @@ class S3Bucket:
         """See Bucket."""
         with self._explained(key, "delete"):
             self._client.delete_object(Bucket=self._name, Key=key)
+
+    def now(self) -> datetime | None:
+        """See Bucket."""
+        with self._explained("", "read"):
+            try:
+                answer = self._client.head_bucket(Bucket=self._name)
+            except botocore.exceptions.ClientError as error:  # a refusal is dated, too
+                answer = error.response
+        return http_time(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))
 
     def _body(self, key: str, wanted: Mapping[str, str], version: str | None) -> tuple[bytes, Mapping[str, Any]]:
         match = {"IfMatch": f'"{version}"'} if version else {}
@@ -214,14 +222,6 @@ class S3Bucket:
 
 def _tag(answer: Mapping[str, Any]) -> str:
     return str(answer["ETag"]).strip('"')
-
-
-def _written(answer: Mapping[str, Any]) -> datetime | None:
-    """The time in a header, `Sat, 28 Nov 2026 20:58:48 GMT`; None if the server sends none, or another form."""
-    try:
-        return parsedate_to_datetime(answer["LastModified"])
-    except (KeyError, ValueError, TypeError):
-        return None
 
 
 def _wait(attempt: int) -> None:

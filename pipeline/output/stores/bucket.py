@@ -4,8 +4,8 @@ Its lease is an object that is only ever written on the condition that it is as 
 every BEAT_S seconds; one that nobody has rewritten for EXPIRES_S is a dead owner's, and may be taken over. An owner
 that was frozen meanwhile notices before it writes: each write asks first whether the lease was renewed just now.
 
-How old a lease is, the bucket's own clock says: it stamps the lease and, beside it, an object that is written to see
-what time it is there. The clocks of owners and takers may be off by hours.
+How old a lease is, the bucket's own clock says: it stamps the lease and, beside it, an object that a taker writes to
+see what time it is there; who only reads goes by the date of an answer. All other clocks may be off by hours.
 
 Not covered: a single write that is on its way for longer than a lease lasts. It would arrive late, beside the new
 owner's; `ocrmill verify --repair` removes such doubled rows.
@@ -162,9 +162,13 @@ class BucketStore:
             lease.release()
 
     def is_leased(self) -> bool:
-        """See Store; by this machine's clock, for who only reads cannot ask for the bucket's."""
+        """See Store."""
         owner = self.lease_owner()
-        return owner is not None and _age_s(owner, datetime.now(UTC)) < EXPIRES_S
+        return owner is not None and _age_s(owner, self.now()) < EXPIRES_S
+
+    def now(self) -> datetime:
+        """See Store: by the bucket's clock as it dates its answers, or this machine's where it dates none."""
+        return self._bucket.now() or datetime.now(UTC)
 
     def lease_owner(self) -> LeaseOwner | None:
         """See Store."""

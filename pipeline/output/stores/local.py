@@ -186,6 +186,10 @@ class LocalStore:
         finally:
             os.close(descriptor)
 
+    def now(self) -> datetime:
+        """See Store; this machine's, which on a network file system may differ from the server's."""
+        return datetime.now(UTC)
+
     def lease_owner(self) -> LeaseOwner | None:
         """See Store."""
         path = self.root / LEASE

@@ -163,6 +163,9 @@ class Store(Protocol):
     def is_leased(self) -> bool:
         """Whether some process is writing now."""
 
+    def now(self) -> datetime:
+        """The time by the clock that dates heartbeats, with a time zone."""
+
     def lease_owner(self) -> LeaseOwner | None:
         """Who holds the lease, or held it when it was killed; None if nobody did, or is only just taking it."""
 

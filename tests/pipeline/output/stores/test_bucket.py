@@ -19,8 +19,12 @@ from gcs_server import GoogleServer
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
+from ocrmill.commands.status import read_status
+from ocrmill.commands.verify import verify
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import BucketError, Trouble
+from ocrmill.pipeline.buckets import obstore as obstore_bucket
+from ocrmill.pipeline.buckets import s3 as s3_bucket
+from ocrmill.pipeline.buckets.bucket import BucketError, Trouble, http_time
 from ocrmill.pipeline.buckets.object_file import TAIL_BYTES
 from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
 from ocrmill.pipeline.output.stores import bucket as bucket_store
@@ -283,6 +287,62 @@ def test_a_clock_that_is_off_gives_and_takes_no_lease(anywhere: tuple[Store, Sto
             assert store.lease_owner().run_id == "run-1"
 
 
+def set_clock(monkeypatch: pytest.MonkeyPatch, skew_h: int) -> None:
+    """Set the clock of this process, for everything of ours that looks at one, so many hours ahead."""
+
+    class Skewed(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(hours=skew_h)
+
+    for module in (store_module, bucket_store, local_store, obstore_bucket, s3_bucket):
+        if hasattr(module, "datetime"):
+            monkeypatch.setattr(module, "datetime", Skewed)
+
+
+@pytest.mark.usefixtures("short_times")
+@pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
+def test_who_reads_with_a_clock_that_is_off_sees_who_writes(
+    any_store: Store, settings: StorageSettings, skew_h: int, monkeypatch: pytest.MonkeyPatch
+):
+    """`status` and `verify` judge a lease by the bucket's clock, and write nothing to learn what time it is there."""
+    set_clock(monkeypatch, skew_h)
+    with holder(any_store, settings) as process:
+        before = any_store.list("", suffix="")
+        assert any_store.is_leased()
+        assert verify(any_store, repair=False).findings[0].text == "runs that are writing here now: 1"
+        status = read_status(any_store)
+        assert status.writer.alive
+        assert status.writer.heartbeat_age_s < 5
+        process.kill()
+        process.wait()
+        time.sleep(EXPIRES_S + ROUNDED_S)
+        status = read_status(any_store)
+        assert not status.writer.alive
+        assert EXPIRES_S <= status.writer.heartbeat_age_s < 60
+        assert before == any_store.list("", suffix="")
+
+
+def test_a_refusal_tells_the_time_too(faulty_s3: FaultyS3, s3: S3Server):
+    """Who may not look at the bucket itself, only at what lies in it, learns what time it is there."""
+    store = open_store(f"s3://{s3.bucket()}/out/", faulty_s3.settings)
+    faulty_s3.answers(403, "AccessDenied", method="HEAD")
+
+    assert abs((datetime.now(UTC) - store._bucket.now()).total_seconds()) < 5
+
+
+@pytest.mark.parametrize("header", [None, "", "yesterday", "Sat, 99 Nov 2026 20:58:48 GMT"])
+def test_an_answer_without_a_date_tells_no_time(header: str | None):
+    """A server that dates its answers otherwise, or not at all, is no reason to fail: this machine's clock counts."""
+    assert http_time(header) is None
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_date_has_a_time_zone(zone: str):
+    """HTTP's dates are in GMT, however a server writes that."""
+    assert http_time(f"Sat, 28 Nov 2026 20:58:48 {zone}") == datetime(2026, 11, 28, 20, 58, 48, tzinfo=UTC)
+
+
 @pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
@@ -291,14 +351,7 @@ def test_who_has_a_clock_that_is_off_takes_no_lease(
 ):
     """A run whose clock is two hours off does not take a lease from one that lives, and does from one that is dead."""
     store, settings = anywhere
-
-    class Skewed(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime.now(tz) + timedelta(hours=skew_h)
-
-    for module in (store_module, bucket_store, local_store):
-        monkeypatch.setattr(module, "datetime", Skewed)
+    set_clock(monkeypatch, skew_h)
     with holder(store, settings) as process:
         for _ in range(3):
             with pytest.raises(LeaseHeldError, match="is writing there"), store.lease(OWNER):

@@ -167,7 +167,7 @@ def test_each_half_of_the_sandbox_works_alone(tmp_path: Path, port: int):
 def test_calls_that_are_newer_than_the_filter_are_unknown():
     """A call of tomorrow, and the second numbering of x86-64, fail as on a kernel that does not have them."""
     program = (
-        "import ctypes, sys\nfrom workers import seccomp\nseccomp.refuse()\n"
+        "import ctypes, sys\nfrom ocrmill.workers.rendering.sandbox import seccomp\nseccomp.refuse()\n"
         "libc = ctypes.CDLL(None, use_errno=True)\n"
         "for number in (452, 470, 2000, 0x40000000 + 39):\n"
         "    libc.syscall(ctypes.c_long(number), 0, 0, 0)\n"
