@@ -28,6 +28,7 @@ from bench.sampling import Sampling
 from ocrmill.commands.run import new_run_id
 from ocrmill.configs.settings import RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.output.sink import Sink
@@ -50,6 +51,7 @@ from ocrmill.pipeline.records import (
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import Pool
 from ocrmill.workers.pools.ray_pool import RayPool
+from ocrmill.workers.rendering.protocol import PageImage
 from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.progress import Progress
 
@@ -84,9 +86,10 @@ class SimulatedEngine:
     async def close(self) -> None:
         """Nothing to end."""
 
-    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         """Take as long as the page's own number says (it is written in the image)."""
         began = time.time()
+        assert not isinstance(image, PageViews)
         seed = int(image[0, 0, 0]) | int(image[0, 0, 1]) << 8 | int(image[0, 0, 2]) << 16
         await asyncio.sleep(latency(seed, self._scale))
         return PageText(TEXT, raw=f"{seed} {began} {time.time()} {geometry.dpi}")

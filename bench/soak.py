@@ -32,8 +32,9 @@ from bench.sampling import Sampling
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.settings import RoutingSettings, RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
-from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Repair
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Repair
 from ocrmill.workers.pools.ray_pool import RayPool
+from ocrmill.workers.rendering.protocol import PageImage
 
 WARM_UP = 0.2  # of the samples
 LIVED = 0.9  # of the time after it
@@ -76,9 +77,9 @@ class InstantEngine:
     async def close(self) -> None:
         """Nothing to end."""
 
-    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, _image: PageImage, geometry: PageGeometry, _repair: Repair | None) -> PageText:
         """Answer without looking."""
-        return PageText(f"{geometry.width_pt:g} pt in {image.shape[1]} px.\n" * 40, finish_reason="stop")
+        return PageText(f"{geometry.width_pt:g} pt in {geometry.width_px} px.\n" * 40, finish_reason="stop")
 
 
 def look_at_processes(samples: Samples) -> None:

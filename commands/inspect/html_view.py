@@ -17,6 +17,7 @@ from ocrmill.commands.inspect.page_html import COLUMNS, head, section
 from ocrmill.commands.inspect.query import PageQuery, select_documents, select_rows
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import OutputSettings, RunSettings
+from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.output.places import manifest_of, places_of
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.records import RGB, Document, PageRange, PageRow
@@ -110,6 +111,7 @@ def _rendered(document: Document | None, numbers: Sequence[int], rasterizer: Ras
         if isinstance(page, PageRow):
             yield None, page.detail or f"the page is {page.status}"
         else:
+            assert not isinstance(page[1], PageViews), "pages to look at are not cut"
             yield _jpeg(page[1]), None
 
 

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Repair
-from ocrmill.workers.rendering.rasterizer import PageImage
+from ocrmill.workers.rendering.protocol import PageImage
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from ocrmill.configs.settings import RunSettings
-from ocrmill.model_adapter.views import page_of
+from ocrmill.model_adapter.views import PageViews, page_of
 from ocrmill.pipeline.errors import EngineDownError, PageError
 from ocrmill.pipeline.quality.attempts import trouble
 from ocrmill.pipeline.quality.empty_output import is_empty
@@ -23,7 +23,7 @@ from ocrmill.pipeline.records import (
 )
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.workers.engines.engine import Engine
-from ocrmill.workers.rendering.rasterizer import PageImage
+from ocrmill.workers.rendering.protocol import PageImage
 
 
 class Recognizer:
@@ -83,7 +83,8 @@ class Recognizer:
     def _figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
         if not has_pictures(text.blocks):
             return ()
-        if self._max_tiles is not None:
+        if isinstance(image, PageViews):
+            assert self._max_tiles is not None
             image = page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
         return cut_figures(image, text.blocks, geometry)
 

@@ -23,7 +23,8 @@ from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage,
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.early_stop import check_time
-from ocrmill.workers.rendering.rasterizer import PageImage, Rasterizer
+from ocrmill.workers.rendering.protocol import PageImage
+from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 DEATHS_AT_START = 3  # that one actor may die while it starts: a node that goes, a GPU whose memory is not free yet
 RESTART_S = 1.0

@@ -54,7 +54,7 @@ class OpenReply:
 
 ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
 PageImage = RGB | PageViews
-"""A page, or, if it is too large to be passed on, the views that are cut from it."""
+"""The pixels of a page, or the views cut from them where `EngineSettings.max_tiles` is set."""
 
 MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
 

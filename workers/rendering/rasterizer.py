@@ -6,7 +6,6 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from ocrmill.configs.settings import RunSettings
 from ocrmill.model_adapter.views import PageViews, cut_views
@@ -27,11 +26,8 @@ from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
 from ocrmill.pipeline.sources.file_cache import KeptFiles
 from ocrmill.pipeline.text.figures import cut_figures
 from ocrmill.workers.rendering.process import RenderProcess
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageImage
 from ocrmill.workers.scratch import Scratch
-
-PageImage = Any
-"""The pixels of a page (`RGB`), or the `PageViews` cut from them where `EngineSettings.max_tiles` is set."""
 
 _Rendered = tuple[RenderedPage, PageImage | None]
 

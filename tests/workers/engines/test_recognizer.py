@@ -24,7 +24,7 @@ from ocrmill.pipeline.records import (
     Source,
 )
 from ocrmill.workers.engines.recognizer import Recognizer
-from ocrmill.workers.rendering.rasterizer import PageImage
+from ocrmill.workers.rendering.protocol import PageImage
 
 GEOMETRY = PageGeometry(width_pt=612, height_pt=792, rotation=0, width_px=1224, height_px=1584, dpi=144)
 TEXT = PageText(

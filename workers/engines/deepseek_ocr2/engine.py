@@ -27,6 +27,7 @@ from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, 
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
 from ocrmill.workers.engines.deepseek_ocr2.vllm_log import VllmLog
+from ocrmill.workers.rendering.protocol import PageImage
 
 CELLS = (128821, 128822)  # <td> and </td>: the authors let them repeat
 STREAM_TOKENS = 8  # that vLLM sends at a time: sending, and looking for loops, costs an eighth of one by one
@@ -114,7 +115,7 @@ class DeepseekOcr2Engine:
         """Since vLLM last wrote on any page, or was given the first one."""
         return time.monotonic() - self._moved
 
-    async def read(self, image: PageViews, geometry: PageGeometry, repair: Repair | None = None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, repair: Repair | None = None) -> PageText:
         """Read one page.
 
         Raises:
@@ -123,6 +124,7 @@ class DeepseekOcr2Engine:
         """
         from vllm.v1.engine.exceptions import EngineDeadError
 
+        assert isinstance(image, PageViews), "its settings have max_tiles"
         way = repair or self._usual
         prompt = way.prompt or self._settings.prompt
         tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)

@@ -17,6 +17,7 @@ from statistics import median
 import numpy as np
 
 from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
 from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Reason, Repair
@@ -32,6 +33,7 @@ from ocrmill.workers.engines.rapidocr.line_reader import (
     mean_confidence,
     sides,
 )
+from ocrmill.workers.rendering.protocol import PageImage
 
 _SLOTS = 2  # one page is read while the next one waits
 _HEADING_RATIO = 1.4  # boxes of one type size differ by a fifth, with what ascends and descends in their words
@@ -75,12 +77,13 @@ class CpuEngine:
         """Drop the pages that wait, and do not wait for the one in work: a stop has given it its time already."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None = None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None = None) -> PageText:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.
 
         Raises PageError: EMPTY_OUTPUT where there is no text, UNSUPPORTED_SCRIPT where there are lines and it cannot
         read them, ENGINE_ERROR where RapidOCR fails.
         """
+        assert not isinstance(image, PageViews), "its settings have no max_tiles"
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, image, geometry)
 
     def _read(self, image: RGB, geometry: PageGeometry) -> PageText:
