@@ -44,7 +44,7 @@ def interrupt_twice(tmp_path: Path) -> tuple[int, str, Path]:
     process = subprocess.Popen(
         [sys.executable, "-c", HANGING, *arguments],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "tests"), "HOME": str(tmp_path)},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT / "tests" / "support"), "HOME": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -57,7 +57,7 @@ def interrupt_twice(tmp_path: Path) -> tuple[int, str, Path]:
         return process.returncode, said, out
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def wait_for(process: "subprocess.Popen[str]", words: str) -> None:

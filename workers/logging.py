@@ -9,6 +9,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+PACKAGE = "ocrmill"  # every logger of ours is named after its module, below this
+
 
 class _AboveTheBar(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,7 +36,7 @@ def start_logging(*, as_json: bool) -> None:
     """Send the messages of ocrmill, from INFO up, to stderr."""
     handler = _AboveTheBar()
     handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logger = logging.getLogger("ocrmill")
+    logger = logging.getLogger(PACKAGE)
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
@@ -42,4 +44,4 @@ def start_logging(*, as_json: bool) -> None:
 
 def logs_json() -> bool:
     """Say whether log lines are JSON: nothing else may then be written to stderr."""
-    return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger(__name__).handlers)
+    return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger(PACKAGE).handlers)

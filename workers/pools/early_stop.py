@@ -2,6 +2,7 @@
 
 import math
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ def ended_early(until: float) -> Iterator[None]:
             raise _StopNowError(TIME_IS_UP)
 
     check_time(until)
+    heard, told = socket.socketpair()
+    for end in (heard, told):
+        end.setblocking(False)
+    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
     numbers = [signal.SIGTERM, signal.SIGINT, *([] if math.isinf(until) else [signal.SIGALRM])]
     before = {number: signal.signal(number, stop) for number in numbers}
     alarm = (0.0, 0.0)
@@ -38,6 +43,7 @@ def ended_early(until: float) -> Iterator[None]:
         alarm = signal.setitimer(signal.ITIMER_REAL, max(0.001, until - time.monotonic()) + 0.001)
     try:
         yield
+        _refuse_unheeded(heard)
     except _StopNowError as error:
         raise StoppedEarlyError(str(error)) from error
     except SystemExit as error:  # Ray's own handler of SIGTERM, which it sets when it starts
@@ -47,6 +53,20 @@ def ended_early(until: float) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, *alarm)
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        heard.close()
+        told.close()
+
+
+def _refuse_unheeded(heard: socket.socket) -> None:
+    """Raise if Python dropped the exception of a signal's handler, as it does in hooks of a fork and in `__del__`."""
+    try:
+        numbers = heard.recv(4096)
+    except BlockingIOError:
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if number in numbers:
+            raise _StopNowError(f"{number.name}: stopped before the workers were up")
 
 
 def check_time(until: float) -> None:

@@ -63,6 +63,19 @@ def test_time_that_is_left_is_no_reason_to_stop():
     assert before is signal.getsignal(signal.SIGTERM)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_heeded_where_python_drops_exceptions(number: signal.Signals):
+    """Python drops what a handler raises in `__del__` or in a hook of a fork; the signal ends the start nonetheless."""
+
+    class Signals:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    with pytest.raises(StoppedEarlyError, match=number.name), ended_early(time.monotonic() + 60):
+        Signals()
+
+
 def test_a_budget_ends_what_takes_long():
     """A step that never looks at the time, as the start of Ray, is interrupted; an alarm of before still comes."""
     heard = []
