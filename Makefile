@@ -1,9 +1,10 @@
 # make demo   the main job, from a fresh clone to rows in out/
 # make test   everything the tests need, and the tests
 # make test-python PYTHON=python3.13   the tests that need no vLLM, on another Python
-# make faults kills, cuts off and fills up what a run needs, and writes the README's table of what it survived
+# make faults kills, cuts off and fills up what a run needs, and writes docs/faults.md
 # make fuzz   the parsers of foreign bytes, for longer than `make test` does
 # make check  linters and contracts
+# make bench  every bench at its documented size, for hours; writes the table of docs/performance.md
 # make bench-smoke  every bench at its smallest size: none is broken
 # make venv   only the environment
 #
@@ -14,7 +15,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-python faults fuzz check venv bench-smoke clean
+.PHONY: demo test test-python faults fuzz check venv bench bench-smoke clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -57,10 +58,13 @@ test-python:
 	$(OTHER)/bin/python -m pytest -m "not fault and not slow" -n 2 --dist loadfile tests/configs tests/pipeline
 
 faults: venv
-	$(BIN)/python -m pytest tests -m fault --fault-table=README.md
+	$(BIN)/python -m pytest tests -m fault --fault-table=docs/faults.md
 
 fuzz: .venv/.vllm
 	OCRMILL_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/fuzz --timeout 0
+
+bench: .venv/.vllm
+	$(BIN)/python bench/measure.py
 
 bench-smoke: .venv/.vllm
 	$(BIN)/python bench/smoke.py
@@ -70,6 +74,7 @@ check: .venv/.vllm
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 clean:
 	rm -rf out .venv

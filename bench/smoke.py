@@ -3,13 +3,16 @@
     python bench/smoke.py [NAME ...]
 
 Runs each in a process of its own and prints its last line and its seconds; the exit code is 1 if one failed. The
-figures mean nothing at these sizes. A bench that is neither in `SMALLEST` nor in `LEFT_OUT` is a failure, too.
+figures mean nothing at these sizes. A bench that is neither in `SMALLEST` nor in `LEFT_OUT` is a failure, and so is one
+whose output has no figure of docs/performance.md any more.
 """
 
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from bench.figures import FIGURES, Figure
 
 BENCH = Path(__file__).parent
 SAMPLES = "samples"
@@ -19,6 +22,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.1", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
+    "layout_models": (SAMPLES, "--pages", "1"),
     "ledger": ("--sources", "2000", "--resume-shards", "1", "--repeats", "1"),
     "listing": ("2000",),
     "markdown_libraries": (str(CORPUS), "--repeats", "1"),
@@ -28,6 +32,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "repetition": (SAMPLES,),
     "routing": (SAMPLES,),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
+    "small_files": ("--documents", "6", "--pairs", "1"),
     "soak": ("--simulated", "200", "--real", "20"),
     "startup": ("--documents", "20", "--repeats", "1"),
 }
@@ -35,7 +40,14 @@ LEFT_OUT = {
     "letter_frequencies": "needs /usr/share/locale with messages of many languages",
     "vllm_pages": "needs a seeded checkpoint of 2 GB and minutes",
 }
-PARTS = {"sampling", "smoke", "text_scores", "torchvision_stand_in"}  # imported or started by the others
+PARTS = {
+    "figures",
+    "measure",
+    "sampling",
+    "smoke",
+    "text_scores",
+    "torchvision_stand_in",
+}  # imported or started by the others
 
 
 def main() -> None:
@@ -44,7 +56,9 @@ def main() -> None:
     if unknown := benches - SMALLEST.keys() - LEFT_OUT.keys():
         sys.exit(f"say how small these can be, in SMALLEST of {__file__}: {', '.join(sorted(unknown))}")
     left_out = LEFT_OUT | (
-        {} if CORPUS.is_dir() else {"markdown_libraries": f"needs documents with ground truth in {CORPUS}"}
+        {}
+        if CORPUS.is_dir()
+        else {"markdown_libraries": f"needs documents with ground truth: `python samples/fetch_corpus.py {CORPUS}`"}
     )
     for name, reason in left_out.items():
         print(f"{name}: left out, it {reason}")
@@ -62,6 +76,9 @@ def runs(name: str) -> bool:
         code, output = done.returncode, done.stdout + done.stderr
     except subprocess.TimeoutExpired:
         code, output = -1, f"no end after {TIMEOUT_S} s"
+    figures = [figure for figure in FIGURES if figure.command[0] == name]
+    if code == 0 and figures and not any(has(output, figure) for figure in figures):
+        code, output = -1, f"{output}\nno figure of bench/figures.py is in this output"
     last = output.strip().rpartition("\n")[2]
     print(
         f"{name}: {'ok' if code == 0 else f'exit code {code}'}, {time.monotonic() - started:.0f} s: {last[:100]}",
@@ -70,6 +87,14 @@ def runs(name: str) -> bool:
     if code:
         print(output, flush=True)
     return code == 0
+
+
+def has(output: str, figure: Figure) -> bool:
+    """Return True if a bench has written this figure."""
+    try:
+        return bool(figure.read(output))
+    except ValueError:
+        return False
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fault-table", type=Path, help="file whose table of faults is written anew")
+    parser.addoption("--fault-table", type=Path, help="file whose table of faults is replaced")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,12 +6,11 @@ import zipfile
 from pathlib import Path
 
 import duckdb
-import pytest
+from real_pdfs import CORPUS, needs_corpus
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 ROOT = Path(__file__).parents[1]
-CORPUS = ROOT / "../shared/corpus"
 # Born digital, so that no page waits for OCR; and documents that fail in every way there is.
 QUICK = (
     *("2305.03393v1-pg9.pdf", "right_to_left_01.pdf", "issue-336-example.pdf", "form_dd0293.pdf"),
@@ -20,7 +19,7 @@ QUICK = (
 )
 # What may differ: where the document lay, when it was read, by which run, and how long it took.
 VOLATILE = "source, run_id, ingested_at, render_ms, engine_ms, attempts"
-pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus")
+pytestmark = needs_corpus
 
 
 def ocrmill(inputs: str, out: Path, endpoint: str) -> subprocess.CompletedProcess[str]:

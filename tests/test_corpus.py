@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.records import Document, PageRange, PageRow, Reason, Status
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
-CORPUS = Path(__file__).parents[1] / "../shared/corpus"
 # What a document may come to. PDFium reads pages of some that MuPDF calls damaged; the reason stays in the row.
 UNREADABLE = {
     "encrypted": {Reason.PASSWORD_REQUIRED},
@@ -35,7 +34,7 @@ def rasterizer() -> Iterator[Rasterizer]:
     made.close()
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="needs ../shared/corpus")
+@needs_corpus
 @pytest.mark.parametrize("entry", manifest(), ids=lambda entry: entry["file"])
 def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict):
     """Each document has its pages or its reason, and a page that cannot be read says why."""

@@ -81,9 +81,9 @@ def test_a_second_ctrl_c_ends_the_run_with_130(tmp_path: Path):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("text", [(ROOT / "README.md").read_text(), EXIT_CODES, cli.verify.__doc__])
+@pytest.mark.parametrize("text", [(ROOT / "docs/commands.md").read_text(), EXIT_CODES, cli.verify.__doc__])
 def test_every_list_of_exit_codes_has_130(text: str):
-    """README, `ocrmill --help`, `run --help`, `retry --help` and `verify --help` name it."""
+    """docs/commands.md, `ocrmill --help`, `run --help`, `retry --help` and `verify --help` name it."""
     lists = [part for part in text.split("\n\n") if "xit code 0:" in part or "Exit codes: 0" in part]
 
     assert lists

@@ -1,18 +1,31 @@
-"""README and help text say the same as the program."""
+"""README, docs and help text say the same as the program; `python tests/test_readme.py` writes the help again."""
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from typer.main import get_command
 
 from ocrmill import cli
-from ocrmill.pipeline.records import Reason
+from ocrmill.configs.load import load_settings
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.output.schema import TABLES
+from ocrmill.pipeline.quality import flags
+from ocrmill.pipeline.records import Reason, Status
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES}
+COMMANDS_PAGE = ROOT / "docs/commands.md"
+FORMAT = TEXTS["docs/output-format.md"]
+every_page = pytest.mark.parametrize("page", TEXTS)
 
 
 def commands_of(group, words: str = "") -> dict[str, object]:
@@ -42,13 +55,26 @@ def help_of(*command: str) -> str:
 
 
 def help_section() -> str:
-    """What the README should hold between its two marks."""
+    """What docs/commands.md should hold between its two marks."""
     return "\n".join(f"```\n$ ocrmill {name} --help\n{help_of(*name.split())}\n```\n" for name in COMMANDS)
 
 
-def test_the_readme_shows_the_help_of_every_command():
-    """The help in the README is the program's own; `python tests/test_readme.py` writes it anew."""
-    shown = re.search(r"<!-- help.*?-->\n(.*?)<!-- /help -->", README, re.DOTALL).group(1)
+def fences(page: str, language: str) -> list[str]:
+    """The snippets of a page in one language."""
+    return re.findall(rf"^```(?-s:{language})\n(.*?)^```", TEXTS[page], re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_docs_show_the_help_of_every_command():
+    """The help in docs/commands.md is the program's own."""
+    shown = re.search(r"<!-- help.*?-->\n(.*?)<!-- /help -->", TEXTS["docs/commands.md"], re.DOTALL).group(1)
 
     assert shown.strip() == help_section().strip()
 
@@ -62,27 +88,98 @@ def test_every_option_says_what_it_does(name: str):
     assert not [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
 
 
-def test_every_reason_is_in_the_readme():
-    """Whoever meets a reason in a row finds it in the README."""
-    assert not [reason for reason in Reason if f"`{reason}`" not in README]
+def test_every_word_of_a_row_is_explained():
+    """Every reason, status and flag that a row may have is in docs/output-format.md."""
+    raised = {value for name, value in vars(flags).items() if name.isupper() and isinstance(value, str)}
+
+    assert not [word for word in {*Reason, *Status, *raised} if f"`{word}`" not in FORMAT]
 
 
-def test_every_command_line_in_the_readme_parses():
-    """The `ocrmill` lines in the README name commands and options that exist."""
-    for line in re.findall(r"^ocrmill (.*?)(?:\s+#.*)?$", README, re.MULTILINE):
+@pytest.mark.parametrize("table", TABLES)
+def test_every_column_is_explained(table: str):
+    """docs/output-format.md has the columns of each table, in their order, with their types."""
+    section = re.search(rf"^## {table}\n(.*?)^## ", FORMAT, re.MULTILINE | re.DOTALL).group(1)
+    shown = dict(re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", section, re.MULTILINE))
+
+    assert list(shown) == TABLES[table].names
+    for field in TABLES[table]:
+        kind = re.sub(r"<.*|\[.*", "", str(field.type)).replace("dictionary", "word").replace("float", "float32")
+        assert shown[field.name].split()[0] == {"float3232": "float32"}.get(kind, kind), field
+
+
+@every_page
+def test_every_command_line_parses(page: str):
+    """The `ocrmill` lines of a page name commands, options and settings that exist."""
+    for line in re.findall(r"^ocrmill (.*?)(?:\s+#.*)?$", "\n".join(fences(page, ".*")), re.MULTILINE):
         name = next(name for name in COMMANDS if f"{line} ".startswith(f"{name} "))
         words = line.removeprefix(name).split()
         known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
 
         assert not [word for word in words if word.startswith("--") and word not in known], line
+        load_settings([], [value for option, value in pairwise(words) if option == "--set"])
 
 
-def test_every_file_in_the_readme_exists():
-    """The layout in the README is the repository's."""
-    for name in re.findall(r"^([a-z_]+(?:/|\.py)) {2,}", README, re.MULTILINE):
-        assert (ROOT / name).exists(), name
+@every_page
+def test_every_setting_that_is_named_exists(page: str):
+    """A word such as `raster.dpi` names a setting."""
+    sections = "|".join(RunSettings.model_fields)
+    for name in re.findall(rf"(?:`|--set )((?:{sections})\.[a-z_0-9.]+)", TEXTS[page]):
+        if name.endswith((".py", ".md", ".toml")):
+            continue
+        found = RunSettings
+        for part in name.rstrip(".").split("."):
+            assert part in found.model_fields, name
+            found = found.model_fields[part].annotation
+
+
+@every_page
+def test_every_snippet_of_settings_is_valid(page: str, tmp_path: Path):
+    """A TOML snippet is a settings file that loads."""
+    for snippet in fences(page, "toml"):
+        assert tomllib.loads(snippet)
+        path = tmp_path / "mine.toml"
+        path.write_text(snippet)
+        load_settings([path], [])
+
+
+@every_page
+def test_every_python_snippet_imports_what_there_is(page: str):
+    """A Python snippet parses, and what it imports from ocrmill is there."""
+    for snippet in fences(page, "python"):
+        for node in ast.walk(ast.parse(snippet)):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("ocrmill"):
+                module = importlib.import_module(node.module)
+                assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], node.module
+
+
+@every_page
+def test_every_link_leads_somewhere(page: str):
+    """A link to a file or a heading of the repository leads to one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = unquote(target).partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), target
+
+
+@every_page
+def test_every_file_and_target_that_is_named_exists(page: str):
+    """A path of the repository that a page names is there, and so is each make target."""
+    text = TEXTS[page]
+    folders = "bench|commands|configs|deploy|docs|model_adapter|pipeline|samples|tests|workers"
+    if page == "CHANGELOG.md":
+        return  # it names what there was
+    for name in re.findall(rf"(?:`|`python )((?:{folders})/[\w/.*-]*)(?:`| )", text):
+        assert list(ROOT.glob(name.rstrip("/"))), name
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE):
+        assert target in targets, target
 
 
 if __name__ == "__main__":
     mark = re.compile(r"(<!-- help.*?-->\n).*?(<!-- /help -->)", re.DOTALL)
-    (ROOT / "README.md").write_text(mark.sub(lambda found: found[1] + help_section() + found[2], README))
+    page = COMMANDS_PAGE.read_text()
+    COMMANDS_PAGE.write_text(mark.sub(lambda found: found[1] + help_section() + found[2], page))

@@ -43,14 +43,14 @@ def strike_in_mid_run(nights: Nights, strike: Callable[[], None], *options: str)
 
 
 def test_a_minute_of_500(nights: Nights, faulty_s3: FaultyS3):
-    """The bucket answers 500 for a minute: the run waits, and ends as ever."""
+    """The bucket answers 500 for a minute: the run waits, and ends normally."""
     code, said = strike_in_mid_run(nights, lambda: faulty_s3.answers(500, "InternalError", seconds=60))
     assert code == 0, said
     assert "Trying again for" in said
 
 
 def test_throttling(nights: Nights, faulty_s3: FaultyS3):
-    """The bucket answers 503 SlowDown for a while: the run backs off, and ends as ever."""
+    """The bucket answers 503 SlowDown for a while: the run backs off, and ends normally."""
     code, said = strike_in_mid_run(nights, lambda: faulty_s3.answers(503, "SlowDown", seconds=20))
     assert code == 0, said
 
@@ -62,7 +62,7 @@ def test_silence(nights: Nights, faulty_s3: FaultyS3):
 
 
 def test_cut_uploads(nights: Nights, faulty_s3: FaultyS3):
-    """Uploads break off in the middle: nothing half is visible, they are sent again."""
+    """Uploads break off in the middle: nothing half-written is visible, and they are sent again."""
     strike = lambda: faulty_s3.cuts_requests(after=500, times=6, method="PUT")  # noqa: E731
     code, said = strike_in_mid_run(nights, strike)
     assert code == 0, said
@@ -75,7 +75,7 @@ def test_lost_answers(nights: Nights, faulty_s3: FaultyS3):
 
 
 def test_cut_downloads(nights: Nights, faulty_s3: FaultyS3):
-    """Downloads break off in the middle: they are taken up where they were."""
+    """Downloads break off in the middle: they resume where they stopped."""
     faulty_s3.cuts_answers(after=5_000, times=6, method="GET", path=r"/in/")
     said = nights.night()
     assert said.returncode == 0, said.stderr
@@ -96,7 +96,7 @@ def test_credentials_that_expire(nights: Nights, faulty_s3: FaultyS3):
 
 
 def test_sigkill_of_a_writer_to_a_bucket(nights: Nights):
-    """SIGKILL of a run that writes to a bucket: the next is told to wait for its lease, then takes over and goes on."""
+    """SIGKILL of a run that writes to a bucket: the next names its lease, waits, takes over and goes on."""
     command = [*nights.night_command(), "--set", "output.flush_s=0.3"]
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=ROOT, stdout=nowhere, stderr=nowhere) as process:

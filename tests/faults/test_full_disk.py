@@ -39,7 +39,7 @@ def fill(disk: Path) -> Path:
 
 
 def test_a_disk_that_is_full_for_a_while(inputs: Path, pages: dict[str, int], disk: Path):
-    """The disk fills for a while: the run waits without taking pages, and ends as ever once there is room."""
+    """The disk fills for a while: the run waits without taking pages, and ends normally once there is room."""
     with FaultyRun(inputs, disk / "out") as run:
         run.await_rows(5)
         ballast = fill(disk)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fault
 
 
 def test_sigkill_of_a_rasterizer(inputs: Path, pages: dict[str, int], tmp_path: Path):
-    """SIGKILL of a rasterizer: what it had in work is read by another, no page is blamed."""
+    """SIGKILL of a rasterizer: another reads its pages, and none fails."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
         run.worker("RasterizerActor").kill()
@@ -25,7 +25,7 @@ def test_sigkill_of_a_rasterizer(inputs: Path, pages: dict[str, int], tmp_path: 
 
 
 def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp_path: Path):
-    """SIGKILL of a rendering process: it costs the page that it was at, which the second renderer may save."""
+    """SIGKILL of a rendering process: it costs the page being rendered, unless the second renderer saves it."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
         run.worker("ocrmill.workers.rendering.child").kill()
@@ -35,7 +35,7 @@ def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp
 
 
 def test_sigkill_of_an_engine(inputs: Path, pages: dict[str, int], tmp_path: Path):
-    """SIGKILL of an engine: the pages that it had are read again, and only those."""
+    """SIGKILL of an engine: the pages it was reading are read again, and only those."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
         run.worker("EngineActor").kill()
@@ -48,7 +48,7 @@ def test_sigkill_of_an_engine(inputs: Path, pages: dict[str, int], tmp_path: Pat
 
 
 def test_a_rasterizer_that_hangs(inputs: Path, pages: dict[str, int], tmp_path: Path):
-    """SIGSTOP of a rasterizer: it is missed after workers.unresponsive_s, replaced, and its pages are read."""
+    """SIGSTOP of a rasterizer: after workers.unresponsive_s it is replaced, and its pages are read."""
     with FaultyRun(inputs, tmp_path / "out", "workers.unresponsive_s=2") as run:
         run.await_rows(5)
         run.worker("RasterizerActor").send_signal(signal.SIGSTOP)
@@ -60,7 +60,7 @@ def test_a_rasterizer_that_hangs(inputs: Path, pages: dict[str, int], tmp_path: 
 
 @pytest.mark.parametrize("whole_group", [False, True], ids=["driver", "process group"])
 def test_sigkill_of_the_driver(inputs: Path, pages: dict[str, int], tmp_path: Path, whole_group: bool):
-    """SIGKILL of the driver, or of its process group: nothing of it stays, the next run does what is missing."""
+    """SIGKILL of the driver, or of its process group: nothing of it stays, and the next run reads the rest."""
     with FaultyRun(inputs, tmp_path / "out") as first:
         seen = first.await_rows(20)
         first.workers("RasterizerActor")
@@ -89,7 +89,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_sigkill_of_a_raylet(inputs: Path, pages: dict[str, int], tmp_path: Path, cluster: Cluster):
-    """SIGKILL of a raylet of a two-node cluster: pages in flight there are rendered again, none is blamed."""
+    """SIGKILL of a raylet of a two-node cluster: pages in flight are rendered again, and none fails."""
     (node,) = cluster.worker_nodes
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
     with FaultyRun(inputs, tmp_path / "out", f"workers.ray_address={cluster.address}") as run:

@@ -1,4 +1,4 @@
-"""The table of faults in the README: what `pytest -m fault --fault-table README.md` tried, and what came of it."""
+"""The table of faults that `pytest -m fault --fault-table docs/faults.md` tried, and what came of each."""
 
 import os
 import platform

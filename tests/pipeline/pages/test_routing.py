@@ -1,8 +1,8 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pymupdf
 import pytest
+from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.settings import RoutingSettings
 from ocrmill.pipeline.pages.inspection import inspect_page
@@ -10,7 +10,6 @@ from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.records import PageFeatures, Route
 
-CORPUS = Path(__file__).parents[3] / "../shared/corpus"
 AUTO = RoutingSettings()
 FORCED = RoutingSettings(mode="ocr")
 
@@ -124,7 +123,7 @@ def test_thresholds_are_settings():
     assert "good_text" == decide(replace(GOOD, uncovered_ink_share=0.9), RoutingSettings(max_uncovered_ink=0.95)).reason
 
 
-@pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of real PDFs is not here")
+@needs_corpus
 @pytest.mark.parametrize(
     ("name", "number", "reason"),
     [

@@ -1,11 +1,11 @@
 """Each threshold with a text of its own, and the honest pages that must not be flagged."""
 
 import random
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
@@ -24,8 +24,6 @@ from ocrmill.pipeline.quality.repetition import measure_repetition
 from ocrmill.pipeline.records import PageGeometry, PageText, RepetitionMeasures
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 
-CORPUS = Path(__file__).parents[3] / "../shared/corpus"
-CASES = Path(__file__).parents[3] / "../shared/cases"
 DEFAULTS = QualitySettings()
 HONEST = "It was the best of times, it was the worst of times, it was the age of wisdom.\n"
 LINE = "The quick brown fox jumps over the lazy dog.\n"  # 45 characters
@@ -230,7 +228,7 @@ def test_a_loop_that_counts_is_flagged_by_its_text_alone(row: str) -> None:
     assert REPETITION in flags(HONEST + "".join(row.format(n=n) for n in range(1, 1301)), None)
 
 
-@pytest.mark.skipif(not (CASES / "raw").is_dir(), reason="needs outputs as they were reported")
+@needs_cases
 @pytest.mark.parametrize("name", ["r08", "r10", "r16", "r18", "r20"])
 def test_reported_loops_are_found_by_their_text_alone(name: str) -> None:
     """Text that comes from elsewhere has no finish_reason: the measures find its loops, and markup without text."""
@@ -249,7 +247,7 @@ def test_reported_loops_are_found_by_their_text_alone(name: str) -> None:
     assert without_boxes == (name == "r20")
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="needs the corpus of real PDFs")
+@needs_corpus
 @pytest.mark.parametrize(
     "name", ["195981.pdf", "lots_of_sci_tables.pdf", "form_dd0293.pdf", "073439.pdf", "right_to_left_02.pdf"]
 )

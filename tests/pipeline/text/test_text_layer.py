@@ -8,13 +8,12 @@ import pymupdf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from real_pdfs import CORPUS, FETCH, needs_corpus
 
 from ocrmill.pipeline.records import PICTURE, PageText
 from ocrmill.pipeline.text.text_layer import clean_text, read_text_layer
 
 ROOT = Path(__file__).parents[3]
-CORPUS = ROOT / "../shared/corpus"
-needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs the corpus of real PDFs")
 
 FIRST = "The first column begins here and goes on for some lines, so that it looks like a column of a paper. " * 4
 SECOND = "Another column stands beside it and must be read only after the first one has come to its very end. " * 4
@@ -180,7 +179,7 @@ def test_layout_loads_late_in_a_small_process():
     )
     path = CORPUS / "multi_page.pdf"
     if not path.exists():
-        pytest.skip("needs the corpus of real PDFs")
+        pytest.skip(FETCH)
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
     )

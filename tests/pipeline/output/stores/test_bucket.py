@@ -384,7 +384,7 @@ def test_an_owner_that_wakes_up_late_does_not_write(any_store: Store, settings: 
 @pytest.mark.fault
 @pytest.mark.usefixtures("short_times")
 def test_two_who_take_over_do_not_both_get_it(any_store: Store, settings: StorageSettings):
-    """Of two that find the same dead owner, one gets the lease and the other is told so."""
+    """Of two that find the same dead owner, one gets the lease, the other says who has it."""
     with holder(any_store, settings) as process:
         process.kill()
         process.wait()

@@ -10,6 +10,7 @@ import numpy as np
 import pymupdf
 import pytest
 from PIL import Image
+from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.engine_settings import CpuEngineSettings, EngineSettings
 from ocrmill.pipeline.errors import PageError
@@ -18,7 +19,6 @@ from ocrmill.pipeline.records import RGB, PageGeometry, PageText, Reason
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
 
 ROOT = Path(__file__).parents[4]
-CORPUS = ROOT / "../shared/corpus"
 LEFT = (
     "Rain fell on the harbour all night, and the boats lay still. Nobody came to look after them, for nobody "
     "had been told that the storm was over."
@@ -208,7 +208,7 @@ def test_no_network_is_needed(tmp_path):
     assert not done.stderr
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="needs the corpus of real PDFs")
+@needs_corpus
 def test_a_real_sideways_scan():
     """A scan that was laid down sideways is read as one paragraph."""
     drawn = pymupdf.open(CORPUS / "ocr_test_rotated_90.pdf")[0]

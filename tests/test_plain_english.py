@@ -1,0 +1,98 @@
+"""README, docs and docstrings are in plain English, as far as a program can tell.
+
+A folder whose docstrings have been read and rewritten is entered in DONE; from then on they stay so. Not covered: what
+a sentence means, and if it is short.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("cli.py", "ocrmill", "commands", "configs", "pipeline", "workers", "model_adapter", "bench", "samples")
+# Files and folders whose docstrings hold all rules; a new one is added once it passes.
+DONE = ("cli.py", "ocrmill", "samples", "commands/options.py", "bench/figures.py", "bench/measure.py", "bench/smoke.py")
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+# A docstring begins with a verb or a noun phrase, not with a question or with a pronoun.
+NO_BEGINNING = re.compile(r"(What|Whether|Where|Which|Who|Whose|When|How|Why|See|It|They|That|Those|The same)\b")
+BANNED = {
+    r"\bof which\b": "begin a new sentence, or use `with`",
+    r"\bfor who\b": "say `for whoever`, or who it is",
+    r"\b(is|are|was|were) told\b": "say who says what: `the message says`",
+    r"\b(is|are|was|were|be) had\b": "say `is read`, `is available`",
+    r"\banew\b": "say `again`",
+    r"\botherwise[.;]": "say `differently`, or what else happens",
+    r"\bas ever\b": "say `as usual`, `normally`",
+    r"\bin no time\b|\bat once so\b": "say how long",
+}
+Docstring = tuple[str, str]  # where it is, and its text
+
+
+def docstrings(path: Path) -> Iterator[Docstring]:
+    """The docstrings of a file: of the module, its classes and functions."""
+    tree = ast.parse(path.read_text())
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+            yield f"{path.relative_to(ROOT)}:{getattr(node, 'name', 'module')}", text
+
+
+def files(name: str) -> list[Path]:
+    """The Python files below a folder, or the file itself."""
+    path = ROOT / name
+    found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return [each for each in found if name != "ocrmill" or (each.parent == path and not each.is_symlink())]
+
+
+def complaints(text: str) -> list[str]:
+    """What is banned in a text, with what to say in its place."""
+    words = " ".join(text.split())
+    return [f"{found[0]!r}: {advice}" for rule, advice in BANNED.items() for found in re.finditer(rule, words)]
+
+
+def prose(page: Path) -> str:
+    """The text of a page without what other files write into it, code and tables of figures."""
+    text = re.sub(r"<!-- (help|figures).*?<!-- (/help|end of figures) -->", "", page.read_text(), flags=re.DOTALL)
+    return re.sub(r"`[^`\n]+`", "", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
+    """No docstring of a folder that is done begins with a question word or a pronoun, or has a banned phrase."""
+    found = [each for path in files(name) for each in docstrings(path)]
+
+    assert found
+    assert [where for where, text in found if NO_BEGINNING.match(text)] == []
+    assert [(where, said) for where, text in found if (said := complaints(text))] == []
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_what_is_done_is_there(name: str):
+    """An entry of DONE lies in a folder of the code."""
+    assert name.split("/", maxsplit=1)[0] in FOLDERS
+    assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_have_no_banned_phrase(page: Path):
+    """README, docs and the other pages at the top have none of the phrases that readers stumble over."""
+    assert complaints(prose(page)) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Pages of\nwhich some fail.", "It is told so.", "Read it anew.", "Do it otherwise.", "It ends as ever."]
+)
+def test_the_check_can_fail(text: str):
+    """A banned phrase is found, over a line break too."""
+    assert complaints(text)
+
+
+if __name__ == "__main__":  # what could be entered in DONE
+    for folder in FOLDERS:
+        for each in files(folder):
+            bad = [where for where, text in docstrings(each) if NO_BEGINNING.match(text) or complaints(text)]
+            if not bad:
+                print(each.relative_to(ROOT))
