@@ -389,7 +389,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py, configs/load.py)
+        code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py)
         if code is None:
             raise
         say_why(str(error), code)

@@ -2,7 +2,7 @@
 
 import re
 
-from ocrmill.configs.load import SettingsError
+from ocrmill.configs.errors import SettingsError
 
 _LONGEST = 10  # digits
 

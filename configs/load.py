@@ -23,18 +23,13 @@ import tomli_w
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from ocrmill.configs.errors import SettingsError
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import RunSettings
 
 SHIPPED = Path(__file__).parent
 _EXTENDS = "extends"
 _WIDTH = 100  # of a printed comment
-
-
-class SettingsError(ValueError):
-    """Settings that cannot be used; the text names where they stand, the key, and what is wrong."""
-
-    exit_code = 2  # wrong usage, as in pipeline/errors.py
 
 
 @dataclass(slots=True)

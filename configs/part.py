@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ocrmill.configs.load import SettingsError
+from ocrmill.configs.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 
-from ocrmill.configs.load import SettingsError
+from ocrmill.configs.errors import SettingsError
 
 
 def shortcuts(

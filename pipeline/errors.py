@@ -1,7 +1,9 @@
 """What can go wrong with a run, as one tree.
 
     OcrmillError
-    |- UsageError           the command or the settings are wrong          exit 2
+    |- SettingsError        the settings are wrong (configs/errors.py)     exit 2
+    |- UsageError           the command is wrong                           exit 2
+    |  `- MissingPackageError  it needs a package that is optional         exit 2
     |- InputError           an input that was named cannot be listed       exit 2
     |- OutputError          the output folder cannot be written or read    exit 1
     |  |- LeaseHeldError    another run is writing there                   exit 1
@@ -15,25 +17,46 @@
     |- BucketError          a bucket does not do what it is asked, or      exit 1
     |                       has none of that name (bucket.py)
     |- WebError             a web server does not either (http.py)          becomes a row
+    |- ImageLostError       a page image is gone (workers/pools/pool.py)   the page is rendered again
+    |- MetadataError        a cloud says nothing (scheduling/preemption.py)  becomes a log line
     `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
+
+`model_adapter` has a tree of its own (model_adapter/errors.py). All can be pickled, so that workers can raise them.
 
 A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught
 by the worker that read the page.
 """
 
+from ocrmill.configs.errors import OcrmillError, SettingsError
 from ocrmill.pipeline.records import Reason
 
-
-class OcrmillError(Exception):
-    """Something a person has to act on; its text says what happened, to what, and what to do next."""
-
-    exit_code = 1
+__all__ = [
+    "EngineDownError",
+    "EngineError",
+    "FileGoneError",
+    "InputError",
+    "LeaseHeldError",
+    "LeaseLostError",
+    "MissingPackageError",
+    "OcrmillError",
+    "OutputError",
+    "PageError",
+    "SettingsError",
+    "SettingsMismatchError",
+    "StoppedEarlyError",
+    "TooManyFailuresError",
+    "UsageError",
+]
 
 
 class UsageError(OcrmillError):
-    """The command or the settings are wrong."""
+    """The command or an argument is wrong."""
 
     exit_code = 2
+
+
+class MissingPackageError(UsageError, ImportError):
+    """An optional package is not installed; the text says which, and how to install it."""
 
 
 class InputError(OcrmillError):
@@ -98,6 +121,9 @@ class PageError(OcrmillError):
     """One page or document cannot be read; `reason` goes into its row, the text into `detail`."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
+        super().__init__(reason, detail)  # both, so that it can be pickled
         self.reason = reason
         self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail

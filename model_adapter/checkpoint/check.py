@@ -19,6 +19,7 @@ from ocrmill.model_adapter.checkpoint.config_schema import (
 from ocrmill.model_adapter.checkpoint.published_weights import Shape, published_shapes
 from ocrmill.model_adapter.checkpoint.safetensors_header import DamagedFileError, TensorHeader, read_header
 from ocrmill.model_adapter.checkpoint.weight_names import WeightNamesError, check_names, split_shapes, to_ours
+from ocrmill.model_adapter.errors import ModelFilesError
 
 WEIGHTS_INDEX = "model.safetensors.index.json"
 IMAGE_TOKEN_ID = 128815
@@ -35,7 +36,7 @@ _OTHER_FORMATS = {
 }
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ModelFilesError, ValueError):
     """A checkpoint cannot be loaded; the text names the folder or file and says what to do."""
 
 

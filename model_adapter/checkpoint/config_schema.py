@@ -6,6 +6,8 @@ hf_config.py names the three forms in which it comes.
 from collections.abc import Mapping
 from typing import Any
 
+from ocrmill.model_adapter.errors import ModelFilesError
+
 NATIVE_MODEL_TYPE = "deepseek_ocr2"
 _SHARED_LANGUAGE_FIELDS = (
     "bos_token_id",
@@ -34,7 +36,7 @@ _FIRST_MODEL = {"DeepseekOCRForCausalLM", "DeepseekOCR", "deepseek_ocr", "Deepse
 _TAKE = "name the folder or the hub name of DeepSeek-OCR 2 with --model"
 
 
-class ForeignConfigError(ValueError):
+class ForeignConfigError(ModelFilesError, ValueError):
     """A config.json is not that of a DeepSeek-OCR 2, or of one that cannot be loaded here."""
 
 

@@ -10,6 +10,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from ocrmill.model_adapter.errors import ModelFilesError
+
 _LENGTH_BYTES = 8
 _MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
 _LFS_POINTER = b"version https://git-lfs"
@@ -21,7 +23,7 @@ _BYTES_OF = {
 }
 
 
-class DamagedFileError(ValueError):
+class DamagedFileError(ModelFilesError, ValueError):
     """A file is no safetensors file, or not all of one; the text names it and says what to do."""
 
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize, processor_config, published_config
 from ocrmill.model_adapter.checkpoint.published_weights import Shape, published_shapes
 from ocrmill.model_adapter.checkpoint.seeded_tokenizer import special_tokens_map, tokenizer_config, tokenizer_json
+from ocrmill.model_adapter.errors import ModelFilesError
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,10 +35,8 @@ _OTHER_FILES_BYTES = 10_000_000  # at most; the tokenizer takes most of it
 _BLOCK = 1 << 15  # values made at once, so that they stay in the cache
 
 
-class SeedError(Exception):
+class SeedError(ModelFilesError):
     """A checkpoint cannot be written; the text says why, and what to do."""
-
-    exit_code = 1
 
 
 class OccupiedError(SeedError):

@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from ocrmill.model_adapter.errors import ModelFilesError
+
 _SAM = "model.vision_tower.sam_encoder."
 
 # The first prefix that matches counts, so that `model.` falls once, however often it follows.
@@ -54,7 +56,7 @@ _FUSED_AXES = 3  # experts, then a matrix
 _FUSED_EXPERTS = re.compile(r"^(.*\.mlp\.experts\.)(gate_up_proj|down_proj)$")
 
 
-class WeightNamesError(ValueError):
+class WeightNamesError(ModelFilesError, ValueError):
     """A checkpoint lacks tensors, or has tensors that are not of this model."""
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from ocrmill.configs.contradictions import OTHER_VISUAL_TOKENS, PROMPT_TOKENS, TILE_TOKENS
-from ocrmill.configs.load import SettingsError, load_settings, print_settings
+from ocrmill.configs.errors import SettingsError
+from ocrmill.configs.load import load_settings, print_settings
 from ocrmill.model_adapter.prompts import PROMPTS
 from ocrmill.model_adapter.tiling import Tiling
 

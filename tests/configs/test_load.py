@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from ocrmill.configs.load import SHIPPED, SettingsError, load_settings, print_settings
+from ocrmill.configs.errors import SettingsError
+from ocrmill.configs.load import SHIPPED, load_settings, print_settings
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
 

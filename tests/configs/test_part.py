@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrmill.configs.load import SettingsError
+from ocrmill.configs.errors import SettingsError
 from ocrmill.configs.part import MachineShare, PageChoice
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from made_archives import STORAGE, tar_of, zip_of
 from made_warcs import PDF, answer, chunked, record, resource, warc_of
 
-from ocrmill.configs.load import SettingsError, load_settings, print_settings
+from ocrmill.configs.errors import SettingsError
+from ocrmill.configs.load import load_settings, print_settings
 from ocrmill.configs.settings import InputSettings, RunSettings
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.redaction import redacted

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import OcrmillError
 from ocrmill.pipeline.records import (
     Document,
     EngineDescription,
@@ -24,7 +25,7 @@ Image = Any
 """A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""
 
 
-class ImageLostError(Exception):
+class ImageLostError(OcrmillError):
     """The node that held a page image died: the page has to be rendered again. Nobody's fault."""
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
+from ocrmill.pipeline.errors import OcrmillError
+
 METADATA_URL = "http://169.254.169.254"  # the same on all three
 POLL_S = 5.0  # AWS advises 5; it is a call inside the machine
 TIMEOUT_S = 2.0
@@ -24,7 +26,7 @@ AWS_EVENTS = ("spot/instance-action", "events/recommendations/rebalance")
 log = logging.getLogger(__name__)
 
 
-class MetadataError(Exception):
+class MetadataError(OcrmillError):
     """The machine's metadata cannot be read."""
 
 

@@ -1,0 +1,71 @@
+"""Every error of ours is in one tree, and arrives whole where another process raised it."""
+
+import ast
+import builtins
+import pickle
+from pathlib import Path
+
+import pytest
+
+from ocrmill.model_adapter.errors import ModelFilesError
+from ocrmill.pipeline import errors
+from ocrmill.pipeline.buckets.bucket import BucketError, Trouble
+from ocrmill.pipeline.errors import OcrmillError, PageError
+from ocrmill.pipeline.records import Reason
+from ocrmill.pipeline.sources.http import WebError
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("commands", "configs", "model_adapter", "ocrmill", "pipeline", "workers")
+ROOTS = {OcrmillError.__name__, ModelFilesError.__name__}
+# It has to pass through `except Exception` of Ray, and never leaves the file.
+OUTSIDE = {"_StopNowError"}
+BUILT_IN = {
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+}
+
+
+def bases_by_class() -> dict[str, list[str]]:
+    """The names of the bases of every class in the code."""
+    files = [ROOT / "cli.py", *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
+    classes = [
+        node for path in files for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
+    ]
+    return {each.name: [ast.unparse(base).rpartition(".")[2] for base in each.bases] for each in classes}
+
+
+def ancestors(name: str, bases: dict[str, list[str]]) -> set[str]:
+    return {name}.union(*(ancestors(base, bases) for base in bases.get(name, ())))
+
+
+def test_every_error_of_ours_is_in_the_tree():
+    """Each exception class derives from OcrmillError; those of `model_adapter`, which imports nothing, from its own."""
+    bases = bases_by_class()
+    ours = {name for name in bases if ancestors(name, bases) & BUILT_IN}
+
+    assert {"PageError", "SettingsError", "BucketError", "SeedError", "ImageLostError", *ROOTS} <= ours
+    assert {name for name in ours if not ancestors(name, bases) & ROOTS} == OUTSIDE
+
+
+def test_the_tree_in_the_docstring_names_every_public_error():
+    """The docstring of errors.py shows all errors that the module offers."""
+    assert not [name for name in errors.__all__ if name not in (errors.__doc__ or "")]
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_survives_the_way_between_processes(name: str):
+    """An error raised in a worker comes out with its type, text and attributes."""
+    kind = getattr(errors, name)
+    error = PageError(Reason.DAMAGED, "cut off") if kind is PageError else kind("cut off")
+    again = pickle.loads(pickle.dumps(error))
+
+    assert type(again) is kind
+    assert str(again) == str(error) == "cut off"
+    assert vars(again) == vars(error)
+
+
+def test_errors_of_buckets_and_servers_survive_it_too():
+    """So do the errors that stand in other modules."""
+    bucket = pickle.loads(pickle.dumps(BucketError(Trouble.CLOCK, "an hour off")))
+
+    assert (bucket.trouble, str(bucket)) == (Trouble.CLOCK, "an hour off")
+    assert str(pickle.loads(pickle.dumps(WebError("gone")))) == "gone"
