@@ -34,7 +34,7 @@ class Figure:
             found = [match.groups() for match in re.finditer(pattern, output, re.MULTILINE)]
             if not found:
                 raise ValueError(f"the output of bench/{self.command[0]}.py has no line like {pattern}")
-            groups += [" / ".join(values) for values in zip(*found, strict=True)]
+            groups += [" ".join(" / ".join(values).split()) for values in zip(*found, strict=True)]
         return self.result.format(*groups)
 
     @property

@@ -175,6 +175,10 @@ def main() -> None:
     parser.add_argument("--as-json", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     paths = sorted(path for path in options.corpus.glob("*.pdf") if path.with_suffix(".gt.md").exists())
+    if not paths:
+        from bench.real_pdfs import FETCH
+
+        sys.exit(f"{options.corpus} holds no PDF with a NAME.gt.md beside it, as the corpus of real PDFs does; {FETCH}")
     candidates = [make for make in CANDIDATES if not options.only or make.__name__ in options.only]
     if options.as_json:
         print(json.dumps(run_here(candidates[0], paths, options.repeats)))

@@ -17,11 +17,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import real_pdfs
 from bench.figures import CHECKPOINT, CORPUS, FIGURES, Figure
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "performance.md"
-NO_CORPUS = "needs a folder of real PDFs: `python samples/fetch_corpus.py FOLDER` fetches one; name it by --corpus"
 BUSY = 0.25  # of the cores: with more at work than this before a bench begins, its row says so
 _ROW = re.compile(r"^\| (?P<what>.+?) \| (?P<result>.*?) \| (?P<measured>.*?) \| (?P<command>`python bench/.*`) \|$")
 Cells = tuple[str, str]  # a result, and when and where it was measured
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = sorted({figure.command[0] for figure in FIGURES})
     parser.add_argument("bench", nargs="*", metavar="BENCH", help=f"of {', '.join(names)}")
-    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "corpus")
+    parser.add_argument("--corpus", type=Path, default=real_pdfs.CORPUS)
     parser.add_argument("--checkpoint", type=Path, help="of the size `encoder`; without one, it is seeded for the time")
     options = parser.parse_args()
     if unknown := set(options.bench) - set(names):
@@ -43,7 +43,7 @@ def main() -> None:
             if options.bench and command[0] not in options.bench:
                 continue
             if CORPUS in command and not options.corpus.is_dir():
-                print(f"{command[0]}: left out, it {NO_CORPUS}")
+                print(f"{command[0]}: left out, it needs the corpus of real PDFs; {real_pdfs.FETCH}, --corpus names it")
                 continue
             if CHECKPOINT in command and options.checkpoint is None:
                 options.checkpoint = seed(Path(scratch))

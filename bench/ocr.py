@@ -1,6 +1,6 @@
 """Compare settings of the `cpu` engine on pages of the corpus whose text is known.
 
-    python bench/ocr.py CORPUS [--setting RENDER_DPI:DETECTOR_DPI ...]
+    python bench/ocr.py CORPUS [--setting RENDER_DPI:DETECTOR_DPI ...] [--page NAME.pdf:PAGE ...]
 
 Every setting runs in a process of its own, so that memory can be told apart. The truth is the text layer of the page,
 or the ground truth beside the file. Seconds are CPU time of one thread; word order tells how columns were put in order.
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.real_pdfs import refuse_missing
 from bench.text_scores import letter_f1, word_f1, word_order
 from ocrmill.configs.engine_settings import CpuEngineSettings, EngineSettings
 from ocrmill.pipeline.errors import PageError
@@ -54,26 +55,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--setting", action="append", metavar="RENDER_DPI:DETECTOR_DPI")
+    parser.add_argument("--page", action="append", metavar="NAME.pdf:PAGE", help="instead of those of the corpus")
     parser.add_argument("--as-json", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     settings = options.setting or SETTINGS
+    pages = [f"{name}:{index + 1}" for name, index in PAGES] if options.page is None else options.page
+    refuse_missing(*(options.corpus / page.rpartition(":")[0] for page in pages))
     if options.as_json:
-        print(json.dumps(measure(options.corpus, settings[0])))
+        print(json.dumps(measure(options.corpus, settings[0], pages)))
         return
     print(f"{'render:detect dpi':18} {'word F1':>8} {'letter F1':>9} {'order':>6} {'s/page':>7} {'RSS MB':>7}")
     for setting in settings:
         command = [sys.executable, __file__, str(options.corpus), "--setting", setting, "--as-json"]
+        command += [f"--page={page}" for page in pages]
         result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print_setting(setting, [Score(**page) for page in result["pages"]], result["rss_mb"])
 
 
-def measure(corpus: Path, setting: str) -> dict[str, Any]:
+def measure(corpus: Path, setting: str, pages: list[str]) -> dict[str, Any]:
     """Read all pages with one setting, in this process."""
+    places = [page.rpartition(":") for page in pages]
     render_dpi, detector_dpi = map(int, setting.split(":"))
     engine = CpuEngine(EngineSettings(cpu=CpuEngineSettings(detector_dpi=detector_dpi)))
     rasterize.quiet()
-    pages = [asdict(read_page(engine, corpus / name, index, render_dpi)) for name, index in PAGES]
-    return {"pages": pages, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}
+    scores = [asdict(read_page(engine, corpus / name, int(number) - 1, render_dpi)) for name, _, number in places]
+    return {"pages": scores, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}
 
 
 def read_page(engine: CpuEngine, path: Path, index: int, dpi: int) -> Score:

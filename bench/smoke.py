@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from bench.figures import FIGURES, Figure
+from bench.real_pdfs import CORPUS, FETCH
 
 BENCH = Path(__file__).parent
 SAMPLES = "samples"
-CORPUS = BENCH.parents[1] / "shared" / "corpus"  # documents with ground truth; not part of the repository
 TIMEOUT_S = 300
 SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.1", "--rate", "20"),
@@ -27,7 +27,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "listing": ("2000",),
     "markdown_libraries": (str(CORPUS), "--repeats", "1"),
     "ngram_ban": ("--steps", "24"),
-    "ocr": (SAMPLES,),
+    "ocr": (SAMPLES, "--page", "scan.pdf:1", "--setting", "144:115"),
     "rasterize": ("--pages", "1", "--repeats", "1"),
     "repetition": (SAMPLES,),
     "routing": (SAMPLES,),
@@ -40,14 +40,7 @@ LEFT_OUT = {
     "letter_frequencies": "needs /usr/share/locale with messages of many languages",
     "vllm_pages": "needs a seeded checkpoint of 2 GB and minutes",
 }
-PARTS = {
-    "figures",
-    "measure",
-    "sampling",
-    "smoke",
-    "text_scores",
-    "torchvision_stand_in",
-}  # imported or started by the others
+PARTS = {"figures", "measure", "real_pdfs", "sampling", "smoke", "text_scores", "torchvision_stand_in"}  # of others
 
 
 def main() -> None:
@@ -55,11 +48,8 @@ def main() -> None:
     benches = {path.stem for path in BENCH.glob("*.py")} - PARTS
     if unknown := benches - SMALLEST.keys() - LEFT_OUT.keys():
         sys.exit(f"say how small these can be, in SMALLEST of {__file__}: {', '.join(sorted(unknown))}")
-    left_out = LEFT_OUT | (
-        {}
-        if CORPUS.is_dir()
-        else {"markdown_libraries": f"needs documents with ground truth: `python samples/fetch_corpus.py {CORPUS}`"}
-    )
+    needs = f"needs the corpus of real PDFs, with its ground truth, in {CORPUS}; {FETCH}"
+    left_out = LEFT_OUT | ({} if CORPUS.is_dir() else {"markdown_libraries": needs})
     for name, reason in left_out.items():
         print(f"{name}: left out, it {reason}")
     failed = [name for name in sys.argv[1:] or sorted(SMALLEST.keys() - left_out) if not runs(name)]

@@ -10,8 +10,9 @@ real        PDFs drawn here (text, a picture, a line each), every page rendered 
 Every process is looked at every two seconds: RSS less what it shares, in MiB, open files, children. (Ray's object store
 is shared, has a fixed size, and counts in the RSS of all who have touched a part of it.) The first fifth of the samples
 is warm-up; of the rest the mean of the last quarter is held against that of the first. More than 10 % and 16 MiB, 10 %
-and 8 files, or 2 children too many are growth, and the exit code is 1 then. A rendering process that was recycled goes
-on under the name of its successor; a process that was not there for nine tenths of that time is in the sum alone.
+and 8 files, or 2 children too many are growth, and the exit code is 1 then; fewer than 30 looks are not judged. A
+rendering process that was recycled goes on under the name of its successor; a process that was not there for nine
+tenths of that time is in the sum alone.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from ocrmill.workers.pools.ray_pool import RayPool
 from ocrmill.workers.rendering.protocol import PageImage
 
 WARM_UP = 0.2  # of the samples
+LEAST_SAMPLES = 30  # with fewer, most of what is seen is the start and the end
 LIVED = 0.9  # of the time after it
 PAGE_BYTES = 16 << 10  # of a simulated page image: bytes are bounded by `Room` anyway, and cost time here
 PAGES_PER_DOCUMENT = 20  # of a drawn PDF
@@ -184,6 +186,9 @@ def judge(samples: Samples) -> bool:
             f"{early.files:5.1f} to {late.files:5.1f} files, {early.children:4.1f} to {late.children:4.1f} children"
             f"{'  GREW' if any(grown) else ''}"
         )
+    if length < LEAST_SAMPLES:
+        print(f"{length} samples: too few to judge growth", flush=True)
+        return True
     print(f"{length} samples: {'flat' if flat else 'something grew'}", flush=True)
     return flat
 

@@ -142,7 +142,7 @@ def test_nothing_is_installed(refusal, tmp_path):
 
 
 def test_nothing_is_installed_and_no_model_named(refusal):
-    """As after the first steps of the README, where the model is a name on the hub."""
+    """As after the steps of docs/engines.md, where the model is a name on the hub."""
     assert "vLLM is not installed" in refusal(versions=NONE)
 
 
