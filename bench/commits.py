@@ -1,4 +1,4 @@
-"""What do leases and commits cost a run?
+"""Measure what leases and commits cost a run.
 
     python bench/commits.py [INPUT...] [--minutes 3] [--rate 200] [--repeats 1]
 
@@ -59,7 +59,7 @@ DRAWN = (400, 20)  # documents, and pages of each
 
 @dataclass(slots=True)
 class Meter:
-    """What the calls of some functions took."""
+    """The time that the calls of some functions took."""
 
     calls: int = 0
     wall_s: float = 0.0

@@ -1,4 +1,4 @@
-"""How much of what the engines could do does a run get out of them?
+"""Measure how much of what the engines could do a run gets out of them.
 
     python bench/coordinator.py [--engines 1 2 4] [--pages 1500] [--page-bytes 131072] [--scale 1.0] [--repeats 3]
 
@@ -80,7 +80,7 @@ class SimulatedEngine:
         """Nothing to load."""
 
     def idle_s(self) -> float:
-        """It always gets on."""
+        """Always 0: the engine is never stuck."""
         return 0.0
 
     async def close(self) -> None:
@@ -193,7 +193,7 @@ def run_simulated(pool: Pool, settings: RunSettings, folder: Path, pages: int) -
 
 
 def object_store_mb() -> float:
-    """What Ray's object store holds."""
+    """Bytes that Ray's object store holds."""
     import ray
 
     total = ray.cluster_resources().get("object_store_memory", 0.0)

@@ -265,7 +265,7 @@ def spread(values: list[float]) -> str:
 
 
 def name_of(device: torch.device) -> str:
-    """What it runs on."""
+    """The name of a device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU with {torch.backends.cpu.get_cpu_capability()}"

@@ -1,4 +1,4 @@
-"""How long does a run take to see what is left to do, over an output with a million objects, and in how much memory?
+"""Measure the time and memory in which a run sees what is left to do, over an output with a million objects.
 
     python bench/ledger.py [--sources 1000000] [--resume-shards 1 100 10000] [--repeats 3]
 
@@ -72,7 +72,7 @@ def source(number: int, version: str = "") -> Source:
 
 
 def night(sources: int) -> Iterator[Source]:
-    """What a bucket of `sources` known objects lists a night later."""
+    """The listing of a bucket of `sources` known objects, a night later."""
     for number in range(sources):
         yield source(number, "changed" if number % (sources // CHANGED) == 0 else "")
     for number in range(sources, sources + NEW):
@@ -80,13 +80,13 @@ def night(sources: int) -> Iterator[Source]:
 
 
 def unknown(sources: int) -> Iterator[Source]:
-    """Objects of which none is known."""
+    """Objects that are all unknown."""
     for number in range(sources):
         yield source(10**9 + number)
 
 
 def unchanged(sources: int) -> Iterator[Source]:
-    """The same objects again."""
+    """The listing of the same objects again."""
     for number in range(sources):
         yield source(number)
 
@@ -152,7 +152,7 @@ def _table(name: str, values: dict[str, Any], constants: dict[str, Any], rows: i
 
 
 def decide(folder: Path, listing: Callable[[int], Iterator[Source]], listed: int, begun: int) -> Measured:
-    """See what is left to do, as a run does before and while it works."""
+    """Decide what is left to do, as a run does before and while it works."""
     started, cpu = time.perf_counter(), time.process_time()
     store = LocalStore(folder)
     ledger = read_ledger(store)

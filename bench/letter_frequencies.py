@@ -1,4 +1,4 @@
-"""How well odd letters are told from ordinary ones, on the translated messages that are installed on this machine.
+"""Measure how well odd letters are distinguished from ordinary ones, on the translated messages of this machine.
 
     python bench/letter_frequencies.py [--orders] [FOLDER ...]
 

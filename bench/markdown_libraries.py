@@ -27,7 +27,7 @@ Convert = Callable[[Path], tuple[str, int]]
 
 
 def ours() -> Convert:
-    """What `ocrmill run` writes for pages that are read from their text layer."""
+    """Markdown that `ocrmill run` writes for pages that are read from their text layer."""
     from ocrmill.pipeline.pages import mupdf as rasterize
     from ocrmill.pipeline.pages.mapped_file import map_path
     from ocrmill.pipeline.text.layout_model import load_layout
@@ -155,7 +155,7 @@ CANDIDATES: dict[Callable[[], Convert], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a library made of the corpus."""
+    """The output of a library for the corpus."""
 
     texts: dict[str, str]
     pages: int

@@ -128,7 +128,7 @@ def joined(kind: type[LogitsProcessor], texts: list[Text], rule: tuple[int, int]
 
 
 def one_step(processor: LogitsProcessor, logits: torch.Tensor) -> None:
-    """What vLLM calls at each step where no request joins or leaves."""
+    """The calls that vLLM makes at each step where no request joins or leaves."""
     processor.update_state(None)
     processor.apply(logits)
 

@@ -44,7 +44,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FloatViews:
-    """What the official chain hands to the model."""
+    """Views as the official chain hands them to the model."""
 
     global_view: Floats  # (1, 3, 1024, 1024)
     tiles: Floats  # (N, 3, 768, 768)
@@ -52,7 +52,7 @@ class FloatViews:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """What one run of a chain over one page took."""
+    """The time that one run of a chain over one page took."""
 
     cpu: float
     wall: float
@@ -142,7 +142,7 @@ def time_document(path: Path, passwords: list[str], limit: int, repeats: int) ->
 
 
 def inspected(document: Any, name: str, index: int) -> PageTimes:
-    """What kind of page this is; nothing timed yet.
+    """The kind of page that this is; nothing is timed yet.
 
     Raises:
         AssertionError: where the views of the two chains differ.
@@ -212,7 +212,7 @@ def assert_equal(name: str, ours: PageViews, official: FloatViews) -> None:
 
 
 def content_kind(page: Any) -> str:
-    """What the page mostly holds."""
+    """The kind of content that fills most of the page."""
     page_area = abs(page.rect)
     drawn = page.get_bboxlog()
     if not drawn:
@@ -225,7 +225,7 @@ def content_kind(page: Any) -> str:
 
 
 def tint(pixels: RGB) -> str:
-    """How far colour goes: it decides what resizing costs."""
+    """The extent of colour on a page: it decides what resizing costs."""
     share = (pixels != pixels[..., :1]).any(axis=(1, 2)).mean()
     return "grey" if share == 0 else "some colour" if share < 0.5 else "coloured"
 

@@ -142,7 +142,7 @@ def draw_loop(kind: str, period: int, repeats: int, host: str, draw: random.Rand
 
 
 def is_flagged(text: str, measures: RepetitionMeasures, finish_reason: str, settings: QualitySettings) -> bool:
-    """Whether the page counts as repetitive."""
+    """Return True if the page counts as repetitive."""
     return judge(measures, text_chars=len(text), finish_reason=finish_reason, settings=settings).repetition_flag
 
 

@@ -129,7 +129,7 @@ def _until_stuck(pipe: Connection) -> Generator[Seen, None, int]:
 
 
 def unusual(features: PageFeatures) -> str:
-    """What stands out, as `name 0.12, ...`."""
+    """Features that stand out, as `name 0.12, ...`."""
     values = asdict(features)
     shown = [f"{name} {values[name]:.2f}" for name, limit in UNUSUAL.items() if values[name] >= limit]
     return ", ".join([f"{features.characters} {features.script}", *shown])

@@ -1,4 +1,4 @@
-"""What does the sandbox of the rendering processes cost: to start one, and for each page?
+"""Measure what the sandbox of the rendering processes costs: to start one, and for each page.
 
     python bench/sandbox.py [PDF] [--pages N] [--repeats R]
 

@@ -1,4 +1,4 @@
-"""Does anything grow over a long run? Memory, open files and child processes, of the driver and of all below it.
+"""Look for growth over a long run: memory, open files and child processes, of the driver and of all below it.
 
     python bench/soak.py [--simulated 100000] [--real 5000] [--every 2]
 
@@ -47,7 +47,7 @@ ALL = "all processes"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a process held."""
+    """The memory, files and children of a process."""
 
     own_mib: float = 0.0
     files: float = 0.0
@@ -73,7 +73,7 @@ class InstantEngine:
         """Nothing to load."""
 
     def idle_s(self) -> float:
-        """It always gets on."""
+        """Always 0: the engine is never stuck."""
         return 0.0
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How long does a command take that has nothing to do?
+"""Measure how long a command takes that has nothing to do.
 
     python bench/startup.py [--documents 10000] [--repeats 5]
 

@@ -1,4 +1,4 @@
-"""How near a text comes to the right one. All scores are 0 to 1, and count words without regard to case."""
+"""Scores of how near a text comes to the right one. All scores are 0 to 1, and count words without regard to case."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""What vLLM's own DeepSeek-OCR 2 takes from torchvision, for benchmarks where that is not installed.
+"""The parts of torchvision that vLLM's own DeepSeek-OCR 2 uses, for benchmarks where it is not installed.
 
 vLLM's processes find it as they find any plugin: by an entry point in a directory on their path.
 """
@@ -77,7 +77,7 @@ class Compose:
         self.steps = steps
 
     def __call__(self, value: Any) -> Any:
-        """What the last step gives."""
+        """The result of the last step."""
         for step in self.steps:
             value = step(value)
         return value

@@ -5,8 +5,8 @@
 CHECKPOINT: of the published encoder size, such as `ocrmill model seed DIR --size encoder` writes; the small decoder of
 that size makes this a measurement of the front end and the encoder. The engines read the same pages in turn, who is
 first changes with every repeat; one is started, warmed up, timed and ended before the other, so that a machine has to
-hold one. Each starts from rendered pages, uint8, as a rasterizer has them. Both have vLLM's caches off, and the same
-settings otherwise. The share of equal output tokens is printed, which in bfloat16 says little: `--parity` compares
+hold one. Each starts from rendered pages, uint8, as a rasterizer has them. Both have vLLM's caches off, and all other
+settings are the same. The share of equal output tokens is printed, which in bfloat16 says little: `--parity` compares
 tokens and the prompt's log probabilities in float32, and fails unless they agree.
 
 Bytes are counted where they are sent. To the front end: pickled with buffers out of band, as Ray does. To the engine
@@ -224,7 +224,7 @@ def request(page_input: Any) -> dict[str, Any]:
 
 
 def pickled_bytes(value: Any) -> int:
-    """What a page takes between two processes that share no memory."""
+    """Bytes that a page takes between two processes that share no memory."""
     buffers: list[pickle.PickleBuffer] = []
     head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     return len(head) + sum(memoryview(buffer).nbytes for buffer in buffers)

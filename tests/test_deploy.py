@@ -79,3 +79,12 @@ def test_systemd_takes_the_units(tmp_path: Path):
     )
 
     assert (0, "") == (checked.returncode, "\n".join(line for line in checked.stderr.splitlines() if "ocrmill" in line))
+
+
+def test_the_image_gets_all_that_it_copies():
+    """No file that the Dockerfile copies is left out of its build context."""
+    copied = [name for line in re.findall(r"^COPY (.*) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()]
+    kept = {line[1:] for line in (DEPLOY.parent / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+
+    assert "commands" in copied
+    assert set(copied) <= kept
