@@ -74,7 +74,7 @@ class BucketUrl:
         if not found[2]:
             raise UsageError(f"{text}: name a bucket, as in {found[1].lower()}://bucket/folder")
         if "@" in found[2]:
-            raise UsageError(f"{redacted(text)}: credentials do not belong in a bucket's URL (README, Buckets)")
+            raise UsageError(f"{redacted(text)}: credentials do not belong in a bucket's URL (docs/operations.md)")
         return cls(found[1].lower(), found[2], found[3] or "")
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ def explain(url: str, action: Action, trouble: Trouble, answer: str) -> BucketEr
         Trouble.NO_BUCKET: "there is no such bucket: check its name, and whether it belongs to another account",
         Trouble.CHANGED: "the object is not in the version that was expected",
         Trouble.DENIED: f"the credentials are missing, expired, or may not {action} there: check who you are and what "
-        "that account may do (README, Buckets)",
+        "that account may do (docs/operations.md)",
         Trouble.WRONG_REGION: "the bucket is in another region: set storage.region to it",
         Trouble.CLOCK: "this machine's clock is off by more than the cloud allows: set it, for example by NTP",
         Trouble.UNREACHABLE: "no good answer after all retries (storage.attempts); is the service up, and "
