@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
+import duckdb
 import pytest
 from typer.main import get_command
 
@@ -150,6 +151,16 @@ def test_every_python_snippet_imports_what_there_is(page: str):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("ocrmill"):
                 module = importlib.import_module(node.module)
                 assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], node.module
+
+
+@every_page
+def test_every_query_runs(page: str):
+    """An SQL snippet runs in DuckDB over an output, that of the first release as well as any."""
+    output = str(ROOT / "tests/older_outputs/first_release")
+    for snippet in fences(page, "sql"):
+        for statement in snippet.replace("papers-out", output).replace("/data/out-*", output).split(";"):
+            if statement.strip():
+                assert duckdb.sql(statement).columns
 
 
 @every_page
