@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ from ocrmill.workers.scheduling.preemption import stop_on_preemption
 from ocrmill.workers.scheduling.progress import Progress
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
+EVENT_POLL_S = 0.1  # between two looks at `Job.stop`
 log = logging.getLogger(__name__)
 
 
@@ -69,6 +71,7 @@ class Job:
     sample: int | None = None  # documents, drawn by a hash of their names
     share: MachineShare | None = None
     command: tuple[str, ...] = ()  # the command line, for the run's record
+    stop: threading.Event | None = None  # set by another thread, it ends the run as SIGTERM does
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -213,21 +216,36 @@ def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
 async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:
     """Run the coordinator under signals, the time budget, and a lease that is kept alive."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
+    if threading.current_thread() is threading.main_thread():  # the only one that Python hands signals to
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
     if job.time_budget_s is not None:
         loop.call_later(max(0.0, job.until - time.monotonic()), coordinator.stop)
-    listening = loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop))
+    listening = [
+        loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop)),
+        loop.create_task(_stop_on_event(job.stop, coordinator)),
+    ]
     try:
         await coordinator.run(sources, beat=lease.check, max_documents=job.max_documents)
     finally:
-        listening.cancel()
+        for task in listening:
+            task.cancel()
         await pool.stop()
 
 
 def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
     asyncio.get_running_loop().remove_signal_handler(number)  # first: whoever reads the warning may send the next one
     log.warning("%s: finishing what is in flight; once more to end at once (nothing durable is lost)", number.name)
+    coordinator.stop()
+
+
+async def _stop_on_event(event: threading.Event | None, coordinator: Coordinator) -> None:
+    """Stop the run once another thread sets the event, if there is one."""
+    if event is None:
+        return
+    while not event.is_set():  # noqa: ASYNC110 - it is of threads, which no loop can wait for
+        await asyncio.sleep(EVENT_POLL_S)
+    log.warning("asked to stop: finishing what is in flight")
     coordinator.stop()
 
 

@@ -88,9 +88,9 @@ def finish(store: Store, name: str, change: Change) -> int:
 def recover(store: Store) -> list[str]:
     """Finish or undo what a killed writer left half-done; gives a sentence for each. To be called under the lease."""
     mended = []
-    for entry, change in _pending(store):
+    for entry, change in pending(store):
         name = entry.removeprefix(f"{JOURNAL}/").removesuffix(".json")
-        if _has_happened(store, change):
+        if has_happened(store, change):
             finish(store, name, change)
             mended.append(f"finished a {_kind(change)} that was cut off ({name})")
             continue
@@ -115,7 +115,7 @@ def shard_sizes(store: Store, folder: str) -> dict[str, int]:
 def _not_replaced(store: Store, names: Collection[str]) -> list[str]:
     """Of shards that were listed before this reads the journal: what a later step takes away is missed, not doubled."""
     hidden = {
-        old for _, change in _pending(store) if isinstance(change, Merge) and change.new in names for old in change.old
+        old for _, change in pending(store) if isinstance(change, Merge) and change.new in names for old in change.old
     }
     return [name for name in names if name not in hidden]
 
@@ -137,7 +137,12 @@ def read_again(read: Callable[[], _Read]) -> _Read:
     return read()
 
 
-def _pending(store: Store) -> Iterable[tuple[str, Change]]:
+def pending(store: Store) -> Iterable[tuple[str, Change]]:
+    """The changes that are begun and not finished, each with the name of its entry.
+
+    Raises:
+        OutputError: An entry is not one of ours.
+    """
     for entry in store.list(JOURNAL, ".json"):
         try:
             record = json.loads(store.read(entry))
@@ -150,7 +155,8 @@ def _pending(store: Store) -> Iterable[tuple[str, Change]]:
             ) from error
 
 
-def _has_happened(store: Store, change: Change) -> bool:
+def has_happened(store: Store, change: Change) -> bool:
+    """Tell if all files that a change writes are visible, so that only what they replace is left to be taken away."""
     if isinstance(change, Withdrawal | Forgetting):
         return True  # it writes nothing, so it can only go forwards
     new = [change.new] if isinstance(change, Merge) else change.new

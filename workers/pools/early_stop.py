@@ -3,6 +3,7 @@
 import math
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,19 +20,29 @@ class _StopNowError(BaseException):
 
 @contextmanager
 def ended_early(until: float) -> Iterator[None]:
-    """Raise StoppedEarlyError where SIGTERM or SIGINT comes meanwhile, or the time budget ends. For the main thread.
+    """Raise StoppedEarlyError where SIGTERM or SIGINT comes meanwhile, or the time budget ends.
+
+    Python hands signals to the main thread alone: in another one the start goes on, and the pool looks at the time.
 
     Args:
         until: The time of `time.monotonic` at which the budget ends; an alarm tells it, as Ray alone may take 30 s.
     """
+    check_time(until)
+    if threading.current_thread() is threading.main_thread():
+        with _heeding_signals(until):
+            yield
+    else:
+        yield
 
+
+@contextmanager
+def _heeding_signals(until: float) -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGALRM:
             raise _StopNowError(f"{signal.Signals(number).name}: stopped before the workers were up")
         if time.monotonic() >= until:
             raise _StopNowError(TIME_IS_UP)
 
-    check_time(until)
     heard, told = socket.socketpair()
     for end in (heard, told):
         end.setblocking(False)

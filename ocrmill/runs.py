@@ -1,0 +1,279 @@
+"""The commands as functions: they take settings as objects and give reports back.
+
+A caller gets its signal handlers, its current folder and its environment back as they were, and its logging is not
+touched: messages go to the logger `ocrmill` and those below it. In the main thread SIGTERM and SIGINT stop a run as
+they stop the command. Inside a running event loop (a notebook) the run has a thread of its own, and an interrupt of the
+caller that waits stops it. In any other thread, which Python hands no signals to, `stop` does.
+
+Not covered: importing Ray puts a folder of its own on `sys.path`, for good. While it starts, the current folder is
+another one for all threads of the process; give absolute paths to what runs beside it.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from packaging.version import InvalidVersion, Version
+
+from ocrmill.commands.inspect.query import PageQuery
+from ocrmill.commands.plan import Plan, make_plan
+from ocrmill.commands.retry import retry as retry_job
+from ocrmill.commands.run import Job
+from ocrmill.commands.run import run as run_job
+from ocrmill.commands.verify import VerifyReport
+from ocrmill.commands.verify import verify as verify_store
+from ocrmill.configs.load import load_settings as load_from_files
+from ocrmill.configs.part import MachineShare, PageChoice
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.output.journal import read_again
+from ocrmill.pipeline.output.stores.open import open_output as open_store
+from ocrmill.pipeline.run_report import RunReport
+
+Input = str | os.PathLike[str]
+"""A path or a URL."""
+
+_Result = TypeVar("_Result")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def load_settings(*files: Input, overrides: Mapping[str, Any] | None = None) -> RunSettings:
+    """Load settings: the defaults, then each file in its order, then the overrides; later wins.
+
+    Args:
+        files: Paths of TOML files, or names of those that ocrmill brings: "cpu", "nightly", "demo" ...
+        overrides: Single settings by their dotted names: {"raster.dpi": 200, "engine.name": "cpu"}.
+
+    Raises:
+        SettingsError: A file cannot be read, or a name or value is wrong.
+    """
+    lines = [f"{name}={_toml(value)}" for name, value in (overrides or {}).items()]
+    return load_from_files([Path(file) for file in files], lines)
+
+
+def run(
+    inputs: Input | Iterable[Input],
+    out: Input,
+    *,
+    settings: RunSettings | None = None,
+    use_ray: bool = True,
+    keep_existing: bool = False,
+    max_documents: int | None = None,
+    time_budget_s: float | None = None,
+    pages: str | None = None,
+    sample: int | None = None,
+    shard: str | None = None,
+    stop: threading.Event | None = None,
+) -> RunReport:
+    """Read every page that `out` does not have yet, and write one row for each. Call it again to go on.
+
+    Args:
+        inputs: What `ocrmill run` takes: files, folders, globs, archives, manifests, URLs of buckets and servers.
+        out: A folder, or the URL of a bucket.
+        settings: By default the defaults.
+        use_ray: Read on all cores through Ray; if false, one page at a time in this process.
+        keep_existing: Add to an output that was made with other settings.
+        max_documents: Begin no more documents than this.
+        time_budget_s: Seconds after which the run stops; `report.stopped` is then true.
+        pages: A trial: only these pages of each document, as "1-3,7,10-".
+        sample: A trial: only so many documents, the same ones each time.
+        shard: Only this machine's share, as "2/4".
+        stop: An event that another thread sets to stop the run as SIGTERM does. It is heeded once workers are up.
+
+    Returns:
+        The totals. Pages and documents that fail are counted there and have rows; they raise nothing.
+
+    Raises:
+        OcrmillError: The run cannot start or go on. What was finished is durable.
+    """
+    job = Job(
+        inputs=_texts(inputs),
+        output=os.fspath(out),
+        settings=settings or RunSettings(),
+        use_ray=use_ray,
+        keep_existing=keep_existing,
+        max_documents=max_documents,
+        time_budget_s=time_budget_s,
+        pages=None if pages is None else PageChoice.parse(pages),
+        sample=sample,
+        share=None if shard is None else MachineShare.parse(shard),
+        stop=stop or threading.Event(),
+    )
+    if not job.inputs:
+        raise UsageError("there is no input: name at least one file, folder or URL")
+    return _called(lambda: run_job(job), job.stop)
+
+
+def retry(
+    out: Input,
+    *,
+    reason: str | None = None,
+    flagged: bool = False,
+    failed: bool = False,
+    document: str | None = None,
+    page: int | None = None,
+    older_than: str | None = None,
+    settings: RunSettings | None = None,
+    use_ray: bool = True,
+    keep_existing: bool = False,
+    time_budget_s: float | None = None,
+    stop: threading.Event | None = None,
+) -> RunReport:
+    """Read pages of `out` again, and put their new rows in the place of the old ones. Conditions hold together.
+
+    Args:
+        out: A folder, or the URL of a bucket.
+        reason: Only what failed, was repaired or stayed bad for this reason.
+        flagged: Only pages with a quality flag.
+        failed: Only what failed.
+        document: Only this document: the start of its id, or a part of its source.
+        page: Only this page, from 1; together with another condition.
+        older_than: Only what an ocrmill before this version has read, as "0.2.0".
+        settings: By default the defaults.
+        use_ray: As for `run`.
+        keep_existing: Accept settings other than those of `out`.
+        time_budget_s: As for `run`.
+        stop: As for `run`.
+
+    Raises:
+        UsageError: No condition is given, or one that no row can meet.
+        OcrmillError: It cannot start or go on. What was finished is durable, the rest as it was.
+    """
+    if not (reason or flagged or failed or document or older_than):
+        raise UsageError("say what to read again: reason, flagged, failed, document or older_than")
+    query = PageQuery(flagged, failed, None, reason, document, page, _version(older_than))
+    job = Job(
+        inputs=(),
+        output=os.fspath(out),
+        settings=settings or RunSettings(),
+        use_ray=use_ray,
+        keep_existing=keep_existing,
+        time_budget_s=time_budget_s,
+        stop=stop or threading.Event(),
+    )
+    return _called(lambda: retry_job(job, query), job.stop)
+
+
+def plan(
+    inputs: Input | Iterable[Input], *, out: Input | None = None, settings: RunSettings | None = None, sample: int = 30
+) -> Plan:
+    """Estimate what a run would do, from a sample of documents that are opened.
+
+    Args:
+        inputs: As for `run`.
+        out: An output whose documents are left out.
+        settings: By default the defaults.
+        sample: Documents that are opened.
+
+    Raises:
+        OcrmillError: An input cannot be listed, or `out` cannot be read.
+    """
+    output = None if out is None else os.fspath(out)
+    return _called(lambda: make_plan(_texts(inputs), settings or RunSettings(), output=output, sample=sample))
+
+
+def verify(out: Input, *, repair: bool = False, settings: RunSettings | None = None) -> VerifyReport:
+    """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
+
+    Args:
+        out: A folder, or the URL of a bucket.
+        repair: Mend what can be mended; the next run reads what is missing.
+        settings: Only those of storage matter.
+
+    Raises:
+        OutputError: There is no such output, or it cannot be listed or repaired.
+    """
+    store = open_store(os.fspath(out), (settings or RunSettings()).storage)
+    return read_again(lambda: verify_store(store, repair=repair))
+
+
+def _called(work: Callable[[], _Result], stop: threading.Event | None = None) -> _Result:
+    """Call what starts an event loop of its own: here, or in a thread if one runs here already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with _handlers_given_back(), _without_traces_of_ray():
+            return work()
+    return _called_in_thread(work, stop)
+
+
+def _called_in_thread(work: Callable[[], _Result], stop: threading.Event | None) -> _Result:
+    results: list[_Result] = []
+    failures: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised again, where the caller waits
+            failures.append(error)
+        finally:
+            ended.set()
+
+    ended = threading.Event()  # an interrupted `Thread.join` takes the thread for ended before Python 3.13
+    thread = threading.Thread(target=call, name="ocrmill-run")
+    thread.start()
+    try:
+        ended.wait()
+    except KeyboardInterrupt:
+        if stop is None:
+            raise
+        stop.set()
+        ended.wait()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+@contextmanager
+def _handlers_given_back() -> Iterator[None]:
+    """Give the main thread its signal handlers back: an event loop that ends leaves Python's own, and Ray its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: it was not set from Python, which cannot set it either
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _without_traces_of_ray() -> Iterator[None]:
+    """Take away the environment variables and the exception hook that Ray leaves in a process that used it."""
+    before, hook = _variables_of_ray(), sys.excepthook
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
+        for name in _variables_of_ray():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _variables_of_ray() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("RAY_") or name == "PYTHONBREAKPOINT"}
+
+
+def _texts(inputs: Input | Iterable[Input]) -> tuple[str, ...]:
+    return (os.fspath(inputs),) if isinstance(inputs, str | os.PathLike) else tuple(os.fspath(each) for each in inputs)
+
+
+def _version(text: str | None) -> Version | None:
+    try:
+        return None if text is None else Version(text)
+    except InvalidVersion as error:
+        raise UsageError(f"older_than={text!r} is no version: write it like 0.2.0") from error
+
+
+def _toml(value: Any) -> str:
+    return tomli_w.dumps({"value": value}).partition("=")[2].strip()
