@@ -18,7 +18,7 @@ class Status(StrEnum):
     OK = "ok"  # read by the engine; with a reason if none of its attempts is good
     REPAIRED = "repaired"  # read well by the engine at a later attempt
     TEXT_LAYER = "text_layer"  # taken from the PDF's own text
-    BLANK = "blank"  # nothing on it
+    BLANK = "blank"  # nothing on it, or only a picture
     FAILED = "failed"  # see its reason
 
 
@@ -47,6 +47,7 @@ class Reason(StrEnum):
     # pages, in the engine
     UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write what is on it
     EMPTY_OUTPUT = "empty_output"
+    PICTURE_ONLY = "picture_only"  # of a blank page: no line of text was found on it, and the engine wrote nothing
     TRUNCATED = "truncated"
     REPETITION = "repetition"
     ENGINE_ERROR = "engine_error"
@@ -298,6 +299,7 @@ class PageRow:
     prompt: str | None = None  # by which the text was asked for
     attempts: tuple[Attempt, ...] = ()
     engine_ms: float | None = None
+    shows_only_picture: bool = False  # no column: of an attempt without text, for `settled`
 
 
 @dataclass(frozen=True, slots=True)

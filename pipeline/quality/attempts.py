@@ -78,6 +78,17 @@ def best_of(rows: Sequence[PageRow]) -> PageRow:
     return replace(row, reason=defect)
 
 
+def settled(rows: Sequence[PageRow]) -> PageRow:
+    """Make one row for a page after the last of its attempts.
+
+    It is `best_of` them, but blank instead of failed if every one came out empty and the page shows only a picture.
+    """
+    row = best_of(rows)
+    if rows[0].shows_only_picture and all(each.reason is _EMPTY and each.status is Status.FAILED for each in rows):
+        return replace(row, status=Status.BLANK, reason=Reason.PICTURE_ONLY)
+    return row
+
+
 def _harm(row: PageRow) -> int:
     """Order attempts from good to worst."""
     return len(_BY_HARM) if row.status is Status.FAILED else _BY_HARM.index(trouble(row))

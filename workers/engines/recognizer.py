@@ -11,6 +11,7 @@ from ocrmill.pipeline.quality.attempts import trouble
 from ocrmill.pipeline.quality.empty_output import is_empty
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
 from ocrmill.pipeline.records import (
+    RGB,
     Attempt,
     Document,
     Figure,
@@ -23,6 +24,7 @@ from ocrmill.pipeline.records import (
 )
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.workers.engines.engine import Engine
+from ocrmill.workers.engines.picture_page import PicturePages
 from ocrmill.workers.rendering.protocol import PageImage
 
 
@@ -35,6 +37,7 @@ class Recognizer:
         self._quality = settings.quality
         self._keeps_figures = settings.output.figures
         self._max_tiles = settings.engine.max_tiles
+        self._pictures = PicturePages(settings.engine.cpu)
 
     async def start(self, memory: float = 1.0) -> None:
         """See `Engine.start`."""
@@ -76,17 +79,33 @@ class Recognizer:
                     f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
                 )
                 reason = trouble(row) or Reason.EMPTY_OUTPUT
-                return failed_row(document, page, reason, detail, replace(attempt, reason=reason))
+                row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
+                return await self._checked_for_picture(row, image, repair)
             return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
-        return failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
+        row = failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
+        return await self._checked_for_picture(row, image, repair)
+
+    async def _checked_for_picture(self, row: PageRow, image: PageImage, repair: Repair | None) -> PageRow:
+        """Mark a page without a text layer that the engine wrote nothing on, if it shows only a picture."""
+        page = row.rendered
+        has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
+        if repair is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
+            return row
+        assert page.geometry is not None
+        pixels = self._page_of(image, page.geometry)
+        shows = await asyncio.get_running_loop().run_in_executor(None, self._pictures.shows_only_picture, pixels)
+        return replace(row, shows_only_picture=shows)
 
     def _figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
         if not has_pictures(text.blocks):
             return ()
-        if isinstance(image, PageViews):
-            assert self._max_tiles is not None
-            image = page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
-        return cut_figures(image, text.blocks, geometry)
+        return cut_figures(self._page_of(image, geometry), text.blocks, geometry)
+
+    def _page_of(self, image: PageImage, geometry: PageGeometry) -> RGB:
+        if not isinstance(image, PageViews):
+            return image
+        assert self._max_tiles is not None
+        return page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
 
     def _attempt(self, started: float, repair: Repair | None) -> Attempt:
         engine = self._description

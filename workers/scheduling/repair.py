@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ocrmill.pipeline.quality.attempts import best_of, trouble
+from ocrmill.pipeline.quality.attempts import best_of, settled, trouble
 from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRow, RenderedPage
 from ocrmill.workers.pools.pool import Image, Pool
 
@@ -25,4 +25,4 @@ async def recognize(
             break
         if trouble(best_of(rows)) in repair.cures:
             rows.append(await pool.recognize(document, page, image, repair))
-    return best_of(rows)
+    return settled(rows)

@@ -91,12 +91,21 @@ class LineReader:
             found = self._recognized(quads, crops)
         return found, _TURNS[tall, flipped]
 
-    def _find_lines(self, pixels: RGB, geometry: PageGeometry) -> list[Quad]:
-        import cv2
+    def line_heights(self, image: RGB, scale: float) -> list[float]:
+        """Find lines on a page that is resized by `scale`; give the shorter side of each in pixels of the page."""
+        pixels = np.ascontiguousarray(image[:, :, ::-1])
+        return [min(sides(quad)) for quad in self._detect(pixels, scale)]
 
+    def _find_lines(self, pixels: RGB, geometry: PageGeometry) -> list[Quad]:
         height, width = pixels.shape[:2]
         dpi = 72 * width / max(geometry.width_pt, 1e-3)
         scale = min(1, self._settings.detector_dpi / dpi, self._settings.detector_max_side_px / max(height, width))
+        return self._detect(pixels, scale)
+
+    def _detect(self, pixels: RGB, scale: float) -> list[Quad]:
+        import cv2
+
+        height, width = pixels.shape[:2]
         # The detector takes multiples of 32; made here, it need not resize again.
         small = [max(32, round(side * scale / 32) * 32) for side in (width, height)]
         record: dict[str, Any] = {}
