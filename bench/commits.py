@@ -44,7 +44,7 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     RenderedPage,
-    Repair,
+    RetryParams,
     Route,
     RouteDecision,
     Source,
@@ -119,7 +119,7 @@ class PacedPool:
             yield RenderedPage(number, geometry, decision, renderer="mupdf", image_bytes=1 << 20), None
 
     async def recognize(
-        self, document: Document, page: RenderedPage, _image: Image, _repair: Repair | None = None
+        self, document: Document, page: RenderedPage, _image: Image, _params: RetryParams | None = None
     ) -> PageRow:
         """Give the page when it is its turn."""
         now = time.monotonic()
@@ -180,7 +180,7 @@ def main() -> None:
     seconds = 60 * options.minutes
     flushes, beats = Meter(), Meter()
     flushes.measure(Sink, "flush")
-    beats.measure(LocalLease, "beat")
+    beats.measure(LocalLease, "renew")
     beats.measure(LocalLease, "check")
     settings = RunSettings()
     for _ in range(options.repeats):

@@ -43,7 +43,7 @@ from ocrmill.pipeline.records import (
     PageRange,
     PageText,
     RenderedPage,
-    Repair,
+    RetryParams,
     Route,
     RouteDecision,
     Source,
@@ -86,7 +86,7 @@ class SimulatedEngine:
     async def close(self) -> None:
         """Nothing to end."""
 
-    async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         """Take as long as the page's own number says (it is written in the image)."""
         began = time.time()
         assert not isinstance(image, PageViews)
@@ -188,7 +188,7 @@ def run_simulated(pool: Pool, settings: RunSettings, folder: Path, pages: int) -
     sink = Sink(store, stamp, settings.output, ledger)
     coordinator = Coordinator(pool, sink, ledger, settings, report, Progress(report, sys.stderr))
     with store.lease(LeaseOwner.current(run_id)) as lease:
-        asyncio.run(coordinator.run(sources, beat=lease.check))
+        asyncio.run(coordinator.run(sources, heartbeat=lease.check))
     return report
 
 

@@ -33,14 +33,14 @@ from bench.sampling import Sampling
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.settings import RoutingSettings, RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
-from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Repair
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, RetryParams
 from ocrmill.workers.pools.ray_pool import RayPool
 from ocrmill.workers.rendering.protocol import PageImage
 
 WARM_UP = 0.2  # of the samples
 LEAST_SAMPLES = 30  # with fewer, most of what is seen is the start and the end
 LIVED = 0.9  # of the time after it
-PAGE_BYTES = 16 << 10  # of a simulated page image: bytes are bounded by `Room` anyway, and cost time here
+PAGE_BYTES = 16 << 10  # of a simulated page image: bytes are bounded by `MemoryBudget` anyway, and cost time here
 PAGES_PER_DOCUMENT = 20  # of a drawn PDF
 ALL = "all processes"
 
@@ -79,7 +79,7 @@ class InstantEngine:
     async def close(self) -> None:
         """Nothing to end."""
 
-    async def read(self, _image: PageImage, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, _image: PageImage, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         """Answer without looking."""
         return PageText(f"{geometry.width_pt:g} pt in {geometry.width_px} px.\n" * 40, finish_reason="stop")
 

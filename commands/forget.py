@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import BucketError, BucketUrl, Trouble
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode, BucketUrl
 from ocrmill.pipeline.buckets.connect import open_bucket
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.forgotten import Forgetting, hash_of, read_forgotten, unreadable_leftovers, without
@@ -208,7 +208,7 @@ def _is_there(place: str, storage: StorageSettings) -> bool:
     try:
         open_bucket(bucket, storage).head(bucket.key)
     except BucketError as error:
-        if error.trouble is not Trouble.NO_OBJECT:
+        if error.code is not BucketErrorCode.NO_OBJECT:
             raise
         return False
     return True

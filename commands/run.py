@@ -25,7 +25,7 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.buckets.bucket import BucketUrl
 from ocrmill.pipeline.errors import InputError, OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
 from ocrmill.pipeline.output.dataset_card import write_dataset_card
-from ocrmill.pipeline.output.drop_rows import absent_rows, drop_rows
+from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import recover
 from ocrmill.pipeline.output.ledger import Ledger, read_ledger, write_run
 from ocrmill.pipeline.output.schema import RunStamp
@@ -210,7 +210,7 @@ def read_sources(
 def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
     """Take out the rows of folders and archives that could not be listed earlier, and were listed in full now."""
     for shard, uris in output.ledger.now_listed(discovery.listed).items():
-        drop_rows(output.store, shard, partial(absent_rows, uris=uris))
+        drop_rows(output.store, shard, partial(unreadable_rows, uris=uris))
 
 
 async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:
@@ -226,7 +226,7 @@ async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source]
         loop.create_task(_stop_on_event(job.stop, coordinator)),
     ]
     try:
-        await coordinator.run(sources, beat=lease.check, max_documents=job.max_documents)
+        await coordinator.run(sources, heartbeat=lease.check, max_documents=job.max_documents)
     finally:
         for task in listening:
             task.cancel()

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from ocrmill.commands.forget import rows_left
 from ocrmill.pipeline.errors import FileGoneError, OutputError
 from ocrmill.pipeline.output.catalogue import MOMENT
-from ocrmill.pipeline.output.drop_rows import absent_rows, drop_rows
+from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import recover, shards
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import PAGE_COUNTS, TABLES, contract_breaches
@@ -371,7 +371,7 @@ def _repair(store: Store, inspection: _Inspection) -> list[str]:
         if count:
             repairs.append(f"dropped {count:,} {what}")
     stale = read_ledger(store).superseded()
-    count = sum(drop_rows(store, name, partial(absent_rows, uris=uris)) for name, uris in stale.items())
+    count = sum(drop_rows(store, name, partial(unreadable_rows, uris=uris)) for name, uris in stale.items())
     if count:
         repairs.append(f"dropped {count:,} stale rows of sources that have newer ones")
     return repairs

@@ -204,10 +204,10 @@ class PageText:
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
-    """A further attempt at a page that came out badly, and what it does otherwise than the settings say."""
+class RetryParams:
+    """The decoding settings of a further attempt at a page whose output is bad; they replace those of the run."""
 
-    cures: frozenset[Reason]  # what it is against
+    handles: frozenset[Reason]  # defects of the output
     ngram_size: int  # as in `DeepseekOcr2Settings`
     ngram_window: int
     prompt: str | None = None  # instead of the usual one
@@ -226,7 +226,7 @@ class EngineDescription:
     temperature: float | None = None
     gpus: int = 0  # that one engine takes
     scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
-    repairs: tuple[Repair, ...] = ()  # what it can try at a page that came out badly, in this order
+    retry_policy: tuple[RetryParams, ...] = ()  # for pages whose output is bad, in this order
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,21 +206,21 @@ class WholeDocuments:
         places = {name: at for at, name in enumerate(self._held.document_ids()) if name and counts[at]}
         missing = set(places.values())
         with tempfile.TemporaryFile(dir=self._scratch) as file:
-            waiting = _WaitingPages(file)
+            spill = _SpillFile(file)
             for document_id, pages in _pieces(self._store, figures=self._figures):
                 if document_id not in places:
                     self._pass_over(document_id)
                     continue
                 at = places[document_id]
-                if waiting.count(at) + len(pages) < counts[at]:
-                    waiting.put(at, pages)
+                if spill.count(at) + len(pages) < counts[at]:
+                    spill.put(at, pages)
                     continue
-                whole = sorted([*waiting.take(at), *pages], key=attrgetter("page_number"))
+                whole = sorted([*spill.take(at), *pages], key=attrgetter("page_number"))
                 if at not in missing or [page.page_number for page in whole] != list(range(1, counts[at] + 1)):
                     raise self._damaged(at)
                 missing.remove(at)
                 yield WholeDocument(at, self._held[at], tuple(whole))
-        for at in missing | waiting.places():
+        for at in missing | spill.places():
             raise self._damaged(at)
 
     def _pass_over(self, document_id: str) -> None:
@@ -235,7 +235,7 @@ class WholeDocuments:
         )
 
 
-class _WaitingPages:
+class _SpillFile:
     """Pages of documents that are not whole yet, in a file."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -23,7 +23,7 @@ ABSENT: Final = "absent"  # the version of what is not there
 _URL = re.compile(r"(?is)(s3|gs|az)://([^/]*)(?:/(.*))?\Z")
 
 
-class Trouble(StrEnum):
+class BucketErrorCode(StrEnum):
     """What went wrong with a bucket, as far as the answer tells."""
 
     NO_OBJECT = "no such object"
@@ -38,15 +38,15 @@ class Trouble(StrEnum):
     @property
     def may_pass(self) -> bool:
         """Whether waiting may help: an outage ends, and expired credentials are renewed."""
-        return self in (Trouble.UNREACHABLE, Trouble.DENIED)
+        return self in (BucketErrorCode.UNREACHABLE, BucketErrorCode.DENIED)
 
 
 class BucketError(OcrmillError):
     """A bucket did not do what it was asked; the text names the bucket, the trouble and the cure."""
 
-    def __init__(self, trouble: Trouble, text: str) -> None:
-        super().__init__(trouble, text)  # both, so that it can be pickled
-        self.trouble = trouble
+    def __init__(self, code: BucketErrorCode, text: str) -> None:
+        super().__init__(code, text)  # both, so that it can be pickled
+        self.code = code
         self.text = text
 
     def __str__(self) -> str:
@@ -114,8 +114,8 @@ class Bucket(Protocol):
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
         """Write an object in one step, and give its version.
 
-        With `replacing` only if that version (or ABSENT) is there now, else Trouble.CHANGED. A retry of a write that
-        had arrived gives that too: whoever asks has to look whose object it is.
+        With `replacing` only if that version (or ABSENT) is there now, else BucketErrorCode.CHANGED. A retry of a write
+        that had arrived gives that too: whoever asks has to look whose object it is.
         """
 
     def delete(self, key: str) -> None:
@@ -141,19 +141,19 @@ Action = Literal["list", "read", "write", "delete"]
 _DONE: Mapping[Action, str] = {"list": "listed", "read": "read", "write": "written", "delete": "deleted"}
 
 
-def explain(url: str, action: Action, trouble: Trouble, answer: str) -> BucketError:
+def explain(url: str, action: Action, code: BucketErrorCode, answer: str) -> BucketError:
     """The error that a person needs; `answer` is what the other side said."""
     what = {
-        Trouble.NO_OBJECT: "there is no such object",
-        Trouble.NO_BUCKET: "there is no such bucket: check its name, and whether it belongs to another account",
-        Trouble.CHANGED: "the object is not in the version that was expected",
-        Trouble.DENIED: f"the credentials are missing, expired, or may not {action} there: check who you are and what "
-        "that account may do (docs/operations.md)",
-        Trouble.WRONG_REGION: "the bucket is in another region: set storage.region to it",
-        Trouble.CLOCK: "this machine's clock is off by more than the cloud allows: set it, for example by NTP",
-        Trouble.UNREACHABLE: "no good answer after all retries (storage.attempts); is the service up, and "
+        BucketErrorCode.NO_OBJECT: "there is no such object",
+        BucketErrorCode.NO_BUCKET: "there is no such bucket: check its name, and whether it belongs to another account",
+        BucketErrorCode.CHANGED: "the object is not in the version that was expected",
+        BucketErrorCode.DENIED: f"the credentials are missing, expired, or may not {action} there: check who you are "
+        "and what that account may do (docs/operations.md)",
+        BucketErrorCode.WRONG_REGION: "the bucket is in another region: set storage.region to it",
+        BucketErrorCode.CLOCK: "this machine's clock is off by more than the cloud allows: set it, for example by NTP",
+        BucketErrorCode.UNREACHABLE: "no good answer after all retries (storage.attempts); is the service up, and "
         "storage.endpoint right?",
-        Trouble.OTHER: f"it cannot be {_DONE[action]}",
-    }[trouble]
+        BucketErrorCode.OTHER: f"it cannot be {_DONE[action]}",
+    }[code]
     said = " ".join(answer.split())[:300]
-    return BucketError(trouble, f"{url}: {what} [{said}]" if said else f"{url}: {what}")
+    return BucketError(code, f"{url}: {what} [{said}]" if said else f"{url}: {what}")

@@ -17,7 +17,7 @@ def _connected(scheme: str, name: str, storage: StorageSettings) -> Bucket:
     return connect(scheme, name, storage)
 
 
-def hasty(storage: StorageSettings) -> StorageSettings:
+def fail_fast(storage: StorageSettings) -> StorageSettings:
     """The same settings for who waits in front of the screen: trouble is told within seconds."""
     return storage.model_copy(
         update={"attempts": min(2, storage.attempts), "timeout_s": min(10.0, storage.timeout_s), "outage_s": 0.0}
@@ -32,7 +32,7 @@ def check_bucket(where: BucketUrl, storage: StorageSettings) -> None:
     """
     # of a folder: obstore would look for another prefix among all keys beside it, of which there may be millions
     folder = where.key if where.key.endswith("/") or not where.key else f"{where.key}/"
-    next(open_bucket(where, hasty(storage)).list(folder), None)
+    next(open_bucket(where, fail_fast(storage)).list(folder), None)
 
 
 def open_bucket(where: BucketUrl, storage: StorageSettings) -> Bucket:

@@ -11,7 +11,7 @@ TAIL_BYTES = 256 << 10  # read at once from the end of a shard: the footer, or a
 class ObjectFile(io.RawIOBase):
     """An object as a file to read at random: one request for its end, then one for each range.
 
-    All ranges are of one version: an object that is replaced meanwhile gives Trouble.CHANGED.
+    All ranges are of one version: an object that is replaced meanwhile gives BucketErrorCode.CHANGED.
     """
 
     def __init__(self, bucket: Bucket, key: str) -> None:

@@ -29,7 +29,7 @@ from obstore.exceptions import (
 )
 
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import ABSENT, Action, ObjectInfo, Trouble, explain, http_time
+from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketErrorCode, ObjectInfo, explain, http_time
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -47,27 +47,29 @@ BACKOFF: "BackoffConfig" = {
     "base": 4,
 }
 # What the clouds say where obstore has no error of its own, or a wider one.
-_SAID: Mapping[Trouble, re.Pattern[str]] = {
-    Trouble.NO_BUCKET: re.compile(
+_SAID: Mapping[BucketErrorCode, re.Pattern[str]] = {
+    BucketErrorCode.NO_BUCKET: re.compile(
         r"NoSuchBucket|InvalidBucketName|ContainerNotFound|The specified bucket does not exist"
     ),
     # Google of the token that it is asked for, Azure of the signature
-    Trouble.CLOCK: re.compile(r"RequestTimeTooSkewed|in a reasonable timeframe|(?i:date header too old)"),
+    BucketErrorCode.CLOCK: re.compile(r"RequestTimeTooSkewed|in a reasonable timeframe|(?i:date header too old)"),
 }
-_RAISED: Mapping[Trouble, tuple[type[Exception], ...]] = {
-    Trouble.NO_OBJECT: (FileNotFoundError, NotFoundError),
-    Trouble.CHANGED: (AlreadyExistsError, PreconditionError),
-    Trouble.DENIED: (PermissionDeniedError, UnauthenticatedError, PermissionError),
-    Trouble.OTHER: (InvalidPathError, ValueError),
+_RAISED: Mapping[BucketErrorCode, tuple[type[Exception], ...]] = {
+    BucketErrorCode.NO_OBJECT: (FileNotFoundError, NotFoundError),
+    BucketErrorCode.CHANGED: (AlreadyExistsError, PreconditionError),
+    BucketErrorCode.DENIED: (PermissionDeniedError, UnauthenticatedError, PermissionError),
+    BucketErrorCode.OTHER: (InvalidPathError, ValueError),
 }
 # What is left, by the words of obstore and the status of the answer.
-_WORDED: Mapping[Trouble, re.Pattern[str]] = {
-    Trouble.DENIED: re.compile(
+_WORDED: Mapping[BucketErrorCode, re.Pattern[str]] = {
+    BucketErrorCode.DENIED: re.compile(
         r"(?i)credential|token request|pem file|account must be|authenticationfailed|authenticationinfo|"
         r"authorizationfailure|status code: 40[13]\b"
     ),
     # The last two: Google unpacks what has Content-Encoding: gzip on its way, and its tag and ranges are lost.
-    Trouble.OTHER: re.compile(r"status code: 4(?!08|29)\d\d\b|Header missing from response|non-partial response"),
+    BucketErrorCode.OTHER: re.compile(
+        r"status code: 4(?!08|29)\d\d\b|Header missing from response|non-partial response"
+    ),
 }
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _ADDRESS = re.compile(r"\w+://\S+")  # in an error's text: it holds the key, which may be any word
@@ -176,7 +178,7 @@ class ObstoreBucket:
         with explained(self.url, key, "write"):
             present = obstore.head(self._store, key)
         if self._version(present) != version:
-            raise explain(f"{self.url}/{key}", "write", Trouble.CHANGED, "")
+            raise explain(f"{self.url}/{key}", "write", BucketErrorCode.CHANGED, "")
         return {name: present[name] for name in ("e_tag", "version") if present[name] is not None}
 
     def delete(self, key: str) -> None:
@@ -225,15 +227,15 @@ def explained(url: str, key: str, action: Action) -> Iterator[None]:
     try:
         yield
     except (BaseError, FileNotFoundError, PermissionError, ValueError) as error:
-        raise explain(f"{url}/{key}" if key else url, action, _trouble(error, key), _said(error)) from error
+        raise explain(f"{url}/{key}" if key else url, action, _error_code(error, key), _said(error)) from error
 
 
-def _trouble(error: Exception, key: str) -> Trouble:
+def _error_code(error: Exception, key: str) -> BucketErrorCode:
     text = _ADDRESS.sub("", re.sub(rf"(?<!\w){re.escape(key)}(?!\w)", "", str(error)))
-    said = (trouble for trouble, words in _SAID.items() if words.search(text))
-    raised = (trouble for trouble, kinds in _RAISED.items() if isinstance(error, kinds))
-    worded = (trouble for trouble, words in _WORDED.items() if words.search(text))
-    return next(chain(said, raised, worded), Trouble.UNREACHABLE)
+    said = (code for code, words in _SAID.items() if words.search(text))
+    raised = (code for code, kinds in _RAISED.items() if isinstance(error, kinds))
+    worded = (code for code, words in _WORDED.items() if words.search(text))
+    return next(chain(said, raised, worded), BucketErrorCode.UNREACHABLE)
 
 
 def _said(error: Exception) -> str:

@@ -16,37 +16,37 @@ from botocore.config import Config
 from urllib3.exceptions import HTTPError
 
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, ObjectInfo, Trouble, explain, http_time
+from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, BucketErrorCode, ObjectInfo, explain, http_time
 
 CHUNK = 1 << 20
 AWS = ".amazonaws.com"  # in the names of its servers, also in China
 LONGEST_RETRY_S = 20.0  # as botocore's between its own retries
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what HEAD has instead: the status alone
-_TROUBLES: Mapping[str, Trouble] = {
-    **dict.fromkeys(("NoSuchKey", "404", "NotFound"), Trouble.NO_OBJECT),
-    **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), Trouble.NO_BUCKET),
-    **dict.fromkeys(("PreconditionFailed", "412", "ConditionalRequestConflict"), Trouble.CHANGED),
+_CODES: Mapping[str, BucketErrorCode] = {
+    **dict.fromkeys(("NoSuchKey", "404", "NotFound"), BucketErrorCode.NO_OBJECT),
+    **dict.fromkeys(("NoSuchBucket", "InvalidBucketName"), BucketErrorCode.NO_BUCKET),
+    **dict.fromkeys(("PreconditionFailed", "412", "ConditionalRequestConflict"), BucketErrorCode.CHANGED),
     **dict.fromkeys(
         (
             *("403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
             *("ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "AccountProblem"),
             *("InvalidClientTokenId", "UnrecognizedClientException", "401", "Unauthorized", "InvalidSecurity"),
         ),
-        Trouble.DENIED,
+        BucketErrorCode.DENIED,
     ),
     **dict.fromkeys(
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "301", "TemporaryRedirect", "IllegalLocationConstraint"),
-        Trouble.WRONG_REGION,
+        BucketErrorCode.WRONG_REGION,
     ),
-    "InvalidObjectState": Trouble.OTHER,  # in cold storage: a 403, but not for who asks
-    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), Trouble.CLOCK),
+    "InvalidObjectState": BucketErrorCode.OTHER,  # in cold storage: a 403, but not for who asks
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), BucketErrorCode.CLOCK),
     **dict.fromkeys(
         (
             *("SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestLimitExceeded"),
             *("InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody", "BadDigest"),
             *("429", "500", "502", "503", "504"),
         ),
-        Trouble.UNREACHABLE,
+        BucketErrorCode.UNREACHABLE,
     ),
 }
 _NO_CREDENTIALS = (
@@ -205,19 +205,19 @@ class S3Bucket:
             said = error.response.get("Error", {})
             code = str(said.get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            trouble = _TROUBLES.get(code) or _TROUBLES.get(str(status)) or Trouble.OTHER
+            kind = _CODES.get(code) or _CODES.get(str(status)) or BucketErrorCode.OTHER
             region = f" region {said['Region']}" if said.get("Region") else ""
-            raise explain(url, action, trouble, f"{code} {said.get('Message', '')}{region}") from error
+            raise explain(url, action, kind, f"{code} {said.get('Message', '')}{region}") from error
         except _NO_CREDENTIALS as error:
-            raise explain(self.url, action, Trouble.DENIED, str(error)) from error
+            raise explain(self.url, action, BucketErrorCode.DENIED, str(error)) from error
         except (botocore.exceptions.NoRegionError, botocore.exceptions.InvalidRegionError) as error:
-            raise explain(self.url, action, Trouble.WRONG_REGION, str(error)) from error
+            raise explain(self.url, action, BucketErrorCode.WRONG_REGION, str(error)) from error
         except (RecursionError, botocore.exceptions.BotoCoreError, HTTPError, ValueError) as error:
             # botocore follows a redirect that names no region for ever, or wraps the end of that into another error
             if isinstance(error, RecursionError) or isinstance(error.__context__, RecursionError):
-                raise explain(url, action, Trouble.WRONG_REGION, "redirected without a region") from error
-            trouble = Trouble.UNREACHABLE if isinstance(error, _NO_ANSWER) else Trouble.OTHER
-            raise explain(url, action, trouble, str(error)) from error
+                raise explain(url, action, BucketErrorCode.WRONG_REGION, "redirected without a region") from error
+            kind = BucketErrorCode.UNREACHABLE if isinstance(error, _NO_ANSWER) else BucketErrorCode.OTHER
+            raise explain(url, action, kind, str(error)) from error
 
 
 def _tag(answer: Mapping[str, Any]) -> str:

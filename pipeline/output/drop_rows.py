@@ -22,6 +22,6 @@ def drop_rows(store: Store, name: str, drop: Callable[[pa.Table], pa.Array]) -> 
     return len(table) - len(kept)
 
 
-def absent_rows(table: pa.Table, uris: set[str]) -> pa.Array:
+def unreadable_rows(table: pa.Table, uris: set[str]) -> pa.Array:
     """Which rows say of one of these sources that it could not be had."""
     return pc.and_(pc.is_null(table["document_id"]), pc.is_in(table["source"], pa.array(sorted(uris), pa.string())))

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter
 
-from ocrmill.pipeline.buckets.bucket import BucketError, Trouble
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode
 from ocrmill.pipeline.errors import FileGoneError, OutputError
 from ocrmill.pipeline.output.drop_rows import drop_rows
 from ocrmill.pipeline.output.forgotten import Forgetting, ShardName, carry_out
@@ -132,7 +132,7 @@ def read_again(read: Callable[[], _Read]) -> _Read:
         except FileGoneError:
             continue
         except BucketError as error:
-            if error.trouble not in (Trouble.CHANGED, Trouble.NO_OBJECT):
+            if error.code not in (BucketErrorCode.CHANGED, BucketErrorCode.NO_OBJECT):
                 raise
     return read()
 

@@ -31,7 +31,7 @@ from ocrmill.pipeline.run_report import RunReport
 RETRIED = frozenset({Reason.UNREADABLE, Reason.CHANGED})
 
 _DONE_COLUMNS = ("document_id", "settings_fingerprint")
-_ABSENT_COLUMNS = ("source", "source_version", "document_id", "reason", *MOMENT)
+_UNREADABLE_COLUMNS = ("source", "source_version", "document_id", "reason", *MOMENT)
 _SOURCE_COLUMNS = ("source", "source_version", "document_id", *MOMENT)
 SOURCES_PER_LOOKUP = 512  # asked for together: 64 take twice as long, 1,024 hardly less
 _Read = TypeVar("_Read")
@@ -63,7 +63,7 @@ class LedgerTables:
 
     sources: pa.Table  # all rows, with `shard`
     done: StringIndex  # document_id of every documents row that has one
-    absent: pa.Table  # documents rows without document_id, with `shard`
+    unreadable: pa.Table  # documents rows without document_id, with `shard`
     unfinished: pa.Table  # rows of pages whose document is not done
     fingerprints: Mapping[str, int]
     forgotten: Forgotten = field(default_factory=Forgotten)
@@ -84,16 +84,18 @@ class Ledger:
     def __init__(self, tables: LedgerTables) -> None:
         self._fingerprints = tables.fingerprints
         self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished anew
-        self.last_sequence = last_sequence(tables.sources, tables.absent)
-        self._said, self._said_absent = moments(tables.sources, tables.absent)
+        self.last_sequence = last_sequence(tables.sources, tables.unreadable)
+        self._said, self._said_unreadable = moments(tables.sources, tables.unreadable)
         self._sources = {name: tables.sources[name] for name in tables.sources.column_names if name not in MOMENT}
-        self._absent = {name: tables.absent[name] for name in tables.absent.column_names if name not in MOMENT}
+        self._unreadable = {
+            name: tables.unreadable[name] for name in tables.unreadable.column_names if name not in MOMENT
+        }
         self._unfinished = tables.unfinished
         self._asked_for = np.zeros(len(tables.sources), np.bool_)  # rows of sources
         self._by_uri = StringIndex(tables.sources["source"])
         self._done = tables.done
         self.forgotten = tables.forgotten
-        self._absent_by_uri = StringIndex(tables.absent["source"])
+        self._unreadable_by_uri = StringIndex(tables.unreadable["source"])
         self._unfinished_by_id = StringIndex(tables.unfinished["document_id"])
 
     def knows_source(self, uri: str, version: str) -> bool:
@@ -103,8 +105,10 @@ class Ledger:
             document_id = _value(self._sources, "document_id", row)
             if document_id and self.is_complete(document_id):
                 return True
-        rows = self._absent_by_uri.rows(uri)
-        return any(_value(self._absent, "source_version", row) == version for row in rows if not self._is_retried(row))
+        rows = self._unreadable_by_uri.rows(uri)
+        return any(
+            _value(self._unreadable, "source_version", row) == version for row in rows if not self._is_retried(row)
+        )
 
     def without_known(self, sources: Iterator[Source], report: RunReport) -> Iterator[Source]:
         """The sources with something left to do, in their order; the report counts the others."""
@@ -173,22 +177,22 @@ class Ledger:
 
     def stale_unreadable(self, uri: str) -> StaleRow | None:
         """What is said of a source that could not be had, if that is so."""
-        rows = self._absent_by_uri.rows(uri)
+        rows = self._unreadable_by_uri.rows(uri)
         if not rows:
             return None
-        latest = max(rows, key=lambda row: (self._said_absent[row], row))
-        shards = {_value(self._absent, "shard", row) for row in rows}
+        latest = max(rows, key=lambda row: (self._said_unreadable[row], row))
+        shards = {_value(self._unreadable, "shard", row) for row in rows}
         shards |= {_value(self._sources, "shard", row) for row in self._empty_sources(uri)}
         return StaleRow(
-            version=_value(self._absent, "source_version", latest),
-            reason=Reason(_value(self._absent, "reason", latest)),
+            version=_value(self._unreadable, "source_version", latest),
+            reason=Reason(_value(self._unreadable, "reason", latest)),
             shards=tuple(sorted(shards)),
         )
 
     def now_listed(self, uris: Container[str]) -> dict[str, set[str]]:
         """Rows of folders and archives that could not be listed but are now: shard -> sources. None of them is gone."""
         rows: dict[str, set[str]] = {}
-        for uri in self._absent["source"].unique().to_pylist():
+        for uri in self._unreadable["source"].unique().to_pylist():
             stale = self.stale_unreadable(uri) if uri in uris else None
             for shard in stale.shards if stale else ():
                 rows.setdefault(shard, set()).add(uri)
@@ -200,7 +204,7 @@ class Ledger:
         stale: dict[str, set[str]] = {}
         absent = pc.indices_nonzero(pc.is_null(self._sources["document_id"])).to_pylist()
         for table, said, without in (
-            (self._absent, self._said_absent, range(len(self._said_absent))),
+            (self._unreadable, self._said_unreadable, range(len(self._said_unreadable))),
             (self._sources, self._said, absent),
         ):
             for row in without:
@@ -228,7 +232,7 @@ class Ledger:
         return known
 
     def _is_retried(self, row: int) -> bool:
-        return _value(self._absent, "reason", row) in RETRIED
+        return _value(self._unreadable, "reason", row) in RETRIED
 
     def _empty_sources(self, uri: str) -> list[int]:
         return [row for row in self._by_uri.rows(uri) if not self._sources["document_id"][row].is_valid]
@@ -241,7 +245,7 @@ class Ledger:
 
     def _newest(self, uri: str) -> int:
         said = [int(self._said[row]) for row in self._by_uri.rows(uri)]
-        return max(said + [int(self._said_absent[row]) for row in self._absent_by_uri.rows(uri)])
+        return max(said + [int(self._said_unreadable[row]) for row in self._unreadable_by_uri.rows(uri)])
 
 
 def read_ledger(store: Store) -> Ledger:
@@ -252,11 +256,11 @@ def read_ledger(store: Store) -> Ledger:
     """
     # Against the order of writing: what an earlier table speaks of is then in the later ones, even while a run goes on.
     sources = _read_sources(store)
-    done, absent = _read_documents(store)
+    done, unreadable = _read_documents(store)
     done_ids = StringIndex(_in_one_piece(done.select(["document_id"]))["document_id"])
     unfinished = _read_unfinished(store, done_ids)
     fingerprints = Counter(_counts(done["settings_fingerprint"])) + Counter(_counts(unfinished["settings_fingerprint"]))
-    return Ledger(LedgerTables(sources, done_ids, absent, unfinished, fingerprints, read_forgotten(store)))
+    return Ledger(LedgerTables(sources, done_ids, unreadable, unfinished, fingerprints, read_forgotten(store)))
 
 
 def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:
@@ -281,14 +285,14 @@ def _read_documents(store: Store) -> tuple[pa.Table, pa.Table]:
         done = read_shard(store.file(name), name, _DONE_COLUMNS)
         if not done["document_id"].null_count:
             return done, None
-        every = read_shard(store.file(name), name, _ABSENT_COLUMNS)
-        absent = every.filter(every["document_id"].is_null())
-        with_name = absent.append_column(shard, pa.array([name] * len(absent), pa.string()))
+        every = read_shard(store.file(name), name, _UNREADABLE_COLUMNS)
+        unreadable = every.filter(every["document_id"].is_null())
+        with_name = unreadable.append_column(shard, pa.array([name] * len(unreadable), pa.string()))
         return done.filter(done["document_id"].is_valid()), with_name
 
     tables = list(_each(store, shards(store, "documents"), read))
     done = _concatenate("documents", _DONE_COLUMNS, (done for done, _ in tables))
-    return done, _concatenate("documents", _ABSENT_COLUMNS, (some for _, some in tables if some is not None), shard)
+    return done, _concatenate("documents", _UNREADABLE_COLUMNS, (some for _, some in tables if some is not None), shard)
 
 
 def _each(store: Store, names: Sequence[str], read: Callable[[str], _Read]) -> Iterator[_Read]:

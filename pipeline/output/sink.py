@@ -14,7 +14,7 @@ from functools import partial
 
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.errors import OutputError
-from ocrmill.pipeline.output.drop_rows import absent_rows, drop_rows
+from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import Replacement, begin, finish
 from ocrmill.pipeline.output.ledger import RETRIED, Ledger, PageOutcome
 from ocrmill.pipeline.output.schema import PAGE_COUNTS, RunStamp, documents_table, pages_table, sources_table
@@ -201,7 +201,7 @@ class Sink:
         if replacement is not None:
             finish(self._store, stem, replacement)
         for shard, uris in batch.stale.items():
-            drop_rows(self._store, shard, partial(absent_rows, uris=uris))
+            drop_rows(self._store, shard, partial(unreadable_rows, uris=uris))
 
     def _pages(self, document_id: str) -> dict[int, PageOutcome]:
         """The pages of an open document that are added or durable."""

@@ -32,7 +32,7 @@ _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not op
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedDocument:
     """An open document and what was learned on opening it."""
 
     document: "pymupdf.Document"
@@ -51,7 +51,7 @@ def take_warnings() -> str:
     return str(pymupdf.TOOLS.mupdf_warnings(reset=True))
 
 
-def open_document(file: MappedFile, passwords: Sequence[str]) -> Opened:
+def open_document(file: MappedFile, passwords: Sequence[str]) -> OpenedDocument:
     """Open a PDF or image.
 
     Raises:
@@ -65,7 +65,7 @@ def open_document(file: MappedFile, passwords: Sequence[str]) -> Opened:
         password = _find_password(file, passwords)
         document = _open(file)
         document.authenticate(password)
-    return Opened(document, password, take_warnings())
+    return OpenedDocument(document, password, take_warnings())
 
 
 def count_pages(document: "pymupdf.Document") -> int:

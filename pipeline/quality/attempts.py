@@ -1,8 +1,8 @@
-"""Which attempt follows a bad one: a ladder that is data.
+"""The choice of the best among the attempts at a page.
 
 A page is bad if the engine wrote nothing on it or hardly more than empty markup, was cut off at its limit, or repeats
-itself. It is then asked again by each rung that is against that, until one attempt is good; the least bad one stands if
-none is. What was tried is in the row's `attempts`.
+itself. It is then read again with each entry of the engine's retry policy that handles that defect, until one attempt
+is good; the least bad one stands if none is. What was tried is in the row's `attempts`.
 """
 
 from collections.abc import Sequence
@@ -12,28 +12,15 @@ from itertools import takewhile
 from ocrmill.pipeline.quality.counting import without_counting
 from ocrmill.pipeline.quality.flags import EMPTY_MARKUP, TRUNCATED, looped_before
 from ocrmill.pipeline.quality.repetition import content_of
-from ocrmill.pipeline.records import PageRow, Reason, Repair, Status
-
-# The n-gram rule that the model's authors evaluate with, `infer(eval_mode=True)`, over what a page writes in a while:
-# no loop of fewer than 990 tokens passes it. It may change a table of equal rows; only pages that are bad meet it.
-_NGRAM_SIZE, _NGRAM_WINDOW = 35, 1024
-# chandra's, for pages that repeat themselves; greedily a model would only write the same again.
-_TEMPERATURE = 0.3
+from ocrmill.pipeline.records import PageRow, Reason, Status
 
 _LOOPS, _EMPTY, _CUT_OFF = Reason.REPETITION, Reason.EMPTY_OUTPUT, Reason.TRUNCATED
-
-DEEPSEEK_OCR2 = (
-    Repair(frozenset({_LOOPS}), _NGRAM_SIZE, _NGRAM_WINDOW),
-    # Without boxes it writes less, so that a long page may come to its end.
-    Repair(frozenset({_LOOPS, _EMPTY, _CUT_OFF}), _NGRAM_SIZE, _NGRAM_WINDOW, prompt="free_ocr"),
-    Repair(frozenset({_LOOPS, _EMPTY}), _NGRAM_SIZE, _NGRAM_WINDOW, temperature=_TEMPERATURE),
-)
 
 KEPT_SHARE = 0.5  # of what the first attempt says: a good attempt that says less has not repaired the page but lost it
 _BY_HARM = (None, _CUT_OFF, _EMPTY, _LOOPS)  # of attempts with text; one without any is worse
 
 
-def trouble(row: PageRow) -> Reason | None:
+def find_defect(row: PageRow) -> Reason | None:
     """Say what is bad about a page that an engine was given; null if it is good."""
     if row.status is Status.FAILED:
         return row.reason
@@ -61,18 +48,18 @@ def best_of(rows: Sequence[PageRow]) -> PageRow:
     enough = KEPT_SHARE * _says(first)
     chosen = min((row for row in rows if row is first or _says(row) >= enough), key=_harm)
     attempts = [
-        replace(attempt, reason=attempt.reason or trouble(row) if attempt is row.attempts[-1] else attempt.reason)
+        replace(attempt, reason=attempt.reason or find_defect(row) if attempt is row.attempts[-1] else attempt.reason)
         for row in rows
         for attempt in row.attempts
     ]
     engine_ms = sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None
     row = replace(chosen, attempts=tuple(attempts), engine_ms=engine_ms)
-    defect = trouble(first)
+    defect = find_defect(first)
     if row.status is Status.FAILED or defect is None:
         return row
-    if trouble(chosen) is None:
+    if find_defect(chosen) is None:
         return replace(row, status=Status.REPAIRED, reason=defect)
-    if trouble(chosen) is _CUT_OFF and _LOOPS in map(trouble, takewhile(lambda row: row is not chosen, rows)):
+    if find_defect(chosen) is _CUT_OFF and _LOOPS in map(find_defect, takewhile(lambda row: row is not chosen, rows)):
         # Under a rule against its loop a page that loops runs to its limit: that it has no end is the same fault.
         row = replace(row, repetition_flag=True, flags=looped_before(chosen.flags))
     return replace(row, reason=defect)
@@ -91,7 +78,7 @@ def settled(rows: Sequence[PageRow]) -> PageRow:
 
 def _harm(row: PageRow) -> int:
     """Order attempts from good to worst."""
-    return len(_BY_HARM) if row.status is Status.FAILED else _BY_HARM.index(trouble(row))
+    return len(_BY_HARM) if row.status is Status.FAILED else _BY_HARM.index(find_defect(row))
 
 
 def _says(row: PageRow) -> int:

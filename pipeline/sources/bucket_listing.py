@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.buckets.bucket import BucketError, BucketUrl, Trouble
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode, BucketUrl
 from ocrmill.pipeline.buckets.connect import open_bucket
 from ocrmill.pipeline.records import Source
 from ocrmill.pipeline.sources.remote import explained, object_source, wait_a_little
@@ -34,7 +34,7 @@ def listed(where: BucketUrl, storage: StorageSettings) -> Iterator[Source]:
                         yield object_source(where, found)
             except BucketError as error:
                 down_since = down_since or time.monotonic()
-                if error.trouble is not Trouble.UNREACHABLE or time.monotonic() - down_since > storage.outage_s:
+                if error.code is not BucketErrorCode.UNREACHABLE or time.monotonic() - down_since > storage.outage_s:
                     raise
                 wait_a_little()
             else:

@@ -31,8 +31,8 @@ from itertools import chain
 from pathlib import Path
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
-from ocrmill.pipeline.buckets.bucket import BucketError, BucketUrl, Trouble
-from ocrmill.pipeline.buckets.connect import check_bucket, hasty
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode, BucketUrl
+from ocrmill.pipeline.buckets.connect import check_bucket, fail_fast
 from ocrmill.pipeline.document_types import DOCUMENT_ENDINGS
 from ocrmill.pipeline.errors import InputError, PageError, UsageError
 from ocrmill.pipeline.records import Reason, Source
@@ -263,7 +263,7 @@ class Discovery(Iterator[Source]):
         What a manifest lists may be asked in any thread, and waits for a bucket that is down. What the user named is
         answered within seconds.
         """
-        storage = self._storage if in_manifest else hasty(self._storage)
+        storage = self._storage if in_manifest else fail_fast(self._storage)
         denied = None
         try:
             bucket = BucketUrl.parse(name)
@@ -341,7 +341,7 @@ def _refusal(bucket: BucketUrl, storage: StorageSettings) -> BucketError | None:
     try:
         check_bucket(bucket, storage)
     except BucketError as error:
-        if error.trouble is not Trouble.DENIED:
+        if error.code is not BucketErrorCode.DENIED:
             raise
         return error
     return None

@@ -1,6 +1,6 @@
 """The files of the documents that are being read, kept between their page ranges.
 
-    files = KeptFiles(scratch, settings.input, settings.storage)
+    files = FileCache(scratch, settings.input, settings.storage)
     files.path(source)
 
 Ranges of a long document come between those of others. Fetched anew for each, a book of 100 MB in a bucket would be
@@ -21,18 +21,18 @@ MOST_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CacheEntry:
     path: Path
     copied: int  # bytes that it takes in the scratch folder
     stack: ExitStack
 
 
-class KeptFiles:
+class FileCache:
     """Fetches sources, and keeps the ones used last: at most 64, and copies of at most `input.kept_mb` in all."""
 
     def __init__(self, scratch: Path, settings: InputSettings, storage: StorageSettings) -> None:
         self._scratch, self._settings, self._storage = scratch, settings, storage
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], _CacheEntry] = OrderedDict()
 
     def path(self, source: Source) -> Path:
         """The local file that holds the source's bytes; there until others push it out, or `close`.
@@ -41,23 +41,23 @@ class KeptFiles:
             PageError, OutputError: as `fetch` does.
         """
         key = source.uri, source.version
-        if key not in self._kept:
+        if key not in self._entries:
             is_copy = source.member is not None or is_remote(source.path)
             self._make_room(source.bytes if is_copy else 0)
             stack = ExitStack()
             path = stack.enter_context(fetch(source, self._scratch, self._settings, self._storage))
-            self._kept[key] = _Kept(path, path.stat().st_size if is_copy else 0, stack)
-        self._kept.move_to_end(key)
-        return self._kept[key].path
+            self._entries[key] = _CacheEntry(path, path.stat().st_size if is_copy else 0, stack)
+        self._entries.move_to_end(key)
+        return self._entries[key].path
 
     def close(self) -> None:
         """Remove all copies."""
-        while self._kept:
-            self._kept.popitem()[1].stack.close()
+        while self._entries:
+            self._entries.popitem()[1].stack.close()
 
     def _make_room(self, size: int) -> None:
         most = self._settings.kept_mb << 20
-        while self._kept and (
-            len(self._kept) >= MOST_FILES or size + sum(kept.copied for kept in self._kept.values()) > most
+        while self._entries and (
+            len(self._entries) >= MOST_FILES or size + sum(entry.copied for entry in self._entries.values()) > most
         ):
-            self._kept.popitem(last=False)[1].stack.close()
+            self._entries.popitem(last=False)[1].stack.close()

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TypeVar, cast
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
-from ocrmill.pipeline.buckets.bucket import BucketError, BucketUrl, ObjectInfo, Trouble
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode, BucketUrl, ObjectInfo
 from ocrmill.pipeline.buckets.connect import open_bucket
 from ocrmill.pipeline.buckets.object_file import ObjectFile
 from ocrmill.pipeline.errors import OutputError, PageError
@@ -70,7 +70,7 @@ def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Sou
         with explained():
             return object_source(where, outlasting(storage, lambda: open_bucket(where, storage).head(where.key)))
     except PageError as error:
-        if isinstance(error.__cause__, BucketError) and error.__cause__.trouble is Trouble.NO_OBJECT:
+        if isinstance(error.__cause__, BucketError) and error.__cause__.code is BucketErrorCode.NO_OBJECT:
             return None
         raise
 
@@ -137,7 +137,7 @@ def outlasting(storage: StorageSettings, action: Callable[[], _Result]) -> _Resu
         try:
             return action()
         except BucketError as error:
-            if error.trouble is not Trouble.UNREACHABLE or time.monotonic() >= until:
+            if error.code is not BucketErrorCode.UNREACHABLE or time.monotonic() >= until:
                 raise
             wait_a_little()
 
@@ -154,7 +154,7 @@ def explained() -> Iterator[None]:
         yield
     except (BucketError, WebError) as error:
         changed = isinstance(error, WebChangedError) or (
-            isinstance(error, BucketError) and error.trouble is Trouble.CHANGED
+            isinstance(error, BucketError) and error.code is BucketErrorCode.CHANGED
         )
         reason = Reason.CHANGED if changed else Reason.UNREADABLE
         raise PageError(reason, one_line(redacted(str(error)))[:_LONGEST_DETAIL]) from error

@@ -141,8 +141,8 @@ def test_old_rows_stay_where_the_source_is_gone(out: Path, inputs: Path, caplog:
 def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, inputs: Path):
     """Opening takes too long this time: pages that were read before are not given up for that."""
     before = pages(out)
-    hasty = RunSettings(raster=RasterSettings(page_wall_s=0.001, page_cpu_s=0.0005, fallback="none"))
-    retry(Job((), str(out), hasty, use_ray=False, keep_existing=True), PageQuery(document="book"))
+    fail_fast = RunSettings(raster=RasterSettings(page_wall_s=0.001, page_cpu_s=0.0005, fallback="none"))
+    retry(Job((), str(out), fail_fast, use_ray=False, keep_existing=True), PageQuery(document="book"))
     assert before == pages(out)
     assert_sound(out)
 

@@ -169,7 +169,7 @@ def test_a_running_output_tells_what_is_not_durable_yet(tmp_path: Path) -> None:
     progress = RunProgress("reading", 60.0, 20, 0, 1, 50, 10, 100, listing_complete=True, pages_per_s=2.0)
     with store.lease(LeaseOwner.current("20260101T020000Z-abcdef")) as lease:
         lease.carry(lambda: progress)
-        lease.beat()
+        lease.renew()
         status = read_status(open_output(str(tmp_path), StorageSettings()))
 
         assert progress == status.writer.progress

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from made_rows import (
-    made_absent,
     made_document,
     made_id,
     made_page,
@@ -18,6 +17,7 @@ from made_rows import (
     made_source,
     made_source_row,
     made_stamp,
+    made_unreadable,
 )
 
 from ocrmill.commands.verify import Severity, VerifyReport, verify
@@ -270,7 +270,7 @@ def test_documents_and_sources_that_are_there_twice(store: LocalStore):
 
 def test_a_source_without_document_that_is_there_twice(store: LocalStore):
     """Of two rows of one run that say that a source could not be had, one stays."""
-    row = encode_shard(documents_table([made_absent("x"), made_absent("y")], made_stamp(2)))
+    row = encode_shard(documents_table([made_unreadable("x"), made_unreadable("y")], made_stamp(2)))
     store.write("documents/20260102-020000-000001.parquet", row)
     assert verify(store, repair=False).sound
     store.write("documents/20260103-copy.parquet", row)
@@ -317,7 +317,7 @@ def test_page_rows_that_break_a_rule(store: LocalStore, column: str, row: int, v
 
 def test_a_documents_row_without_document_or_reason(store: LocalStore):
     """A row that says neither what it is about nor why goes."""
-    row = documents_table([made_absent("x", reason=None)], made_stamp(2))
+    row = documents_table([made_unreadable("x", reason=None)], made_stamp(2))
     store.write("documents/20260102-x.parquet", encode_shard(row))
 
     assert texts(verify(store, repair=False)) == [
@@ -341,7 +341,7 @@ def test_unfinished_documents_are_no_damage(store: LocalStore):
 def test_leftovers_of_a_killed_run(store: LocalStore):
     """Temporary files and stale rows are noted, and a repair clears them away."""
     store.write("pages/.ocrmill-x.parquet.tmp", b"half")
-    stale = documents_table([made_absent("a", Reason.UNREADABLE)], made_stamp(0))
+    stale = documents_table([made_unreadable("a", Reason.UNREADABLE)], made_stamp(0))
     store.write("documents/20251231-x.parquet", encode_shard(stale))
     source = sources_table([SourceRow(made_source("a"), None)], made_stamp(0))
     store.write("sources/20251231-x.parquet", encode_shard(source))

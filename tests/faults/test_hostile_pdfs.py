@@ -35,7 +35,7 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     RenderedPage,
-    Repair,
+    RetryParams,
 )
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.engines.recognizer import Recognizer
@@ -62,7 +62,7 @@ class QuickEngine(FakeEngine):
     def describe(self) -> EngineDescription:
         return EngineDescription("quick", slots=4)
 
-    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         return PageText("Seen and read.", finish_reason="stop")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ocrmill.model_adapter.errors import ModelFilesError
 from ocrmill.pipeline import errors
-from ocrmill.pipeline.buckets.bucket import BucketError, Trouble
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode
 from ocrmill.pipeline.errors import OcrmillError, PageError
 from ocrmill.pipeline.records import Reason
 from ocrmill.pipeline.sources.http import WebError
@@ -65,7 +65,7 @@ def test_every_error_survives_the_way_between_processes(name: str):
 
 def test_errors_of_buckets_and_servers_survive_it_too():
     """So do the errors that stand in other modules."""
-    bucket = pickle.loads(pickle.dumps(BucketError(Trouble.CLOCK, "an hour off")))
+    bucket = pickle.loads(pickle.dumps(BucketError(BucketErrorCode.CLOCK, "an hour off")))
 
-    assert (bucket.trouble, str(bucket)) == (Trouble.CLOCK, "an hour off")
+    assert (bucket.code, str(bucket)) == (BucketErrorCode.CLOCK, "an hour off")
     assert str(pickle.loads(pickle.dumps(WebError("gone")))) == "gone"

@@ -13,7 +13,7 @@ from pathlib import Path
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.load import load_settings
 from ocrmill.pipeline.errors import OcrmillError
-from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Repair
+from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, RetryParams
 from ocrmill.workers.logging import start_logging
 from ocrmill.workers.pools.ray_pool import RayPool
 
@@ -43,7 +43,7 @@ class PatientEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         await asyncio.sleep(SECONDS_PER_PAGE)
         with self._reads.open("a") as file:
             file.write(f"{zlib.crc32(image.tobytes())}\n")

@@ -71,7 +71,7 @@ def made_document(name: str, pages: list[PageRow], **others) -> DocumentRow:
     return DocumentRow(**{**fields, **others})
 
 
-def made_absent(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others) -> DocumentRow:
+def made_unreadable(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others) -> DocumentRow:
     """The row of a source that could not be had."""
     source = made_source(name, version)
     return DocumentRow(

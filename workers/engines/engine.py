@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Repair
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, RetryParams
 from ocrmill.workers.rendering.protocol import PageImage
 
 
@@ -22,8 +22,8 @@ class Engine(Protocol):
             EngineError: if it cannot be started, with what to do about it.
         """
 
-    async def read(self, image: PageImage, geometry: PageGeometry, repair: Repair | None, /) -> PageText:
-        """Read one page, as the settings say or as one of the repairs does that it offers (`describe`).
+    async def read(self, image: PageImage, geometry: PageGeometry, params: RetryParams | None, /) -> PageText:
+        """Read one page, as the settings say or with an entry of its own retry policy (`describe`).
 
         Raises:
             PageError: if this page gives no text; other pages are not concerned.

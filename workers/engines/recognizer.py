@@ -7,7 +7,7 @@ from dataclasses import replace
 from ocrmill.configs.settings import RunSettings
 from ocrmill.model_adapter.views import PageViews, page_of
 from ocrmill.pipeline.errors import EngineDownError, PageError
-from ocrmill.pipeline.quality.attempts import trouble
+from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_empty
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
 from ocrmill.pipeline.records import (
@@ -20,7 +20,7 @@ from ocrmill.pipeline.records import (
     PageText,
     Reason,
     RenderedPage,
-    Repair,
+    RetryParams,
 )
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.workers.engines.engine import Engine
@@ -52,7 +52,7 @@ class Recognizer:
         await self._engine.close()
 
     async def read(
-        self, document: Document, page: RenderedPage, image: PageImage, repair: Repair | None = None
+        self, document: Document, page: RenderedPage, image: PageImage, params: RetryParams | None = None
     ) -> PageRow:
         """Read one page image; an engine's failure is a row with its reason.
 
@@ -62,7 +62,7 @@ class Recognizer:
         assert page.geometry is not None
         started = time.perf_counter()
         try:
-            text = await self._engine.read(image, page.geometry, repair)
+            text = await self._engine.read(image, page.geometry, params)
         except PageError as error:
             reason, detail = error.reason, error.detail
         except (asyncio.CancelledError, EngineDownError):
@@ -71,25 +71,25 @@ class Recognizer:
             reason, detail = Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}"
         else:
             attempt = replace(
-                self._attempt(started, repair), finish_reason=text.finish_reason, output_tokens=text.output_tokens
+                self._attempt(started, params), finish_reason=text.finish_reason, output_tokens=text.output_tokens
             )
             row = recognized_row(document, page, text, attempt, self._quality)
             if is_empty(text):
                 detail = (
                     f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
                 )
-                reason = trouble(row) or Reason.EMPTY_OUTPUT
+                reason = find_defect(row) or Reason.EMPTY_OUTPUT
                 row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
-                return await self._checked_for_picture(row, image, repair)
+                return await self._checked_for_picture(row, image, params)
             return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
-        row = failed_row(document, page, reason, detail, replace(self._attempt(started, repair), reason=reason))
-        return await self._checked_for_picture(row, image, repair)
+        row = failed_row(document, page, reason, detail, replace(self._attempt(started, params), reason=reason))
+        return await self._checked_for_picture(row, image, params)
 
-    async def _checked_for_picture(self, row: PageRow, image: PageImage, repair: Repair | None) -> PageRow:
+    async def _checked_for_picture(self, row: PageRow, image: PageImage, params: RetryParams | None) -> PageRow:
         """Mark a page without a text layer that the engine wrote nothing on, if it shows only a picture."""
         page = row.rendered
         has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
-        if repair is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
+        if params is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
             return row
         assert page.geometry is not None
         pixels = self._page_of(image, page.geometry)
@@ -107,9 +107,9 @@ class Recognizer:
         assert self._max_tiles is not None
         return page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
 
-    def _attempt(self, started: float, repair: Repair | None) -> Attempt:
+    def _attempt(self, started: float, params: RetryParams | None) -> Attempt:
         engine = self._description
         seconds = time.perf_counter() - started
-        if repair is None:
+        if params is None:
             return Attempt(engine.name, seconds, prompt=engine.prompt, temperature=engine.temperature)
-        return Attempt(engine.name, seconds, prompt=repair.prompt or engine.prompt, temperature=repair.temperature)
+        return Attempt(engine.name, seconds, prompt=params.prompt or engine.prompt, temperature=params.temperature)

@@ -12,7 +12,7 @@ from ocrmill.pipeline.records import (
     PageRange,
     PageRow,
     RenderedPage,
-    Repair,
+    RetryParams,
     Source,
     UnreadableDocument,
 )
@@ -46,7 +46,7 @@ class Pool(Protocol):
         """Read a range in order: each page comes as its row, or rendered and awaiting OCR."""
 
     async def recognize(
-        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None, /
+        self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None, /
     ) -> PageRow:
         """Turn a page image into the row of one attempt at it.
 
@@ -91,12 +91,12 @@ class SerialPool:
             await asyncio.sleep(0)  # let the pages that were yielded before be recognized
 
     async def recognize(
-        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None
+        self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
     ) -> PageRow:
         """Turn a page image into the row of one attempt at it."""
         self._started = self._started or asyncio.create_task(self._recognizer.start())
         await asyncio.shield(self._started)
-        return await self._recognizer.read(document, page, image, repair)
+        return await self._recognizer.read(document, page, image, params)
 
     async def stop(self) -> None:
         """End the engine, while its loop still runs."""

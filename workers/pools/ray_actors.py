@@ -19,7 +19,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, Repair, Source, UnreadableDocument
+from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, RetryParams, Source, UnreadableDocument
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.early_stop import check_time
@@ -110,9 +110,11 @@ class EngineActor:
         """End what the engine has started."""
         await self._recognizer.close()
 
-    async def read(self, document: Document, page: RenderedPage, image: PageImage, repair: Repair | None) -> PageRow:
+    async def read(
+        self, document: Document, page: RenderedPage, image: PageImage, params: RetryParams | None
+    ) -> PageRow:
         """See `Recognizer.read`."""
-        return await self._recognizer.read(document, page, image, repair)
+        return await self._recognizer.read(document, page, image, params)
 
 
 @dataclass(slots=True)

@@ -29,7 +29,7 @@ from ocrmill.pipeline.records import (
     PageRow,
     Reason,
     RenderedPage,
-    Repair,
+    RetryParams,
     Source,
     UnreadableDocument,
 )
@@ -38,7 +38,7 @@ from ocrmill.workers.pools.early_stop import check_time
 from ocrmill.workers.pools.pool import Image, ImageLostError
 from ocrmill.workers.pools.ray_actors import EngineActor, Handle, RasterizerActor, await_start, bring_back
 from ocrmill.workers.pools.ray_cluster import start_ray, with_absolute_paths
-from ocrmill.workers.pools.worker_slots import MAX_BLAMED, Seat, Seats
+from ocrmill.workers.pools.worker_slots import MAX_FAILURES, Slot, WorkerSlots
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 SUSPECTS = 8  # pages tried together after the death of an engine: of 80 the bad one is found in 18 rounds, not 80
@@ -64,13 +64,13 @@ class _EngineLost:
     why: str = ""
 
 
-class _Asked(NamedTuple):
+class OcrRequest(NamedTuple):
     """What an engine is given: see `Recognizer.read`."""
 
     document: Document
     page: RenderedPage
     image: Image
-    repair: Repair | None
+    params: RetryParams | None
 
 
 class RayPool:
@@ -103,8 +103,10 @@ class RayPool:
         except BaseException:
             self.close()
             raise
-        self._rasterizers = Seats("a rasterizer", rasterizer_handles, CALLS_PER_RASTERIZER, self._revive_rasterizer)
-        self._seats = Seats("an engine", engine_handles, self._description.slots, self._revive_engine)
+        self._rasterizer_slots = WorkerSlots(
+            "a rasterizer", rasterizer_handles, CALLS_PER_RASTERIZER, self._revive_rasterizer
+        )
+        self._engine_slots = WorkerSlots("an engine", engine_handles, self._description.slots, self._revive_engine)
         self._killers: Counter[str] = Counter()  # pages that killed an engine, by document
         self._watching: asyncio.Task[None] | None = None
 
@@ -115,17 +117,17 @@ class RayPool:
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document, on the rasterizer that has least to do."""
         for _ in range(RASTERIZER_TRIES):
-            seat = await self._rasterizer_seat()
+            slot = await self._free_rasterizer()
             try:
-                opened: Document | UnreadableDocument = await seat.worker.handle.actor.open.remote(source)
+                opened: Document | UnreadableDocument = await slot.worker.handle.actor.open.remote(source)
             except RayActorError:
-                self._rasterizers.report_death(seat)
+                self._rasterizer_slots.report_death(slot)
             except RayTaskError as error:
                 raise _unwrapped(error) from error
             else:
                 return opened
             finally:
-                self._rasterizers.give(seat, finished=True)
+                self._rasterizer_slots.release(slot, finished=True)
         detail = f"{RASTERIZER_TRIES} workers died while opening it"
         return UnreadableDocument(None, source, Reason.UNREADABLE, detail)
 
@@ -133,25 +135,25 @@ class RayPool:
         """Read a range in order; what a dead rasterizer left undone is read by another."""
         missing = list(pages.page_numbers)
         for _ in range(RASTERIZER_TRIES):
-            seat = await self._rasterizer_seat()
+            slot = await self._free_rasterizer()
             try:
-                async for page in _stream(seat.worker.handle.actor, replace(pages, page_numbers=tuple(missing))):
+                async for page in _stream(slot.worker.handle.actor, replace(pages, page_numbers=tuple(missing))):
                     missing.pop(0)
                     yield page
             except (RayActorError, ObjectLostError, ImageLostError):  # first: a RayTaskError may be one of them as well
-                self._rasterizers.report_death(seat)
+                self._rasterizer_slots.report_death(slot)
             except RayTaskError as error:
                 raise _unwrapped(error) from error
             else:
                 return
             finally:
-                self._rasterizers.give(seat, finished=True)
+                self._rasterizer_slots.release(slot, finished=True)
         for number in missing:
             detail = f"{RASTERIZER_TRIES} workers died while reading it"
             yield failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail)
 
     async def recognize(
-        self, document: Document, page: RenderedPage, image: Image, repair: Repair | None = None
+        self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
     ) -> PageRow:
         """Turn a page image into the row of one attempt at it, on the engine that has least to do.
 
@@ -159,54 +161,54 @@ class RayPool:
         so that only the page that kills it is blamed. Of a document several pages of which were blamed, no more are
         tried.
         """
-        asked = _Asked(document, page, image, repair)
+        request = OcrRequest(document, page, image, params)
         attempts: list[Attempt] = []
         deaths = 0
         while True:
-            seat = await self._engine_seat(document, deaths)
-            if seat is None:
-                detail = f"not tried: {MAX_BLAMED} other pages of this document made the engine fail"
+            slot = await self._free_engine(document, deaths)
+            if slot is None:
+                detail = f"not tried: {MAX_FAILURES} other pages of this document made the engine fail"
                 return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
             started = time.monotonic()
-            outcome = await self._read_in(seat, asked)
+            outcome = await self._read_in(slot, request)
             if isinstance(outcome, PageRow):
                 return replace(outcome, attempts=(*attempts, *outcome.attempts))
             deaths += 1
-            if seat.alone or outcome.reason is Reason.ENGINE_TIMEOUT:
+            if slot.alone or outcome.reason is Reason.ENGINE_TIMEOUT:
                 seconds = time.monotonic() - started
                 attempts.append(Attempt(self._description.name, seconds, reason=outcome.reason))
             if len(attempts) >= self._settings.engine.max_attempts:
-                self._seats.blame(seat, document.document_id)
+                self._engine_slots.record_failure(slot, document.document_id)
                 self._killers[document.document_id] += 1
                 detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
                 return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
 
-    async def _read_in(self, seat: Seat, asked: _Asked) -> PageRow | _EngineLost:
+    async def _read_in(self, slot: Slot, request: OcrRequest) -> PageRow | _EngineLost:
         """Have an engine read a page. An engine that is lost gets no more pages until it is back."""
         outcome: PageRow | _EngineLost | None = None
-        engine = seat.worker.handle.actor
+        engine = slot.worker.handle.actor
         try:
-            outcome = await self._call(engine, asked)
+            outcome = await self._call(engine, request)
         except TimeoutError:
-            if seat.is_current:
+            if slot.is_current:
                 ray.kill(engine, no_restart=False)
             outcome = _EngineLost(Reason.ENGINE_TIMEOUT)
         except RayActorError:
             outcome = _EngineLost(Reason.ENGINE_CRASH)
         except EngineDownError as error:
-            self._take_note(error, seat)
+            self._take_note(error, slot)
             outcome = _EngineLost(Reason.ENGINE_CRASH, f": {error}")
         finally:
             if isinstance(outcome, _EngineLost):
-                self._seats.report_death(seat)
-            self._seats.give(seat, finished=isinstance(outcome, PageRow))
+                self._engine_slots.report_death(slot)
+            self._engine_slots.release(slot, finished=isinstance(outcome, PageRow))
         return outcome
 
     async def stop(self) -> None:
         """Let the engines end what they started; one that does not answer is killed with its actor."""
         if self._watching is not None:
             self._watching.cancel()
-        stops = [handle.actor.stop.remote() for handle in self._seats.handles()]
+        stops = [handle.actor.stop.remote() for handle in self._engine_slots.handles()]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), STOP_TIMEOUT_S)
 
@@ -214,31 +216,31 @@ class RayPool:
         """End all actors, and Ray if it was started here."""
         self._session.close()
 
-    def _take_note(self, error: EngineDownError, seat: Seat) -> None:
+    def _take_note(self, error: EngineDownError, slot: Slot) -> None:
         """Log why an engine is down; one that ran out of memory gets fewer pages from now on, and takes less."""
-        if not seat.is_current:
+        if not slot.is_current:
             return
         log.warning("an engine is down and is started again: %s", error)
         if error.out_of_memory:
-            seat.worker.seats = max(1, seat.worker.seats // 2)
-            seat.worker.handle.memory *= LESS_MEMORY
+            slot.worker.slots = max(1, slot.worker.slots // 2)
+            slot.worker.handle.memory *= LESS_MEMORY
             log.warning(
                 "it ran out of memory: from now on it gets %d pages at a time, and takes %.0f %% of the memory that "
                 "its settings allow",
-                seat.worker.seats,
-                100 * seat.worker.handle.memory,
+                slot.worker.slots,
+                100 * slot.worker.handle.memory,
             )
 
-    async def _call(self, engine: Any, asked: _Asked) -> PageRow:
+    async def _call(self, engine: Any, request: OcrRequest) -> PageRow:
         try:
-            return await self._answer(engine, engine.read.remote(*asked))
+            return await self._answer(engine, engine.read.remote(*request))
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
             if isinstance(error.cause, EngineDownError):
                 raise error.cause from error
             if isinstance(error.cause, RayActorError | ObjectLostError):
                 raise ImageLostError from error
             detail = f"{type(error.cause).__name__}: {error.cause}"
-            return failed_row(asked.document, asked.page, Reason.ENGINE_ERROR, detail)
+            return failed_row(request.document, request.page, Reason.ENGINE_ERROR, detail)
         except ObjectLostError as error:
             raise ImageLostError from error
 
@@ -261,24 +263,24 @@ class RayPool:
         finally:
             row.cancel()
 
-    async def _engine_seat(self, document: Document, deaths: int) -> Seat | None:
-        """A seat for a page that was in engines that died so often; None if its document has killed too many."""
-        together = 1 if deaths > 1 or self._description.slots <= SUSPECTS else SUSPECTS
-        seat = await self._seats.take(together=together if deaths else None)
-        if self._killers[document.document_id] < MAX_BLAMED:
-            return seat
-        self._seats.give(seat, finished=False)
+    async def _free_engine(self, document: Document, deaths: int) -> Slot | None:
+        """A slot for a page that was in engines that died so often; None if its document has killed too many."""
+        parts = 1 if deaths > 1 or self._description.slots <= SUSPECTS else SUSPECTS
+        slot = await self._engine_slots.acquire(parts=parts if deaths else None)
+        if self._killers[document.document_id] < MAX_FAILURES:
+            return slot
+        self._engine_slots.release(slot, finished=False)
         return None
 
-    async def _rasterizer_seat(self) -> Seat:
+    async def _free_rasterizer(self) -> Slot:
         self._watching = self._watching or asyncio.create_task(self._watch())
-        return await self._rasterizers.take()
+        return await self._rasterizer_slots.acquire()
 
     async def _watch(self) -> None:
         """End rasterizers that hang: Ray gives their work back as if they had died."""
         while True:
             await asyncio.sleep(min(WATCH_EVERY_S, self._settings.workers.unresponsive_s))
-            await asyncio.gather(*map(self._check, self._rasterizers.handles()))
+            await asyncio.gather(*map(self._check, self._rasterizer_slots.handles()))
 
     async def _check(self, rasterizer: Handle) -> None:
         timeout = self._settings.workers.unresponsive_s

@@ -9,7 +9,7 @@ from typing import Any
 
 from ocrmill.pipeline.errors import EngineError
 
-MAX_BLAMED = 3  # pages in a row, without a finished one between them: then it is the engine that is bad, not the pages
+MAX_FAILURES = 3  # pages in a row without a finished one between: then it is the engine that is bad, not the pages
 log = logging.getLogger(__name__)
 
 
@@ -18,124 +18,124 @@ class WorkerState:
     """One worker: its handle, and how many pieces of work it has."""
 
     handle: Any
-    seats: int
+    slots: int
     taken: int = 0
-    life: int = 1
-    blamed: Counter[str] = field(default_factory=Counter)  # pages since the last finished one, by document
+    generation: int = 1
+    failures: Counter[str] = field(default_factory=Counter)  # pages since the last finished one, by document
     up: bool = True
-    dropped: bool = False
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seat:
-    """The right to send work to a worker; `alone` if it has no other."""
+class Slot:
+    """The right to send work to a worker, for `weight` of its slots; `alone` if it has no other."""
 
     worker: WorkerState
-    width: int
+    weight: int
     alone: bool
-    life: int
+    generation: int
 
     @property
     def is_current(self) -> bool:
-        """Whether the worker is still the process that this seat was taken in."""
-        return self.worker.up and self.life == self.worker.life
+        """Whether the worker is still the process that this slot was taken in."""
+        return self.worker.up and self.generation == self.worker.generation
 
 
-class Seats:
-    """`seats` pieces of work at a time for each worker; waiters are served in order, the least busy worker first."""
+class WorkerSlots:
+    """`slots` pieces of work at a time for each worker; waiters are served in order, the least busy worker first."""
 
-    def __init__(self, what: str, handles: Sequence[Any], seats: int, revive: Callable[[Any], Awaitable[None]]) -> None:
+    def __init__(self, what: str, handles: Sequence[Any], slots: int, revive: Callable[[Any], Awaitable[None]]) -> None:
         self._what = what
-        self._workers = [WorkerState(handle, seats) for handle in handles]
+        self._workers = [WorkerState(handle, slots) for handle in handles]
         self._revive = revive
-        self._waiters: deque[tuple[int, asyncio.Future[Seat]]] = deque()
+        self._waiters: deque[tuple[int, asyncio.Future[Slot]]] = deque()
         self._revivals: set[asyncio.Task[None]] = set()
 
     def handles(self) -> list[Any]:
         """The workers that are up."""
         return [worker.handle for worker in self._workers if worker.up]
 
-    async def take(self, *, together: int | None = None) -> Seat:
-        """Wait for a seat: one of so wide a share of a worker that so many fit in there together.
+    async def acquire(self, *, parts: int | None = None) -> Slot:
+        """Wait for one slot of a worker; with `parts`, for 1/`parts` of a worker's slots.
 
         Raises:
             EngineError: if every worker has been given up.
         """
-        waiter: asyncio.Future[Seat] = asyncio.get_running_loop().create_future()
-        self._waiters.append((together or 0, waiter))
+        waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        self._waiters.append((parts or 0, waiter))
         self._serve()
         try:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self.give(waiter.result(), finished=False)
+                self.release(waiter.result(), finished=False)
             raise
 
-    def give(self, seat: Seat, *, finished: bool) -> None:
-        """Give a seat back; `finished` if a page came out of it."""
-        seat.worker.taken -= seat.width
+    def release(self, slot: Slot, *, finished: bool) -> None:
+        """Give a slot back; `finished` if a page came out of it."""
+        slot.worker.taken -= slot.weight
         if finished:
-            seat.worker.blamed.clear()
+            slot.worker.failures.clear()
         self._serve()
 
-    def report_death(self, seat: Seat) -> None:
+    def report_death(self, slot: Slot) -> None:
         """Send no more work to this worker until it is up again."""
-        worker = seat.worker
-        if not seat.is_current:
+        worker = slot.worker
+        if not slot.is_current:
             return
         worker.up = False
         task = asyncio.get_running_loop().create_task(self._bring_back(worker))
         self._revivals.add(task)
         task.add_done_callback(self._revivals.discard)
 
-    def blame(self, seat: Seat, document_id: str) -> None:
-        """A page is said to have killed this worker; after some of them in a row the worker is given up.
+    def record_failure(self, slot: Slot, document_id: str) -> None:
+        """Record that a page killed this worker; after some of them in a row the worker is retired.
 
-        After `MAX_BLAMED`, and not all of one document: that may be a poisonous one.
+        After `MAX_FAILURES`, and not all of one document: that may be a poisonous one.
         """
-        blamed = seat.worker.blamed
-        blamed[document_id] += 1
-        if blamed.total() >= MAX_BLAMED and len(blamed) > 1:
-            seat.worker.dropped = True
+        failures = slot.worker.failures
+        failures[document_id] += 1
+        if failures.total() >= MAX_FAILURES and len(failures) > 1:
+            slot.worker.retired = True
         self._serve()
 
     async def _bring_back(self, worker: WorkerState) -> None:
         try:
             await self._revive(worker.handle)
             worker.up = True
-            worker.life += 1
+            worker.generation += 1
         except EngineError as error:
             log.warning("%s is given up: %s", self._what, error)
-            worker.dropped = True
+            worker.retired = True
         self._serve()
 
     def _serve(self) -> None:
-        """Seat whoever can be seated, in order; a waiter for a wide seat holds back those behind it."""
+        """Give slots to waiters in order; one that waits for many slots holds back those behind it."""
         while self._waiters:
-            together, waiter = self._waiters[0]
+            parts, waiter = self._waiters[0]
             if not waiter.done():
-                seat = self._free_seat(together)
-                if seat is not None:
-                    seat.worker.taken += seat.width
-                    waiter.set_result(seat)
-                elif all(worker.dropped for worker in self._workers):
+                slot = self._free_slot(parts)
+                if slot is not None:
+                    slot.worker.taken += slot.weight
+                    waiter.set_result(slot)
+                elif all(worker.retired for worker in self._workers):
                     waiter.set_exception(EngineError(self._none_left()))
                 else:
                     return
             self._waiters.popleft()
 
-    def _free_seat(self, together: int) -> Seat | None:
+    def _free_slot(self, parts: int) -> Slot | None:
         free = [
-            Seat(worker, width, width == worker.seats, worker.life)
+            Slot(worker, weight, weight == worker.slots, worker.generation)
             for worker in self._workers
             if worker.up
-            and not worker.dropped
-            and worker.taken + (width := -(-worker.seats // together) if together else 1) <= worker.seats
+            and not worker.retired
+            and worker.taken + (weight := -(-worker.slots // parts) if parts else 1) <= worker.slots
         ]
-        return min(free, key=lambda seat: seat.worker.taken, default=None)
+        return min(free, key=lambda slot: slot.worker.taken, default=None)
 
     def _none_left(self) -> str:
         return (
-            f"no {self._what.split()[-1]} is left: each died at {MAX_BLAMED} pages in a row, or did not come back. "
+            f"no {self._what.split()[-1]} is left: each died at {MAX_FAILURES} pages in a row, or did not come back. "
             "Finished pages are kept: mend the cause and run again"
         )

@@ -23,7 +23,7 @@ from ocrmill.pipeline.records import (
     UnreadableDocument,
 )
 from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
-from ocrmill.pipeline.sources.file_cache import KeptFiles
+from ocrmill.pipeline.sources.file_cache import FileCache
 from ocrmill.pipeline.text.figures import cut_figures
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageImage
@@ -59,7 +59,7 @@ class Rasterizer:
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
-        self._files = KeptFiles(self._scratch.path, settings.input, settings.storage)
+        self._files = FileCache(self._scratch.path, settings.input, settings.storage)
 
     def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash a document and open it, or say why no page of it can be had."""

@@ -71,7 +71,7 @@ class _Window:
         )
 
 
-class Breaker:
+class CircuitBreaker:
     """Sees every outcome of a run."""
 
     def __init__(self, settings: WorkerSettings) -> None:

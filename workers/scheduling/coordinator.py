@@ -1,10 +1,10 @@
 """Keeps every worker busy and accounts for every page: one asyncio loop that sees only small records.
 
-    sources -> open -> lanes -> read ranges -> row
+    sources -> open -> queue -> read ranges -> row
                                             `-> recognize -> row -> sink
 
-Bounds: documents that wait in the lanes, ranges in work, bytes of page images (`Room`), rows that wait to be written
-(`Flusher`). Nothing else queues.
+Bounds: documents that wait in the queue, ranges in work, bytes of page images (`MemoryBudget`), rows that wait to be
+written (`Flusher`). Nothing else queues.
 """
 
 import asyncio
@@ -35,14 +35,14 @@ from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.sources.fetch import current
 from ocrmill.workers.pools.image_memory import page_bytes
 from ocrmill.workers.pools.pool import Image, ImageLostError, Pool
-from ocrmill.workers.scheduling.circuit_breaker import Breaker
+from ocrmill.workers.scheduling.circuit_breaker import CircuitBreaker
 from ocrmill.workers.scheduling.document_progress import OpenDocument
 from ocrmill.workers.scheduling.flusher import Flusher
-from ocrmill.workers.scheduling.heartbeat import keep_beating
+from ocrmill.workers.scheduling.heartbeat import keep_heartbeat
 from ocrmill.workers.scheduling.listing import Listing
-from ocrmill.workers.scheduling.memory_budget import Room
+from ocrmill.workers.scheduling.memory_budget import MemoryBudget
 from ocrmill.workers.scheduling.progress import Progress
-from ocrmill.workers.scheduling.range_queue import Lanes
+from ocrmill.workers.scheduling.range_queue import RangeQueue
 from ocrmill.workers.scheduling.repair import recognize
 
 SOURCES_AT_A_TIME = 64
@@ -71,10 +71,10 @@ class Coordinator:
         self._report = report
         self._progress = progress
         workers = settings.workers
-        self._lanes = Lanes(workers.pages_per_range, workers.long_document_pages)
+        self._queue = RangeQueue(workers.pages_per_range, workers.long_document_pages)
         self._page_bytes = page_bytes(settings.engine)
-        self._room = Room(pool.in_flight_bytes)
-        self._breaker = Breaker(workers)
+        self._budget = MemoryBudget(pool.in_flight_bytes)
+        self._breaker = CircuitBreaker(workers)
         self._flusher = Flusher(sink, report)
         self._settings = settings
         self._open: dict[str, OpenDocument] = {}
@@ -99,9 +99,13 @@ class Coordinator:
         self._flusher.flush_soon()
 
     async def run(
-        self, sources: Iterator[Source], *, beat: Callable[[], None] | None = None, max_documents: int | None = None
+        self,
+        sources: Iterator[Source],
+        *,
+        heartbeat: Callable[[], None] | None = None,
+        max_documents: int | None = None,
     ) -> None:
-        """Read every page of every source that is not done yet; `beat` is called every few seconds meanwhile.
+        """Read every page of every source that is not done yet; `heartbeat` is called every few seconds meanwhile.
 
         Raises:
             OcrmillError: if the run cannot go on; what was finished is durable.
@@ -111,7 +115,7 @@ class Coordinator:
         tasks = {
             asyncio.create_task(self._read_everything(sources, max_documents)),
             asyncio.create_task(self._flusher.keep_flushing(output.retry_s)),
-            asyncio.create_task(keep_beating(beat)),
+            asyncio.create_task(keep_heartbeat(heartbeat)),
             asyncio.create_task(self._drain()),
         }
         try:
@@ -136,7 +140,7 @@ class Coordinator:
             while self._open and not self._stop.is_set():
                 self._finished.clear()
                 await self._finished.wait()
-            await self._lanes.close()
+            await self._queue.close()
         assert self._stop.is_set() or not self._open, "a document was left open"
 
     async def _open_sources(self, sources: Iterator[Source], max_documents: int | None) -> None:
@@ -146,7 +150,7 @@ class Coordinator:
             async with asyncio.TaskGroup() as group:
                 while batch := await asyncio.to_thread(listing.take, SOURCES_AT_A_TIME):
                     for source in batch:
-                        await self._lanes.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
+                        await self._queue.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
                         await self._flusher.takes_rows()
                         await at_once.acquire()
                         if self._stop.is_set():
@@ -212,7 +216,7 @@ class Coordinator:
             self._open[opened.document_id] = OpenDocument(opened, [source], missing, done, openings)
             self._report.pages_known += len(missing)
             if missing:
-                await self._lanes.put(opened, sorted(missing))
+                await self._queue.put(opened, sorted(missing))
             else:
                 self._finish_document(self._open[opened.document_id])
         self._breaker.add_document(opened)
@@ -239,11 +243,11 @@ class Coordinator:
         if before.missing:
             pages = sorted(before.changed)
             before.changed.clear()
-            await self._lanes.put(before.document, pages)
+            await self._queue.put(before.document, pages)
         self._finished.set()
 
     async def _read_ranges(self) -> None:
-        while (pages := await self._lanes.get()) is not None:
+        while (pages := await self._queue.get()) is not None:
             undelivered = set(pages.page_numbers)
             try:
                 await self._read_range(pages, undelivered)
@@ -260,14 +264,14 @@ class Coordinator:
         async with aclosing(self._pool.read(pages)) as stream:
             while undelivered and not self._stop.is_set():
                 await self._flusher.takes_rows()
-                await self._room.take(self._page_bytes)
+                await self._budget.acquire(self._page_bytes)
                 try:
                     page = await anext(stream)
                 except BaseException:
-                    self._room.give(self._page_bytes)
+                    self._budget.release(self._page_bytes)
                     raise
                 if isinstance(page, PageRow):
-                    self._room.give(self._page_bytes)
+                    self._budget.release(self._page_bytes)
                     undelivered.discard(page.page_number)
                     self._finish_page(page)
                 else:
@@ -276,7 +280,7 @@ class Coordinator:
 
     async def _recognize(self, document: Document, page: RenderedPage, image: Image) -> None:
         size = page.image_bytes
-        self._room.resize(self._page_bytes, size)
+        self._budget.resize(self._page_bytes, size)
         row = None
         try:
             row = await recognize(self._pool, document, page, image, self._stop.is_set)
@@ -288,18 +292,18 @@ class Coordinator:
             log.exception("%s: OCR failed in a way that ocrmill does not know", document.source.uri)
             row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         finally:
-            self._room.give(size)
+            self._budget.release(size)
         if row is None:
             await self._render_again(document, page)
         else:
             self._finish_page(row)
 
     async def _render_again(self, document: Document, page: RenderedPage) -> None:
-        """Queue a page whose image was lost; it has given its room back, so that it waits for none that wait for it."""
+        """Queue a page whose image was lost; it has released its bytes, so that it waits for none that wait for it."""
         opened = self._open[document.document_id]
         opened.losses[page.page_number] += 1
         if opened.losses[page.page_number] < RENDERS_PER_PAGE:
-            await self._lanes.put(opened.document, [page.page_number])
+            await self._queue.put(opened.document, [page.page_number])
         else:
             detail = f"its image was lost {RENDERS_PER_PAGE} times with the node that held it"
             self._finish_page(failed_row(document, page, Reason.RENDER_CRASH, detail))
@@ -373,7 +377,7 @@ class Coordinator:
 
     async def _drain(self) -> None:
         await self._stop.wait()
-        await self._lanes.close(drop=True)
+        await self._queue.close(drop=True)
         await asyncio.sleep(self._settings.workers.drain_s)
 
 

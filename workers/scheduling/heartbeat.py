@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 from ocrmill.pipeline.errors import OutputError
 
-BEAT_S = 10.0
+HEARTBEAT_S = 10.0
 log = logging.getLogger(__name__)
 
 
-async def keep_beating(beat: Callable[[], None] | None) -> None:
-    """Call `beat` every `BEAT_S` seconds in a thread, for ever; a failure that may pass is logged.
+async def keep_heartbeat(heartbeat: Callable[[], None] | None) -> None:
+    """Call `heartbeat` every `HEARTBEAT_S` seconds in a thread, for ever; a failure that may pass is logged.
 
     Raises:
         OutputError: a failure that stays, as a lease that another run took.
     """
     while True:
-        await asyncio.sleep(BEAT_S)
+        await asyncio.sleep(HEARTBEAT_S)
         try:
-            if beat is not None:
-                await asyncio.to_thread(beat)
+            if heartbeat is not None:
+                await asyncio.to_thread(heartbeat)
         except OutputError as error:
             if not error.transient:
                 raise
-            log.warning("%s. Trying again in %.0f s", error, BEAT_S)
+            log.warning("%s. Trying again in %.0f s", error, HEARTBEAT_S)

@@ -1,13 +1,13 @@
-"""The bound on page images in flight, in bytes: the only back-pressure that a run needs."""
+"""Byte budget for page images in flight; the run's only back-pressure."""
 
 import asyncio
 from collections import deque
 
 
-class Room:
+class MemoryBudget:
     """A number of bytes that page images may take together. Waiters are served in order.
 
-    A page larger than the whole room is let in when the room is empty, so that it can be read at all.
+    A page larger than the whole budget is let in when the budget is empty, so that it can be read at all.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -20,7 +20,7 @@ class Room:
         """Bytes in use."""
         return self._taken
 
-    async def take(self, size: int) -> None:
+    async def acquire(self, size: int) -> None:
         """Wait until `size` bytes are free, and take them."""
         if not self._waiters and self._fits(size):
             self._taken += size
@@ -31,7 +31,7 @@ class Room:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self.give(size)
+                self.release(size)
             raise
 
     def resize(self, before: int, after: int) -> None:
@@ -39,7 +39,7 @@ class Room:
         self._taken += after - before
         self._admit()
 
-    def give(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Give bytes back."""
         self.resize(size, 0)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ocrmill.pipeline.records import Document, PageRange
 
 
-class Lanes:
+class RangeQueue:
     """Ranges of short documents in one lane, of long ones in the other; served in turn while both hold work.
 
     Within the long lane documents are served in turn as well, so that each begins at once.
@@ -28,7 +28,7 @@ class Lanes:
         return len(self._short) + sum(map(len, self._long))
 
     async def put(self, document: Document, page_numbers: Sequence[int]) -> None:
-        """Queue the pages of a document that are still to be read; does nothing once the lanes are dropped."""
+        """Queue the pages of a document that are still to be read; does nothing once the queue is dropped."""
         step = self._pages_per_range
         ranges = [PageRange(document, tuple(page_numbers[at : at + step])) for at in range(0, len(page_numbers), step)]
         async with self._changed:
@@ -41,7 +41,7 @@ class Lanes:
             self._changed.notify_all()
 
     async def get(self) -> PageRange | None:
-        """Take the next range; None once the lanes are closed and empty."""
+        """Take the next range; None once the queue is closed and empty."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or self._short or self._long)
             pages = self._next() if self._short or self._long else None
@@ -49,7 +49,7 @@ class Lanes:
             return pages
 
     async def wait_until_shorter_than(self, ranges: int) -> None:
-        """Wait until fewer than this many ranges are queued, or the lanes are closed."""
+        """Wait until fewer than this many ranges are queued, or the queue is closed."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or len(self) < ranges)
 

@@ -1,8 +1,8 @@
-"""Asks for a page again, and otherwise, where it came out badly."""
+"""Retry a page whose OCR output is bad, with different decoding settings."""
 
 from collections.abc import Callable
 
-from ocrmill.pipeline.quality.attempts import best_of, settled, trouble
+from ocrmill.pipeline.quality.attempts import best_of, find_defect, settled
 from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRow, RenderedPage
 from ocrmill.workers.pools.pool import Image, Pool
 
@@ -20,9 +20,9 @@ async def recognize(
         EngineError: if no engine is left.
     """
     rows = [await pool.recognize(document, page, image)]
-    for repair in pool.describe().repairs:
+    for params in pool.describe().retry_policy:
         if is_stopping() or rows[-1].reason in ENGINE_FAILURES:
             break
-        if trouble(best_of(rows)) in repair.cures:
-            rows.append(await pool.recognize(document, page, image, repair))
+        if find_defect(best_of(rows)) in params.handles:
+            rows.append(await pool.recognize(document, page, image, params))
     return settled(rows)

@@ -1,8 +1,8 @@
 """An output in a bucket.
 
 Its lease is an object that is only ever written on the condition that it is as it was last seen. The owner rewrites it
-every BEAT_S seconds; one that nobody has rewritten for EXPIRES_S is a dead owner's, and may be taken over. An owner
-that was frozen meanwhile notices before it writes: each write asks first whether the lease was renewed just now.
+every HEARTBEAT_S seconds; one that nobody has rewritten for EXPIRES_S is a dead owner's, and may be taken over. An
+owner that was frozen meanwhile notices before it writes: each write asks first whether the lease was renewed just now.
 
 How old a lease is, the bucket's own clock says: it stamps the lease and, beside it, an object that a taker writes to
 see what time it is there; who only reads goes by the date of an answer. All other clocks may be off by hours.
@@ -19,15 +19,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, ObjectInfo, Trouble
+from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, BucketErrorCode, ObjectInfo
 from ocrmill.pipeline.buckets.object_file import ObjectFile
 from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
-from ocrmill.pipeline.output.stores.store import BEAT_S, DAMAGED, LEASE, LeaseOwner, kept_alive
+from ocrmill.pipeline.output.stores.store import DAMAGED, HEARTBEAT_S, LEASE, LeaseOwner, heartbeat
 from ocrmill.pipeline.run_progress import RunProgress
 
-EXPIRES_S = 6 * BEAT_S  # five beats may fail before the owner counts as dead
-FRESH_S = 2 * BEAT_S  # a lease renewed so long ago is still ours: nobody takes over before EXPIRES_S
-WATCH_S = 1.5 * BEAT_S  # a taker waits for one more beat, for the clock of a bucket is right to some seconds only
+EXPIRES_S = 6 * HEARTBEAT_S  # five beats may fail before the owner counts as dead
+FRESH_S = 2 * HEARTBEAT_S  # a lease renewed so long ago is still ours: nobody takes over before EXPIRES_S
+WATCH_S = 1.5 * HEARTBEAT_S  # a taker waits for one more beat, for the clock of a bucket is right to some seconds only
 LEASE_READ_BYTES = 4096
 LEASE_TRIES = 5  # of a reader, while the owner rewrites it
 CLOCK = "_clock"  # the name of an object that is there for a moment, without the token behind it
@@ -45,7 +45,7 @@ class BucketLease:
         self._lost: LeaseLostError | None = None
         self._lock = threading.Lock()
 
-    def beat(self) -> None:
+    def renew(self) -> None:
         """See Lease."""
         with self._lock:
             self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
@@ -74,7 +74,7 @@ class BucketLease:
         try:
             self._version = self._bucket.write(self._key, text, replacing=self._version)
         except BucketError as error:
-            if error.trouble not in (Trouble.CHANGED, Trouble.NO_OBJECT):
+            if error.code not in (BucketErrorCode.CHANGED, BucketErrorCode.NO_OBJECT):
                 raise OutputError(str(error), transient=True) from error
             self._version = self._version_if_ours()
         self._renewed = _now()
@@ -155,7 +155,7 @@ class BucketStore:
         """See Store."""
         self._lease = lease = self._take_lease(owner)
         try:
-            with kept_alive(lease.beat):
+            with heartbeat(lease.renew):
                 yield lease
         finally:
             self._lease = None
@@ -193,7 +193,7 @@ class BucketStore:
                     self._bucket.write(key, owner.to_json(datetime.now(UTC)), replacing=version),
                 )
             except BucketError as error:
-                if error.trouble is not Trouble.CHANGED:
+                if error.code is not BucketErrorCode.CHANGED:
                     raise
         now, info = _read_lease(self._bucket, key)
         if now is not None and now.token == owner.token:  # ours arrived, its answer did not
@@ -235,7 +235,7 @@ class BucketStore:
         try:
             yield
         except BucketError as error:
-            if error.trouble is Trouble.NO_OBJECT:
+            if error.code is BucketErrorCode.NO_OBJECT:
                 raise FileGoneError(f"{self.url}/{name} is not there any more") from error
             raise
 
@@ -247,9 +247,9 @@ def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, ObjectInfo
             text, info = bucket.tail(key, LEASE_READ_BYTES)
             break
         except BucketError as error:
-            if error.trouble is Trouble.NO_OBJECT:
+            if error.code is BucketErrorCode.NO_OBJECT:
                 return None, ObjectInfo(key, 0, ABSENT)
-            if error.trouble is not Trouble.CHANGED or not left:  # Azure takes two requests; a beat may come between
+            if error.code is not BucketErrorCode.CHANGED or not left:  # on Azure a heartbeat may come between its two
                 raise
     owner = LeaseOwner.from_json(text)
     if owner is not None and info.written is not None:
@@ -275,4 +275,4 @@ def _as_output_error() -> Iterator[None]:
     try:
         yield
     except BucketError as error:
-        raise OutputError(str(error), transient=error.trouble.may_pass) from error
+        raise OutputError(str(error), transient=error.code.may_pass) from error

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
-from ocrmill.pipeline.output.stores.store import DAMAGED, FOLDERS, LEASE, LeaseOwner, kept_alive
+from ocrmill.pipeline.output.stores.store import DAMAGED, FOLDERS, LEASE, LeaseOwner, heartbeat
 from ocrmill.pipeline.run_progress import RunProgress
 
 LEASE_BYTES = 2048  # the lease is rewritten in place, always whole, in one write
@@ -38,9 +38,9 @@ class LocalLease:
         self._progress: Callable[[], RunProgress | None] = lambda: None
         self._lock = threading.Lock()
         _close_in_forked_children(self)
-        self.beat()
+        self.renew()
 
-    def beat(self) -> None:
+    def renew(self) -> None:
         """See Lease."""
         with self._lock:
             self._check()
@@ -169,7 +169,7 @@ class LocalStore:
             for folder in FOLDERS:
                 for name in self.temporary_files(folder):
                     self.delete(name)
-            with kept_alive(lease.beat):
+            with heartbeat(lease.renew):
                 yield lease
         finally:
             self._lease = None

@@ -32,7 +32,7 @@ DAMAGED = "_damaged"
 JOURNAL = "_journal"
 FORGOTTEN = "_forgotten"
 FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL, FORGOTTEN)
-BEAT_S = 10.0  # how often the lease shows that its owner is alive
+HEARTBEAT_S = 10.0  # how often the lease shows that its owner is alive
 _LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
 URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # also `s3:/bucket`, which a Path makes of it
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class LeaseOwner:
 class Lease(Protocol):
     """The right to write to an output, held by this process."""
 
-    def beat(self) -> None:
+    def renew(self) -> None:
         """Show that this process is alive; any thread may call it.
 
         Raises:
@@ -183,14 +183,17 @@ def _check_place(path: Path) -> None:
 
 
 @contextmanager
-def kept_alive(beat: Callable[[], None]) -> Iterator[None]:
-    """Beat every BEAT_S seconds in a thread of its own; one that fails is tried again, and `check` tells the rest."""
+def heartbeat(renew: Callable[[], None]) -> Iterator[None]:
+    """Renew a lease every HEARTBEAT_S seconds in a thread of its own.
+
+    A renewal that fails is tried again, and `check` tells the rest.
+    """
     stopped = threading.Event()
 
     def keep() -> None:
-        while not stopped.wait(BEAT_S):
+        while not stopped.wait(HEARTBEAT_S):
             try:
-                beat()
+                renew()
             except OcrmillError as error:
                 log.warning("the lease could not be renewed: %s", error)
 

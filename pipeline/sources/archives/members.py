@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
-from ocrmill.pipeline.buckets.bucket import BucketError, Trouble
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.records import Reason, Source
 from ocrmill.pipeline.redaction import redacted
@@ -235,7 +235,7 @@ def blaming(what: str) -> Iterator[None]:
         reason = Reason.DAMAGED if error.errno in {None, errno.EINVAL} else Reason.UNREADABLE
         raise PageError(reason, _detail(what, error.strerror or error)) from error
     except BucketError as error:  # a zip is read where it lies
-        reason = Reason.CHANGED if error.trouble is Trouble.CHANGED else Reason.UNREADABLE
+        reason = Reason.CHANGED if error.code is BucketErrorCode.CHANGED else Reason.UNREADABLE
         raise PageError(reason, redacted(_detail(what, error))) from error
     except _DAMAGE as error:
         raise PageError(Reason.DAMAGED, _detail(what, error)) from error

@@ -16,7 +16,7 @@ from s3_server import S3Server
 
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.buckets import obstore as obstore_bucket
-from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, BucketUrl, Trouble
+from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, BucketErrorCode, BucketUrl
 from ocrmill.pipeline.buckets.connect import check_bucket, open_bucket
 from ocrmill.pipeline.buckets.object_file import TAIL_BYTES, ObjectFile
 from ocrmill.pipeline.buckets.obstore import ObstoreBucket, explained
@@ -43,10 +43,10 @@ def behind_proxy(s3: S3Server, faulty_s3: FaultyS3) -> Iterator[Bucket]:
     return open_bucket(BucketUrl("s3", s3.bucket()), faulty_s3.settings)
 
 
-def trouble(action: object, *arguments: object, **options: object) -> Trouble:
+def error_code(action: object, *arguments: object, **options: object) -> BucketErrorCode:
     with pytest.raises(BucketError) as caught:
         action(*arguments, **options)  # type: ignore[operator]
-    return caught.value.trouble
+    return caught.value.code
 
 
 def test_what_is_written_is_read(bucket: Bucket):
@@ -62,8 +62,12 @@ def test_what_is_written_is_read(bucket: Bucket):
     assert b"0123456789" == bucket.tail("a/b.pdf", 100)[0]
     bucket.delete("a/b.pdf")
     bucket.delete("a/b.pdf")
-    missing = {trouble(bucket.read, "a/b.pdf"), trouble(bucket.head, "a/b.pdf"), trouble(bucket.tail, "a/b.pdf", 2)}
-    assert missing == {Trouble.NO_OBJECT}
+    missing = {
+        error_code(bucket.read, "a/b.pdf"),
+        error_code(bucket.head, "a/b.pdf"),
+        error_code(bucket.tail, "a/b.pdf", 2),
+    }
+    assert missing == {BucketErrorCode.NO_OBJECT}
 
 
 def test_empty_objects(bucket: Bucket):
@@ -116,13 +120,13 @@ def test_keys_are_any_text(bucket: Bucket):
 def test_writes_on_a_condition(bucket: Bucket):
     """An object is made only where there is none, and replaced only in the version that was seen."""
     first = bucket.write("lease", b"1", replacing=ABSENT)
-    assert Trouble.CHANGED is trouble(bucket.write, "lease", b"2", replacing=ABSENT)
+    assert BucketErrorCode.CHANGED is error_code(bucket.write, "lease", b"2", replacing=ABSENT)
     second = bucket.write("lease", b"2", replacing=first)
 
-    assert Trouble.CHANGED is trouble(bucket.write, "lease", b"3", replacing=first)
+    assert BucketErrorCode.CHANGED is error_code(bucket.write, "lease", b"3", replacing=first)
     assert b"2" == bucket.read("lease", version=second)
-    assert Trouble.CHANGED is trouble(bucket.read, "lease", version=first)
-    assert Trouble.CHANGED is trouble(bucket.download, "lease", io.BytesIO(), version=first)
+    assert BucketErrorCode.CHANGED is error_code(bucket.read, "lease", version=first)
+    assert BucketErrorCode.CHANGED is error_code(bucket.download, "lease", io.BytesIO(), version=first)
 
 
 def test_an_object_is_a_file(bucket: Bucket):
@@ -141,7 +145,7 @@ def test_an_object_is_a_file(bucket: Bucket):
 
     file = ObjectFile(bucket, "big")
     bucket.write("big", DIGITS[1 : size + 1])
-    assert Trouble.CHANGED is trouble(file.read, 10)
+    assert BucketErrorCode.CHANGED is error_code(file.read, 10)
 
 
 def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
@@ -156,7 +160,7 @@ def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3, beh
     faulty_s3.cuts_answers(after=2_000_000, method="GET")
     assert DIGITS == behind_proxy.read("a.pdf")
     faulty_s3.cuts_answers(after=10, method="GET", times=99)
-    assert Trouble.UNREACHABLE is trouble(behind_proxy.download, "a.pdf", io.BytesIO(), version=version)
+    assert BucketErrorCode.UNREACHABLE is error_code(behind_proxy.download, "a.pdf", io.BytesIO(), version=version)
 
 
 def test_a_download_that_changes_in_the_middle_is_refused(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
@@ -165,7 +169,7 @@ def test_a_download_that_changes_in_the_middle_is_refused(s3: S3Server, faulty_s
     reader, file = open_bucket(BucketUrl("s3", behind_proxy.url[5:]), faulty_s3.settings), _Replacing(behind_proxy)
     faulty_s3.cuts_answers(after=2_000_000, method="GET")
 
-    assert Trouble.CHANGED is trouble(reader.download, "a.pdf", file, version=version)
+    assert BucketErrorCode.CHANGED is error_code(reader.download, "a.pdf", file, version=version)
 
 
 class _Replacing(io.BytesIO):
@@ -190,7 +194,7 @@ def test_uploads_survive_bad_connections(s3: S3Server, faulty_s3: FaultyS3, behi
     assert DIGITS == behind_proxy.read("a.pdf")
     assert 3 == faulty_s3.requests["PUT"]
     faulty_s3.cuts_requests(after=1_000_000, method="PUT", times=99)
-    assert Trouble.UNREACHABLE is trouble(behind_proxy.write, "b.pdf", DIGITS)
+    assert BucketErrorCode.UNREACHABLE is error_code(behind_proxy.write, "b.pdf", DIGITS)
     assert ["a.pdf"] == s3.keys(behind_proxy.url[5:])
 
 
@@ -198,39 +202,41 @@ def test_a_conditional_write_whose_answer_is_lost_says_changed(faulty_s3: Faulty
     """It had arrived: whoever asks has to look whose object it is, as the interface says."""
     faulty_s3.loses_answers(method="PUT")
 
-    assert Trouble.CHANGED is trouble(behind_proxy.write, "lease", b"mine", replacing=ABSENT)
+    assert BucketErrorCode.CHANGED is error_code(behind_proxy.write, "lease", b"mine", replacing=ABSENT)
     assert b"mine" == behind_proxy.read("lease")
 
 
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
-        (503, "SlowDown", Trouble.UNREACHABLE),
-        (500, "InternalError", Trouble.UNREACHABLE),
-        (429, "TooManyRequests", Trouble.UNREACHABLE),
-        (400, "RequestTimeout", Trouble.UNREACHABLE),
-        (403, "AccessDenied", Trouble.DENIED),
-        (400, "ExpiredToken", Trouble.DENIED),
-        (403, "RequestTimeTooSkewed", Trouble.CLOCK),
-        (301, "PermanentRedirect", Trouble.WRONG_REGION),
-        (404, "NoSuchBucket", Trouble.NO_BUCKET),
-        (400, "EntityTooLarge", Trouble.OTHER),
-        (403, "InvalidObjectState", Trouble.OTHER),
+        (503, "SlowDown", BucketErrorCode.UNREACHABLE),
+        (500, "InternalError", BucketErrorCode.UNREACHABLE),
+        (429, "TooManyRequests", BucketErrorCode.UNREACHABLE),
+        (400, "RequestTimeout", BucketErrorCode.UNREACHABLE),
+        (403, "AccessDenied", BucketErrorCode.DENIED),
+        (400, "ExpiredToken", BucketErrorCode.DENIED),
+        (403, "RequestTimeTooSkewed", BucketErrorCode.CLOCK),
+        (301, "PermanentRedirect", BucketErrorCode.WRONG_REGION),
+        (404, "NoSuchBucket", BucketErrorCode.NO_BUCKET),
+        (400, "EntityTooLarge", BucketErrorCode.OTHER),
+        (403, "InvalidObjectState", BucketErrorCode.OTHER),
     ],
 )
-def test_errors_are_told_apart(faulty_s3: FaultyS3, behind_proxy: Bucket, status: int, code: str, expected: Trouble):
-    """Whatever was asked for, the trouble is the one that the server names; throttling was tried again before."""
+def test_errors_are_told_apart(
+    faulty_s3: FaultyS3, behind_proxy: Bucket, status: int, code: str, expected: BucketErrorCode
+):
+    """Whatever was asked for, the code is the one that the server names; throttling was tried again before."""
     faulty_s3.answers(status, code)
     found = {
-        trouble(behind_proxy.read, "a"),
-        trouble(behind_proxy.write, "a", b""),
-        trouble(behind_proxy.delete, "a"),
-        trouble(lambda: list(behind_proxy.list(""))),
+        error_code(behind_proxy.read, "a"),
+        error_code(behind_proxy.write, "a", b""),
+        error_code(behind_proxy.delete, "a"),
+        error_code(lambda: list(behind_proxy.list(""))),
     }
 
     assert {expected} == found
     assert faulty_s3.settings.attempts == 3
-    if expected is Trouble.UNREACHABLE:
+    if expected is BucketErrorCode.UNREACHABLE:
         assert 3 == faulty_s3.requests["PUT"] == faulty_s3.requests["DELETE"]
 
 
@@ -246,9 +252,9 @@ def test_throttling_passes(faulty_s3: FaultyS3, behind_proxy: Bucket):
 
 def test_errors_travel_between_processes():
     """A BucketError is pickled as it is: Ray hands it over."""
-    error = pickle.loads(pickle.dumps(BucketError(Trouble.DENIED, "s3://b: no")))
+    error = pickle.loads(pickle.dumps(BucketError(BucketErrorCode.DENIED, "s3://b: no")))
 
-    assert (Trouble.DENIED, "s3://b: no") == (error.trouble, str(error))
+    assert (BucketErrorCode.DENIED, "s3://b: no") == (error.code, str(error))
 
 
 def test_urls():
@@ -277,9 +283,13 @@ def test_a_server_named_in_the_environment(s3: S3Server, monkeypatch: pytest.Mon
 def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.MonkeyPatch):
     """Missing and impossible buckets, a wrong token and an object that is unpacked on its way are told apart."""
 
-    def troubles(name: str) -> set[Trouble]:
+    def error_codes(name: str) -> set[BucketErrorCode]:
         bucket = open_bucket(BucketUrl("gs", name), google.settings)
-        return {trouble(bucket.write, "a", b""), trouble(bucket.read, "a"), trouble(lambda: next(bucket.list("")))}
+        return {
+            error_code(bucket.write, "a", b""),
+            error_code(bucket.read, "a"),
+            error_code(lambda: next(bucket.list(""))),
+        }
 
     name, packed = google.bucket(), gzip.compress(DIGITS)
     google.put(name, "a.warc.gz", packed, encoding="gzip")
@@ -287,14 +297,14 @@ def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.Mo
     found = next(bucket.list(""))
 
     assert len(packed) == found.bytes
-    assert {Trouble.OTHER} == {
-        trouble(bucket.head, found.key),
-        trouble(bucket.tail, found.key, 5),
-        trouble(bucket.download, found.key, io.BytesIO(), version=found.version),
+    assert {BucketErrorCode.OTHER} == {
+        error_code(bucket.head, found.key),
+        error_code(bucket.tail, found.key, 5),
+        error_code(bucket.download, found.key, io.BytesIO(), version=found.version),
     }
-    assert {Trouble.NO_BUCKET} == troubles("no-such-bucket") == troubles("No_Such_Bucket")
+    assert {BucketErrorCode.NO_BUCKET} == error_codes("no-such-bucket") == error_codes("No_Such_Bucket")
     monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "expired")
-    assert {Trouble.DENIED} == troubles(google.bucket())
+    assert {BucketErrorCode.DENIED} == error_codes(google.bucket())
 
 
 def test_only_what_may_have_the_prefix_is_listed(google: GoogleServer, monkeypatch: pytest.MonkeyPatch):
@@ -324,44 +334,44 @@ def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(BucketError, match="credentials") as caught:
         open_bucket(BucketUrl("az", "container-of-nobody"), StorageSettings())
-    assert caught.value.trouble is Trouble.DENIED
+    assert caught.value.code is BucketErrorCode.DENIED
 
 
 def test_a_redirect_that_names_no_region_is_told_from_any_depth(faulty_s3: FaultyS3, behind_proxy: Bucket):
     """Botocore follows it until Python stops it, and what it makes of that depends on where it was called from."""
 
-    def found_at(depth: int) -> Trouble:
-        return found_at(depth - 1) if depth else trouble(behind_proxy.read, "a")
+    def found_at(depth: int) -> BucketErrorCode:
+        return found_at(depth - 1) if depth else error_code(behind_proxy.read, "a")
 
     faulty_s3.answers(301, "PermanentRedirect")
-    assert {Trouble.WRONG_REGION} == {found_at(depth) for depth in range(13)}  # 12 frames are one of its redirects
+    assert {BucketErrorCode.WRONG_REGION} == {found_at(depth) for depth in range(13)}  # 12: one redirect
 
 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("Error performing token request: Error performing GET http://host/token in 1ms", Trouble.DENIED),
+        ("Error performing token request: Error performing GET http://host/token in 1ms", BucketErrorCode.DENIED),
         (
             "Error performing GET https://host/b/a.pdf in 1.401ms - Server returned non-2xx status code: 403 Forbidden",
-            Trouble.DENIED,
+            BucketErrorCode.DENIED,
         ),
         (
             "Error performing GET https://host/b/credential-403.pdf in 401.403ms - status code: 503 Unavailable",
-            Trouble.UNREACHABLE,
+            BucketErrorCode.UNREACHABLE,
         ),
-        ("Error after 10 retries: credential 401/token request.pdf: connection refused", Trouble.UNREACHABLE),
-        ("status code: 400 Bad Request: <Error><Code>InvalidBucketName</Code></Error>", Trouble.NO_BUCKET),
-        ("status code: 400 Bad Request: <Error><Code>UserProjectMissing</Code></Error>", Trouble.OTHER),
-        ("Error performing token request: status code: 400 Bad Request: invalid_grant", Trouble.DENIED),
-        ("Generic AwsLcCryptoProvider error: Error reading pem file: no items found", Trouble.DENIED),
-        ("status code: 429 Too Many Requests: <Error><Code>SlowDown</Code></Error>", Trouble.UNREACHABLE),
-        ("status code: 408 Request Timeout", Trouble.UNREACHABLE),
-        ("Generic GCS error: ETag Header missing from response", Trouble.OTHER),
-        ("Generic GCS error: Received non-partial response when range requested", Trouble.OTHER),
+        ("Error after 10 retries: credential 401/token request.pdf: connection refused", BucketErrorCode.UNREACHABLE),
+        ("status code: 400 Bad Request: <Error><Code>InvalidBucketName</Code></Error>", BucketErrorCode.NO_BUCKET),
+        ("status code: 400 Bad Request: <Error><Code>UserProjectMissing</Code></Error>", BucketErrorCode.OTHER),
+        ("Error performing token request: status code: 400 Bad Request: invalid_grant", BucketErrorCode.DENIED),
+        ("Generic AwsLcCryptoProvider error: Error reading pem file: no items found", BucketErrorCode.DENIED),
+        ("status code: 429 Too Many Requests: <Error><Code>SlowDown</Code></Error>", BucketErrorCode.UNREACHABLE),
+        ("status code: 408 Request Timeout", BucketErrorCode.UNREACHABLE),
+        ("Generic GCS error: ETag Header missing from response", BucketErrorCode.OTHER),
+        ("Generic GCS error: Received non-partial response when range requested", BucketErrorCode.OTHER),
     ],
 )
-def test_a_key_is_not_taken_for_trouble(said: str, expected: Trouble):
+def test_a_key_is_not_taken_for_trouble(said: str, expected: BucketErrorCode):
     """What obstore has no error of its own for is told by words of its text: not by those of a key, nor by times."""
     with pytest.raises(BucketError) as caught, explained("gs://b", "credential 401/token request.pdf", "read"):
         raise GenericError(said)
-    assert caught.value.trouble is expected
+    assert caught.value.code is expected

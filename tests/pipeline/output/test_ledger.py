@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from made_rows import (
-    made_absent,
     made_document,
     made_id,
     made_page,
     made_source,
     made_source_row,
     made_stamp,
+    made_unreadable,
 )
 
 from ocrmill.configs.settings import OutputSettings
@@ -43,7 +43,7 @@ def store(tmp_path: Path) -> LocalStore:
     damaged = made_document("damaged", [], status="failed", reason=Reason.DAMAGED)
     sink.finish_document(damaged, [made_source_row("damaged")])
     for name, reason in (("away", Reason.UNREADABLE), ("limit", Reason.ARCHIVE_LIMIT)):
-        sink.finish_document(made_absent(name, reason), [SourceRow(made_source(name), None)])
+        sink.finish_document(made_unreadable(name, reason), [SourceRow(made_source(name), None)])
     sink.close()
     sink = Sink(store, made_stamp(2, "e" * 16), OutputSettings(), read_ledger(store))
     sink.add_page(made_page("begun", 3, 4, Status.FAILED, flags=("long_run",), repetition_flag=True))

@@ -14,7 +14,6 @@ from pathlib import Path
 import duckdb
 import pytest
 from made_rows import (
-    made_absent,
     made_document,
     made_id,
     made_page,
@@ -22,6 +21,7 @@ from made_rows import (
     made_source,
     made_source_row,
     made_stamp,
+    made_unreadable,
 )
 
 from ocrmill.commands.verify import verify
@@ -69,8 +69,8 @@ def add_document(sink: Sink, name: str, count: int) -> None:
     sink.finish_document(made_document(name, pages), [made_source_row(name)])
 
 
-def finish_absent(sink: Sink, name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1") -> None:
-    sink.finish_document(made_absent(name, reason, version), [SourceRow(made_source(name, version), None)])
+def finish_unreadable(sink: Sink, name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1") -> None:
+    sink.finish_document(made_unreadable(name, reason, version), [SourceRow(made_source(name, version), None)])
 
 
 def query(store: LocalStore, columns: str, table: str) -> list[tuple]:
@@ -216,7 +216,7 @@ def test_other_documents_rows_that_make_no_sense_are_refused(tmp_path: Path):
     sink = new_sink(LocalStore(tmp_path))
 
     with pytest.raises(OutputError, match="neither a document nor a reason"):
-        sink.finish_document(made_absent("a", reason=None), [])
+        sink.finish_document(made_unreadable("a", reason=None), [])
     with pytest.raises(OutputError, match="not finished"):
         sink.add_source(made_source_row("copy", "a"))
 
@@ -348,7 +348,7 @@ def test_the_same_failure_is_said_once(tmp_path: Path):
         (4, Reason.CHANGED, "v2", 4),
     ):
         sink = new_sink(store, day)
-        finish_absent(sink, "a", reason, version)
+        finish_unreadable(sink, "a", reason, version)
         sink.close()
         run_id = made_stamp(written_on).run_id
         assert query(store, "reason, source_version, run_id", "documents") == [(reason, version, run_id)]
@@ -359,8 +359,8 @@ def test_a_stale_row_goes_when_its_source_is_read(tmp_path: Path):
     """Once an unreadable source is read, its old row goes from the shard; other rows of that shard stay."""
     store = LocalStore(tmp_path)
     sink = new_sink(store)
-    finish_absent(sink, "a")
-    finish_absent(sink, "still away")
+    finish_unreadable(sink, "a")
+    finish_unreadable(sink, "still away")
     add_document(sink, "b", 1)
     sink.close()
     sink = new_sink(store, day=2)
@@ -385,7 +385,7 @@ def test_a_stale_row_that_a_killed_run_left_goes_later(tmp_path: Path, folder: s
     """If a run ends between the new row and the end of the old one, the next run clears up, whatever it does."""
     store = WatchedStore(tmp_path)
     sink = new_sink(store)
-    finish_absent(sink, "a")
+    finish_unreadable(sink, "a")
     sink.close()
     sink = new_sink(store, day=2)
     add_document(sink, "a", 1)
@@ -408,7 +408,7 @@ def test_a_document_that_changed_while_it_was_read(tmp_path: Path):
     sink = new_sink(store)
     sink.add_page(made_page("a", 1, 2))
     sink.add_page(made_page("b", 1, 1))
-    sink.finish_document(made_absent("a", Reason.CHANGED, document_id=made_id("a")), [made_source_row("a")])
+    sink.finish_document(made_unreadable("a", Reason.CHANGED, document_id=made_id("a")), [made_source_row("a")])
     sink.close()
 
     assert query(store, "source", "pages") == [("/data/b.pdf",)]

@@ -5,9 +5,10 @@ import random
 import pytest
 
 from ocrmill.configs.settings import QualitySettings
-from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2, best_of, trouble
+from ocrmill.pipeline.quality.attempts import best_of, find_defect
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
 from ocrmill.pipeline.records import Attempt, Document, PageRow, PageText, Reason, RenderedPage, Source, Status
+from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 
 DOCUMENT = Document("d" * 64, Source("/data/a.pdf", "v1", 1, "/data/a.pdf"), 1)
 PAGE = RenderedPage(1)
@@ -41,7 +42,7 @@ def nothing(reason: Reason = Reason.EMPTY_OUTPUT) -> PageRow:
 )
 def test_what_is_bad_about_a_page(row: PageRow, reason: Reason | None):
     """A page repeats itself, was cut off, has no text, or is good."""
-    assert trouble(row) is reason
+    assert find_defect(row) is reason
 
 
 def test_a_good_first_attempt_stands_as_it_is():
@@ -107,10 +108,10 @@ def test_what_a_loop_repeats_is_no_loss():
     assert best_of([first, attempt(HONEST)]).status is Status.REPAIRED
 
 
-def test_no_rung_asks_what_was_asked_before():
-    """Each differs from all others, and is against something that `trouble` finds."""
-    ways = [(rung.prompt, rung.temperature, rung.ngram_size, rung.ngram_window) for rung in DEEPSEEK_OCR2]
+def test_no_retry_repeats_an_earlier_attempt():
+    """Each differs from all others, and is against something that `find_defect` finds."""
+    ways = [(params.prompt, params.temperature, params.ngram_size, params.ngram_window) for params in RETRY_POLICY]
 
     assert len(set(ways)) == len(ways)
     found = {Reason.REPETITION, Reason.TRUNCATED, Reason.EMPTY_OUTPUT}
-    assert set().union(*(rung.cures for rung in DEEPSEEK_OCR2)) == found
+    assert set().union(*(params.handles for params in RETRY_POLICY)) == found

@@ -7,7 +7,7 @@ from s3_server import S3Server
 
 from ocrmill.configs.settings import InputSettings
 from ocrmill.pipeline.sources.discovery import Discovery
-from ocrmill.pipeline.sources.file_cache import MOST_FILES, KeptFiles
+from ocrmill.pipeline.sources.file_cache import MOST_FILES, FileCache
 
 
 def test_a_document_is_downloaded_once_for_its_ranges(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
@@ -16,7 +16,7 @@ def test_a_document_is_downloaded_once_for_its_ranges(s3: S3Server, faulty_s3: F
     for name in ("a", "b", "c"):
         s3.put(bucket, f"{name}.pdf", name.encode() * 700_000)
     sources = list(Discovery([f"s3://{bucket}"], settings, faulty_s3.settings))
-    files = KeptFiles(tmp_path, settings, faulty_s3.settings)
+    files = FileCache(tmp_path, settings, faulty_s3.settings)
     before = faulty_s3.requests["GET"]
     for _ in range(3):
         for source in sources[:2]:
@@ -38,7 +38,7 @@ def test_one_file_larger_than_the_room_is_kept_alone(s3: S3Server, tmp_path: Pat
     bucket, settings = s3.bucket(), InputSettings(kept_mb=0)
     for name in ("a", "b"):
         s3.put(bucket, f"{name}.pdf", name.encode())
-    files = KeptFiles(tmp_path, settings, s3.settings)
+    files = FileCache(tmp_path, settings, s3.settings)
     for source in Discovery([f"s3://{bucket}"], settings, s3.settings):
         assert files.path(source).exists()
         assert 1 == len(list(tmp_path.iterdir()))
@@ -51,11 +51,11 @@ def test_files_of_this_machine_are_not_copied(s3: S3Server, tmp_path: Path):
         (tmp_path / f"{number}.pdf").write_bytes(b"x")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    files = KeptFiles(scratch, InputSettings(kept_mb=0), s3.settings)
+    files = FileCache(scratch, InputSettings(kept_mb=0), s3.settings)
     paths = [files.path(source) for source in Discovery([str(tmp_path)], InputSettings(), s3.settings)]
 
     assert sorted(tmp_path.glob("*.pdf")) == sorted(paths)
-    assert MOST_FILES == len(files._kept)
+    assert MOST_FILES == len(files._entries)
     assert not list(scratch.iterdir())
     files.close()
     assert sorted(tmp_path.glob("*.pdf")) == sorted(paths)

@@ -20,7 +20,7 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     RenderedPage,
-    Repair,
+    RetryParams,
     Source,
 )
 from ocrmill.workers.engines.recognizer import Recognizer
@@ -39,7 +39,7 @@ class SeeingEngine(FakeEngine):
     def describe(self) -> EngineDescription:
         return EngineDescription("seeing", 1)
 
-    async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         return TEXT
 
 

@@ -26,13 +26,13 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     Reason,
-    Repair,
+    RetryParams,
     Status,
 )
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.pools.ray_actors import DEATHS_AT_START, EngineActor, await_start
 from ocrmill.workers.pools.ray_pool import RayPool
-from ocrmill.workers.pools.worker_slots import MAX_BLAMED
+from ocrmill.workers.pools.worker_slots import MAX_FAILURES
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import a test file
 
@@ -56,7 +56,7 @@ class ScriptedEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry, _repair: Repair | None) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         order = self._orders.read_text() if self._orders.exists() else ""
         self._moved = time.monotonic()
         if order == "die once":
@@ -103,7 +103,7 @@ def pool(orders: Path) -> Iterator[RayPool]:
         workers=WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # nobody asked for a cluster, so none is joined
+        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # nobody request for a cluster, so none is joined
         pool = RayPool(settings, lambda _: ScriptedEngine(orders))
     yield pool
     pool.close()
@@ -221,7 +221,7 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
     orders.write_text("say memory")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "other.pdf", dpi=110)))
     assert "Started with 0.85." == row.text.markdown
-    assert [engine.seats for engine in pool._seats._workers] == [1]
+    assert [engine.slots for engine in pool._engine_slots._workers] == [1]
 
 
 @pytest.mark.parametrize("deaths", [DEATHS_AT_START - 1, DEATHS_AT_START])
@@ -246,7 +246,7 @@ def test_an_engine_that_keeps_dying_ends_the_run(runner: asyncio.Runner, pool: R
     Last in this file: the pool has no engine afterwards.
     """
     orders.write_text("die")
-    rows = runner.run(read_all(pool, scan_pdf(tmp_path / "poison.pdf", pages=MAX_BLAMED + 1)))
+    rows = runner.run(read_all(pool, scan_pdf(tmp_path / "poison.pdf", pages=MAX_FAILURES + 1)))
     assert {row.reason for row in rows} == {Reason.ENGINE_CRASH}
     assert [row.detail.startswith("not tried") for row in rows].count(True) == 1
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.workers.pools.worker_slots import MAX_BLAMED, Seats
+from ocrmill.workers.pools.worker_slots import MAX_FAILURES, WorkerSlots
 
 
 async def comes_back(_handle: object) -> None:
@@ -13,12 +13,12 @@ async def comes_back(_handle: object) -> None:
 
 
 def test_pages_go_to_the_least_busy_engine():
-    """Two engines of two seats take four pages, evenly, and no fifth."""
+    """Two engines of two slots take four pages, evenly, and no fifth."""
 
     async def scenario():
-        seats = Seats("an engine", ["a", "b"], 2, comes_back)
-        taken = [(await seats.take()).worker.handle for _ in range(4)]
-        fifth = asyncio.create_task(seats.take())
+        slots = WorkerSlots("an engine", ["a", "b"], 2, comes_back)
+        taken = [(await slots.acquire()).worker.handle for _ in range(4)]
+        fifth = asyncio.create_task(slots.acquire())
         await asyncio.sleep(0)
         waits = not fifth.done()
         fifth.cancel()
@@ -31,26 +31,26 @@ def test_a_suspect_gets_an_engine_to_itself():
     """A page that was there when an engine died waits for an empty engine and fills it."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 2, comes_back)
-        other = await seats.take()
-        suspect = asyncio.create_task(seats.take(together=1))
+        slots = WorkerSlots("an engine", ["a"], 2, comes_back)
+        other = await slots.acquire()
+        suspect = asyncio.create_task(slots.acquire(parts=1))
         await asyncio.sleep(0)
         assert not suspect.done()
-        seats.give(other, finished=True)
-        seat = await asyncio.wait_for(suspect, 1)
-        return seat.alone, seat.worker.taken
+        slots.release(other, finished=True)
+        slot = await asyncio.wait_for(suspect, 1)
+        return slot.alone, slot.worker.taken
 
     assert asyncio.run(scenario()) == (True, 2)
 
 
 def test_an_engine_at_which_page_after_page_is_blamed_is_given_up():
-    """After MAX_BLAMED in a row, of several documents, no page is sent there; with no engine left the run is told."""
+    """After MAX_FAILURES in a row, of several documents, no page is sent there; with no engine left the run is told."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 1, comes_back)
-        for number in range(MAX_BLAMED):
-            await die(seats, blame=True, document=f"document {number}")
-        await asyncio.wait_for(seats.take(), 1)
+        slots = WorkerSlots("an engine", ["a"], 1, comes_back)
+        for number in range(MAX_FAILURES):
+            await die(slots, blame=True, document=f"document {number}")
+        await asyncio.wait_for(slots.acquire(), 1)
 
     with pytest.raises(EngineError, match="inished pages are kept"):
         asyncio.run(scenario())
@@ -60,25 +60,25 @@ def test_an_engine_is_not_given_up_for_one_document():
     """However many pages of it are blamed: the document may be poisonous, and the engine good for all others."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 1, comes_back)
-        for _ in range(3 * MAX_BLAMED):
-            await die(seats, blame=True, document="poison")
-        return await asyncio.wait_for(seats.take(), 1)
+        slots = WorkerSlots("an engine", ["a"], 1, comes_back)
+        for _ in range(3 * MAX_FAILURES):
+            await die(slots, blame=True, document="poison")
+        return await asyncio.wait_for(slots.acquire(), 1)
 
     assert asyncio.run(scenario()).alone
 
 
 def test_suspects_are_tried_some_at_a_time():
-    """Of 80 seats, eight pages that were there when an engine died take all, so that a ninth waits."""
+    """Of 80 slots, eight pages that were there when an engine died take all, so that a ninth waits."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 80, comes_back)
-        taken = [await asyncio.wait_for(seats.take(together=8), 1) for _ in range(8)]
-        ninth = asyncio.create_task(seats.take(together=8))
+        slots = WorkerSlots("an engine", ["a"], 80, comes_back)
+        taken = [await asyncio.wait_for(slots.acquire(parts=8), 1) for _ in range(8)]
+        ninth = asyncio.create_task(slots.acquire(parts=8))
         await asyncio.sleep(0)
         waits = not ninth.done()
         ninth.cancel()
-        return waits, {seat.alone for seat in taken}
+        return waits, {slot.alone for slot in taken}
 
     assert asyncio.run(scenario()) == (True, {False})
 
@@ -87,10 +87,10 @@ def test_a_page_may_kill_an_engine_again_and_again():
     """However often one page is tried, the engine is not given up for it."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 1, comes_back)
+        slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for _ in range(10):
-            await die(seats, blame=False)
-        return await asyncio.wait_for(seats.take(), 1)
+            await die(slots, blame=False)
+        return await asyncio.wait_for(slots.acquire(), 1)
 
     assert asyncio.run(scenario()).alone
 
@@ -99,11 +99,11 @@ def test_a_finished_page_clears_the_count_of_blamed_pages():
     """Bad pages far apart, with finished ones between them, do not add up."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 1, comes_back)
-        for number in range(MAX_BLAMED * 2):
-            await die(seats, blame=True, document=f"document {number}")
-            seat = await asyncio.wait_for(seats.take(), 1)
-            seats.give(seat, finished=True)
+        slots = WorkerSlots("an engine", ["a"], 1, comes_back)
+        for number in range(MAX_FAILURES * 2):
+            await die(slots, blame=True, document=f"document {number}")
+            slot = await asyncio.wait_for(slots.acquire(), 1)
+            slots.release(slot, finished=True)
         return True
 
     assert asyncio.run(scenario())
@@ -113,21 +113,21 @@ def test_late_news_of_a_death_does_not_count_against_the_successor():
     """Two pages die with an engine; the second hears of it when the next process is already up."""
 
     async def scenario():
-        seats = Seats("an engine", ["a"], 2, comes_back)
-        first, second = await seats.take(), await seats.take()
-        seats.report_death(first)
-        seats.give(first, finished=False)
-        third = await asyncio.wait_for(seats.take(), 1)
-        seats.report_death(second)
+        slots = WorkerSlots("an engine", ["a"], 2, comes_back)
+        first, second = await slots.acquire(), await slots.acquire()
+        slots.report_death(first)
+        slots.release(first, finished=False)
+        third = await asyncio.wait_for(slots.acquire(), 1)
+        slots.report_death(second)
         return second.is_current, third.is_current
 
     assert asyncio.run(scenario()) == (False, True)
 
 
-async def die(seats: Seats, *, blame: bool, document: str = "a") -> None:
-    """Take a seat and have the engine die under it."""
-    seat = await asyncio.wait_for(seats.take(), 1)
-    seats.report_death(seat)
+async def die(slots: WorkerSlots, *, blame: bool, document: str = "a") -> None:
+    """Take a slot and have the engine die under it."""
+    slot = await asyncio.wait_for(slots.acquire(), 1)
+    slots.report_death(slot)
     if blame:
-        seats.blame(seat, document)
-    seats.give(seat, finished=False)
+        slots.record_failure(slot, document)
+    slots.release(slot, finished=False)

@@ -15,7 +15,7 @@ from ocrmill.pipeline.records import (
     Status,
     UnreadableDocument,
 )
-from ocrmill.workers.scheduling.circuit_breaker import Breaker
+from ocrmill.workers.scheduling.circuit_breaker import CircuitBreaker
 
 WINDOW = 40
 SETTINGS = WorkerSettings(stop_window=WINDOW, stop_share=0.5)
@@ -43,7 +43,7 @@ def unreadable(number: int, reason: Reason) -> UnreadableDocument:
 @pytest.mark.parametrize("reason", [Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.RENDER_MEMORY])
 def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason):
     """The error comes with the window's last outcome, and names reason, share, an example and what to do."""
-    breaker = Breaker(SETTINGS)
+    breaker = CircuitBreaker(SETTINGS)
     for number in range(WINDOW - 1):
         breaker.add_page(failed_page(number, reason))
     with pytest.raises(TooManyFailuresError) as caught:
@@ -55,7 +55,7 @@ def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason):
 
 def test_documents_that_cannot_be_had_end_the_run():
     """Expired credentials or a vanished mount: the documents are not to blame."""
-    breaker = Breaker(SETTINGS)
+    breaker = CircuitBreaker(SETTINGS)
     for number in range(WINDOW - 1):
         breaker.add_document(unreadable(number, Reason.UNREADABLE))
     with pytest.raises(TooManyFailuresError, match=r"documents failed with unreadable.*ExpiredToken"):
@@ -67,7 +67,7 @@ def test_documents_that_cannot_be_had_end_the_run():
 )
 def test_bad_documents_never_end_the_run(reason: Reason):
     """A folder of nothing but locked or damaged files is read to its end."""
-    breaker = Breaker(SETTINGS)
+    breaker = CircuitBreaker(SETTINGS)
     for number in range(5 * WINDOW):
         breaker.add_document(unreadable(number, reason))
         breaker.add_page(failed_page(number, Reason.PAGE_DAMAGED))
@@ -75,7 +75,7 @@ def test_bad_documents_never_end_the_run(reason: Reason):
 
 def test_pages_that_need_no_engine_do_not_hide_a_broken_one():
     """Where nine pages of ten have a text layer, an engine that fails at every tenth page is broken."""
-    breaker = Breaker(SETTINGS)
+    breaker = CircuitBreaker(SETTINGS)
     for number in range(10 * (WINDOW - 1)):
         broken = number % 10 == 0
         breaker.add_page(failed_page(number, Reason.ENGINE_ERROR) if broken else read_page(number, by_engine=False))
@@ -85,7 +85,7 @@ def test_pages_that_need_no_engine_do_not_hide_a_broken_one():
 
 def test_failures_up_to_the_share_go_on():
     """Half of the pages may fail, again and again, and more of them for a moment that has passed."""
-    breaker = Breaker(SETTINGS)
+    breaker = CircuitBreaker(SETTINGS)
     for number in range(5 * WINDOW):
         failed = number % 2 == 0
         breaker.add_page(failed_page(number, Reason.ENGINE_ERROR) if failed else read_page(number, by_engine=True))
@@ -93,7 +93,7 @@ def test_failures_up_to_the_share_go_on():
 
 def test_one_document_does_not_end_the_run():
     """5,000 pages of one document that crash the renderer, mixed with some good ones, stop nobody."""
-    breaker = Breaker(SETTINGS)
+    breaker = CircuitBreaker(SETTINGS)
     poison = Document("f" * 64, Source("/in/poison.pdf", "1", 1, "/in/poison.pdf"), 5000)
     for number in range(5000):
         breaker.add_page(failed_row(poison, RenderedPage(number + 1), Reason.RENDER_CRASH, "SIGSEGV"))
@@ -103,6 +103,6 @@ def test_one_document_does_not_end_the_run():
 
 def test_a_share_of_one_turns_it_off():
     """Whoever wants to go on in spite of it can."""
-    breaker = Breaker(WorkerSettings(stop_window=10, stop_share=1))
+    breaker = CircuitBreaker(WorkerSettings(stop_window=10, stop_share=1))
     for number in range(100):
         breaker.add_page(failed_page(number, Reason.ENGINE_ERROR))

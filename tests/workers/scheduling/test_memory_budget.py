@@ -12,7 +12,7 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.workers.pools.image_memory import LEAST_BYTES, image_memory, in_flight_bytes, page_bytes
-from ocrmill.workers.scheduling.memory_budget import Room
+from ocrmill.workers.scheduling.memory_budget import MemoryBudget
 
 GIB = 1 << 30
 VIEWS = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings())
@@ -22,16 +22,16 @@ def test_no_more_is_taken_than_there_is_room():
     """Takers beyond the capacity wait until bytes are given back, and are served in order."""
 
     async def scenario() -> list[str]:
-        room, log = Room(100), []
+        budget, log = MemoryBudget(100), []
 
         async def taker(name: str, size: int) -> None:
-            await room.take(size)
+            await budget.acquire(size)
             log.append(name)
 
         tasks = [asyncio.create_task(taker(*who)) for who in (("a", 60), ("b", 60), ("c", 30))]
         await asyncio.sleep(0)
         assert log == ["a"], "c would fit, but b was there first"
-        room.give(60)
+        budget.release(60)
         await asyncio.gather(*tasks)
         return log
 
@@ -42,14 +42,14 @@ def test_a_page_larger_than_the_room_gets_it_alone():
     """An oversized page is read when nothing else is in flight, instead of never."""
 
     async def scenario() -> int:
-        room = Room(100)
-        await room.take(40)
-        big = asyncio.create_task(room.take(500))
+        budget = MemoryBudget(100)
+        await budget.acquire(40)
+        big = asyncio.create_task(budget.acquire(500))
         await asyncio.sleep(0)
         assert not big.done()
-        room.give(40)
+        budget.release(40)
         await big
-        return room.taken
+        return budget.taken
 
     assert asyncio.run(scenario()) == 500
 
@@ -58,13 +58,13 @@ def test_a_reservation_that_shrinks_lets_the_next_one_in():
     """Correcting a reservation downwards serves whoever waits."""
 
     async def scenario() -> int:
-        room = Room(100)
-        await room.take(100)
-        waiter = asyncio.create_task(room.take(50))
+        budget = MemoryBudget(100)
+        await budget.acquire(100)
+        waiter = asyncio.create_task(budget.acquire(50))
         await asyncio.sleep(0)
-        room.resize(100, 50)
+        budget.resize(100, 50)
         await asyncio.wait_for(waiter, 1)
-        return room.taken
+        return budget.taken
 
     assert asyncio.run(scenario()) == 100
 
@@ -73,15 +73,15 @@ def test_a_cancelled_waiter_leaves_no_trace():
     """Cancelling a waiter neither takes bytes nor blocks those behind it."""
 
     async def scenario() -> int:
-        room = Room(100)
-        await room.take(100)
-        first, second = asyncio.create_task(room.take(50)), asyncio.create_task(room.take(60))
+        budget = MemoryBudget(100)
+        await budget.acquire(100)
+        first, second = asyncio.create_task(budget.acquire(50)), asyncio.create_task(budget.acquire(60))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
-        room.give(100)
+        budget.release(100)
         await asyncio.wait_for(second, 1)
-        return room.taken
+        return budget.taken
 
     assert asyncio.run(scenario()) == 60
 
@@ -104,7 +104,7 @@ def test_the_room_is_what_the_engines_hold_and_a_quarter_more():
 
 
 def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogCaptureFixture):
-    """The room is cut to what there is, never below the least, and the log says that engines will wait."""
+    """The budget is cut to what there is, never below the least, and the log says that engines will wait."""
     settings = RunSettings(engine=VIEWS)
     with caplog.at_level(logging.WARNING, "ocrmill"):
         assert in_flight_bytes(settings, 640, 4 * GIB) == 4 * GIB

@@ -1,4 +1,4 @@
-"""A page that comes out badly is asked for again, as far as the engine's ladder goes."""
+"""A page that comes out badly is asked for again, as far as the engine's retry policy goes."""
 
 import asyncio
 import json
@@ -17,7 +17,6 @@ from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2
 from ocrmill.pipeline.records import (
     RGB,
     EngineDescription,
@@ -26,11 +25,12 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     Reason,
-    Repair,
+    RetryParams,
     Status,
 )
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import SerialPool
 from ocrmill.workers.scheduling.repair import recognize
@@ -39,25 +39,25 @@ GOOD = "What stands on this page is read in full, from its first word to its las
 LOOP = "What stands on this page " * 60
 SETTINGS = RunSettings(engine=EngineSettings(name="cpu"))
 
-Script = dict[Repair | None, str | Exception]
-"""What the engine writes for the first attempt (null) and for each repair; a loop where nothing is said."""
+Script = dict[RetryParams | None, str | Exception]
+"""The output for the first attempt (null) and for each entry of the retry policy; a loop if nothing is said."""
 
 
 class ScriptedEngine(FakeEngine):
     """Reads every page by a script, and notes what it was asked for."""
 
-    def __init__(self, script: Script, repairs: tuple[Repair, ...] = DEEPSEEK_OCR2) -> None:
+    def __init__(self, script: Script, retry_policy: tuple[RetryParams, ...] = RETRY_POLICY) -> None:
         self._script = script
-        self._repairs = repairs
-        self.asked: list[Repair | None] = []
+        self._retry_policy = retry_policy
+        self.asked: list[RetryParams | None] = []
         self.finish_reason = "stop"
 
     def describe(self) -> EngineDescription:
-        return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, repairs=self._repairs)
+        return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, retry_policy=self._retry_policy)
 
-    async def read(self, image: RGB, geometry: PageGeometry, repair: Repair | None) -> PageText:
-        self.asked.append(repair)
-        said = self._script.get(repair, LOOP)
+    async def read(self, image: RGB, geometry: PageGeometry, params: RetryParams | None) -> PageText:
+        self.asked.append(params)
+        said = self._script.get(params, LOOP)
         if isinstance(said, Exception):
             raise said
         return PageText(said, finish_reason="length" if said.endswith("...") else self.finish_reason)
@@ -84,11 +84,11 @@ def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple]:
 
 
 def test_a_page_is_repaired(tmp_path: Path):
-    """The first repair that gives a good page ends the ladder; row, document and report say `repaired`."""
-    engine = ScriptedEngine({DEEPSEEK_OCR2[1]: GOOD})
+    """The first repair that gives a good page ends the retries; row, document and report say `repaired`."""
+    engine = ScriptedEngine({RETRY_POLICY[1]: GOOD})
     report, row = run_over(engine, tmp_path)
 
-    assert engine.asked == [None, *DEEPSEEK_OCR2[:2]]
+    assert engine.asked == [None, *RETRY_POLICY[:2]]
     assert row == ("repaired", "repetition", GOOD, 3, False, "free_ocr")
     assert "1 repaired (repetition 1)" in report.to_text("out")
     documents = duckdb.sql(f"select pages_repaired, repetition_rate from '{tmp_path}/out/documents/*.parquet'")
@@ -97,7 +97,7 @@ def test_a_page_is_repaired(tmp_path: Path):
 
 def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: Path):
     """Not one attempt is good: row, report, record, status and document say that it degenerates, now and at first."""
-    report, row = run_over(ScriptedEngine({DEEPSEEK_OCR2[2]: GOOD + "..."}), tmp_path)
+    report, row = run_over(ScriptedEngine({RETRY_POLICY[2]: GOOD + "..."}), tmp_path)
     out = tmp_path / "out"
     (flags,) = duckdb.sql(f"select flags from '{out}/pages/*.parquet'").fetchall()[0]
     (rate,) = duckdb.sql(f"select repetition_rate from '{out}/documents/*.parquet'").fetchall()[0]
@@ -117,8 +117,8 @@ def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: 
 
 
 def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path):
-    """The two rates differ by what the ladder repairs."""
-    report, _ = run_over(ScriptedEngine({DEEPSEEK_OCR2[0]: GOOD}), tmp_path)
+    """The two rates differ by what the retries repair."""
+    report, _ = run_over(ScriptedEngine({RETRY_POLICY[0]: GOOD}), tmp_path)
     status = read_status(LocalStore(tmp_path / "out"))
 
     assert (report.engine_pages, report.degenerate, report.degenerate_at_first) == (1, 0, 1)
@@ -128,7 +128,7 @@ def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path):
 @pytest.mark.parametrize("finish_reason", ["repetition", "length"])
 def test_a_page_stopped_in_its_loop_has_no_end(finish_reason: str, tmp_path: Path):
     """Our loop stop counts as the limit does: the text came to no end by itself, however short it is."""
-    engine = ScriptedEngine({None: GOOD}, repairs=())
+    engine = ScriptedEngine({None: GOOD}, retry_policy=())
     engine.finish_reason = finish_reason
     report, _ = run_over(engine, tmp_path)
 
@@ -146,10 +146,10 @@ EMPTY = [
 @pytest.mark.parametrize("markup", EMPTY)
 def test_markup_without_text_is_no_text(markup: str, tmp_path: Path):
     """It is retried as an empty page is, and where nothing better comes the page fails: it is never ok, nor blank."""
-    engine = ScriptedEngine(dict.fromkeys([None, *DEEPSEEK_OCR2], markup))
+    engine = ScriptedEngine(dict.fromkeys([None, *RETRY_POLICY], markup))
     report, row = run_over(engine, tmp_path)
 
-    assert engine.asked == [None, *DEEPSEEK_OCR2[1:]]
+    assert engine.asked == [None, *RETRY_POLICY[1:]]
     assert row == ("failed", "empty_output", None, 3, False, "markdown")
     assert report.failures == 1
 
@@ -157,10 +157,10 @@ def test_markup_without_text_is_no_text(markup: str, tmp_path: Path):
 def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
     """Text, and then box after box with nothing in it: flagged, and repaired by the first attempt that does not."""
     drift = GOOD + "\n\n" + "<pre> <pre> <pre></pre></pre></pre>\n" * 60
-    _, row = run_over(ScriptedEngine(dict.fromkeys([None, *DEEPSEEK_OCR2], drift)), tmp_path / "kept")
+    _, row = run_over(ScriptedEngine(dict.fromkeys([None, *RETRY_POLICY], drift)), tmp_path / "kept")
     assert row[:2] == ("ok", "empty_output")
 
-    _, row = run_over(ScriptedEngine({None: drift, DEEPSEEK_OCR2[1]: GOOD}), tmp_path / "repaired")
+    _, row = run_over(ScriptedEngine({None: drift, RETRY_POLICY[1]: GOOD}), tmp_path / "repaired")
     assert row[:3] == ("repaired", "empty_output", GOOD)
 
 
@@ -171,23 +171,23 @@ def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
         ({None: GOOD + "..."}, [1]),  # cut off: only the prompt that gives less text can help
         ({None: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [1, 2]),
         ({None: PageError(Reason.ENGINE_ERROR, "refused")}, []),  # the page is not to blame
-        ({DEEPSEEK_OCR2[0]: PageError(Reason.ENGINE_ERROR, "refused")}, [0]),
-        ({DEEPSEEK_OCR2[0]: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [0, 1, 2]),
+        ({RETRY_POLICY[0]: PageError(Reason.ENGINE_ERROR, "refused")}, [0]),
+        ({RETRY_POLICY[0]: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [0, 1, 2]),
         ({}, [0, 1, 2]),
     ],
 )
-def test_each_trouble_has_its_rungs(script: Script, asked: list[int], tmp_path: Path):
-    """Only what may help is tried, each rung once, and the page has its row whatever comes out."""
+def test_each_defect_has_its_retries(script: Script, asked: list[int], tmp_path: Path):
+    """Only what may help is tried, each entry of the policy once, and the page has its row whatever comes out."""
     engine = ScriptedEngine(script)
     _, row = run_over(engine, tmp_path)
 
-    assert engine.asked == [None, *(DEEPSEEK_OCR2[at] for at in asked)]
+    assert engine.asked == [None, *(RETRY_POLICY[at] for at in asked)]
     assert row[3] == 1 + len(asked)
 
 
 def test_an_engine_without_repairs_is_asked_once(tmp_path: Path):
     """The page keeps its flags."""
-    engine = ScriptedEngine({}, repairs=())
+    engine = ScriptedEngine({}, retry_policy=())
     _, row = run_over(engine, tmp_path)
 
     assert engine.asked == [None]
@@ -209,5 +209,5 @@ def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path):
 
     scan = scan_pdf(tmp_path / "scan.pdf")
     row = asyncio.run(scenario())
-    assert engine.asked == [None, DEEPSEEK_OCR2[0]]
+    assert engine.asked == [None, RETRY_POLICY[0]]
     assert (row.status, row.repetition_flag, len(row.attempts)) == (Status.OK, True, 2)

@@ -22,10 +22,10 @@ from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, prompt_text
 from ocrmill.model_adapter.tiling import plan_tiling
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import EngineDownError, EngineError, PageError
-from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2
-from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Reason, Repair
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
+from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.deepseek_ocr2.vllm_log import VllmLog
 from ocrmill.workers.rendering.protocol import PageImage
 
@@ -44,7 +44,7 @@ REQUIRED = {
 
 
 @dataclass(slots=True)
-class _Written:
+class OutputSoFar:
     """What the model has written on a page so far."""
 
     text: str = ""
@@ -60,7 +60,7 @@ class DeepseekOcr2Engine:
         self._settings = settings.deepseek_ocr2
         self._page_timeout_s = settings.page_timeout_s
         # The first attempt, in the words of those that may follow it.
-        self._usual = Repair(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
+        self._usual = RetryParams(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
         self._numbers = count()
         self._in_work = 0  # pages
         self._moved = time.monotonic()
@@ -81,7 +81,7 @@ class DeepseekOcr2Engine:
             temperature=0.0,
             scripts=None,  # its tokenizer is of bytes and writes any; what it reads well is not known by script
             gpus=0 if is_cpu_build() else settings.tensor_parallel,
-            repairs=tuple(islice(self._ladder(), settings.repairs)),
+            retry_policy=tuple(islice(self._retry_policy(), settings.repairs)),
         )
 
     async def start(self, memory: float) -> None:
@@ -115,7 +115,7 @@ class DeepseekOcr2Engine:
         """Since vLLM last wrote on any page, or was given the first one."""
         return time.monotonic() - self._moved
 
-    async def read(self, image: PageImage, geometry: PageGeometry, repair: Repair | None = None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None) -> PageText:
         """Read one page.
 
         Raises:
@@ -125,14 +125,14 @@ class DeepseekOcr2Engine:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         assert isinstance(image, PageViews), "its settings have max_tiles"
-        way = repair or self._usual
-        prompt = way.prompt or self._settings.prompt
+        params = params or self._usual
+        prompt = params.prompt or self._settings.prompt
         tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
         if not self._in_work:
             self._moved = time.monotonic()
         self._in_work += 1
         try:
-            written = await self._write(image, prompt, self._sampling_params(way))
+            written = await self._write(image, prompt, self._sampling_params(params))
         except EngineDeadError as error:
             detail = self._log.cause() or "vLLM's engine process ended without a word"
             raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
@@ -160,16 +160,16 @@ class DeepseekOcr2Engine:
             self._llm = None
         self._log.close()
 
-    def _ladder(self) -> Iterator[Repair]:
+    def _retry_policy(self) -> Iterator[RetryParams]:
         """Where the prompt asks for a document, which Markdown is, another one may ask for it as well."""
-        return (rung for rung in DEEPSEEK_OCR2 if rung.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
+        return (params for params in RETRY_POLICY if params.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
 
-    async def _write(self, views: PageViews, prompt: str, sampling: Any) -> _Written:
+    async def _write(self, views: PageViews, prompt: str, sampling: Any) -> OutputSoFar:
         """The model's output as it comes, cut off where it loops."""
         detector = LoopDetector(self._number_values) if self._settings.stop_loops else None
         page = {"prompt": prompt_text(prompt), "multi_modal_data": {"image": views}}
         (request,) = await self._llm.renderer.render_cmpl_async([page])
-        written = _Written()
+        written = OutputSoFar()
         name = f"page-{next(self._numbers)}"
         async with aclosing(self._llm.generate(request, sampling, name, lora_request=self._adapter)) as stream:
             async for output in stream:
@@ -209,24 +209,24 @@ class DeepseekOcr2Engine:
             arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(settings.lora))}
         return arguments
 
-    def _sampling_params(self, way: Repair) -> Any:
+    def _sampling_params(self, params: RetryParams) -> Any:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         settings = self._settings
         rule = {
-            "ngram_size": way.ngram_size,
-            "window_size": way.ngram_window,
+            "ngram_size": params.ngram_size,
+            "window_size": params.ngram_window,
             "whitelist_token_ids": list(CELLS),
         }
         return SamplingParams(
-            temperature=way.temperature,  # without it vLLM samples: the checkpoint has no generation_config.json
-            seed=0 if way.temperature else None,  # so that a page reads alike the next time
+            temperature=params.temperature,  # without it vLLM samples: the checkpoint has no generation_config.json
+            seed=0 if params.temperature else None,  # so that a page reads alike the next time
             skip_special_tokens=False,  # the marks of blocks and cells are special tokens
             spaces_between_special_tokens=False,
             max_tokens=settings.max_output_tokens,
             output_kind=RequestOutputKind.DELTA,
-            extra_args=rule if way.ngram_size else None,
+            extra_args=rule if params.ngram_size else None,
         )
 
     def _lora_request(self) -> Any:

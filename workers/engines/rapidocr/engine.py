@@ -20,7 +20,7 @@ from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
-from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Reason, Repair
+from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.pipeline.text.paragraphs import Line, assemble, paragraphs, to_written
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.workers.engines.rapidocr.line_reader import (
@@ -77,7 +77,7 @@ class CpuEngine:
         """Drop the pages that wait, and do not wait for the one in work: a stop has given it its time already."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None = None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None = None) -> PageText:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.
 
         Raises PageError: EMPTY_OUTPUT where there is no text, UNSUPPORTED_SCRIPT where there are lines and it cannot

@@ -24,7 +24,7 @@ from ocrmill.commands.verify import verify
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.buckets import obstore as obstore_bucket
 from ocrmill.pipeline.buckets import s3 as s3_bucket
-from ocrmill.pipeline.buckets.bucket import BucketError, Trouble, http_time
+from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode, http_time
 from ocrmill.pipeline.buckets.object_file import TAIL_BYTES
 from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
 from ocrmill.pipeline.output.stores import bucket as bucket_store
@@ -36,7 +36,7 @@ from ocrmill.pipeline.run_progress import RunProgress
 
 OWNER = LeaseOwner.current("run-1")
 # Seconds instead of a minute; the proportions are about those of the real ones.
-BEAT_S, EXPIRES_S, FRESH_S, WATCH_S = 0.2, 2.2, 0.4, 0.3
+HEARTBEAT_S, EXPIRES_S, FRESH_S, WATCH_S = 0.2, 2.2, 0.4, 0.3
 ROUNDED_S = 1.0  # of a bucket's clock, which counts whole seconds
 _SHORT_TIMES = f"""
 import datetime, os, sys, time
@@ -45,7 +45,7 @@ from ocrmill.pipeline.output.stores import bucket as bucket_store
 from ocrmill.pipeline.output.stores import local as local_store
 from ocrmill.pipeline.output.stores import store
 from ocrmill.pipeline.errors import LeaseLostError
-store.BEAT_S, bucket_store.EXPIRES_S, bucket_store.FRESH_S = {BEAT_S}, {EXPIRES_S}, {FRESH_S}
+store.HEARTBEAT_S, bucket_store.EXPIRES_S, bucket_store.FRESH_S = {HEARTBEAT_S}, {EXPIRES_S}, {FRESH_S}
 
 class Skewed(datetime.datetime):  # the clock of everything of ours that looks at one
     @classmethod
@@ -94,7 +94,7 @@ def any_store(output: tuple[str, StorageSettings]) -> Store:
 
 @pytest.fixture
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "BEAT_S", BEAT_S)
+    monkeypatch.setattr(store_module, "HEARTBEAT_S", HEARTBEAT_S)
     for name, value in (("EXPIRES_S", EXPIRES_S), ("FRESH_S", FRESH_S), ("WATCH_S", WATCH_S)):
         monkeypatch.setattr(bucket_store, name, value)
 
@@ -175,7 +175,7 @@ def test_a_shard_that_is_gone_or_replaced_says_so(any_store: Store):
     any_store.write("pages/a.parquet", shard(10))
     with pytest.raises(BucketError) as caught:
         file.read(100)
-    assert caught.value.trouble is Trouble.CHANGED
+    assert caught.value.code is BucketErrorCode.CHANGED
 
 
 def test_what_is_set_aside_is_never_overwritten(store: Store, s3: S3Server):
@@ -411,7 +411,7 @@ def test_a_lost_answer_is_not_a_lost_lease(store: Store, faulty_s3: FaultyS3):
     faulty_s3.loses_answers(times=1, method="PUT")
     with through_proxy.lease(OWNER) as lease:
         faulty_s3.loses_answers(times=1, method="PUT")
-        lease.beat()
+        lease.renew()
         lease.check()
         through_proxy.write("pages/a.parquet", b"1")
     assert ["pages/a.parquet"] == store.list("pages")
@@ -456,7 +456,7 @@ def test_what_anybody_may_read_is_read_as_it_is(google: GoogleServer):
         assert content == store.file("pages/a.parquet").read()
     for number in range(2):
         with store.lease(LeaseOwner.current(f"run-{number}")) as lease:
-            lease.beat()
+            lease.renew()
             assert store.lease_owner().run_id == f"run-{number}"
 
 
@@ -465,7 +465,7 @@ def test_a_deleted_lease_ends_the_writing(store: Store, s3: S3Server):
     with store.lease(OWNER) as lease:
         s3.delete(store.url.split("/")[2], "out/_lease")
         with pytest.raises(LeaseLostError, match="was deleted"):
-            lease.beat()
+            lease.renew()
         with pytest.raises(LeaseLostError):
             store.write("pages/a.parquet", b"1")
     assert [] == store.list("pages")
@@ -477,7 +477,7 @@ def test_a_heartbeat_carries_the_progress_of_its_run(any_store: Store):
     with any_store.lease(OWNER) as lease:
         assert any_store.lease_owner().progress is None
         lease.carry(lambda: progress)
-        lease.beat()
+        lease.renew()
         any_store.write("runs/a.json", b"{}")
 
         assert progress == any_store.lease_owner().progress

@@ -219,11 +219,11 @@ def test_a_forked_child_cannot_give_the_lease_away(tmp_path: Path):
 
 
 def test_the_lease_shows_a_heartbeat(tmp_path: Path):
-    """Each beat moves the heartbeat on and nothing else; when the lease is over, its file is gone."""
+    """Each renewal moves the heartbeat on and nothing else; when the lease is over, its file is gone."""
     store = LocalStore(tmp_path)
     with store.lease(OWNER) as lease:
         first = store.lease_owner()
-        lease.beat()
+        lease.renew()
         second = store.lease_owner()
         assert (first.started, first.pid, first.run_id) == (second.started, second.pid, second.run_id)
         assert OWNER.started <= first.heartbeat < second.heartbeat
@@ -233,13 +233,13 @@ def test_the_lease_shows_a_heartbeat(tmp_path: Path):
 
 
 def test_a_deleted_lease_stops_its_run(tmp_path: Path):
-    """If somebody deletes the lease, another run may start, and the first one stops at its next beat."""
+    """If somebody deletes the lease, another run may start, and the first one stops at its next heartbeat."""
     store = LocalStore(tmp_path)
     with store.lease(OWNER) as first:
         (tmp_path / LEASE).unlink()
         with store.lease(LeaseOwner.current("run-2")):
             with pytest.raises(OutputError, match="was deleted during the run"):
-                first.beat()
+                first.renew()
             assert store.lease_owner().run_id == "run-2"
     assert not store.is_leased()
 

@@ -21,10 +21,11 @@ from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.model_adapter.tiling import num_visual_tokens
 from ocrmill.model_adapter.views import PageViews
-from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2, best_of
+from ocrmill.pipeline.quality.attempts import best_of
 from ocrmill.pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Status
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.deepseek_ocr2.engine import DeepseekOcr2Engine
+from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.registry import make_engine
 from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.ray_pool import RayPool
@@ -183,14 +184,16 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
 
 
 def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runner, document: Document):
-    """Each rung of the ladder is what vLLM was asked for; greedily the model always loops, sampled it babbles on."""
+    """Each entry of the retry policy is asked of vLLM; greedily the model always loops, sampled it babbles on."""
 
     async def scenario() -> list[PageRow]:
         page, image = await rendered(pool, document)
-        return await asyncio.gather(*(pool.recognize(document, page, image, way) for way in (None, *DEEPSEEK_OCR2)))
+        return await asyncio.gather(
+            *(pool.recognize(document, page, image, params) for params in (None, *RETRY_POLICY))
+        )
 
     rows = runner.run(scenario())
-    assert pool.describe().repairs == DEEPSEEK_OCR2
+    assert pool.describe().retry_policy == RETRY_POLICY
 
     row = best_of(rows)
     assert [(each.prompt, each.temperature, each.finish_reason, each.reason) for each in row.attempts] == [
@@ -211,7 +214,7 @@ def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runne
     """Each piece of text that vLLM writes is a sign of life, however long a page takes; without pages there is none."""
 
     async def idle_s() -> float:
-        (engine,) = pool._seats.handles()
+        (engine,) = pool._engine_slots.handles()
         return await engine.actor.idle_s.remote()
 
     async def scenario() -> list[float]:
