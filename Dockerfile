@@ -13,7 +13,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /opt/ocrmill
-COPY pyproject.toml README.md LICENSE cli.py ./
+COPY pyproject.toml hatch_build.py README.md LICENSE cli.py ./
 COPY ocrmill ocrmill
 COPY configs configs
 COPY pipeline pipeline
