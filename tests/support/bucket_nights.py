@@ -41,10 +41,10 @@ class Nights:
         inputs = f"s3://{self.source}/in"
         return self.command("run", inputs, "--out", self.out, "--config", "configs/nightly.toml", "--no-ray")
 
-    def call(self, command: list[str]) -> subprocess.CompletedProcess:
+    def call(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
 
-    def night(self, *options: str) -> subprocess.CompletedProcess:
+    def night(self, *options: str) -> subprocess.CompletedProcess[str]:
         return self.call([*self.night_command(), *options])
 
     def table(self, name: str) -> duckdb.DuckDBPyRelation:

@@ -10,12 +10,15 @@ import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
+
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.load import load_settings
 from ocrmill.pipeline.errors import OcrmillError
-from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, RetryParams
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, RetryParams
 from ocrmill.workers.logging import start_logging
 from ocrmill.workers.pools.ray_pool import RayPool
+from ocrmill.workers.rendering.protocol import PageImage
 
 SLOTS = 2
 SECONDS_PER_PAGE = 0.4
@@ -43,7 +46,8 @@ class PatientEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None, /) -> PageText:
+        assert isinstance(image, np.ndarray)
         await asyncio.sleep(SECONDS_PER_PAGE)
         with self._reads.open("a") as file:
             file.write(f"{zlib.crc32(image.tobytes())}\n")

@@ -18,7 +18,7 @@ class FaultTable:
         self._path = path
         self._outcomes: dict[str, tuple[str, float]] = {}
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
         """Have each report carry the first line of its test's docstring, and the parameters."""
         for item in items:
             if item.get_closest_marker(FAULT):
@@ -28,11 +28,12 @@ class FaultTable:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note an outcome; a teardown that fails counts against its test."""
-        fault = dict(report.user_properties).get(FAULT)
+        properties = {str(name): value for name, value in report.user_properties}
+        fault = properties.get(FAULT)
         if fault is None or (report.when != "call" and report.outcome == "passed"):
             return
         outcome = {"passed": "survived", "failed": "**not survived**", "skipped": "not tried"}[report.outcome]
-        self._outcomes[fault] = outcome, report.duration
+        self._outcomes[str(fault)] = outcome, report.duration
 
     def pytest_sessionfinish(self) -> None:
         """Put the table between its marks, if anything was tried."""

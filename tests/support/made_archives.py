@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,8 @@ def zip_of(path: Path, files: Files, method: int = zipfile.ZIP_DEFLATED) -> Path
 
 
 def tar_of(path: Path, files: Files, mtime: float = LONG_AGO, mode: str = "w") -> Path:
-    with tarfile.open(path, f"{mode}:gz" if path.suffix in {".gz", ".tgz"} else mode) as archive:
+    packing: Any = f"{mode}:gz" if path.suffix in {".gz", ".tgz"} else mode
+    with tarfile.open(path, packing) as archive:
         for name, data in files:
             info = tarfile.TarInfo(name)
             info.size, info.mtime = len(data), mtime

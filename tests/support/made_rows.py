@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.records import (
@@ -35,10 +36,10 @@ def made_stamp(day: int = 1, fingerprint: str = "f" * 16) -> RunStamp:
     )
 
 
-def made_page(name: str, number: int, count: int, status: Status = Status.OK, **others) -> PageRow:
+def made_page(name: str, number: int, count: int, status: Status = Status.OK, **others: Any) -> PageRow:
     """A page of a document: failed with a reason, blank without text, else with a line of Markdown."""
     text = None if status in (Status.FAILED, Status.BLANK) else PageText(f"# Page {number} of {name}")
-    fields = {
+    fields: dict[str, Any] = {
         "document_id": made_id(name),
         "source": made_source(name).uri,
         "page_number": number,
@@ -56,11 +57,11 @@ def made_pages(name: str, count: int) -> list[PageRow]:
     return [made_page(name, number, count) for number in range(1, count + 1)]
 
 
-def made_document(name: str, pages: list[PageRow], **others) -> DocumentRow:
+def made_document(name: str, pages: list[PageRow], **others: Any) -> DocumentRow:
     """The row of a document with just these pages."""
     counts = {f"pages_{status}": sum(page.status is status for page in pages) for status in Status}
     flagged = sum(bool(page.flags) for page in pages)
-    fields = {
+    fields: dict[str, Any] = {
         "document_id": made_id(name),
         "source": made_source(name),
         "page_count": len(pages),
@@ -71,12 +72,11 @@ def made_document(name: str, pages: list[PageRow], **others) -> DocumentRow:
     return DocumentRow(**{**fields, **others})
 
 
-def made_unreadable(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others) -> DocumentRow:
+def made_unreadable(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others: Any) -> DocumentRow:
     """The row of a source that could not be had."""
     source = made_source(name, version)
-    return DocumentRow(
-        **{"document_id": None, "source": source, "page_count": 0, "status": "failed"} | others, reason=reason
-    )
+    fields: dict[str, Any] = {"document_id": None, "source": source, "page_count": 0, "status": "failed"}
+    return DocumentRow(**fields | others, reason=reason)
 
 
 def made_source_row(name: str, document: str | None = None, version: str = "v1") -> SourceRow:

@@ -261,7 +261,7 @@ def _every_colour(side: int) -> bytes:
     pixels = np.stack([x & 255, y & 255, (x >> 8) + ((y >> 8) << 4)], axis=-1).astype(np.uint8)
     rows = np.diff(pixels, axis=0, prepend=np.zeros_like(pixels[:1])).reshape(side, -1)
     up = np.full((side, 1), 2, dtype=np.uint8)  # 2: the PNG predictor "up"
-    return np.concatenate([up, rows], axis=1).tobytes()
+    return bytes(np.concatenate([up, rows], axis=1).tobytes())
 
 
 def endless_pdf(path: Path, pages: int = 3, bad_page: int = 2) -> Path:

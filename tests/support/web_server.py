@@ -59,7 +59,11 @@ class Asked(BaseHTTPRequestHandler):
         self.server.asked.append(
             (self.command, self.path, {name.title(): value for name, value in self.headers.items()})
         )
-        self.server.answers.get(self.path, lambda asked: asked.say(404, {}))(self)
+        answer = self.server.answers.get(self.path)
+        if answer is None:
+            self.say(404, {})
+        else:
+            answer(self)
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from made_rows import made_id, made_stamp
 
@@ -94,7 +95,7 @@ def add_document(
 ) -> None:
     """Add a whole document, of which the first `added` pages are there already; `others` hold the same bytes."""
     add_pages(sink, uri, pages[added:], content=content, count=len(pages), first=added + 1)
-    tally = Counter(PAGE_COUNTS[each.status] for each in pages)
+    tally: dict[str, Any] = Counter(PAGE_COUNTS[each.status] for each in pages)
     flagged = sum(bool(each.flags) for each in pages)
     name = made_id(content or uri)
     held = source(uri, version)
