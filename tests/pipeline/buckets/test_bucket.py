@@ -29,7 +29,7 @@ DIGITS = bytes(range(256)) * 20_000
 def bucket(request: pytest.FixtureRequest) -> Bucket:
     """An empty bucket of each kind, and obstore's own in memory."""
     if request.param == "memory":
-        return ObstoreBucket("memory://bucket", MemoryStore())
+        return ObstoreBucket("memory://bucket", MemoryStore(), 1.0)
     if request.param == "az":
         azure: AzureServer = request.getfixturevalue("azure")
         return open_bucket(BucketUrl("az", azure.container()), azure.settings)
