@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ocrmill.commands.inspect.query import PageQuery, document_rows, page_keys
-from ocrmill.commands.run import Job, default_pool, forget_refusals, leased, read_sources
+from ocrmill.commands.run import Job, forget_refusals, leased, pool_of, read_sources
 from ocrmill.pipeline.output.journal import shards
 from ocrmill.pipeline.output.ledger import PageOutcome, Reopened
 from ocrmill.pipeline.output.places import manifest_of, places_of
@@ -53,7 +53,7 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
         if sources:
             with manifest_of(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
-                read_sources(job, found, make_pool or default_pool, output, report)
+                read_sources(job, found, make_pool or pool_of, output, report)
                 forget_refusals(output, found)
         left = output.ledger.reopened
         if left and not report.stopped:

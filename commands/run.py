@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
+from ocrmill.commands.build import build_pool, build_sink
 from ocrmill.configs.part import MachineShare, PageChoice
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.buckets.bucket import BucketUrl
@@ -28,12 +28,9 @@ from ocrmill.pipeline.output.dataset_card import write_dataset_card
 from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import recover
 from ocrmill.pipeline.output.ledger import Ledger, read_ledger, write_run
-from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.output.settings_difference import describe_difference
-from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import Lease, LeaseOwner, Store
-from ocrmill.pipeline.quality.flags import QUALITY_VERSION
 from ocrmill.pipeline.records import Reason, Source
 from ocrmill.pipeline.redaction import redacted, redacted_command
 from ocrmill.pipeline.run_report import RunReport
@@ -42,10 +39,10 @@ from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.pipeline.sources.manifests import MANIFEST_ENDINGS
 from ocrmill.pipeline.sources.uri import one_line
 from ocrmill.pipeline.versions import versions
-from ocrmill.workers.engines.registry import check_engine, make_engine, with_engine_chosen
+from ocrmill.workers.engines.registry import check_engine, with_engine_chosen
 from ocrmill.workers.logging import logs_json
 from ocrmill.workers.pools.early_stop import ended_early
-from ocrmill.workers.pools.pool import Pool, SerialPool
+from ocrmill.workers.pools.pool import Pool
 from ocrmill.workers.rendering.sandbox import sandbox
 from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.preemption import stop_on_preemption
@@ -100,7 +97,7 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
         if first is None:
             refuse_nothing(job, output.store, discovery, report)
         else:
-            read_sources(job, chain([first], todo), make_pool or default_pool, output, report)
+            read_sources(job, chain([first], todo), make_pool or pool_of, output, report)
         forget_refusals(output, discovery)
         report.files_skipped = discovery.skipped.other_endings
         all_asked_for = job.sample is None and job.share is None and not report.stopped
@@ -190,15 +187,7 @@ def read_sources(
             log.warning("%s", error)
             report.stopped = True
             return
-        stamp = RunStamp(
-            output.run_id,
-            datetime.now(UTC),
-            job.settings.fingerprint(),
-            QUALITY_VERSION,
-            pool.describe(),
-            version("ocrmill"),
-        )
-        sink = Sink(output.store, stamp, job.settings.output, output.ledger)
+        sink = build_sink(output.store, output.run_id, pool, job.settings, output.ledger)
         coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
         try:
             asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
@@ -291,27 +280,9 @@ def refuse_nothing(job: Job, store: Store, discovery: Discovery, report: RunRepo
     )
 
 
-def default_pool(job: Job) -> Pool:
-    """The workers that a job asks for: Ray's, or this process alone.
-
-    Raises:
-        StoppedEarlyError: the time budget ended before they were up.
-        EngineError: they cannot be had.
-    """
-    if not job.use_ray:
-        return SerialPool(job.settings)
-    where = "Ray here" if job.settings.workers.ray_address is None else "work on the Ray cluster"
-    log.info("starting %s, then the engine (%s): the first page follows in %s", where, *_first_page(job.settings))
-    from ocrmill.workers.pools.ray_pool import RayPool  # importing Ray takes more than a second
-
-    pool = RayPool(job.settings, make_engine, until=job.until)
-    log.info("the workers are up: %d rasterizers, %d engines", pool.rasterizers, pool.engines)
-    return pool
-
-
-def _first_page(settings: RunSettings) -> tuple[str, str]:
-    engine = settings.engine.name
-    return engine, "a few minutes" if engine == "deepseek-ocr2" else "about half a minute"
+def pool_of(job: Job) -> Pool:
+    """Start the workers that a job asks for."""
+    return build_pool(job.settings, use_ray=job.use_ray, until=job.until)
 
 
 def new_run_id() -> str:

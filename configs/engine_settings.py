@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ocrmill.configs.section import Settings, performance
+from ocrmill.configs.section import Settings, added, performance
 
 
 class CpuEngineSettings(Settings):
@@ -101,8 +101,9 @@ class DeepseekOcr2Settings(Settings):
 class EngineSettings(Settings):
     """What reads page images."""
 
-    name: Literal["auto", "cpu", "deepseek-ocr2"] = Field(
-        "auto", description="`auto` takes the best engine that this machine can run."
+    name: str = Field(
+        "auto",
+        description="`auto` takes the best engine that this machine can run. One of: auto, cpu, deepseek-ocr2.",
     )
     page_timeout_s: float = Field(
         300.0,
@@ -117,6 +118,11 @@ class EngineSettings(Settings):
         json_schema_extra=performance(),
     )
     max_attempts: int = Field(2, ge=1, le=10, description="Tries for a page whose engine dies or hangs.")
+    options: tuple[str, ...] = Field(
+        (),
+        description="Settings of an engine without a section of its own, each as `name=value`.",
+        json_schema_extra=added([]),
+    )
     cpu: CpuEngineSettings = CpuEngineSettings()
     deepseek_ocr2: DeepseekOcr2Settings = DeepseekOcr2Settings()
 

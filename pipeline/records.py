@@ -225,6 +225,7 @@ class EngineDescription:
     prompt: str | None = None
     temperature: float | None = None
     gpus: int = 0  # that one engine takes
+    takes_all_cores: bool = False  # so that a machine without GPUs runs one
     scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
     retry_policy: tuple[RetryParams, ...] = ()  # for pages whose output is bad, in this order
 

@@ -8,7 +8,8 @@ from ray.exceptions import RayError
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import EngineDescription
-from ocrmill.workers.engines.deepseek_ocr2.preflight import check, refuse
+from ocrmill.workers.engines.deepseek_ocr2.preflight import refuse
+from ocrmill.workers.engines.registry import missing
 
 CLUSTER_ANSWER_S = 4.0
 log = logging.getLogger(__name__)
@@ -22,10 +23,8 @@ def check_on_a_node(settings: RunSettings, engine: EngineDescription) -> None:
     Raises:
         EngineError: with all that the node lacks.
     """
-    if settings.engine.name != "deepseek-ocr2":
-        return
-    task = ray.remote(num_cpus=0, num_gpus=engine.gpus, max_retries=0)(check)
-    asked = task.remote(settings.engine.deepseek_ocr2)
+    task = ray.remote(num_cpus=0, num_gpus=engine.gpus, max_retries=0)(missing)
+    asked = task.remote(settings.engine)
     ready, _ = ray.wait([asked], timeout=CLUSTER_ANSWER_S)
     if not ready:
         ray.cancel(asked, force=True)

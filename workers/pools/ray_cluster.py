@@ -100,10 +100,8 @@ def _check_that_it_answers(address: str) -> None:
 def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus: int) -> int:
     """As many vLLMs as there are GPUs, or groups of them; one on the CPU, of which it takes all cores."""
     wanted = settings.workers.engines or (gpus if engine.gpus else cores)
-    if settings.engine.name != "deepseek-ocr2":
-        return wanted
     if not engine.gpus:
-        return 1
+        return 1 if engine.takes_all_cores else wanted
     if gpus < engine.gpus:
         raise EngineError(
             f"an engine takes {engine.gpus} GPUs and Ray has {gpus}: look at nvidia-smi and CUDA_VISIBLE_DEVICES, "

@@ -81,6 +81,7 @@ class DeepseekOcr2Engine:
             temperature=0.0,
             scripts=None,  # its tokenizer is of bytes and writes any; what it reads well is not known by script
             gpus=0 if is_cpu_build() else settings.tensor_parallel,
+            takes_all_cores=True,
             retry_policy=tuple(islice(self._retry_policy(), settings.repairs)),
         )
 
