@@ -46,6 +46,7 @@ ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obs
     ),
     "cpu": EngineEntry("ocrmill.workers.engines.rapidocr.engine:CpuEngine"),
 }
+FALLBACK = "cpu"
 
 
 def with_engine_chosen(settings: RunSettings) -> RunSettings:
@@ -106,11 +107,13 @@ def own_settings(settings: EngineSettings, schema: type[OwnSettings]) -> OwnSett
 
 
 def entry_of(settings: EngineSettings) -> EngineEntry:
-    """Return the line of the engine that the settings name.
+    """Return the line of the engine that the settings name; before one is chosen, `auto` is the one that always runs.
 
     Raises:
         UsageError: there is none.
     """
+    if settings.name == "auto":
+        return ENGINES[FALLBACK]
     if settings.name not in ENGINES:
         raise UsageError(f"engine.name: there is no engine {settings.name!r}; take {', '.join(('auto', *ENGINES))}")
     return ENGINES[settings.name]

@@ -58,9 +58,9 @@ class MupdfReader:
         assert self._document is not None
         started = time.perf_counter()
         try:
-            page, image = self._read(self._document, page_number)
-        except PageError as error:
-            page, image = RenderedPage(page_number, reason=error.reason, detail=error.detail), None
+            page, image = self._look_and_read(self._document, page_number)
+        except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
+            page, image = _failed(page_number, error), None
         warnings = "\n".join(filter(None, (page.detail, rasterize.take_warnings())))
         took_ms = (time.perf_counter() - started) * 1000
         return replace(page, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
@@ -74,7 +74,7 @@ class MupdfReader:
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
-    def _read(self, document: "pymupdf.Document", number: int) -> tuple[RenderedPage, RGB | None]:
+    def _look_and_read(self, document: "pymupdf.Document", number: int) -> tuple[RenderedPage, RGB | None]:
         page = _load(document, number)
         if rasterize.is_xfa_placeholder(document):
             raise PageError(
@@ -82,26 +82,13 @@ class MupdfReader:
                 "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader",
             )
         geometry = rasterize.displayed_geometry(page)
-        try:
-            return self._look_and_read(document, page, number, geometry)
-        except PageError:
-            raise
-        except MemoryError as error:
-            raise PageError(Reason.RENDER_MEMORY, "the page needs more memory than raster.memory_mb allows") from error
-        except Exception as error:  # MuPDF's errors are not one family
-            reason = Reason.RENDER_MEMORY if _is_out_of_memory(str(error)) else Reason.RENDER_ERROR
-            raise PageError(reason, f"MuPDF cannot render the page: {error}") from error
-
-    def _look_and_read(
-        self, document: "pymupdf.Document", page: "pymupdf.Page", number: int, geometry: PageGeometry
-    ) -> tuple[RenderedPage, RGB | None]:
         routing = self._settings.routing
         layer = text_of(page)
         image = None
         if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
             thumbnail = rasterize.render_thumbnail(page, geometry)
         else:
-            image = self._render(page, geometry)
+            image = rasterize.render(page, self._scale(page, geometry))
             thumbnail = shrink_to_thumbnail(image)
         features = inspect_page(page, thumbnail)
         unwritable = unwritable_share(layer, self._settings.scripts)
@@ -116,7 +103,7 @@ class MupdfReader:
             wanted = self._settings.figures and has_pictures(text.blocks)
             return self._with_pictures(page, seen) if wanted else (seen, None)
         if image is None:
-            image = self._render(page, geometry)
+            image = rasterize.render(page, self._scale(page, geometry))
         checkable = clean_text(layer) if layer_can_check(features, routing) else None
         return replace(seen, geometry=with_raster(geometry, image), layer_text=checkable), image
 
@@ -124,14 +111,26 @@ class MupdfReader:
         """The image of a page that has been read, to cut its pictures from; its text stands even if there is none."""
         assert seen.geometry is not None
         try:
-            image = self._render(page, seen.geometry)
+            image = rasterize.render(page, self._scale(page, seen.geometry))
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
             return replace(seen, detail=f"its pictures cannot be rendered: {error}"), None
         return replace(seen, geometry=with_raster(seen.geometry, image)), image
 
-    def _render(self, page: "pymupdf.Page", geometry: PageGeometry) -> RGB:
+    def _scale(self, page: "pymupdf.Page", geometry: PageGeometry) -> float:
         raster = self._settings.raster
-        return rasterize.render(page, rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px))
+        return rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px)
+
+
+def _failed(number: int, error: Exception) -> RenderedPage:
+    """Make the record of a page that cannot be read."""
+    if isinstance(error, PageError):
+        return RenderedPage(number, reason=error.reason, detail=error.detail)
+    if isinstance(error, MemoryError):
+        reason, detail = Reason.RENDER_MEMORY, "the page needs more memory than raster.memory_mb allows"
+    else:
+        reason = Reason.RENDER_MEMORY if _is_out_of_memory(str(error)) else Reason.RENDER_ERROR
+        detail = f"MuPDF cannot render the page: {error}"
+    return RenderedPage(number, reason=reason, detail=detail)
 
 
 def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
