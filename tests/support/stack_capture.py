@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from types import FrameType
+from typing import Any
 
 FILE = os.open(os.path.join(os.path.dirname(__file__), "stacks.txt"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)  # noqa: PTH118, PTH120
 OURS = "/ocrmill/"
@@ -52,7 +53,7 @@ def _see_calls(frame: FrameType, event: str, _argument: object) -> None:
 def _noting_sends() -> None:
     plain = connections.Connection.send_bytes
 
-    def send_bytes(self: connections.Connection, *arguments: object) -> None:
+    def send_bytes(self: connections.Connection, *arguments: Any) -> None:
         note("to child", sys._getframe(1))
         plain(self, *arguments)
 

@@ -40,6 +40,12 @@ def unreadable(number: int, reason: Reason) -> UnreadableDocument:
     return UnreadableDocument(None, a_document(number).source, reason, "ExpiredToken")
 
 
+def state(breaker: CircuitBreaker) -> list[tuple[int, int]]:
+    """Outcomes and failures in the windows of opening, rendering and recognizing."""
+    windows = (breaker._opening, breaker._rendering, breaker._recognizing)
+    return [(len(window._outcomes), window._reasons.total()) for window in windows]
+
+
 @pytest.mark.parametrize("reason", [Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.RENDER_MEMORY])
 def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason):
     """The error comes with the window's last outcome, and names reason, share, an example and what to do."""
@@ -72,6 +78,8 @@ def test_bad_documents_never_end_the_run(reason: Reason):
         breaker.add_document(unreadable(number, reason))
         breaker.add_page(failed_page(number, Reason.PAGE_DAMAGED))
 
+    assert [(WINDOW, 0), (WINDOW, 0), (0, 0)] == state(breaker)
+
 
 def test_pages_that_need_no_engine_do_not_hide_a_broken_one():
     """Where nine pages of ten have a text layer, an engine that fails at every tenth page is broken."""
@@ -90,6 +98,8 @@ def test_failures_up_to_the_share_go_on():
         failed = number % 2 == 0
         breaker.add_page(failed_page(number, Reason.ENGINE_ERROR) if failed else read_page(number, by_engine=True))
 
+    assert [(0, 0), (WINDOW, 0), (WINDOW, WINDOW // 2)] == state(breaker)
+
 
 def test_one_document_does_not_end_the_run():
     """5,000 pages of one document that crash the renderer, mixed with some good ones, stop nobody."""
@@ -100,9 +110,13 @@ def test_one_document_does_not_end_the_run():
         if number % 20 == 0:
             breaker.add_page(read_page(number, by_engine=False))
 
+    assert [(0, 0), (WINDOW, WINDOW // 10), (0, 0)] == state(breaker)  # of one document, a tenth of a window
+
 
 def test_a_share_of_one_turns_it_off():
     """Whoever wants to go on in spite of it can."""
     breaker = CircuitBreaker(WorkerSettings(stop_window=10, stop_share=1))
     for number in range(100):
         breaker.add_page(failed_page(number, Reason.ENGINE_ERROR))
+
+    assert [(0, 0), (10, 0), (10, 10)] == state(breaker)

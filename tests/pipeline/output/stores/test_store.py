@@ -14,7 +14,8 @@ import pytest
 
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.errors import LeaseHeldError, OutputError
-from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.output.stores import store as store_module
+from ocrmill.pipeline.output.stores.local import LocalLease, LocalStore
 from ocrmill.pipeline.output.stores.open import open_output
 from ocrmill.pipeline.output.stores.store import LEASE, LeaseOwner
 
@@ -216,6 +217,25 @@ def test_a_forked_child_cannot_give_the_lease_away(tmp_path: Path):
     if not child:
         os._exit(0)
     assert not LocalStore(tmp_path).is_leased()
+
+
+def test_a_lease_is_renewed_while_its_owner_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nobody has to call `renew`: a thread does, again and again, and stops when the lease is over."""
+    renewals = []
+    plain = LocalLease.renew
+    monkeypatch.setattr(store_module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(LocalLease, "renew", lambda lease: (renewals.append(time.monotonic()), plain(lease))[0])
+    store = LocalStore(tmp_path)
+    with store.lease(OWNER):
+        first = store.lease_owner()
+        until = time.monotonic() + 30
+        while len(renewals) < 4 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert first.heartbeat < store.lease_owner().heartbeat
+    made = len(renewals)
+    time.sleep(0.2)
+
+    assert 4 <= made == len(renewals)
 
 
 def test_the_lease_shows_a_heartbeat(tmp_path: Path):
