@@ -43,6 +43,7 @@ from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 SUSPECTS = 8  # pages tried together after the death of an engine: of 80 the bad one is found in 18 rounds, not 80
 MAKE_AHEAD = 16  # objects (a page is a record and an image) that a rasterizer makes before they are taken
+STREAMING = {"num_returns": "streaming", "_generator_backpressure_num_objects": MAKE_AHEAD}
 CALLS_PER_RASTERIZER = 4  # one in work, the others waiting: documents to open, ranges to read
 RASTERIZER_TRIES = 20  # deaths of rasterizers (nodes, really) that a document or a range survives
 BACK_WITHIN_S = 600.0  # a rasterizer, on another node if need be
@@ -137,7 +138,12 @@ class RayPool:
         for _ in range(RASTERIZER_TRIES):
             slot = await self._free_rasterizer()
             try:
-                async for page in _stream(slot.worker.handle.actor, replace(pages, page_numbers=tuple(missing))):
+                read = slot.worker.handle.actor.read.options(**STREAMING)
+                stream = read.remote(replace(pages, page_numbers=tuple(missing)))
+                async for reference in stream:  # images stay in the object store, only their references come here
+                    page = await reference
+                    if not isinstance(page, PageRow):
+                        page = page, await _next_image(stream)
                     missing.pop(0)
                     yield page
             except (RayActorError, ObjectLostError, ImageLostError):  # first: a RayTaskError may be one of them as well
@@ -301,18 +307,12 @@ class RayPool:
         await bring_back(engine, self._settings.engine.start_timeout_s, engine.memory)
 
 
-async def _stream(actor: Any, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
-    """Take pages from a rasterizer; images stay in the object store, only their references come here."""
-    stream = actor.read.options(num_returns="streaming", _generator_backpressure_num_objects=MAKE_AHEAD).remote(pages)
-    async for reference in stream:
-        page = await reference
-        if isinstance(page, PageRow):
-            yield page
-        else:
-            image = await anext(stream, None)
-            if image is None:
-                raise ImageLostError
-            yield page, image
+async def _next_image(stream: Any) -> Image:
+    """Take the reference of the image that follows its page."""
+    image = await anext(stream, None)
+    if image is None:
+        raise ImageLostError
+    return image
 
 
 def _unwrapped(error: RayTaskError) -> Exception:
