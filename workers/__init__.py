@@ -1,1 +1,1 @@
-"""Where the work runs: in this process or in Ray actors."""
+"""The places where work runs: this process, or Ray actors."""

@@ -1,4 +1,4 @@
-"""What a page holds before it is read: its text layer and how far to trust it, images, ink.
+"""Inspect a page before it is read: its text layer and how far to trust it, images, ink.
 
 Two views are compared: what MuPDF finds in the page's program (words, and a log of what is drawn where), and a small
 grey picture of it. Both show annotations and the values of form fields, so those are neither lost nor surprising.
@@ -34,7 +34,7 @@ _SEEN, _UNSEEN = 1, 2  # what becomes of text drawn at a pixel
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What lies where on a page. Boxes are in thumbnail pixels, cut to it."""
+    """The places of letters and images on a page. Boxes are in thumbnail pixels, cut to it."""
 
     words: Boxes
     word_lengths: npt.NDArray[np.int64]
@@ -123,7 +123,7 @@ def _on_thumbnail(boxes: Boxes, page: "pymupdf.Page", shape: tuple[int, ...]) ->
 
 
 def _opaque_images(page: "pymupdf.Page", kinds: Sequence[str], drawn: Boxes) -> npt.NDArray[np.bool_]:
-    """Which images have no mask. Asked for only where one is drawn after text, as it costs as much as all the rest."""
+    """Return the images without a mask. Call it only if one is drawn after text: it costs as much as all the rest."""
     opaque = np.zeros(len(kinds), bool)
     first_text = next((index for index, kind in enumerate(kinds) if kind.endswith("-text")), len(kinds))
     late = [index for index in range(first_text, len(kinds)) if kinds[index] == "fill-image"]

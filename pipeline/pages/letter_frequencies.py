@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - letters of many scripts, some of which look like Latin ones
-"""How unlike the languages of a script a count of letters is, told from the order of their letters alone.
+"""Measure how unlike the languages of a script a count of letters is, by the order of their letters alone.
 
 The n letters of an alphabet, sorted by how often they are used, have nearly the same shares in every language: the
 r-th letter has about log((n + 1) / r) parts (Gusein-Zade 1988). So one string a language will do, such as
@@ -101,8 +101,8 @@ LETTERS_BY_FREQUENCY: Mapping[str, tuple[str, ...]] = {
 def distance_from_language(letters: Counter[str], script: str) -> float:
     """Share of the letters that would have to change to fit the nearest language of a script, from 0 to 1.
 
-    Letters are lower case without accents. 0 for a script of which no language is known here. What chance alone
-    does to a short text is taken off.
+    Letters are lower case without accents. It is 0 for a script without a known language. What chance alone does to a
+    short text is subtracted.
     """
     total = letters.total()
     if total == 0 or script not in LETTERS_BY_FREQUENCY:

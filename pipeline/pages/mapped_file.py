@@ -58,6 +58,6 @@ def map_path(path: str | Path) -> MappedFile:
 
 
 def suffix_of(path: str | Path) -> str:
-    """How a name ends, without the dot; empty where that is no plain word."""
+    """Return the ending of a name, without the dot; empty if it is no plain word."""
     suffix = Path(path).suffix.strip(".")
     return suffix if suffix.isascii() and suffix.isalnum() else ""

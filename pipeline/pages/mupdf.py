@@ -47,7 +47,7 @@ def quiet() -> None:
 
 
 def take_warnings() -> str:
-    """What MuPDF complained of since the last call; empties its store, which otherwise grows without end."""
+    """Return MuPDF's complaints since the last call, and empty its store, which would grow without end."""
     return str(pymupdf.TOOLS.mupdf_warnings(reset=True))
 
 
@@ -55,7 +55,7 @@ def open_document(file: MappedFile, passwords: Sequence[str]) -> OpenedDocument:
     """Open a PDF or image.
 
     Raises:
-        PageError: with the reason for which no page of it can be had.
+        PageError: with the reason why no page of it can be read.
     """
     take_warnings()
     document = _open(file)

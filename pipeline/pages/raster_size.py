@@ -1,4 +1,4 @@
-"""How large a page's raster is. Arithmetic and numpy; no renderer."""
+"""The size of a page's raster. Arithmetic and numpy; no renderer."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Whether a page is read from its text layer, by OCR, or is blank, and why.
+"""Decide if a page is read from its text layer, by OCR, or is blank, and say why.
 
 Reasons, in the order in which they are asked:
 
@@ -15,8 +15,8 @@ Reasons, in the order in which they are asked:
                     script: it is taken, and flagged
     good_text       none of these
 
-The first rules are those of a measurement on 164 pages with 20 bad layers, of which they found all, with 37 good layers
-sent to OCR needlessly: a bad layer taken for good is worse than that. Short texts are judged by what needs no words.
+The first rules come from a measurement on 164 pages. They found all 20 bad layers, and sent 37 good ones to OCR
+needlessly: to take a bad layer for good is worse. Short texts are judged by what needs no words.
 """
 
 from ocrmill.configs.settings import RoutingSettings
@@ -39,10 +39,10 @@ def decide(
     geometry: PageGeometry | None = None,
     unwritable_share: float = 0.0,
 ) -> RouteDecision:
-    """Route of a page, from its features, and from its size where that is given.
+    """Decide the route of a page from its features, and from its size if that is given.
 
-    `unwritable_share` is the share of the layer's letters that the engine cannot write: a layer of which it would
-    write too little is kept where it is text, though the page holds more than the layer does.
+    `unwritable_share` is the share of the layer's letters that the engine cannot write. If the engine would write too
+    little of a layer that is text, the layer is kept, even if the page holds more than it.
     """
     if geometry is not None and min(geometry.width_pt, geometry.height_pt) < SMALLEST_PAGE_PT:
         return RouteDecision(Route.BLANK, "too_small")
@@ -57,13 +57,13 @@ def decide(
 
 
 def is_blank(features: PageFeatures, settings: RoutingSettings) -> bool:
-    """Whether a page shows nothing. Invisible text does not count, nor does a colour that is the same all over."""
+    """Tell if a page shows nothing. Invisible text does not count, nor does one colour all over."""
     seen = features.characters * (1 - max(features.invisible_share, features.inkless_text_share))
     return features.ink_share < settings.blank_ink_share and seen < 1
 
 
 def layer_can_check(features: PageFeatures, settings: RoutingSettings) -> bool:
-    """Whether OCR can be compared with a layer, taken or not: it is text, is seen, and is most of what is seen.
+    """Tell if OCR can be compared with a layer, taken or not: it is text, visible, and most of what is visible.
 
     An OCR layer that covers the page passes; it may still be a bad one, of words that look like words.
     """
@@ -71,7 +71,7 @@ def layer_can_check(features: PageFeatures, settings: RoutingSettings) -> bool:
 
 
 def is_right_to_left(features: PageFeatures) -> bool:
-    """Whether most letters of a page are of a script that runs from right to left."""
+    """Tell if most letters of a page are of a script that runs from right to left."""
     return features.script in _RIGHT_TO_LEFT
 
 
@@ -90,7 +90,7 @@ def _doubts(features: PageFeatures, settings: RoutingSettings) -> list[str]:
 
 
 def _is_garbled(features: PageFeatures, settings: RoutingSettings) -> bool:
-    """Whether a layer has too much in it that is no text, or Latin words that are none."""
+    """Tell if too much of a layer is no text, or too many of its Latin words are none."""
     return (
         features.unmapped_share >= settings.max_unmapped
         or features.control_share >= settings.max_control

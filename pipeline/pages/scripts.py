@@ -1,4 +1,4 @@
-"""Which script a character belongs to, by Unicode's blocks, and what it is without its accents."""
+"""The script of a character, by Unicode's blocks, and the letter without its accents."""
 
 import unicodedata
 from bisect import bisect_right

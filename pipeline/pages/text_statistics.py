@@ -1,4 +1,4 @@
-"""What a text layer looks like as text: unmapped glyphs, word shapes, and how unlike any language its letters are.
+"""Statistics of a text layer: unmapped glyphs, word shapes, and how unlike any language its letters are.
 
 The word rules speak of Latin script; the other scripts are judged by their letters' frequencies (alphabets), by rare
 characters (Han, hangul), by how many scripts are mixed, and by words that cannot be.
@@ -162,7 +162,7 @@ def _rare_share(letters: Counter[str]) -> float:
 
 @lru_cache(maxsize=65536)
 def _is_rare(letter: str) -> bool:
-    """Whether an East Asian letter is outside what the national standards hold to be in common use."""
+    """Tell if an East Asian letter is outside those that the national standards call common."""
     letter = unicodedata.normalize("NFKC", letter)
     script = script_of(letter)
     if script == "hangul":  # KS X 1001 has 2,350 of the 11,172 syllables, from row 0xB0 on

@@ -14,7 +14,7 @@ _MOST_COVER = 4  # times the area of the page, in all; a model that loops draws 
 
 
 def has_pictures(blocks: Sequence[Block]) -> bool:
-    """Whether there is anything to cut."""
+    """Tell if there is a picture to cut out."""
     return any(block.label == PICTURE for block in blocks)
 
 

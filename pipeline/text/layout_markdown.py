@@ -82,7 +82,7 @@ def _trim_table(text: str) -> str:
 
 
 def _mend_words(text: str, words: AbstractSet[str]) -> str:
-    """Join two pieces of a word of which one is bold or italic, if the page has the whole and not the second piece."""
+    """Join two pieces of a word, one bold or italic, if the page has the whole word and not the second piece."""
 
     def joined(match: re.Match[str]) -> str:
         first, second = (match[2], match[3]) if match[2] else (match[4], match[6])

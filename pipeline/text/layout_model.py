@@ -49,13 +49,13 @@ def load_layout() -> ModuleType:
 
 
 def full_chunk(page: "pymupdf.Document") -> Chunk:
-    """What the full model makes of a one-page document, which is written to."""
+    """Return what the full model makes of a one-page document, which it changes."""
     load_layout()
     return _chunk(page)
 
 
 def light_chunk(page: "pymupdf.Document", lines: Sequence[Box]) -> Chunk | None:
-    """What the light model makes of a one-page document, which is written to; None where the full one has to look.
+    """Return what the light model makes of a one-page document, which it changes; None if the full one has to look.
 
     `lines`: the boxes of the lines of text on the page as it lies.
     """
@@ -74,7 +74,7 @@ def light_chunk(page: "pymupdf.Document", lines: Sequence[Box]) -> Chunk | None:
 
 
 def is_one_column(lines: Sequence[Box]) -> bool:
-    """Whether no line of text stands beside another."""
+    """Tell if no line of text stands beside another."""
     ordered = sorted(lines, key=lambda line: line.y0 + line.y1)
     return all(
         min(upper.y1, lower.y1) - max(upper.y0, lower.y0) <= _SAME_ROW * min(upper.y1 - upper.y0, lower.y1 - lower.y0)
@@ -83,7 +83,7 @@ def is_one_column(lines: Sequence[Box]) -> bool:
 
 
 def _is_plain(chunk: Chunk, lines: Sequence[Box]) -> bool:
-    """Whether all is plain text, and white space alone tells which lines belong together."""
+    """Tell if all is plain text, and white space alone shows which lines belong together."""
     labels = [label_of(found["class"]) for found in chunk["page_boxes"]]
     blocks = [Box(*map(float, found["bbox"])) for found in chunk["page_boxes"]]
     ordered = sorted(lines, key=lambda line: line.y0 + line.y1)
@@ -101,7 +101,7 @@ def _is_plain(chunk: Chunk, lines: Sequence[Box]) -> bool:
 
 
 def draws_only_text(page: "pymupdf.Page") -> bool:
-    """Whether a page has no rules, areas, shadings and images, seen or unseen."""
+    """Tell if a page has no rules, areas, shadings and images, visible or not."""
     return all(kind.endswith("-text") for kind, _ in page.get_bboxlog())
 
 

@@ -34,7 +34,7 @@ def copy_of_page(document: "pymupdf.Document", page_index: int, turn: int) -> "I
 
 
 def _shown(copy: "pymupdf.Document") -> "pymupdf.Rect":
-    """What is shown of the first page, in PDF coordinates."""
+    """Return the visible part of the first page, in PDF coordinates."""
     import pymupdf
 
     media = _box(copy, "MediaBox") or pymupdf.Rect(_DEFAULT_MEDIA)

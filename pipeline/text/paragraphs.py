@@ -50,7 +50,7 @@ class Paragraph:
 
     @property
     def shown(self) -> Box:
-        """What encloses its lines on the page as displayed."""
+        """Return the box that encloses its lines on the page as displayed."""
         return enclosing([line.shown for line in self.lines])
 
 

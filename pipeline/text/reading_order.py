@@ -55,13 +55,13 @@ class Box:
         return (self.y0 + self.y1) / 2
 
     def clipped(self, to: "Box") -> "Box":
-        """What of it lies in another; without area, on its edge, if nothing does."""
+        """Return the part of it inside another box; if there is none, a box without area on the other's edge."""
         x0, x1 = (min(max(x, to.x0), to.x1) for x in (self.x0, self.x1))
         y0, y1 = (min(max(y, to.y0), to.y1) for y in (self.y0, self.y1))
         return Box(x0, y0, x1, y1)
 
     def contains_centre_of(self, other: "Box") -> bool:
-        """Whether the other's centre lies in it."""
+        """Tell if the other's centre lies in it."""
         return self.x0 <= (other.x0 + other.x1) / 2 <= self.x1 and self.y0 <= other.middle <= self.y1
 
 
@@ -87,7 +87,7 @@ class _Band:
 
 
 def turned(box: Box, degrees: int, width: float, height: float) -> Box:
-    """Where a box of a page of this size lies after the page is turned clockwise by a multiple of 90 degrees."""
+    """Return the box after a page of this size is turned clockwise by a multiple of 90 degrees."""
     match degrees % 360:
         case 90:
             return Box(height - box.y1, box.x0, height - box.y0, box.x1)
@@ -216,19 +216,19 @@ class _Page:
         return self._aligned_share(fewer, more) < _ALIGNED
 
     def _beside(self, left: list[int], right: list[int]) -> bool:
-        """Whether the two sides stand next to each other at all."""
+        """Tell if the two sides stand next to each other at all."""
         top = max(min(self._boxes[i].y0 for i in side) for side in (left, right))
         bottom = min(max(self._boxes[i].y1 for i in side) for side in (left, right))
         return bottom - top > self._line
 
     def _is_prose(self, side: list[int]) -> bool:
-        """Whether half of what is written stands in lines that are long, and as long as the long ones."""
+        """Tell if half of all characters stand in lines that are long, and as long as the long ones."""
         widths = self._line_widths(side)
         usual, full = _reached(widths, 0.5), _reached(widths, 0.1)
         return usual >= _COLUMN_LINE * self._line and usual >= _COLUMN_FILL * full
 
     def _line_widths(self, side: list[int]) -> list[float]:
-        """The widths of lines, of which a change of type or an odd space may have made several boxes."""
+        """Return the widths of lines. A change of type or an odd space may have split a line into several boxes."""
         widths: list[float] = []
         for row in self._rows(side):
             end = -math.inf
@@ -263,7 +263,7 @@ class _Page:
 
 
 def _reached(widths: list[float], share: float) -> float:
-    """How wide the widest lines are that hold this share of all that is written; labels of figures hold little."""
+    """Return the width that lines with this share of all characters reach; labels of figures hold few."""
     held, needed = 0.0, share * sum(widths)
     for width in sorted(widths, reverse=True):
         held += width

@@ -81,7 +81,7 @@ def read_text_layer(document: "pymupdf.Document", page_index: int, *, right_to_l
 
 
 def _laid_out(document: "pymupdf.Document", page_index: int, runs: Sequence[_Run], turn: int) -> list[Written] | None:
-    """What the layout model makes of the page; None if it fails, or loses or doubles text."""
+    """Return the text that the layout model makes of the page; None if it fails, or loses or doubles text."""
     letters = sum(run.letters for run in runs)
     try:
         with copy_of_page(document, page_index, turn) as copy:
@@ -104,7 +104,7 @@ def _laid_out(document: "pymupdf.Document", page_index: int, runs: Sequence[_Run
 
 
 def _has_letters(chunk: Chunk, letters: int) -> bool:
-    """Whether the Markdown has about as many letters as the page."""
+    """Tell if the Markdown has about as many letters as the page."""
     return abs(_letters(without_markup(chunk["text"])) - letters) <= _LOST_SHARE * letters
 
 
@@ -180,7 +180,7 @@ def _runs(page: "pymupdf.Page", *, mend_ligatures: bool) -> list[_Run]:
 
 
 def _text_flags() -> int:
-    """What is plain text, its Latin ligatures taken apart, as the layout engine does."""
+    """Return MuPDF's flags for plain text with Latin ligatures taken apart, as the layout engine does."""
     import pymupdf
 
     return int(pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES)

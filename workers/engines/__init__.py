@@ -1,1 +1,1 @@
-"""What turns page images into text: one class each, the same two methods."""
+"""Engines turn page images into text: one folder each, one interface."""

@@ -7,7 +7,7 @@ from ocrmill.workers.rendering.protocol import PageImage
 
 
 class Engine(Protocol):
-    """What turns a page image into text: one class each in workers/engines, the same methods."""
+    """An engine turns a page image into text. Each has a folder in workers/engines, all have these methods."""
 
     def describe(self) -> EngineDescription:
         """Name, model and how many pages it wants in flight. Cheap: loads nothing."""

@@ -40,15 +40,15 @@ class Recognizer:
         self._pictures = PicturePages(settings.engine.cpu)
 
     async def start(self, memory: float = 1.0) -> None:
-        """See `Engine.start`."""
+        """Start the engine, as `Engine.start` says."""
         await self._engine.start(memory)
 
     def idle_s(self) -> float:
-        """See `Engine.idle_s`."""
+        """Return the seconds since the engine last got on, as `Engine.idle_s` says."""
         return self._engine.idle_s()
 
     async def close(self) -> None:
-        """See `Engine.close`."""
+        """Close the engine, as `Engine.close` says."""
         await self._engine.close()
 
     async def read(

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def page_bytes(settings: EngineSettings) -> int:
-    """What is reserved for a page before it is rendered: the most its views can take, or a Letter page's image."""
+    """Return the bytes to reserve for an unrendered page: the most its views can take, or a Letter page's image."""
     if settings.max_tiles is None:
         return IMAGE_BYTES
     tiles = settings.max_tiles if settings.max_tiles >= MIN_TILES else 0

@@ -1,4 +1,4 @@
-"""What of this machine we may use: as many cores and as much memory as its control groups (cgroups) leave us.
+"""The cores and the memory of this machine that its control groups (cgroups) leave to us.
 
 A container shows all 64 cores of its machine to who may use two, and so does systemd. Limits count from the process's
 own group up to the topmost that can be seen, in both versions of control groups.
@@ -44,7 +44,7 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _numbers(group: Path, *names: str) -> list[int]:
-    """What the files hold; nothing where one is not there or says `max`."""
+    """Yield the numbers in the files; a file that is missing or says `max` yields none."""
     try:
         return [int(word) for name in names for word in (group / name).read_text().split()]
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Where pages are read: the interface that the coordinator sees, and its version in this process."""
+"""The pool that reads pages: the interface that the coordinator sees, and its version in this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -37,7 +37,7 @@ class Pool(Protocol):
     in_flight_bytes: int  # of page images, that may exist at once
 
     def describe(self) -> EngineDescription:
-        """What the engines say of themselves."""
+        """Return the description that the engines give of themselves."""
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document."""
@@ -77,7 +77,7 @@ class SerialPool:
         self._started: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
-        """What the engine says of itself."""
+        """Return the description that the engine gives of itself."""
         return self._description
 
     async def open(self, source: Source) -> Document | UnreadableDocument:

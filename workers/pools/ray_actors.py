@@ -55,7 +55,7 @@ class RasterizerActor:
         return 0.0 if since is None else time.monotonic() - since
 
     def open(self, source: Source) -> Document | UnreadableDocument:
-        """See `Rasterizer.open`."""
+        """Open a document, as `Rasterizer.open` says."""
         self._since = time.monotonic()
         try:
             return self._rasterizer.open(source)
@@ -63,7 +63,7 @@ class RasterizerActor:
             self._since = None
 
     def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | PageImage]:
-        """See `Rasterizer.read`; a rendered page is followed by its image, as an object of its own."""
+        """Read pages, as `Rasterizer.read` says. A rendered page is followed by its image, as an object of its own."""
         stream = self._rasterizer.read(pages)
         while True:
             self._since = time.monotonic()
@@ -103,7 +103,7 @@ class EngineActor:
         return os.getpid()
 
     async def idle_s(self) -> float:
-        """See `Engine.idle_s`; no answer is one, too."""
+        """Return the seconds since the engine last got on, as `Engine.idle_s` says. No answer is an answer, too."""
         return self._recognizer.idle_s()
 
     async def stop(self) -> None:
@@ -113,7 +113,7 @@ class EngineActor:
     async def read(
         self, document: Document, page: RenderedPage, image: PageImage, params: RetryParams | None
     ) -> PageRow:
-        """See `Recognizer.read`."""
+        """Read a page image, as `Recognizer.read` says."""
         return await self._recognizer.read(document, page, image, params)
 
 
@@ -163,7 +163,7 @@ def _pid(actor: Any, ping: Any, until: float) -> int:
 
 
 def _await_restart(actor: Any, until: float) -> None:
-    """Wait until Ray has made an actor anew: until then its calls fail at once, which is no death."""
+    """Wait until Ray has restarted an actor: until then its calls fail at once, which does not count as a death."""
     while time.monotonic() < until:
         try:
             ray.get(actor.__ray_ready__.remote(), timeout=max(0.0, until - time.monotonic()))

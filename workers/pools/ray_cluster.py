@@ -22,7 +22,7 @@ ANSWER_S = 10.0  # in which a cluster takes a connection
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """How many workers of each kind, and the bytes of page images that may be in flight between them."""
+    """Numbers of workers of each kind, and the bytes of page images that may be in flight between them."""
 
     rasterizers: int
     engines: int
@@ -34,7 +34,7 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
     """Start Ray here, or join the cluster that the settings name.
 
     Raises:
-        EngineError: it cannot be had, or has too few GPUs.
+        EngineError: the cluster does not answer, or has too few GPUs.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if settings.workers.ray_address is None:
@@ -43,7 +43,7 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 
 def with_absolute_paths(settings: RunSettings) -> RunSettings:
-    """The same settings for a process in another folder: a model or adapter in a folder is named by its whole path."""
+    """Return the settings for a process in another folder: a model or adapter on disk gets its absolute path."""
     model = settings.engine.deepseek_ocr2
     folders = {name: path for name in ("model", "lora") if (path := getattr(model, name)) and Path(path).is_dir()}
     absolute = {name: str(Path(path).absolute()) for name, path in folders.items()}
@@ -98,7 +98,7 @@ def _check_that_it_answers(address: str) -> None:
 
 
 def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus: int) -> int:
-    """As many vLLMs as there are GPUs, or groups of them; one on the CPU, of which it takes all cores."""
+    """Return the number of vLLM engines: one for each GPU or group of GPUs; on the CPU one, which takes all cores."""
     wanted = settings.workers.engines or (gpus if engine.gpus else cores)
     if not engine.gpus:
         return 1 if engine.takes_all_cores else wanted

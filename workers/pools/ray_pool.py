@@ -59,14 +59,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _EngineLost:
-    """What became of the engine that had a page."""
+    """The engine that had a page is gone; the message says why."""
 
     reason: Reason
     why: str = ""
 
 
 class OcrRequest(NamedTuple):
-    """What an engine is given: see `Recognizer.read`."""
+    """A request to an engine: the arguments of `Recognizer.read`."""
 
     document: Document
     page: RenderedPage
@@ -112,7 +112,7 @@ class RayPool:
         self._watching: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
-        """What the engines say of themselves."""
+        """Return the description that the engines give of themselves."""
         return self._description
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
@@ -164,8 +164,8 @@ class RayPool:
         """Turn a page image into the row of one attempt at it, on the engine that has least to do.
 
         An engine that dies takes all its pages along. Each is tried again with a few others, then alone in an engine,
-        so that only the page that kills it is blamed. Of a document several pages of which were blamed, no more are
-        tried.
+        so that only the page that kills it is blamed. Once several pages of a document were blamed, its other pages are
+        not tried.
         """
         request = OcrRequest(document, page, image, params)
         attempts: list[Attempt] = []
@@ -251,7 +251,7 @@ class RayPool:
             raise ImageLostError from error
 
     async def _answer(self, engine: Any, reading: Any) -> PageRow:
-        """What an engine makes of a page, however long that takes while it gets on with its pages.
+        """Wait for an engine's row of a page, as long as the engine gets on with its pages.
 
         Raises:
             TimeoutError: it has not got on with any for `engine.page_timeout_s`, or not ended this one for too long.
@@ -316,5 +316,5 @@ async def _next_image(stream: Any) -> Image:
 
 
 def _unwrapped(error: RayTaskError) -> Exception:
-    """What a rasterizer raised: our own errors end the run as they are."""
+    """Return the error that a rasterizer raised: our own errors end the run as they are."""
     return error.cause if isinstance(error.cause, OcrmillError) else error

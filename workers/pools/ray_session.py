@@ -134,7 +134,7 @@ def _read_variables_again() -> None:
 
 
 def _parent() -> Path:
-    """Where temporary files go, if Ray's sockets find room there."""
+    """Return the folder for temporary files if paths of Ray's sockets fit below it."""
     for folder in (os.environ.get("RAY_TMPDIR"), tempfile.gettempdir()):
         if folder and len(os.fsencode(os.path.abspath(folder))) <= LONGEST_FOLDER:  # noqa: PTH100 - keeps links
             return Path(folder).absolute()

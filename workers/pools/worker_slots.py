@@ -1,4 +1,4 @@
-"""Which worker takes the next piece of work, and what happens when a worker dies. For engines and rasterizers alike."""
+"""Choose the worker for the next piece of work, and replace one that died. For engines and rasterizers alike."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ class Slot:
 
     @property
     def is_current(self) -> bool:
-        """Whether the worker is still the process that this slot was taken in."""
+        """Tell if the worker is still the process that this slot was taken in."""
         return self.worker.up and self.generation == self.worker.generation
 
 

@@ -42,12 +42,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 class PageReader(Protocol):
-    """What reads pages: document_reader.py or pdfium_reader.py."""
+    """A reader of pages: document_reader.py or pdfium_reader.py."""
 
     renderer: str
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
-        """Put the last document away and open this one, or say why no page of it can be had."""
+        """Close the last document and open this one, or say why no page of it can be read."""
 
     def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
         """Read one page of the open document: with its image, or its views, where it awaits OCR."""

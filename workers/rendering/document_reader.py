@@ -27,7 +27,7 @@ class DocumentReader:
         self._failed = False
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
-        """Open a document and say what it is, or why no page of it can be had."""
+        """Open a document and describe it, or say why no page of it can be read."""
         self._mupdf.close()
         self._images.close()
         self._format = image_format(bytes(file.data[:HEAD_BYTES]))

@@ -36,7 +36,7 @@ class MupdfReader:
         self._document: pymupdf.Document | None = None
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
-        """Open a document and say what it is, or why no page of it can be had."""
+        """Open a document and describe it, or say why no page of it can be read."""
         self.close()
         try:
             opened = rasterize.open_document(file, passwords)

@@ -1,4 +1,4 @@
-"""What a rasterizer and its rendering process say to each other: one JSON request, one JSON reply.
+"""The protocol between a rasterizer and its rendering process: one JSON request, one JSON reply.
 
 JSON, checked on arrival, because the rendering process handles hostile files: what it sends must not be able to do
 anything. A document goes beside it as an open file, for the rendering process may not open files; pixels come back
@@ -18,7 +18,7 @@ from ocrmill.pipeline.records import RGB, Reason, RenderedPage, Route
 
 @dataclass(frozen=True, slots=True)
 class ChildSettings:
-    """What the rendering process needs to know from the start."""
+    """Settings that the rendering process gets when it starts."""
 
     raster: RasterSettings
     routing: RoutingSettings
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class OpenReply:
-    """What opening a document told; `reason` is set where no page can be had."""
+    """The result of opening a document; `reason` is set if no page of it can be read."""
 
     page_count: int = 0
     password: str | None = None
@@ -103,7 +103,7 @@ def is_cut_into_views(width_px: int, height_px: int, settings: ChildSettings) ->
 
 
 def carries_image(page: RenderedPage) -> bool:
-    """Whether a page image lies in shared memory for this reply."""
+    """Tell if a page image lies in shared memory for this reply."""
     if page.reason is not None or page.decision is None or page.decision.route is Route.BLANK:
         return False
     return page.geometry is not None and page.geometry.width_px > 0

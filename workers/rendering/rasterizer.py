@@ -62,7 +62,7 @@ class Rasterizer:
         self._files = FileCache(self._scratch.path, settings.input, settings.storage)
 
     def open(self, source: Source) -> Document | UnreadableDocument:
-        """Hash a document and open it, or say why no page of it can be had."""
+        """Hash a document and open it, or say why no page of it can be read."""
         opened = self._hash_and_open(source)
         try:
             self._check_unchanged(source)  # afterwards: what was opened, or is damaged, is what was found

@@ -80,7 +80,7 @@ class CircuitBreaker:
         self._recognizing = _Window("pages", settings)
 
     def add_document(self, opened: Document | UnreadableDocument) -> None:
-        """See whether a document could be opened.
+        """Count a document: it was opened, or could not be.
 
         Raises:
             TooManyFailuresError: if too many cannot be.
@@ -89,7 +89,7 @@ class CircuitBreaker:
         self._opening.add(_Outcome(opened.source.uri, reason, f"{opened.source.uri}: {opened.detail}"))
 
     def add_page(self, row: PageRow) -> None:
-        """See what became of a page.
+        """Count a page by its outcome.
 
         Raises:
             TooManyFailuresError: if too many fail.

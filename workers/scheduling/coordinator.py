@@ -337,7 +337,7 @@ class Coordinator:
         self._finished.set()
 
     def _leave_in_part(self, document_id: str) -> None:
-        """Have done with a document of which only some pages are wanted: without a row it is not complete."""
+        """Drop a document whose pages were wanted only in part: without a row it is not complete."""
         self._sink.leave_unfinished(document_id)
         self._in_part.add(document_id)
         self._report.documents_in_part += 1
@@ -382,7 +382,7 @@ class Coordinator:
 
 
 def _cause_of(error: BaseException) -> BaseException:
-    """What made a task group fail: an error of ours if there is one among them."""
+    """Return the error that made a task group fail: one of ours if there is one."""
     while isinstance(error, BaseExceptionGroup):
         ours = error.subgroup(OcrmillError)
         error = (ours or error).exceptions[0]

@@ -1,4 +1,4 @@
-"""What is known of a document while its pages are read, and the row that it gets when they are."""
+"""The state of a document while its pages are read, and its row when all are."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class OpenDocument:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every page that it has is read."""
+        """Tell if all of its pages have been read."""
         return len(self.outcomes) == self.document.page_count
 
     def row(self, supersedes: str | None) -> DocumentRow:

@@ -64,7 +64,7 @@ class _AwsNotice:
         self._token = ""
 
     def ask(self) -> str | None:
-        """What is announced, if anything is."""
+        """Return the announcement, or None."""
         try:
             return self._announced()
         except MetadataError:  # for want of a token, or it is too old
@@ -85,7 +85,7 @@ class _GcpNotice:
         self._url = url
 
     def ask(self) -> str | None:
-        """What is announced, if anything is."""
+        """Return the announcement, or None."""
         preempted = _answer(self._url, "/computeMetadata/v1/instance/preempted", {"Metadata-Flavor": "Google"})
         return "instance/preempted: TRUE" if preempted == "TRUE" else None
 
@@ -98,7 +98,7 @@ class _AzureNotice:
         self._name = ""
 
     def ask(self) -> str | None:
-        """What is announced, if anything is."""
+        """Return the announcement, or None."""
         asked = {"Metadata": "true"}
         if not self._name:
             path = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"

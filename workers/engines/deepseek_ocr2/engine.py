@@ -45,7 +45,7 @@ REQUIRED = {
 
 @dataclass(slots=True)
 class OutputSoFar:
-    """What the model has written on a page so far."""
+    """The output of the model for a page so far."""
 
     text: str = ""
     prompt_tokens: int = 0
@@ -162,7 +162,7 @@ class DeepseekOcr2Engine:
         self._log.close()
 
     def _retry_policy(self) -> Iterator[RetryParams]:
-        """Where the prompt asks for a document, which Markdown is, another one may ask for it as well."""
+        """Return the retries; one with a prompt of its own only if the usual prompt asks for Markdown."""
         return (params for params in RETRY_POLICY if params.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
 
     async def _write(self, views: PageViews, prompt: str, sampling: Any) -> OutputSoFar:

@@ -1,4 +1,4 @@
-"""What DeepSeek-OCR writes -> regions of the page: label, boxes and text, in the order in which it wrote them.
+"""Parse the output of DeepSeek-OCR into regions of the page: label, boxes and text, in the order of the output.
 
     <|ref|>sub_title<|/ref|><|det|>[[70, 44, 371, 62]]<|/det|>
     ## 2 Method

@@ -1,4 +1,4 @@
-"""What DeepSeek-OCR writes -> Markdown, and blocks that say where on the page each part of it is.
+"""Turn the output of DeepSeek-OCR into Markdown, and blocks that say where on the page each part is.
 
 A picture leaves no mark in the Markdown: a reader of text wants none, and a link to a file that is not kept is noise.
 Its block has an empty span at the place where it stands in the reading order. Tables stay the HTML that the model
@@ -52,7 +52,7 @@ def to_markdown(raw: str, geometry: PageGeometry, *, refs_are_text: bool = False
 
     Args:
         raw: Any text.
-        geometry: Of the page as displayed, of which the model saw an image.
+        geometry: Of the page as displayed; the model saw an image of it.
         refs_are_text: Whether the prompt asked for lines or phrases, not for a document: `<|ref|>` then holds text.
     """
     parts: list[str] = []

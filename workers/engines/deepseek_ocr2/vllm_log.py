@@ -1,4 +1,4 @@
-"""What vLLM's processes print, kept aside: nobody wants to read it, until one of them dies."""
+"""Keep the output of vLLM's processes aside: it is of interest only when one of them dies."""
 
 import os
 import re
@@ -48,7 +48,7 @@ class VllmLog:
         return found[-1] if found else None
 
     def is_out_of_memory(self) -> bool:
-        """Whether memory, of the GPU or the machine, ran out."""
+        """Tell if the memory of the GPU or of the machine ran out."""
         return _OUT_OF_MEMORY.search(self._end()) is not None
 
     def close(self) -> None:

@@ -156,7 +156,7 @@ def _skew(quads: Sequence[Quad]) -> float:
 
 
 def _rotation(slope: float) -> Quad:
-    """What points (as rows) are multiplied by to take a slope away."""
+    """Return the matrix that takes a slope away from points, which are its rows."""
     return np.array([[math.cos(slope), -math.sin(slope)], [math.sin(slope), math.cos(slope)]])
 
 

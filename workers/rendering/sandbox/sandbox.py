@@ -1,4 +1,4 @@
-"""What a rendering process may do, once it has been started: read its program and its fonts, and answer.
+"""Restrict a rendering process that has started: it may read its program and its fonts, and answer.
 
 A PDF that takes over the renderer finds no network, no file but those of Python and the system's libraries, no way to
 start a program, to write, or to touch another process. The document itself comes as an open file (mapped_file.py).
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def missing() -> list[str]:
-    """What this machine lacks for a whole sandbox, in words; empty where there is nothing to wish for."""
+    """Name the parts of a whole sandbox that this machine lacks; empty if it has all."""
     wishes = {
         "Landlock, which closes the file system (Linux 5.13 or newer, switched on)": landlock.version() > 0,
         "seccomp filters, which close the network (Linux on x86-64 or aarch64)": seccomp.is_available(),

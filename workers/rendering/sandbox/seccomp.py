@@ -69,7 +69,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What differs between processors."""
+    """The values that differ between processors."""
 
     column: int  # in the lists above
     architecture: int  # AUDIT_ARCH_*
@@ -98,7 +98,7 @@ def refused_calls(machine: Machine) -> dict[str, int]:
 
 
 def is_available() -> bool:
-    """Whether this kernel filters system calls, on a processor that we have the numbers of."""
+    """Tell if this kernel filters system calls, and if we know the call numbers of this processor."""
     machine = _machine()
     if machine is None:
         return False
