@@ -68,7 +68,7 @@ class Output:
 
     @property
     def documents(self) -> Rows:
-        """One row for every document that a source holds, and for every source whose document could not be had."""
+        """One row for every document that a source holds, and for every source whose document could not be read."""
         return Rows(self._read_documents, DOCUMENTS)
 
     @property

@@ -75,7 +75,7 @@ class PageImage:
 
 @dataclass(frozen=True, slots=True)
 class InspectedPage:
-    """What a page holds, seen before it is read."""
+    """The findings about a page before it is read."""
 
     page_number: int  # from 1
     page_count: int  # of its document

@@ -1,6 +1,6 @@
 """Rows of an output as Arrow, pandas or DuckDB have them.
 
-Every reading looks at the output anew, so that rows which a run adds meanwhile are seen by the next one. Memory of
+Every reading looks at the output again, so that rows which a run adds meanwhile are seen by the next one. Memory of
 `batches` is one row group; the other forms hold all columns that are selected, so select few.
 """
 
