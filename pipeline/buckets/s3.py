@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import IO, Any, TypeVar
@@ -151,8 +151,9 @@ class S3Bucket:
         def copy_rest() -> None:
             wanted = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
             answer = self._client.get_object(Bucket=self._name, Key=key, IfMatch=f'"{version}"', **wanted)
-            for chunk in answer["Body"].iter_chunks(CHUNK):
-                file.write(chunk)
+            with closing(answer["Body"]) as body:  # a body that breaks off would keep its socket open
+                for chunk in body.iter_chunks(CHUNK):
+                    file.write(chunk)
 
         self._unbroken(key, copy_rest)
 
@@ -183,7 +184,8 @@ class S3Bucket:
 
         def read() -> tuple[bytes, Mapping[str, Any]]:
             answer = self._client.get_object(Bucket=self._name, Key=key, **wanted, **match)
-            return answer["Body"].read(), answer
+            with closing(answer["Body"]) as body:
+                return body.read(), answer
 
         return self._unbroken(key, read)
 
