@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,7 +79,10 @@ def ocrmill(home: Path, out: str, *options: str, **more: str) -> subprocess.Comp
 @contextmanager
 def cluster(home: Path, **more: str) -> Iterator[str]:
     """A cluster started by hand, as `ray start --head` does it, at this address. `ray stop` would end others, too."""
-    ports = dict(zip(("port", "ray-client-server-port", "node-manager-port"), free_ports(3), strict=True))
+    names = ["port", "node-manager-port"]
+    if find_spec("grpc"):  # Ray's own client, which vLLM's environment can start, takes a fixed port unless told
+        names.append("ray-client-server-port")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     command = [BIN / "ray", "start", "--head", "--temp-dir", home / "ray", "--include-dashboard=false", "--num-cpus=4"]
     command += [f"--{name}={port}" for name, port in ports.items()]
     try:
