@@ -26,7 +26,7 @@ def build_pool(settings: RunSettings, *, use_ray: bool, until: float) -> Pool:
 
     Raises:
         StoppedEarlyError: the time budget ended before they were up.
-        EngineError: they cannot be had.
+        EngineError: they cannot be started.
     """
     if not use_ray:
         return SerialPool(settings)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class CompactReport:
-    """What `compact` did."""
+    """The result of `compact`."""
 
     mended: tuple[str, ...] = ()  # what a killed writer had left
     superseded_documents: int = 0

@@ -80,7 +80,7 @@ class ForgetReport:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What an output says of its sources."""
+    """The statements of an output about its sources."""
 
     places: Mapping[str, set[tuple[str, str]]]  # document -> the sources that hold it or held it, with their versions
     sources: frozenset[str]  # all that any row names
@@ -215,7 +215,7 @@ def _is_there(place: str, storage: StorageSettings) -> bool:
 
 
 def _forms(name: str) -> set[str]:
-    """How rows may call what a person names: an address, or a path from here, with or without its escapes."""
+    """Return the names in rows for what a person names: an address, or a path from here, with or without escapes."""
     if URL.match(name):
         return {redacted(name).rstrip("/"), one_line(redacted(name)).rstrip("/")}
     where = split_uri(name)

@@ -1,4 +1,4 @@
-"""What a run would do, estimated from a sample: `ocrmill plan`."""
+"""Estimate what a run would do, from a sample: `ocrmill plan`."""
 
 import asyncio
 import random

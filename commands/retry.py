@@ -66,7 +66,7 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
 
 
 def _reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
-    """What stays of each document that is to be read again, and where its rows are."""
+    """Return the rows to keep of each document that is to be read again, and the shards of its rows."""
     keys = page_keys(store, query)
     wanted: defaultdict[str, set[int]] = defaultdict(set)
     for document_id, number in zip(keys["document_id"].to_pylist(), keys["page_number"].to_pylist(), strict=True):
@@ -93,6 +93,6 @@ def _reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mappin
 
 
 def _among(store: Store, name: str, ids: pa.Array) -> list[str]:
-    """Which of these documents a shard has rows of."""
+    """Return those of the documents that a shard has rows of."""
     column = read_shard(store.file(name), name, ["document_id"])["document_id"].cast(pa.string())
     return list(pc.unique(column.filter(pc.is_in(column, ids))).to_pylist())

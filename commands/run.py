@@ -55,7 +55,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one invocation is asked to do."""
+    """The arguments of one invocation."""
 
     inputs: tuple[str, ...]
     output: str  # a folder, or the URL of a bucket
@@ -291,7 +291,7 @@ def new_run_id() -> str:
 
 
 def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_code: int) -> dict[str, Any]:
-    """What `runs/<run_id>.json` holds. Passwords are not in it, those of URLs neither."""
+    """Return the content of `runs/<run_id>.json`. Passwords are not in it, nor those of URLs."""
     return {
         "run_id": run_id,
         "started_at": started_at.isoformat(),
@@ -308,7 +308,7 @@ def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_
 
 
 def _folders(inputs: Sequence[str]) -> list[str]:
-    """What the URIs of all sources below the folders and buckets among the inputs begin with."""
+    """Return the prefixes of the URIs of all sources below the folders and buckets among the inputs."""
     buckets = [name.rstrip("/") for name in inputs if BucketUrl.parse(name)]
     folders = [os.path.abspath(name) for name in inputs if os.path.isdir(name)]  # noqa: PTH100, PTH112 - as in discovery
     return [f"{one_line(folder)}/" for folder in (*buckets, *folders)]

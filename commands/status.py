@@ -1,4 +1,4 @@
-"""How far an output is: finished, interrupted, or being written now. Reads only, and waits for nobody.
+"""The state of an output: finished, interrupted, or being written now. Reads only, and waits for nobody.
 
 Unlike `verify` it believes what the shards say, and reads of the pages only a few short columns.
 """
@@ -40,7 +40,7 @@ _LONGEST_WORD = 60  # of what stands in a run's record, which anybody may have w
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What `runs/<run_id>.json` says of a run that came to its end; null where it does not say."""
+    """The record of a finished run in `runs/<run_id>.json`; null if it lacks a value."""
 
     run_id: str
     host: str | None
@@ -55,7 +55,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who holds the lease, or held it when it was killed; null where the lease does not say."""
+    """The owner of the lease, or the last one if it was killed; null if the lease does not say."""
 
     alive: bool
     host: str | None
@@ -68,7 +68,7 @@ class Writer:
 
 @dataclass(slots=True)
 class OutputStatus:
-    """What an output holds, counted shard by shard. Counts of a reason or renderer leave out rows without one."""
+    """Counts of an output, shard by shard. Counts of a reason or renderer leave out rows without one."""
 
     documents: Counter[str] = field(default_factory=Counter)  # by status
     documents_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
@@ -194,7 +194,7 @@ def _readable_documents(store: Store, status: OutputStatus) -> Iterator[pa.Table
 
 
 def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:
-    """Count a shard, and say how many pages of which documents it holds."""
+    """Count a shard, and return its number of pages by document."""
     for counter, column in zip((status.pages, status.routes, status.renderers), _WORDS, strict=True):
         _count(counter, table[column])
     _count_reasons(status.pages_by_reason, table)

@@ -1,4 +1,4 @@
-"""Whether an output keeps its promise: every page of every document exactly once, and every sum right.
+"""Tell if an output keeps its promise: every page of every document exactly once, and every sum right.
 
 Every byte of every shard is read and checked against its checksums, a row group at a time; what is kept of a page is
 about 30 bytes. Not covered: whether the Markdown is any good, and bits that change in memory.
@@ -38,7 +38,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Severity(StrEnum):
-    """What a finding means for the reader of the output."""
+    """The meaning of a finding for readers of the output."""
 
     DAMAGE = "damage"  # rows are missing, doubled or wrong
     WORK_LEFT = "work left"  # the next run does it
@@ -55,7 +55,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `verify` found; after a repair, what it finds then."""
+    """The findings of `verify`; after a repair, those that are left."""
 
     shards: int
     pages: int
@@ -69,7 +69,7 @@ class VerifyReport:
 
     @property
     def sound(self) -> bool:
-        """Whether no damage was found."""
+        """Tell if no damage was found."""
         return all(finding.severity is not Severity.DAMAGE for finding in self.findings)
 
     def to_text(self) -> str:
@@ -105,7 +105,7 @@ class _Table:
 
 @dataclass(slots=True)
 class _Inspection:
-    """What was found, and what a repair would do, in this order."""
+    """Return the findings, then what a repair would do."""
 
     findings: list[Finding] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -264,7 +264,7 @@ def _moment(rows: pa.Table) -> list[Ints]:
 
 
 def _later_copies(*keys: Ints) -> Bools:
-    """Which rows have the keys of an earlier row."""
+    """Select rows with the key of an earlier row."""
     order = np.lexsort(keys[::-1])  # stable: rows of one key stay in the order of their shards
     same = np.ones(max(0, len(order) - 1), bool)
     for key in keys:

@@ -99,7 +99,7 @@ class DeepseekOcr2Settings(Settings):
 
 
 class EngineSettings(Settings):
-    """What reads page images."""
+    """Settings of the engine that reads page images."""
 
     name: str = Field(
         "auto",

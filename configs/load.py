@@ -50,7 +50,7 @@ class _Values:
         self.origins[path] = origin
 
     def origin(self, path: tuple[str, ...]) -> str:
-        """Where a value was set, or those that it holds, or one that holds it."""
+        """Return the place where a value was set, or a section that holds it, or one of its own values."""
         near = [where for known, where in self.origins.items() if all(map(str.__eq__, known, path))]
         return ", ".join(dict.fromkeys(near))
 
@@ -84,7 +84,7 @@ def _find(config: Path, beside: Path) -> Path:
 
 
 def _can_be_read(path: Path) -> bool:
-    """Whether there is something to read: a pipe, too, as `<(pass show ocrmill)` is one."""
+    """Tell if there is something to read: a pipe, too, as `<(pass show ocrmill)` is one."""
     try:
         return path.exists() and not path.is_dir()
     except OSError:  # too long a name, or a folder that is closed to us
@@ -145,7 +145,7 @@ def _complaint(problem: Mapping[str, Any], values: _Values) -> str:
 
 
 def _may_be_shown(path: tuple[str, ...]) -> bool:
-    """Whether the path leads to or into a setting without secrets; a whole section may hold some."""
+    """Tell if the path leads to or into a setting without secrets; a whole section may hold some."""
     keys = [".".join(path[:length]) for length in range(1, len(path) + 1)]
     return any(not _holds_secrets(info) for key, info in _settings_by_key().items() if key in keys)
 

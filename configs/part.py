@@ -17,7 +17,7 @@ class PageChoice:
         """Read 1-10, or several ranges and pages: 1-3,7,10-.
 
         Raises:
-            SettingsError: it is written otherwise.
+            SettingsError: it is not written so.
         """
         found = [re.fullmatch(r"(\d{1,9})(-(\d{1,9})?)?", part.strip()) for part in text.split(",")]
         ranges = tuple((int(one[1]), int(one[3] or 0) or None if one[2] else int(one[1])) for one in found if one)

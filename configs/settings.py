@@ -18,7 +18,7 @@ from ocrmill.configs.worker_settings import WorkerSettings
 
 
 class InputSettings(Settings):
-    """What to look for."""
+    """The conditions of a search."""
 
     include: tuple[str, ...] = Field(
         (), description="Only files whose path below the input matches one of these globs, or a folder's above it."
@@ -79,7 +79,7 @@ class InputSettings(Settings):
 
 
 class RasterSettings(Settings):
-    """How pages become images, and the limits of the process that does it."""
+    """Rendering of pages, and the limits of the process that does it."""
 
     dpi: int = Field(144, ge=36, le=600, description="Pixels per inch of a page image; the model was trained at 144.")
     max_side_px: int = Field(
@@ -124,7 +124,7 @@ class RasterSettings(Settings):
 
 
 class RoutingSettings(Settings):
-    """Which pages are read from their text layer, which by OCR."""
+    """Choice between a page's text layer and OCR."""
 
     mode: Literal["auto", "ocr"] = Field("auto", description="`ocr` sends every page that is not blank to the engine.")
     blank_ink_share: float = Field(

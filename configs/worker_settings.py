@@ -8,7 +8,7 @@ from ocrmill.configs.section import Settings, performance
 
 
 class WorkerSettings(Settings):
-    """How much runs at once, and when a run ends before its work does. 0 means: as the machine allows."""
+    """Workers at once, and limits that end a run before its work does. 0 means: as the machine allows."""
 
     rasterizers: int = Field(0, ge=0, description="Processes that open and render.", json_schema_extra=performance())
     engines: int = Field(0, ge=0, description="Engines.", json_schema_extra=performance())

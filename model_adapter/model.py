@@ -68,11 +68,11 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
 
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:  # noqa: ARG003
-        """What stands for an image in a chat message."""
+        """Return the placeholder of an image in a chat message."""
         return IMAGE_TOKEN if modality == "image" else None
 
     def get_mm_mapping(self) -> MultiModelKeys:
-        """Which parts are language and which are vision, for LoRA."""
+        """Name the language and the vision modules, for LoRA."""
         return MultiModelKeys.from_string_field(language_model="language_model", tower_model="encoder")
 
     def embed_multimodal(self, **kwargs: torch.Tensor) -> MultiModalEmbeddings:

@@ -1,6 +1,6 @@
 """Makes vLLM find our DeepSeek-OCR 2: the `vllm.general_plugins` entry point, which vLLM calls in all its processes.
 
-The model has an architecture name of its own, so that nothing changes for who does not ask for it:
+The model has an architecture name of its own, so that nothing changes for users who do not ask for it:
 
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM

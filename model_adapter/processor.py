@@ -44,7 +44,7 @@ class PageItems(ImageProcessorItems):  # type: ignore[misc]
     """The pages of a prompt, each an image or `PageViews`."""
 
     def get_item_for_hash(self, index: int) -> object:
-        """What identifies a page in vLLM's caches."""
+        """Return the key of a page in vLLM's caches."""
         item = super().get_item_for_hash(index)
         if isinstance(item, PageViews):
             return {"global_view": item.global_view, "tiles": item.tiles}
@@ -65,7 +65,7 @@ class PageParser(MultiModalDataParser):  # type: ignore[misc]
 
 
 class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
-    """What vLLM asks about pages before it has one."""
+    """Answers to vLLM's questions about pages before it has one."""
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
         """Any number of images."""

@@ -1,4 +1,4 @@
-"""What DeepSeek-OCR 2 can be asked for, and the text that asks for it.
+"""The tasks that DeepSeek-OCR 2 knows, and the prompt for each.
 
 The words are those of the model's authors, who document `markdown` and `free_ocr` for it; the others come from
 DeepSeek-OCR 1. No text ends in a blank: the authors' scripts strip it, and the model has never seen one.

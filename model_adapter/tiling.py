@@ -1,4 +1,4 @@
-"""How DeepSeek-OCR 2 cuts a page into views, and how many visual tokens they cost. Integers only.
+"""Plan how DeepSeek-OCR 2 cuts a page into views, and count the visual tokens that they cost. Integers only.
 
 A page is seen once as a whole (the global view), and, unless both its sides fit into one tile, also stretched to a
 grid of tiles. Grids are chosen with the float64 operations of the official scripts: some ties are decided by rounding.
@@ -41,7 +41,7 @@ class Tiling:
 
 @dataclass(frozen=True, slots=True)
 class ContentBox:
-    """Where the page lies in the square global view, in pixels; the rest is padding."""
+    """Return the box of the page in the square global view, in pixels; the rest is padding."""
 
     left: int
     top: int
@@ -83,7 +83,7 @@ def choose_grid(width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> tu
 
 
 def content_box(width_px: int, height_px: int, side: int = GLOBAL_SIZE) -> ContentBox:
-    """Where a page lies once fitted into a square and centred.
+    """Return the box of a page that is fitted into a square and centred.
 
     Pillow's `ImageOps.pad`, operation by operation: Python's `round` takes halves to the even neighbour. A page more
     than 2,048 times as long as wide is left with a side of 0.

@@ -47,7 +47,7 @@ _ROWS_PER_STEP = 64  # compared at once, so that they stay in the cache
 
 @dataclass(frozen=True, slots=True)
 class PageViews:
-    """What the encoder sees of a page, before normalisation."""
+    """The views of a page for the encoder, before normalisation."""
 
     global_view: UInt8s  # (1024, 1024, 3)
     tiles: UInt8s  # (N, 768, 768, 3), row by row from the top left; N is 0 or at least 2
@@ -66,14 +66,14 @@ class _Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """What the lines of a part of the page (its rows, or its columns) hold; each array has one entry per line."""
+    """The content of the lines (rows or columns) of a part of the page; each array has one entry per line."""
 
     is_coloured: npt.NDArray[np.bool_]
     lowest: UInt8s
     highest: UInt8s
 
     def kind(self, lines: slice) -> _Kind:
-        """What it takes to resize these lines."""
+        """Return the weights that resize these lines."""
         if self.is_coloured[lines].any():
             return _Kind.COLOUR
         return _Kind.FLAT if self.lowest[lines].min() == self.highest[lines].max() else _Kind.GREY
@@ -235,7 +235,7 @@ def _resized(pixels: UInt8s, rows: _Span, columns: _Span) -> UInt8s:
 
 
 def _rows_come_first(source: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether every Pillow resizes this page along its rows before its columns.
+    """Tell if every Pillow resizes this page along its rows before its columns.
 
     Pillow 13 turns the order around where the height shrinks by more than twice the pixels that the width does; the
     intermediate rounding is then another one.
@@ -280,7 +280,7 @@ def _span(start: int, stop: int, size: int, view_size: int) -> _Span:
 
 @lru_cache(maxsize=4096)
 def _has_page_weights(size: int, view_size: int, start: int, stop: int) -> bool:
-    """Whether these lines of a view, resized as a piece, get the integer weights that they have in the whole page."""
+    """Tell if these lines of a view, resized as a piece, get the integer weights that they have in the whole page."""
     span = _span(start, stop, size, view_size)
     page_first, page_weights = _page_weights(size, view_size)
     first, weights = _filter_weights(span.source.stop - span.source.start, span.box, span.length)

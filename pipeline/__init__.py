@@ -1,4 +1,4 @@
-"""What happens to a document, a folder for each step, in the order of the data. No Ray, torch or vLLM.
+"""The steps of a document, a folder for each, in the order of the data. No Ray, torch or vLLM.
 
 sources    find documents and open their bytes
 buckets    object stores, for sources and outputs

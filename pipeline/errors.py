@@ -1,4 +1,4 @@
-"""What can go wrong with a run, as one tree.
+"""Errors of a run, as one tree.
 
     OcrmillError
     |- SettingsError        the settings are wrong (configs/errors.py)     exit 2
@@ -10,7 +10,7 @@
     |  |- LeaseLostError    another run took the output over               exit 1
     |  |- FileGoneError     a shard was merged or withdrawn meanwhile      exit 1
     |  `- SettingsMismatchError  it was made with other settings           exit 2
-    |- EngineError          no engine can be had, or it stays down         exit 1
+    |- EngineError          no engine can be started, or it stays down     exit 1
     |  `- EngineDownError   one engine died; it is started again
     |- StoppedEarlyError    a signal or the time budget ended its start   exit 75
     |- TooManyFailuresError most of what is read fails, for one reason     exit 1

@@ -11,7 +11,7 @@ _LINES = "\n\t"
 
 
 def is_printable(character: str) -> bool:
-    """Whether a character can be shown as it is, within a line."""
+    """Tell if a character can be shown as it is, within a line."""
     return character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
 
 

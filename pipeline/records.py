@@ -13,7 +13,7 @@ PICTURE = "picture"  # the label of a block that is cut out as a figure; its Mar
 
 
 class Status(StrEnum):
-    """What became of a page."""
+    """Outcomes of a page."""
 
     OK = "ok"  # read by the engine; with a reason if none of its attempts is good
     REPAIRED = "repaired"  # read well by the engine at a later attempt
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a page or a document failed, or what was bad about the first attempt at a page."""
+    """Reasons why a page or a document failed, or what was bad about the first attempt at a page."""
 
     # documents
     UNREADABLE = "unreadable"  # the bytes cannot be had: permissions, vanished, I/O error
@@ -60,7 +60,7 @@ ENGINE_FAILURES = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.
 
 
 class Route(StrEnum):
-    """How a page is read."""
+    """The ways to read a page."""
 
     TEXT_LAYER = "text_layer"
     OCR = "ocr"
@@ -69,7 +69,7 @@ class Route(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a document was found.
+    """The place where a document was found.
 
     `uri` is unique and stable: an absolute path, a URL without credentials, or `archive.zip!member/name.pdf`. `version`
     changes whenever the bytes may have changed (size and mtime in nanoseconds; for a member, its CRC and size; for an
@@ -103,7 +103,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableDocument:
-    """A document of which no page can be had. `document_id` is null where not even its bytes can be."""
+    """A document without a readable page. `document_id` is null if not even its bytes can be read."""
 
     document_id: str | None
     source: Source
@@ -146,7 +146,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class PageFeatures:
-    """What a page holds, seen before it is read; the basis of its route. Shares are 0 to 1."""
+    """Features of a page before it is read; the basis of its route. Shares are 0 to 1."""
 
     characters: int  # of the text layer, white space left out
     words: int  # those of letters only
@@ -189,7 +189,7 @@ class PageGeometry:
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """What reading a page gave, whoever read it."""
+    """The text of a page, from its layer or an engine."""
 
     markdown: str
     raw: str | None = None
@@ -216,7 +216,7 @@ class RetryParams:
 
 @dataclass(frozen=True, slots=True)
 class EngineDescription:
-    """What an engine says of itself: for the rows, and for those who feed it."""
+    """Description of an engine, for the rows and for the scheduler."""
 
     name: str
     slots: int  # pages it wants in flight at once
@@ -232,7 +232,7 @@ class EngineDescription:
 
 @dataclass(frozen=True, slots=True)
 class RepetitionMeasures:
-    """How repetitive a text is (repetition.py says how each is measured). The last three since quality version 2."""
+    """Measures of repetition in a text (repetition.py defines each). The last three exist since quality version 2."""
 
     repetition_ratio: float
     repetition_period: int
@@ -259,7 +259,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPage:
-    """What the rasterizer made of a page: it has been read (`text`), is blank, has failed (`reason`), or awaits OCR.
+    """A page after the rasterizer: it has been read (`text`), is blank, has failed (`reason`), or awaits OCR.
 
     Small: the page image travels beside it (workers/rendering/rasterizer.py).
     """

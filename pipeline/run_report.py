@@ -15,7 +15,7 @@ Reasons = defaultdict[str, Counter[str]]
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did, counted as rows come in. The only mutable record: one coordinator writes it."""
+    """Counts of a run, kept as rows come in. Unlike other records it is mutable: one coordinator writes it."""
 
     sources_known: int = 0  # skipped: done in an earlier run
     sources_forgotten: int = 0  # not read, because `ocrmill forget` was told so

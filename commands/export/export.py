@@ -35,7 +35,7 @@ SIGNIFICANT_DIGITS = 6  # that a float32 always keeps
 
 @dataclass(slots=True)
 class ExportReport:
-    """What an export wrote, counted on the way."""
+    """The counts of an export."""
 
     documents: int = 0
     pages: int = 0
@@ -128,7 +128,7 @@ def export_markdown(
 def _documents(
     whole: WholeDocuments, held: HeldDocuments, report: ExportReport, *, include_failed: bool
 ) -> Iterator[WholeDocument]:
-    """What is to be exported: documents with pages in the order of the shards, then those without, by source."""
+    """Yield the documents to export: those with pages in the order of the shards, then those without, by source."""
     for document in whole:
         yield from _counted(document, report, include_failed=include_failed)
     for at in (held.page_counts() == 0).nonzero()[0].tolist():

@@ -10,7 +10,7 @@ from ocrmill.pipeline.output.stores.store import URL
 
 
 def regular_file(destination: Path) -> Path:
-    """Where to write what shall be at this path.
+    """Return the temporary path for a file that will be at this path.
 
     Raises:
         UsageError: There is a folder, a pipe or a device, or it is a URL.

@@ -1,4 +1,4 @@
-"""Where a document comes to lie in an exported tree: a path made from its source, safe whatever the source is called.
+"""The paths of documents in an exported tree, made from their sources, and safe for every name of a source.
 
     /data/in/2024/report.pdf             -> 2024/report.pdf
     /data/in/box.zip!letters/one.pdf     -> box.zip/letters/one.pdf       (where /data/in is what all have in common)
@@ -54,7 +54,7 @@ def _split(source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _common_length(paths: Sequence[tuple[str, ...]]) -> int:
-    """How many leading names all paths share: as many as the first and the last of them in order."""
+    """Count the leading names that all paths share: as many as the first and the last of them in order."""
     if not paths:
         return 0
     pairs = zip(min(paths), max(paths), strict=False)
@@ -90,7 +90,7 @@ def _path(source: str, names: Sequence[str], count: Counter[str]) -> str:
 
 
 def _folded(path: str) -> str:
-    """What a file system that ignores case and Unicode form makes of a path."""
+    """Return a path as a file system sees it that ignores case and Unicode form."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 

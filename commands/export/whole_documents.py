@@ -39,7 +39,7 @@ _FACTS_AT_ONCE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an export tells of a page."""
+    """The values of a page in an export."""
 
     page_number: int
     status: str
@@ -86,12 +86,12 @@ class DocumentFacts:
 
     @property
     def has_text(self) -> bool:
-        """Whether any of its pages could be read."""
+        """Tell if any of its pages could be read."""
         return self.pages > self.pages_failed
 
 
 class HeldDocuments:
-    """What the sources hold now: the last document of each, or why it could not be had.
+    """The current content of the sources: the last document of each, or why it could not be read.
 
     A source that cannot be read any more keeps the document that it held. A document that no source holds any more,
     since all have new bytes, is superseded.
@@ -113,7 +113,7 @@ class HeldDocuments:
             yield from map(_facts, batch.to_pylist())
 
     def sources(self) -> list[str]:
-        """Where each document is said to be from; all differ, sorted."""
+        """Return the sources of each document, sorted and without duplicates."""
         names: list[str] = self._table["source"].to_pylist()
         return names
 
@@ -123,7 +123,7 @@ class HeldDocuments:
         return ids
 
     def page_counts(self) -> npt.NDArray[np.int64]:
-        """How many rows of pages each document has, in the same order."""
+        """Count the rows of pages of each document, in the same order."""
         counts = [pc.fill_null(self._table[name], 0).to_numpy() for name in PAGE_COUNTS.values()]
         total: npt.NDArray[np.int64] = np.sum(counts, axis=0, dtype=np.int64)
         return total
@@ -264,7 +264,7 @@ class _SpillFile:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Where some pages wait."""
+    """The place of some pages that wait."""
 
     offset: int
     length: int

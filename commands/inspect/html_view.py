@@ -38,7 +38,7 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
 
     Returns a sentence that says how many they are, and whether more match. Progress goes to stderr.
 
-    The pages are rendered anew, in processes that hostile files cannot leave; where the document is no longer at its
+    The pages are rendered again, in processes that hostile files cannot leave; where the document is no longer at its
     source, its text stands alone.
 
     Raises:

@@ -36,7 +36,7 @@ _PALETTE = ("#06c", "#a30", "#080", "#90c", "#b80", "#088", "#c08", "#666")
 
 
 def head(title: str, notes: Sequence[str]) -> str:
-    """What the file begins with: a title, and a line for each note."""
+    """Return the head of the file: a title, and a line for each note."""
     colours = "".join(f".c{n} {{ border-color: {c}; stroke: {c}; fill: {c} }}\n" for n, c in enumerate(_PALETTE))
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
@@ -68,7 +68,7 @@ def section(row: Mapping[str, Any], number: int, jpeg: bytes | None, why_not: st
 
 
 def _facts(row: Mapping[str, Any]) -> str:
-    """What is said of the page, in a line; what is wrong with it stands out."""
+    """Return the page's values as one line, with its defects marked."""
     wrong = [row["reason"], *(row["flags"] or [])]
     attempts = row["attempts"] or []
     told = [

@@ -44,7 +44,7 @@ _DOCUMENT = ("document_id", "source", "status", "reason", "detail", "page_count"
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """Which pages; all conditions hold at once, and none means all pages."""
+    """A choice of pages; all conditions hold at once, and none means all pages."""
 
     flagged: bool = False
     failed: bool = False
@@ -119,7 +119,7 @@ class PageDetail:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
-    """A document of which there are no pages. Every text is safe to print and has no line feed."""
+    """A document without pages. Every text is safe to print and has no line feed."""
 
     document_id: str | None
     source: str
@@ -153,7 +153,7 @@ def select_pages(store: Store, query: PageQuery, limit: int | None = None) -> It
 
 
 def select_details(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageDetail]:
-    """The same pages in the same order, with all that their rows hold."""
+    """Read the same pages in the same order, with all columns of their rows."""
     return (_page_detail(row) for row in select_rows(store, query, limit, None))
 
 
@@ -167,7 +167,7 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
 
 
 def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """The same in the same order, as their rows have them."""
+    """Return them in the same order, as their rows have them."""
     if query.flagged or query.page_number is not None:
         return
     held = _held_by(store, query)
@@ -185,14 +185,14 @@ def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> I
 def select_rows(
     store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
-    """The same pages in the same order, as their rows have them: these columns, or all."""
+    """Read the same pages in the same order, as their rows have them: these columns, or all."""
     keys = page_keys(store, query, limit)
     for start in range(0, len(keys), ROWS_AT_ONCE):
         yield from _read_rows(store, keys.slice(start, ROWS_AT_ONCE), columns)
 
 
 def page_keys(store: Store, query: PageQuery, limit: int | None = None) -> pa.Table:
-    """Where the pages that match are, by (source, page_number): `document_id`, `page_number`, `shard`, `row` in it.
+    """Find pages that match, sorted by (source, page_number): `document_id`, `page_number`, `shard`, and `row` in it.
 
     Raises:
         OutputError: A shard cannot be read.
@@ -247,7 +247,7 @@ def _conditions(table: pa.Table, query: PageQuery, held: _Held) -> Iterator[pa.C
 
 
 def _is_older(versions: pa.ChunkedArray, than: Version) -> pa.ChunkedArray:
-    """Where a version is lower, or is not said: then the first release wrote the row."""
+    """Select rows with a lower version, or none: the first release wrote those."""
     words = versions.cast(pa.string())
     older = [word for word in words.unique().drop_null().to_pylist() if _version(word) < than]
     return pc.or_(pc.is_null(words), pc.is_in(words, pa.array(older, pa.string())))
@@ -261,7 +261,7 @@ def _version(word: str) -> Version:
 
 
 def _all_of(conditions: Sequence[pa.ChunkedArray] | Iterator[pa.ChunkedArray], rows: int) -> pa.ChunkedArray:
-    """Where all conditions hold; null does not."""
+    """Select rows for which all conditions hold; null does not."""
     mask = pa.chunked_array([pa.repeat(True, rows)])
     for condition in conditions:
         mask = pc.and_(mask, pc.fill_null(condition, fill_value=False))

@@ -1,4 +1,4 @@
-"""What a checkpoint's `config.json` says, in whichever of three forms it comes.
+"""Read a checkpoint's `config.json`, in any of its three forms.
 
 - Published (`deepseek-ai/DeepSeek-OCR-2`): `language_config`, `vision_config.width`, `projector_config`; model type
   `deepseek_vl_v2`, which vLLM knows.

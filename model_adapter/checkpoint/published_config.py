@@ -16,7 +16,7 @@ CANDIDATE_RESOLUTIONS = [[1024, 1024]]
 
 
 class ModelSize(StrEnum):
-    """How large a seeded model is."""
+    """Sizes of seeded models."""
 
     TINY = "tiny"
     ENCODER = "encoder"

@@ -47,7 +47,7 @@ class OccupiedError(SeedError):
 
 @dataclass(frozen=True, slots=True)
 class SeededCheckpoint:
-    """What was written."""
+    """Return the text that was written."""
 
     directory: Path
     num_tensors: int
@@ -143,7 +143,7 @@ def write_seeded_weights(path: Path, shapes: Mapping[str, Shape]) -> None:
 
 
 def safetensors_header(shapes: Mapping[str, Shape]) -> bytes:
-    """What stands before the tensors, which follow in alphabetical order, row by row.
+    """Return the header of the file; the tensors follow in alphabetical order, row by row.
 
     8 bytes, little-endian, say how many more there are; those are JSON, padded with spaces to a multiple of 8:
 
@@ -158,7 +158,7 @@ def safetensors_header(shapes: Mapping[str, Shape]) -> bytes:
 
 
 def _data_offsets(shapes: Mapping[str, Shape]) -> dict[str, tuple[int, int]]:
-    """Where each tensor begins and ends, in bytes from the end of the header."""
+    """Return where each tensor begins and ends, in bytes from the end of the header."""
     names = sorted(shapes)
     ends = list(accumulate(math.prod(shapes[name]) * _BYTES_PER_PARAMETER for name in names))
     return dict(zip(names, zip([0, *ends], ends, strict=False), strict=True))

@@ -66,7 +66,7 @@ class LoopDetector:
         return self.loops()
 
     def loops(self) -> bool:
-        """Whether the output ends in a loop."""
+        """Tell if the output ends in a loop."""
         if self._run > LONGEST_RUN:
             return True
         length = self._stretch()
@@ -81,7 +81,7 @@ class LoopDetector:
         return all(newer - older >= needed for newer, older in pairwise(bounds))
 
     def _stretch(self) -> int:
-        """How many of the last tokens are judged."""
+        """Return the number of last tokens that are judged."""
         end = len(self._copies) - 1
         if not self._row_ends or self._row_ends[-1] < end - STRETCH:
             return STRETCH
@@ -101,7 +101,7 @@ class LoopDetector:
         self._third_copies.append(self._third_copies[-1] + (occurrence >= THIRD))
 
     def _continues_leader(self, token: int) -> bool:
-        """Whether the token says nothing: one more of equal ones that follow other text."""
+        """Tell if the token says nothing: one more of equal ones that follow other text."""
         if token == self._newest:
             self._run += 1
             return self._gap > LEADER_GAP

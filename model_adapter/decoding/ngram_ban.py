@@ -38,7 +38,7 @@ _NO_ID = np.iinfo(np.int32).min
 
 @dataclass(frozen=True, slots=True)
 class NGramRule:
-    """What a request asks for."""
+    """The parameters of a request."""
 
     ngram_size: int  # at least 2
     window_size: int  # ids; at least ngram_size
@@ -46,7 +46,7 @@ class NGramRule:
 
     @property
     def num_lags(self) -> int:
-        """How far back the end of a repeated n-gram may lie: it must also start inside the window."""
+        """Return how far back a repeated n-gram may end: it must also start inside the window."""
         return self.window_size - self.ngram_size + 1
 
 
@@ -74,7 +74,7 @@ def read_rule(params: SamplingParams) -> NGramRule | None:
 class RepeatTable:
     """For each row, how many of its last ids agree with those `lag` places before, and the id that would agree next.
 
-    Legend: r = rows, l = lags, the first of which is 1.
+    Legend: r = rows, l = lags, which begin at 1.
     """
 
     def __init__(self, num_rows: int) -> None:
@@ -83,7 +83,7 @@ class RepeatTable:
         self._needed_rl = np.full((num_rows, 0), _NEVER, dtype=np.int32)
 
     def clear(self, row: int) -> None:
-        """Forget a row; it bans nothing until it begins anew."""
+        """Forget a row; it bans nothing until it begins again."""
         self._recent_rl[row] = _NO_ID
         self._agreeing_rl[row] = 0
         self._needed_rl[row] = _NEVER
@@ -105,7 +105,7 @@ class RepeatTable:
             table[[row, other]] = table[[other, row]]
 
     def push(self, rows_r: Int64s, ids_r: Int32s) -> None:
-        """Append an id to each of these rows, of which there is at least one; they ascend."""
+        """Append an id to each of these rows: one or more, in ascending order."""
         has_gap = rows_r[-1] >= len(rows_r)
         rows = rows_r if has_gap else slice(len(rows_r))  # views instead of copies
         recent_rl, agreeing_rl = self._recent_rl[rows], self._agreeing_rl[rows]
@@ -127,7 +127,7 @@ class RepeatTable:
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """What a request asks for, and the list in which vLLM goes on writing its output."""
+    """The parameters of a request, and the list to which vLLM appends its output."""
 
     rule: NGramRule
     ids: list[int]

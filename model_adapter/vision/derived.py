@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Derived(Generic[T]):
-    """What a function makes of parameters at a size, kept until those change.
+    """Cache of a function's result for parameters at a size; it lasts until the parameters change.
 
     A change is noticed whether weights are loaded again, or moved to another device or dtype. Not noticed: writing
     into `parameter.data`, which torch does not count, once a result has been kept.

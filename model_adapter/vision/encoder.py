@@ -83,7 +83,7 @@ class DeepEncoderV2(nn.Module):
         return embeddings_bnc
 
     def _at_once(self, view_bytes: int) -> int:
-        """How many views that take so much memory go together."""
+        """Return the number of views of this size that are encoded together."""
         memory_mb = min(self.memory_mb, CPU_MEMORY_MB) if self.separator.is_cpu else self.memory_mb
         return max(1, memory_mb * 2**20 // view_bytes)
 

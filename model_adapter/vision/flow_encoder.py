@@ -60,7 +60,7 @@ class FlowEncoder(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class FlowConstants:
-    """What the layers share at one number of image tokens."""
+    """Tensors that the layers share at one number of image tokens."""
 
     cos_td: Tensor  # (T, 1, d / 2): one rotation per position, the same for all heads
     sin_td: Tensor

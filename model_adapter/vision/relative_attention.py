@@ -67,7 +67,7 @@ def relative_attention(q_whnd: Tensor, k_whnd: Tensor, v_whnd: Tensor, table: Po
 
 
 def has_cheap_products(tensor: Tensor) -> bool:
-    """Whether attention with tensors like this one is widened."""
+    """Tell if attention with tensors like this one is widened."""
     return tensor.is_cuda or tensor.dtype in {torch.bfloat16, torch.float16}
 
 

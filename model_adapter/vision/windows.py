@@ -1,4 +1,4 @@
-"""Which rows of patches make up the windows of views, and the way back.
+"""Indices that cut views into windows of patches, and the way back.
 
 Sorting by whole rows runs at the speed of memory; moving a grid's axes takes three to four times as long.
 

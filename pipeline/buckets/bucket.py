@@ -3,8 +3,8 @@
     where = BucketUrl.parse("s3://papers/2024/a.pdf")
     open_bucket(where, settings.storage).read(where.key)
 
-`s3://` goes through boto3 (s3.py): it brings AWS's whole credential chain, and lists keys like `a//b.pdf`, one
-of which ends a listing of obstore. `gs://` and `az://` go through obstore (obstore.py): conditional writes,
+`s3://` goes through boto3 (s3.py): it brings AWS's whole credential chain, and lists keys like `a//b.pdf`; one
+such key ends a listing of obstore. `gs://` and `az://` go through obstore (obstore.py): conditional writes,
 ranges, retries and each cloud's own credentials in one library. Neither keeps a listing in memory.
 """
 
@@ -24,7 +24,7 @@ _URL = re.compile(r"(?is)(s3|gs|az)://([^/]*)(?:/(.*))?\Z")
 
 
 class BucketErrorCode(StrEnum):
-    """What went wrong with a bucket, as far as the answer tells."""
+    """The kind of a bucket's failure, as far as the answer tells."""
 
     NO_OBJECT = "no such object"
     NO_BUCKET = "no such bucket"
@@ -37,7 +37,7 @@ class BucketErrorCode(StrEnum):
 
     @property
     def may_pass(self) -> bool:
-        """Whether waiting may help: an outage ends, and expired credentials are renewed."""
+        """Tell if waiting may help: an outage ends, and expired credentials are renewed."""
         return self in (BucketErrorCode.UNREACHABLE, BucketErrorCode.DENIED)
 
 

@@ -18,7 +18,7 @@ def _connected(scheme: str, name: str, storage: StorageSettings) -> Bucket:
 
 
 def fail_fast(storage: StorageSettings) -> StorageSettings:
-    """The same settings for who waits in front of the screen: trouble is told within seconds."""
+    """Return settings for a person who waits at the screen: failures show within seconds."""
     return storage.model_copy(
         update={"attempts": min(2, storage.attempts), "timeout_s": min(10.0, storage.timeout_s), "outage_s": 0.0}
     )

@@ -111,7 +111,7 @@ class ObstoreBucket:
         self._store = store
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         folder, _, name = prefix.rpartition("/")  # obstore lists whole folders: from where the prefix may begin
         offset = max(after, prefix[:-1] if name[1:] else "")
         with explained(self.url, prefix, "list"):
@@ -128,12 +128,12 @@ class ObstoreBucket:
                     return
 
     def head(self, key: str) -> ObjectInfo:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with explained(self.url, key, "read"):
             return self._info(obstore.head(self._store, key))
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         if end is not None and end <= start:
             return b""
         wanted: GetOptions = {} if version is None else {"if_match": version}
@@ -145,7 +145,7 @@ class ObstoreBucket:
             return bytes(obstore.get(self._store, key, options=wanted).bytes())
 
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with explained(self.url, key, "read"):
             try:
                 answer = obstore.get(self._store, key, options={"range": {"suffix": size}})
@@ -159,13 +159,13 @@ class ObstoreBucket:
         return self.read(key, version=found.version, start=max(0, found.bytes - size), end=found.bytes), found
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with explained(self.url, key, "read"):  # obstore takes a body that breaks off up again by itself
             for chunk in obstore.get(self._store, key, options={"if_match": version}).stream(min_chunk_size=CHUNK):
                 file.write(chunk)
 
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         mode: Any = "overwrite"
         if replacing is not None:
             mode = "create" if replacing == ABSENT else self._replacing(key, replacing)
@@ -182,7 +182,7 @@ class ObstoreBucket:
         return {name: present[name] for name in ("e_tag", "version") if present[name] is not None}
 
     def delete(self, key: str) -> None:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with explained(self.url, key, "delete"):
             try:
                 obstore.delete(self._store, key)
@@ -190,7 +190,7 @@ class ObstoreBucket:
                 return
 
     def now(self) -> datetime | None:
-        """See Bucket. obstore does not hand on the date of an answer, so the service is asked without credentials."""
+        """Ask the service for its time without credentials: obstore drops the date of an answer."""
         try:
             request = urllib.request.Request(_service(self.url[:2]), method="HEAD")  # noqa: S310 - as obstore takes it
             with urllib.request.urlopen(request, timeout=self._connect_s) as answer:  # noqa: S310

@@ -109,7 +109,7 @@ class S3Bucket:
             self._client = _client(storage)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         start = {"StartAfter": after} if after else {}
         pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, **start))
         while True:
@@ -121,20 +121,20 @@ class S3Bucket:
                 yield ObjectInfo(entry["Key"], entry["Size"], _tag(entry))
 
     def head(self, key: str) -> ObjectInfo:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with self._explained(key, "read"):
             answer = self._client.head_object(Bucket=self._name, Key=key)
         return ObjectInfo(key, answer["ContentLength"], _tag(answer), http_time(answer.get("LastModified")))
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         if end is not None and end <= start:
             return b""
         wanted = {"Range": f"bytes={start}-{'' if end is None else end - 1}"} if start or end is not None else {}
         return self._body(key, wanted, version)[0]
 
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         try:
             body, answer = self._body(key, {"Range": f"bytes=-{size}"}, None)
         except BucketError as error:
@@ -146,7 +146,7 @@ class S3Bucket:
         return body, ObjectInfo(key, int(total), _tag(answer), http_time(answer.get("LastModified")))
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
 
         def copy_rest() -> None:
             wanted = {"Range": f"bytes={file.tell()}-"} if file.tell() else {}
@@ -158,7 +158,7 @@ class S3Bucket:
         self._unbroken(key, copy_rest)
 
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         condition = {}
         if replacing is not None:
             condition = {"IfNoneMatch": "*"} if replacing == ABSENT else {"IfMatch": f'"{replacing}"'}
@@ -166,12 +166,12 @@ class S3Bucket:
             return _tag(self._client.put_object(Bucket=self._name, Key=key, Body=bytes(data), **condition))
 
     def delete(self, key: str) -> None:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with self._explained(key, "delete"):
             self._client.delete_object(Bucket=self._name, Key=key)
 
     def now(self) -> datetime | None:
-        """See Bucket."""
+        """Implement the method of `Bucket`."""
         with self._explained("", "read"):
             try:
                 answer = self._client.head_bucket(Bucket=self._name)
@@ -190,7 +190,7 @@ class S3Bucket:
         return self._unbroken(key, read)
 
     def _unbroken(self, key: str, read: Callable[[], _Result]) -> _Result:
-        """What a reader of bodies gives, called again where the connection breaks off."""
+        """Call a reader of bodies, and call it again if the connection breaks off."""
         for attempt in range(self._attempts - 1):
             with self._explained(key, "read"), suppress(*_BROKEN_OFF):
                 return read()

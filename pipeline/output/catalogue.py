@@ -3,7 +3,7 @@
 A sources row says that a source held a document. Of those of one source the last counts: the one with the highest
 `sequence`, a number that grows with each row over all runs of an output, whatever the clocks say. Rows from before
 there was one come first, in the order of their time; where that is the same, in the order in which they lie in the
-shards, which is that of writing. A document no source of which has a row (a kill came between the two shards) counts as
+shards, which is that of writing. A document without a row of any source (a kill came between the two shards) counts as
 held by the source that its own row names.
 
 A source that cannot be read any more keeps the document that it held last. A document that no source holds is
@@ -84,7 +84,7 @@ def read_catalogue(store: Store) -> Catalogue:
 
 
 def moments(*tables: pa.Table) -> list[npt.NDArray[np.int32]]:
-    """When each row of some tables was written, as numbers that are equal for what was written at once."""
+    """Return the time of each row of some tables, as numbers that are equal for rows that were written together."""
     sequence = _numbers(tables, "sequence")
     time = _numbers(tables, "ingested_at")
     order = np.lexsort((time, sequence))

@@ -23,5 +23,5 @@ def drop_rows(store: Store, name: str, drop: Callable[[pa.Table], pa.Array]) -> 
 
 
 def unreadable_rows(table: pa.Table, uris: set[str]) -> pa.Array:
-    """Which rows say of one of these sources that it could not be had."""
+    """Select the rows that call one of these sources unreadable."""
     return pc.and_(pc.is_null(table["document_id"]), pc.is_in(table["source"], pa.array(sorted(uris), pa.string())))

@@ -1,4 +1,4 @@
-"""What an output was told to forget: a record without names, and how rows of it are taken out.
+"""The record of forgotten sources, without their names, and the removal of their rows.
 
 `_forgotten/<name>.json` keeps hashes: the ids of documents, which are the sha256 of their bytes, and the sha256 of the
 URIs of sources. So a run knows what it must not read again, and nobody can read there what it was.
@@ -27,7 +27,7 @@ ShardName = Annotated[str, Field(pattern=r"^(pages|documents|sources)/[^/]+\.par
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What is not read again."""
+    """The sources and documents that are not read again."""
 
     documents: frozenset[str] = frozenset()  # ids
     sources: frozenset[str] = frozenset()  # hashes of URIs
@@ -71,7 +71,7 @@ def hash_of(uri: str, version: str | None = None) -> str:
 
 
 def read_forgotten(store: Store) -> Forgotten:
-    """Everything that an output was told not to read again.
+    """Everything that an output must not read again.
 
     Raises:
         OutputError: a record cannot be read; to go on would read what must not be read.
@@ -143,7 +143,7 @@ def _rewrite(store: Store, name: str, folder: str, change: Forgetting) -> int:
 
 
 def without(table: pa.Table, folder: str, change: Forgetting) -> pa.Table:
-    """The rows that stay, none of which names a forgotten source; the table itself if nothing of it changes."""
+    """Return the rows that stay, without those of forgotten sources; the table itself if nothing changes."""
     documents = pa.array(change.documents, pa.string())
     ids = table["document_id"].cast(pa.string())
     is_named = _each(table["source"], lambda uri: hash_of(uri) in set(change.sources)) if change.sources else _no(table)
@@ -170,7 +170,7 @@ def _renamed(table: pa.Table, change: Forgetting) -> pa.Table:
 
 
 def _each(column: pa.ChunkedArray, holds: Callable[[str], bool]) -> pa.ChunkedArray:
-    """Which rows hold a string of which something is true; it is asked once for each."""
+    """Select rows by a test of their string; the test runs once for each different string."""
     strings = column.cast(pa.string())
     chosen = [value for value in strings.unique().to_pylist() if value is not None and holds(value)]
     return pc.is_in(strings, pa.array(chosen, pa.string()))

@@ -107,7 +107,7 @@ def shards(store: Store, folder: str) -> list[str]:
 
 
 def shard_sizes(store: Store, folder: str) -> dict[str, int]:
-    """The same with their sizes in bytes, which local folders have to be asked for one by one."""
+    """Yield the same with their sizes in bytes; in local folders each costs a call."""
     sizes = store.sizes(folder)
     return {name: sizes[name] for name in _not_replaced(store, sizes)}
 

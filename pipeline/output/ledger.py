@@ -1,6 +1,6 @@
-"""What an output already holds, read from its shards: they are the only source of truth.
+"""The content of an output, read from its shards: they are the only source of truth.
 
-A documents row without a document_id says that its source could not be had (`unreadable`, `changed_while_reading`, an
+A documents row without a document_id says that its source could not be read (`unreadable`, `changed_while_reading`, an
 archive's limit ...). It is about the last state of that source: a newer row of the same source makes it stale.
 """
 
@@ -27,7 +27,7 @@ from ocrmill.pipeline.output.string_index import StringIndex, equal
 from ocrmill.pipeline.records import Reason, Source, SourceRow, Status
 from ocrmill.pipeline.run_report import RunReport
 
-# What a later run may find otherwise. Neither says anything about bytes, so neither has a document_id.
+# What a later run may find differently. Neither says anything about bytes, so neither has a document_id.
 RETRIED = frozenset({Reason.UNREADABLE, Reason.CHANGED})
 
 _DONE_COLUMNS = ("document_id", "settings_fingerprint")
@@ -41,7 +41,7 @@ _PAGE_COLUMNS = ("document_id", "page_number", "status", "flags", "repetition_fl
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """What became of a page that is durable."""
+    """The outcome of a durable page."""
 
     status: Status
     flagged: bool  # any quality flag
@@ -50,7 +50,7 @@ class PageOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StaleRow:
-    """The row of a source that could not be had, and the shards from which it goes once there is a newer one."""
+    """The row of an unreadable source, and the shards that it leaves once there is a newer one."""
 
     version: str
     reason: Reason
@@ -59,7 +59,7 @@ class StaleRow:
 
 @dataclass(frozen=True, slots=True)
 class LedgerTables:
-    """What `read_ledger` keeps of the shards."""
+    """The columns of the shards that `read_ledger` keeps."""
 
     sources: pa.Table  # all rows, with `shard`
     done: StringIndex  # document_id of every documents row that has one
@@ -74,16 +74,16 @@ class Reopened:
     """A finished document some of whose pages are to be read again."""
 
     kept: Mapping[int, PageOutcome]  # the pages that stay as they are
-    pages: int  # its number of pages, each of which has a row now
+    pages: int  # its number of pages; each has a row now
     shards: tuple[str, ...]  # with its rows, which stay until new ones are there
 
 
 class Ledger:
-    """What an output held when it was read."""
+    """The content of an output when it was read."""
 
     def __init__(self, tables: LedgerTables) -> None:
         self._fingerprints = tables.fingerprints
-        self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished anew
+        self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished again
         self.last_sequence = last_sequence(tables.sources, tables.unreadable)
         self._said, self._said_unreadable = moments(tables.sources, tables.unreadable)
         self._sources = {name: tables.sources[name] for name in tables.sources.column_names if name not in MOMENT}
@@ -99,7 +99,7 @@ class Ledger:
         self._unfinished_by_id = StringIndex(tables.unfinished["document_id"])
 
     def knows_source(self, uri: str, version: str) -> bool:
-        """Whether nothing is left to do for a source in this version, which is what was last said of it."""
+        """Tell if nothing is left to do for a source in this version, which is what was last said of it."""
         row = self._latest(uri)
         if row is not None and _value(self._sources, "source_version", row) == version:
             document_id = _value(self._sources, "document_id", row)
@@ -126,13 +126,13 @@ class Ledger:
         return kept, len(sources) - len(kept)
 
     def gone(self, prefixes: Sequence[str]) -> int:
-        """How many known sources, their URIs beginning with one of these, were not among those asked for so far."""
+        """Count the known sources with one of these prefixes that were not asked for so far."""
         left = self._sources["source"].filter(~self._asked_for)
         below = [pc.starts_with(left, prefix).to_numpy() for prefix in prefixes]
         return len(left.filter(np.logical_or.reduce(below)).unique()) if below else 0
 
     def has_source(self, row: SourceRow) -> bool:
-        """Whether just this row is there already, and no newer one of its source."""
+        """Tell if just this row is there already, and no newer one of its source."""
         at = self._latest(row.source.uri)
         if at is None:
             return False
@@ -140,7 +140,7 @@ class Ledger:
         return there == (row.source.version, row.document_id)
 
     def is_complete(self, document_id: str) -> bool:
-        """Whether a document has its row, and therefore all of its pages."""
+        """Tell if a document has its row, and therefore all of its pages."""
         return document_id not in self.reopened and bool(self._done.rows(document_id))
 
     def reopen(self, documents: Mapping[str, Reopened]) -> None:
@@ -153,7 +153,7 @@ class Ledger:
         return reopened.shards if reopened else ()
 
     def keeps_pages(self, document_id: str, pages: int) -> bool:
-        """Whether this is a reopened document whose rows would be lost if it were taken for one of so many pages."""
+        """Tell if this is a reopened document whose rows would be lost if it were taken for one of so many pages."""
         return document_id in self.reopened and self.reopened[document_id].pages not in (0, pages)
 
     def document_of_source(self, uri: str) -> str | None:
@@ -176,7 +176,7 @@ class Ledger:
         }
 
     def stale_unreadable(self, uri: str) -> StaleRow | None:
-        """What is said of a source that could not be had, if that is so."""
+        """Return the stored failure row of an unreadable source, or None."""
         rows = self._unreadable_by_uri.rows(uri)
         if not rows:
             return None
@@ -218,7 +218,7 @@ class Ledger:
         return self._fingerprints
 
     def _known(self, sources: Sequence[Source]) -> npt.NDArray[np.bool_]:
-        """What `knows_source` says of many sources, in a fifth of its time; takes note that they were asked for."""
+        """Answer `knows_source` for many sources, in a fifth of its time. It notes that they were asked for."""
         rows = self._by_uri.only_rows(pa.array([source.uri for source in sources], pa.large_string()))
         at = np.flatnonzero(rows >= 0)
         versions = pa.array([sources[i].version for i in at], pa.large_string())
@@ -238,7 +238,7 @@ class Ledger:
         return [row for row in self._by_uri.rows(uri) if not self._sources["document_id"][row].is_valid]
 
     def _latest(self, uri: str) -> int | None:
-        """The sources row that was written last of a source, unless it is said since that it could not be had."""
+        """Return the last sources row of a source, unless a later row calls the source unreadable."""
         rows = self._by_uri.rows(uri)
         latest = max(rows, key=lambda row: (self._said[row], row), default=None)
         return latest if latest is not None and self._said[latest] == self._newest(uri) else None
@@ -296,7 +296,7 @@ def _read_documents(store: Store) -> tuple[pa.Table, pa.Table]:
 
 
 def _each(store: Store, names: Sequence[str], read: Callable[[str], _Read]) -> Iterator[_Read]:
-    """What is read of each shard, in their order, some side by side."""
+    """Read each shard, some at a time, and yield the results in order."""
     with ThreadPoolExecutor(store.reads_at_a_time) as threads:
         yield from threads.map(read, names)
 
@@ -334,7 +334,7 @@ def _distinct_ids(store: Store, name: str) -> pa.Array:
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    """How often each value occurs, nulls left out."""
+    """Count each value, nulls left out."""
     counts = pc.value_counts(column.cast(pa.string()).drop_null()).to_pylist()
     return {entry["values"]: entry["counts"] for entry in counts}
 

@@ -1,4 +1,4 @@
-"""Where the documents of an output lie, to be read from there again."""
+"""The places of an output's documents, to read them again."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ SOURCES_TRIED = 3  # of a document that lies in several places
 
 
 def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
-    """Where these documents were found: at most SOURCES_TRIED places each, the last first."""
+    """Return the places of these documents: at most SOURCES_TRIED each, the last first."""
     places = read_catalogue(store).places(documents)
     return {document_id: sources[:SOURCES_TRIED] for document_id, sources in places.items()}
 

@@ -177,7 +177,7 @@ _UNSUITABLE_TEXT = re.compile("[\0\ud800-\udfff]")  # Arrow holds UTF-8; NUL end
 
 @dataclass(frozen=True, slots=True)
 class RunStamp:
-    """What all rows of a run have in common."""
+    """Columns that all rows of a run have in common."""
 
     run_id: str  # sorts by time
     ingested_at: datetime  # with a time zone
@@ -293,7 +293,7 @@ def _raster(rows: Sequence[PageRow]) -> Values:
 
 
 def _model(rows: Sequence[PageRow], engine: EngineDescription) -> Values:
-    """What the run's engine says of itself, for the pages that it read."""
+    """Return the engine's columns, for the pages that it read."""
     own = [engine if row.engine == engine.name else None for row in rows]
     return _attributes(own, "model", "model_revision")
 

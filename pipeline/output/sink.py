@@ -106,7 +106,7 @@ class Sink:
     def finish_document(self, row: DocumentRow, sources: Sequence[SourceRow]) -> None:
         """Take the row of a document all of whose pages are added or durable, and its sources.
 
-        A document that could not be had (`RETRIED`) loses its document_id, since the bytes that were hashed are gone,
+        A document that could not be read (`RETRIED`) loses its document_id, since the bytes that were hashed are gone,
         and those of its pages that still wait here. Where that is known of this version already, nothing is written.
 
         Raises:
@@ -149,14 +149,14 @@ class Sink:
             self._add_source(row)
 
     def due(self) -> bool:
-        """Whether what waits here has become so much, or so old, that it should be flushed."""
+        """Tell if what waits here has become so much, or so old, that it should be flushed."""
         with self._rows_lock:
             since, number = self._batch.since, self._batch.number
         wait_s = min(self._settings.flush_s, FIRST_FLUSH_S * 2 ** min(number - 1, DOUBLINGS))
         return self.full() or (since is not None and self._clock() - since >= wait_s)
 
     def full(self) -> bool:
-        """Whether as much waits here as a shard holds, beside what is being written."""
+        """Tell if as much waits here as a shard holds, beside what is being written."""
         with self._rows_lock:
             batch, limits = self._batch, self._settings
             return batch.rows() >= limits.shard_rows or batch.text_bytes >= limits.shard_mb * MIB
@@ -286,7 +286,7 @@ def _check_counts(row: DocumentRow, pages: Mapping[int, PageOutcome]) -> None:
 
 
 def _text_bytes(row: PageRow) -> int:
-    """What a row's long texts and its figures take in memory."""
+    """Return the bytes of a row's long texts and figures."""
     text = row.text
     texts = (row.rendered.layer_text, row.detail, *(() if text is None else (text.markdown, text.raw)))
     figures = sum(len(figure.jpeg) for figure in row.figures or ())

@@ -36,7 +36,7 @@ class StringIndex:
         return rows
 
     def holds(self, values: pa.Array) -> npt.NDArray[np.bool_]:
-        """Which of many values are in the column."""
+        """Return those of many values that are in the column."""
         held = self.only_rows(values) >= 0
         for at in np.flatnonzero(~held):
             held[at] = bool(self.rows(values[int(at)].as_py()))
@@ -48,6 +48,6 @@ def _hashes(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
 
 
 def equal(these: pa.ChunkedArray, those: pa.Array) -> npt.NDArray[np.bool_]:
-    """Where two columns hold the same; a null is like nothing."""
+    """Select rows in which two columns are equal; a null equals nothing."""
     equal: npt.NDArray[np.bool_] = pc.fill_null(pc.equal(these, those), fill_value=False).to_numpy()
     return equal

@@ -1,4 +1,4 @@
-"""How well two readings of a page agree, whatever the language and the order of their blocks.
+"""Measure how well two readings of a page agree, whatever the language and the order of their blocks.
 
 Both texts are brought to the same plain form: Markdown, HTML and LaTeX commands taken off, compatibility forms and
 ligatures undone (NFKC), case folded, everything but letters and digits dropped, so that white space, hyphenation and

@@ -51,7 +51,7 @@ class Judgement:
 
     @property
     def repetition_flag(self) -> bool:
-        """Whether the text repeats more than an honest page does."""
+        """Tell if the text repeats more than an honest page does."""
         return REPETITION in self.flags
 
 

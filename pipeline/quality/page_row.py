@@ -1,4 +1,4 @@
-"""How a page becomes a row. Every page leaves through exactly one of these functions."""
+"""Make the row of a page. Every page leaves through exactly one of these functions."""
 
 from dataclasses import replace
 from typing import Any

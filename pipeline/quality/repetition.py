@@ -1,4 +1,4 @@
-"""How repetitive a text is: measurements, and no judgement (that is flags.py's).
+"""Measure how repetitive a text is. The judgement is in flags.py.
 
 They look at characters only, so they mean the same in every language, with or without spaces. The ratio and those of
 the content discount what may repeat on an honest page (markup, leaders, rules); the other measures see it all, because
@@ -147,7 +147,7 @@ def window_hashes(codes: Codes) -> Hashes:
 
 
 def later_copies(hashes: Hashes) -> npt.NDArray[np.bool_]:
-    """Which windows occurred at least `COPIES - 1` times before, counting overlapping ones."""
+    """Select windows that occurred at least `COPIES - 1` times before, counting overlapping ones."""
     order = np.argsort(hashes, kind="stable")  # equal hashes stay in the order of the text
     in_order = hashes[order]
     copied = np.zeros(len(hashes), dtype=np.bool_)
@@ -157,14 +157,14 @@ def later_copies(hashes: Hashes) -> npt.NDArray[np.bool_]:
 
 
 def has_letters(content: str) -> npt.NDArray[np.bool_]:
-    """Which windows have at least `MIN_LETTERS` letters, of any script."""
+    """Select windows with at least `MIN_LETTERS` letters, of any script."""
     letters = np.fromiter(map(str.isalpha, content), dtype=np.bool_, count=len(content))
     before = np.concatenate(([0], np.cumsum(letters)))
     return np.asarray(before[WINDOW:] - before[:-WINDOW] >= MIN_LETTERS)
 
 
 def may_be_periodic(text: str) -> bool:
-    """Whether a text may begin with `COPIES` whole periods. Rules out nearly every honest page at the cost of a search.
+    """Tell if a text may begin with `COPIES` whole periods. Rules out nearly every honest page at the cost of a search.
 
     A period of `PROBE` or more makes the first `PROBE * (COPIES - 1)` characters come again; shorter ones are tried.
     """

@@ -109,7 +109,7 @@ class Discovery(Iterator[Source]):
         return excluded
 
     def _chosen(self, source: Source, root: str) -> bool:
-        """Whether the settings ask for this source; what cannot be read is told even if no glob includes it."""
+        """Tell if the settings ask for this source; an unreadable one is reported even if no glob includes it."""
         member = source.member or ""
         if source.reason or not self._include or any(glob.matches(source.path, root, member) for glob in self._include):
             return not self._excluded(source.path, root, member)
@@ -333,7 +333,7 @@ class Discovery(Iterator[Source]):
 
 
 def _refusal(bucket: BucketUrl, storage: StorageSettings) -> BucketError | None:
-    """Why a bucket does not let us list it: who may not do that may still be allowed to read.
+    """Return the refusal of a bucket to be listed, if any: reading may be allowed nonetheless.
 
     Raises:
         BucketError: it does not answer us at all.
@@ -348,7 +348,7 @@ def _refusal(bucket: BucketUrl, storage: StorageSettings) -> BucketError | None:
 
 
 def _spellings(url: str) -> list[str]:
-    """What a URL can mean: first what it stands for in an output, then what it says."""
+    """Return the meanings of a URL: first the name that outputs have for it, then its literal text."""
     return list(dict.fromkeys((original(url), url)))
 
 
@@ -358,6 +358,6 @@ def _until_taken(sources: Iterator[Source], resources: ExitStack) -> Iterator[So
 
 
 def _beside(manifest: str, name: str) -> str:
-    """What a name in a manifest leads to: of another machine's manifest never to a file of this one."""
+    """Resolve a name in a manifest. A manifest of another machine never leads to a file of this one."""
     folder = os.path.dirname(manifest)
     return f"{folder}/{name}" if is_remote(manifest) else os.path.join(folder, name)

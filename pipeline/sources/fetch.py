@@ -56,7 +56,7 @@ def fetch(source: Source, scratch: Path, settings: InputSettings, storage: Stora
     """The local file that holds the source's bytes; a copy is in `scratch` for as long as this lasts.
 
     Raises:
-        PageError: the source cannot be had: its own reason if discovery gave one, else `unreadable`,
+        PageError: the source cannot be read: its own reason if discovery gave one, else `unreadable`,
             `changed_while_reading`, `damaged`, `archive_limit` or `object_limit`.
         OutputError: there is no room in `scratch`.
     """

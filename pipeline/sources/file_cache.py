@@ -3,7 +3,7 @@
     files = FileCache(scratch, settings.input, settings.storage)
     files.path(source)
 
-Ranges of a long document come between those of others. Fetched anew for each, a book of 100 MB in a bucket would be
+Ranges of a long document come between those of others. Fetched again for each, a book of 100 MB in a bucket would be
 downloaded a hundred times.
 """
 

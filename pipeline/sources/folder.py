@@ -37,7 +37,7 @@ def list_folder(path: str) -> Folder:
 
 
 def is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether the entry is a folder or leads to one; a link that leads nowhere does not."""
+    """Tell if the entry is a folder or leads to one; a link that leads nowhere does not."""
     try:
         return entry.is_dir()
     except OSError as error:

@@ -22,7 +22,7 @@ class ChoosingGlob:
         return cls(absolute, (*(() if absolute else ("**",)), *parts_of(text), below))
 
     def matches(self, path: str, root: str, member: str) -> bool:
-        """Whether the path matches, or a folder or archive above it; `root` is the input's part of it."""
+        """Tell if the path matches, or a folder or archive above it; `root` is the input's part of it."""
         below = path if self.absolute else path[len(root) :]
         return matches(parts_of(f"{below}/{member}"), self.parts)
 
@@ -33,7 +33,7 @@ def parts_of(path: str) -> tuple[str, ...]:
 
 
 def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether the parts of a path match those of a glob, where `**` is any number of parts.
+    """Tell if the parts of a path match those of a glob, where `**` is any number of parts.
 
     Takes as many steps as both are long together, multiplied: names in an archive may have ten thousand parts.
     """
@@ -46,7 +46,7 @@ def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def _reached(at: int, pattern: tuple[str, ...]) -> set[int]:
-    """That place in the pattern, and those behind the `**` there, which may be no part at all."""
+    """Yield that place in the pattern, and those behind the `**` there, which may match no part at all."""
     reached = {at}
     while at < len(pattern) and pattern[at] == "**":
         at += 1
@@ -55,7 +55,7 @@ def _reached(at: int, pattern: tuple[str, ...]) -> set[int]:
 
 
 def reaches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether something below the path could match the glob."""
+    """Tell if something below the path could match the glob."""
     if not parts or not pattern:
         return bool(pattern)
     if pattern[0] == "**":
@@ -64,7 +64,7 @@ def reaches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def is_glob(path: str) -> bool:
-    """Whether a path has a sign of a glob; a file may be called so, too."""
+    """Tell if a path has a sign of a glob; a file may be called so, too."""
     return any(sign in path for sign in "*?[")
 
 

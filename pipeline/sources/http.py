@@ -53,7 +53,7 @@ class WebChangedError(WebError):
 
 
 class _PassingError(WebError):
-    """What may be over at the next try."""
+    """The failures that may be over at the next try."""
 
     def __init__(self, message: str, wait_s: float | None = None) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class _PassingError(WebError):
 
 @dataclass(frozen=True, slots=True)
 class WebAccess:
-    """How far to go for a document on a web server."""
+    """Limits of a download from a web server."""
 
     private_addresses: bool
     connect_s: float
@@ -71,7 +71,7 @@ class WebAccess:
 
     @classmethod
     def of(cls, settings: InputSettings, storage: StorageSettings) -> "WebAccess":
-        """What the settings say."""
+        """Return the value in the settings."""
         return cls(settings.allow_private_addresses, storage.connect_s, storage.timeout_s, storage.attempts)
 
 
@@ -84,7 +84,7 @@ class WebFile:
 
 
 def look_up(url: str, access: WebAccess) -> WebFile | None:
-    """What there is at a URL, without reading it; None if there is nothing.
+    """Look up what is at a URL, without reading it; None if there is nothing.
 
     Raises:
         WebError: the server cannot be asked, or refuses.
@@ -111,7 +111,7 @@ def download(url: str, file: IO[bytes], *, version: str, access: WebAccess) -> N
 
     Raises:
         WebChangedError: it is in another version now.
-        WebError: it cannot be had.
+        WebError: it cannot be downloaded.
     """
     _tried(lambda: _copy(url, file, version, access), access)
 
@@ -139,7 +139,7 @@ def _copy(url: str, file: IO[bytes], version: str, access: WebAccess) -> None:
 
 
 def _goes_on(answer: urllib3.BaseHTTPResponse, done: int) -> bool:
-    """Whether the answer's body is all that the file lacks, and as it is stored: packed, its bytes count otherwise."""
+    """Tell if the answer's body is all that the file lacks, as it is stored: packed bytes are counted differently."""
     part = _RANGE.match(answer.headers.get("Content-Range", ""))
     if answer.status != HTTPStatus.PARTIAL_CONTENT or part is None or "Content-Encoding" in answer.headers:
         return False
@@ -236,7 +236,7 @@ def _addresses(url: Url, host: str, port: int, *, private: bool) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open Internet: none of this machine, its networks or its cloud's services."""
+    """Tell if an IP address is one of the open Internet: none of this machine, its networks or its cloud's services."""
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None)

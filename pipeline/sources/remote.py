@@ -43,7 +43,7 @@ _Result = TypeVar("_Result")
 
 
 def is_remote(path: str) -> bool:
-    """Whether a source's path leads to another machine."""
+    """Tell if a source's path leads to another machine."""
     return _BUCKET.match(path) is not None or _WEB.match(path) is not None
 
 
@@ -85,7 +85,7 @@ def download(source: Source, file: IO[bytes], settings: InputSettings, storage: 
     """Write all bytes of a source, in the version that was found, to an empty, unbuffered file.
 
     Raises:
-        PageError: they cannot be had (`unreadable`), are in another version (`changed_while_reading`), or too many
+        PageError: they cannot be read (`unreadable`), are in another version (`changed_while_reading`), or too many
             (`object_limit`).
         OutputError: there is no room for them.
     """
@@ -171,7 +171,7 @@ def needing_room(scratch: Path) -> Iterator[None]:
 
 
 def ending_of(name: str) -> str:
-    """How a name ends, for renderers and archives that look at it; empty where that says nothing."""
+    """Return the ending of a name, for renderers and archives that look at it; empty if it says nothing."""
     ending = _ENDING.search(name.lower())
     return ending[0] if ending else ""
 
@@ -189,7 +189,7 @@ class _PatientFile(ObjectFile):
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """How much may be downloaded at a time."""
+    """Limits of what is downloaded at a time."""
 
     mib: int
 
@@ -202,7 +202,7 @@ class _Limit:
 
 
 class _Scratch:
-    """A file that takes every byte or raises an error of ours: no room is told from no connection."""
+    """A file that takes every byte or raises an error of ours, which tells a full disk from a lost connection."""
 
     def __init__(self, file: IO[bytes], limit: _Limit) -> None:
         self._file, self._limit = file, limit

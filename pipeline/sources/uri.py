@@ -1,4 +1,4 @@
-r"""How sources are called: one line of valid Unicode each, and no two share one.
+r"""Names of sources: one line of valid Unicode each, and no two share one.
 
 /data/a.zip!scans/page.pdf      member `scans/page.pdf` of /data/a.zip
 /data/a.zip!scans/page.pdf#2    the second member of that name; tar and zip allow several

@@ -1,1 +1,1 @@
-"""Where an output is written: a local folder or a bucket, behind one interface."""
+"""Stores of outputs: a local folder or a bucket, behind one interface."""

@@ -46,16 +46,16 @@ class BucketLease:
         self._lock = threading.Lock()
 
     def renew(self) -> None:
-        """See Lease."""
+        """Implement the method of `Lease`."""
         with self._lock:
             self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
 
     def carry(self, progress: Callable[[], RunProgress]) -> None:
-        """See Lease."""
+        """Implement the method of `Lease`."""
         self._progress = progress
 
     def check(self) -> None:
-        """See Lease."""
+        """Implement the method of `Lease`."""
         with self._lock:
             if self._lost is not None:
                 raise self._lost
@@ -104,45 +104,45 @@ class BucketStore:
         self._lease: BucketLease | None = None
 
     def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
-        """See Store."""
+        """Implement the method of `Store`."""
         return list(self.sizes(folder, suffix))
 
     def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
-        """See Store."""
+        """Implement the method of `Store`."""
         below = f"{self._prefix}{folder}/"
         found = ((entry.key.removeprefix(below), entry.bytes) for entry in self._bucket.list(below))
         visible = ((key, size) for key, size in found if _is_visible(key) and key.endswith(suffix))
         return {f"{folder}/{key}": size for key, size in sorted(visible)}
 
     def temporary_files(self, folder: str) -> Sequence[str]:
-        """See Store: a write that was cut off left nothing."""
+        """Implement the method of `Store`: a write that was cut off left nothing."""
         del folder
         return ()
 
     def file(self, name: str) -> ObjectFile:
-        """See Store."""
+        """Implement the method of `Store`."""
         with self._gone_is_gone(name):
             return ObjectFile(self._bucket, self._prefix + name)
 
     def read(self, name: str) -> bytes:
-        """See Store."""
+        """Implement the method of `Store`."""
         with self._gone_is_gone(name):
             return self._bucket.read(self._prefix + name)
 
     def write(self, name: str, data: bytes | memoryview) -> None:
-        """See Store."""
+        """Implement the method of `Store`."""
         self._check_lease()
         with _as_output_error():
             self._bucket.write(self._prefix + name, data)
 
     def delete(self, name: str) -> None:
-        """See Store."""
+        """Implement the method of `Store`."""
         self._check_lease()
         with _as_output_error():
             self._bucket.delete(self._prefix + name)
 
     def set_aside(self, name: str) -> str:
-        """See Store."""
+        """Implement the method of `Store`."""
         base = f"{DAMAGED}/{name.replace('/', '-')}"
         taken = {entry.key.removeprefix(self._prefix) for entry in self._bucket.list(f"{self._prefix}{DAMAGED}/")}
         target = next(name for name in (base, *(f"{base}.{at}" for at in range(1, 1_000_000))) if name not in taken)
@@ -152,7 +152,7 @@ class BucketStore:
 
     @contextmanager
     def lease(self, owner: LeaseOwner) -> Iterator[BucketLease]:
-        """See Store."""
+        """Implement the method of `Store`."""
         self._lease = lease = self._take_lease(owner)
         try:
             with heartbeat(lease.renew):
@@ -162,16 +162,16 @@ class BucketStore:
             lease.release()
 
     def is_leased(self) -> bool:
-        """See Store."""
+        """Implement the method of `Store`."""
         owner = self.lease_owner()
         return owner is not None and _age_s(owner, self.now()) < EXPIRES_S
 
     def now(self) -> datetime:
-        """See Store: by the bucket's clock as it dates its answers, or this machine's where it dates none."""
+        """Return the time by the bucket's clock, as its answers are dated, or by this machine's if they are not."""
         return self._bucket.now() or datetime.now(UTC)
 
     def lease_owner(self) -> LeaseOwner | None:
-        """See Store."""
+        """Implement the method of `Store`."""
         return _read_lease(self._bucket, self._prefix + LEASE)[0]
 
     def _take_lease(self, owner: LeaseOwner) -> BucketLease:
@@ -241,7 +241,7 @@ class BucketStore:
 
 
 def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, ObjectInfo]:
-    """Who holds the lease, if anybody, with the heartbeat by the bucket's clock; and its object."""
+    """Return the owner of the lease, if any, with the heartbeat by the bucket's clock, and its object."""
     for left in reversed(range(LEASE_TRIES)):
         try:
             text, info = bucket.tail(key, LEASE_READ_BYTES)

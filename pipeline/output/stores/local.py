@@ -41,7 +41,7 @@ class LocalLease:
         self.renew()
 
     def renew(self) -> None:
-        """See Lease."""
+        """Implement the method of `Lease`."""
         with self._lock:
             self._check()
             text = self._owner.to_json(datetime.now(UTC), self._progress()).ljust(LEASE_BYTES - 1) + b"\n"
@@ -51,11 +51,11 @@ class LocalLease:
                 raise _write_error(self._path, error) from error
 
     def carry(self, progress: Callable[[], RunProgress]) -> None:
-        """See Lease."""
+        """Implement the method of `Lease`."""
         self._progress = progress
 
     def check(self) -> None:
-        """See Lease."""
+        """Implement the method of `Lease`."""
         with self._lock:
             self._check()
 
@@ -88,13 +88,13 @@ class LocalStore:
         self._lease: LocalLease | None = None
 
     def list(self, folder: str, suffix: str = ".parquet") -> list[str]:
-        """See Store."""
+        """Implement the method of `Store`."""
         return [
             name for name in self._files(folder) if name.endswith(suffix) and not _base(name).startswith((".", "_"))
         ]
 
     def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
-        """See Store."""
+        """Implement the method of `Store`."""
         found = {}
         for name in self.list(folder, suffix):
             with suppress(FileNotFoundError):  # gone since it was listed
@@ -102,16 +102,16 @@ class LocalStore:
         return found
 
     def temporary_files(self, folder: str) -> Sequence[str]:
-        """See Store."""
+        """Implement the method of `Store`."""
         head, tail = _TEMPORARY.split("{}")
         return [name for name in self._files(folder) if _base(name).startswith(head) and name.endswith(tail)]
 
     def file(self, name: str) -> str:
-        """See Store."""
+        """Implement the method of `Store`."""
         return str(self.root / name)
 
     def read(self, name: str) -> bytes:
-        """See Store."""
+        """Implement the method of `Store`."""
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError as error:
@@ -120,7 +120,7 @@ class LocalStore:
             raise OutputError(f"{self.root / name} cannot be read: {error.strerror}") from error
 
     def write(self, name: str, data: bytes | memoryview) -> None:
-        """See Store."""
+        """Implement the method of `Store`."""
         self._check_lease()
         path = self.root / name
         temporary = path.with_name(_TEMPORARY.format(path.name))
@@ -135,7 +135,7 @@ class LocalStore:
             raise _write_error(path, error) from error
 
     def delete(self, name: str) -> None:
-        """See Store."""
+        """Implement the method of `Store`."""
         self._check_lease()
         path = self.root / name
         try:
@@ -145,7 +145,7 @@ class LocalStore:
             raise _write_error(path, error) from error
 
     def set_aside(self, name: str) -> str:
-        """See Store."""
+        """Implement the method of `Store`."""
         base = f"{DAMAGED}/{name.replace('/', '-')}"
         target = base
         for number in range(1, 1_000_000):
@@ -163,7 +163,7 @@ class LocalStore:
 
     @contextmanager
     def lease(self, owner: LeaseOwner) -> Iterator[LocalLease]:
-        """See Store."""
+        """Implement the method of `Store`."""
         self._lease = lease = LocalLease(self.root / LEASE, self._lock(), owner)
         try:
             for folder in FOLDERS:
@@ -176,7 +176,7 @@ class LocalStore:
             lease.release()
 
     def is_leased(self) -> bool:
-        """See Store."""
+        """Implement the method of `Store`."""
         try:
             descriptor = os.open(self.root / LEASE, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -187,11 +187,11 @@ class LocalStore:
             os.close(descriptor)
 
     def now(self) -> datetime:
-        """See Store; this machine's, which on a network file system may differ from the server's."""
+        """Return the time of this machine, which on a network file system may differ from the server's."""
         return datetime.now(UTC)
 
     def lease_owner(self) -> LeaseOwner | None:
-        """See Store."""
+        """Implement the method of `Store`."""
         path = self.root / LEASE
         try:
             owner = LeaseOwner.from_json(path.read_bytes())
@@ -258,7 +258,7 @@ def _locked(descriptor: int, kind: int) -> bool:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one of that name."""
+    """Tell if an open file is still the one of that name."""
     try:
         return descriptor != CLOSED and os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

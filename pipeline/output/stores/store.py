@@ -1,4 +1,4 @@
-"""Where an output lies: a local folder or a bucket, behind one small interface.
+"""The store of an output: a local folder or a bucket, behind one small interface.
 
 Names are relative to the output and use `/`: `pages/20260101-020000-000001.parquet`. A file is visible once it is
 complete; one whose name starts with a dot or an underscore is no part of the result.
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LeaseOwner:
-    """Who is writing."""
+    """The owner of a lease."""
 
     host: str
     pid: int
@@ -78,7 +78,7 @@ class LeaseOwner:
             return None
 
     def to_text(self) -> str:
-        """Who it is, in words."""
+        """Describe the owner in words."""
         return (
             f"run {printable_line(self.run_id, _LONGEST_NAME)} (process {self.pid} on "
             f"{printable_line(self.host, _LONGEST_NAME)}, since {self.started:%Y-%m-%d %H:%M:%S} UTC, last seen "
@@ -119,13 +119,13 @@ class Store(Protocol):
         """The names of the visible files in a folder, sorted; none if there is no such folder."""
 
     def sizes(self, folder: str, suffix: str = ".parquet") -> dict[str, int]:
-        """The same files in the same order, with their sizes in bytes."""
+        """Yield the same files in the same order, with their sizes in bytes."""
 
     def temporary_files(self, folder: str) -> Sequence[str]:
-        """What our own writers left half-written in a folder, if they were killed."""
+        """Yield the files that our own writers left half-written in a folder when they were killed."""
 
     def file(self, name: str) -> Any:
-        """What pyarrow opens to read a file: a path, or a file object.
+        """Return what pyarrow opens to read a file: a path, or a file object.
 
         Raises:
             FileGoneError: There is none of that name (any more).
@@ -161,13 +161,13 @@ class Store(Protocol):
         """
 
     def is_leased(self) -> bool:
-        """Whether some process is writing now."""
+        """Tell if some process is writing now."""
 
     def now(self) -> datetime:
         """The time by the clock that dates heartbeats, with a time zone."""
 
     def lease_owner(self) -> LeaseOwner | None:
-        """Who holds the lease, or held it when it was killed; None if nobody did, or is only just taking it."""
+        """Return the owner of the lease, or the last one if it was killed; None if nobody has it yet."""
 
 
 def _check_place(path: Path) -> None:

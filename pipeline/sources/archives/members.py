@@ -163,7 +163,7 @@ def _located(source: Source, settings: InputSettings, storage: StorageSettings) 
 
 
 def _ordinal(source: Source) -> int:
-    """Which of several members of one name. The name ends as a document does, so it can only be what follows."""
+    """The number among members of one name. The name ends as a document does, so only this can follow."""
     ordinal = re.search(r"#(\d+)\Z", source.uri)
     return int(ordinal[1]) if ordinal else 1
 

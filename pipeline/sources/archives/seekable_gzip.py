@@ -49,7 +49,7 @@ class SeekableGzip:
             pass
 
     def read(self, size: int) -> bytes:
-        """That many bytes; fewer only at the end."""
+        """Read that many bytes; fewer only at the end."""
         parts = []
         while size > 0 and (data := self.read1(size)):
             parts.append(data)

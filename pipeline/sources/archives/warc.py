@@ -1,4 +1,4 @@
-"""The documents in a WARC file, what web crawlers write: which records they are, and how their bytes are had.
+"""The documents in a WARC file, as web crawlers write it: their records, and their bytes.
 
     WARC/1.0
     WARC-Type: response
@@ -140,7 +140,7 @@ class WarcIndex:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a record says of the content it holds, and what that looks like."""
+    """Return the type of content that a record declares, and the one that its bytes look like."""
 
     type: str  # without parameters, lower case
     begins_like_one: bool
@@ -183,7 +183,7 @@ def _begins_like_one(start: bytes, encodings: tuple[str, ...]) -> bool:
 
 
 def _what_is_missing(record: WarcRecord, content: _Content) -> str | None:
-    """Why the crawler itself says that a document is not whole; none where it says no such thing."""
+    """Return the crawler's own reason why a document is not whole, if it gives one."""
     if why := record.headers.get("WARC-Truncated"):
         return f"the crawler cut it off (WARC-Truncated: {why}) after {record.content_length} bytes"
     if record.headers.get("WARC-Segment-Number"):
@@ -202,7 +202,7 @@ def _name(record: WarcRecord) -> str:
 
 
 class _Inflated:
-    """What gzip or deflate packed."""
+    """Unpack gzip or deflate."""
 
     def __init__(self, packed: _Reader) -> None:
         self._packed, self._inflate = packed, zlib.decompressobj(wbits=47)  # either, by its first bytes
@@ -277,7 +277,7 @@ class _Block:
         return self._at
 
     def read(self, size: int) -> bytes:
-        """That many bytes; fewer only at the end."""
+        """Read that many bytes; fewer only at the end."""
         parts = []
         while size := min(size, self._left):
             data = self._reader.read(size)

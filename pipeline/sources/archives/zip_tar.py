@@ -1,4 +1,4 @@
-"""What a zip or tar archive holds and where, without unpacking it.
+"""List the members of a zip or tar archive and their places, without unpacking it.
 
 `ZipIndex` and `TarIndex`, as `WarcIndex` (warc.py), iterate over their members in the archive's order, find one by its
 name and ordinal, and give a member's bytes. They raise what zipfile, tarfile and zlib raise; members.py translates it.
@@ -90,7 +90,7 @@ class ZipIndex:
 
 
 class _ZipReader:
-    """What zipfile reads through: it gives no directory of more members than may be."""
+    """A file through which zipfile reads. It refuses a directory of more members than allowed."""
 
     def __init__(self, file: IO[bytes], max_members: int) -> None:
         self._file, self._max_members = file, max_members
@@ -229,7 +229,7 @@ class TarIndex:
 
 
 class _Headers:
-    """What tarfile reads headers through: it has its own position, goes forwards only, and gives no huge headers.
+    """A file through which tarfile reads headers: it has its own position, goes forwards only, and refuses huge ones.
 
     Without that, tarfile before Python 3.11.14 follows a negative size backwards for ever.
     """
