@@ -16,7 +16,7 @@ from ocrmill.configs.engine_settings import CpuEngineSettings, DeepseekOcr2Setti
 from ocrmill.configs.settings import RunSettings
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.pipeline.errors import PageError
-from ocrmill.pipeline.quality.attempts import DEEPSEEK_OCR2, settled
+from ocrmill.pipeline.quality.attempts import settled
 from ocrmill.pipeline.records import (
     RGB,
     Document,
@@ -27,10 +27,11 @@ from ocrmill.pipeline.records import (
     PageText,
     Reason,
     RenderedPage,
-    Repair,
+    RetryParams,
     Source,
     Status,
 )
+from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.picture_page import PicturePages, looks_like_picture
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.rendering.protocol import PageImage
@@ -48,9 +49,9 @@ class SilentEngine(FakeEngine):
         self._raises = raises
 
     def describe(self) -> EngineDescription:
-        return EngineDescription("silent", 1, repairs=DEEPSEEK_OCR2)
+        return EngineDescription("silent", 1, retry_policy=RETRY_POLICY)
 
-    async def read(self, image: PageImage, geometry: PageGeometry, _repair: Repair | None = None) -> PageText:
+    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None = None) -> PageText:
         if self._raises:
             raise PageError(Reason.EMPTY_OUTPUT, "the model wrote nothing")
         return PageText("")
@@ -116,7 +117,7 @@ def read(image: RGB, page: RenderedPage, *, raises: bool = True, max_tiles: int 
     given = image if max_tiles is None else cut_views(image, max_tiles)
 
     async def attempts() -> list[PageRow]:
-        return [await recognizer.read(DOCUMENT, page, given, way) for way in (None, *DEEPSEEK_OCR2)]
+        return [await recognizer.read(DOCUMENT, page, given, way) for way in (None, *RETRY_POLICY)]
 
     return settled(asyncio.run(attempts()))
 
