@@ -143,8 +143,8 @@ def test_rows_have_the_columns_of_the_contract(out: Path):
     assert output.documents.to_arrow().schema.equals(output.documents.schema)
     assert output.sources.to_arrow().schema.equals(output.sources.schema)
     assert output.pages.select("flags", "source").to_arrow().column_names == ["flags", "source"]
-    with pytest.raises(ocrmill.UsageError, match="no column sorce: there are document_id, source"):
-        output.pages.select("sorce")
+    with pytest.raises(ocrmill.UsageError, match="no column sourcex: there are document_id, source"):
+        output.pages.select("sourcex")
 
 
 def test_pandas_duckdb_and_arrow_show_the_same_rows(out: Path):
