@@ -205,6 +205,7 @@ def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
 async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:
     """Run the coordinator under signals, the time budget, and a lease that is kept alive."""
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report_unless_interrupted)
     if threading.current_thread() is threading.main_thread():  # the only one that Python hands signals to
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
@@ -220,6 +221,12 @@ async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source]
         for task in listening:
             task.cancel()
         await pool.stop()
+
+
+def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report an exception that no task took, but not the second Ctrl-C: since Python 3.13 tasks keep that, too."""
+    if not isinstance(context.get("exception"), KeyboardInterrupt):
+        loop.default_exception_handler(context)
 
 
 def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:

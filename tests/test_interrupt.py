@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 # The program itself, but for an engine that never comes to the end of its first page.
 HANGING = """
 import asyncio, sys
-import cli, ocrmill.workers.pools.pool
+import ocrmill.workers.pools.pool
+from ocrmill import cli
 from fake_engine import FakeEngine
 from ocrmill.pipeline.records import EngineDescription
 

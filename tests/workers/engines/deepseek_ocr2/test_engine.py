@@ -101,7 +101,7 @@ def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_pa
 
 def ocrmill(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
-    command = [sys.executable, "-c", "import cli; cli.main()", *arguments]
+    command = [sys.executable, "-c", "from ocrmill import cli; cli.main()", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
