@@ -18,7 +18,7 @@ from ocrmill.configs.worker_settings import WorkerSettings
 
 
 class InputSettings(Settings):
-    """The conditions of a search."""
+    """Choice of the files to read, their passwords, and limits on their sizes."""
 
     include: tuple[str, ...] = Field(
         (), description="Only files whose path below the input matches one of these globs, or a folder's above it."
