@@ -47,7 +47,7 @@ class MachineShare:
         """Read 2/4: the second of four.
 
         Raises:
-            SettingsError: it is written otherwise, or there is no such share.
+            SettingsError: it is written differently, or there is no such share.
         """
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
         if found is None or not 1 <= int(found[1]) <= int(found[2]):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Reader = Callable[[Sequence[str]], Iterator[pa.Table]]
-"""What reads some columns, table after table."""
+"""A function that reads some columns, table after table."""
 
 
 class Rows:

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Mapping
 
 PDF_MARK = b"%PDF-"
-HEAD_BYTES = 32  # of a document, from which its kind is told
+HEAD_BYTES = 32  # of a document, which show its kind
 
 DOCUMENT_ENDINGS = (
     *(".pdf", ".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".gif"),

@@ -1,4 +1,4 @@
-"""What docs/architecture.md promises about the code, checked."""
+"""Promises of docs/architecture.md about the code, checked."""
 
 import ast
 import re

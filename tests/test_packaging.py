@@ -1,4 +1,4 @@
-"""What is built from this repository installs into a fresh environment, and works there."""
+"""Packages that are built from this repository install into a fresh environment, and work there."""
 
 import hashlib
 import os
@@ -43,7 +43,7 @@ def checkout(into: Path) -> Path:
 
 
 def with_text_for_links(folder: Path) -> Path:
-    """What git without symbolic links, or a zip download, makes of the links: files that hold where they lead."""
+    """Replace the links as git without symbolic links, or a zip download, does: by files that hold where they lead."""
     for name in LINKS:
         link = folder / "ocrmill" / name
         leads_to = link.readlink()
@@ -87,7 +87,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_a_wheel_from_the_sdist_is_the_same(built: dict[str, Path], tmp_path: Path):
-    """What the sdist gives is, file by file, what the repository gives; it is typed and holds no byte code."""
+    """Sdist and repository give the same wheel, file by file; it is typed and holds no byte code."""
     again = build(unpacked(built["sdist"], tmp_path / "unpacked"), "wheel", tmp_path / "again")
     files = contents(built["wheel"])
 

@@ -45,7 +45,7 @@ def files(name: str) -> list[Path]:
 
 
 def complaints(text: str) -> list[str]:
-    """What is banned in a text, with what to say in its place."""
+    """List the banned phrases in a text, with what to say in their place."""
     words = " ".join(text.split())
     return [f"{found[0]!r}: {advice}" for rule, advice in BANNED.items() for found in re.finditer(rule, words)]
 

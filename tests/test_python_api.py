@@ -52,7 +52,7 @@ def test_the_public_names_are_these_and_no_others():
 
 
 def test_types_and_loader_agree_on_the_names():
-    """What type checkers see in `__init__.py` is what is loaded at run time, from the same modules."""
+    """Type checkers see in `__init__.py` the names that are loaded at run time, from the same modules."""
     source = (ROOT / "ocrmill/__init__.py").read_text()
     seen = {
         (module, name.strip())

@@ -30,7 +30,7 @@ def check_bucket(where: BucketUrl, storage: StorageSettings) -> None:
     Raises:
         BucketError: it does not, and why.
     """
-    # of a folder: obstore would look for another prefix among all keys beside it, of which there may be millions
+    # of a folder: obstore would look for another prefix among all keys beside it, and there may be millions of those
     folder = where.key if where.key.endswith("/") or not where.key else f"{where.key}/"
     next(open_bucket(where, fail_fast(storage)).list(folder), None)
 

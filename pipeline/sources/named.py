@@ -9,9 +9,7 @@ import stat
 from dataclasses import replace
 
 from ocrmill.pipeline.records import Reason, Source
-from ocrmill.pipeline.sources.archives.members import (
-    file_version,
-)
+from ocrmill.pipeline.sources.archives.members import file_version
 from ocrmill.pipeline.sources.remote import shown
 from ocrmill.pipeline.sources.uri import joined_uri, one_line, original, split_uri
 

@@ -79,6 +79,6 @@ def test_the_list_names_every_file_once():
 
 @needs_corpus
 def test_the_list_is_that_of_the_corpus():
-    """What is fetched is what the tests expect: the files in ../shared/corpus have these checksums."""
+    """The script fetches the files that the tests expect: those in ../shared/corpus have these checksums."""
     for entry in fetch_corpus.entries(fetch_corpus.LIST.read_text()):
         assert fetch_corpus.is_right((CORPUS / entry["file"]).read_bytes(), entry), entry["file"]

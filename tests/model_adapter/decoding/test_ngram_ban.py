@@ -50,7 +50,7 @@ def params(rule: dict | None) -> SamplingParams:
 
 
 def bans(processor: NGramBan, num_rows: int = 1) -> list[set[int]]:
-    """What is banned in each row; all other logits must be as they were."""
+    """List the banned tokens of each row; all other logits must be as they were."""
     before = torch.rand(num_rows, VOCABULARY)
     after = processor.apply(before.clone())
     is_banned = torch.isneginf(after)
