@@ -1,0 +1,66 @@
+"""Words of a page with their places and type: what text, tables and formulas are assembled from.
+
+A word is a run of characters without white space between them, as MuPDF finds it. Coordinates are points in the
+reading plane: the page turned so that most of its text stands upright, origin at the top left, y down.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ocrmill.pipeline.text.reading_order import Box
+
+
+class Rise(IntEnum):
+    """Place of characters above or below the baseline of their line."""
+
+    SUBSCRIPT = -1
+    NONE = 0
+    SUPERSCRIPT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Characters of a word that have the same type."""
+
+    text: str
+    box: Box
+    size: float  # of the type, in points
+    bold: bool = False
+    italic: bool = False
+    mono: bool = False
+    rise: Rise = Rise.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a page; `line` numbers the line of the layer in which it stands, in the layer's order."""
+
+    pieces: tuple[Piece, ...]  # at least one
+    box: Box
+    baseline: float  # y
+    line: int
+
+    @property
+    def text(self) -> str:
+        """Its characters, without markup."""
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def size(self) -> float:
+        """Return the size of its largest type, in points."""
+        return max(piece.size for piece in self.pieces)
+
+    @property
+    def bold(self) -> bool:
+        """Tell if all of it is bold."""
+        return all(piece.bold for piece in self.pieces)
+
+    @property
+    def italic(self) -> bool:
+        """Tell if all of it is slanted."""
+        return all(piece.italic for piece in self.pieces)
+
+    @property
+    def mono(self) -> bool:
+        """Tell if all of it is in type of fixed width."""
+        return all(piece.mono for piece in self.pieces)
