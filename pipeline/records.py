@@ -201,6 +201,7 @@ class PageText:
     tile_columns: int | None = None
     tile_rows: int | None = None
     confidence: float | None = None  # mean of the recognizer's over the lines, 0 to 1, where the engine has one
+    notes: tuple[str, ...] = ()  # flags that the reader raises itself: what it left out, or is unsure of
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,17 @@ LEAST_AGREEMENT = 0.1
 
 
 def signals(text: PageText, *, agreement: float | None = None, unsupported_script: bool = False) -> tuple[str, ...]:
-    """Flags of what the engine, the text layer and the text itself say of a page, in the order above."""
+    """Flags of what the engine, the text layer and the text itself say of a page, in the order above.
+
+    Those that the reader of the text raised follow, in its own order, each once.
+    """
     raised = {
         LOW_CONFIDENCE: text.confidence is not None and text.confidence < LEAST_CONFIDENCE,
         LAYER_DISAGREES: agreement is not None and agreement < LEAST_AGREEMENT,
         UNMAPPED_TEXT: "\N{REPLACEMENT CHARACTER}" in text.markdown,
         UNSUPPORTED_SCRIPT: unsupported_script,
     }
-    return tuple(flag for flag, is_raised in raised.items() if is_raised)
+    return tuple(dict.fromkeys([*(flag for flag, is_raised in raised.items() if is_raised), *text.notes]))
 
 
 @dataclass(frozen=True, slots=True)

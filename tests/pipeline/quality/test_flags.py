@@ -19,9 +19,11 @@ from ocrmill.pipeline.quality.flags import (
     REPETITION,
     TRUNCATED,
     judge,
+    signals,
 )
+from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.quality.repetition import measure_repetition
-from ocrmill.pipeline.records import PageGeometry, PageText, RepetitionMeasures
+from ocrmill.pipeline.records import Document, PageGeometry, PageText, RenderedPage, RepetitionMeasures, Source
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 
 DEFAULTS = QualitySettings()
@@ -119,6 +121,16 @@ def test_repetition_always_has_a_reason(
 
     assert judgement.repetition_flag == bool(reasons) == (REPETITION in judgement.flags)
     assert (TRUNCATED in judgement.flags) == (finish_reason == "length")
+
+
+def test_notes_of_the_reader_are_flags_of_the_row() -> None:
+    """A flag that the reader of a page raises stands in its row after the measured ones, once."""
+    text = PageText("The commi\ufffdee", notes=("table_uncertain", "unmapped_text"))
+    document = Document("0" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
+
+    assert signals(text) == ("unmapped_text", "table_uncertain")
+    assert finished_row(document, RenderedPage(1, text=text), DEFAULTS).flags == ("unmapped_text", "table_uncertain")
+    assert finished_row(document, RenderedPage(1, text=PageText("text")), DEFAULTS).flags == ()
 
 
 DRAW = random.Random(0)
