@@ -188,6 +188,16 @@ class PageGeometry:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerFidelity:
+    """Agreement of a page's Markdown with the text layer that it was made from (layer_fidelity.py), each 0 to 1."""
+
+    recall: float  # of the layer's words
+    precision: float  # of the Markdown's words
+    order: float
+    changed_numbers: int = 0  # on either side without an equal on the other; no column
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """The text of a page, from its layer or an engine."""
 
@@ -202,6 +212,7 @@ class PageText:
     tile_rows: int | None = None
     confidence: float | None = None  # mean of the recognizer's over the lines, 0 to 1, where the engine has one
     notes: tuple[str, ...] = ()  # flags that the reader raises itself: what it left out, or is unsure of
+    fidelity: LayerFidelity | None = None  # to the text layer, where it was read from there
 
 
 @dataclass(frozen=True, slots=True)

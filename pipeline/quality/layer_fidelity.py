@@ -1,0 +1,216 @@
+"""Measure how truly a page's Markdown says what its text layer says: words lost, words added, words moved.
+
+It takes the Markdown, its blocks and the layer's visible words, and knows nothing of how the one was made from the
+other. plain_words.py says what a word is, for both sides.
+
+recall      share of the layer's words that are in the Markdown, as multisets
+precision   share of the Markdown's words that are in the layer, as multisets
+order       share of the words that stand in the order and in the block of the layer: word_order.py
+
+Words that differ are equal where typesetting explains it: a word cut by a hyphen at the end of a line (`exam-`, `ple`
+is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is never `19901995`), letters
+set apart (`T I T L E`), an initial that is larger than its word, characters raised or lowered (which part a word of the
+layer), an accent beside its letter, and lam-alef in either order.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from ocrmill.pipeline.quality.plain_words import plain_words, words_of_markdown
+from ocrmill.pipeline.quality.word_order import LayerWord, share_in_order, share_in_place
+from ocrmill.pipeline.records import Block, LayerFidelity
+from ocrmill.pipeline.text.reading_order import Box
+
+_LARGE_INITIAL = 1.3  # times the height of the word it begins
+_SPACED_LETTERS = 3  # so many single letters in a row are a word set apart
+_CANDIDATES = 50  # words that begin alike and are tried as the whole of a cut one
+_NUMBER = re.compile(r"(?:(?<![^\W_])[+\u2212\u2013-])?(?:(?<!\d)[.,])?\d(?:[\d.,:/'\u2019\u2013-]*\d)?%?")
+_LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627\u0644]{2,}")
+_MOST_PIECES = 6  # of a word, parted by what is raised or lowered
+_RAISED = 0.1  # of their height
+_CLOSE = 0.2  # of their height: what follows closer is no new word
+
+
+def measure_fidelity(markdown: str, blocks: Sequence[Block] | None, words: Sequence[tuple[str, Box]]) -> LayerFidelity:
+    """Measure a page's Markdown against the visible words of its layer.
+
+    Args:
+        markdown: Of the page.
+        blocks: Of the Markdown; None where nothing is known of them, so that order is that of the words alone.
+        words: In the order of the layer, with boxes in the unit of the blocks, on the page as displayed.
+    """
+    ours = words_of_markdown(markdown)
+    layer = [LayerWord(word, box) for text, box in words for piece in text.split() for word in plain_words(piece)]
+    have, wanted = Counter(word.text for word in ours), Counter(word.text for word in layer)
+    missing, extra = wanted - have, have - wanted
+    if missing and extra:
+        missing, extra = _without_typesetting(missing, extra, layer)
+    order = share_in_order(ours, layer)
+    if blocks is not None:
+        order = min(order, share_in_place(ours, layer, markdown, blocks))
+    return LayerFidelity(
+        recall=(len(layer) - missing.total()) / len(layer) if layer else 1.0,
+        precision=(len(ours) - extra.total()) / len(ours) if ours else 1.0,
+        order=order,
+        changed_numbers=_changed_numbers(missing, extra),
+    )
+
+
+def _without_typesetting(
+    missing: Counter[str], extra: Counter[str], layer: Sequence[LayerWord]
+) -> tuple[Counter[str], Counter[str]]:
+    """Take out what is the same word on both sides, typeset in two ways."""
+    _take_accents(missing, extra)
+    for run in _spaced_runs(layer):
+        _close_up(run, missing, extra)
+    _join_raised(missing, extra, layer)
+    _join_pieces(missing, extra, layer)
+    return +missing, +extra
+
+
+def _take_accents(missing: Counter[str], extra: Counter[str]) -> None:
+    """Take out words that differ by an accent beside its letter, or by the order within a ligature."""
+    loose = {word: bare for word in missing if (bare := _loose(word)) is not None}
+    if not loose:
+        return
+    found = {_bare(word): word for word in extra}
+    for word, bare in loose.items():
+        if bare in found:
+            common = min(missing[word], extra[found[bare]])
+            missing[word] -= common
+            extra[found[bare]] -= common
+
+
+def _loose(word: str) -> str | None:
+    """Return what is left of a word with an accent of its own or an Arabic ligature; None for any other."""
+    if word.isascii():
+        return None
+    accents = unicodedata.combining(word[0]) or any(
+        unicodedata.combining(after) and unicodedata.name(letter, "").startswith("LATIN")
+        for letter, after in pairwise(word)
+    )
+    return _bare(word) if accents or "\u0131" in word or _LAM_ALEF.search(word) else None
+
+
+def _bare(word: str) -> str:
+    """A word without accents, lam-alef in one order."""
+    letters = unicodedata.normalize("NFD", word.replace("\u0131", "i"))  # alef with hamza becomes alef
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _LAM_ALEF.sub(lambda run: "".join(sorted(run[0])), plain)
+
+
+def _join_raised(missing: Counter[str], extra: Counter[str], layer: Sequence[LayerWord]) -> None:
+    """Take out words that the layer parts where a character is raised or lowered, as in H2O."""
+    at = 0
+    while at < len(layer):
+        end = at + 1
+        while end < min(len(layer), at + _MOST_PIECES) and _is_raised_after(layer[end - 1].box, layer[end].box):
+            end += 1
+        while end > at + 1 and not _take_whole([word.text for word in layer[at:end]], missing, extra):
+            end -= 1
+        at = end
+
+
+def _is_raised_after(one: Box, other: Box) -> bool:
+    """Tell if a box touches the one before it, and is of another height or on another baseline."""
+    height = max(one.height, other.height)
+    touches = abs(other.x0 - one.x1) <= _CLOSE * height and min(one.y1, other.y1) > max(one.y0, other.y0)
+    return touches and max(abs(one.y0 - other.y0), abs(one.y1 - other.y1)) > _RAISED * height
+
+
+def _take_whole(pieces: Sequence[str], missing: Counter[str], extra: Counter[str]) -> bool:
+    """Take out pieces and the word that they make, if all of them are there."""
+    whole = "".join(pieces)
+    if extra[whole] <= 0 or not Counter(pieces) <= missing:
+        return False
+    extra[whole] -= 1
+    missing.subtract(pieces)
+    return True
+
+
+def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[LayerWord]) -> None:
+    """Take out words that the Markdown has whole, of which the layer has two pieces."""
+    heights = {word.text: word.box.height for word in layer if word.text in missing}
+    wholes = sorted(extra)
+    for word, after in zip(layer, [*layer[1:], None], strict=True):
+        if missing[word.text] <= 0 or not _is_beginning(word, after):
+            continue
+        start = word.text.removesuffix("-")
+        at = bisect_left(wholes, start)
+        for whole in wholes[at : at + _CANDIDATES]:
+            if not whole.startswith(start):
+                break
+            rest = whole[len(start) :]
+            closed = rest.removeprefix("-")
+            both_there = bool(closed) and extra[whole] > 0 and missing[closed] > 0
+            if both_there and _fits(word, rest, closed, heights.get(closed, 0.0)):
+                extra[whole] -= 1
+                missing[word.text] -= 1
+                missing[closed] -= 1
+                break
+
+
+def _is_beginning(word: LayerWord, after: LayerWord | None) -> bool:
+    """Tell if a word may go on elsewhere: it ends with `-` or `/` at the end of a line, or is one letter."""
+    if len(word.text) == 1:
+        return word.text.isalpha()
+    return word.text[-1] in "-/" and (after is None or not _goes_on(word.box, after.box))
+
+
+def _goes_on(one: Box, other: Box) -> bool:
+    """Tell if a box stands to the right of another, on its line."""
+    return other.x0 >= one.x0 and one.y0 < other.middle < one.y1
+
+
+def _fits(word: LayerWord, rest: str, closed: str, height: float) -> bool:
+    """Tell if `rest` may go on from a piece of a word; `closed` is the rest without the hyphen that it begins with."""
+    if len(word.text) == 1:
+        return rest == closed and word.box.height >= _LARGE_INITIAL * height
+    if rest != closed or word.text[-1] == "/":
+        return True
+    return word.text[-2].isalpha() and closed[0].isalpha() and not closed[0].isupper()
+
+
+def _spaced_runs(layer: Sequence[LayerWord]) -> Iterator[list[str]]:
+    """Runs of single letters in one line of the layer."""
+    run: list[LayerWord] = []
+    for word in layer:
+        is_letter = len(word.text) == 1 and word.text.isalnum()
+        if run and not (is_letter and _goes_on(run[-1].box, word.box)):
+            if len(run) >= _SPACED_LETTERS:
+                yield [letter.text for letter in run]
+            run = []
+        if is_letter:
+            run.append(word)
+    if len(run) >= _SPACED_LETTERS:
+        yield [letter.text for letter in run]
+
+
+def _close_up(letters: Sequence[str], missing: Counter[str], extra: Counter[str]) -> None:
+    """Take out the words of the Markdown that letters set apart spell, the longest first."""
+    at = 0
+    while at < len(letters):
+        for end in range(min(len(letters), at + _CANDIDATES), at + 1, -1):
+            if _take_whole(letters[at:end], missing, extra):
+                at = end
+                break
+        else:
+            at += 1
+
+
+def _changed_numbers(missing: Counter[str], extra: Counter[str]) -> int:
+    """Count numbers on either side that the other lacks, with their separators, sign and `%`."""
+    theirs, ours = _numbers(missing), _numbers(extra)
+    return (theirs - ours).total() + (ours - theirs).total()
+
+
+def _numbers(words: Counter[str]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for word, count in words.items():
+        for number in _NUMBER.findall(word):
+            found[number] += count
+    return found

@@ -1,0 +1,157 @@
+"""Measure how many of a Markdown's words stand where its text layer has them: in the same order, in the right block.
+
+In order: of the words that occur once on both sides, those in the longest run that both have in the same order. The
+reference is the layer's own order, or the order of reading by geometry if the Markdown agrees better with that.
+
+In place: of the Markdown's words that the layer has, those that the layer has inside the box of their block. So a
+missing word that is appended at the end lowers both measures, and a block that moves lowers the first.
+
+Not covered: equal words that change places within a block.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ocrmill.pipeline.quality.plain_words import PlainWord
+from ocrmill.pipeline.records import Block
+from ocrmill.pipeline.text.reading_order import Box, reading_order
+
+_IN_ORDER = 0.999  # from this share on the other order is not tried
+_MOST_LINES = 1500  # for the order by geometry, which takes longer than the rest together
+_MOST_STEPS = 20_000_000  # comparisons of words with boxes: 0.2 s. Blocks beyond are not judged
+_STEPS_OF_A_WORD = 20  # a step of Python takes so many of numpy's
+_LINE_END = re.compile(r"\r\n?|\n")  # those of CommonMark
+
+Span = tuple[int, int]
+
+
+class LayerWord(NamedTuple):
+    """A word of the layer, and the box of the piece of text that it is in."""
+
+    text: str
+    box: Box
+
+
+def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord]) -> float:
+    """Of the words that occur once on both sides, the share in the longest run in the order of the layer."""
+    places = _places_of_unique([word.text for word in ours])
+    theirs = _places_of_unique([word.text for word in layer])
+    common = [text for text in theirs if text in places]
+    if not common:
+        return 1.0
+    share = _longest_ascent([places[text] for text in common]) / len(common)
+    if share >= _IN_ORDER:
+        return share
+    lines = _lines(layer)
+    if len(lines) > _MOST_LINES:
+        return share
+    boxes = [_around(layer, line) for line in lines]
+    order = reading_order(boxes, right_to_left=_is_right_to_left(layer))
+    by_geometry = [layer[n].text for line in order for n in lines[line]]
+    ranks = [places[text] for text in by_geometry if text in theirs and text in places]
+    return max(share, _longest_ascent(ranks) / len(common))
+
+
+def share_in_place(
+    ours: Sequence[PlainWord], layer: Sequence[LayerWord], markdown: str, blocks: Sequence[Block]
+) -> float:
+    """Of the Markdown's words that the layer has, the share that it has in the box of their block."""
+    regions: dict[Span, list[Block]] = {}
+    for block in blocks:
+        if block.end > block.start:
+            regions.setdefault((block.start, block.end), []).append(block)
+    boxes = np.array([(box.x0, box.y0, box.x1, box.y1) for _, box in layer], dtype=np.float64).reshape(-1, 4)
+    texts, judged = _by_block(ours, {word.text for word in layer}, markdown, sorted(regions))
+    found, left = 0, _MOST_STEPS
+    for span, wanted in texts.items():
+        left -= len(layer) * len(regions[span])
+        if left < 0:
+            judged -= wanted.total()
+            continue
+        inside = np.flatnonzero(_inside_any(boxes, regions[span])).tolist()
+        left -= _STEPS_OF_A_WORD * len(inside)
+        found += (Counter(layer[n].text for n in inside) & wanted).total()
+    return found / judged if judged else 1.0
+
+
+def _places_of_unique(texts: Sequence[str]) -> dict[str, int]:
+    """Where the words are that occur once, in their order."""
+    counts = Counter(texts)
+    return {text: place for place, text in enumerate(texts) if counts[text] == 1}
+
+
+def _longest_ascent(ranks: Sequence[int]) -> int:
+    """Length of the longest ascending subsequence."""
+    ends: list[int] = []
+    for rank in ranks:
+        at = bisect_left(ends, rank)
+        ends[at : at + 1] = [rank]
+    return len(ends)
+
+
+def _lines(layer: Sequence[LayerWord]) -> list[range]:
+    """Stretches of words that follow each other, to the right or to the left, on one line."""
+    if not layer:
+        return []
+    starts = [0]
+    for n, ((_, one), (_, other)) in enumerate(pairwise(layer), 1):
+        apart = max(other.x0 - one.x1, one.x0 - other.x1)
+        if apart > max(one.height, other.height) or not one.y0 < other.middle < one.y1:
+            starts.append(n)
+    return [range(start, end) for start, end in pairwise([*starts, len(layer)])]
+
+
+def _around(layer: Sequence[LayerWord], line: range) -> Box:
+    boxes = [layer[n].box for n in line]
+    return Box(
+        min(box.x0 for box in boxes),
+        min(box.y0 for box in boxes),
+        max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
+    )
+
+
+def _is_right_to_left(layer: Sequence[LayerWord]) -> bool:
+    letters = [word.text[0] for word in layer if word.text[0].isalpha()]
+    return 2 * sum(unicodedata.bidirectional(letter) in {"R", "AL"} for letter in letters) > len(letters)
+
+
+def _by_block(
+    ours: Sequence[PlainWord], known: set[str], markdown: str, spans: Sequence[Span]
+) -> tuple[dict[Span, Counter[str]], int]:
+    """The words of each span that the layer has, and how many there are in all, those outside of spans too."""
+    starts = [start for start, _ in spans]
+    lines = [0, *(end.end() for end in _LINE_END.finditer(markdown)), len(markdown) + 1]
+    texts: dict[Span, Counter[str]] = {}
+    count = 0
+    for word in ours:
+        if word.text not in known:
+            continue
+        count += 1
+        line = min(word.line, len(lines) - 2)  # a character reference may stand for a line break that is none
+        first, after = lines[line], lines[line + 1]
+        at = bisect_right(starts, first) - 1
+        if at < 0 or spans[at][1] <= first:  # no span goes on from the line before: one may begin within this one
+            at += 1
+        if at < len(spans) and spans[at][0] < after:
+            texts.setdefault(spans[at], Counter())[word.text] += 1
+    return texts, count
+
+
+def _inside_any(boxes: npt.NDArray[np.float64], blocks: Sequence[Block]) -> npt.NDArray[np.bool_]:
+    """Select boxes whose centre is in a block, or beside it by no more than half the smaller side of the box."""
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    slack = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) / 2
+    inside = np.zeros(len(boxes), dtype=np.bool_)
+    for block in blocks:
+        across = (x >= block.x0 - slack) & (x <= block.x1 + slack)
+        inside |= across & (y >= block.y0 - slack) & (y <= block.y1 + slack)
+    return inside

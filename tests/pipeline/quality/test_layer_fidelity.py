@@ -1,0 +1,287 @@
+import random
+import time
+
+import pytest
+
+from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.quality.plain_words import words_of_markdown
+from ocrmill.pipeline.records import Block, LayerFidelity
+from ocrmill.pipeline.text.reading_order import Box
+
+Words = list[tuple[str, Box]]
+PAGE = (
+    "The quick settlement of northern valleys was followed by a long period\n"
+    "in which families who came from the coast built small farms along a river",
+    "Receipts for 1,024.50 and -12.5% stood against 0.035 of last year",
+    "and traded grain for tools until 1887",
+)
+
+
+def printed(*lines: str, top: float = 50.0, left: float = 50.0, size: float = 10.0) -> Words:
+    """Words of lines below each other, as a layer has them: half the size wide for each letter."""
+    words = []
+    for n, line in enumerate(lines):
+        x, y = left, top + 1.4 * size * n
+        for word in line.split():
+            words.append((word, Box(x, y, x + 0.5 * size * len(word), y + size)))
+            x = words[-1][1].x1 + 0.3 * size
+    return words
+
+
+def page(texts: tuple[str, ...] = PAGE) -> tuple[str, list[Block], Words]:
+    """Blocks below each other: the Markdown of each is its text on one line."""
+    markdown, blocks, words = "", [], []
+    for n, text in enumerate(texts):
+        top = 50.0 + 60 * n
+        words += printed(*text.split("\n"), top=top)
+        markdown += "\n\n" * bool(n)
+        blocks.append(Block("text", 50, top, 550, top + 28, len(markdown), len(markdown) + len(text)))
+        markdown += text.replace("\n", " ")
+    return markdown, blocks, words
+
+
+def fidelity(markdown: str, *lines: str) -> LayerFidelity:
+    return measure_fidelity(markdown, None, printed(*lines))
+
+
+@pytest.mark.parametrize(
+    ("markdown", "line"),
+    [
+        ("# A *title* with **bo**ld and `code x_1`", "A title with bold and code x_1"),
+        (r"5 \> 3 \* 2 and snake\_case \# 1", "5 > 3 * 2 and snake_case # 1"),
+        ("Smith &amp; Sons &lt;b&gt; &#x41;", "Smith & Sons <b> A"),
+        ("[the link](https://example.org/not-shown) <https://example.org/shown>", "the link https://example.org/shown"),
+        ("| a | b<br>c |\n|---|---|\n| 1.5 | d \\| e |", "a b c 1.5 d | e"),
+        ("<table><tr><td>one</td><td colspan=2>two &amp; 3</td></tr></table>", "one two & 3"),
+        ("E = mc<sup>2</sup>, H<sub>2</sub>O, x_{1}, y^{2}", "E = mc2, H2O, x1, y2"),
+        ("```py\nif a < b:\n    print(*c)\n```", "if a < b: print(*c)"),
+        ("    0001  a0 ff", "0001 a0 ff"),
+        ("3. third\n4. fourth\n   - nested\n   - [x] ticked", "3. third 4. fourth • nested \u2022 ticked"),
+        ("- bullet\n- square", "\u25aa bullet \uf0b7 square"),
+        ("efficient office", "e\ufb03cient of\ufb01ce"),
+        ("soft hyphen", "soft hy\u00adphen"),
+        ("na\u00efve caf\u00e9", "nai\u0308ve caf\u00b4e"),
+        ("\u20ac5 and \uff11\uff12\uff13", "\u20ac5 and 123"),
+        ("Introduction 7", "Introduction.........7"),
+        ("Contents _______ here", "Contents here"),
+        ("\u4eba\u4eba\u751f\u800c 2024\u5e74", "\u4eba \u4eba\u751f \u800c 2024 \u5e74"),
+        ("\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35", "\u0e2a\u0e27\u0e31 \u0e2a\u0e14\u0e35"),
+        ("\u0627\u0644\u0644\u063a\u0629", "\ufe8d\ufedf\ufee0\ufed0\ufe94"),
+        (
+            "\u0627\u0644\u0633\u0644\u0627\u0645",
+            "\u0627\u0644\u0633\u0627\u0644\u0645",
+        ),  # lam-alef, the wrong way round
+        ("\u201cQuoted\u201d (words), don\u2019t!", "Quoted words don\u2019t"),
+        ("known letters", "known \ufffd letters \ue000"),
+        ("", ""),
+    ],
+)
+def test_markup_and_typesetting_do_not_count(markdown, line):
+    """The same words are all there, however Markdown and type dress them."""
+    assert fidelity(markdown, line) == LayerFidelity(1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("markdown", "lines"),
+    [
+        ("an example.", ("an exam-", "ple.")),
+        ("an example", ("an exam\u00ad", "ple")),
+        ("and/or", ("and/", "or")),
+        ("long-term plans", ("long-", "term plans")),
+        ("in 1990-1995", ("in 1990-", "1995")),
+        ("an example of it\n\nrunning header", ("an exam-", "running header", "ple of it")),
+        ("TABLE OF CONTENTS", ("T A B L E O F C O N T E N T S",)),
+        ("C O N T E N T S", ("C O N T E N T S",)),
+        ("a dash \u2014 and more", ("a dash\u2014and", "more")),
+    ],
+)
+def test_cut_and_spaced_words_are_equal_to_whole_ones(markdown, lines):
+    """A hyphen at the end of a line, and letters set apart, are typesetting."""
+    assert fidelity(markdown, *lines) == LayerFidelity(1, 1, fidelity(markdown, *lines).order)
+
+
+def test_a_large_initial_belongs_to_its_word():
+    """A drop cap is joined to the rest of its word, a letter of the same size is not."""
+    rest = printed("he end is near", left=80)
+    drop = [("T", Box(50, 50, 75, 80)), *rest]
+    small = [("T", Box(50, 50, 60, 60)), *rest]
+
+    assert measure_fidelity("The end is near", None, drop).recall == 1
+    assert measure_fidelity("The end is near", None, small).recall == 1 - 2 / 5
+
+
+def test_raised_and_lowered_characters_belong_to_their_word():
+    """A layer parts a word at a change of height; a Markdown that has it whole is right, and neighbours stay apart."""
+    formula = [
+        ("Sb", Box(50, 50, 62, 60)),
+        ("2", Box(62, 55, 66, 62)),
+        ("O", Box(66, 50, 72, 60)),
+        ("3", Box(72, 55, 76, 62)),
+    ]
+    beside = [("to", Box(50, 50, 62, 60)), ("be", Box(62, 50, 74, 60))]
+
+    assert measure_fidelity("Sb<sub>2</sub>O<sub>3</sub>", None, formula).recall == 1
+    assert measure_fidelity("tobe", None, beside).recall == 0
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "numbers"),
+    [
+        ("16502.83", "1650283", 2),
+        ("-12.5%", "12.5%", 2),
+        ("12.5%", "12.5", 2),
+        ("1,024", "1.024", 2),
+        ("1990-1995", "19901995", 2),
+        (".5", "5", 2),
+        ("7 16502.83 1152.00", "716502.831152.00", 4),
+        ("Smith 12", "Smith12", 0),
+        ("> 60", "60", 0),
+        ("US", "us", 0),
+        ("well-known", "wellknown", 0),
+        ("Introduction", "Intr oduction", 0),
+        ("x+y", "x-y", 0),
+        ("\u00a75 \u2212 \u20ac7", "\u00a75 \u2212 7", 0),
+        ("\u4eba\u751f", "\u4eba\u6c11", 0),
+    ],
+)
+def test_what_changes_the_meaning_counts(right, wrong, numbers):
+    """A lost point, sign, blank, hyphen or letter is a lost word, and changed numbers are counted on both sides."""
+    there, back = fidelity(f"so {wrong} it", f"so {right} it"), fidelity(f"so {right} it", f"so {wrong} it")
+
+    assert there.recall < 1
+    assert back.precision < 1
+    assert there.recall == back.precision
+    assert there.changed_numbers == back.changed_numbers == numbers
+
+
+def test_a_range_cut_at_the_end_of_a_line_keeps_its_hyphen():
+    """Digits are never closed up: only letters lose the hyphen of a line's end."""
+    lost = fidelity("in 19901995", "in 1990-", "1995")
+
+    assert lost.recall == 1 / 3
+    assert lost.changed_numbers == 3
+    assert fidelity("AngloAmerican", "Anglo-", "American").recall == 0
+
+
+def test_an_unescaped_sign_is_lost():
+    """A CommonMark parser decides: `> 60` at the start of a line is a quotation."""
+    assert fidelity("> 60 percent", "> 60 percent").recall == 2 / 3
+    assert fidelity("[note]: see", "[note]: see").recall == 0
+
+
+def test_lost_and_added_words_are_told_apart():
+    """Half of the words missing is half of the recall, a page written twice half of the precision."""
+    markdown, _, words = page()
+    half = " ".join(markdown.split()[: len(words) // 2])
+
+    assert measure_fidelity(half, None, words).recall == pytest.approx(0.5, abs=0.02)
+    assert measure_fidelity(half, None, words).precision == 1
+    assert measure_fidelity(f"{markdown}\n\n{markdown}", None, words).precision == 0.5
+    assert measure_fidelity(markdown, None, []) == LayerFidelity(1, 0, 1, changed_numbers=4)
+    assert measure_fidelity("", [], words).recall == 0
+
+
+def test_a_page_as_it_is_has_no_fault():
+    """Every word once, in order, inside its block."""
+    markdown, blocks, words = page()
+
+    assert measure_fidelity(markdown, blocks, words) == LayerFidelity(1, 1, 1)
+
+
+@pytest.mark.parametrize("moved", ["northern", "the"])
+def test_a_missing_word_that_is_appended_lowers_the_order(moved):
+    """A word at the end of the page is outside of the box it comes from, be it unique or not."""
+    markdown, blocks, words = page()
+    without = markdown.replace(f"{moved} ", "", 1)
+    lost = len(moved) + 1
+    kept = [Block(b.label, b.x0, b.y0, b.x1, b.y1, max(0, b.start - lost), b.end - lost) for b in blocks]
+    last = kept[-1]
+    inside = [*kept[:-1], Block("text", last.x0, last.y0, last.x1, last.y1, last.start, last.end + lost)]
+    appended = f"{without} {moved}"
+
+    assert measure_fidelity(appended, inside, words).recall == 1
+    assert measure_fidelity(appended, inside, words).order < 1
+    own = [*kept, Block("text", 50, 700, 550, 720, len(without) + 2, len(without) + 2 + len(moved))]
+    assert measure_fidelity(f"{without}\n\n{moved}", own, words).order < 1
+    assert measure_fidelity(f"{without}\n\n{moved}", kept, words).order < 1
+
+
+def test_blocks_that_move_lower_the_order():
+    """A block in another place of the Markdown, its box with it, and boxes that change places, both cost."""
+    _, blocks, words = page()
+    markdown, turned, _ = page(PAGE[::-1])
+    boxes = blocks[::-1]
+    with_boxes = [Block("text", b.x0, b.y0, b.x1, b.y1, t.start, t.end) for b, t in zip(boxes, turned, strict=True)]
+
+    assert measure_fidelity(markdown, with_boxes, words).recall == 1
+    assert measure_fidelity(markdown, with_boxes, words).order < 0.7
+    assert measure_fidelity(markdown, turned, words).order < 0.7
+
+
+def test_order_is_that_of_the_layer_or_of_reading():
+    """A layer that draws the right column first is no reason to call a page read by columns disordered."""
+    left = printed(*[f"left{n} side{n} row{n} text{n}" for n in range(10, 22)])
+    right = printed(*[f"right{n} part{n} line{n} word{n}" for n in range(10, 22)], left=330)
+    by_column = " ".join(word for word, _ in left + right)
+
+    assert measure_fidelity(by_column, None, right + left).order == 1
+    assert measure_fidelity(by_column, None, left + right).order == 1
+    rows = [word for n in range(12) for word in left[4 * n : 4 * n + 4] + right[4 * n : 4 * n + 4]]
+    assert measure_fidelity(" ".join(word for word, _ in rows), None, left + right).order < 0.7
+
+
+def test_words_know_the_line_of_the_markdown_on_which_they_stand():
+    """Blocks are spans of the Markdown: each word is found in its own, also in tables, lists, code and HTML."""
+    markdown = (
+        "# w0\n\nw2 **w2\nw3**\n\n1. w5\n   w6\n   - w7\n\n| w9 | w9 |\n|---|---|\n| w11 | w11<br>w11 |"
+        "\n\n```\nw14\nw15\n```\n\n"
+        "<table>\n<tr><td>w19</td></tr>\n<tr><td>w20</td></tr>\n</table>\n\n> w23\n> w24\n\n    w26\n"
+    )
+    for word in words_of_markdown(markdown):
+        if word.text != "1":
+            assert word.text == f"w{word.line}"
+    assert len(words_of_markdown(markdown)) == 20
+
+
+def test_a_page_takes_milliseconds():
+    """A page of 500 words, a table of 500 cells too, is measured in a few milliseconds: 5 on an idle core."""
+    rng = random.Random(0)
+    lines = [" ".join(f"{rng.randrange(10**6) / 100}" for _ in range(5)) for _ in range(100)]
+    words = printed(*lines)
+    rows = "\n".join(f"|{'|'.join(line.split())}|" for line in lines)
+    table = f"|a|b|c|d|e|\n|-|-|-|-|-|\n{rows}"
+    blocks = [Block("table", 0, 0, 600, 1600, 0, len(table))]
+    took = []
+    for _ in range(5):
+        started = time.thread_time()
+        found = measure_fidelity(table, blocks, words)
+        took.append(time.thread_time() - started)
+
+    assert found.recall == 1
+    assert min(took) < 0.02
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["<", "[", "[a](", "<a ", "\\", "&", "![a", "`", "a- ", "a b ", "*a **", "|a", "> ", "- ", "<!--", "<b>\n<!--"],
+)
+def test_hostile_markup_takes_linear_time(unit):
+    """No markup, however broken, makes the parser or the patterns look at everything again and again."""
+    text = unit * (100_000 // len(unit))
+    started = time.thread_time()
+    measure_fidelity(text, [], [])
+
+    assert time.thread_time() - started < 5.0
+
+
+@pytest.mark.parametrize("line", ["T e s t s", "exam- ple a\u0301"])
+def test_a_layer_of_100_000_words_takes_seconds(line):
+    """Neither many words, nor many large blocks, nor words that all differ make the measure quadratic."""
+    words = printed(*[f"{line} {n} x{n}-" for n in range(100_000 // (len(line.split()) + 2))])
+    blocks = [Block("text", 0, 0, 1000, 1e7, 2 * n, 2 * n + 1) for n in range(2000)]
+    markdown = "\n".join(f"{line}{n}".replace(" ", "") for n in range(30_000))
+    started = time.thread_time()
+    found = measure_fidelity(markdown, blocks, words)
+
+    assert found.recall < 1
+    assert time.thread_time() - started < 10.0
