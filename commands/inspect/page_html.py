@@ -16,8 +16,12 @@ COLUMNS = (
     *("document_id", "source", "page_number", "page_count", "status", "reason", "detail", "markdown", "blocks"),
     *("flags", "route", "route_reason", "engine", "renderer", "text_layer_agreement", "finish_reason", "attempts"),
     *("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "width_pt", "height_pt"),
+    *("layer_recall", "layer_precision", "layer_order"),
 )
-_MEASURES = ("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "text_layer_agreement")
+_MEASURES = (
+    *("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "text_layer_agreement"),
+    *("layer_recall", "layer_precision", "layer_order"),
+)
 
 _STYLE = """
 body { font: 14px/1.4 system-ui, sans-serif; margin: 1rem 2rem; color: #222; background: #fff }

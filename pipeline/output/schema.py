@@ -87,6 +87,9 @@ PAGES = pa.schema(
         ("quality_version", pa.int32()),
         ("text_layer_agreement", pa.float32()),
         ("engine_confidence", pa.float32()),
+        ("layer_recall", pa.float32()),
+        ("layer_precision", pa.float32()),
+        ("layer_order", pa.float32()),
         ("flags", pa.list_(pa.string())),
         ("route", WORD),
         ("route_reason", WORD),
@@ -167,7 +170,10 @@ SOURCES = pa.schema(
 TABLES = {"pages": PAGES, "documents": DOCUMENTS, "sources": SOURCES}
 # Columns that the first release did not have, so that a shard may lack them.
 ADDED = frozenset(
-    {"ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"}
+    {
+        *("ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"),
+        *("layer_recall", "layer_precision", "layer_order"),
+    }
 )
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
@@ -204,6 +210,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         "detail": [_capped(row.rendered.detail if row.detail is None else row.detail) for row in rows],
         "markdown": [_markdown(row) for row in rows],
         "engine_confidence": _attributes([row.text for row in rows], "confidence")["confidence"],
+        **_fidelity(rows),
         **_raster(rows),
         **_model(rows, stamp.engine),
         "quality_version": [None if row.measures is None else stamp.quality_version for row in rows],
@@ -284,6 +291,13 @@ def _markdown(row: PageRow) -> str | None:
     if row.text is not None:
         return row.text.markdown
     return "" if row.status is Status.BLANK else None
+
+
+def _fidelity(rows: Sequence[PageRow]) -> Values:
+    """Return how truly the Markdown says what the text layer says, for the pages that were read from it."""
+    measured = [None if row.text is None else row.text.fidelity for row in rows]
+    columns = _attributes(measured, "recall", "precision", "order")
+    return {f"layer_{name}": values for name, values in columns.items()}
 
 
 def _raster(rows: Sequence[PageRow]) -> Values:

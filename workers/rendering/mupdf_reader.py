@@ -13,9 +13,11 @@ from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.pages.scripts import unwritable_share
-from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
+from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.records import RGB, PageGeometry, PageText, Reason, RenderedPage, Route
 from ocrmill.pipeline.text.figures import has_pictures
 from ocrmill.pipeline.text.text_layer import clean_text, read_text_layer
+from ocrmill.pipeline.text.visible_words import visible_words
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
@@ -99,7 +101,7 @@ class MupdfReader:
             return seen, None
         if decision.route is Route.TEXT_LAYER:
             text = read_text_layer(document, number - 1, right_to_left=is_right_to_left(features))
-            seen = replace(seen, text=text)
+            seen = replace(seen, text=_measured(page, text))
             wanted = self._settings.figures and has_pictures(text.blocks)
             return self._with_pictures(page, seen) if wanted else (seen, None)
         if image is None:
@@ -119,6 +121,11 @@ class MupdfReader:
     def _scale(self, page: "pymupdf.Page", geometry: PageGeometry) -> float:
         raster = self._settings.raster
         return rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px)
+
+
+def _measured(page: "pymupdf.Page", text: PageText) -> PageText:
+    """The text of a page with how truly it says what the page's layer says."""
+    return replace(text, fidelity=measure_fidelity(text.markdown, text.blocks, visible_words(page)))
 
 
 def _failed(number: int, error: Exception) -> RenderedPage:

@@ -49,7 +49,7 @@ CONTRACT = {
         | repetition_ratio float | repetition_period int32 | repeated_tail_chars int32 | compression_ratio float
         | longest_run int32 | content_ratio float | content_chars int32 | counted_numbers int32
         | repetition_flag bool | quality_version int32 | text_layer_agreement float
-        | engine_confidence float
+        | engine_confidence float | layer_recall float | layer_precision float | layer_order float
         | flags list<item: string> | route {WORD} | route_reason {WORD}
         | features struct<characters: int32, words: int32, unmapped_share: float, control_share: float,
           private_use_share: float, vowelless_share: float, consonant_run_share: float, stopword_share: float,

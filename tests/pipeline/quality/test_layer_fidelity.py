@@ -2,6 +2,8 @@ import random
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.plain_words import words_of_markdown
@@ -285,3 +287,20 @@ def test_a_layer_of_100_000_words_takes_seconds(line):
 
     assert found.recall < 1
     assert time.thread_time() - started < 10.0
+
+
+PIECES = st.sampled_from(
+    [*"ab1.,-/|*_`#>[](){}<&; \n\r\t\u0301\u0644\u0627\u4eba\u00ad\u2028\ufffd\ud800", "<td>", "&#10;", "~~~\n"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES).map("".join), st.lists(st.lists(PIECES).map("".join)))
+def test_any_text_is_measured(markdown: str, texts: list[str]):
+    """No Markdown and no layer makes the measure fail, or gives a share outside 0 to 1."""
+    words = [(text, Box(n, n, n + 5, n + 5)) for n, text in enumerate(texts)]
+    blocks = [Block("text", 0, 0, 3, 3, 0, len(markdown) // 2), Block("text", 2, 2, 9, 9, len(markdown) // 2, 10**6)]
+    for found in (measure_fidelity(markdown, blocks, words), measure_fidelity(markdown, None, words)):
+        assert (
+            0 <= min(found.recall, found.precision, found.order) <= max(found.recall, found.precision, found.order) <= 1
+        )
