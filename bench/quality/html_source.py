@@ -1,0 +1,152 @@
+"""A document as HTML, for WeasyPrint, Chromium and LibreOffice.
+
+WeasyPrint sets footnotes at the foot of the page; the others get them as notes at the end. Only Chromium sets MathML.
+"""
+
+import html
+from dataclasses import dataclass, field
+
+from bench.quality.document import (
+    Block,
+    Display,
+    Document,
+    Formula,
+    Fraction,
+    Heading,
+    ItemList,
+    Listing,
+    Paragraph,
+    Root,
+    Scripted,
+    Sign,
+    Spans,
+    Table,
+    footer_parts,
+)
+
+FONTS = "'Noto Serif', 'Noto Sans Arabic', 'Noto Sans Hebrew', 'Noto Sans Devanagari', 'Noto Sans Thai', {cjk}, serif"
+CJK = {"ja": "'Noto Sans CJK JP'", "ko": "'Noto Sans CJK KR'", "zh": "'Noto Sans CJK SC'"}
+_STYLE = """
+@page {{ size: A4; margin: 22mm 20mm; {running} }}
+body {{ font: 10.5pt/1.4 {fonts}; margin: 0; text-align: justify; hyphens: auto; {columns} }}
+h1, h2, h3, h4 {{ text-align: start; line-height: 1.2; margin: .8em 0 .4em; hyphens: none; break-after: avoid }}
+h1 {{ font-size: 20pt; column-span: all }} h2 {{ font-size: 15pt }} h3 {{ font-size: 12.5pt }} h4 {{ font-size: 11pt }}
+p {{ margin: 0 0 .6em }} pre, code {{ font-family: 'Noto Sans Mono', 'DejaVu Sans Mono', monospace; font-size: 9pt }}
+pre {{ hyphens: none; line-height: 1.25; margin: .5em 1em }} li {{ margin-bottom: .2em }}
+.byline {{ font-style: italic }} .caption {{ font-size: 9pt; margin: .8em 0 .3em }}
+.dropcap {{ float: left; font-size: 34pt; line-height: .9; padding-right: 2pt }}
+.smallcaps {{ font-variant: small-caps }} .letterspaced {{ letter-spacing: .22em; hyphens: none }}
+.footnote {{ float: footnote; font-size: 8.5pt }} .notes {{ font-size: 8.5pt; margin-top: 2em }}
+sup, sub {{ line-height: 0; font-size: 70% }}
+table {{ border-collapse: collapse; font-size: 9.5pt; margin: .3em 0 1em; text-align: start; hyphens: none }}
+td {{ padding: 2pt 7pt; vertical-align: top }} .ruled td {{ border: .6pt solid #000 }}
+.booktabs {{ border-top: 1.2pt solid #000; border-bottom: 1.2pt solid #000 }}
+.booktabs tr:first-child td {{ border-bottom: .6pt solid #000 }} td.right {{ text-align: right }}
+"""
+
+
+def html_source(document: Document, *, foot: bool, running: bool) -> str:
+    """Write the document; `foot`: footnotes at the foot, `running`: running headers and footers."""
+    return _Writer(document, foot=foot, running=running).page()
+
+
+@dataclass
+class _Writer:
+    document: Document
+    foot: bool
+    running: bool
+    notes: list[str] = field(default_factory=list)
+
+    def page(self) -> str:
+        document = self.document
+        body = "\n".join(self.block(block) for block in document.blocks)
+        if self.notes:
+            notes = "".join(f"<p><sup>{n}</sup> {_quoted(text)}</p>" for n, text in enumerate(self.notes, 1))
+            body += f'\n<div class="notes">{notes}</div>'
+        running = ""
+        if self.running and document.header:
+            before, after = (f'"{part}"' for part in footer_parts(document.footer))
+            running = f'@top-left {{ content: "{document.header}"; font-size: 8.5pt }}'
+            running += f"@bottom-center {{ content: {before} counter(page) {after}; font-size: 8.5pt }}"
+        fonts = FONTS.format(cjk=CJK.get(document.language, CJK["zh"]))
+        columns = f"columns: {document.columns}; column-gap: 8mm;" if document.columns > 1 else ""
+        style = _STYLE.format(running=running, fonts=fonts, columns=columns)
+        direction = "rtl" if document.right_to_left else "ltr"
+        head = f'<head><meta charset="utf-8"><title>x</title><style>{style}</style></head>'
+        return f'<!DOCTYPE html>\n<html lang="{document.language}" dir="{direction}">{head}<body>{body}</body></html>\n'
+
+    def block(self, block: Block) -> str:
+        if isinstance(block, Heading):
+            css = ' class="letterspaced"' if block.letterspaced else ""
+            return f"<h{block.level + 1}{css}>{_quoted(block.text)}</h{block.level + 1}>"
+        if isinstance(block, Paragraph):
+            text = self.inline(block.spans)
+            if block.drop_cap:
+                text = f'<span class="dropcap">{text[0]}</span>{text[1:]}'
+            return f'<p class="{block.style}">{text}</p>'
+        if isinstance(block, ItemList):
+            return self.items(block)
+        if isinstance(block, Listing):
+            return "<pre>" + _quoted("\n".join(block.lines)) + "</pre>"
+        if isinstance(block, Display):
+            return f'<math display="block"><mrow>{_mathml(block.formula)}</mrow></math>'
+        return _table(block)
+
+    def items(self, items: ItemList) -> str:
+        tag = "ol" if items.ordered else "ul"
+        written = (
+            f"<li>{self.inline(item.spans)}{self.items(item.below) if item.below else ''}</li>" for item in items.items
+        )
+        return f"<{tag}>{''.join(written)}</{tag}>"
+
+    def inline(self, spans: Spans) -> str:
+        tags = {"bold": "b", "italic": "i", "mono": "code", "super": "sup", "sub": "sub"}
+        written = ""
+        for span in spans:
+            text = _quoted(span.text)
+            if span.style == "footnote" and not self.foot:
+                self.notes.append(span.text)
+                text = f"<sup>{len(self.notes)}</sup>"
+            elif span.style in tags:
+                text = f"<{tags[span.style]}>{text}</{tags[span.style]}>"
+            elif span.style:
+                text = f'<span class="{span.style}">{text}</span>'
+            written += text
+        return written
+
+
+def _table(table: Table) -> str:
+    rows = []
+    for cells in table.grid():
+        row = ""
+        for x, cell in enumerate(cells):
+            if cell is None:
+                continue
+            css = ' class="right"' if x in table.right and cell.columns == 1 else ""
+            width = ' width="60%"' if table.widths[x] and cell.columns == 1 else ""
+            row += f'<td colspan="{cell.columns}" rowspan="{cell.rows}"{css}{width}>{_quoted(cell.text)}</td>'
+        rows.append(f"<tr>{row}</tr>")
+    border = ' border="1" cellspacing="0"' if table.style == "ruled" else ""
+    return f'<table class="{table.style}"{border}>{"".join(rows)}</table>'
+
+
+def _mathml(formula: Formula) -> str:
+    written = ""
+    for part in formula:
+        if isinstance(part, Sign):
+            tag = "mn" if part.shown.isdigit() else "mi" if part.shown.isalpha() else "mo"
+            written += f"<{tag}>{_quoted(part.shown)}</{tag}>"
+        elif isinstance(part, Fraction):
+            written += f"<mfrac><mrow>{_mathml(part.above)}</mrow><mrow>{_mathml(part.below)}</mrow></mfrac>"
+        elif isinstance(part, Root):
+            written += f"<msqrt>{_mathml(part.inside)}</msqrt>"
+        elif isinstance(part, Scripted):
+            sub, sup = (f"<mrow>{_mathml(script)}</mrow>" if script else "" for script in (part.sub, part.sup))
+            place = ("under", "over") if part.base.shown == "∑" else ("sub", "sup")
+            tag = "m" + (place[0] if sub else "") + (place[1] if sup else "")
+            written += f"<{tag}>{_mathml((part.base,))}{sub}{sup}</{tag}>"
+    return written
+
+
+def _quoted(text: str) -> str:
+    return html.escape(text, quote=False)

@@ -1,0 +1,123 @@
+"""A document as Typst source. Text stands in strings, so that nothing in it is read as markup."""
+
+import json
+
+from bench.quality.document import (
+    Block,
+    Display,
+    Document,
+    Heading,
+    ItemList,
+    Listing,
+    Paragraph,
+    Sign,
+    Spans,
+    Table,
+    footer_parts,
+)
+from bench.quality.document import Formula, Fraction, Root, Scripted
+
+_FONTS = (
+    '"Libertinus Serif", "Noto Serif", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", '
+    '"Noto Sans Thai", {cjk}'
+)
+_CJK = {"ja": '"Noto Sans CJK JP"', "ko": '"Noto Sans CJK KR"', "zh": '"Noto Sans CJK SC"'}
+_PREAMBLE = """#set page(paper: "a4", margin: (x: 20mm, y: 24mm){running}{columns})
+#set text(font: ({fonts}), size: 10.5pt, lang: "{language}", hyphenate: true)
+#set par(justify: true)
+#show heading.where(level: 1): set text(size: 20pt)
+#show heading.where(level: 2): set text(size: 15pt)
+#show heading.where(level: 3): set text(size: 12.5pt)
+#show heading.where(level: 4): set text(size: 11pt)
+#show heading: set text(hyphenate: false)
+"""
+
+
+def typst_source(document: Document) -> str:
+    """Write the document."""
+    running = ""
+    if document.header:
+        before, after = footer_parts(document.footer)
+        running = f", header: text(size: 8.5pt, {_string(document.header)})"
+        number = f"{_string(before)} + context counter(page).display() + {_string(after)}"
+        running += f", footer: align(center, text(size: 8.5pt, {number}))"
+    columns = f", columns: {document.columns}" if document.columns > 1 else ""
+    fonts = _FONTS.format(cjk=_CJK.get(document.language, _CJK["zh"]))
+    head = _PREAMBLE.format(running=running, columns=columns, fonts=fonts, language=document.language)
+    title, *rest = document.blocks
+    top = _block(title)
+    if document.columns > 1:
+        top = f'#place(top + center, scope: "parent", float: true)[\n{top}\n]'
+    return "\n\n".join([head, top, *(_block(block) for block in rest)]) + "\n"
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Heading):
+        text = _string(block.text)
+        spaced = f"text(tracking: 0.22em, {text})" if block.letterspaced else text
+        return f"#heading(level: {block.level + 1}, {spaced})"
+    if isinstance(block, Paragraph):
+        text = _inline(block.spans)
+        if block.style == "caption":
+            return f"#block(text(size: 9pt)[{text}])"
+        return f"#emph[{text}]" if block.style == "byline" else text
+    if isinstance(block, ItemList):
+        return f"#{_items(block)}"
+    if isinstance(block, Listing):
+        return f"#raw({_string(chr(10).join(block.lines))}, block: true)"
+    if isinstance(block, Display):
+        return f"$ {_math(block.formula)} $"
+    return _table(block)
+
+
+def _items(items: ItemList) -> str:
+    written = [f"[{_inline(item.spans)}{'#' + _items(item.below) if item.below else ''}]" for item in items.items]
+    return f"{'enum' if items.ordered else 'list'}({', '.join(written)})"
+
+
+def _inline(spans: Spans) -> str:
+    calls = {
+        "bold": "strong({})",
+        "italic": "emph({})",
+        "smallcaps": "smallcaps({})",
+        "mono": "raw({})",
+        "super": "super({})",
+        "sub": "sub({})",
+        "letterspaced": "text(tracking: 0.22em, {})",
+        "footnote": "footnote({})",
+    }
+    return "".join(f"#{calls.get(span.style, '{}').format(_string(span.text))};" for span in spans)
+
+
+def _table(table: Table) -> str:
+    columns = ", ".join(f"{width}fr" if width else "auto" for width in table.widths)
+    stroke = "0.6pt" if table.style == "ruled" else "none"
+    align = ", ".join("right" if x in table.right else "left" for x in range(len(table.widths)))
+    cells = [
+        f"table.cell(colspan: {cell.columns}, rowspan: {cell.rows}, {_string(cell.text)})" for row in table.rows for cell in row
+    ]
+    if table.style == "booktabs":
+        width = len(table.widths)
+        cells = ["table.hline()", *cells[:width], "table.hline(stroke: 0.5pt)", *cells[width:], "table.hline()"]
+    options = f"columns: ({columns}), stroke: {stroke}, align: ({align})"
+    return f"#{{ set par(justify: false); set text(size: 9.5pt); table({options}, {', '.join(cells)}) }}"
+
+
+def _math(formula: Formula) -> str:
+    written = []
+    for part in formula:
+        if isinstance(part, Sign):
+            written.append(part.shown)
+        elif isinstance(part, Fraction):
+            written.append(f"frac({_math(part.above)}, {_math(part.below)})")
+        elif isinstance(part, Root):
+            written.append(f"sqrt({_math(part.inside)})")
+        elif isinstance(part, Scripted):
+            sub = f"_({_math(part.sub)})" if part.sub else ""
+            sup = f"^({_math(part.sup)})" if part.sup else ""
+            written.append(f"{part.base.shown}{sub}{sup}")
+    return " ".join(written)
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
