@@ -27,6 +27,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "listing": ("2000",),
     "markdown_libraries": (str(CORPUS), "--repeats", "1"),
     "ngram_ban": ("--steps", "24"),
+    "quality": ("--documents", "1", "--typesetter", "typst", "--reader", "ocrmill", "--reader", "pymupdf-text"),
     "ocr": (SAMPLES, "--page", "scan.pdf:1", "--setting", "144:115"),
     "rasterize": ("--pages", "1", "--repeats", "1"),
     "repetition": (SAMPLES,),
@@ -45,7 +46,9 @@ PARTS = {"figures", "measure", "real_pdfs", "sampling", "smoke", "text_scores", 
 
 def main() -> None:
     """Run what is named, or all."""
-    benches = {path.stem for path in BENCH.glob("*.py")} - PARTS
+    benches = {path.stem for path in BENCH.glob("*.py")} - PARTS | {
+        path.parent.name for path in BENCH.glob("*/__main__.py")
+    }
     if unknown := benches - SMALLEST.keys() - LEFT_OUT.keys():
         sys.exit(f"say how small these can be, in SMALLEST of {__file__}: {', '.join(sorted(unknown))}")
     needs = f"needs the corpus of real PDFs, with its ground truth, in {CORPUS}; {FETCH}"
@@ -60,7 +63,8 @@ def main() -> None:
 def runs(name: str) -> bool:
     """Run one bench; print how it ended, and all that it wrote where it failed."""
     started = time.monotonic()
-    command = [sys.executable, str(BENCH / f"{name}.py"), *SMALLEST[name]]
+    program = ["-m", f"bench.{name}"] if (BENCH / name).is_dir() else [str(BENCH / f"{name}.py")]
+    command = [sys.executable, *program, *SMALLEST[name]]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
         code, output = done.returncode, done.stdout + done.stderr

@@ -5,7 +5,8 @@
 Documents of every kind (generator.py) are set by every typesetter that is installed (typesetters.py says how to install
 each), read by every reader that is installed (readers.py), and scored against their source (scores.py). `--python` adds
 environments in which wheels of typesetters and readers are looked for. Rules are tuned on `--half tuning`, figures come
-from the other half. `--folder` keeps the PDFs, each with its ground truth (NAME.gt.md) and our reading (NAME.ocrmill.md).
+from the other half. `--folder` keeps the PDFs, each with its ground truth (NAME.gt.md) and our reading
+(NAME.ocrmill.md).
 """
 
 import argparse

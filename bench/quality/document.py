@@ -1,8 +1,8 @@
-"""An abstract document: what is on a page, before a typesetter draws it.
+"""Abstract documents: what is on a page, before a typesetter draws it.
 
     Paragraph((Span("Flour from "), Span("1990-1995", "bold"), Span(" was grey.")))
 
-A writer for each typesetter turns it into source; markdown_source.py turns it into the ground truth.
+A writer for each typesetter turns it into source; sources/markdown_source.py turns it into the ground truth.
 """
 
 from collections.abc import Iterator
@@ -103,7 +103,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """A symbol of a formula: its LaTeX and its characters, e.g. `\\alpha` and `α`."""
+    """A symbol of a formula: its LaTeX and its character."""
 
     latex: str
     shown: str

@@ -36,14 +36,14 @@ _SYMBOLS = (
     ("b", "b"),
     ("x", "x"),
     ("y", "y"),
-    (r"\alpha", "α"),  # noqa: RUF001 - the Greek letter
+    (r"\alpha", "α"),
     (r"\beta", "β"),
     (r"\lambda", "λ"),
     (r"\mu", "μ"),
     ("2", "2"),
     ("7", "7"),
 )
-_OPERATORS = (("+", "+"), ("-", "\N{MINUS SIGN}"), (r"\le", "≤"), (r"\cdot", "⋅"))  # noqa: RUF001
+_OPERATORS = (("+", "+"), ("-", "\N{MINUS SIGN}"), (r"\le", "≤"), (r"\cdot", "⋅"))
 
 
 def make_document(seed: str, kind: str) -> Document:
@@ -87,30 +87,34 @@ class _Author:
     def number(self) -> str:
         """Return a number, with separators or a sign."""
         draw = self.random
-        return draw.choice((
-            lambda: f"{draw.randint(1000, 9_999_999):,}",
-            lambda: f"{draw.uniform(0, 100):.2f}",
-            lambda: f"{draw.uniform(0, 1):.3f}",
-            lambda: f"-{draw.uniform(0, 50):.1f}",
-            lambda: f"+{draw.uniform(0, 9):.2f}",
-            lambda: f"{draw.randint(1000, 99999)}.{draw.randint(10, 99)}",
-            lambda: f"{draw.randint(1, 99)}%",
-        ))()
+        return draw.choice(
+            (
+                lambda: f"{draw.randint(1000, 9_999_999):,}",
+                lambda: f"{draw.uniform(0, 100):.2f}",
+                lambda: f"{draw.uniform(0, 1):.3f}",
+                lambda: f"-{draw.uniform(0, 50):.1f}",
+                lambda: f"+{draw.uniform(0, 9):.2f}",
+                lambda: f"{draw.randint(1000, 99999)}.{draw.randint(10, 99)}",
+                lambda: f"{draw.randint(1, 99)}%",
+            )
+        )()
 
     def _special(self) -> str:
         draw = self.random
         year = draw.randint(1700, 1990)
-        return draw.choice((
-            lambda: draw.choice(COMPOUNDS),
-            lambda: draw.choice(COMPOUNDS),
-            lambda: draw.choice(LIGATURES),
-            lambda: f"{year}-{year + draw.randint(1, 30)}",
-            lambda: f"{draw.randint(2, 40)}\N{EN DASH}{draw.randint(41, 90)}",
-            lambda: f"{year}-{draw.randint(10, 12)}-{draw.randint(10, 28)}",
-            lambda: f"{draw.randint(6, 12)}:{draw.randint(10, 59)}",
-            lambda: f"{draw.choice('ABC')}-{draw.randint(100, 999)}/{draw.randint(1, 9)}",
-            self.number,
-        ))()
+        return draw.choice(
+            (
+                lambda: draw.choice(COMPOUNDS),
+                lambda: draw.choice(COMPOUNDS),
+                lambda: draw.choice(LIGATURES),
+                lambda: f"{year}-{year + draw.randint(1, 30)}",
+                lambda: f"{draw.randint(2, 40)}\N{EN DASH}{draw.randint(41, 90)}",
+                lambda: f"{year}-{draw.randint(10, 12)}-{draw.randint(10, 28)}",
+                lambda: f"{draw.randint(6, 12)}:{draw.randint(10, 59)}",
+                lambda: f"{draw.choice('ABC')}-{draw.randint(100, 999)}/{draw.randint(1, 9)}",
+                self.number,
+            )
+        )()
 
     def sentence(self) -> str:
         """Return a sentence; one in three has a number, a range or a compound word."""
@@ -132,9 +136,9 @@ class _Author:
         between = "" if self.language in WITHOUT_BLANKS else " "
         return between.join(self.sentence() for _ in range(sentences)).strip()
 
-    def paragraph(self, sentences: int = 0, **options: bool) -> Paragraph:
+    def paragraph(self, sentences: int = 0, *, drop_cap: bool = False) -> Paragraph:
         """Return a paragraph without styles."""
-        return Paragraph((Span(self.text(sentences or self.random.randint(3, 5))),), **options)
+        return Paragraph((Span(self.text(sentences or self.random.randint(3, 5))),), drop_cap=drop_cap)
 
     def styled(self, *styles: str) -> Spans:
         """Return sentences with a word in each of the styles."""
@@ -144,9 +148,9 @@ class _Author:
         spans[-1] = Span(spans[-1].text.rstrip())
         return tuple(spans)
 
-    def heading(self, level: int, **options: bool) -> Heading:
+    def heading(self, level: int, *, letterspaced: bool = False) -> Heading:
         """Return a heading."""
-        return Heading(self._title(), level, **options)
+        return Heading(self._title(), level, letterspaced)
 
     # Kinds
 
@@ -282,7 +286,9 @@ class _Author:
             Paragraph(self.styled("smallcaps", "bold", "italic")),
             Paragraph((Span(f"{self.text(1)} {ligatures}. "), Span("letters apart", "letterspaced"), Span("."))),
             self.heading(2),
-            Paragraph((Span("The area is 12 m"), Span("2", "super"), Span(" and H"), Span("2", "sub"), Span("O flows."))),
+            Paragraph(
+                (Span("The area is 12 m"), Span("2", "super"), Span(" and H"), Span("2", "sub"), Span("O flows."))
+            ),
             self.paragraph(3),
         ]
 

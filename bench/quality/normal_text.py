@@ -1,4 +1,4 @@
-"""What a Markdown says, in one normal form for ground truth and readers: words, headings, tables, listings, formulas.
+"""The content of a Markdown in one normal form for ground truth and readers: words, headings, tables, listings, formulas.
 
 Markdown is read by a CommonMark parser with pipe tables; HTML tables are read too. Text is NFKC without regard to case,
 with one kind of hyphen, and without soft hyphens, zero-width and direction marks. A word is what stands between blanks,
@@ -26,11 +26,11 @@ _BLANK_WITHIN = re.compile(r"\s+")
 _NOTE_MARKS = re.compile(r"\[\^[^\]\s]+\]:?")
 _FORMULAS = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
 _LATEX_SIGNS = {
-    r"\alpha": "α",  # noqa: RUF001 - Greek and mathematical signs are meant
+    r"\alpha": "α",
     r"\beta": "β",
     r"\lambda": "λ",
     r"\mu": "μ",
-    r"\sum": "∑",  # noqa: RUF001
+    r"\sum": "∑",
     r"\le": "≤",
     r"\leq": "≤",
     r"\cdot": "⋅",

@@ -42,7 +42,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader made of all PDFs: texts and errors by the PDF's stem."""
+    """The output of a reader for all PDFs: texts and errors by the PDF's stem."""
 
     texts: dict[str, str]
     errors: dict[str, str]
@@ -94,7 +94,7 @@ def _pdftotext(_: Sequence[Path]) -> Read:
 def _opendataloader(paths: Sequence[Path]) -> Read:
     library = importlib.import_module("opendataloader_pdf")
     folder = Path(tempfile.mkdtemp())
-    made = []
+    made: list[Path] = []
 
     def read(path: Path) -> str:
         if not made:

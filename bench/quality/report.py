@@ -81,7 +81,7 @@ def readers_table(results: Sequence[Result]) -> str:
         cells = [f"{result.name} {result.reading.version}"]
         for column in COLUMNS:
             documents = [column.values(page, scores) for page, scores in result.scores.items()]
-            if column.needs_markup and not result.is_markdown or not any(documents):
+            if (column.needs_markup and not result.is_markdown) or not any(documents):
                 cells.append("")
             else:
                 cells.append("{:.3f} ({:.3f} to {:.3f})".format(*interval(documents)))
@@ -129,9 +129,8 @@ def worst(result: Result, number: int) -> str:
         parts = [f"recall {scores.recall:.3f}, precision {scores.precision:.3f}, order {scores.order:.3f}"]
         if scores.teds:
             parts.append("TEDS " + " ".join(f"{value:.2f}" for value in scores.teds))
-        for name in ("headings", "listings", "formulas"):
-            if (value := getattr(scores, name)) is not None:
-                parts.append(f"{name} {value:.2f}")
+        named = {"headings": scores.headings, "listings": scores.listings, "formulas": scores.formulas}
+        parts += [f"{name} {value:.2f}" for name, value in named.items() if value is not None]
         lines.append(f"{page.path.stem}: {', '.join(parts)}, numbers lost {scores.numbers_lost}")
         lines += [f"    lacks: {_shown(scores.missing)}", f"    has too many: {_shown(scores.extra)}"]
     return "\n".join(lines)
@@ -144,6 +143,8 @@ def _shown(words: Sequence[str]) -> str:
 def with_tables(page: str, tables: Sequence[str], about: str, versions: Sequence[str]) -> str:
     """Return the page with its tables written again."""
     before, _, rest = page.partition(BEGIN)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     measured = f"Measured {machine(0)}, commit {commit.stdout.strip()}: {about}. Typesetters: {'; '.join(versions)}."
     return "\n\n".join([f"{before}{BEGIN}{measured}", *tables]) + f"\n{END}{rest.partition(END)[2]}"

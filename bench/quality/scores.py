@@ -11,7 +11,8 @@
 - `headings`: F1 of headings with the same words and level; the levels of a document may all be shifted by the same
   number, as libraries begin with # or ##.
 - `listings`: lines of listings that are in a code block of the reader with their indentation and all their blanks.
-- `formulas`: how much of a formula's characters, in the order of its LaTeX, is in the reader's text in a row.
+- `formulas`: the characters that a formula, in the order of its LaTeX, shares with the piece of the reader's text that
+  is most like it, twice over both lengths.
 
 Free are running headers and footers, and the marks and numbers of footnotes: a reader may have or omit them.
 """
@@ -25,8 +26,8 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq, Levenshtein
 
 from bench.quality.document import footer_parts
-from bench.quality.markdown_source import Truth
 from bench.quality.normal_text import Content, Place, Row, markdown_content, plain_content, signs, words
+from bench.quality.sources.markdown_source import Truth
 
 _SHIFTS = range(-2, 3)
 
@@ -146,10 +147,9 @@ def listing_share(found: Content, listings: list[str]) -> float:
 def formula_share(found: str, formulas: list[str]) -> float:
     """Return how much of the formulas' characters the text has in a row, on average."""
     shares = []
-    for formula in formulas:
-        wanted = signs(formula)
-        best = fuzz.partial_ratio_alignment(wanted, found) if found else None
-        shares.append(Levenshtein.normalized_similarity(wanted, found[best.dest_start : best.dest_end]) if best else 0)
+    for wanted in map(signs, formulas):
+        ratio = fuzz.partial_ratio if len(found) >= len(wanted) else fuzz.ratio
+        shares.append(ratio(wanted, found) / 100)
     return sum(shares) / len(shares)
 
 

@@ -21,19 +21,18 @@ from pathlib import Path
 
 from bench.quality.document import RIGHT_TO_LEFT, Document, footer_parts
 from bench.quality.generator import KINDS, PLAIN_KINDS, make_document
-from bench.quality.groff_source import groff_source
-from bench.quality.html_source import html_source
-from bench.quality.latex_source import latex_source
-from bench.quality.markdown_source import Truth, truth_of
 from bench.quality.normal_text import markdown_content, signs
-from bench.quality.typst_source import typst_source
+from bench.quality.sources.groff_source import groff_source
+from bench.quality.sources.html_source import html_source
+from bench.quality.sources.latex_source import latex_source
+from bench.quality.sources.markdown_source import Truth, truth_of
+from bench.quality.sources.typst_source import typst_source
 
 TIMEOUT_S = 300
 SAME_SHARE = 0.99  # of the characters: with fewer in common, layer and ground truth are of different texts
 _TYPST = "import sys, typst\nfor path in sys.argv[1:]: typst.compile(path, output=path.replace('.typ', '.pdf'))"
 _WEASYPRINT = (
-    "import sys, weasyprint\n"
-    "for path in sys.argv[1:]: weasyprint.HTML(path).write_pdf(path.replace('.html', '.pdf'))"
+    "import sys, weasyprint\nfor path in sys.argv[1:]: weasyprint.HTML(path).write_pdf(path.replace('.html', '.pdf'))"
 )
 _WITHOUT_MATHEMATICS = tuple(kind for kind in KINDS if kind != "formulas")
 # Noto's Thai font has no digits for XeLaTeX to set, and its Devanagari comes out unmapped.
@@ -178,7 +177,13 @@ def _libreoffice(sources: Sequence[Path], program: str) -> None:
 
 def _latex(sources: Sequence[Path], program: str) -> None:
     for source in sources:
-        command = [program, "-interaction=batchmode", "-halt-on-error", f"-output-directory={source.parent}", str(source)]
+        command = [
+            program,
+            "-interaction=batchmode",
+            "-halt-on-error",
+            f"-output-directory={source.parent}",
+            str(source),
+        ]
         _run(command)
         for suffix in (".aux", ".log"):
             source.with_suffix(suffix).unlink(missing_ok=True)

@@ -50,18 +50,18 @@ SCRIPTS: dict[str, tuple[str, str]] = {
     ),
     "ja": (
         "kana and Han",
-        "川の 水は 冷たく 水車小屋は 潮が 満ちると 動きます 家 パン 冬の 春に 本を 読んで 道と 橋を 渡る 風が 石の 塩 昼も 夜も "
-        "時間 大きな 小さな 土地 空は 町へ 村から カレンダー ランプ",
+        "川の 水は 冷たく 水車小屋は 潮が 満ちると 動きます 家 パン 冬の 春に 本を 読んで 道と 橋を 渡る 風が 石の 塩 "
+        "昼も 夜も 時間 大きな 小さな 土地 空は 町へ 村から カレンダー ランプ",
     ),
     "ko": (
         "hangul",
-        "강의 물은 차갑고 방앗간은 밀물이 들어올 때 움직인다 집 빵 겨울 봄 책을 읽고 길과 다리를 건너는 바람 돌 소금 낮과 밤 "
-        "시간 큰 작은 땅 하늘 도시 마을 나무 문 창문",
+        "강의 물은 차갑고 방앗간은 밀물이 들어올 때 움직인다 집 빵 겨울 봄 책을 읽고 길과 다리를 건너는 바람 돌 소금 "
+        "낮과 밤 시간 큰 작은 땅 하늘 도시 마을 나무 문 창문",
     ),
 }
 WITHOUT_BLANKS = frozenset({"zh", "ja", "th"})
 STOPS = {"zh": "。", "ja": "。", "hi": " ।", "th": " "}
-COMMAS = {"zh": "，", "ja": "、", "ar": "،", "th": " "}  # noqa: RUF001 - the comma of Chinese
+COMMAS = {"zh": "，", "ja": "、", "ar": "،", "th": " "}
 COMPOUNDS = (
     "long-term state-of-the-art re-elected Smith-Jones well-known three-quarter sea-going low-lying north-east "
     "mill-pond hand-made self-same twenty-one co-operative X-ray e-mail"

@@ -7,6 +7,7 @@ import re
 
 from bench.quality.document import (
     Block,
+    Cell,
     Display,
     Document,
     Heading,
@@ -17,7 +18,7 @@ from bench.quality.document import (
     Table,
     footer_parts,
 )
-from bench.quality.markdown_source import latex
+from bench.quality.sources.markdown_source import latex
 
 _FONTS = {  # the font and its options; without an entry, Latin Modern
     "el": ("Noto Serif", ""),
@@ -97,9 +98,13 @@ def _items(items: ItemList) -> str:
     name = "enumerate" if items.ordered else "itemize"
     # Deeper numbers are digits too, as the ground truth has them.
     setup = "".join(
-        rf"\renewcommand{{\label{each}}}{{\arabic{{{each}}}.}}" for each in ("enumi", "enumii", "enumiii") if items.ordered
+        rf"\renewcommand{{\label{each}}}{{\arabic{{{each}}}.}}"
+        for each in ("enumi", "enumii", "enumiii")
+        if items.ordered
     )
-    lines = [rf"\item {_inline(item.spans)}" + (f"\n{_items(item.below)}" if item.below else "") for item in items.items]
+    lines = [
+        rf"\item {_inline(item.spans)}" + (f"\n{_items(item.below)}" if item.below else "") for item in items.items
+    ]
     return "\n".join([rf"\begin{{{name}}}{setup}", *lines, rf"\end{{{name}}}"])
 
 
@@ -132,13 +137,10 @@ def _table(table: Table) -> str:
     return "\n".join([rf"{{\small\begin{{tabular}}{{{columns}}}{top}", *lines, rf"{bottom}\end{{tabular}}\par}}"])
 
 
-def _rules(table: Table, below: "list[object] | list[None] | None", y: int) -> str:
+def _rules(table: Table, below: "list[Cell | None] | None", y: int) -> str:
     """Draw the rule below a row, left out where a cell goes on into the next one."""
     covered = {
-        x
-        for top, row in enumerate(table.grid())
-        for x, cell in enumerate(row)
-        if cell and top < y < top + cell.rows
+        x for top, row in enumerate(table.grid()) for x, cell in enumerate(row) if cell and top < y < top + cell.rows
     }
     if below is None or not covered:
         return r"\hline"

@@ -6,16 +6,19 @@ from bench.quality.document import (
     Block,
     Display,
     Document,
+    Formula,
+    Fraction,
     Heading,
     ItemList,
     Listing,
     Paragraph,
+    Root,
+    Scripted,
     Sign,
     Spans,
     Table,
     footer_parts,
 )
-from bench.quality.document import Formula, Fraction, Root, Scripted
 
 _FONTS = (
     '"Libertinus Serif", "Noto Serif", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", '
@@ -57,10 +60,8 @@ def _block(block: Block) -> str:
         spaced = f"text(tracking: 0.22em, {text})" if block.letterspaced else text
         return f"#heading(level: {block.level + 1}, {spaced})"
     if isinstance(block, Paragraph):
-        text = _inline(block.spans)
-        if block.style == "caption":
-            return f"#block(text(size: 9pt)[{text}])"
-        return f"#emph[{text}]" if block.style == "byline" else text
+        styles = {"caption": "#block(text(size: 9pt)[{}])", "byline": "#emph[{}]"}
+        return styles.get(block.style, "{}").format(_inline(block.spans))
     if isinstance(block, ItemList):
         return f"#{_items(block)}"
     if isinstance(block, Listing):
@@ -94,7 +95,9 @@ def _table(table: Table) -> str:
     stroke = "0.6pt" if table.style == "ruled" else "none"
     align = ", ".join("right" if x in table.right else "left" for x in range(len(table.widths)))
     cells = [
-        f"table.cell(colspan: {cell.columns}, rowspan: {cell.rows}, {_string(cell.text)})" for row in table.rows for cell in row
+        f"table.cell(colspan: {cell.columns}, rowspan: {cell.rows}, {_string(cell.text)})"
+        for row in table.rows
+        for cell in row
     ]
     if table.style == "booktabs":
         width = len(table.widths)

@@ -29,7 +29,7 @@ _MARKS = {"bold": "**", "italic": "*", "mono": "`"}
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is right for a document."""
+    """The right reading of a document."""
 
     markdown: str
     header: str
@@ -78,7 +78,9 @@ def table_html(table: Table) -> str:
         cells = []
         for cell in row:
             spans = "".join(
-                f' {name}="{number}"' for name, number in (("colspan", cell.columns), ("rowspan", cell.rows)) if number > 1
+                f' {name}="{number}"'
+                for name, number in (("colspan", cell.columns), ("rowspan", cell.rows))
+                if number > 1
             )
             cells.append(f"<td{spans}>{html.escape(cell.text, quote=False)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")

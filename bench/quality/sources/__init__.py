@@ -1,0 +1,1 @@
+"""Documents as source: for each typesetter, and as Markdown, which is the ground truth."""
