@@ -1,4 +1,4 @@
-"""The content of a Markdown in one normal form for ground truth and readers: words, headings, tables, listings, formulas.
+"""The content of a Markdown in one normal form: words, headings, tables, listings, formulas.
 
 Markdown is read by a CommonMark parser with pipe tables; HTML tables are read too. Text is NFKC without regard to case,
 with one kind of hyphen, and without soft hyphens, zero-width and direction marks. A word is what stands between blanks,
