@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,6 @@ from ocrmill.pipeline.records import (
     Document,
     EngineDescription,
     PageGeometry,
-    PageRange,
     PageText,
     RenderedPage,
     RetryParams,
@@ -106,22 +105,14 @@ class SimulatedRasterizer:
         """Open a document of `PAGES_PER_DOCUMENT` pages."""
         return Document(f"{int(source.version):064x}", source, PAGES_PER_DOCUMENT)
 
-    def read(self, pages: PageRange) -> Iterator[tuple[RenderedPage, RGB]]:
-        """Make the pages; the first pixel tells them apart."""
+    def read(self, document: Document, number: int) -> tuple[RenderedPage, RGB]:
+        """Make a page; its first pixel tells it apart."""
         side = self._image.shape[0]
-        for number in pages.page_numbers:
-            seed = int(pages.document.source.version) * PAGES_PER_DOCUMENT + number
-            image = self._image.copy()
-            image[0, 0] = seed & 255, seed >> 8 & 255, seed >> 16 & 255
-            yield (
-                RenderedPage(
-                    number,
-                    PageGeometry(612, 792, 0, side, side, 144),
-                    RouteDecision(Route.OCR, "no_text"),
-                    image_bytes=image.nbytes,
-                ),
-                image,
-            )
+        seed = int(document.source.version) * PAGES_PER_DOCUMENT + number
+        image = self._image.copy()
+        image[0, 0] = seed & 255, seed >> 8 & 255, seed >> 16 & 255
+        geometry, decision = PageGeometry(612, 792, 0, side, side, 144), RouteDecision(Route.OCR, "no_text")
+        return RenderedPage(number, geometry, decision, image_bytes=image.nbytes), image
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from ocrmill.configs.settings import OutputSettings, RunSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.output.places import manifest_of, places_of
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.records import RGB, Document, PageRange, PageRow
+from ocrmill.pipeline.records import RGB, Document, PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
@@ -107,7 +107,8 @@ def _rendered(document: Document | None, numbers: Sequence[int], rasterizer: Ras
     if document is None:
         yield from [(None, "its source is gone, cannot be opened, or holds another document by now")] * len(numbers)
         return
-    for page in rasterizer.read(PageRange(document, tuple(numbers))):
+    for number in numbers:
+        page = rasterizer.read(document, number)
         if isinstance(page, PageRow):
             yield None, page.detail or f"the page is {page.status}"
         else:

@@ -86,8 +86,8 @@ class SerialPool:
 
     async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Read a range in order."""
-        for page in self._rasterizer.read(pages):
-            yield page
+        for number in pages.page_numbers:
+            yield self._rasterizer.read(pages.document, number)
             await asyncio.sleep(0)  # let the pages that were yielded before be recognized
 
     async def recognize(

@@ -19,7 +19,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, RetryParams, Source, UnreadableDocument
+from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.early_stop import check_time
@@ -63,16 +63,13 @@ class RasterizerActor:
             self._since = None
 
     def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | PageImage]:
-        """Read pages, as `Rasterizer.read` says. A rendered page is followed by its image, as an object of its own."""
-        stream = self._rasterizer.read(pages)
-        while True:
+        """Read pages in order. A rendered page is followed by its image, as an object of its own."""
+        for number in pages.page_numbers:
             self._since = time.monotonic()
             try:
-                page = next(stream, None)
+                page = self._rasterizer.read(pages.document, number)
             finally:
                 self._since = None
-            if page is None:
-                return
             if isinstance(page, PageRow):
                 yield page
             else:
@@ -82,11 +79,11 @@ class RasterizerActor:
 
 
 @ray.remote(max_restarts=-1, max_task_retries=0, max_concurrency=1000)
-class EngineActor:
-    """A `Recognizer` in a process of its own."""
+class EngineActor(Recognizer):
+    """A `Recognizer` in a process of its own. No answer to `idle_s` is an answer, too."""
 
     def __init__(self, make_engine: Callable[[EngineSettings], Engine], settings: RunSettings) -> None:
-        self._recognizer = Recognizer(make_engine(settings.engine), settings)
+        super().__init__(make_engine(settings.engine), settings)
         self._starting: asyncio.Task[None] | None = None
 
     async def ping(self, memory: float = 1.0) -> int:
@@ -98,23 +95,9 @@ class EngineActor:
         Raises:
             EngineError: if it cannot be started.
         """
-        self._starting = self._starting or asyncio.create_task(self._recognizer.start(memory))
+        self._starting = self._starting or asyncio.create_task(self.start(memory))
         await asyncio.shield(self._starting)
         return os.getpid()
-
-    async def idle_s(self) -> float:
-        """Return the seconds since the engine last got on, as `Engine.idle_s` says. No answer is an answer, too."""
-        return self._recognizer.idle_s()
-
-    async def stop(self) -> None:
-        """End what the engine has started."""
-        await self._recognizer.close()
-
-    async def read(
-        self, document: Document, page: RenderedPage, image: PageImage, params: RetryParams | None
-    ) -> PageRow:
-        """Read a page image, as `Recognizer.read` says."""
-        return await self._recognizer.read(document, page, image, params)
 
 
 @dataclass(slots=True)

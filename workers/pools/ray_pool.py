@@ -176,7 +176,12 @@ class RayPool:
                 detail = f"not tried: {MAX_FAILURES} other pages of this document made the engine fail"
                 return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
             started = time.monotonic()
-            outcome = await self._read_in(slot, request)
+            outcome: PageRow | _EngineLost | None = None
+            try:
+                reading = slot.worker.handle.actor.read.remote(*request)
+                outcome = await self._outcome(slot, request, reading)
+            finally:
+                self._engine_slots.release(slot, finished=isinstance(outcome, PageRow))
             if isinstance(outcome, PageRow):
                 return replace(outcome, attempts=(*attempts, *outcome.attempts))
             deaths += 1
@@ -189,32 +194,39 @@ class RayPool:
                 detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
                 return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
 
-    async def _read_in(self, slot: Slot, request: OcrRequest) -> PageRow | _EngineLost:
-        """Have an engine read a page. An engine that is lost gets no more pages until it is back."""
-        outcome: PageRow | _EngineLost | None = None
+    async def _outcome(self, slot: Slot, request: OcrRequest, reading: Any) -> PageRow | _EngineLost:
+        """Wait for the row of a page that an engine reads. An engine that is lost gets no more pages until it is back.
+
+        Raises:
+            ImageLostError: if the image is gone.
+        """
         engine = slot.worker.handle.actor
         try:
-            outcome = await self._call(engine, request)
+            return await self._answer(engine, reading)
+        except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
+            if isinstance(error.cause, RayActorError | ObjectLostError):
+                raise ImageLostError from error
+            if not isinstance(error.cause, EngineDownError):
+                detail = f"{type(error.cause).__name__}: {error.cause}"
+                return failed_row(request.document, request.page, Reason.ENGINE_ERROR, detail)
+            self._take_note(error.cause, slot)
+            lost = _EngineLost(Reason.ENGINE_CRASH, f": {error.cause}")
+        except ObjectLostError as error:
+            raise ImageLostError from error
         except TimeoutError:
             if slot.is_current:
                 ray.kill(engine, no_restart=False)
-            outcome = _EngineLost(Reason.ENGINE_TIMEOUT)
+            lost = _EngineLost(Reason.ENGINE_TIMEOUT)
         except RayActorError:
-            outcome = _EngineLost(Reason.ENGINE_CRASH)
-        except EngineDownError as error:
-            self._take_note(error, slot)
-            outcome = _EngineLost(Reason.ENGINE_CRASH, f": {error}")
-        finally:
-            if isinstance(outcome, _EngineLost):
-                self._engine_slots.report_death(slot)
-            self._engine_slots.release(slot, finished=isinstance(outcome, PageRow))
-        return outcome
+            lost = _EngineLost(Reason.ENGINE_CRASH)
+        self._engine_slots.report_death(slot)
+        return lost
 
     async def stop(self) -> None:
         """Let the engines end what they started; one that does not answer is killed with its actor."""
         if self._watching is not None:
             self._watching.cancel()
-        stops = [handle.actor.stop.remote() for handle in self._engine_slots.handles()]
+        stops = [handle.actor.close.remote() for handle in self._engine_slots.handles()]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), STOP_TIMEOUT_S)
 
@@ -236,19 +248,6 @@ class RayPool:
                 slot.worker.slots,
                 100 * slot.worker.handle.memory,
             )
-
-    async def _call(self, engine: Any, request: OcrRequest) -> PageRow:
-        try:
-            return await self._answer(engine, engine.read.remote(*request))
-        except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
-            if isinstance(error.cause, EngineDownError):
-                raise error.cause from error
-            if isinstance(error.cause, RayActorError | ObjectLostError):
-                raise ImageLostError from error
-            detail = f"{type(error.cause).__name__}: {error.cause}"
-            return failed_row(request.document, request.page, Reason.ENGINE_ERROR, detail)
-        except ObjectLostError as error:
-            raise ImageLostError from error
 
     async def _answer(self, engine: Any, reading: Any) -> PageRow:
         """Wait for an engine's row of a page, as long as the engine gets on with its pages.

@@ -33,6 +33,7 @@ from ocrmill.workers.rendering.protocol import (
     ChildSettings,
     OpenReply,
     PageImage,
+    PageReader,
     Request,
 )
 from ocrmill.workers.rendering.sandbox import sandbox
@@ -41,41 +42,11 @@ STDERR_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
 
 
-class PageReader(Protocol):
-    """A reader of pages: document_reader.py or pdfium_reader.py."""
+class Opener(Protocol):
+    """Opens documents: document_opener.py or pdfium_reader.py."""
 
-    renderer: str
-
-    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
-        """Close the last document and open this one, or say why no page of it can be read."""
-
-    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
-        """Read one page of the open document: with its image, or its views, where it awaits OCR."""
-
-
-def serve(connection: Connection, pixels: mmap.mmap, reader: PageReader, raster: RasterSettings) -> None:
-    """Answer requests until the other side hangs up."""
-    opened = OpenReply()
-    while True:
-        try:
-            request = REQUEST.validate_json(connection.recv_bytes())
-        except EOFError:
-            return
-        if request.brings_file:
-            opened = _open(recv_handle(connection), request, reader, raster)
-        if request.page_number is None:
-            connection.send_bytes(OPEN_REPLY.dump_json(opened))
-        elif opened.reason is not None:
-            page = RenderedPage(
-                request.page_number, renderer=reader.renderer, reason=opened.reason, detail=opened.detail
-            )
-            connection.send_bytes(PAGE_REPLY.dump_json(page))
-        else:
-            allow_cpu_seconds(raster.page_cpu_s)
-            page, image = reader.read(request.page_number)
-            if image is not None:
-                write_pixels(pixels, image)
-            connection.send_bytes(_reply_of(page))
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> tuple[OpenReply, PageReader]:
+        """Close the last document and open this one: the reply, and the reader of its pages if the reply has any."""
 
 
 def write_pixels(pixels: mmap.mmap, image: PageImage) -> None:
@@ -86,16 +57,27 @@ def write_pixels(pixels: mmap.mmap, image: PageImage) -> None:
         at += part.size
 
 
-def _open(descriptor: int, request: Request, reader: PageReader, raster: RasterSettings) -> OpenReply:
+def _next_request(connection: Connection) -> Request | None:
+    """Wait for the next request; None once the other side hangs up."""
+    try:
+        return REQUEST.validate_json(connection.recv_bytes())
+    except EOFError:
+        return None
+
+
+def _open(
+    descriptor: int, request: Request, opener: Opener, raster: RasterSettings
+) -> tuple[OpenReply, PageReader | None]:
     allow_cpu_seconds(raster.open_cpu_s)
     allow_memory(raster.memory_mb, mapped=os.fstat(descriptor).st_size)
     try:
         file = map_descriptor(descriptor, request.suffix)
     except PageError as error:
-        return OpenReply(reason=error.reason, detail=error.detail)
+        return OpenReply(reason=error.reason, detail=error.detail), None
     if file.path is None:
         os.close(descriptor)
-    return reader.open(file, request.passwords)
+    reply, reader = opener.open(file, request.passwords)
+    return reply, reader if reply.reason is None else None
 
 
 def _reply_of(page: RenderedPage) -> bytes:
@@ -134,24 +116,41 @@ def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = 
         sandbox.enter(documents)
 
 
-def make_reader(renderer: str, settings: ChildSettings) -> PageReader:
+def make_opener(renderer: str, settings: ChildSettings) -> Opener:
     """Load one renderer; the other one is not imported."""
     if renderer == "pdfium":
         from ocrmill.workers.rendering.pdfium_reader import PdfiumReader
 
         return PdfiumReader(settings)
-    from ocrmill.workers.rendering.document_reader import DocumentReader
+    from ocrmill.workers.rendering.document_opener import DocumentOpener
 
-    return DocumentReader(settings)
+    return DocumentOpener(settings)
 
 
 def main(arguments: list[str]) -> None:
-    """Run one rendering process."""
+    """Run one rendering process: answer requests until the other side hangs up."""
     renderer, connection_fd, pixels_fd, document_fd, parent_pid, settings_json = arguments
     settings = SETTINGS.validate_json(settings_json)
+    raster = settings.raster
     pixels = mmap.mmap(int(pixels_fd), 0)
-    confine(settings.raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
-    serve(Connection(int(connection_fd)), pixels, make_reader(renderer, settings), settings.raster)
+    confine(raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
+    opener = make_opener(renderer, settings)
+    opened, reader = OpenReply(), None
+    connection = Connection(int(connection_fd))
+    while (request := _next_request(connection)) is not None:
+        if request.brings_file:
+            opened, reader = _open(recv_handle(connection), request, opener, raster)
+        if request.page_number is None:
+            connection.send_bytes(OPEN_REPLY.dump_json(opened))
+        elif reader is None:
+            page = RenderedPage(request.page_number, renderer=renderer, reason=opened.reason, detail=opened.detail)
+            connection.send_bytes(PAGE_REPLY.dump_json(page))
+        else:
+            allow_cpu_seconds(raster.page_cpu_s)
+            page, image = reader.read(request.page_number)
+            if image is not None:
+                write_pixels(pixels, image)
+            connection.send_bytes(_reply_of(page))
 
 
 if __name__ == "__main__":

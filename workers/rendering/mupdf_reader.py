@@ -30,8 +30,6 @@ _OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory")
 class MupdfReader:
     """Holds one document open."""
 
-    renderer = "mupdf"
-
     def __init__(self, settings: ChildSettings) -> None:
         rasterize.quiet()
         self._settings = settings
@@ -56,16 +54,39 @@ class MupdfReader:
         )
 
     def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
-        """Read one page of the open document. One that cannot be read is a `RenderedPage` with its reason."""
+        """Read one page: look at it, decide on its route, then take its text or render it.
+
+        One that cannot be read is a `RenderedPage` with its reason.
+        """
         assert self._document is not None
         started = time.perf_counter()
+        routing = self._settings.routing
         try:
-            page, image = self._look_and_read(self._document, page_number)
+            page, image = _load(self._document, page_number), None
+            geometry, layer = rasterize.displayed_geometry(page), text_of(page)
+            if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
+                thumbnail = rasterize.render_thumbnail(page, geometry)
+            else:
+                image = rasterize.render(page, self._scale(page, geometry))
+                thumbnail = shrink_to_thumbnail(image)
+            features = inspect_page(page, thumbnail)
+            unwritable = unwritable_share(layer, self._settings.scripts)
+            decision = decide(features, routing, geometry, unwritable)
+            seen = RenderedPage(page_number, geometry, decision, features, unwritable_share=unwritable)
+            if decision.route is Route.BLANK:
+                _refuse_blank_with_warnings()
+                image = None
+            elif decision.route is Route.TEXT_LAYER:
+                seen, image = self._read_text(page, seen)
+            else:
+                image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
+                checkable = clean_text(layer) if layer_can_check(features, routing) else None
+                seen = replace(seen, geometry=with_raster(geometry, image), layer_text=checkable)
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
-            page, image = _failed(page_number, error), None
-        warnings = "\n".join(filter(None, (page.detail, rasterize.take_warnings())))
+            seen, image = _failed(page_number, error), None
+        warnings = "\n".join(filter(None, (seen.detail, rasterize.take_warnings())))
         took_ms = (time.perf_counter() - started) * 1000
-        return replace(page, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
+        return replace(seen, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
 
     def close(self) -> None:
         """Put the document away, if one is open."""
@@ -76,41 +97,17 @@ class MupdfReader:
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
-    def _look_and_read(self, document: "pymupdf.Document", number: int) -> tuple[RenderedPage, RGB | None]:
-        page = _load(document, number)
-        if rasterize.is_xfa_placeholder(document):
-            raise PageError(
-                Reason.XFA_FORM,
-                "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader",
-            )
-        geometry = rasterize.displayed_geometry(page)
-        routing = self._settings.routing
-        layer = text_of(page)
-        image = None
-        if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
-            thumbnail = rasterize.render_thumbnail(page, geometry)
-        else:
-            image = rasterize.render(page, self._scale(page, geometry))
-            thumbnail = shrink_to_thumbnail(image)
-        features = inspect_page(page, thumbnail)
-        unwritable = unwritable_share(layer, self._settings.scripts)
-        decision = decide(features, routing, geometry, unwritable)
-        seen = RenderedPage(number, geometry, decision, features, unwritable_share=unwritable)
-        if decision.route is Route.BLANK:
-            _refuse_blank_with_warnings()
-            return seen, None
-        if decision.route is Route.TEXT_LAYER:
-            text = read_text_layer(document, number - 1, right_to_left=is_right_to_left(features))
-            seen = replace(seen, text=_measured(page, text))
-            wanted = self._settings.figures and has_pictures(text.blocks)
-            return self._with_pictures(page, seen) if wanted else (seen, None)
-        if image is None:
-            image = rasterize.render(page, self._scale(page, geometry))
-        checkable = clean_text(layer) if layer_can_check(features, routing) else None
-        return replace(seen, geometry=with_raster(geometry, image), layer_text=checkable), image
+    def _read_text(self, page: "pymupdf.Page", seen: RenderedPage) -> tuple[RenderedPage, RGB | None]:
+        """Take a page's text from its layer, and its image if pictures are to be cut from it.
 
-    def _with_pictures(self, page: "pymupdf.Page", seen: RenderedPage) -> tuple[RenderedPage, RGB | None]:
-        """The image of a page that has been read, to cut its pictures from; its text stands even if there is none."""
+        The text stands even if there is no image.
+        """
+        assert self._document is not None
+        assert seen.features is not None
+        text = read_text_layer(self._document, seen.page_number - 1, right_to_left=is_right_to_left(seen.features))
+        seen = replace(seen, text=_measured(page, text))
+        if not self._settings.figures or not has_pictures(text.blocks):
+            return seen, None
         assert seen.geometry is not None
         try:
             image = rasterize.render(page, self._scale(page, seen.geometry))
@@ -142,9 +139,15 @@ def _failed(number: int, error: Exception) -> RenderedPage:
 
 def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
     try:
-        return document[number - 1]
+        page = document[number - 1]
     except Exception as error:  # MuPDF's errors are not one family
         raise PageError(Reason.PAGE_DAMAGED, f"MuPDF cannot load the page: {error}") from error
+    if rasterize.is_xfa_placeholder(document):
+        raise PageError(
+            Reason.XFA_FORM,
+            "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader",
+        )
+    return page
 
 
 def _refuse_blank_with_warnings() -> None:

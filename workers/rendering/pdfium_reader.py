@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Self
 
 import pypdfium2
 
@@ -18,22 +19,20 @@ from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
 class PdfiumReader:
     """Holds one document open."""
 
-    renderer = "pdfium"
-
     def __init__(self, settings: ChildSettings) -> None:
         self._settings = settings
         self._file: MappedFile | None = None
         self._document: pypdfium2.PdfDocument | None = None
 
-    def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
-        """Open a document, or say why PDFium cannot either."""
+    def open(self, file: MappedFile, passwords: Sequence[str]) -> tuple[OpenReply, Self]:
+        """Open a document, or say why PDFium cannot either; its pages are read here."""
         self._close()
         try:
             self._document = pdfium.open_document(file, next(iter(passwords), None))
         except PageError as error:
-            return OpenReply(reason=error.reason, detail=error.detail)
+            return OpenReply(reason=error.reason, detail=error.detail), self
         self._file = file
-        return OpenReply(page_count=len(self._document))
+        return OpenReply(page_count=len(self._document)), self
 
     def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
         """Render one page of the open document for OCR, or find it blank."""

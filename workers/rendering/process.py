@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.reduction import send_handle
@@ -92,28 +94,27 @@ class RenderProcess:
         return self._process.pid if self._process else None
 
     def open(self, path: str, passwords: tuple[str, ...]) -> OpenReply:
-        """Open a document.
-
-        Raises:
-            PageError: if the process died of it or did not answer.
-        """
+        """Open a document; if the process died of it or did not answer, the reply has the reason."""
         self._documents += 1
         self._recycle()
         self._given = None
-        return self._ask(path, Request(passwords), OPEN_REPLY)
+        try:
+            return self._ask(path, Request(passwords), OPEN_REPLY)
+        except PageError as error:
+            return OpenReply(reason=error.reason, detail=f"opening it failed: {error.detail}")
 
     def read(self, path: str, password: str | None, page_number: int) -> tuple[RenderedPage, RGB | PageViews | None]:
         """Read a page: with its image where it awaits OCR, or the views of an image file that is too large to pass on.
 
-        Raises:
-            PageError: if the process died of it or did not answer.
+        If the process died of it or did not answer, the page has the reason.
         """
         self._recycle()
         passwords = () if password is None else (password,)
-        page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
-        if not carries_image(page):
-            return page, None
-        return page, self._image_or_views(page.geometry)
+        try:
+            page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
+            return page, self._image_or_views(page.geometry) if carries_image(page) else None
+        except PageError as error:
+            return RenderedPage(page_number, renderer=self.renderer, reason=error.reason, detail=error.detail), None
 
     def close(self) -> None:
         """End the process and give its memory back."""
@@ -123,43 +124,28 @@ class RenderProcess:
 
     def _ask(self, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
         try:
-            document = os.open(path, os.O_RDONLY)
+            file = open(path, "rb", buffering=0)  # noqa: PTH123, SIM115 - a name may be bytes that are no Unicode
         except OSError as error:
             raise PageError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
-        try:
-            return self._ask_about(document, path, request, adapter)
-        finally:
-            os.close(document)
-
-    def _ask_about(self, document: int, path: str, request: Request, adapter: TypeAdapter[Reply]) -> Reply:
-        given = path, file_version(os.fstat(document))
-        if given != self._given:
-            request = replace(request, suffix=suffix_of(path), brings_file=True)
-        connection, process = self._started(document, is_new=request.brings_file)
-        overdue = threading.Event()
-
-        def give_up() -> None:
-            overdue.set()
-            process.kill()
-
-        deadline = threading.Timer(self._settings.raster.page_wall_s, give_up)
-        deadline.start()
-        try:
-            connection.send_bytes(REQUEST.dump_json(request))
-            if request.brings_file:
-                send_handle(connection, document, None)
-                self._given = given
-            reply = checked(adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES)), request)
-        except (EOFError, OSError) as error:
-            raise self._epitaph(overdue) from error
-        except ValueError as error:
-            self._stop()
-            raise PageError(
-                Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {printable_line(str(error), 300)}"
-            ) from error
-        finally:
-            deadline.cancel()
-            deadline.join()
+        with file, ExitStack() as at_end:
+            given = path, file_version(os.fstat(file.fileno()))
+            if given != self._given:
+                request = replace(request, suffix=suffix_of(path), brings_file=True)
+            connection, process = self._started(file.fileno(), is_new=request.brings_file)
+            overdue = at_end.enter_context(_killed_after(self._settings.raster.page_wall_s, process))
+            try:
+                connection.send_bytes(REQUEST.dump_json(request))
+                if request.brings_file:
+                    send_handle(connection, file.fileno(), None)
+                    self._given = given
+                reply = checked(adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES)), request)
+            except (EOFError, OSError) as error:
+                raise self._epitaph(overdue) from error
+            except ValueError as error:
+                self._stop()
+                raise PageError(
+                    Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {printable_line(str(error), 300)}"
+                ) from error
         if overdue.is_set():  # by a hair
             self._stop()
         return reply
@@ -256,3 +242,21 @@ class RenderProcess:
         if self._stderr is not None:
             self._stderr.close()
         self._process = self._connection = self._stderr = self._given = None
+
+
+@contextmanager
+def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kill a process if what is done meanwhile takes longer; the event tells if it was killed."""
+    overdue = threading.Event()
+
+    def give_up() -> None:
+        overdue.set()
+        process.kill()
+
+    deadline = threading.Timer(seconds, give_up)
+    deadline.start()
+    try:
+        yield overdue
+    finally:
+        deadline.cancel()
+        deadline.join()

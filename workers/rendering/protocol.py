@@ -7,7 +7,7 @@ through shared memory.
 
 import math
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -55,6 +55,14 @@ class OpenReply:
 ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
 PageImage = RGB | PageViews
 """The pixels of a page, or the views cut from them where `EngineSettings.max_tiles` is set."""
+
+
+class PageReader(Protocol):
+    """Reads the pages of an open document."""
+
+    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
+        """Read one page: with its image, or its views, where it awaits OCR."""
+
 
 MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
 

@@ -4,7 +4,6 @@ A page that crashes its renderer, hangs it or swallows its memory costs that pag
 next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from ocrmill.configs.settings import RunSettings
@@ -14,7 +13,6 @@ from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.records import (
     Document,
     Figure,
-    PageRange,
     PageRow,
     Reason,
     RenderedPage,
@@ -70,18 +68,25 @@ class Rasterizer:
             return UnreadableDocument(opened.document_id, source, error.reason, error.detail)
         return opened
 
-    def read(self, pages: PageRange) -> Iterator[PageRow | tuple[RenderedPage, PageImage]]:
-        """Read pages in order: each comes out as its row, or rendered and awaiting OCR, with its image or its views."""
-        document = pages.document
-        for number in pages.page_numbers:
-            page, image = self._read_page(document, number)
-            if image is None or page.text is not None:
-                yield finished_row(document, page, self._settings.quality, self._figures(page, image))
-            elif self._max_tiles is None or isinstance(image, PageViews):
-                yield replace(page, image_bytes=image.nbytes), image
-            else:
-                views = cut_views(image, self._max_tiles)
-                yield replace(page, image_bytes=views.nbytes), views
+    def read(self, document: Document, page_number: int) -> PageRow | tuple[RenderedPage, PageImage]:
+        """Read a page: it comes out as its row, or rendered and awaiting OCR, with its image or its views."""
+        first = self._pdfium if document.renderer == "pdfium" else self._mupdf
+        try:
+            path = str(self._files.path(document.source))
+            page, image = first.read(path, document.password, page_number)
+            if first is self._mupdf and self._may_try_pdfium(page):
+                page, image = _second_try(page, *self._pdfium.read(path, document.password, page_number))
+            self._check_unchanged(document.source)  # afterwards: what was read is what was found
+        except PageError as error:
+            page, image = RenderedPage(page_number, reason=error.reason, detail=error.detail), None
+        except OSError as error:
+            detail = f"cannot be read: {error}"
+            page, image = RenderedPage(page_number, reason=Reason.UNREADABLE, detail=detail), None
+        if image is None or page.text is not None:
+            return finished_row(document, page, self._settings.quality, self._figures(page, image))
+        if self._max_tiles is not None and not isinstance(image, PageViews):
+            image = cut_views(image, self._max_tiles)
+        return replace(page, image_bytes=image.nbytes), image
 
     def close(self) -> None:
         """End the rendering processes and remove the unpacked files."""
@@ -110,52 +115,23 @@ class Rasterizer:
             return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
 
     def _open(self, source: Source, document_id: str, path: str) -> Document:
-        mupdf = _reply_of(self._mupdf, path, self._passwords)
+        mupdf = self._mupdf.open(path, self._passwords)
         if mupdf.reason is None:
             return _document(source, document_id, mupdf)
         if mupdf.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
-            pdfium = _reply_of(self._pdfium, path, ())
+            pdfium = self._pdfium.open(path, ())
             if pdfium.reason is None:
                 detail = f"{mupdf.detail}; read with PDFium instead"
                 found = replace(pdfium, detail=detail)
                 return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
         raise PageError(mupdf.reason, mupdf.detail or "")
 
-    def _read_page(self, document: Document, number: int) -> _Rendered:
-        try:
-            page, image = self._render(document, number, str(self._files.path(document.source)))
-            self._check_unchanged(document.source)  # afterwards: what was read is what was found
-        except PageError as error:
-            return RenderedPage(number, reason=error.reason, detail=error.detail), None
-        except OSError as error:
-            return RenderedPage(number, reason=Reason.UNREADABLE, detail=f"cannot be read: {error}"), None
-        return page, image
-
-    def _render(self, document: Document, number: int, path: str) -> _Rendered:
-        if document.renderer == "pdfium":
-            return _page_of(self._pdfium, document, path, number)
-        page, image = _page_of(self._mupdf, document, path, number)
+    def _may_try_pdfium(self, page: RenderedPage) -> bool:
         is_image = page.renderer == "pillow"  # which PDFium does not know
-        if page.reason in _MUPDF_FAILED and not is_image and self._settings.raster.fallback == "pdfium":
-            return _second_try(page, *_page_of(self._pdfium, document, path, number))
-        return page, image
+        return page.reason in _MUPDF_FAILED and not is_image and self._settings.raster.fallback == "pdfium"
 
     def _check_unchanged(self, source: Source) -> None:
         check_unchanged(source, self._settings.input, self._settings.storage)
-
-
-def _reply_of(process: RenderProcess, path: str, passwords: tuple[str, ...]) -> OpenReply:
-    try:
-        return process.open(path, passwords)
-    except PageError as error:
-        return OpenReply(reason=error.reason, detail=f"opening it failed: {error.detail}")
-
-
-def _page_of(process: RenderProcess, document: Document, path: str, number: int) -> _Rendered:
-    try:
-        return process.read(path, document.password, number)
-    except PageError as error:
-        return RenderedPage(number, renderer=process.renderer, reason=error.reason, detail=error.detail), None
 
 
 def _second_try(first: RenderedPage, second: RenderedPage, image: PageImage | None) -> _Rendered:

@@ -20,7 +20,6 @@ from ocrmill.pipeline.records import (
     Attempt,
     Document,
     PageGeometry,
-    PageRange,
     PageRow,
     PageText,
     Reason,
@@ -56,7 +55,7 @@ def rows_of(rasterizer: Rasterizer, engine: CpuEngine, path: Path) -> list[PageR
     document = rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
     assert isinstance(document, Document)
     recognizer = Recognizer(engine, RunSettings())
-    pages = rasterizer.read(PageRange(document, tuple(range(1, document.page_count + 1))))
+    pages = [rasterizer.read(document, number) for number in range(1, document.page_count + 1)]
     return [page if isinstance(page, PageRow) else asyncio.run(recognizer.read(document, *page)) for page in pages]
 
 
@@ -91,7 +90,7 @@ def test_an_engine_of_any_script_is_asked_for_what_lies_outside_a_layer():
     rasterizer = Rasterizer(RunSettings())
     document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
     assert isinstance(document, Document)
-    read = list(rasterizer.read(PageRange(document, (1, 2))))
+    read = [rasterizer.read(document, number) for number in (1, 2)]
     rasterizer.close()
 
     assert all(not isinstance(page, PageRow) for page in read)
@@ -150,7 +149,7 @@ def test_forced_ocr_is_not_overruled():
     rasterizer = Rasterizer(RunSettings(routing=RoutingSettings(mode="ocr")), LATIN_CJK)
     document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
     assert isinstance(document, Document)
-    (read,) = rasterizer.read(PageRange(document, (2,)))
+    read = rasterizer.read(document, 2)
     rasterizer.close()
 
     assert not isinstance(read, PageRow)

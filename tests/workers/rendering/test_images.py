@@ -16,9 +16,9 @@ from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings,
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.document_types import DOCUMENT_ENDINGS, image_format
 from ocrmill.pipeline.pages.mapped_file import map_path
-from ocrmill.pipeline.records import RGB, Document, PageRange, PageRow, Reason, RenderedPage, Status, UnreadableDocument
+from ocrmill.pipeline.records import RGB, Document, PageRow, Reason, RenderedPage, Status, UnreadableDocument
 from ocrmill.pipeline.sources.discovery import Discovery
-from ocrmill.workers.rendering.document_reader import DocumentReader
+from ocrmill.workers.rendering.document_opener import DocumentOpener
 from ocrmill.workers.rendering.image_reader import ImageReader
 from ocrmill.workers.rendering.protocol import ChildSettings
 from ocrmill.workers.rendering.rasterizer import Rasterizer
@@ -54,7 +54,7 @@ def opened(rasterizer: Rasterizer, path: Path) -> Document | UnreadableDocument:
 def pages(rasterizer: Rasterizer, path: Path) -> list[PageRow | tuple[RenderedPage, RGB]]:
     document = opened(rasterizer, path)
     assert isinstance(document, Document), document
-    return list(rasterizer.read(PageRange(document, tuple(range(1, document.page_count + 1)))))
+    return [rasterizer.read(document, number) for number in range(1, document.page_count + 1)]
 
 
 def pixels_of(page: PageRow | tuple[RenderedPage, RGB]) -> RGB:
@@ -200,7 +200,7 @@ def test_every_ending_is_found_and_read(rasterizer: Rasterizer, tmp_path: Path, 
 
     assert isinstance(document, Document)
     assert document.page_count == 1
-    ((page, image),) = rasterizer.read(PageRange(document, (1,)))
+    page, image = rasterizer.read(document, 1)
     assert (page.renderer, page.decision.reason, dark_corner(image)) == ("pillow", "no_text", "00")
 
 
@@ -286,7 +286,7 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_read(rasterizer: Rasterizer,
     if isinstance(document, UnreadableDocument):  # TIFF keeps its directory at the end
         assert (name, document.reason) == ("a.tif", Reason.DAMAGED)
         return
-    (page,) = rasterizer.read(PageRange(document, (1,)))
+    page = rasterizer.read(document, 1)
 
     assert isinstance(page, tuple), page
     assert page[0].detail
@@ -304,7 +304,7 @@ def test_what_cannot_be_read_in_part_fails_with_its_reason(rasterizer: Rasterize
         assert document.reason is Reason.DAMAGED
         assert "Pillow" in document.detail
         return
-    (page,) = rasterizer.read(PageRange(document, (1,)))
+    page = rasterizer.read(document, 1)
     assert isinstance(page, PageRow)
     assert page.status is Status.FAILED
     assert page.reason in {Reason.PAGE_DAMAGED, Reason.UNDECODABLE}
@@ -351,14 +351,14 @@ def test_any_damage_gives_a_page_or_a_reason(tmp_path: Path, name: str):
     whole = io.BytesIO()
     marked().save(whole, Image.registered_extensions()[f".{name.partition('.')[2]}"])
     rng = np.random.default_rng(5)
-    reader = DocumentReader(CHILD)
+    opener = DocumentOpener(CHILD)
     for _ in range(60):
         data = bytearray(whole.getvalue())
         for at in rng.integers(4, len(data), 3):
             data[at] = rng.integers(256)
         path = tmp_path / name
         path.write_bytes(bytes(data[: rng.integers(len(data) // 2, len(data) + 1)]))
-        reply = reader.open(map_path(path), ())
+        reply, reader = opener.open(map_path(path), ())
         assert reply.reason is None or reply.detail
         for number in range(1, min(reply.page_count, 3) + 1):
             page, image = reader.read(number)

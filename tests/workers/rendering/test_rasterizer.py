@@ -47,7 +47,6 @@ from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail
 from ocrmill.pipeline.records import (
     RGB,
     Document,
-    PageRange,
     PageRow,
     Reason,
     RenderedPage,
@@ -90,7 +89,7 @@ def opened(rasterizer: Rasterizer, path: Path) -> Document | UnreadableDocument:
 def pages(rasterizer: Rasterizer, path: Path) -> list[Read]:
     document = opened(rasterizer, path)
     assert isinstance(document, Document), document
-    return list(rasterizer.read(PageRange(document, tuple(range(1, document.page_count + 1)))))
+    return [rasterizer.read(document, number) for number in range(1, document.page_count + 1)]
 
 
 def outcomes(read: list[Read]) -> list[str]:
@@ -140,11 +139,10 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
     rasterizer = Rasterizer(settings)
     try:
         document = rasterizer.open(source)
-        stream = rasterizer.read(PageRange(document, (1, 2, 3)))
-        first = next(stream)
+        first = rasterizer.read(document, 1)
         child = descendants("ocrmill.workers.rendering.child")[0]
         threading.Timer(1.0, os.kill, (child.pid, blow)).start()
-        second, third = stream
+        second, third = (rasterizer.read(document, number) for number in (2, 3))
     finally:
         rasterizer.close()
 
@@ -159,13 +157,12 @@ def test_a_renderer_dies_with_its_worker(tmp_path: Path):
         "import sys\n"
         "from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings, StorageSettings\n"
         "from ocrmill.pipeline.sources.discovery import Discovery\n"
-        "from ocrmill.pipeline.records import PageRange\n"
         "from ocrmill.workers.rendering.rasterizer import Rasterizer\n"
         "if __name__ == '__main__':\n"
         "    settings = RunSettings(raster=RasterSettings(page_cpu_s=600, page_wall_s=600))\n"
         "    rasterizer = Rasterizer(settings)\n"
         "    document = rasterizer.open(next(Discovery([sys.argv[1]], InputSettings(), StorageSettings())))\n"
-        "    list(rasterizer.read(PageRange(document, (2,))))\n"
+        "    rasterizer.read(document, 2)\n"
     )
     path = hanging_pdf(tmp_path / "slow.pdf", pages=3, bad_page=2)
     worker = psutil.Popen([os.sys.executable, "-c", program, str(path)])
@@ -269,7 +266,7 @@ def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: 
     document = opened(rasterizer, path)
     text_pdf(path, pages=5)
 
-    assert set(outcomes(list(rasterizer.read(PageRange(document, (1, 2)))))) == {Reason.CHANGED}
+    assert set(outcomes([rasterizer.read(document, number) for number in (1, 2)])) == {Reason.CHANGED}
 
 
 def test_blank_pages_are_blank_even_for_ocr(ocr_only: Rasterizer, tmp_path: Path):
@@ -346,12 +343,11 @@ def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path):
     """Ctrl-C and systemd signal the whole group: the renderer goes on, its worker decides when it ends."""
     document = opened(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
     child = descendants("ocrmill.workers.rendering.child")[0]
-    stream = rasterizer.read(PageRange(document, (1, 2, 3)))
-    first = next(stream)
+    first = rasterizer.read(document, 1)
     child.send_signal(signal.SIGINT)
     child.send_signal(signal.SIGTERM)
 
-    assert outcomes([first, *stream]) == [Status.TEXT_LAYER] * 3
+    assert outcomes([first, rasterizer.read(document, 2), rasterizer.read(document, 3)]) == [Status.TEXT_LAYER] * 3
     assert child.is_running()
 
 

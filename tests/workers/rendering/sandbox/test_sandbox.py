@@ -20,7 +20,7 @@ from pdfs import encrypted_pdf, hanging_pdf, mixed_pdf, scan_pdf, text_pdf
 from processes import descendants
 
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
-from ocrmill.pipeline.records import PageRange, PageRow, Status
+from ocrmill.pipeline.records import PageRow, Status
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 from ocrmill.workers.rendering.sandbox import sandbox, seccomp
 from ocrmill.workers.rendering.sandbox.seccomp import MACHINES, refused_calls
@@ -204,7 +204,8 @@ def rows(rasterizer: Rasterizer, path: Path) -> list[object]:
     """Every page of a file without what differs from run to run: rows, and images as bytes."""
     document = rasterizer.open(found([path])[0])
     read: list[object] = [replace(document, detail=None)]
-    for page in rasterizer.read(PageRange(document, tuple(range(1, document.page_count + 1)))):
+    for number in range(1, document.page_count + 1):
+        page = rasterizer.read(document, number)
         if isinstance(page, PageRow):
             read.append(replace(page, rendered=replace(page.rendered, render_ms=0.0)))
         else:
