@@ -190,7 +190,10 @@ def read_sources(
         sink = build_sink(output.store, output.run_id, pool, job.settings, output.ledger)
         coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
         try:
-            asyncio.run(_watched(coordinator, job, sources, output.lease, pool))
+            with asyncio.Runner() as runner:
+                _stop_when_asked(coordinator, job, runner.get_loop())
+                heartbeat, most = output.lease.check, job.max_documents
+                runner.run(coordinator.run(sources, heartbeat=heartbeat, max_documents=most))
         finally:  # whatever ended the run, what is finished is kept
             pool.close()
             coordinator.flush()
@@ -202,25 +205,16 @@ def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
         drop_rows(output.store, shard, partial(unreadable_rows, uris=uris))
 
 
-async def _watched(coordinator: Coordinator, job: Job, sources: Iterator[Source], lease: Lease, pool: Pool) -> None:
-    """Run the coordinator under signals, the time budget, and a lease that is kept alive."""
-    loop = asyncio.get_running_loop()
+def _stop_when_asked(coordinator: Coordinator, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop stop the coordinator on signals, at the end of the time budget, and when the machine is taken."""
     loop.set_exception_handler(_report_unless_interrupted)
     if threading.current_thread() is threading.main_thread():  # the only one that Python hands signals to
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
     if job.time_budget_s is not None:
         loop.call_later(max(0.0, job.until - time.monotonic()), coordinator.stop)
-    listening = [
-        loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop)),
-        loop.create_task(_stop_on_event(job.stop, coordinator)),
-    ]
-    try:
-        await coordinator.run(sources, heartbeat=lease.check, max_documents=job.max_documents)
-    finally:
-        for task in listening:
-            task.cancel()
-        await pool.stop()
+    loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop))
+    loop.create_task(_stop_on_event(job.stop, coordinator))
 
 
 def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from pdfs import scan_pdf
 
-MOST_TO_PIXELS = 22  # the aim is 12
-MOST_TO_VLLM = 14  # the aim is 9
+MOST_TO_PIXELS = 12
+MOST_TO_VLLM = 9
 
 # A run whose driver notes, at each call of an actor, the stack of the task and those of the tasks that wait for it.
 DRIVER = """
@@ -41,9 +41,9 @@ def remote(self, *arguments, **options):
         stack_capture.note(where, sys._getframe(1))
         current = asyncio.current_task()
         for task in asyncio.all_tasks():
-            if task is not current and task.get_coro().__name__ in ("_watched", "_read_everything"):
-                frames = waiting(task)  # `_read_everything` may still be listing: that is another way
-                stack_capture.note_all(f"{where}, waits", frames if "_watched" in repr(task) else frames[:1])
+            if task is not current and task.get_coro().__qualname__ == "Coordinator.run":
+                frames = waiting(task)[:1]  # it may still be listing, which is another way
+                stack_capture.note_all(f"{where}, waits", frames)
     return plain(self, *arguments, **options)
 
 ActorMethod._remote = remote

@@ -9,9 +9,10 @@ written (`Flusher`). Nothing else queues.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
+from typing import Any
 
 from ocrmill.configs.part import PageChoice
 from ocrmill.configs.settings import RunSettings
@@ -22,7 +23,6 @@ from ocrmill.pipeline.quality.page_row import failed_row
 from ocrmill.pipeline.records import (
     Document,
     DocumentRow,
-    PageRange,
     PageRow,
     Reason,
     RenderedPage,
@@ -40,7 +40,7 @@ from ocrmill.workers.scheduling.document_progress import OpenDocument
 from ocrmill.workers.scheduling.flusher import Flusher
 from ocrmill.workers.scheduling.heartbeat import keep_heartbeat
 from ocrmill.workers.scheduling.listing import Listing
-from ocrmill.workers.scheduling.memory_budget import MemoryBudget
+from ocrmill.workers.scheduling.memory_budget import MemoryBudget, Reservation
 from ocrmill.workers.scheduling.progress import Progress
 from ocrmill.workers.scheduling.range_queue import RangeQueue
 from ocrmill.workers.scheduling.repair import recognize
@@ -107,40 +107,41 @@ class Coordinator:
     ) -> None:
         """Read every page of every source that is not done yet; `heartbeat` is called every few seconds meanwhile.
 
+        Sources are opened and their page ranges queued (`_open_sources`), ranges read (`_read_ranges`), page images
+        recognized (`_recognize`), rows counted and given to the sink (`_finish_page`), all at the same time.
+
         Raises:
             OcrmillError: if the run cannot go on; what was finished is durable.
         """
-        output = self._settings.output
+        workers, patience_s = self._settings.workers, self._settings.output.retry_s
         self._progress.enter(READING)
-        tasks = {
-            asyncio.create_task(self._read_everything(sources, max_documents)),
-            asyncio.create_task(self._flusher.keep_flushing(output.retry_s)),
-            asyncio.create_task(keep_heartbeat(heartbeat)),
-            asyncio.create_task(self._drain()),
-        }
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            failure = None
+            try:
+                async with (
+                    asyncio.timeout(None) as deadline,
+                    _beside(self._flusher.keep_flushing(patience_s), keep_heartbeat(heartbeat), self._drain(deadline)),
+                    self._group as work,
+                ):
+                    for _ in range(self._readers):
+                        work.create_task(self._read_ranges())
+                    await self._open_sources(sources, max_documents)
+                    while self._open and not self._stop.is_set():
+                        self._finished.clear()
+                        await self._finished.wait()
+                    await self._queue.close()
+            except TimeoutError:
+                log.info("what was in flight did not end within %g s", workers.drain_s)
+            except BaseExceptionGroup as failures:
+                failure = _cause_of(failures)
+            finally:
+                self._report.stopped |= self._stop.is_set() and (bool(self._open) or not self._all_opened)
+            if not isinstance(failure, OutputError):
+                await self._flusher.flush(workers.drain_s if self._stop.is_set() else patience_s)
+            if failure is not None:
+                raise failure
         finally:
-            ended = {task for task in tasks if task.done()}
-            for task in tasks - ended:
-                task.cancel()
-            await asyncio.gather(*(tasks - ended), return_exceptions=True)
-            self._report.stopped |= self._stop.is_set() and (bool(self._open) or not self._all_opened)
-        failures = [error for task in ended if (error := task.exception()) is not None]
-        if not any(isinstance(error, OutputError) for error in failures):
-            await self._flusher.flush(self._settings.workers.drain_s if self._stop.is_set() else output.retry_s)
-        if failures:
-            raise _cause_of(failures[0])
-
-    async def _read_everything(self, sources: Iterator[Source], max_documents: int | None) -> None:
-        async with self._group:
-            for _ in range(self._readers):
-                self._group.create_task(self._read_ranges())
-            await self._open_sources(sources, max_documents)
-            while self._open and not self._stop.is_set():
-                self._finished.clear()
-                await self._finished.wait()
-            await self._queue.close()
+            await self._pool.stop()
         assert self._stop.is_set() or not self._open, "a document was left open"
 
     async def _open_sources(self, sources: Iterator[Source], max_documents: int | None) -> None:
@@ -247,52 +248,42 @@ class Coordinator:
         self._finished.set()
 
     async def _read_ranges(self) -> None:
+        """Take ranges from the queue and read them; a page comes as its row, or goes on to an engine."""
         while (pages := await self._queue.get()) is not None:
             undelivered = set(pages.page_numbers)
             try:
-                await self._read_range(pages, undelivered)
+                async with aclosing(self._pool.read(pages)) as stream:
+                    while undelivered and not self._stop.is_set():
+                        await self._flusher.takes_rows()
+                        with await self._budget.acquire(self._page_bytes) as reserved:
+                            page = await anext(stream)
+                            if isinstance(page, PageRow):
+                                undelivered.discard(page.page_number)
+                                self._finish_page(page)
+                            else:
+                                undelivered.discard(page[0].page_number)
+                                self._group.create_task(self._recognize(pages.document, *page, reserved.hand_on()))
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night
                 log.exception("%s: reading it failed in a way that ocrmill does not know", pages.document.source.uri)
                 for number in sorted(undelivered):
                     detail = f"{type(error).__name__}: {error}"
-                    page = RenderedPage(number)
-                    self._finish_page(failed_row(pages.document, page, Reason.RENDER_CRASH, detail))
+                    self._finish_page(failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail))
 
-    async def _read_range(self, pages: PageRange, undelivered: set[int]) -> None:
-        async with aclosing(self._pool.read(pages)) as stream:
-            while undelivered and not self._stop.is_set():
-                await self._flusher.takes_rows()
-                await self._budget.acquire(self._page_bytes)
-                try:
-                    page = await anext(stream)
-                except BaseException:
-                    self._budget.release(self._page_bytes)
-                    raise
-                if isinstance(page, PageRow):
-                    self._budget.release(self._page_bytes)
-                    undelivered.discard(page.page_number)
-                    self._finish_page(page)
-                else:
-                    undelivered.discard(page[0].page_number)
-                    self._group.create_task(self._recognize(pages.document, *page))
-
-    async def _recognize(self, document: Document, page: RenderedPage, image: Image) -> None:
-        size = page.image_bytes
-        self._budget.resize(self._page_bytes, size)
+    async def _recognize(self, document: Document, page: RenderedPage, image: Image, reserved: Reservation) -> None:
         row = None
-        try:
-            row = await recognize(self._pool, document, page, image, self._stop.is_set)
-        except ImageLostError:
-            pass
-        except OcrmillError:
-            raise
-        except Exception as error:  # one bad page must not end the night
-            log.exception("%s: OCR failed in a way that ocrmill does not know", document.source.uri)
-            row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
-        finally:
-            self._budget.release(size)
+        with reserved:
+            reserved.resize(page.image_bytes)
+            try:
+                row = await recognize(self._pool, document, page, image, self._stop.is_set)
+            except ImageLostError:
+                pass
+            except OcrmillError:
+                raise
+            except Exception as error:  # one bad page must not end the night
+                log.exception("%s: OCR failed in a way that ocrmill does not know", document.source.uri)
+                row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if row is None:
             await self._render_again(document, page)
         else:
@@ -375,10 +366,21 @@ class Coordinator:
         """
         self._flusher.flush_once()
 
-    async def _drain(self) -> None:
+    async def _drain(self, deadline: asyncio.Timeout) -> None:
+        """Once the run is stopped, drop what is queued, and give what is in flight `workers.drain_s` to end."""
         await self._stop.wait()
         await self._queue.close(drop=True)
-        await asyncio.sleep(self._settings.workers.drain_s)
+        deadline.reschedule(asyncio.get_running_loop().time() + self._settings.workers.drain_s)
+
+
+@asynccontextmanager
+async def _beside(*watches: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these beside what is done in the block, to its end; if one fails, the block is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watch) for watch in watches]
+        yield
+        for task in tasks:
+            task.cancel()
 
 
 def _cause_of(error: BaseException) -> BaseException:

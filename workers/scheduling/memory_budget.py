@@ -2,6 +2,32 @@
 
 import asyncio
 from collections import deque
+from typing import Self
+
+
+class Reservation:
+    """Bytes taken from a budget. As a context manager it gives back what it holds at the end."""
+
+    def __init__(self, budget: "MemoryBudget", size: int) -> None:
+        self._budget = budget
+        self._size = size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.resize(0)
+
+    def resize(self, size: int) -> None:
+        """Correct it, now that the true size is known. May overdraw: the image exists already."""
+        self._budget.change(size - self._size)
+        self._size = size
+
+    def hand_on(self) -> "Reservation":
+        """Move the bytes to a new reservation, for whoever takes the image; this one holds none from now on."""
+        moved = Reservation(self._budget, self._size)
+        self._size = 0
+        return moved
 
 
 class MemoryBudget:
@@ -20,28 +46,25 @@ class MemoryBudget:
         """Bytes in use."""
         return self._taken
 
-    async def acquire(self, size: int) -> None:
+    async def acquire(self, size: int) -> Reservation:
         """Wait until `size` bytes are free, and take them."""
         if not self._waiters and self._fits(size):
             self._taken += size
-            return
+            return Reservation(self, size)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append((size, waiter))
         try:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                self.release(size)
+                self.change(-size)
             raise
+        return Reservation(self, size)
 
-    def resize(self, before: int, after: int) -> None:
-        """Correct a reservation, now that the true size is known. May overdraw: the image exists already."""
-        self._taken += after - before
+    def change(self, size: int) -> None:
+        """Take more bytes, or give some back if `size` is negative, without waiting; `Reservation` calls this."""
+        self._taken += size
         self._admit()
-
-    def release(self, size: int) -> None:
-        """Give bytes back."""
-        self.resize(size, 0)
 
     def _fits(self, size: int) -> bool:
         return self._taken == 0 or self._taken + size <= self._capacity

@@ -12,7 +12,7 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.workers.pools.image_memory import LEAST_BYTES, image_memory, in_flight_bytes, page_bytes
-from ocrmill.workers.scheduling.memory_budget import MemoryBudget
+from ocrmill.workers.scheduling.memory_budget import MemoryBudget, Reservation
 
 GIB = 1 << 30
 VIEWS = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings())
@@ -23,15 +23,16 @@ def test_no_more_is_taken_than_there_is_room():
 
     async def scenario() -> list[str]:
         budget, log = MemoryBudget(100), []
+        held: dict[str, Reservation] = {}
 
         async def taker(name: str, size: int) -> None:
-            await budget.acquire(size)
+            held[name] = await budget.acquire(size)
             log.append(name)
 
         tasks = [asyncio.create_task(taker(*who)) for who in (("a", 60), ("b", 60), ("c", 30))]
         await asyncio.sleep(0)
         assert log == ["a"], "c would fit, but b was there first"
-        budget.release(60)
+        held["a"].resize(0)
         await asyncio.gather(*tasks)
         return log
 
@@ -43,11 +44,11 @@ def test_a_page_larger_than_the_room_gets_it_alone():
 
     async def scenario() -> int:
         budget = MemoryBudget(100)
-        await budget.acquire(40)
+        small = await budget.acquire(40)
         big = asyncio.create_task(budget.acquire(500))
         await asyncio.sleep(0)
         assert not big.done()
-        budget.release(40)
+        small.resize(0)
         await big
         return budget.taken
 
@@ -59,10 +60,10 @@ def test_a_reservation_that_shrinks_lets_the_next_one_in():
 
     async def scenario() -> int:
         budget = MemoryBudget(100)
-        await budget.acquire(100)
+        held = await budget.acquire(100)
         waiter = asyncio.create_task(budget.acquire(50))
         await asyncio.sleep(0)
-        budget.resize(100, 50)
+        held.resize(50)
         await asyncio.wait_for(waiter, 1)
         return budget.taken
 
@@ -74,16 +75,32 @@ def test_a_cancelled_waiter_leaves_no_trace():
 
     async def scenario() -> int:
         budget = MemoryBudget(100)
-        await budget.acquire(100)
+        held = await budget.acquire(100)
         first, second = asyncio.create_task(budget.acquire(50)), asyncio.create_task(budget.acquire(60))
         await asyncio.sleep(0)
         first.cancel()
         await asyncio.sleep(0)
-        budget.release(100)
+        held.resize(0)
         await asyncio.wait_for(second, 1)
         return budget.taken
 
     assert asyncio.run(scenario()) == 60
+
+
+def test_bytes_that_are_handed_on_are_given_back_once():
+    """The reservation of a page that is handed on keeps its bytes beyond the block that took them, and no longer."""
+
+    async def scenario() -> list[int]:
+        budget = MemoryBudget(100)
+        with await budget.acquire(60) as reserved:
+            moved = reserved.hand_on()
+        taken = [budget.taken]
+        with moved:
+            moved.resize(20)
+            taken.append(budget.taken)
+        return [*taken, budget.taken]
+
+    assert asyncio.run(scenario()) == [60, 20, 0]
 
 
 def test_a_page_takes_what_its_views_take():
