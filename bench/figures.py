@@ -211,13 +211,6 @@ FIGURES = (
         rf"^here: {_TIMES} documents/s",
     ),
     _figure(
-        "Layout model without a picture against the full one: pages that differ; speed",
-        "layout_models samples",
-        "{0}; {1} times",
-        r"^(\d+) pages differ",
-        r"^there ([\d.]+) times",
-    ),
-    _figure(
         "Odd letters: share of the longest pieces found odd: as they are; shifted, shuffled, backwards",
         "letter_frequencies",
         "{0}; {1}, {2}, {3}",

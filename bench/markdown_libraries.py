@@ -30,11 +30,11 @@ def ours() -> Convert:
     """Markdown that `ocrmill run` writes for pages that are read from their text layer."""
     from ocrmill.pipeline.pages import mupdf as rasterize
     from ocrmill.pipeline.pages.mapped_file import map_path
-    from ocrmill.pipeline.text.layout_model import load_layout
+    from ocrmill.pipeline.text.layout_model import load_layout_model
     from ocrmill.pipeline.text.text_layer import read_text_layer
 
     rasterize.quiet()
-    load_layout()
+    load_layout_model()
 
     def convert(path: Path) -> tuple[str, int]:
         document = rasterize.open_document(map_path(path), ()).document

@@ -117,8 +117,8 @@ class RasterSettings(Settings):
     )
     recycle_rss_mb: int = Field(
         1024,
-        ge=128,
-        description="Memory in MiB above which a rendering process is replaced; with the layout model it needs 375.",
+        ge=96,
+        description="Memory in MiB above which a rendering process is replaced; with the layout model it needs 250.",
         json_schema_extra=performance(),
     )
 

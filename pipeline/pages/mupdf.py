@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# On import PyMuPDF loads its layout model, 0.6 s and 95 MB that rendering does not need; text_layer.py loads it later.
+# On import PyMuPDF loads its larger layout model: 0.6 s and 95 MB for nothing (layout_model.py has another).
 if "pymupdf" not in sys.modules:
     sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]
     sys.modules["pymupdf4llm"] = None  # type: ignore[assignment]

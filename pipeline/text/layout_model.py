@@ -1,134 +1,100 @@
-"""PyMuPDF's layout models, and the Markdown that its library writes by them.
+"""PyMuPDF's layout model: the regions of a page, and what each is.
 
-The full model also looks at a picture of the page, which takes eight tenths of a small page's time, whatever is on it.
-The light one knows the text alone. It decides where a picture shows nothing more: on a page that draws only text, all
-in one column, and comes out as paragraphs and headings, headers and footers, with white space between all of them.
-There both write the same Markdown; elsewhere they often do not, and the full one is asked.
-bench/layout_models.py counts the pages on which they differ.
+It is the one that looks at the text alone. Another looks at a picture of the page too, takes four times as long for a
+page, and finds the same regions on most; since the words of a region come from the page itself, what a region is
+called or where its edge lies to a point matters little.
 """
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
-from statistics import median
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ocrmill.pipeline.text.layout_markdown import label_of
+from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.reading_order import Box
 
 if TYPE_CHECKING:
     import pymupdf
 
-Chunk = dict[str, Any]
-"""The Markdown of a one-page document (`text`), with the class, box and span of its blocks (`page_boxes`)."""
+_LABELS = {
+    "page-header": "header",
+    "page-footer": "footer",
+    "section-header": "heading",
+    "list-item": "list",
+}
+_SAME = 0.5  # of an image or a region, inside the other: both are one
+_SMALL = 2.0  # points; what is smaller holds no letter
 
-PLAIN_LABELS = frozenset({"text", "heading", "title", "header", "footer"})
-_HEADINGS = frozenset({"heading", "title"})
-_SAME_ROW = 0.5  # lines that overlap by more of their height stand beside each other
-_FEW_LINES = 3  # of fewer, nothing says whether they are text or a header
-_CLEARLY_MORE = 0.2  # of a line's height: so much more space is between blocks than between their lines
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region of a page, in points of the page that the model was shown."""
+
+    label: str  # text, title, heading, list, table, picture, formula, caption, footnote, header, footer
+    box: Box
+    grid: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # y of rows' and x of columns' borders of a table
 
 
-def load_layout() -> ModuleType:
-    """PyMuPDF's layout engine with its full model, loaded by the first call: 1.5 s and 90 MB.
+def find_regions(page: "pymupdf.Page") -> list[Region]:
+    """Ask the model for the regions of a page without rotation. Raises whatever PyMuPDF or the model raises."""
+    import pymupdf
+
+    model = load_layout_model()
+    pymupdf.TOOLS.unset_quad_corrections(True)  # as the model was trained
+    try:
+        found = model(page, return_raw=True)
+    finally:
+        pymupdf.TOOLS.unset_quad_corrections(False)
+    regions = [_region(raw) for raw in found]
+    return [region for region in regions if min(region.box.width, region.box.height) > _SMALL]
+
+
+def with_images(regions: Sequence[Region], images: Sequence[Box]) -> list[Region]:
+    """Add the images of a page, of which the model knows nothing, where no picture or table is yet."""
+    taken = [region.box for region in regions if region.label in (PICTURE, "table")]
+    added = [
+        image
+        for image in images
+        if not any(max(image.share_inside(box), box.share_inside(image)) >= _SAME for box in taken)
+    ]
+    return [*regions, *(Region(PICTURE, box) for box in added)]
+
+
+@cache
+def load_layout_model() -> Callable[..., Any]:
+    """PyMuPDF's layout model, loaded by the first call: 0.5 s and 50 MB.
 
     Undoes the block that mupdf.py puts on it. Raises ImportError if it cannot be loaded.
     """
     import pymupdf
 
-    if sys.modules.get("pymupdf4llm") is None:
-        for name in ("pymupdf.layout", "pymupdf4llm"):
-            sys.modules.pop(name, None)
-        try:
-            _with_one_thread(_import_library)
-        finally:
-            pymupdf.TOOLS.unset_quad_corrections(False)  # it changes the boxes that PyMuPDF reports, for everybody
-    return sys.modules["pymupdf4llm"]
-
-
-def full_chunk(page: "pymupdf.Document") -> Chunk:
-    """Return what the full model makes of a one-page document, which it changes."""
-    load_layout()
-    return _chunk(page)
-
-
-def light_chunk(page: "pymupdf.Document", lines: Sequence[Box]) -> Chunk | None:
-    """Return what the light model makes of a one-page document, which it changes; None if the full one has to look.
-
-    `lines`: the boxes of the lines of text on the page as it lies.
-    """
-    if not (len(lines) >= _FEW_LINES and is_one_column(lines) and draws_only_text(page[0])):
-        return None
-    import pymupdf
-
-    load_layout()
-    light, full = _light_model(), pymupdf._get_layout  # noqa: SLF001 - no setting chooses the model
-    pymupdf._get_layout = light  # noqa: SLF001
+    if sys.modules.get("pymupdf.layout") is None:
+        sys.modules.pop("pymupdf.layout", None)
+    before = pymupdf._get_layout  # noqa: SLF001 - where one is set, the import does not load the larger model
+    pymupdf._get_layout = before or _unused  # noqa: SLF001
     try:
-        chunk = _chunk(page)
+        from pymupdf.layout import DocumentLayoutAnalyzer
     finally:
-        pymupdf._get_layout = full  # noqa: SLF001
-    return chunk if _is_plain(chunk, lines) else None
-
-
-def is_one_column(lines: Sequence[Box]) -> bool:
-    """Tell if no line of text stands beside another."""
-    ordered = sorted(lines, key=lambda line: line.y0 + line.y1)
-    return all(
-        min(upper.y1, lower.y1) - max(upper.y0, lower.y0) <= _SAME_ROW * min(upper.y1 - upper.y0, lower.y1 - lower.y0)
-        for upper, lower in pairwise(ordered)
-    )
-
-
-def _is_plain(chunk: Chunk, lines: Sequence[Box]) -> bool:
-    """Tell if all is plain text, and white space alone shows which lines belong together."""
-    labels = [label_of(found["class"]) for found in chunk["page_boxes"]]
-    blocks = [Box(*map(float, found["bbox"])) for found in chunk["page_boxes"]]
-    ordered = sorted(lines, key=lambda line: line.y0 + line.y1)
-    owners = [next((n for n, block in enumerate(blocks) if block.contains_centre_of(line)), None) for line in ordered]
-    within, between = [0.0], []
-    for (upper, above), (lower, below) in pairwise(zip(ordered, owners, strict=True)):
-        if above is not None and above == below:
-            within.append(lower.y0 - upper.y1)
-        elif above is None or below is None or {labels[above], labels[below]} <= _HEADINGS:
-            return False
-        else:
-            between.append(lower.y0 - upper.y1)
-    clear = _CLEARLY_MORE * median(line.y1 - line.y0 for line in lines)
-    return PLAIN_LABELS.issuperset(labels) and min(between, default=clear) >= max(within) + clear
-
-
-def draws_only_text(page: "pymupdf.Page") -> bool:
-    """Tell if a page has no rules, areas, shadings and images, visible or not."""
-    return all(kind.endswith("-text") for kind, _ in page.get_bboxlog())
-
-
-def _chunk(page: "pymupdf.Document") -> Chunk:
-    import pymupdf
-
-    pymupdf.TOOLS.unset_quad_corrections(True)  # as the library has it
-    try:
-        chunks: list[Chunk] = load_layout().to_markdown(page, pages=[0], page_chunks=True, use_ocr=False)
-    finally:
-        pymupdf.TOOLS.unset_quad_corrections(False)
-    return chunks[0]
-
-
-@cache
-def _light_model() -> Callable[..., Any]:
-    """The model that needs no picture, loaded by the first call: 0.4 s and 50 MB."""
-    from pymupdf.layout import DocumentLayoutAnalyzer
-
+        pymupdf._get_layout = before  # noqa: SLF001
     model = _with_one_thread(lambda: DocumentLayoutAnalyzer.get_model(feature_set_name="rf"))
     predict: Callable[..., Any] = model.predict
     return predict
 
 
-def _import_library() -> None:
-    import pymupdf.layout  # noqa: F401 - puts its model into pymupdf
-    import pymupdf4llm  # noqa: F401 - found in sys.modules
+def _unused(*_: Any, **__: Any) -> None:
+    """Stand for a layout model while the library is imported."""
+
+
+def _region(raw: dict[str, Any]) -> Region:
+    name = raw["class_name"]
+    box = Box(*map(float, raw["group_bbox"]))
+    grid = raw.get("table_grid")
+    if not grid:
+        return Region(_LABELS.get(name, name), box)
+    rows = (box.y0, *(box.y0 + float(y) for y in grid.h_lines), box.y1)
+    columns = (box.x0, *(box.x0 + float(x) for x in grid.v_lines), box.x1)
+    return Region(_LABELS.get(name, name), box, (rows, columns))
 
 
 def _with_one_thread(load: Callable[[], Any]) -> Any:

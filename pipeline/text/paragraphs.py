@@ -8,9 +8,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Generic, TypeVar
 
 from ocrmill.pipeline.records import PICTURE, Block
-from ocrmill.pipeline.text.reading_order import Box, reading_order
+from ocrmill.pipeline.text.inline.escapes import escape, escape_start
+from ocrmill.pipeline.text.inline.running_text import join_lines
+from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
 
 # In heights of a line.
 _PARAGRAPH_GAP = 0.8  # white space below a line that ends its paragraph; single-spaced lines have 0.1 to 0.4
@@ -23,12 +26,6 @@ _BODY_LINES = 3  # without so many lines of another size nothing says what is la
 _SENTENCE_END = re.compile(r"[.!?:;\u3002\uff01\uff1f\uff1a\u061f\u06d4][\"')\]\u201d\u2019\u00bb]*$")
 _BULLET = re.compile(r"^[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7]\s*(?=\S)")
 _ITEM = re.compile(r"^(?:[-\u2013*]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")
-_HYPHENATED = re.compile(r"[^\W\d_]-$")
-# Scripts that are written without spaces between words.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +38,14 @@ class Line:
     shown: Box  # where it is on the page as displayed
 
 
+AnyLine = TypeVar("AnyLine", bound=Line)
+
+
 @dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Generic[AnyLine]):
     """Lines that belong together, in their order. Level 0 is text, 1 to 3 a heading."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[AnyLine, ...]
     level: int = 0
 
     @property
@@ -63,17 +63,7 @@ class Written:
     box: Box
 
 
-def enclosing(boxes: Sequence[Box]) -> Box:
-    """The smallest box around at least one."""
-    return Box(
-        min(box.x0 for box in boxes),
-        min(box.y0 for box in boxes),
-        max(box.x1 for box in boxes),
-        max(box.y1 for box in boxes),
-    )
-
-
-def paragraphs(lines: Sequence[Line], *, right_to_left: bool, heading_ratio: float) -> list[Paragraph]:
+def paragraphs(lines: Sequence[AnyLine], *, right_to_left: bool, heading_ratio: float) -> list[Paragraph[AnyLine]]:
     """Put lines into reading order and group them.
 
     A short paragraph whose type is `heading_ratio` times that of the body, or more, becomes a heading.
@@ -87,7 +77,7 @@ def paragraphs(lines: Sequence[Line], *, right_to_left: bool, heading_ratio: flo
     ]
     body = body_size(ordered)
     plain = sum(line.size < heading_ratio * body for line in ordered) >= _BODY_LINES
-    return [Paragraph(tuple(part), _level(part, body, heading_ratio) if plain else 0) for part in groups]
+    return [Paragraph(tuple(part), heading_level_of(part, body, heading_ratio) if plain else 0) for part in groups]
 
 
 def body_size(lines: Sequence[Line]) -> float:
@@ -105,22 +95,7 @@ def heading_level(size: float, body: float) -> int:
     return 1 if size >= 1.6 * body else 2 if size >= 1.2 * body else 3
 
 
-def join_lines(texts: Sequence[str]) -> str:
-    """Lines as running text: hyphenation mended, no space where the script has none."""
-    joined = ""
-    for text in (" ".join(text.split()) for text in texts):
-        if not joined or not text:
-            joined += text
-        elif joined.endswith("\u00ad") or (_HYPHENATED.match(joined[-2:]) and text[0].islower()):
-            joined = joined[:-1] + text
-        elif _UNSPACED.match(joined[-1]) and _UNSPACED.match(text[0]):
-            joined += text
-        else:
-            joined += f" {text}"
-    return joined
-
-
-def to_written(parts: Sequence[Paragraph]) -> list[Written]:
+def to_written(parts: Sequence[Paragraph[Line]]) -> list[Written]:
     """Every paragraph as Markdown."""
     return [_written(part) for part in parts]
 
@@ -147,18 +122,20 @@ def assemble(written: Sequence[Written]) -> tuple[str, tuple[Block, ...]]:
     return markdown, tuple(blocks)
 
 
-def _written(part: Paragraph) -> Written:
-    text = join_lines([line.text for line in part.lines])
+def _written(part: Paragraph[Line]) -> Written:
+    text = escape(join_lines([line.text for line in part.lines]))
     if part.level:
         return Written(f"{'#' * part.level} {text}", "title" if part.level == 1 else "heading", part.shown)
     if _BULLET.match(text):
-        return Written(_BULLET.sub("- ", text), "list", part.shown)
-    return Written(text, "list" if _ITEM.match(text) else "text", part.shown)
+        return Written(f"- {escape_start(_BULLET.sub('', text))}", "list", part.shown)
+    if _ITEM.match(text):
+        return Written(text, "list", part.shown)
+    return Written(escape_start(text), "text", part.shown)
 
 
-def _columns(ordered: Sequence[Line], size_step: float) -> list[list[Line]]:
+def _columns(ordered: Sequence[AnyLine], size_step: float) -> list[list[AnyLine]]:
     """Cut where the next line does not continue below the last one, or in other type, or after white space."""
-    columns: list[list[Line]] = []
+    columns: list[list[AnyLine]] = []
     for line in ordered:
         if columns and _continues(columns[-1], line, size_step):
             columns[-1].append(line)
@@ -167,7 +144,7 @@ def _columns(ordered: Sequence[Line], size_step: float) -> list[list[Line]]:
     return columns
 
 
-def _continues(column: list[Line], line: Line, size_step: float) -> bool:
+def _continues(column: Sequence[Line], line: Line, size_step: float) -> bool:
     last = column[-1]
     if _same_row(last, line):
         return True
@@ -186,7 +163,7 @@ def _same_row(one: Line, other: Line) -> bool:
     return abs(one.box.middle - other.box.middle) < 0.5 * min(one.box.height, other.box.height)
 
 
-def _split_at_first_lines(column: list[Line], *, right_to_left: bool) -> list[list[Line]]:
+def _split_at_first_lines(column: list[AnyLine], *, right_to_left: bool) -> list[list[AnyLine]]:
     """Cut a column before indented lines, after last lines, and before items of a list."""
     edges = enclosing([line.box for line in column])
     unit = median(line.box.height for line in column)
@@ -205,11 +182,12 @@ def _split_at_first_lines(column: list[Line], *, right_to_left: bool) -> list[li
     return parts
 
 
-def _is_item(part: list[Line]) -> bool:
+def _is_item(part: Sequence[Line]) -> bool:
     return bool(_BULLET.match(part[0].text) or _ITEM.match(part[0].text))
 
 
-def _level(part: Sequence[Line], body: float, ratio: float) -> int:
+def heading_level_of(part: Sequence[Line], body: float, ratio: float) -> int:
+    """1 to 3 if lines are few, short and in larger type than the body, 0 if they are text."""
     characters = sum(len(line.text) for line in part)
     size = median(line.size for line in part)
     letters = any(unicodedata.category(character)[0] == "L" for line in part for character in line.text)

@@ -60,6 +60,11 @@ class Box:
         y0, y1 = (min(max(y, to.y0), to.y1) for y in (self.y0, self.y1))
         return Box(x0, y0, x1, y1)
 
+    def share_inside(self, other: "Box") -> float:
+        """Return the share of its area that lies in the other; 0 if it has none."""
+        part, area = self.clipped(other), self.width * self.height
+        return part.width * part.height / area if area else 0.0
+
     def contains_centre_of(self, other: "Box") -> bool:
         """Tell if the other's centre lies in it."""
         return self.x0 <= (other.x0 + other.x1) / 2 <= self.x1 and self.y0 <= other.middle <= self.y1
@@ -84,6 +89,16 @@ class _Band:
     left: list[int]
     right: list[int]
     columns: bool
+
+
+def enclosing(boxes: Sequence[Box]) -> Box:
+    """The smallest box around at least one."""
+    return Box(
+        min(box.x0 for box in boxes),
+        min(box.y0 for box in boxes),
+        max(box.x1 for box in boxes),
+        max(box.y1 for box in boxes),
+    )
 
 
 def turned(box: Box, degrees: int, width: float, height: float) -> Box:

@@ -28,8 +28,8 @@ SHORT = "and ends before it."
     [
         (["exam-", "ple of"], "example of"),
         (["exam\u00ad", "Ple"], "examPle"),
-        (["Jean-", "Luc"], "Jean- Luc"),
-        (["1990-", "2000"], "1990- 2000"),
+        (["Jean-", "Luc"], "Jean-Luc"),
+        (["1990-", "2000"], "1990-2000"),
         (["第一行", "第二行。", "English"], "第一行第二行。 English"),
         (["ひらが", "なです"], "ひらがなです"),
         (["한국어", "문장"], "한국어 문장"),
@@ -37,7 +37,7 @@ SHORT = "and ends before it."
     ],
 )
 def test_lines_become_running_text(texts, joined):
-    """Hyphens at line ends go where a lower-case letter follows, spaces where the script has none."""
+    """Hyphens at line ends go unless they are the word's own, spaces where the script has none."""
     assert join_lines(texts) == joined
 
 

@@ -3,7 +3,7 @@ import itertools
 import pymupdf
 import pytest
 
-from ocrmill.pipeline.text.page_copy import copy_of_page
+from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 MEDIA = [(0, 0, 400, 600), (-50, -80, 350, 520)]

@@ -1,0 +1,1 @@
+"""Running text in Markdown, within a block."""

@@ -1,0 +1,74 @@
+"""Hyphens at line ends: those of a word, and those of a typesetter.
+
+The page's other words decide where they can; then what follows the hyphen, and what stands before it. The lists are
+English: of other languages, a compound with a hyphen that breaks there and stands nowhere else on the page loses it.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+
+# First parts of English compounds that keep their hyphen, and endings with which they are one word all the same
+# (`long-er`, `high-lights`).
+_COMPOUND_FIRST = re.compile(
+    "(?:self|non|well|long|short|high|low|full|so|two|three|four|five|six|seven|eight|nine|ten|large|small|free|first|"
+    "second|third|single|double|real|open|user|quasi|part|mid|world|cost|state|then|hard|soft|fine|close|early|late)",
+    re.IGNORECASE,
+)
+_NO_COMPOUND = re.compile(
+    "(?:e?rs?|est|ly|ings?|ed|en|ens|ened|ening|ness|ages?|ity|ities|i[sz]e|i[sz]ed|i[sz]ation|ism|ists?|istic|dom|ary|"
+    "arily|ware|lights?|lighted|lighting|lands?|itude|fold|tons?|names?|ways?|comings?|fall|cut|ercase|ments?|ner|"
+    "ners|nership|able|ish|sense|ial|ially|ials|icles?|icular|icularly|icipants?|icipate|ition|ies|iness|night|dle)"
+)
+_REPEATED_VOWEL = re.compile("(?:co|de|pre|re)", re.IGNORECASE)  # `re-elected`, `co-operate`
+_COMPOUND_SECOND = re.compile("based|driven|(?:in)?dependent|specific|oriented|aware|related|hearted|friendly|wide-.*")
+_FUNCTION_WORDS = frozenset(
+    ("a", "an", "and", "as", "at", "by", "for", "in", "of", "on", "or", "than", "the", "to", "up")
+)
+_OPEN_FIRST = frozenset(  # begin words that have no hyphen: `understand`, `therefore`
+    (
+        *("under", "with", "there", "some", "what", "when", "where", "never", "over", "every", "other", "them", "your"),
+        *("after", "fore", "here", "inter", "super", "more"),
+    )
+)
+_WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
+_SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has not
+
+
+def is_own_hyphen(before: str, after: str, known: AbstractSet[str]) -> bool:
+    """Tell if a hyphen at a line's end belongs to its word: `1990-`, `Smith-Jones`, `state-of-the-art`, `long-term`.
+
+    `before` ends with the hyphen, `after` begins the next line, `known` are the words of the page.
+    """
+    start = re.split(r"[\s(\[\"\u201c]", before[:-1])[-1].lstrip("*_")
+    match = re.match(r"[\w'\u2019-]+", after)
+    rest = match[0] if match else ""
+    first = start.rsplit("-", 1)[-1]
+    if not rest or not first[-1:].isalpha() or not rest[0].isalpha() or any(map(str.isdigit, first)):
+        return True
+    seen = _as_on_page(start, first, rest, known)
+    if seen is not None:
+        return seen
+    if not rest[0].islower():
+        return not (first.isupper() and rest.isupper() and len(first + rest) >= _SHORT_CAPITALS)
+    return _is_compound(start, first, rest, known)
+
+
+def _as_on_page(start: str, first: str, rest: str, known: AbstractSet[str]) -> bool | None:
+    """Tell if the page writes the word with a hyphen elsewhere, or without; None if it does not have it."""
+    if first + rest in known or (first + rest).lower() in known:
+        return False
+    if f"{first}-{rest}" in known or f"{start}-{rest}" in known or first.lower() == rest.lower():
+        return True
+    return None
+
+
+def _is_compound(start: str, first: str, rest: str, known: AbstractSet[str]) -> bool:
+    if _REPEATED_VOWEL.fullmatch(first):
+        return rest[0] == first[-1].lower()
+    head = rest.split("-", 1)[0]
+    linked = (first.lower() in _FUNCTION_WORDS and start != first) or (head in _FUNCTION_WORDS and head != rest)
+    if linked or _COMPOUND_SECOND.fullmatch(rest):  # `state-of-the-art`, `data-driven`
+        return True
+    if first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and {first, rest} <= known:
+        return True
+    return bool(_COMPOUND_FIRST.fullmatch(first)) and not _NO_COMPOUND.fullmatch(rest)

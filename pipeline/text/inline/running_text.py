@@ -1,0 +1,98 @@
+"""Lines of words -> running text in Markdown: hyphens at line ends, emphasis, sub- and superscripts."""
+
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import groupby
+
+from ocrmill.pipeline.text.inline.escapes import escape
+from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
+from ocrmill.pipeline.text.words import Rise, Word
+
+SOFT_HYPHEN = "\u00ad"
+_HYPHENS = "-\u2010"
+# Scripts that are written without spaces between words.
+UNSPACED = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
+)
+_HAN_END = re.compile(r"[\u3001-\u30ff\u3400-\u9fff\uff01-\uff60]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    bold: bool
+    italic: bool
+
+    def wrap(self, text: str) -> str:
+        """Put the marks of emphasis around text that neither begins nor ends with a blank."""
+        mark = "***" if self.bold and self.italic else "**" if self.bold else "_" if self.italic else ""
+        return f"{mark}{text}{mark}"
+
+
+def join_lines(texts: Sequence[str], known: AbstractSet[str] = frozenset()) -> str:
+    """Lines as running text: hyphenation mended, no space where the script has none. `known`: words of the page."""
+    joined = ""
+    for text in (" ".join(text.split()) for text in texts):
+        if joined and text:
+            joined, blank = _joint(joined, text, known)
+            joined += blank
+        joined += text
+    return joined
+
+
+def running_text(lines: Sequence[Sequence[Word]], known: AbstractSet[str], *, emphasis: bool = True) -> str:
+    """Words in lines as one line of Markdown, without an escape of its start.
+
+    Emphasis covers whole words; where all are alike in it, as in a heading, the caller leaves it out.
+    """
+    parts: list[tuple[_Style, str]] = []
+    for number, line in enumerate(lines):
+        for position, word in enumerate(line):
+            style = _Style(word.bold, word.italic) if emphasis else _Style(False, False)
+            text = word_markdown(word)
+            if not parts:
+                parts.append((style, text))
+                continue
+            before_style, before = parts[-1]
+            if position == 0 and number > 0:
+                cut, blank = _joint(before, text, known)
+                if not blank:
+                    parts[-1] = (before_style if before_style == style else _Style(False, False), cut + text)
+                    continue
+            elif _glued(before, text):
+                parts[-1] = (before_style if before_style == style else _Style(False, False), before + text)
+                continue
+            parts.append((style, text))
+    return " ".join(
+        style.wrap(" ".join(text for _, text in group)) for style, group in groupby(parts, key=lambda part: part[0])
+    )
+
+
+def word_markdown(word: Word) -> str:
+    """One word, its scripts in tags, the rest escaped."""
+    if len(word.pieces) == 1 and word.pieces[0].rise is Rise.NONE:
+        return escape(word.pieces[0].text)
+    written = ""
+    for rise, pieces in groupby(word.pieces, key=lambda piece: piece.rise):
+        text = escape("".join(piece.text for piece in pieces))
+        tag = {Rise.SUPERSCRIPT: "sup", Rise.SUBSCRIPT: "sub"}.get(rise)
+        written += f"<{tag}>{text}</{tag}>" if tag else text
+    return written
+
+
+def _glued(before: str, after: str) -> bool:
+    """Tell if a blank of the layer between two words is none: ideographs set apart."""
+    return bool(_HAN_END.match(before[-1]) and _HAN_END.match(after[0]))
+
+
+def _joint(before: str, after: str, known: AbstractSet[str]) -> tuple[str, str]:
+    """The end of a line as it is before the start of the next one, and what stands between the two."""
+    if before.endswith(SOFT_HYPHEN):
+        return before[:-1], ""
+    if before[-1] in _HYPHENS and len(before) > 1 and before[-2].isalnum():
+        return (before, "") if is_own_hyphen(before, after, known) else (before[:-1], "")
+    if UNSPACED.match(before[-1]) and UNSPACED.match(after[0]):
+        return before, ""
+    return before, " "

@@ -1,0 +1,1 @@
+"""Read what a page holds: its words, its images, itself alone in a copy."""

@@ -1,0 +1,347 @@
+"""Reads the words of a page from MuPDF's characters, with their places and type.
+
+MuPDF's words are kept as they are: none is cut or joined. What is mended is inside a word, where a font or a typesetter
+writes one letter as two: presentation forms, right-to-left ligatures, accents that stand over their letter, soft
+hyphens, bullets of symbol fonts; and the order of words in lines that run from right to left.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
+from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
+from ocrmill.pipeline.text.words import Piece, Rise, Word
+
+if TYPE_CHECKING:
+    import pymupdf
+
+SOFT_HYPHEN = "\u00ad"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text runs: what makes it upright, clockwise
+_PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
+_THIN = 0.01  # points
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
+_LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
+_ITALIC, _MONO, _BOLD = 2, 8, 16  # MuPDF's flags of a span
+_MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
+_SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript
+_RISE, _FALL = 0.12, 0.06  # of a line's type: a script's baseline is so far from the line's
+_COMBINING = {
+    "\u00b4": "\u0301", "\u0060": "\u0300", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303",
+    "\u00b8": "\u0327", "\u02c7": "\u030c", "\u02dd": "\u030b", "\u02da": "\u030a", "\u00af": "\u0304",
+    "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02db": "\u0328",
+}  # fmt: skip
+_BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
+_OVER = 0.5  # of an accent's width that lies over its letter
+_STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
+_STACKED_SHARE = 0.8  # of a page's characters
+
+_Place = Callable[[tuple[float, ...]], Box]  # from the page before its rotation to the reading plane
+Hides = Callable[[float, float], bool]
+"""Tells if no reader sees the character at an origin, in points of the page before its rotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlane:
+    """The words of a page that run in one direction, in the layer's order."""
+
+    words: tuple[Word, ...]
+    turn: int  # degrees clockwise that make the text upright
+    vertical: bool  # written from top to bottom; its words are columns, which the turn makes rows
+
+    @property
+    def letters(self) -> int:
+        """Count its letters and digits."""
+        return sum(sum(map(str.isalnum, word.text)) for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Character:
+    text: str
+    box: tuple[float, float, float, float]  # before the page's rotation, as is the baseline
+    origin: tuple[float, float]
+    span: dict[str, Any]
+
+
+def clean_text(text: str) -> str:
+    """Text that UTF-8 and Arrow can hold, and C strings too: without NUL, lone surrogates as U+FFFD."""
+    return _SURROGATES.sub("\ufffd", text.replace("\0", ""))
+
+
+def text_flags() -> int:
+    """Return MuPDF's flags for plain text with Latin ligatures taken apart, as the layout engine does."""
+    import pymupdf
+
+    return int(pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES)
+
+
+def read_planes(page: "pymupdf.Page", hides: Hides | None = None) -> list[TextPlane]:
+    """Read the words of a page, one plane for each direction of text, the one with most letters first.
+
+    Boxes of words are in the reading plane of their direction. Raises what PyMuPDF raises.
+    """
+    width, height = page.rect.width, page.rect.height
+    unrotated = (height, width) if page.rotation in (90, 270) else (width, height)
+    found: dict[tuple[int, bool], list[Word]] = {}
+    lines = [line for block in page.get_text("rawdict", flags=text_flags())["blocks"] for line in block["lines"]]
+    for number, (direction, vertical, characters) in enumerate(_character_lines(lines, hides)):
+        turn = (_turn_of(direction) - page.rotation) % 360
+
+        def place(box: tuple[float, ...], turn: int = turn) -> Box:
+            return turned(turned(Box(*box), page.rotation, *unrotated), turn, width, height)
+
+        words = list(_words(characters, place, number))
+        found.setdefault((turn, vertical), []).extend(_in_logical_order(words))
+    planes = [TextPlane(tuple(words), turn, vertical) for (turn, vertical), words in found.items() if words]
+    return sorted(planes, key=lambda plane: -plane.letters)
+
+
+def is_right_to_left_text(text: str) -> bool:
+    """Tell if more of a text's letters run from right to left than from left to right."""
+    if text.isascii():
+        return False
+    classes = Counter(map(unicodedata.bidirectional, text))
+    return classes["R"] + classes["AL"] > classes["L"]
+
+
+def _character_lines(
+    lines: Sequence[dict[str, Any]], hides: Hides | None
+) -> Iterator[tuple[tuple[float, float], bool, list[_Character]]]:
+    """Give direction, writing mode and visible characters of each line that has any."""
+    found = []
+    for line in lines:
+        characters = [
+            _Character(character["c"], character["bbox"], character["origin"], span)
+            for span in line["spans"]
+            for character in span["chars"]
+            if hides is None or not hides(*character["origin"])
+        ]
+        if any(not character.text.isspace() for character in characters):
+            found.append((line["dir"], line["wmode"] == 1, characters))
+    columns = _stacked_columns([characters for _, _, characters in found])
+    if columns is not None:
+        yield from (((0.0, 1.0), True, column) for column in columns)
+        return
+    yield from found
+
+
+def _stacked_columns(lines: Sequence[list[_Character]]) -> list[list[_Character]] | None:
+    """Columns, from right to left, of a page whose ideographs are drawn one by one below each other; None if not."""
+    total = sum(len(line) for line in lines)
+    alone = [line[0] for line in lines if len(line) == 1 and ord(line[0].text[0]) >= 0x3000]  # noqa: PLR2004 - CJK
+    if len(alone) < _STACKED or len(alone) < _STACKED_SHARE * total:
+        return None
+    columns: list[list[_Character]] = []
+    for character in sorted((c for line in lines for c in line), key=lambda c: (-c.box[0], c.box[1])):
+        middle = (character.box[0] + character.box[2]) / 2
+        if columns and columns[-1][0].box[0] <= middle <= columns[-1][0].box[2]:
+            columns[-1].append(character)
+        else:
+            columns.append([character])
+    if len(alone) < 2 * len(columns):  # rows of letters set wide, not columns
+        return None
+    return [sorted(column, key=lambda character: character.box[1]) for column in columns]
+
+
+def _words(characters: Sequence[_Character], place: _Place, line: int) -> Iterator[Word]:
+    """Cut a line at its white space."""
+    rises = _rises(characters, place)
+    characters = list(_with_blanks(characters))
+    last = max(n for n, character in enumerate(characters) if not character.text.isspace())
+    waiting: list[_Character] = []
+    for n, character in enumerate(characters):
+        if not character.text.isspace():
+            waiting.append(character)
+        elif waiting:
+            yield from _word(waiting, place, rises, line, ends_line=False)
+            waiting = []
+        if n == last and waiting:
+            yield from _word(waiting, place, rises, line, ends_line=True)
+            waiting = []
+
+
+def _with_blanks(characters: Sequence[_Character]) -> Iterator[_Character]:
+    """Put a blank where the type changes and white space is left: MuPDF puts one only between letters of one font."""
+    for before, character in pairwise(characters):
+        yield before
+        if before.span is not character.span and not (before.text.isspace() or character.text.isspace()):
+            gap = max(character.box[0] - before.box[2], before.box[0] - character.box[2])
+            level = abs(character.origin[1] - before.origin[1]) < _RISE * before.span["size"]
+            if level and gap > _BLANK * max(before.span["size"], character.span["size"]):
+                yield replace(before, text=" ")
+    yield characters[-1]
+
+
+def _word(
+    characters: list[_Character], place: _Place, rises: dict[int, Rise], line: int, *, ends_line: bool
+) -> Iterator[Word]:
+    characters = _with_accents(characters)
+    pieces: list[Piece] = []
+    run: list[_Character] = []
+    for n, character in enumerate(characters):
+        run.append(character)
+        if n + 1 == len(characters) or characters[n + 1].span is not character.span:
+            piece = _piece(run, place, rises, ends_line=ends_line and n + 1 == len(characters))
+            run = []
+            if piece.text:
+                pieces.append(piece)
+    if not pieces:
+        return
+    yield Word(tuple(pieces), enclosing([piece.box for piece in pieces]), _baseline(characters[0], place), line)
+
+
+def _piece(run: Sequence[_Character], place: _Place, rises: dict[int, Rise], *, ends_line: bool) -> Piece:
+    span = run[0].span
+    text = clean_text(_mended(run, span["font"]))
+    if SOFT_HYPHEN in text:
+        shown = text.replace(SOFT_HYPHEN, "")
+        text = shown + SOFT_HYPHEN if ends_line and text.endswith(SOFT_HYPHEN) else shown
+    box = (
+        min(character.box[0] for character in run),
+        min(character.box[1] for character in run),
+        max(character.box[2] for character in run),
+        max(character.box[3] for character in run),
+    )
+    flags, font = span["flags"], span["font"]
+    return Piece(
+        text,
+        place(box),
+        span["size"],
+        bold=bool(flags & _BOLD),
+        italic=bool(flags & _ITALIC),
+        mono=bool(flags & _MONO or _MONO_NAME.search(font)),
+        rise=rises.get(id(span), Rise.NONE),
+    )
+
+
+def _mended(run: Sequence[_Character], font: str) -> str:
+    """The text of a run, with plain letters for presentation forms, and those of right-to-left ligatures in order.
+
+    A ligature such as lam-alef is one glyph that stands for two letters. MuPDF reverses the glyphs of a line, these
+    letters along with them: it gives the second one first, without width.
+    """
+    text = "".join(character.text for character in run)
+    if text.isascii() and not font.lower().startswith(("wing", "zapf", "webd")):
+        return text
+    mended: list[str] = []
+    waiting: list[str] = []
+    for character in run:
+        thin = character.box[2] - character.box[0] < _THIN
+        if thin and unicodedata.bidirectional(character.text[0]) in _RIGHT_TO_LEFT:
+            waiting.append(character.text)
+        else:
+            mended += [plain_symbol(character.text, font), *reversed(waiting)]
+            waiting = []
+    text = "".join(mended + waiting)
+    return _PRESENTATION_FORMS.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text)
+
+
+def _with_accents(characters: list[_Character]) -> list[_Character]:
+    """Put accents that are drawn over a letter of their own onto it."""
+    if not any(character.text in _COMBINING for character in characters):
+        return characters
+    out: list[_Character] = []
+    waiting: _Character | None = None
+    for character in characters:
+        if waiting is not None:
+            composed = _composed(character, waiting)
+            waiting = None if composed else waiting
+            if composed:
+                out.append(composed)
+                continue
+            out.append(waiting)  # type: ignore[arg-type]
+            waiting = None
+        if character.text in _COMBINING:
+            composed = _composed(out[-1], character) if out else None
+            if composed:
+                out[-1] = composed
+            else:
+                waiting = character
+        else:
+            out.append(character)
+    return [*out, waiting] if waiting is not None else out
+
+
+def _composed(letter: _Character, accent: _Character) -> _Character | None:
+    """The letter with the accent that lies over it; None if it does not, or there is no such letter."""
+    x0, x1 = max(letter.box[0], accent.box[0]), min(letter.box[2], accent.box[2])
+    if not letter.text.isalpha() or x1 - x0 < _OVER * (accent.box[2] - accent.box[0]):
+        return None
+    base = {"\u0131": "i", "\u0237": "j"}.get(letter.text, letter.text)
+    text = unicodedata.normalize("NFC", base + _COMBINING[accent.text])
+    return replace(letter, text=text) if len(text) == 1 else None
+
+
+def _in_logical_order(words: list[Word]) -> list[Word]:
+    """The words of a line as they are read, whatever the order in which they are drawn."""
+    directions = [_direction(word.text) for word in words]
+    if "R" not in directions:
+        return words
+    right_to_left = sum(len(word.text) * (d == "R") for word, d in zip(words, directions, strict=True)) * 2 >= sum(
+        len(word.text) * (d != "N") for word, d in zip(words, directions, strict=True)
+    )
+    shown = sorted(zip(words, directions, strict=True), key=lambda item: item[0].box.x0, reverse=right_to_left)
+    against = "L" if right_to_left else "R"
+    ordered: list[Word] = []
+    run: list[tuple[Word, str]] = []
+    for item in [*shown, None]:
+        if item is not None and (item[1] == against or (run and item[1] == "N")):
+            run.append(item)
+            continue
+        tail = []
+        while run and run[-1][1] == "N":
+            tail.append(run.pop()[0])
+        ordered += [word for word, _ in reversed(run)] + tail[::-1]
+        run = []
+        if item is not None:
+            ordered.append(item[0])
+    return ordered
+
+
+def _direction(text: str) -> str:
+    """R or L by the first letter or number that has a direction, else N."""
+    if text.isascii():
+        return "L" if any(map(str.isalnum, text)) else "N"
+    for character in text:
+        kind = unicodedata.bidirectional(character)
+        if kind in _RIGHT_TO_LEFT:
+            return "R"
+        if kind in _LEFT_TO_RIGHT:
+            return "L"
+    return "N"
+
+
+def _rises(characters: Sequence[_Character], place: _Place) -> dict[int, Rise]:
+    """Tell by the id of a span if it stands above or below the baseline of its line, in smaller type."""
+    sizes: Counter[float] = Counter()
+    for character in characters:
+        sizes[round(character.span["size"], 1)] += not character.text.isspace()
+    if len(sizes) <= 1:
+        return {}
+    most = max(sizes.values())
+    size = max(other for other, count in sizes.items() if count >= most / 2)
+    baseline = median(_baseline(c, place) for c in characters if round(c.span["size"], 1) == size)
+    rises = {}
+    for character in characters:
+        if character.span["size"] < _SMALLER * size and id(character.span) not in rises:
+            above = baseline - _baseline(character, place)
+            rises[id(character.span)] = (
+                Rise.SUPERSCRIPT if above > _RISE * size else Rise.SUBSCRIPT if above < -_FALL * size else Rise.NONE
+            )
+    return rises
+
+
+def _baseline(character: _Character, place: _Place) -> float:
+    x, y = character.origin
+    return place((x, y, x, y)).y0
+
+
+def _turn_of(direction: tuple[float, float]) -> int:
+    nearest = max(_TURNS, key=lambda axis: axis[0] * direction[0] + axis[1] * direction[1])
+    return _TURNS[nearest]

@@ -1,0 +1,38 @@
+"""Bullets, ticks and boxes of symbol fonts as the Unicode characters that they show.
+
+Wingdings and Symbol give their glyphs codes of the private use area (U+F000 to U+F0FF), or those of plain letters.
+The values are those of Unicode's mapping tables for Wingdings, Wingdings 2, Symbol and ITC Zapf Dingbats.
+"""
+
+import re
+
+_WINGDINGS = {
+    0x6C: "\u25cf", 0x6D: "\u274d", 0x6E: "\u25a0", 0x6F: "\u25a1", 0x71: "\u2751", 0x72: "\u2752", 0x73: "\u2b27",
+    0x75: "\u25c6", 0x76: "\u2756", 0x77: "\u2b25", 0x9E: "\u00b7", 0x9F: "\u2022", 0xA7: "\u25aa", 0xA8: "\u25fb",
+    0xD8: "\u27a2", 0xE0: "\u2192", 0xE8: "\u2794", 0xF0: "\u21e8", 0xFB: "\u2717", 0xFC: "\u2713", 0xFD: "\u2612",
+    0xFE: "\u2611",
+}  # fmt: skip
+_WINGDINGS_2 = {0x50: "\u2713", 0x51: "\u2717", 0x52: "\u2611", 0x53: "\u2612", 0xA3: "\u2610", 0x97: "\u25cf"}
+_SYMBOL = {0xB7: "\u2022", 0xAE: "\u2192", 0xB4: "\u00d7", 0xB1: "\u00b1", 0xA3: "\u2264", 0xB3: "\u2265"}
+_PRIVATE = range(0xF000, 0xF100)
+_NAMES = (
+    (re.compile(r"wingdings.?2", re.IGNORECASE), _WINGDINGS_2),
+    (re.compile("wingdings", re.IGNORECASE), _WINGDINGS),
+    (re.compile("symbol", re.IGNORECASE), _SYMBOL),
+)
+_ANY = {0xB7: "\u2022", 0xA7: "\u25aa", 0xD8: "\u27a2", 0xFC: "\u2713", 0xA8: "\u25fb", 0xFE: "\u2611"}
+
+
+def plain_symbol(character: str, font: str) -> str:
+    """Return the character that a glyph of a symbol font shows; other characters as they are."""
+    code = ord(character[0])
+    private = code in _PRIVATE
+    if not private and (code > 0xFF or not _is_letter_font(font)):  # noqa: PLR2004 - one byte
+        return character
+    table = next((table for name, table in _NAMES if name.search(font)), _ANY if private else {})
+    return table.get(code & 0xFF, character)
+
+
+def _is_letter_font(font: str) -> bool:
+    """Tell if a font shows signs under the codes of letters."""
+    return "wingdings" in font.lower()

@@ -1,0 +1,303 @@
+"""The parts of a page: its lines put into the regions of the layout model, in the order in which they are read.
+
+Every line lies in exactly one part; those in no region of the model become paragraphs of their own. Where the model
+errs, its region is taken for what its lines are: items begin with a mark, program text is set in type of fixed width,
+and a picture that holds most of a page's prose is its background.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from statistics import median
+
+from ocrmill.pipeline.records import PICTURE
+from ocrmill.pipeline.text.layer.page_words import TextPlane
+from ocrmill.pipeline.text.layout_model import Region
+from ocrmill.pipeline.text.paragraphs import Line, body_size, heading_level_of, paragraphs
+from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
+from ocrmill.pipeline.text.words import Word
+
+HEADING_RATIO = 1.1  # type sizes in a PDF are exact
+_MONO_SHARE = 0.8  # of the letters of program text
+_PROSE_LETTERS = 30  # in a line; labels of figures are shorter
+_PROSE_LINES = 6  # in a picture, from which it is the background of a page
+_SAME_ROW = 0.5  # of the lower line's height: centres so close stand on one row
+_BULLETS = (
+    "\u2022\u2023\u2043\u2219\u25a0-\u25ff\u2713\u2717\u2610-\u2612\u27a2\u2794\u2756\u2751\u2752\u274d\u2b27\u2b25"
+    "\uf0a7\uf0b7\u00b7"
+)
+BULLET = re.compile(rf"[{_BULLETS}]")
+MARK = re.compile(
+    rf"[{_BULLETS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
+)
+_COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
+_ONE_LETTER_WORDS = frozenset("AIO")
+_NEAR = 12  # items that stand between two marks of one list, at most
+_DROP_CAP = 1.8  # times the type of its paragraph
+_INSIDE = 0.9  # of a region's area, from which it is part of a table
+_MAX_GAP = 1.2  # of a line's height, between an item and its next line
+
+
+@dataclass(frozen=True, slots=True)
+class WordLine(Line):
+    """A line with its words, in logical order."""
+
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines that belong together, in their order."""
+
+    label: str
+    lines: tuple[WordLine, ...]
+    box: Box
+    level: int = 0  # of a heading whose level its lines tell
+    region: Region | None = None
+
+
+def lines_of(words: Iterable[Word]) -> list[WordLine]:
+    """The lines of the layer. Words that follow each other in one line stay together."""
+    return [_line(list(group)) for _, group in groupby(words, key=lambda word: word.line)]
+
+
+def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_left: bool) -> list[Part]:
+    """Put the words of a page into regions; all of it in reading order."""
+    words = _with_drop_caps(plane.words)
+    regions = [region for region in regions if not _is_background(region, words)]
+    tables = [region for region in regions if region.label == "table"]
+    regions = [
+        region
+        for region in regions
+        if region in tables or not any(region.box.share_inside(t.box) >= _INSIDE for t in tables)
+    ]
+    ranked = sorted(regions, key=lambda region: region.box.width * region.box.height)
+    inside: dict[int, list[Word]] = {}
+    left: list[Word] = []
+    body = body_size(lines_of(words))
+    for _, group in groupby(words, key=lambda word: word.line):
+        for number, share in _shares(list(group), ranked):
+            if number is None:
+                left += share
+            else:
+                inside.setdefault(number, []).extend(share)
+    parts: list[Part] = []
+    for number, region in enumerate(ranked):
+        lines = lines_of(inside.get(number, ()))
+        if lines and region.label == "table":
+            parts += _parts_of(region, _by_rows(lines, right_to_left=right_to_left), body)
+        elif lines:
+            parts += _parts_of(region, _ordered(lines, right_to_left=right_to_left), body)
+        elif region.label == PICTURE:
+            parts.append(Part(PICTURE, (), region.box, region=region))
+    parts += plain_parts(lines_of(left), right_to_left=right_to_left)
+    return _with_items(_in_order(parts, right_to_left=right_to_left))
+
+
+def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]:
+    """Group lines into paragraphs and headings by white space, indentation and type size."""
+    found = paragraphs(lines, right_to_left=right_to_left, heading_ratio=HEADING_RATIO)
+    parts = []
+    for paragraph in found:
+        label = "text" if not paragraph.level else "title" if paragraph.level == 1 else "heading"
+        kept = tuple(paragraph.lines)
+        parts.append(Part(label, kept, enclosing([line.box for line in kept]), paragraph.level))
+    return parts
+
+
+def rows_of(lines: Sequence[WordLine]) -> list[list[Word]]:
+    """Words by rows: pieces of a line that stand on one row, in the lines' order."""
+    rows: list[list[WordLine]] = []
+    for line in lines:
+        if rows and _same_row(rows[-1][-1], line):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [[word for line in row for word in line.words] for row in rows]
+
+
+def is_listing(lines: Sequence[WordLine]) -> bool:
+    """Tell if nearly all letters are in type of fixed width."""
+    letters = mono = 0
+    for line in lines:
+        for word in line.words:
+            for piece in word.pieces:
+                letters += len(piece.text)
+                mono += len(piece.text) * piece.mono
+    return mono >= _MONO_SHARE * letters > 0
+
+
+def mark_of(line: WordLine) -> str | None:
+    """The mark with which an item begins, if the line does: a bullet, a dash, a number or a letter."""
+    first = line.words[0].text
+    if len(line.words) > 1 and MARK.fullmatch(first):
+        return first
+    return first[0] if BULLET.match(first) and len(first) > 1 else None
+
+
+def _line(words: list[Word]) -> WordLine:
+    box = enclosing([word.box for word in words])
+    widest = max(words, key=lambda word: word.box.width)
+    return WordLine(" ".join(word.text for word in words), box, widest.size, box, tuple(words))
+
+
+def _shares(words: list[Word], regions: Sequence[Region]) -> Iterator[tuple[int | None, list[Word]]]:
+    """Cut a line where it leaves a region; words in none go with those beside them."""
+    owners = [
+        next((n for n, region in enumerate(regions) if region.box.contains_centre_of(word.box)), None) for word in words
+    ]
+    known = {owner for owner in owners if owner is not None}
+    if len(known) == 1 and regions[next(iter(known))].label not in ("table", PICTURE):
+        yield next(iter(known)), words
+        return
+    for owner, group in groupby(zip(owners, words, strict=True), key=lambda item: item[0]):
+        yield owner, [word for _, word in group]
+
+
+def _with_drop_caps(words: Sequence[Word]) -> list[Word]:
+    """Put a large first letter onto the word that begins beside its upper edge, unless it is a word itself."""
+    caps = [word for word in words if len(word.text) == 1 and word.text.isupper()]
+    out = list(words)
+    for cap in caps:
+        beside = [
+            word
+            for word in out
+            if word.size * _DROP_CAP < cap.size
+            and cap.box.x1 - word.size / 2 <= word.box.x0 < cap.box.x1 + word.size
+            and cap.box.y0 <= word.box.middle <= cap.box.y1
+            and word.text[0].islower()
+        ]
+        if not beside:
+            continue
+        first = min(beside, key=lambda word: word.box.y0)
+        if cap.text in _ONE_LETTER_WORDS and any(word.text == first.text for word in words if word is not first):
+            continue
+        pieces = (replace(first.pieces[0], text=cap.text + first.pieces[0].text), *first.pieces[1:])
+        out[out.index(first)] = replace(first, pieces=pieces)
+        out.remove(cap)
+    return out
+
+
+def _is_background(region: Region, words: Sequence[Word]) -> bool:
+    if region.label != PICTURE:
+        return False
+    lines = lines_of(word for word in words if region.box.contains_centre_of(word.box))
+    return sum(sum(map(str.isalpha, line.text)) >= _PROSE_LETTERS for line in lines) >= _PROSE_LINES
+
+
+def _ordered(lines: list[WordLine], *, right_to_left: bool) -> list[WordLine]:
+    return [lines[n] for n in reading_order([line.box for line in lines], right_to_left=right_to_left)]
+
+
+def _by_rows(lines: list[WordLine], *, right_to_left: bool) -> list[WordLine]:
+    """Lines from top to bottom, pieces of one row from its start to its end."""
+    rows: list[list[WordLine]] = []
+    for line in sorted(lines, key=lambda line: line.box.middle):
+        if rows and _same_row(rows[-1][0], line):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    sign = -1 if right_to_left else 1
+    return [line for row in rows for line in sorted(row, key=lambda line: sign * line.box.x0)]
+
+
+def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Part]:
+    """One part, or one for every item."""
+    label = region.label
+    if label in ("text", "list", "table") and is_listing(lines):
+        yield Part("code", tuple(lines), region.box, region=region)
+        return
+    if label not in ("text", "list"):
+        yield Part(label, tuple(lines), region.box, region=region)
+        return
+    left = min(line.box.x0 for line in lines)
+    group: list[WordLine] = []
+    for line in lines:
+        mark = mark_of(line)
+        begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
+        if begins and group and not _same_row(group[-1], line):
+            yield _text_part(group, body)
+            group = []
+        group.append(line)
+    yield _text_part(group, body)
+
+
+def _text_part(lines: list[WordLine], body: float) -> Part:
+    """A paragraph, or a heading if its type is larger than the body's."""
+    level = 0 if mark_of(lines[0]) else heading_level_of(lines, body, HEADING_RATIO)
+    label = "text" if not level else "title" if level == 1 else "heading"
+    return Part(label, tuple(lines), enclosing([line.box for line in lines]), level)
+
+
+def _in_order(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
+    """The parts in the order in which their lines are read, between headers and footers."""
+    boxes: list[Box] = []
+    owners: list[int] = []
+    for number, part in enumerate(parts):
+        for box in [line.box for line in part.lines] or [part.box]:
+            boxes.append(box)
+            owners.append(number)
+    ranks: list[list[int]] = [[] for _ in parts]
+    for rank, index in enumerate(reading_order(boxes, right_to_left=right_to_left)):
+        ranks[owners[index]].append(rank)
+    place = {"header": 0, "footer": 2}
+    return [parts[n] for n in sorted(range(len(parts)), key=lambda n: (place.get(parts[n].label, 1), median(ranks[n])))]
+
+
+def _with_items(parts: list[Part]) -> list[Part]:
+    """Tell which paragraphs are items of a list: those with bullets, and those whose marks follow each other."""
+    out: list[Part] = []
+    for marked, group in groupby(parts, key=lambda part: part.label == "text" and mark_of(part.lines[0]) is not None):
+        run = list(group)
+        listed = marked and _is_list(run)
+        for part in run:
+            if marked and (listed or BULLET.match(mark_of(part.lines[0]) or "")):
+                out.append(replace(part, label="list"))
+            elif part.label == "text" and out and not marked and _continues(out[-1], part):
+                before = out[-1]
+                out[-1] = replace(before, lines=before.lines + part.lines, box=enclosing([before.box, part.box]))
+            else:
+                out.append(part)
+    return out
+
+
+def _is_list(run: Sequence[Part]) -> bool:
+    """Tell if two marks of a run are of one list and stand below each other."""
+    lines = [part.lines[0] for part in run]
+    return any(
+        abs(one.box.x0 - other.box.x0) < one.box.height / 2 and _follow(mark_of(one) or "", mark_of(other) or "")
+        for n, one in enumerate(lines)
+        for other in lines[n + 1 : n + _NEAR]
+    )
+
+
+def _follow(one: str, other: str) -> bool:
+    """Tell if two marks are of one list: the same sign, numbers that count on, letters of one kind."""
+    if one == other:
+        return not one[0].isalnum()
+    first, second = (_COUNTED.fullmatch(mark) for mark in (one, other))
+    if first and second:
+        return first[1] == second[1] and abs(int(first[2]) - int(second[2])) == 1
+    kinds = [mark.strip("().").isalpha() and mark.strip("().").islower() for mark in (one, other)]
+    return not (first or second) and one[-1] == other[-1] and one[-1] in ".)" and kinds[0] == kinds[1]
+
+
+def _continues(item: Part, part: Part) -> bool:
+    """Tell if a paragraph is the rest of the item above it: it stands as far in as the item's text, close below."""
+    if item.label != "list":
+        return False
+    last, line = item.lines[-1], part.lines[0]
+    words = item.lines[0].words
+    text_starts = words[1].box.x0 if len(words) > 1 else item.lines[0].box.x0
+    gap = line.box.y0 - last.box.y1
+    height = min(last.box.height, line.box.height)
+    return (
+        abs(line.box.x0 - text_starts) < height
+        and -0.5 * height < gap < _MAX_GAP * height
+        and (abs(line.size - last.size) < 0.1 * last.size)
+    )
+
+
+def _same_row(one: Line, other: Line) -> bool:
+    return abs(one.box.middle - other.box.middle) < _SAME_ROW * min(one.box.height, other.box.height)

@@ -1,0 +1,160 @@
+"""Parts of a page -> blocks of Markdown.
+
+Every word of a part is written once. A paragraph mends hyphens at line ends, an item loses its bullet to Markdown's, a
+listing keeps its blanks by position, a formula marks scripts with `_{}` and `^{}`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from statistics import median
+
+from ocrmill.pipeline.text.inline.escapes import escape, escape_start
+from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
+from ocrmill.pipeline.text.page_parts import BULLET, Part, WordLine, mark_of, rows_of
+from ocrmill.pipeline.text.paragraphs import Written, heading_level
+from ocrmill.pipeline.text.words import Rise, Word
+
+_UNMAPPED = "\ufffd"
+_BLANK_ROW = 1.7  # of the usual distance of rows; more is an empty line
+_ORDERED = re.compile(r"\d{1,9}[.)]")
+_WIDE_GAP = 1.5  # of the type size, between words of one row: columns
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """Facts of a page that its blocks are written by."""
+
+    known: frozenset[str]  # its words, to tell hyphens of words from those of line ends
+    body_size: float  # of its type, in points
+
+
+def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
+    """Write every part, in their order."""
+    written = []
+    levels: list[tuple[float, int]] = []  # of the lists that are open: left edge of the text, width of the mark
+    for part in parts:
+        if part.label == "list":
+            written.append(_item(part, levels, context))
+            continue
+        levels.clear()
+        written.append(Written(_block(part, context), part.label, part.box))
+    return written
+
+
+def _block(part: Part, context: PageContext) -> str:
+    rows = rows_of(part.lines)
+    if not rows:
+        return ""
+    match part.label:
+        case "title" | "heading":
+            return heading(rows, part, context)
+        case "code":
+            return listing(part.lines)
+        case "formula":
+            return formula(rows)
+        case "table" | "picture":
+            return "\n".join(escape_start(spaced_row(row)) for row in rows)
+        case _:
+            return paragraph(rows, context)
+
+
+def paragraph(rows: Sequence[Sequence[Word]], context: PageContext) -> str:
+    """Running text of rows."""
+    return escape_start(running_text(rows, context.known))
+
+
+def heading(rows: Sequence[Sequence[Word]], part: Part, context: PageContext) -> str:
+    """A heading of the level that its type has against the body: the same on every page of a document."""
+    level = part.level or heading_level(max(line.size for line in part.lines), context.body_size)
+    return f"{'#' * level} {running_text(rows, context.known, emphasis=False)}"
+
+
+def spaced_row(row: Sequence[Word]) -> str:
+    """A row of words that are no sentence: wider gaps stay wider."""
+    text = word_markdown(row[0])
+    for before, word in pairwise(row):
+        gap = max(word.box.x0 - before.box.x1, before.box.x0 - word.box.x1)
+        text += ("    " if gap > _WIDE_GAP * max(word.size, before.size) else " ") + word_markdown(word)
+    return text
+
+
+def listing(lines: Sequence[WordLine]) -> str:
+    """Lines of a program in a fenced block, each character in its column."""
+    widths = [
+        piece.box.width / len(piece.text)
+        for line in lines
+        for word in line.words
+        for piece in word.pieces
+        if len(piece.text) > 1
+    ]
+    width = median(widths) if widths else max(line.size for line in lines) / 2
+    left = min(line.box.x0 for line in lines)
+    rows = rows_of(lines)
+    bottoms = [max(word.baseline for word in row) for row in rows]
+    steps = [below - above for above, below in pairwise(bottoms) if below > above]
+    usual = median(steps) if steps else 0.0
+    texts: list[str] = []
+    for n, row in enumerate(rows):
+        if n and usual and bottoms[n] - bottoms[n - 1] > _BLANK_ROW * usual:
+            texts.append("")
+        text = ""
+        for word in row:
+            column = round((word.box.x0 - left) / width) if width else 0
+            text += " " * max(column - len(text), 1 if text else 0) + word.text
+        texts.append(text.rstrip("\u00ad"))
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", "\n".join(texts))), default=0))
+    return "\n".join([fence, *texts, fence])
+
+
+def formula(rows: Sequence[Sequence[Word]]) -> str:
+    """The characters of a formula by rows, scripts as `_{}` and `^{}`; glyphs without a Unicode value are left out."""
+    texts = []
+    for row in rows:
+        text = " ".join(filter(None, map(_formula_word, row)))
+        if text:
+            texts.append(escape_start(text))
+    return "\n".join(texts)
+
+
+def _formula_word(word: Word) -> str:
+    written = ""
+    for rise, pieces in groupby(word.pieces, key=lambda piece: piece.rise):
+        text = escape("".join(piece.text for piece in pieces).replace(_UNMAPPED, ""))
+        mark = {Rise.SUPERSCRIPT: "^", Rise.SUBSCRIPT: "_"}.get(rise)
+        written += f"{mark}{{{text}}}" if mark and text else text
+    return written
+
+
+def _item(part: Part, levels: list[tuple[float, int]], context: PageContext) -> Written:
+    """An item, indented below the item that it is part of."""
+    rows = rows_of(part.lines)
+    mark = mark_of(part.lines[0]) or ""
+    first = list(rows[0])
+    left = first[0].box.x0
+    size = max(line.size for line in part.lines)
+    if BULLET.match(mark) or mark in ("-", "\u2013", "\u2014", "*", "+"):
+        first = _without_mark(first, mark)
+        shown = "-"
+    elif _ORDERED.fullmatch(mark):
+        first = _without_mark(first, mark)
+        shown = mark
+    else:
+        shown = "-"
+    while levels and left < levels[-1][0] + size / 2:
+        levels.pop()
+    indent = " " * sum(width for _, width in levels)
+    levels.append((left, len(shown) + 1))
+    text = running_text([first, *rows[1:]] if first else rows[1:], context.known)
+    return Written(f"{indent}{shown} {escape_start(text)}", "list", part.box)
+
+
+def _without_mark(words: list[Word], mark: str) -> list[Word]:
+    """The words of an item's first row after its mark, which may be glued to the first of them."""
+    first = words[0]
+    if first.text == mark:
+        return words[1:]
+    head = first.pieces[0]
+    pieces = ((replace(head, text=head.text[len(mark) :]),) if len(head.text) > len(mark) else ()) + first.pieces[1:]
+    return [Word(pieces, first.box, first.baseline, first.line), *words[1:]]
