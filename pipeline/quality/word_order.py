@@ -83,7 +83,7 @@ def share_in_place(
 
 
 def _places_of_unique(texts: Sequence[str]) -> dict[str, int]:
-    """Where the words are that occur once, in their order."""
+    """The places of the words that occur once, in their order."""
     counts = Counter(texts)
     return {text: place for place, text in enumerate(texts) if counts[text] == 1}
 
