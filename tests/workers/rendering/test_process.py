@@ -11,7 +11,7 @@ import psutil
 import pymupdf
 import pytest
 from pdf_objects import write_pages
-from pdfs import hanging_everywhere_pdf, picture_pdf, scan_pdf, text_pdf
+from pdfs import hanging_everywhere_pdf, scan_pdf, text_pdf
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.pipeline.records import Reason
