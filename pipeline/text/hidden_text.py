@@ -1,0 +1,352 @@
+"""Characters of a page that no reader sees, although its text layer has them.
+
+A character is hidden if each of its drawings is:
+
+    render_mode   drawn with text render mode 3
+    opacity       drawn with opacity 0, its own or that of its group
+    background    in the colour of what lies under it
+    covered       under an area or picture that is drawn later and lets nothing through
+    outside       outside the page's crop box, or outside the clip path
+    tiny          smaller than 1 pt
+
+Text of layers that are switched off is not in MuPDF's text, nor is a letter that it finds twice in a row (fake bold).
+Lines drawn twice are in it twice: the later drawing of a letter is dropped here if it lies nearly on the first.
+
+Invisible text is also what makes a scan searchable. If something is seen where it lies, a picture or outlines and no
+visible letter, then it says what that shows, and is not hidden; so a scan's whole layer stays what it is, whoever takes
+it (routing.py). The same holds under a picture that covers half of the page or more.
+
+What is in doubt is visible: text on a picture, a shading or a pattern, unless it is light and no edge is seen in its
+box; text under what is painted with opacity, a blend mode or a soft mask (highlights), or with another shape than an
+upright rectangle; text drawn through as a clip path. Nothing drawn after the first 20,000 things can cover or carry
+text, which bounds a page of maps or plots at half a second.
+"""
+
+import math
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pymupdf
+
+from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
+from ocrmill.pipeline.pages.inspection import INK_CONTRAST
+
+HIDDEN_TEXT = "hidden_text"  # the flag of a page whose Markdown lacks such text
+
+_MOST_DRAWN = 20_000
+_IGNORED = 3  # a run's type in the trace
+_FAINTEST = 0.01  # opacity
+_SMALLEST = 1.0  # points
+_SAME_COLOUR = 0.02  # of full strength, in each of red, green and blue: five of 256 levels
+_LIGHT = 0.9
+_EDGE = 0.2  # of a letter's box, on each side: what covers the rest hides it
+_PAGE_PICTURE = 0.5  # of the page's area
+_NEAR = 0.25  # of the type size, between two drawings of one letter
+_NEAR_WIDTH = 0.5  # of the letter's width: `ll` are two
+_MOST_DRAWINGS = 3  # of one letter
+_CELL = 10.0  # to a point: how fine places are told apart
+_MOST_PIXELS = 4_000_000
+_SHARPEST = 2.0  # pixels to a point
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+_Place = tuple[int, int]
+
+
+class Reason(StrEnum):
+    """Why a character is not seen."""
+
+    RENDER_MODE = "render_mode"
+    OPACITY = "opacity"
+    BACKGROUND = "background"
+    COVERED = "covered"
+    OUTSIDE = "outside"
+    TINY = "tiny"
+
+
+_REASONS = tuple(Reason)
+_SEEN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenText:
+    """The characters of a page that are not to be read, by letter and origin, as `get_text("rawdict")` has them."""
+
+    reasons: frozenset[Reason]  # why text is left out; none if at most second drawings of letters are
+    hidden: Mapping[_Place, str]  # letters that stand there unseen, or for the second time
+    seen: Mapping[_Place, str]
+
+    def hides(self, x: float, y: float, letter: str) -> bool:
+        """Tell if a letter is not to be read: it is nowhere drawn at this origin so that it is seen."""
+        place = _place(x, y)
+        return letter in self.hidden.get(place, "") and letter not in self.seen.get(place, "")
+
+    def remove_from(self, layout: Mapping[str, Any]) -> None:
+        """Remove from a `rawdict` what is hidden, and every second letter at the origin of the same letter."""
+        met: set[tuple[float, float, str]] = set()
+        for block in layout["blocks"]:
+            for line in block.get("lines", ()):
+                for span in line["spans"]:
+                    kept = []
+                    for character in span["chars"]:
+                        x, y = character["origin"]
+                        key = (x, y, character["c"])
+                        if key not in met and not self.hides(*key):
+                            kept.append(character)
+                        if not character["c"].isspace():
+                            met.add(key)
+                    span["chars"] = kept
+
+
+NOTHING_HIDDEN = HiddenText(frozenset(), {}, {})
+
+
+def find_hidden_text(page: pymupdf.Page) -> HiddenText:
+    """Find what no reader sees. Raises what MuPDF raises on a damaged page; some 20 microseconds for each thing drawn.
+
+    Text clipped by a crop box that MuPDF's text is cut to is in the result all the same.
+    """
+    trace = page.get_texttrace()
+    if not any(run["chars"] for run in trace):
+        return NOTHING_HIDDEN
+    log = read_drawing_log(page, _MOST_DRAWN)
+    letters = _Letters.of(trace, log)
+    reasons = _judge(page, letters, log.areas)
+    _give_to_blanks(letters, reasons)
+    repeated = _repeated(letters, reasons == _SEEN)
+    unseen = reasons != _SEEN
+    if not (unseen.any() or repeated.any()):
+        return NOTHING_HIDDEN
+    found = {int(reason) for reason in np.unique(reasons[unseen & ~letters.blank])}
+    return HiddenText(
+        frozenset(_REASONS[reason] for reason in found),
+        letters.by_place(unseen | repeated, with_ligatures=True),
+        letters.by_place(~unseen & ~repeated, with_ligatures=False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Letters:
+    """All characters that are drawn, in the order of their drawing. Arrays have an entry, or a row, for each."""
+
+    text: str  # one character for each
+    blank: Mask  # white space, and further letters of one glyph: their fate is that of the letter before them
+    origins: Floats  # x, y
+    boxes: Floats  # of the type, as high in all letters of a font
+    run: npt.NDArray[np.int64]  # place in the trace
+    order: npt.NDArray[np.int64]
+    colours: Floats
+    sizes: Floats
+    advances: Floats
+    directions: Floats
+    of_runs: Floats  # clip path of each run
+    fates: npt.NDArray[np.int64]  # of each run, what hides all of it
+    own_colours: Mask  # of each run
+
+    @classmethod
+    def of(cls, trace: list[dict[str, Any]], log: DrawingLog) -> "_Letters":
+        flat = [(code, glyph, *origin, *box) for run in trace for code, glyph, origin, box in run["chars"]]
+        table = np.nan_to_num(np.array(flat, np.float64).reshape(-1, 8), posinf=1e6, neginf=-1e6)
+        run = np.repeat(np.arange(len(trace)), [len(run["chars"]) for run in trace])
+        text = "".join(chr(code) if 0 < code <= sys.maxunicode else "\ufffd" for code, *_ in flat)
+        directions = np.array([run["dir"] for run in trace], np.float64)[run]
+        boxes = table[:, 4:8]
+        clips = [known.clip for known in log.runs[: len(trace)]]
+        missing = len(trace) - len(clips)
+        own = [known.own_colours for known in log.runs[: len(trace)]]
+        return cls(
+            text=text,
+            blank=np.array([letter.isspace() for letter in text], bool) | (table[:, 1] < 0),
+            origins=table[:, 2:4],
+            boxes=boxes,
+            run=run,
+            order=np.array([run["seqno"] for run in trace], np.int64)[run],
+            colours=np.array([run["color"] for run in trace], np.float64).reshape(-1, 3)[run],
+            sizes=np.array([run["size"] for run in trace], np.float64)[run],
+            advances=np.abs(directions[:, 0]) * (boxes[:, 2] - boxes[:, 0])
+            + np.abs(directions[:, 1]) * (boxes[:, 3] - boxes[:, 1]),
+            directions=directions,
+            of_runs=np.array(clips + [EVERYWHERE] * missing, np.float64).reshape(-1, 4),
+            fates=np.array([_fate(run, log, number) for number, run in enumerate(trace)], np.int64),
+            own_colours=np.array(own + [True] * missing, bool),
+        )
+
+    def cores(self) -> Floats:
+        """Boxes without their edges, which hold most of each letter."""
+        margin = _EDGE * (self.boxes[:, 2:] - self.boxes[:, :2])
+        return np.concatenate([self.boxes[:, :2] + margin, self.boxes[:, 2:] - margin], axis=1)
+
+    def by_place(self, which: Mask, *, with_ligatures: bool) -> dict[_Place, str]:
+        """Letters by their origin. MuPDF puts the further letters of a ligature where the glyph ends."""
+        places: dict[_Place, str] = {}
+        for index in np.flatnonzero(which).tolist():
+            letter = self.text[index]
+            origin = self.origins[index]
+            places[_place(*origin)] = places.get(_place(*origin), "") + letter
+            parts = unicodedata.normalize("NFKC", letter)
+            if with_ligatures and len(parts) > 1:
+                places[_place(*origin)] += parts
+                end = _place(*(origin + self.directions[index] * self.advances[index]))
+                places[end] = places.get(end, "") + parts
+        return places
+
+
+def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:
+    """What hides a whole run of text, or `_SEEN`."""
+    known = log.runs[number] if number < len(log.runs) else None
+    if run["type"] == _IGNORED:
+        return _REASONS.index(Reason.RENDER_MODE)
+    if run["opacity"] < _FAINTEST or (known is not None and not known.shown):
+        return _REASONS.index(Reason.OPACITY)
+    if known is not None and known.height < _SMALLEST and not known.own_colours:
+        return _REASONS.index(Reason.TINY)
+    return _SEEN
+
+
+def _place(x: float, y: float) -> _Place:
+    return round(x * _CELL), round(y * _CELL)
+
+
+def _judge(page: pymupdf.Page, letters: _Letters, areas: Sequence[Area]) -> npt.NDArray[np.int64]:
+    """What hides each letter, or `_SEEN`."""
+    reasons = letters.fates[letters.run].copy()
+    cores = letters.cores()
+    shown = page.rect * before_rotation(page)
+    window = _intersection(letters.of_runs[letters.run], np.array([tuple(shown.normalize())]))
+    outside = ~_overlap(cores, window)
+    reasons[outside] = _REASONS.index(Reason.OUTSIDE)
+    grounds = _Grounds.of(letters, cores, areas, _PAGE_PICTURE * abs(shown.width * shown.height))
+    reasons[(reasons == _SEEN) & grounds.covered] = _REASONS.index(Reason.COVERED)
+
+    invisible = np.isin(reasons, [_REASONS.index(Reason.RENDER_MODE), _REASONS.index(Reason.OPACITY)])
+    doubtful = (invisible | ((reasons == _SEEN) & grounds.under_picture)) & ~letters.blank
+    hueless = (reasons == _SEEN) & ~grounds.under_picture & ~letters.own_colours[letters.run] & ~letters.blank
+    same = hueless & grounds.known & (np.abs(letters.colours - grounds.colours) <= _SAME_COLOUR).all(axis=1)
+    light = hueless & ~grounds.known & (letters.colours >= _LIGHT).all(axis=1)
+    reasons[(reasons == _SEEN) & grounds.under_picture] = _REASONS.index(Reason.COVERED)
+    if (doubtful | same | light).any():
+        picture = _Picture(page, letters.boxes[doubtful | same | light])
+        _keep_what_pictures_show(letters, cores, reasons, doubtful, picture)
+        for boxes, which in ((cores, same), (letters.boxes, light)):
+            unseen = [index for index in np.flatnonzero(which).tolist() if not picture.has_edge(boxes[index])]
+            reasons[unseen] = _REASONS.index(Reason.BACKGROUND)
+    return reasons
+
+
+def _keep_what_pictures_show(
+    letters: _Letters, cores: Floats, reasons: npt.NDArray[np.int64], doubtful: Mask, picture: "_Picture"
+) -> None:
+    """Take invisible runs for seen if something is seen in their box that is no letter."""
+    seen = cores[(reasons == _SEEN) & ~letters.blank]
+    for run in np.unique(letters.run[doubtful]).tolist():
+        inside = (letters.run == run) & doubtful
+        box = np.concatenate([cores[inside, :2].min(axis=0), cores[inside, 2:].max(axis=0)])
+        if not _overlap(seen, box[np.newaxis]).any() and picture.has_edge(box):
+            reasons[letters.run == run] = _SEEN
+
+
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What lies under and over each letter."""
+
+    covered: Mask
+    under_picture: Mask  # one that covers much of the page, as a scan does
+    colours: Floats  # of what lies under it
+    known: Mask
+
+    @classmethod
+    def of(cls, letters: _Letters, cores: Floats, areas: Sequence[Area], large: float) -> "_Grounds":
+        count = len(cores)
+        covered, under_picture, known = np.zeros(count, bool), np.zeros(count, bool), np.ones(count, bool)
+        colours = np.ones((count, 3))
+        by_top = np.argsort(cores[:, 1])
+        tops = cores[by_top, 1]
+        tallest = float((cores[:, 3] - cores[:, 1]).max(initial=0.0))
+        for area in areas:
+            x0, y0, x1, y1 = area.box
+            first, end = np.searchsorted(tops, (y0 - tallest, y1))
+            near = by_top[first:end]
+            near = near[_overlap(cores[near], np.array([area.box]))]
+            if not len(near):
+                continue
+            held = (cores[near, :2] >= (x0, y0)).all(axis=1) & (cores[near, 2:] <= (x1, y1)).all(axis=1)
+            after = letters.order[near] > area.order
+            known[near[after]] = False
+            if not (area.opaque and area.solid):
+                continue
+            is_large = area.image and (x1 - x0) * (y1 - y0) >= large
+            (under_picture if is_large else covered)[near[held & ~after]] = True
+            if area.colour is not None:
+                colours[near[held & after]] = area.colour
+                known[near[held & after]] = True
+        return cls(covered, under_picture, colours, known)
+
+
+class _Picture:
+    """The part of a page that holds some boxes, as it is seen."""
+
+    def __init__(self, page: pymupdf.Page, boxes: Floats) -> None:
+        self._turn = ~before_rotation(page)
+        part = pymupdf.Rect(*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)) * self._turn
+        part = part & page.rect
+        area = max(part.width * part.height, 1.0)
+        self._scale = min(_SHARPEST, (_MOST_PIXELS / area) ** 0.5)
+        self._pixels = np.zeros((0, 0, 3), np.int16)
+        self._left = self._top = 0
+        if part.is_empty:
+            return
+        matrix = pymupdf.Matrix(self._scale, self._scale)
+        pixmap = page.get_pixmap(matrix=matrix, clip=part, colorspace=pymupdf.csRGB, alpha=False)
+        shape = (pixmap.height, pixmap.width, 3)
+        self._pixels = np.frombuffer(pixmap.samples_mv, np.uint8).reshape(shape).astype(np.int16)
+        self._left, self._top = pixmap.x, pixmap.y
+
+    def has_edge(self, box: Floats) -> bool:
+        """Tell if neighbouring pixels differ in a box: a letter, a rule, a picture; not a flat or shaded ground."""
+        x0, y0, x1, y1 = pymupdf.Rect(*box.tolist()) * self._turn * self._scale
+        left, top = max(math.floor(x0) - self._left, 0), max(math.floor(y0) - self._top, 0)
+        inside = self._pixels[top : max(math.ceil(y1) - self._top, 0), left : max(math.ceil(x1) - self._left, 0)]
+        return any(bool((np.abs(np.diff(inside, axis=axis)) > INK_CONTRAST).any()) for axis in (0, 1))
+
+
+def _give_to_blanks(letters: _Letters, reasons: npt.NDArray[np.int64]) -> None:
+    """Give white space the fate of the letter before it in its run, or else of the one after it."""
+    numbers = np.arange(len(reasons))
+    before = np.maximum.accumulate(np.where(letters.blank, -1, numbers))
+    after = np.minimum.accumulate(np.where(letters.blank, len(reasons), numbers)[::-1])[::-1]
+    for nearest in (np.minimum(after, len(reasons) - 1), np.maximum(before, 0)):  # the last one counts
+        known = letters.blank & ~letters.blank[nearest] & (letters.run[nearest] == letters.run)
+        reasons[known] = reasons[nearest[known]]
+
+
+def _repeated(letters: _Letters, seen: Mask) -> Mask:
+    """Find the second and further drawings of a letter, by which fat type is imitated."""
+    repeated = np.zeros(len(seen), bool)
+    codes = np.array([ord(letter) for letter in letters.text])
+    reach = np.minimum(_NEAR * letters.sizes, _NEAR_WIDTH * letters.advances)
+    for shift in (0.0, 0.5) * _MOST_DRAWINGS:
+        left = np.flatnonzero(seen & ~letters.blank & ~repeated & (reach > 0))
+        rows = np.floor(letters.origins[left, 1] / (2 * reach[left]) + shift)
+        left = left[np.lexsort((letters.origins[left, 0], rows, codes[left]))]
+        one, other = left[:-1], left[1:]
+        apart = np.abs(letters.origins[one] - letters.origins[other]).max(axis=1)
+        near = (codes[one] == codes[other]) & (apart < np.minimum(reach[one], reach[other]))
+        repeated[np.maximum(one, other)[near]] = True
+    return repeated
+
+
+def _intersection(boxes: Floats, others: Floats) -> Floats:
+    low, high = np.maximum(boxes[:, :2], others[:, :2]), np.minimum(boxes[:, 2:], others[:, 2:])
+    return np.concatenate([low, high], axis=1)
+
+
+def _overlap(boxes: Floats, others: Floats) -> Mask:
+    """Tell which boxes share a point with another, row by row, or with the only one of `others`."""
+    common = _intersection(boxes, others)
+    return np.asarray((common[:, :2] <= common[:, 2:]).all(axis=1))
