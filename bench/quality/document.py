@@ -74,12 +74,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: `style` is ruled, booktabs or borderless. A cell covered by one above is not in its row."""
+    """A table: `style` is ruled, booktabs, borderless, or pairs (names and values, which are text).
+
+    A cell covered by one above is not in its row. A turned table is read from the bottom of the page to its top.
+    """
 
     rows: tuple[tuple[Cell, ...], ...]
     style: str
     widths: tuple[int, ...]  # shares of the line for each column; 0 is as wide as its longest cell
     right: frozenset[int] = frozenset()  # columns set flush right
+    turned: bool = False
 
     @property
     def has_spans(self) -> bool:
@@ -99,6 +103,21 @@ class Table:
                 taken |= {(y + down, x + over) for down in range(cell.rows) for over in range(cell.columns)}
                 x += cell.columns
         return places
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Two tables beside each other, which have nothing to do with each other; the right one hangs half a line lower."""
+
+    left: Table
+    right: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Leaders:
+    """Lines of a contents page: a title, dots, a page's number."""
+
+    lines: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +163,7 @@ class Display:
     formula: Formula
 
 
-Block = Heading | Paragraph | ItemList | Listing | Table | Display
+Block = Heading | Paragraph | ItemList | Listing | Table | Beside | Leaders | Display
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +176,7 @@ class Document:
     columns: int = 1
     header: str = ""
     footer: str = ""
+    vertical: bool = False  # lines run from top to bottom, the first one on the right
 
     @property
     def right_to_left(self) -> bool:
@@ -166,6 +186,14 @@ class Document:
     def footnotes(self) -> list[str]:
         """List the texts of all footnotes, in order."""
         return [span.text for span in self.spans() if span.style == "footnote"]
+
+    def tables(self) -> list[Table]:
+        """List all tables that are tables, in order."""
+        found: list[Table] = []
+        for block in self.blocks:
+            found += [block.left, block.right] if isinstance(block, Beside) else []
+            found += [block] if isinstance(block, Table) and block.style != "pairs" else []
+        return found
 
     def spans(self) -> Iterator[Span]:
         """Yield the spans of all paragraphs and lists."""

@@ -5,9 +5,11 @@ that nothing in it is anybody's. A document is short: it fits on one page where 
 end of a page.
 """
 
+from dataclasses import replace
 from random import Random
 
 from bench.quality.document import (
+    Beside,
     Block,
     Cell,
     Display,
@@ -17,6 +19,7 @@ from bench.quality.document import (
     Heading,
     Item,
     ItemList,
+    Leaders,
     Listing,
     Paragraph,
     Root,
@@ -29,8 +32,8 @@ from bench.quality.document import (
 from bench.quality.vocabulary import COMMAS, COMPOUNDS, LIGATURES, SCRIPTS, STOPS, WITHOUT_BLANKS, english
 
 HALVES = ("tuning", "held-back")
-PLAIN_KINDS = ("article", "report", "columns", "tables", "borderless", "listing", "lists", "typography")
-KINDS = (*PLAIN_KINDS, "formulas", *(f"script-{language}" for language in SCRIPTS))
+PLAIN_KINDS = ("article", "report", "columns", "tables", "borderless", "contents", "listing", "lists", "typography")
+KINDS = (*PLAIN_KINDS, "beside", "turned", "formulas", "vertical-ja", *(f"script-{language}" for language in SCRIPTS))
 _SYMBOLS = (
     ("a", "a"),
     ("b", "b"),
@@ -70,6 +73,7 @@ class _Author:
             columns=2 if name == "columns" else 1,
             header=f"Quarterly {self._title()}" if furniture else "",
             footer="Folio {n}" if furniture else "",
+            vertical=name == "vertical",
         )
 
     # Words
@@ -277,6 +281,38 @@ class _Author:
             self._caption(3),
             self._wrapped("booktabs"),
         ]
+
+    def _contents(self) -> list[Block]:
+        lines = [(f"{number}. {self._title()}", str(self.random.randint(10, 99))) for number in range(1, 9)]
+        names = ("Ordered by", "Address", "Order number", "Date", "Total")
+        values = (
+            f"{self._title()} Ltd",
+            f"{self.random.randint(2, 99)} {self._title()}",
+            f"{self.random.choice('ABC')}-{self.random.randint(1000, 9999)}/{self.random.randint(1, 9)}",
+            f"{self.random.randint(10, 28)}.{self.random.randint(10, 12)}.{self.random.randint(1980, 2020)}",
+            f"{self.random.randint(1000, 9999):,}.{self.random.randint(10, 99)} EUR",
+        )
+        rows = tuple((Cell(f"{name}:"), Cell(value)) for name, value in zip(names, values, strict=True))
+        return [
+            Leaders(tuple(lines)),
+            self.heading(1),
+            self.paragraph(1),
+            Table(rows, "pairs", (0, 0)),
+            self.paragraph(2),
+        ]
+
+    def _beside(self) -> list[Block]:
+        return [
+            self.paragraph(2),
+            Beside(self._numeric("ruled", columns=3, rows=7), self._numeric("borderless", columns=2, rows=8)),
+            self.paragraph(2),
+        ]
+
+    def _turned(self) -> list[Block]:
+        return [self.paragraph(3), replace(self._numeric("ruled", columns=5), turned=True), self.paragraph(2)]
+
+    def _vertical(self) -> list[Block]:
+        return [self.paragraph(3), self.heading(1), self.paragraph(4), self.paragraph(2)]
 
     def _typography(self) -> list[Block]:
         ligatures = " ".join(self.random.sample(LIGATURES, 6))

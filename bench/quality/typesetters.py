@@ -34,11 +34,13 @@ _TYPST = "import sys, typst\nfor path in sys.argv[1:]: typst.compile(path, outpu
 _WEASYPRINT = (
     "import sys, weasyprint\nfor path in sys.argv[1:]: weasyprint.HTML(path).write_pdf(path.replace('.html', '.pdf'))"
 )
-_WITHOUT_MATHEMATICS = tuple(kind for kind in KINDS if kind != "formulas")
+_WEASYPRINT_KINDS = tuple(kind for kind in KINDS if kind not in {"formulas", "vertical-ja", "turned"})
+_TYPST_KINDS = tuple(kind for kind in KINDS if kind != "vertical-ja")
+_CHROMIUM_KINDS = tuple(kind for kind in KINDS if kind != "turned")
 # Noto's Thai font has no digits for XeLaTeX to set, and its Devanagari comes out unmapped.
 _NOT_LATEX = RIGHT_TO_LEFT | {"th", "hi"}
-_LATEX = tuple(kind for kind in KINDS if kind.removeprefix("script-") not in _NOT_LATEX)
-_OFFICE = tuple(kind for kind in _WITHOUT_MATHEMATICS if kind not in {"report", "columns"})
+_LATEX = tuple(kind for kind in KINDS if kind.removeprefix("script-") not in _NOT_LATEX and kind != "vertical-ja")
+_OFFICE = tuple(kind for kind in _WEASYPRINT_KINDS if kind not in {"report", "columns"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +210,10 @@ def _wheel_version(name: str) -> tuple[str, str]:
 
 
 TYPESETTERS = (
-    Typesetter("typst", KINDS, ".typ", typst_source, _typst, _wheel_version("typst")),
+    Typesetter("typst", _TYPST_KINDS, ".typ", typst_source, _typst, _wheel_version("typst")),
     Typesetter(
         "weasyprint",
-        _WITHOUT_MATHEMATICS,
+        _WEASYPRINT_KINDS,
         ".html",
         _html(foot=True, running=True),
         _weasyprint,
@@ -219,7 +221,7 @@ TYPESETTERS = (
     ),
     Typesetter(
         "chromium",
-        KINDS,
+        _CHROMIUM_KINDS,
         ".html",
         _html(foot=False, running=True),
         _chromium,

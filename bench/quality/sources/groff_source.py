@@ -3,11 +3,13 @@
 import re
 
 from bench.quality.document import (
+    Beside,
     Block,
     Display,
     Document,
     Heading,
     ItemList,
+    Leaders,
     Listing,
     Paragraph,
     Spans,
@@ -49,8 +51,15 @@ def _block(block: Block) -> list[str]:
         return _items(block)
     if isinstance(block, Listing):
         return [".DS L", ".ft CR", ".ps 9", *(_text(line) for line in block.lines), ".ps", ".ft", ".DE"]
-    if isinstance(block, Display):
-        raise TypeError("groff gets no formulas")
+    if isinstance(block, Leaders):
+        return [
+            ".LP",
+            ".nf",
+            *(f"{_text(title)} {'.' * (70 - len(title))} {number}" for title, number in block.lines),
+            ".fi",
+        ]
+    if isinstance(block, Display | Beside):
+        raise TypeError(f"groff gets no {type(block).__name__}")
     return _table(block)
 
 

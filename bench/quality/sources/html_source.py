@@ -7,6 +7,7 @@ import html
 from dataclasses import dataclass, field
 
 from bench.quality.document import (
+    Beside,
     Block,
     Display,
     Document,
@@ -14,6 +15,7 @@ from bench.quality.document import (
     Fraction,
     Heading,
     ItemList,
+    Leaders,
     Listing,
     Paragraph,
     Root,
@@ -29,6 +31,8 @@ CJK = {"ja": "'Noto Sans CJK JP'", "ko": "'Noto Sans CJK KR'", "zh": "'Noto Sans
 _STYLE = """
 @page {{ size: A4; margin: 22mm 20mm; {running} }}
 body {{ font: 10.5pt/1.4 {fonts}; margin: 0; text-align: justify; hyphens: auto; {columns} }}
+:lang(ko) {{ word-break: keep-all }} .beside table {{ display: inline-table; vertical-align: top }}
+.beside table + table {{ margin: 1.1em 0 0 9mm }}
 h1, h2, h3, h4 {{ text-align: start; line-height: 1.2; margin: .8em 0 .4em; hyphens: none; break-after: avoid }}
 h1 {{ font-size: 20pt; column-span: all }} h2 {{ font-size: 15pt }} h3 {{ font-size: 12.5pt }} h4 {{ font-size: 11pt }}
 p {{ margin: 0 0 .6em }} pre, code {{ font-family: 'Noto Sans Mono', 'DejaVu Sans Mono', monospace; font-size: 9pt }}
@@ -69,7 +73,8 @@ class _Writer:
             running = f'@top-left {{ content: "{document.header}"; font-size: 8.5pt }}'
             running += f"@bottom-center {{ content: {before} counter(page) {after}; font-size: 8.5pt }}"
         fonts = FONTS.format(cjk=CJK.get(document.language, CJK["zh"]))
-        columns = f"columns: {document.columns}; column-gap: 8mm;" if document.columns > 1 else ""
+        vertical = "writing-mode: vertical-rl;" if document.vertical else ""
+        columns = f"columns: {document.columns}; column-gap: 8mm;" if document.columns > 1 else vertical
         style = _STYLE.format(running=running, fonts=fonts, columns=columns)
         direction = "rtl" if document.right_to_left else "ltr"
         head = f'<head><meta charset="utf-8"><title>x</title><style>{style}</style></head>'
@@ -90,7 +95,7 @@ class _Writer:
             return "<pre>" + _quoted("\n".join(block.lines)) + "</pre>"
         if isinstance(block, Display):
             return f'<math display="block"><mrow>{_mathml(block.formula)}</mrow></math>'
-        return _table(block)
+        return _tabular(block)
 
     def items(self, items: ItemList) -> str:
         tag = "ol" if items.ordered else "ul"
@@ -113,6 +118,14 @@ class _Writer:
                 text = f'<span class="{span.style}">{text}</span>'
             written += text
         return written
+
+
+def _tabular(block: Leaders | Beside | Table) -> str:
+    if isinstance(block, Leaders):
+        return "".join(f"<p>{_quoted(title)} {'.' * (80 - len(title))} {number}</p>" for title, number in block.lines)
+    if isinstance(block, Beside):
+        return f'<div class="beside">{_table(block.left)}{_table(block.right)}</div>'
+    return _table(block)
 
 
 def _table(table: Table) -> str:

@@ -6,12 +6,14 @@ These have none for lines from right to left.
 import re
 
 from bench.quality.document import (
+    Beside,
     Block,
     Cell,
     Display,
     Document,
     Heading,
     ItemList,
+    Leaders,
     Listing,
     Paragraph,
     Spans,
@@ -30,7 +32,7 @@ _FONTS = {  # the font and its options; without an entry, Latin Modern
 _BREAKS = {"zh": "zh", "ja": "ja"}  # where lines break without blanks
 _PREAMBLE = r"""\documentclass[10pt,a4paper%s]{article}
 \usepackage[margin=22mm]{geometry}
-\usepackage{fontspec,booktabs,array,fancyhdr,fancyvrb}
+\usepackage{fontspec,graphicx,booktabs,array,fancyhdr,fancyvrb}
 \usepackage{amsmath}
 %s
 \setlength{\headheight}{14pt}\setlength{\parindent}{0pt}\setlength{\parskip}{5pt}\emergencystretch=3em
@@ -91,7 +93,15 @@ def _block(block: Block) -> str:
         return "\\begin{Verbatim}[fontsize=\\small]\n" + "\n".join(block.lines) + "\n\\end{Verbatim}"
     if isinstance(block, Display):
         return rf"\[ {latex(block.formula)} \]"
-    return _table(block)
+    return _tabular(block)
+
+
+def _tabular(block: Leaders | Beside | Table) -> str:
+    if isinstance(block, Leaders):
+        return "\n\n".join(rf"\noindent {_text(title)}\dotfill {number}" for title, number in block.lines)
+    if isinstance(block, Beside):
+        return rf"{_table(block.left)}\hspace{{9mm}}\raisebox{{-6pt}}{{{_table(block.right)}}}\par"
+    return (rf"\rotatebox{{90}}{{{_table(block)}}}" if block.turned else _table(block)) + r"\par"
 
 
 def _items(items: ItemList) -> str:
@@ -134,7 +144,7 @@ def _table(table: Table) -> str:
             lines.append(r"\midrule")
     top, bottom = {"ruled": (r"\hline", ""), "booktabs": (r"\toprule", r"\bottomrule")}.get(table.style, ("", ""))
     columns = ruled + ruled.join(kinds) + ruled
-    return "\n".join([rf"{{\small\begin{{tabular}}{{{columns}}}{top}", *lines, rf"{bottom}\end{{tabular}}\par}}"])
+    return "\n".join([rf"{{\small\begin{{tabular}}[t]{{{columns}}}{top}", *lines, rf"{bottom}\end{{tabular}}}}"])
 
 
 def _rules(table: Table, below: "list[Cell | None] | None", y: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from bench.quality.document import (
+    Beside,
     Block,
     Display,
     Document,
@@ -16,6 +17,7 @@ from bench.quality.document import (
     Fraction,
     Heading,
     ItemList,
+    Leaders,
     Listing,
     Paragraph,
     Root,
@@ -48,7 +50,7 @@ def truth_of(document: Document) -> Truth:
         markdown="\n\n".join(parts) + "\n",
         header=document.header,
         footer=document.footer,
-        tables=[table_html(block) for block in document.blocks if isinstance(block, Table)],
+        tables=[table_html(table) for table in document.tables()],
         listings=["\n".join(block.lines) for block in document.blocks if isinstance(block, Listing)],
         formulas=[latex(block.formula) for block in document.blocks if isinstance(block, Display)],
     )
@@ -98,7 +100,21 @@ def _block(block: Block, notes: "count[int]") -> str:
         return "```\n" + "\n".join(block.lines) + "\n```"
     if isinstance(block, Display):
         return f"$$\n{latex(block.formula)}\n$$"
-    return table_html(block) if block.has_spans else _pipes(block)
+    return _tabular(block)
+
+
+def _tabular(block: Leaders | Beside | Table) -> str:
+    if isinstance(block, Leaders):
+        return "\n\n".join(f"{_escaped(title)} {number}" for title, number in block.lines)
+    if isinstance(block, Beside):
+        return f"{_table(block.left)}\n\n{_table(block.right)}"
+    return _table(block)
+
+
+def _table(table: Table) -> str:
+    if table.style == "pairs":
+        return "\n\n".join(_escaped(" ".join(cell.text for cell in row)) for row in table.rows)
+    return table_html(table) if table.has_spans else _pipes(table)
 
 
 def _items(items: ItemList, notes: "count[int]", indent: str) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 
 from bench.quality.document import (
+    Beside,
     Block,
     Display,
     Document,
@@ -10,6 +11,7 @@ from bench.quality.document import (
     Fraction,
     Heading,
     ItemList,
+    Leaders,
     Listing,
     Paragraph,
     Root,
@@ -68,7 +70,16 @@ def _block(block: Block) -> str:
         return f"#raw({_string(chr(10).join(block.lines))}, block: true)"
     if isinstance(block, Display):
         return f"$ {_math(block.formula)} $"
-    return _table(block)
+    return _tabular(block)
+
+
+def _tabular(block: Leaders | Beside | Table) -> str:
+    if isinstance(block, Leaders):
+        dots = "#box(width: 1fr, repeat[.])"
+        return " \\\n".join(f"#{_string(title)};{dots}#{_string(number)};" for title, number in block.lines)
+    if isinstance(block, Beside):
+        return f"#grid(columns: 2, gutter: 9mm, {_table(block.left)}, pad(top: 6pt, {_table(block.right)}))"
+    return f"#rotate(-90deg, reflow: true, {_table(block)})" if block.turned else f"#{_table(block)}"
 
 
 def _items(items: ItemList) -> str:
@@ -87,7 +98,7 @@ def _inline(spans: Spans) -> str:
         "letterspaced": "text(tracking: 0.22em, {})",
         "footnote": "footnote({})",
     }
-    return "".join(f"#{calls.get(span.style, '{}').format(_string(span.text))};" for span in spans)
+    return "".join(f"#{calls.get(span.style, '{}').format(_text(span.text))};" for span in spans)
 
 
 def _table(table: Table) -> str:
@@ -103,7 +114,7 @@ def _table(table: Table) -> str:
         width = len(table.widths)
         cells = ["table.hline()", *cells[:width], "table.hline(stroke: 0.5pt)", *cells[width:], "table.hline()"]
     options = f"columns: ({columns}), stroke: {stroke}, align: ({align})"
-    return f"#{{ set par(justify: false); set text(size: 9.5pt); table({options}, {', '.join(cells)}) }}"
+    return f"{{ set par(justify: false); set text(size: 9.5pt); table({options}, {', '.join(cells)}) }}"
 
 
 def _math(formula: Formula) -> str:
@@ -120,6 +131,13 @@ def _math(formula: Formula) -> str:
             sup = f"^({_math(part.sup)})" if part.sup else ""
             written.append(f"{part.base.shown}{sub}{sup}")
     return " ".join(written)
+
+
+def _text(text: str) -> str:
+    """Keep words in hangul whole: nothing in a layer says if one goes on in the next line."""
+    if any("\uac00" <= sign <= "\ud7a3" for sign in text):
+        return "[" + " ".join(f"#box({_string(word)});" for word in text.split()) + "]"
+    return _string(text)
 
 
 def _string(text: str) -> str:

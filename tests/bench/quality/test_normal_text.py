@@ -12,6 +12,8 @@ from bench.quality.normal_text import Place, markdown_content, signs, words
         ("long-term 1990\u20131995", ["long-term", "1990-1995"]),
         ("\u22123.5 +0.27 4,344,902 35%.", ["-3.5", "+0.27", "4,344,902", "35%"]),
         ("effi\u00adcient of\ufb01ce", ["efficient", "office"]),
+        ("The Mill . . . . . . 12", ["the", "mill", "12"]),
+        ("The Mill........12", ["the", "mill", "12"]),
         ("a - b \u2022 c", ["a", "b", "c"]),
         ("茶叶23073.92工作", ["茶", "叶", "23073.92", "工", "作"]),
         ("강의 물은.", ["강의", "물은"]),
