@@ -212,6 +212,11 @@ def item_spans(items: ItemList) -> Iterator[Span]:
             yield from item_spans(item.below)
 
 
+def has_hangul(text: str) -> bool:
+    """Tell if a text has hangul. Its words are kept whole: no layer says if one goes on in the next line."""
+    return any("\uac00" <= sign <= "\ud7a3" for sign in text)
+
+
 def footer_parts(footer: str) -> tuple[str, str]:
     """Return what stands before and after the page's number."""
     before, _, after = footer.partition("{n}")

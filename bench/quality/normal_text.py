@@ -1,8 +1,8 @@
 """The content of a Markdown in one normal form: words, headings, tables, listings, formulas.
 
 Markdown is read by a CommonMark parser with pipe tables; HTML tables are read too. Text is NFKC without regard to case,
-with one kind of hyphen, without soft hyphens, dotted leaders, zero-width and direction marks. A word is what stands
-between blanks, without punctuation around it but with its sign and percent sign; in Han, kana and Thai it is a
+with one kind of hyphen, without soft hyphens, dotted leaders, `_{}`, zero-width and direction marks. A word is what
+stands between blanks, without punctuation around it but with its sign and percent sign; in Han, kana and Thai it is a
 character. Formulas are no words.
 """
 
@@ -19,6 +19,7 @@ _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
 _QUOTES = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 _DROPPED = dict.fromkeys([0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)])
 _TABLE = _DASHES | _QUOTES | _DROPPED
+_SCRIPTED = re.compile(r"[_^]\{([^{}]*)\}")
 _LEADERS = re.compile(r"(?:\. ?){4,}")
 # One word a character: Thai, kana, Han.
 _UNSPACED = "\u0e01-\u0e4e\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -69,7 +70,7 @@ class Content:
 def normal(text: str) -> str:
     """Return a text in normal form."""
     text = unicodedata.normalize("NFKC", _SOFT_HYPHENS.sub("", text)).casefold()
-    return unicodedata.normalize("NFKC", text).translate(_TABLE)
+    return _SCRIPTED.sub(r"\1", unicodedata.normalize("NFKC", text).translate(_TABLE))
 
 
 def words(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Real typesetters, each of which makes PDFs of documents, and the check that a PDF has what its ground truth says.
+"""Make PDFs of documents with real typesetters, and check that a PDF has what its ground truth says.
 
 | typesetter | how to install it |
 |---|---|

@@ -4,6 +4,7 @@ WeasyPrint sets footnotes at the foot of the page; the others get them as notes 
 """
 
 import html
+import re
 from dataclasses import dataclass, field
 
 from bench.quality.document import (
@@ -24,6 +25,7 @@ from bench.quality.document import (
     Spans,
     Table,
     footer_parts,
+    has_hangul,
 )
 
 FONTS = "'Noto Serif', 'Noto Sans Arabic', 'Noto Sans Hebrew', 'Noto Sans Devanagari', 'Noto Sans Thai', {cjk}, serif"
@@ -31,7 +33,7 @@ CJK = {"ja": "'Noto Sans CJK JP'", "ko": "'Noto Sans CJK KR'", "zh": "'Noto Sans
 _STYLE = """
 @page {{ size: A4; margin: 22mm 20mm; {running} }}
 body {{ font: 10.5pt/1.4 {fonts}; margin: 0; text-align: justify; hyphens: auto; {columns} }}
-:lang(ko) {{ word-break: keep-all }} .beside table {{ display: inline-table; vertical-align: top }}
+.whole {{ white-space: nowrap }} .beside table {{ display: inline-table; vertical-align: top }}
 .beside table + table {{ margin: 1.1em 0 0 9mm }}
 h1, h2, h3, h4 {{ text-align: start; line-height: 1.2; margin: .8em 0 .4em; hyphens: none; break-after: avoid }}
 h1 {{ font-size: 20pt; column-span: all }} h2 {{ font-size: 15pt }} h3 {{ font-size: 12.5pt }} h4 {{ font-size: 11pt }}
@@ -162,4 +164,7 @@ def _mathml(formula: Formula) -> str:
 
 
 def _quoted(text: str) -> str:
-    return html.escape(text, quote=False)
+    text = html.escape(text, quote=False)
+    if has_hangul(text):
+        return re.sub(r"\S+", r'<span class="whole">\g<0></span>', text)
+    return text

@@ -20,6 +20,7 @@ from bench.quality.document import (
     Spans,
     Table,
     footer_parts,
+    has_hangul,
 )
 
 _FONTS = (
@@ -27,8 +28,9 @@ _FONTS = (
     '"Noto Sans Thai", {cjk}'
 )
 _CJK = {"ja": '"Noto Sans CJK JP"', "ko": '"Noto Sans CJK KR"', "zh": '"Noto Sans CJK SC"'}
+_HYPHENATED = frozenset({"en", "fr", "el", "ru"})  # others it breaks within words, without a hyphen
 _PREAMBLE = """#set page(paper: "a4", margin: (x: 20mm, y: 24mm){running}{columns})
-#set text(font: ({fonts}), size: 10.5pt, lang: "{language}", hyphenate: true)
+#set text(font: ({fonts}), size: 10.5pt, lang: "{language}", hyphenate: {hyphenate})
 #set par(justify: true)
 #show heading.where(level: 1): set text(size: 20pt)
 #show heading.where(level: 2): set text(size: 15pt)
@@ -48,7 +50,10 @@ def typst_source(document: Document) -> str:
         running += f", footer: align(center, text(size: 8.5pt, {number}))"
     columns = f", columns: {document.columns}" if document.columns > 1 else ""
     fonts = _FONTS.format(cjk=_CJK.get(document.language, _CJK["zh"]))
-    head = _PREAMBLE.format(running=running, columns=columns, fonts=fonts, language=document.language)
+    hyphenate = str(document.language in _HYPHENATED).lower()
+    head = _PREAMBLE.format(
+        running=running, columns=columns, fonts=fonts, language=document.language, hyphenate=hyphenate
+    )
     title, *rest = document.blocks
     top = _block(title)
     if document.columns > 1:
@@ -134,8 +139,7 @@ def _math(formula: Formula) -> str:
 
 
 def _text(text: str) -> str:
-    """Keep words in hangul whole: nothing in a layer says if one goes on in the next line."""
-    if any("\uac00" <= sign <= "\ud7a3" for sign in text):
+    if has_hangul(text):
         return "[" + " ".join(f"#box({_string(word)});" for word in text.split()) + "]"
     return _string(text)
 
