@@ -49,7 +49,7 @@ def measure_fidelity(markdown: str, blocks: Sequence[Block] | None, words: Seque
     missing, extra = wanted - have, have - wanted
     if missing and extra:
         missing, extra = _without_typesetting(missing, extra, layer)
-    order = share_in_order(ours, layer)
+    order = share_in_order(ours, layer, blocks)
     if blocks is not None:
         order = min(order, share_in_place(ours, layer, markdown, blocks))
     return LayerFidelity(

@@ -1,7 +1,8 @@
 """Measure how many of a Markdown's words stand where its text layer has them: in the same order, in the right block.
 
 In order: of the words that occur once on both sides, those in the longest run that both have in the same order. The
-reference is the layer's own order, or the order of reading by geometry if the Markdown agrees better with that.
+reference is the layer's own order, the same with tables row by row, or the order of reading by geometry: whichever the
+Markdown agrees with best.
 
 In place: of the Markdown's words that the layer has, those that the layer has inside the box of their block. So a
 missing word that is appended at the end lowers both measures, and a block that moves lowers the first.
@@ -13,7 +14,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from ocrmill.pipeline.text.reading_order import Box, reading_order
 
 _IN_ORDER = 0.999  # from this share on the other order is not tried
 _MOST_LINES = 1500  # for the order by geometry, which takes longer than the rest together
+_MOST_TABLES = 20  # whose rows are looked at
 _MOST_STEPS = 20_000_000  # comparisons of words with boxes: 0.2 s. Blocks beyond are not judged
 _STEPS_OF_A_WORD = 20  # a step of Python takes so many of numpy's
 _LINE_END = re.compile(r"\r\n?|\n")  # those of CommonMark
@@ -40,24 +42,26 @@ class LayerWord(NamedTuple):
     box: Box
 
 
-def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord]) -> float:
+def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord], blocks: Sequence[Block] | None) -> float:
     """Of the words that occur once on both sides, the share in the longest run in the order of the layer."""
     places = _places_of_unique([word.text for word in ours])
     theirs = _places_of_unique([word.text for word in layer])
     common = [text for text in theirs if text in places]
     if not common:
         return 1.0
-    share = _longest_ascent([places[text] for text in common]) / len(common)
-    if share >= _IN_ORDER:
-        return share
-    lines = _lines(layer)
-    if len(lines) > _MOST_LINES:
-        return share
-    boxes = [_around(layer, line) for line in lines]
-    order = reading_order(boxes, right_to_left=_is_right_to_left(layer))
-    by_geometry = [layer[n].text for line in order for n in lines[line]]
-    ranks = [places[text] for text in by_geometry if text in theirs and text in places]
-    return max(share, _longest_ascent(ranks) / len(common))
+
+    def share(order: Iterable[int]) -> float:
+        words = [layer[n].text for n in order]
+        return _longest_ascent([places[text] for text in words if text in theirs and text in places]) / len(common)
+
+    best = share(range(len(layer)))
+    tables = [block for block in blocks or () if block.label == "table"]
+    if best < _IN_ORDER and tables:
+        best = max(best, share(_tables_by_rows(layer, tables)))
+    if best < _IN_ORDER and len(lines := _lines(layer)) <= _MOST_LINES:
+        read = reading_order([_around(layer, line) for line in lines], right_to_left=_is_right_to_left(layer))
+        best = max(best, share(n for line in read for n in lines[line]))
+    return best
 
 
 def share_in_place(
@@ -80,6 +84,25 @@ def share_in_place(
         left -= _STEPS_OF_A_WORD * len(inside)
         found += (Counter(layer[n].text for n in inside) & wanted).total()
     return found / judged if judged else 1.0
+
+
+def _tables_by_rows(layer: Sequence[LayerWord], tables: Sequence[Block]) -> list[int]:
+    """The layer's order, but the words of each table row by row, where the table's first word stands."""
+    boxes = np.array([(box.x0, box.y0, box.x1, box.y1) for _, box in layer], dtype=np.float64).reshape(-1, 4)
+    order = list(range(len(layer)))
+    for table in tables[:_MOST_TABLES]:
+        inside = np.flatnonzero(_inside_any(boxes, [table])).tolist()
+        rows: list[list[int]] = []
+        for n in sorted(inside, key=lambda n: layer[n].box.middle):
+            if rows and layer[rows[-1][0]].box.y1 > layer[n].box.middle:
+                rows[-1].append(n)
+            else:
+                rows.append([n])
+        by_rows = [n for row in rows for n in sorted(row, key=lambda n: layer[n].box.x0)]
+        left = set(inside)
+        at = next((place for place, n in enumerate(order) if n in left), 0)
+        order = [n for n in order[:at] if n not in left] + by_rows + [n for n in order[at:] if n not in left]
+    return order
 
 
 def _places_of_unique(texts: Sequence[str]) -> dict[str, int]:

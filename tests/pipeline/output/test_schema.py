@@ -27,6 +27,7 @@ from ocrmill.pipeline.records import (
     Attempt,
     Block,
     Figure,
+    LayerFidelity,
     PageFeatures,
     PageGeometry,
     PageText,
@@ -179,6 +180,15 @@ def test_documents_and_sources_arrive_whole(tmp_path: Path):
     assert (row["supersedes"], row["settings_fingerprint"]) == (made_id("old"), "f" * 16)
     assert (source["source"], source["source_version"]) == ("/data/b.pdf", "v1")
     assert (source["bytes"], source["document_id"]) == (1234, made_id("a"))
+
+
+def test_only_pages_read_from_their_layer_have_its_measures(tmp_path: Path):
+    """Recall, precision and order are columns, null where another way led to the text."""
+    read = made_page("read", 1, 1, text=PageText("Text", fidelity=LayerFidelity(0.5, 0.75, 0.25, changed_numbers=3)))
+    rows = records(written(tmp_path / "a.parquet", pages_table([read, FULL], made_stamp())))
+    measures = {row["source"]: [row[f"layer_{name}"] for name in ("recall", "precision", "order")] for row in rows}
+
+    assert measures == {read.source: [0.5, 0.75, 0.25], FULL.source: [None] * 3}
 
 
 @given(st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\ud800\udfff"), max_size=40))

@@ -23,7 +23,15 @@ from ocrmill.pipeline.quality.flags import (
 )
 from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.quality.repetition import measure_repetition
-from ocrmill.pipeline.records import Document, PageGeometry, PageText, RenderedPage, RepetitionMeasures, Source
+from ocrmill.pipeline.records import (
+    Document,
+    LayerFidelity,
+    PageGeometry,
+    PageText,
+    RenderedPage,
+    RepetitionMeasures,
+    Source,
+)
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 
 DEFAULTS = QualitySettings()
@@ -121,6 +129,24 @@ def test_repetition_always_has_a_reason(
 
     assert judgement.repetition_flag == bool(reasons) == (REPETITION in judgement.flags)
     assert (TRUNCATED in judgement.flags) == (finish_reason == "length")
+
+
+@pytest.mark.parametrize(
+    ("recall", "precision", "order", "flags"),
+    [
+        (0.95, 0.95, 0.96, ()),
+        (0.94, 1.0, 1.0, ("layer_words_differ",)),
+        (1.0, 0.94, 1.0, ("layer_words_differ",)),
+        (1.0, 1.0, 0.95, ("order_uncertain",)),
+        (0.0, 0.0, 0.0, ("layer_words_differ", "order_uncertain")),
+    ],
+)
+def test_a_page_that_is_untrue_to_its_layer_is_flagged(recall, precision, order, flags) -> None:
+    """Lost or added words, and words in another order, each raise a flag of their own."""
+    text = PageText("text", fidelity=LayerFidelity(recall, precision, order))
+    document = Document("0" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
+
+    assert finished_row(document, RenderedPage(1, text=text), DEFAULTS).flags == flags
 
 
 def test_notes_of_the_reader_are_flags_of_the_row() -> None:
