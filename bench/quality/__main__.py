@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.quality.generator import HALVES
+from bench.quality.production import as_run
 from bench.quality.readers import READERS, Reading, read_all
 from bench.quality.report import Result, kinds_table, readers_table, with_tables, worst
 from bench.quality.scores import score
-from bench.quality.typesetters import TYPESETTERS, Page, find_typesetters, make_pages, read_pages
+from bench.quality.typesetters import TYPESETTERS, Page, find_typesetters, make_pages, read_corpus, read_pages
+from bench.real_pdfs import CORPUS
 
 
 def main() -> None:
@@ -37,12 +39,17 @@ def main() -> None:
         pages = list(read_pages(folder))
         if not pages:
             sys.exit(f"no page was made; {find_typesetters.__module__} says how to install a typesetter")
-        results = _results(pages, interpreters, options.reader)
-    ours = next((result for result in results if result.name == "ocrmill"), None)
-    tables = [readers_table(results)]
-    if ours:
-        print(worst(ours, options.worst))
-        tables += [kinds_table(ours, "kind"), kinds_table(ours, "typesetter")]
+        corpus = list(read_corpus(options.corpus)) if options.corpus.is_dir() and not options.typesetter else []
+        everything = _results([*pages, *corpus], interpreters, options.reader)
+        results = [result.of(pages) for result in everything]
+        ours = next((result for result in results if result.name == "ocrmill"), None)
+        tables = [readers_table(results)]
+        if ours:
+            print(worst(ours, options.worst))
+            tables += [as_run(pages), kinds_table(ours, "kind"), kinds_table(ours, "typesetter")]
+    if corpus:
+        intro = f"{len(corpus)} documents of the corpus whose ground truth was written by hand:"
+        tables += [intro, readers_table([result.of(corpus) for result in everything])]
     print("\n\n".join(tables))
     if options.write:
         versions = [f"{name} {version}" for name, (_, _, version) in chosen.items()]
@@ -67,10 +74,11 @@ def _results(pages: Sequence[Page], interpreters: Sequence[str], names: Sequence
         for page in pages:
             text = reading.texts.get(page.path.stem, "")
             scored[page] = score(text, page.truth, pages=page.pages, is_markdown=reader.is_markdown)
-            if reader.name == "ocrmill":
+            if reader.name == "ocrmill" and page.kind != "corpus":
                 page.path.with_suffix(".ocrmill.md").write_text(text, encoding="utf-8")
         _say_errors(reader.name, reading)
-        results.append(Result(reader.name, reader.is_markdown, reading, scored))
+        speed = sum(page.pages for page in pages) / max(reading.seconds, 1e-9)
+        results.append(Result(reader.name, reader.is_markdown, reading, scored, speed))
         print(f"{reader.name} {reading.version}: {reading.seconds:.0f} s of CPU", flush=True)
     return results
 
@@ -85,6 +93,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=3, help="of each kind and typesetter")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--half", choices=HALVES, default="held-back")
+    parser.add_argument("--corpus", type=Path, default=CORPUS, help="also reads its PDFs with a NAME.gt.md beside")
     parser.add_argument("--folder", type=Path, help="where the PDFs stay; it should be empty")
     parser.add_argument("--python", action="append", default=[], metavar="INTERPRETER")
     parser.add_argument("--typesetter", action="append", default=[], choices=[each.name for each in TYPESETTERS])

@@ -3,7 +3,7 @@
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -29,6 +29,11 @@ class Result:
     is_markdown: bool
     reading: Reading
     scores: dict[Page, Scores]
+    speed: float  # pages a CPU second, over all that was read
+
+    def of(self, pages: Sequence[Page]) -> "Result":
+        """Return the result for some of the pages, with the speed of all."""
+        return replace(self, scores={page: self.scores[page] for page in pages})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +80,21 @@ def _mean(documents: Iterable[Values]) -> float:
 
 def readers_table(results: Sequence[Result]) -> str:
     """Write a row for each reader."""
-    titles = ["reader", *(column.title for column in COLUMNS), "numbers lost", "failed", "pages/s a core"]
+    every = [(page, scores) for result in results for page, scores in result.scores.items()]
+    shown = [column for column in COLUMNS if any(column.values(page, scores) for page, scores in every)]
+    titles = ["reader", *(column.title for column in shown), "numbers lost", "failed", "pages/s a core"]
     rows = [_row(titles), "|---" * len(titles) + "|"]
     for result in results:
         cells = [f"{result.name} {result.reading.version}"]
-        for column in COLUMNS:
+        for column in shown:
             documents = [column.values(page, scores) for page, scores in result.scores.items()]
             if (column.needs_markup and not result.is_markdown) or not any(documents):
                 cells.append("")
             else:
                 cells.append("{:.3f} ({:.3f} to {:.3f})".format(*interval(documents)))
         cells.append(_numbers_lost(result.scores.values()))
-        pages = sum(page.pages for page in result.scores)
-        cells += [str(len(result.reading.errors)), f"{pages / max(result.reading.seconds, 1e-9):.1f}"]
+        failed = sum(page.path.stem in result.reading.errors for page in result.scores)
+        cells += [str(failed), f"{result.speed:.1f}"]
         rows.append(_row(cells))
     return "\n".join(rows)
 

@@ -135,6 +135,18 @@ def read_pages(folder: Path) -> Iterator[Page]:
             yield page
 
 
+def read_corpus(folder: Path) -> Iterator[Page]:
+    """Yield the PDFs of a folder that have a `NAME.gt.md` beside, made by hand."""
+    import pymupdf
+
+    for path in sorted(folder.glob("*.pdf")):
+        markdown = path.with_suffix(".gt.md")
+        if markdown.exists():
+            with pymupdf.open(path) as opened:
+                truth = Truth(markdown.read_text(encoding="utf-8"), header="", footer="")
+                yield Page(path, "corpus", "", truth, len(opened))
+
+
 def layer_problem(layer: str, truth: Truth, pages: int) -> str:
     """Compare a PDF's own characters with those of its ground truth; empty if they are the same."""
     if pages > 1 and "\n[^1]:" in truth.markdown:
