@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.quality.generator import HALVES
 from bench.quality.production import as_run
 from bench.quality.readers import READERS, Reading, read_all
-from bench.quality.report import Result, kinds_table, readers_table, with_tables, worst
+from bench.quality.report import Result, differences_table, kinds_table, readers_table, with_tables, worst
 from bench.quality.scores import score
 from bench.quality.typesetters import TYPESETTERS, Page, find_typesetters, make_pages, read_corpus, read_pages
 from bench.real_pdfs import CORPUS
@@ -46,7 +46,12 @@ def main() -> None:
         tables = [readers_table(results)]
         if ours:
             print(worst(ours, options.worst))
-            tables += [as_run(pages), kinds_table(ours, "kind"), kinds_table(ours, "typesetter")]
+            tables += [
+                differences_table(ours, results),
+                as_run(pages),
+                kinds_table(ours, "kind"),
+                kinds_table(ours, "typesetter"),
+            ]
     if corpus:
         intro = f"{len(corpus)} documents of the corpus whose ground truth was written by hand:"
         tables += [intro, readers_table([result.of(corpus) for result in everything])]

@@ -99,6 +99,28 @@ def readers_table(results: Sequence[Result]) -> str:
     return "\n".join(rows)
 
 
+def differences_table(ours: Result, results: Sequence[Result]) -> str:
+    """Write how much better ours is than each other reader, document by document; bold where it is behind for sure."""
+    rows = [_row(["ours less", *(column.title for column in COLUMNS)]), "|---" * (len(COLUMNS) + 1) + "|"]
+    for result in results:
+        if result is ours:
+            continue
+        cells = [result.name]
+        for column in COLUMNS:
+            documents = []
+            for page, scores in ours.scores.items():
+                if values := column.values(page, scores):
+                    documents.append([_mean([values]) - _mean([column.values(page, result.scores[page])])])
+            if not documents or (column.needs_markup and not result.is_markdown):
+                cells.append("")
+                continue
+            mean, low, high = interval(documents)
+            mark = "**" if high < 0 else ""
+            cells.append(f"{mark}{mean:+.3f} ({low:+.3f} to {high:+.3f}){mark}")
+        rows.append(_row(cells))
+    return "\n".join(rows)
+
+
 def kinds_table(result: Result, by: str) -> str:
     """Write a row of our scores for each kind or typesetter."""
     titles = [f"{by}, ours", "documents", *(column.title for column in COLUMNS), "lowest recall", "numbers lost"]

@@ -1,11 +1,22 @@
 """Tables give means with their intervals, and only the figures of a page are written again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.quality.readers import READERS, Reading
-from bench.quality.report import BEGIN, END, Result, interval, kinds_table, readers_table, with_tables, worst
+from bench.quality.report import (
+    BEGIN,
+    END,
+    Result,
+    differences_table,
+    interval,
+    kinds_table,
+    readers_table,
+    with_tables,
+    worst,
+)
 from bench.quality.scores import score
 from bench.quality.sources.markdown_source import Truth
 from bench.quality.typesetters import Page
@@ -44,6 +55,23 @@ def test_readers_stand_side_by_side():
     assert (other[recall], other[headings]) == (ours[recall], "")
     assert ours[-4:-1] == ["1 of 2", "0", "4.0"]
     assert "TEDS ruled" not in titles
+
+
+def test_differences_are_document_by_document():
+    """A reader that is worse on every document is behind for sure, and says so; an equal one is not."""
+    ours, worse = result("ocrmill", is_markdown=True), result("other", is_markdown=True)
+    lost = {page: score("", page.truth, pages=1) for page in ours.scores}
+    worse = Result("other", is_markdown=True, reading=worse.reading, scores=lost, speed=1)
+    titles, _, row = (
+        line.split("|")
+        for line in differences_table(
+            worse, [replace(ours, scores=dict(zip(lost, ours.scores.values(), strict=True)))]
+        ).splitlines()
+    )
+    recall = titles.index(" recall ")
+
+    assert row[recall].strip() == "**-0.833 (-1.000 to -0.667)**"
+    assert "**" not in differences_table(ours, [replace(ours)])
 
 
 def test_worst_pages_say_what_is_wrong():
