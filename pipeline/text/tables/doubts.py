@@ -1,0 +1,108 @@
+"""Reasons not to take words for a table: prose in columns, lists, contents pages, rows or lines that overlap."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from ocrmill.pipeline.text.tables.columns import Columns
+from ocrmill.pipeline.text.tables.rows import Line
+from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.tables.table import Table
+from ocrmill.pipeline.text.words import Word
+
+_LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")
+_LEADERS = 4  # words or characters of a row of dots
+_MARKER = re.compile(r"^(?:[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7*\u2013\u2014-]|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$")
+_PROSE_WORDS = 5  # of a line; cells of wrapped text have fewer
+_PROSE_FILL = 0.75  # of the column's width
+_PROSE_LINES = 4
+_FILLED = 0.3  # of the grid is under text in nearly every table
+_APART = 0.6  # of the type, between baselines of a cell
+
+
+def is_doubtful(table: Table, words: Sequence[Word], columns: Columns, lines: Sequence[Line], rules: Rules) -> bool:
+    """Tell if a table may be none, or does not hold each word once."""
+    return (
+        sorted(map(id, table.words)) != sorted(map(id, words))
+        or table.rows < 2  # noqa: PLR2004
+        or table.columns < 2  # noqa: PLR2004
+        or _rows_interleave(table)
+        or _lines_overlap(table)
+        or _is_sparse(table)
+        or _is_list(table, columns)
+        or _has_leaders(lines)
+        or _is_prose(lines, columns, rules)
+    )
+
+
+def _rows_interleave(table: Table) -> bool:
+    """Tell if a row's last line stands below the next row's first, cells of several rows left out."""
+    baselines: dict[int, list[float]] = {}
+    for cell in table.cells:
+        if cell.row_span == 1:
+            baselines.setdefault(cell.row, []).extend(line[0].baseline for line in cell.lines)
+    ordered = [baselines[row] for row in sorted(baselines) if baselines[row]]
+    return any(max(upper) >= min(lower) for upper, lower in pairwise(ordered))
+
+
+def _lines_overlap(table: Table) -> bool:
+    return any(
+        lower[0].baseline - upper[0].baseline < _APART * min(upper[0].size, lower[0].size)
+        and min(_end(upper), _end(lower)) > max(_start(upper), _start(lower))
+        for cell in table.cells
+        for upper, lower in pairwise(cell.lines)
+    )
+
+
+def _start(line: Sequence[Word]) -> float:
+    return min(word.box.x0 for word in line)
+
+
+def _end(line: Sequence[Word]) -> float:
+    return max(word.box.x1 for word in line)
+
+
+def _is_sparse(table: Table) -> bool:
+    """Tell if most places are empty, or fewer than two rows have text in two cells."""
+    filled = [cell for cell in table.cells if cell.lines]
+    taken = sum(cell.row_span * cell.column_span for cell in filled)
+    rows = [sum(cell.row <= row < cell.row + cell.row_span for cell in filled) for row in range(table.rows)]
+    return taken < _FILLED * table.rows * table.columns or sum(count > 1 for count in rows) < 2  # noqa: PLR2004
+
+
+def _is_list(table: Table, columns: Columns) -> bool:
+    """Tell if the first of two columns holds bullets and numbers of items only."""
+    if table.columns > 2 or any(columns.ruled):  # noqa: PLR2004
+        return False
+    first = [cell for cell in table.cells if cell.column == 0 and cell.column_span == 1 and cell.lines]
+    return bool(first) and all(_MARKER.match("".join(word.text for word in cell.words)) for cell in first)
+
+
+def _has_leaders(lines: Sequence[Line]) -> bool:
+    """Tell if half of the lines have dots that lead to a number: a contents page."""
+    return sum(_leads([word for chunk in line.chunks for word in chunk.words]) for line in lines) >= 0.5 * len(lines)
+
+
+def _leads(words: Iterable[Word]) -> bool:
+    dots = 0
+    for word in words:
+        text = word.text
+        tail = len(text) - len(text.rstrip(".\u2026\u00b7_"))
+        if _LEADER.match(text) or tail >= _LEADERS:
+            dots += tail
+    return dots >= _LEADERS
+
+
+def _is_prose(lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
+    """Tell if two columns without rules hold running text."""
+    if any(columns.ruled) or len(rules.horizontal) >= 0.3 * len(lines):
+        return False
+    prose = 0
+    for n, column in enumerate(columns.columns):
+        chunks = [chunk for chunk in (line.in_column(n) for line in lines) if chunk is not None]
+        width = column.x1 - column.x0
+        full = [
+            chunk for chunk in chunks if len(chunk.words) >= _PROSE_WORDS and chunk.x1 - chunk.x0 >= _PROSE_FILL * width
+        ]
+        prose += len(full) >= max(_PROSE_LINES, 0.5 * len(chunks))
+    return prose > 1

@@ -1,0 +1,154 @@
+"""Words of a region -> tables. None comes out where the words do not lie in rows and columns without doubt."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.tables.places import Place, Rectangle, merged_places
+from ocrmill.pipeline.text.tables.chunks import Chunk, around, chunks_of, text_lines
+from ocrmill.pipeline.text.tables.columns import Columns, find_columns
+from ocrmill.pipeline.text.tables.doubts import is_doubtful
+from ocrmill.pipeline.text.tables.headers import count_header_rows
+from ocrmill.pipeline.text.tables.independent import independent_parts
+from ocrmill.pipeline.text.tables.rows import Line, leading_lines, lines_of, row_starts
+from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
+from ocrmill.pipeline.text.words import Word
+
+_UNDERLINE = 0.35  # of the type: a rule that lies so close below words and is as long as they are is their underline
+_ENDS = 0.3  # of the type: as far an underline's ends lie from those of its words
+_SHARED = 0.3  # of a line's height: a floating line that shares so much with a row stands in it
+
+Hint = tuple[Sequence[float], Sequence[float]]
+"""Borders that a layout model proposes: the ys between rows and the xs between columns."""
+
+
+def build_tables(
+    words: Sequence[Word], rules: Rules = Rules(), hint: Hint | None = None, *, right_to_left: bool = False  # noqa: B008
+) -> list[Table] | None:
+    """Lay out the words of a region as a table, or as several that stand beside each other from left to right.
+
+    Every word lies in one cell of one table. None if that leaves doubt: the words are no table then.
+    """
+    words = [word for word in words if word.text]
+    if not words:
+        return None
+    size = median(word.size for word in words)
+    rules = _without_underlines(rules.within(around(words), size), words)
+    tables = []
+    for part in independent_parts(words, rules):
+        table = _build_table(part, rules.within(around(part), size), hint, right_to_left=right_to_left)
+        if table is None:
+            return None
+        tables.append(table)
+    return tables[::-1] if right_to_left else tables
+
+
+def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool) -> Table | None:
+    hinted_rows, hinted_columns = hint or ((), ())
+    chunks = chunks_of(text_lines(words), rules, hinted_columns)
+    columns = find_columns(chunks, rules, hinted_columns)
+    lines = lines_of(chunks, columns)
+    if len(columns.columns) < 2 or len(lines) < 2:  # noqa: PLR2004
+        return None
+    rows = _rows(lines, columns, rules, hinted_rows)
+    if len(rows) < 2:  # noqa: PLR2004
+        return None
+    places = _places(lines, rows)
+    merged = merged_places(rows, columns, places, rules)
+    cells = _cells(merged, places, words)
+    if right_to_left:
+        last = len(columns.columns)
+        cells = sorted(
+            (Cell(c.row, last - c.column - c.column_span, c.row_span, c.column_span, c.lines) for c in cells),
+            key=lambda cell: (cell.row, cell.column),
+        )
+    table = Table(
+        len(rows), len(columns.columns), count_header_rows(cells, rows, columns, rules), tuple(cells), around(words)
+    )
+    return None if is_doubtful(table, words, columns, lines, rules) else table
+
+
+def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:
+    """Drop horizontal rules that underline words: they lie right below them and end with them."""
+    kept = [rule for rule in rules.horizontal if not _is_underline(rule, words)]
+    return Rules(tuple(kept), rules.vertical)
+
+
+def _is_underline(rule: Box, words: Sequence[Word]) -> bool:
+    above = [
+        word
+        for word in words
+        if -0.05 * word.size <= rule.y0 - word.baseline <= _UNDERLINE * word.size
+        and word.box.x0 < rule.x1
+        and word.box.x1 > rule.x0
+    ]
+    if not above:
+        return False
+    ends = _ENDS * above[0].size
+    x0, x1 = min(word.box.x0 for word in above), max(word.box.x1 for word in above)
+    gaps = sorted(above, key=lambda word: word.box.x0)
+    closed = all(after.box.x0 - before.box.x1 <= before.size for before, after in zip(gaps, gaps[1:], strict=False))
+    return closed and abs(x0 - rule.x0) <= ends and abs(x1 - rule.x1) <= ends
+
+
+def _rows(lines: Sequence[Line], columns: Columns, rules: Rules, hinted: Sequence[float]) -> list[list[Line]]:
+    """Group the lines that do not overlap into rows."""
+    chosen = leading_lines(lines, rules)
+    leading = [lines[n] for n in chosen]
+    floating = [line for n, line in enumerate(lines) if n not in chosen]
+    rows = [[leading[0]]]
+    for line, starts in zip(leading[1:], row_starts(leading, floating, columns, rules, hinted), strict=True):
+        if starts:
+            rows.append([line])
+        else:
+            rows[-1].append(line)
+    return rows
+
+
+def _places(lines: Sequence[Line], rows: Sequence[Sequence[Line]]) -> list[Place]:
+    """Return for each chunk the rows and columns that it stands in."""
+    row_of = {id(line): n for n, row in enumerate(rows) for line in row}
+    places = []
+    for line in lines:
+        home = row_of.get(id(line))
+        for chunk, (first, last) in zip(line.chunks, line.spans, strict=True):
+            top, bottom = (home, home) if home is not None else _rows_beside(chunk, first, last, rows)
+            places.append(Place(chunk, top, bottom, first, last))
+    return places
+
+
+def _rows_beside(chunk: Chunk, first: int, last: int, rows: Sequence[Sequence[Line]]) -> tuple[int, int]:
+    """Return the first and the last row that a chunk between lines stands beside."""
+    shares = [
+        max(min(chunk.bottom, line.bottom) - max(chunk.top, line.top) for line in row) / (chunk.bottom - chunk.top)
+        for row in rows
+    ]
+    beside = [n for n, share in enumerate(shares) if share >= _SHARED]
+    if not beside:
+        below = sum(row[0].baseline < chunk.baseline for row in rows)
+        near = [n for n in (below - 1, below) if 0 <= n < len(rows)]
+        own = set(range(first, last + 1))
+        beside = [n for n in near if not any(own & line.columns for line in rows[n])]
+        beside = beside or [max(near, key=lambda n: shares[n])]
+    return beside[0], beside[-1]
+
+
+def _cells(rectangles: Sequence[Rectangle], places: Sequence[Place], words: Sequence[Word]) -> list[Cell]:
+    order = {id(word): n for n, word in enumerate(words)}
+    cells = []
+    for area in rectangles:
+        chunks = [place.chunk for place in places if area.holds(place)]
+        lines: dict[int, list[Word]] = {}
+        for chunk in sorted(chunks, key=lambda chunk: (chunk.baseline, chunk.x0)):
+            lines.setdefault(chunk.line, []).extend(chunk.words)
+        cells.append(Cell(area.row, area.column, area.row_span, area.column_span, _in_order(lines.values(), order)))
+    return cells
+
+
+def _in_order(lines: Iterable[list[Word]], order: dict[int, int]) -> Lines:
+    """Put words of one line of the layer into its order, which is that of reading; others go from left to right."""
+    return tuple(
+        tuple(sorted(line, key=lambda word: order[id(word)]) if len({word.line for word in line}) == 1 else line)
+        for line in lines
+    )

@@ -1,0 +1,202 @@
+"""Decides which lines of a table begin a new row: by rules, by the layout model's borders, by spacing and by content."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ocrmill.pipeline.text.tables.chunks import Chunk
+from ocrmill.pipeline.text.tables.columns import Columns
+from ocrmill.pipeline.text.tables.rules import Rules, covered
+
+_PITCH = 0.8  # of the type: baselines of rows are no closer
+_PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
+_FULL_RULE = 0.6
+_BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
+_BOX_SHARE = 0.2  # ... if there are vertical rules too
+_JUMP = 0.18  # of the type: so much more white space is between rows than between lines of a cell
+NUMBER = re.compile(r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$", re.IGNORECASE)
+_OPEN_END = re.compile(r"(?:[-,(/&\u2010]|\b(?:and|or|of|the|to|for|in|with|a))$")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The chunks of a table on one baseline, with the columns that each stands in."""
+
+    chunks: tuple[Chunk, ...]
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def baseline(self) -> float:
+        """Y of the line."""
+        return self.chunks[0].baseline
+
+    @property
+    def top(self) -> float:
+        """Where its ink begins."""
+        return min(chunk.top for chunk in self.chunks)
+
+    @property
+    def bottom(self) -> float:
+        """Where its ink ends."""
+        return max(chunk.bottom for chunk in self.chunks)
+
+    @property
+    def size(self) -> float:
+        """Return its largest type."""
+        return max(chunk.size for chunk in self.chunks)
+
+    @property
+    def columns(self) -> set[int]:
+        """Return the columns that have text in it."""
+        return {column for first, last in self.spans for column in range(first, last + 1)}
+
+    def in_column(self, column: int) -> Chunk | None:
+        """Return the chunk that stands in this column alone."""
+        return next((chunk for chunk, span in zip(self.chunks, self.spans, strict=True) if span == (column,) * 2), None)
+
+
+def lines_of(chunks: Sequence[Chunk], columns: Columns) -> list[Line]:
+    """Return chunks line by line."""
+    by_line: dict[int, list[Chunk]] = {}
+    for chunk in chunks:
+        by_line.setdefault(chunk.line, []).append(chunk)
+    return [
+        Line(tuple(found), tuple(columns.span(chunk) for chunk in found))
+        for _, found in sorted(by_line.items(), key=lambda item: item[0])
+    ]
+
+
+def leading_lines(lines: Sequence[Line], rules: Rules) -> list[int]:
+    """Choose lines that are no closer than lines of one text, those with most columns first.
+
+    Others float between them: cells set in the middle of their rows.
+    """
+    chosen: list[int] = []
+    for n in sorted(range(len(lines)), key=lambda n: (-len(lines[n].columns), n)):
+        line = lines[n]
+        if all(abs(line.baseline - lines[m].baseline) >= _PITCH * min(line.size, lines[m].size) for m in chosen):
+            chosen.append(n)
+    kept = [n for n in chosen if not _stands_between_rules(lines[n], rules)]
+    return sorted(kept or chosen)
+
+
+def _stands_between_rules(line: Line, rules: Rules) -> bool:
+    """Tell if a rule beside the text lies at its height: it parts rows that the text spans."""
+    low, high = line.baseline - 0.6 * line.size, line.baseline + 0.1 * line.size
+    x0, x1 = line.chunks[0].x0, line.chunks[-1].x1
+    return any(low < rule.y0 < high and (rule.x0 >= x1 - 1 or rule.x1 <= x0 + 1) for rule in rules.horizontal)
+
+
+def row_starts(
+    lines: Sequence[Line], floating: Sequence[Line], columns: Columns, rules: Rules, hinted: Sequence[float]
+) -> list[bool]:
+    """Tell for each line after the first if it begins a new row. `floating`: lines between them."""
+    coverages = [_rule_coverage(upper, lower, columns, rules) for upper, lower in pairwise(lines)]
+    bands = 1 + sum(coverage >= _FULL_RULE for coverage in coverages)
+    is_grid = bands >= (max(3, _BOX_SHARE * len(lines)) if any(columns.ruled) else max(4, _BAND_SHARE * len(lines)))
+    contents = [_content_score(upper, lower, columns) for upper, lower in pairwise(lines)]
+    spacing = _spacing_scores(lines, floating, coverages, contents)
+    usual = max(-0.4, min(0.7, sum(contents) / max(1, len(contents))))
+    starts = []
+    for n, (upper, lower) in enumerate(pairwise(lines)):
+        if coverages[n] >= _PARTIAL_RULE:
+            starts.append(True)
+            continue
+        score = contents[n] + spacing[n] + usual
+        if hinted:
+            score += 1.5 if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in hinted) else -1.5
+        starts.append(score > (2.5 if is_grid else -0.01))
+    return starts
+
+
+def _rule_coverage(upper: Line, lower: Line, columns: Columns, rules: Rules) -> float:
+    """Return the share of the table's width that horizontal rules between two lines take."""
+    low, high = upper.baseline - 0.1 * upper.size, lower.baseline - 0.4 * lower.size
+    spans = [(rule.x0, rule.x1) for rule in rules.horizontal if low <= rule.y0 <= high]
+    return covered(spans, columns.columns[0].x0, columns.columns[-1].x1)
+
+
+def _spacing_scores(
+    lines: Sequence[Line], floating: Sequence[Line], coverages: Sequence[float], contents: Sequence[float]
+) -> list[float]:
+    """Score wide steps for a new row and narrow ones against it, if the table has both and its content agrees."""
+    steps = [_white_space(upper, lower, floating) for upper, lower in pairwise(lines)]
+    free = sorted(step for step, coverage in zip(steps, coverages, strict=True) if coverage < _PARTIAL_RULE)
+    jumps = [(wide - narrow, (wide + narrow) / 2) for narrow, wide in pairwise(free)]
+    if not jumps or max(jumps)[0] < _JUMP:
+        return [0.0] * len(steps)
+    limit = max(jumps)[1]
+    narrow = [
+        score
+        for step, score, coverage in zip(steps, contents, coverages, strict=True)
+        if step < limit and coverage < _PARTIAL_RULE
+    ]
+    if sum(narrow) > 0.5 * len(narrow):  # narrow steps part rows: the wide ones part groups
+        return [1.0 if step > limit else 0.0 for step in steps]
+    return [1.5 if step > limit else -1.5 for step in steps]
+
+
+def _white_space(upper: Line, lower: Line, floating: Sequence[Line]) -> float:
+    """Return the height of the widest strip between two lines that no line enters, in sizes of the type."""
+    between = [line for line in floating if upper.baseline < line.baseline < lower.baseline]
+    ordered = [upper, *between, lower]
+    return max(after.top - before.bottom for before, after in pairwise(ordered)) / upper.size
+
+
+def _content_score(upper: Line, lower: Line, columns: Columns) -> float:
+    """Score what the two lines hold: above 0 if the lower one looks like a new row."""
+    above, below = upper.columns, lower.columns
+    score = _occupancy_score(above, below)
+    for column in sorted(above & below):
+        one, other = upper.in_column(column), lower.in_column(column)
+        if one is not None and other is not None:
+            score += _continuity_score(one, other, columns.columns[column].x1 - columns.columns[column].x0)
+    if _spans_over(upper, lower) or _spans_over(lower, upper):
+        score += 2.0
+    if _is_bold(upper) and not any(word.bold for chunk in lower.chunks for word in chunk.words):
+        score += 1.5
+    return score
+
+
+def _occupancy_score(above: set[int], below: set[int]) -> float:
+    if above == below and len(above) == 1:
+        return 0.3 if 0 in above else -0.8
+    if below >= above:
+        return 1.0 if len(above) > 1 else 0.3 if 0 in above else -0.3
+    if below < above:
+        return -0.5 if 0 in below else -1.2
+    return -0.5 if not above & below else 0.5
+
+
+def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
+    """Score two chunks below each other: can the lower one continue the upper one, and was there need to break?"""
+    before = " ".join(word.text for word in one.words)
+    after = " ".join(word.text for word in other.words)
+    numbers = bool(NUMBER.match(before)) + bool(NUMBER.match(after))
+    if numbers == 2:  # noqa: PLR2004
+        return 2.0
+    score = 0.7 * numbers
+    first = other.words[0]
+    blank = 0.25 * one.size
+    if (one.x1 - one.x0) + blank + (first.box.x1 - first.box.x0) <= 0.97 * width:
+        score += 0.8
+    else:
+        score -= 0.4
+    if _OPEN_END.search(before):
+        score -= 0.8
+    if after[:1].islower():
+        score -= 0.5
+    return score
+
+
+def _is_bold(line: Line) -> bool:
+    return all(word.bold for chunk in line.chunks for word in chunk.words)
+
+
+def _spans_over(one: Line, other: Line) -> bool:
+    """Tell if a chunk of one line stands across columns in which the other has several chunks."""
+    return any(
+        last > first and sum(first <= start and end <= last for start, end in other.spans) > 1
+        for first, last in one.spans
+    )
