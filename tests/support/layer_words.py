@@ -24,8 +24,8 @@ def words_of(page: pymupdf.Page, clip: Box | None = None) -> list[Word]:
 
 def _word(run: list[tuple[dict, dict]], line: int) -> Word:
     pieces = []
-    for _, part in groupby(run, key=lambda pair: id(pair[1])):
-        part = list(part)
+    for _, same_type in groupby(run, key=lambda pair: id(pair[1])):
+        part = list(same_type)
         span = part[0][1]
         text = "".join(char["c"] for char, _ in part)
         bold = bool(span["flags"] & 16) or "bold" in span["font"].lower()

@@ -17,6 +17,7 @@ _SCRIPT_RISE = 0.6  # so far they stand from the baseline
 _SCRIPT_GAP = 0.35
 _MIN_LINK = 0.42  # blanks are 0.22 to 0.33
 _LINK = 1.7  # times the usual blank; justified cells go to 1.5
+_WIDER = 1.2  # times the usual blank: at a border, columns are so far apart
 _MAX_BLANK = 0.75  # what is wider is no blank (0.6 in type of fixed width)
 
 
@@ -74,11 +75,7 @@ def _move_scripts(lines: list[list[Word]]) -> None:
 
 def _is_script_of(word: Word, host: Word) -> bool:
     near = max(word.box.x0 - host.box.x1, host.box.x0 - word.box.x1) <= _SCRIPT_GAP * host.size
-    return (
-        near
-        and word.size <= _SCRIPT * host.size
-        and abs(word.baseline - host.baseline) <= _SCRIPT_RISE * host.size
-    )
+    return near and word.size <= _SCRIPT * host.size and abs(word.baseline - host.baseline) <= _SCRIPT_RISE * host.size
 
 
 def usual_blank(lines: Sequence[Sequence[Word]], size: float) -> float:
@@ -112,12 +109,25 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[fl
     return found
 
 
+def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -> list[Chunk]:
+    """Cut a chunk where a gap that is wider than a blank lies in a gutter between columns."""
+    parts: list[list[Word]] = [[]]
+    for word in chunk.words:
+        if parts[-1]:
+            end = parts[-1][-1].box.x1
+            in_gutter = any(end - 1 <= high and word.box.x0 + 1 >= low for low, high in gutters)
+            if in_gutter and word.box.x0 - end > _WIDER * blank:
+                parts.append([])
+        parts[-1].append(word)
+    return [_chunk(part, chunk.line) for part in parts]
+
+
 def _is_cut(before: Word, after: Word, link: float, rules: Rules, hinted: Sequence[float]) -> bool:
     gap = after.box.x0 - before.box.x1
     if gap > link:
         return True
     low, high = before.box.x1 - 0.5, after.box.x0 + 0.5
-    if gap > 0.75 * link and any(low <= x <= high for x in hinted):  # noqa: PLR2004
+    if gap > 0.75 * link and any(low <= x <= high for x in hinted):
         return True
     low, high = min(low, high, _centre(before) + 1), max(low, high)
     y = after.baseline - 0.3 * after.size

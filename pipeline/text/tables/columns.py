@@ -7,6 +7,7 @@ other in some line: such a chunk spans them. A border that more chunks cross tha
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ocrmill.pipeline.text.tables.chunks import Chunk
 from ocrmill.pipeline.text.tables.rules import Rules, distinct
@@ -41,6 +42,11 @@ class Columns:
     borders: tuple[float, ...]  # one fewer than columns
     ruled: tuple[bool, ...]  # for each border, if a vertical rule stands there
 
+    @property
+    def gutters(self) -> list[tuple[float, float]]:
+        """Return the white space between neighbours."""
+        return [(left.x1, right.x0) for left, right in pairwise(self.columns)]
+
     def span(self, chunk: Chunk) -> tuple[int, int]:
         """Return the first and the last column that a chunk stands in."""
         touched = [n for n, column in enumerate(self.columns) if _enters(chunk, column)]
@@ -60,7 +66,7 @@ def find_columns(chunks: Sequence[Chunk], rules: Rules, hinted: Sequence[float])
         columns = _one_a_box(columns, ruled)
     borders = []
     at_rule = []
-    for left, right in zip(columns, columns[1:], strict=False):
+    for left, right in pairwise(columns):
         rule = _rule_between(left, right, ruled)
         at_rule.append(rule is not None)
         borders.append((left.x1 + right.x0) / 2 if rule is None else rule)
@@ -118,14 +124,12 @@ def _without_crossed_borders(
     """Join columns whose border is crossed by as many chunks as there are lines with text on both sides of it."""
     while len(columns) > 1:
         worst, excess = None, 0.0
-        for n, (left, right) in enumerate(zip(columns, columns[1:], strict=False)):
+        for n, (left, right) in enumerate(pairwise(columns)):
             if _rule_between(left, right, ruled) is not None:
                 continue
             x = (left.x1 + right.x0) / 2
             crossing = sum(chunk.x0 < x < chunk.x1 for chunk in chunks)
-            support = len(left.lines & right.lines)
-            if support == 0:
-                support = _support(chunks, x) / 2
+            support = float(len(left.lines & right.lines)) or _support(chunks, x) / 2
             if any(left.x1 - 2 <= hint <= right.x0 + 2 for hint in hinted):
                 support = 1.5 * support + 0.5
             if crossing and crossing - support >= excess:
@@ -142,36 +146,32 @@ def _support(chunks: Sequence[Chunk], x: float) -> float:
     return len(left & {chunk.line for chunk in chunks if chunk.x0 >= x})
 
 
-def _with_headings_set_aside(
-    columns: list[Column], ruled: Sequence[float], hinted: Sequence[float]
-) -> list[Column]:
+def _with_headings_set_aside(columns: list[Column], ruled: Sequence[float], hinted: Sequence[float]) -> list[Column]:
     """Join a column of a line or two to the nearer neighbour that it never stands beside."""
     n = 0
     while n < len(columns) and len(columns) > 2:  # noqa: PLR2004
-        if len(columns[n].lines) > _FEW_LINES:
-            n += 1
-            continue
         sides = [
-            (max(columns[m].x0, columns[n].x0) - min(columns[m].x1, columns[n].x1), m)
+            (columns[max(n, m)].x0 - columns[min(n, m)].x1, min(n, m))
             for m in (n - 1, n + 1)
-            if 0 <= m < len(columns)
-            and not columns[m].lines & columns[n].lines
-            and len(columns[m].lines) > len(columns[n].lines)
-            and _rule_between(*sorted((columns[m], columns[n]), key=lambda column: column.x0), ruled) is None
-            and not _hint_between(columns[min(n, m)], columns[max(n, m)], hinted)
+            if 0 <= m < len(columns) and _is_set_aside(columns[n], columns[m])
         ]
-        if not sides:
+        sides = [side for side in sides if not _parted(columns[side[1]], columns[side[1] + 1], ruled, hinted)]
+        if sides and len(columns[n].lines) <= _FEW_LINES:
+            low = min(sides)[1]
+            columns[low : low + 2] = [columns[low].joined(columns[low + 1])]
+            n = max(0, low - 1)
+        else:
             n += 1
-            continue
-        other = min(sides)[1]
-        low = min(n, other)
-        columns[low : low + 2] = [columns[low].joined(columns[low + 1])]
-        n = max(0, low - 1)
     return columns
 
 
-def _hint_between(left: Column, right: Column, hinted: Sequence[float]) -> bool:
-    return any(left.x1 <= hint <= right.x0 for hint in hinted)
+def _is_set_aside(column: Column, beside: Column) -> bool:
+    return not beside.lines & column.lines and len(beside.lines) > len(column.lines)
+
+
+def _parted(left: Column, right: Column, ruled: Sequence[float], hinted: Sequence[float]) -> bool:
+    """Tell if a rule or a layout model parts two neighbours."""
+    return _rule_between(left, right, ruled) is not None or any(left.x1 <= hint <= right.x0 for hint in hinted)
 
 
 def _is_boxed(ruled: Sequence[float], rules: Rules, chunks: Sequence[Chunk]) -> bool:

@@ -12,16 +12,22 @@ from ocrmill.pipeline.text.words import Word
 
 _LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")
 _LEADERS = 4  # words or characters of a row of dots
-_MARKER = re.compile(r"^(?:[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7*\u2013\u2014-]|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$")
+_MARKER = re.compile(
+    r"^(?:[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7*\u2013\u2014-]|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
+)
 _PROSE_WORDS = 5  # of a line; cells of wrapped text have fewer
 _PROSE_FILL = 0.75  # of the column's width
 _PROSE_LINES = 4
+_RUNNING_FILL, _RUNNING_LINES = 0.88, 8  # lines of one column that are all full: running text beside notes
+_UNRULED_ROWS = 3  # of fewer, nothing says that they are a table
 _FILLED = 0.3  # of the grid is under text in nearly every table
 _APART = 0.6  # of the type, between baselines of a cell
 
 
-def is_doubtful(table: Table, words: Sequence[Word], columns: Columns, lines: Sequence[Line], rules: Rules) -> bool:
-    """Tell if a table may be none, or does not hold each word once."""
+def is_doubtful(
+    table: Table, words: Sequence[Word], columns: Columns, lines: Sequence[Line], rules: Rules, *, is_hinted: bool
+) -> bool:
+    """Tell if a table may be none, or does not hold each word once. `is_hinted`: a layout model sees its grid."""
     return (
         sorted(map(id, table.words)) != sorted(map(id, words))
         or table.rows < 2  # noqa: PLR2004
@@ -32,6 +38,7 @@ def is_doubtful(table: Table, words: Sequence[Word], columns: Columns, lines: Se
         or _is_list(table, columns)
         or _has_leaders(lines)
         or _is_prose(lines, columns, rules)
+        or (not is_hinted and not rules.horizontal and not any(columns.ruled) and table.rows < _UNRULED_ROWS)
     )
 
 
@@ -94,10 +101,10 @@ def _leads(words: Iterable[Word]) -> bool:
 
 
 def _is_prose(lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
-    """Tell if two columns without rules hold running text."""
+    """Tell if columns without rules hold running text: two of them, or one whose lines are nearly all full."""
     if any(columns.ruled) or len(rules.horizontal) >= 0.3 * len(lines):
         return False
-    prose = 0
+    prose = running = 0
     for n, column in enumerate(columns.columns):
         chunks = [chunk for chunk in (line.in_column(n) for line in lines) if chunk is not None]
         width = column.x1 - column.x0
@@ -105,4 +112,6 @@ def _is_prose(lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
             chunk for chunk in chunks if len(chunk.words) >= _PROSE_WORDS and chunk.x1 - chunk.x0 >= _PROSE_FILL * width
         ]
         prose += len(full) >= max(_PROSE_LINES, 0.5 * len(chunks))
-    return prose > 1
+        even = sum(chunk.x1 - chunk.x0 >= _RUNNING_FILL * width for chunk in full)
+        running += even >= max(_RUNNING_LINES, 0.6 * len(chunks))
+    return prose > 1 or running > 0

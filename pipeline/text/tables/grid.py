@@ -1,15 +1,16 @@
 """Words of a region -> tables. None comes out where the words do not lie in rows and columns without doubt."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.reading_order import Box
-from ocrmill.pipeline.text.tables.places import Place, Rectangle, merged_places
-from ocrmill.pipeline.text.tables.chunks import Chunk, around, chunks_of, text_lines
+from ocrmill.pipeline.text.tables.chunks import Chunk, around, chunks_of, parted, text_lines, usual_blank
 from ocrmill.pipeline.text.tables.columns import Columns, find_columns
 from ocrmill.pipeline.text.tables.doubts import is_doubtful
 from ocrmill.pipeline.text.tables.headers import count_header_rows
 from ocrmill.pipeline.text.tables.independent import independent_parts
+from ocrmill.pipeline.text.tables.places import Place, Rectangle, merged_places
 from ocrmill.pipeline.text.tables.rows import Line, leading_lines, lines_of, row_starts
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
@@ -17,6 +18,7 @@ from ocrmill.pipeline.text.words import Word
 
 _UNDERLINE = 0.35  # of the type: a rule that lies so close below words and is as long as they are is their underline
 _ENDS = 0.3  # of the type: as far an underline's ends lie from those of its words
+_BETWEEN = 0.2  # of the step between rows: a line farther from both baselines stands between them
 _SHARED = 0.3  # of a line's height: a floating line that shares so much with a row stands in it
 
 Hint = tuple[Sequence[float], Sequence[float]]
@@ -24,7 +26,11 @@ Hint = tuple[Sequence[float], Sequence[float]]
 
 
 def build_tables(
-    words: Sequence[Word], rules: Rules = Rules(), hint: Hint | None = None, *, right_to_left: bool = False  # noqa: B008
+    words: Sequence[Word],
+    rules: Rules,
+    hint: Hint | None = None,
+    *,
+    right_to_left: bool = False,
 ) -> list[Table] | None:
     """Lay out the words of a region as a table, or as several that stand beside each other from left to right.
 
@@ -46,8 +52,14 @@ def build_tables(
 
 def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool) -> Table | None:
     hinted_rows, hinted_columns = hint or ((), ())
-    chunks = chunks_of(text_lines(words), rules, hinted_columns)
+    text = text_lines(words)
+    chunks = chunks_of(text, rules, hinted_columns)
     columns = find_columns(chunks, rules, hinted_columns)
+    blank = usual_blank(text, median(word.size for word in words))
+    cut = [part for chunk in chunks for part in parted(chunk, columns.gutters, blank)]
+    if len(cut) > len(chunks):
+        chunks = cut
+        columns = find_columns(chunks, rules, hinted_columns)
     lines = lines_of(chunks, columns)
     if len(columns.columns) < 2 or len(lines) < 2:  # noqa: PLR2004
         return None
@@ -66,7 +78,7 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
     table = Table(
         len(rows), len(columns.columns), count_header_rows(cells, rows, columns, rules), tuple(cells), around(words)
     )
-    return None if is_doubtful(table, words, columns, lines, rules) else table
+    return None if is_doubtful(table, words, columns, lines, rules, is_hinted=hint is not None) else table
 
 
 def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:
@@ -88,7 +100,7 @@ def _is_underline(rule: Box, words: Sequence[Word]) -> bool:
     ends = _ENDS * above[0].size
     x0, x1 = min(word.box.x0 for word in above), max(word.box.x1 for word in above)
     gaps = sorted(above, key=lambda word: word.box.x0)
-    closed = all(after.box.x0 - before.box.x1 <= before.size for before, after in zip(gaps, gaps[1:], strict=False))
+    closed = all(after.box.x0 - before.box.x1 <= before.size for before, after in pairwise(gaps))
     return closed and abs(x0 - rule.x0) <= ends and abs(x1 - rule.x1) <= ends
 
 
@@ -120,17 +132,19 @@ def _places(lines: Sequence[Line], rows: Sequence[Sequence[Line]]) -> list[Place
 
 def _rows_beside(chunk: Chunk, first: int, last: int, rows: Sequence[Sequence[Line]]) -> tuple[int, int]:
     """Return the first and the last row that a chunk between lines stands beside."""
+    below = sum(row[0].baseline < chunk.baseline for row in rows)
+    near = [n for n in (below - 1, below) if 0 <= n < len(rows)]
+    own = set(range(first, last + 1))
+    free = [n for n in near if not any(own & line.columns for line in rows[n])]
+    if len(free) == 2:  # noqa: PLR2004
+        upper, lower = rows[below - 1][-1].baseline, rows[below][0].baseline
+        if upper + _BETWEEN * (lower - upper) <= chunk.baseline <= lower - _BETWEEN * (lower - upper):
+            return below - 1, below
     shares = [
         max(min(chunk.bottom, line.bottom) - max(chunk.top, line.top) for line in row) / (chunk.bottom - chunk.top)
         for row in rows
     ]
-    beside = [n for n, share in enumerate(shares) if share >= _SHARED]
-    if not beside:
-        below = sum(row[0].baseline < chunk.baseline for row in rows)
-        near = [n for n in (below - 1, below) if 0 <= n < len(rows)]
-        own = set(range(first, last + 1))
-        beside = [n for n in near if not any(own & line.columns for line in rows[n])]
-        beside = beside or [max(near, key=lambda n: shares[n])]
+    beside = [n for n, share in enumerate(shares) if share >= _SHARED] or [max(near, key=lambda n: shares[n])]
     return beside[0], beside[-1]
 
 

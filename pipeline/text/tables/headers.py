@@ -13,11 +13,9 @@ _GRID = 0.5  # of the borders have a rule: rules say nothing of headers
 _NUMBERS = 0.6  # of a column's cells
 
 
-def count_header_rows(
-    cells: Sequence[Cell], rows: Sequence[Sequence[Line]], columns: Columns, rules: Rules
-) -> int:
+def count_header_rows(cells: Sequence[Cell], rows: Sequence[Sequence[Line]], columns: Columns, rules: Rules) -> int:
     """Return how many rows from the top are headers; 0 if nothing shows it."""
-    count = _above_rule(rows, columns, rules) or _in_bold(cells, len(rows)) or _above_numbers(cells, len(rows))
+    count = _above_rule(rows, columns, rules) or _in_bold(cells, len(rows)) or _above_numbers(cells)
     grown = count
     while True:
         for cell in cells:
@@ -44,15 +42,16 @@ def _above_rule(rows: Sequence[Sequence[Line]], columns: Columns, rules: Rules) 
 
 
 def _in_bold(cells: Sequence[Cell], rows: int) -> int:
-    bold = [
-        all(word.bold for cell in row for word in cell.words) and any(True for cell in row for _ in cell.words)
-        for row in ([cell for cell in cells if cell.row == n] for n in range(rows))
-    ]
-    count = bold.index(False) if False in bold else 0
-    return count if count <= _MOST else 0
+    """Return how many rows from the top are all bold; a row with one text below others is the name of a section."""
+    for row in range(rows):
+        filled = [cell for cell in cells if cell.row == row and cell.lines]
+        words = [word for cell in filled for word in cell.words]
+        if not words or not all(word.bold for word in words) or (row > 0 and len(filled) == 1):
+            return row if row <= _MOST else 0
+    return 0
 
 
-def _above_numbers(cells: Sequence[Cell], rows: int) -> int:
+def _above_numbers(cells: Sequence[Cell]) -> int:
     """Return 1 if the first row has no number, and a column below it has little else."""
     texts = {(cell.row, cell.column): " ".join(word.text for word in cell.words) for cell in cells}
     if any(NUMBER.match(text) for (row, _), text in texts.items() if row == 0):
@@ -61,4 +60,4 @@ def _above_numbers(cells: Sequence[Cell], rows: int) -> int:
         below = [text for (row, c), text in texts.items() if row > 0 and c == column and text]
         if below and sum(bool(NUMBER.match(text)) for text in below) >= _NUMBERS * len(below) and texts[0, column]:
             return 1
-    return 0 if rows else 0
+    return 0

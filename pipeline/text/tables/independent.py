@@ -1,6 +1,7 @@
 """Parts a region into tables that stand beside each other and share no rows."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.tables.chunks import text_lines
@@ -51,7 +52,6 @@ def _share_no_rows(before: Sequence[Word], after: Sequence[Word], size: float) -
 
 def _has_cells(lines: Sequence[Sequence[Word]]) -> bool:
     gaps = sum(
-        any(after.box.x0 - before.box.x1 > _GAP * after.size for before, after in zip(line, line[1:], strict=False))
-        for line in lines
+        any(after.box.x0 - before.box.x1 > _GAP * after.size for before, after in pairwise(line)) for line in lines
     )
     return gaps >= _CELLS * len(lines)

@@ -17,6 +17,7 @@ _RULED, _OPEN = 0.6, 0.2  # share of a place's edge along which there is a rule,
 _CENTRED = 0.06  # of the table's width: text so near its centre is set there
 _LINED = 0.6  # of the borders between rows have rules, if a missing one means something
 _HEADINGS = 3  # rows that can hold headings of several columns
+_ALIKE = 2  # texts of a column that begin or end below another: it is set in the column
 _OFF_CENTRE = 0.4  # of the type
 _ALIGNED = 0.15  # of the type
 
@@ -101,9 +102,7 @@ def _filled(grid: _Grid, places: Iterable[Place]) -> dict[Rectangle, list[Chunk]
     return found
 
 
-def _merge_lone_text(
-    grid: _Grid, rows: Sequence[Sequence[Line]], columns: Columns, places: Sequence[Place]
-) -> None:
+def _merge_lone_text(grid: _Grid, rows: Sequence[Sequence[Line]], columns: Columns, places: Sequence[Place]) -> None:
     """Let a text that is alone in its row span it, if it crosses a border or is set in the middle of the table."""
     left, right = columns.columns[0].x0, columns.columns[-1].x1
     last = len(columns.columns) - 1
@@ -116,9 +115,18 @@ def _merge_lone_text(
             n > 0
             and held[0].left > 0
             and all(abs(place.chunk.middle - (left + right) / 2) <= _CENTRED * (right - left) for place in held)
+            and sum(_is_set_like(place, held[0]) for place in places if place not in held) < _ALIKE
         )
         if crosses or centred:
             grid.merge(n, n, 0, last)
+
+
+def _is_set_like(one: Place, other: Place) -> bool:
+    """Tell if two texts of a column begin or end below each other."""
+    near = _ALIGNED * other.chunk.size
+    return (one.left, one.right) == (other.left, other.right) and (
+        abs(one.chunk.x0 - other.chunk.x0) <= near or abs(one.chunk.x1 - other.chunk.x1) <= near
+    )
 
 
 def _merge_centred_headings(
@@ -131,7 +139,9 @@ def _merge_centred_headings(
             cell = grid.owner[place.top, place.left]
             if place.top != n or cell.row_span > 1 or len(filled[cell]) > 1 or _is_aligned(place, columns):
                 continue
-            free = [c for c in range(len(columns.columns)) if grid.owner[n, c] == cell or grid.owner[n, c] not in filled]
+            free = [
+                c for c in range(len(columns.columns)) if grid.owner[n, c] == cell or grid.owner[n, c] not in filled
+            ]
             ranges = [
                 (abs(place.chunk.middle - (columns.columns[a].x0 + columns.columns[b].x1) / 2), a, b)
                 for a in free
@@ -147,32 +157,32 @@ def _is_aligned(place: Place, columns: Columns) -> bool:
     """Tell if a text is set to an edge or the middle of the columns that it stands in."""
     x0, x1 = columns.columns[place.left].x0, columns.columns[place.right].x1
     chunk, near = place.chunk, _ALIGNED * place.chunk.size
-    return (
-        abs(chunk.x0 - x0) <= near or abs(chunk.x1 - x1) <= near or abs(chunk.middle - (x0 + x1) / 2) <= near
-    )
+    return abs(chunk.x0 - x0) <= near or abs(chunk.x1 - x1) <= near or abs(chunk.middle - (x0 + x1) / 2) <= near
 
 
 def _merge_over_short_rules(
     grid: _Grid, rows: Sequence[Sequence[Line]], columns: Columns, places: Sequence[Place], rules: Rules
 ) -> None:
     """Let a heading span the columns above which it stands alone, if a rule below it is as long as they are."""
-    for n in range(len(rows) - 1):
-        low, high = _between(rows[n], rows[n + 1])
+    for n, (upper, lower) in enumerate(pairwise(rows)):
+        low, high = _between(upper, lower)
         for rule in rules.horizontal:
-            if not low <= rule.y0 <= high:
-                continue
             under = [
                 c
                 for c, column in enumerate(columns.columns)
-                if covered([(rule.x0, rule.x1)], column.x0, column.x1) >= _RULED
+                if low <= rule.y0 <= high and covered([(rule.x0, rule.x1)], column.x0, column.x1) >= _RULED
             ]
-            if not 1 < len(under) < len(columns.columns):
-                continue
-            held = [place for place in places if place.top <= n <= place.bottom and place.left <= under[-1] and place.right >= under[0]]
-            if len({place.left for place in held}) == 1 and all(
-                place.top == n == place.bottom and under[0] <= place.left and place.right <= under[-1] for place in held
-            ):
+            if 1 < len(under) < len(columns.columns) and _is_alone(places, n, under[0], under[-1]):
                 grid.merge(n, n, under[0], under[-1])
+
+
+def _is_alone(places: Sequence[Place], row: int, first: int, last: int) -> bool:
+    """Tell if one text stands in these columns of a row, and nowhere else."""
+    held = [
+        place for place in places if place.top <= row <= place.bottom and place.left <= last and place.right >= first
+    ]
+    within = all(place.top == place.bottom and first <= place.left and place.right <= last for place in held)
+    return within and len({place.left for place in held}) == 1
 
 
 def _merge_unruled_rows(
@@ -186,9 +196,8 @@ def _merge_unruled_rows(
             continue
         for c, share in enumerate(shares):
             upper, lower = grid.owner[n, c], grid.owner[n + 1, c]
-            if share > _OPEN or upper == lower or upper.column != lower.column:
-                continue
-            if upper.column_span != lower.column_span:
+            alike = (upper.column, upper.column_span) == (lower.column, lower.column_span)
+            if share > _OPEN or upper == lower or not alike:
                 continue
             filled = _filled(grid, places)
             above, below = filled.get(upper, []), filled.get(lower, [])

@@ -1,4 +1,4 @@
-"""Decides which lines of a table begin a new row: by rules, by the layout model's borders, by spacing and by content."""
+"""Decides which lines of a table begin a row: by rules, by borders of the layout model, by spacing and content."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +14,12 @@ _PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
 _FULL_RULE = 0.6
 _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
+_ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
 _JUMP = 0.18  # of the type: so much more white space is between rows than between lines of a cell
-NUMBER = re.compile(r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$", re.IGNORECASE)
+NUMBER = re.compile(
+    r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3\u2190-\u21ff]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$",
+    re.IGNORECASE,
+)
 _OPEN_END = re.compile(r"(?:[-,(/&\u2010]|\b(?:and|or|of|the|to|for|in|with|a))$")
 
 
@@ -98,6 +102,8 @@ def row_starts(
     contents = [_content_score(upper, lower, columns) for upper, lower in pairwise(lines)]
     spacing = _spacing_scores(lines, floating, coverages, contents)
     usual = max(-0.4, min(0.7, sum(contents) / max(1, len(contents))))
+    inside = [score for score, coverage in zip(contents, coverages, strict=True) if coverage < _PARTIAL_RULE]
+    is_grid = is_grid and sum(inside) <= _ROWS_IN_BANDS * len(inside)
     starts = []
     for n, (upper, lower) in enumerate(pairwise(lines)):
         if coverages[n] >= _PARTIAL_RULE:

@@ -53,7 +53,7 @@ def _html(table: Table, join: Callable[[Sequence[str]], str]) -> str:
     return "\n".join([*written, "</table>"])
 
 
-def _html_cell(cell: Cell, is_header: bool, join: Callable[[Sequence[str]], str]) -> str:  # noqa: FBT001
+def _html_cell(cell: Cell, is_header: bool, join: Callable[[Sequence[str]], str]) -> str:
     tag = "th" if is_header else "td"
     rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
     columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""

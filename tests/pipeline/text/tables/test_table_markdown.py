@@ -1,0 +1,71 @@
+"""Tables are written with pipes if those can hold them, else as HTML; text stays text in both."""
+
+import re
+
+from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.tables.table import Cell, Table
+from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
+from ocrmill.pipeline.text.words import Piece, Rise, Word
+
+BOX = Box(0, 0, 1, 1)
+
+
+def cell(row: int, column: int, *lines: str, row_span: int = 1, column_span: int = 1) -> Cell:
+    words = tuple(tuple(Word((Piece(text, BOX, 10),), BOX, 0, 0) for text in line.split()) for line in lines)
+    return Cell(row, column, row_span, column_span, words)
+
+
+def table(*cells: Cell, header_rows: int = 1) -> Table:
+    rows, columns = max(c.row + c.row_span for c in cells), max(c.column + c.column_span for c in cells)
+    return Table(rows, columns, header_rows, cells, BOX)
+
+
+def test_plain_cells_stand_between_pipes():
+    """A table without spans is a pipe table; lines of a cell are joined, and hyphenation is mended."""
+    written = table_to_markdown(table(cell(0, 0, "a"), cell(0, 1, "b"), cell(1, 0, "har-", "bour"), cell(1, 1)))
+
+    assert written == "| a | b |\n| --- | --- |\n| harbour |  |"
+
+
+def test_spans_are_written_as_html():
+    """A cell that spans, or a second header row, needs HTML; there is no blank line in it."""
+    written = table_to_markdown(
+        table(cell(0, 0, "a", column_span=2), cell(1, 0, "b", row_span=2), cell(1, 1, "c"), cell(2, 1, "d"))
+    )
+
+    assert written.splitlines() == [
+        "<table>",
+        '<tr><th colspan="2">a</th></tr>',
+        '<tr><td rowspan="2">b</td><td>c</td></tr>',
+        "<tr><td>d</td></tr>",
+        "</table>",
+    ]
+    assert table_to_markdown(table(cell(0, 0, "a"), cell(1, 0, "b"), header_rows=2)).startswith("<table>\n<tr><th>")
+
+
+def test_characters_of_markup_stay_text():
+    """Pipes and what CommonMark or HTML would take for markup are escaped."""
+    hostile = "a|b <i> & *c*"
+
+    pipes = table_to_markdown(table(cell(0, 0, hostile), cell(1, 0, "x")))
+    as_html = table_to_markdown(table(cell(0, 0, hostile), cell(1, 0, "x", row_span=2)))
+
+    assert pipes.splitlines()[0] == r"| a\|b \<i> \& \*c\* |"
+    assert "<th>a|b &lt;i&gt; &amp; *c*</th>" in as_html
+
+
+def test_a_writer_of_cells_is_used_and_its_pipes_are_escaped_once():
+    """The caller may write cells itself, emphasis and all."""
+    written = table_to_markdown(
+        table(cell(0, 0, "a|b"), cell(1, 0, r"c\|d")), lambda lines: " ".join(word.text for word in lines[0])
+    )
+
+    assert re.findall(r"^\| (\S+) \|$", written, re.MULTILINE) == [r"a\|b", "---", r"c\|d"]
+
+
+def test_scripts_are_tags_in_html():
+    """Sub- and superscripts keep their rise."""
+    pieces = (Piece("H", BOX, 10), Piece("2", BOX, 7, rise=Rise.SUBSCRIPT), Piece("O", BOX, 10))
+    water = Cell(0, 0, 2, 1, ((Word(pieces, BOX, 0, 0),),))
+
+    assert '<td rowspan="2">H<sub>2</sub>O</td>' in table_to_markdown(table(water, header_rows=0))
