@@ -85,7 +85,7 @@ def made_table(seed: int) -> MadeTable:
     plan = _plan(draw, kind)
 
     def width(text: str, row: int) -> float:
-        return pymupdf.get_text_length(text, head if row < plan.header_rows else font, size)
+        return float(pymupdf.get_text_length(text, head if row < plan.header_rows else font, size))
 
     if kind == "wrapped":
         wrap_at = size * draw.uniform(9, 14)
@@ -137,7 +137,8 @@ def _plan(draw: random.Random, kind: str) -> _Plan:
         "sections": _add_sections,
         "row_spans": _add_row_spans,
     }
-    change.get(kind, lambda plan, draw: None)(plan, draw)
+    if kind in change:
+        change[kind](plan, draw)
     return plan
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Word
 
@@ -150,14 +149,4 @@ def _chunk(words: Sequence[Word], line: int) -> Chunk:
         max(word.box.x1 for word in words),
         largest.baseline,
         largest.size,
-    )
-
-
-def around(words: Sequence[Word]) -> Box:
-    """Return the box around words, of which there is at least one."""
-    return Box(
-        min(word.box.x0 for word in words),
-        min(word.box.y0 for word in words),
-        max(word.box.x1 for word in words),
-        max(word.box.y1 for word in words),
     )

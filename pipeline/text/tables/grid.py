@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from ocrmill.pipeline.text.reading_order import Box
-from ocrmill.pipeline.text.tables.chunks import Chunk, around, chunks_of, parted, text_lines, usual_blank
+from ocrmill.pipeline.text.reading_order import Box, enclosing
+from ocrmill.pipeline.text.tables.chunks import Chunk, chunks_of, parted, text_lines, usual_blank
 from ocrmill.pipeline.text.tables.columns import Columns, find_columns
 from ocrmill.pipeline.text.tables.doubts import is_doubtful
 from ocrmill.pipeline.text.tables.headers import count_header_rows
@@ -40,10 +40,12 @@ def build_tables(
     if not words:
         return None
     size = median(word.size for word in words)
-    rules = _without_underlines(rules.within(around(words), size), words)
+    rules = _without_underlines(rules.within(enclosing([word.box for word in words]), size), words)
     tables = []
     for part in independent_parts(words, rules):
-        table = _build_table(part, rules.within(around(part), size), hint, right_to_left=right_to_left)
+        table = _build_table(
+            part, rules.within(enclosing([word.box for word in part]), size), hint, right_to_left=right_to_left
+        )
         if table is None:
             return None
         tables.append(table)
@@ -76,7 +78,11 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
             key=lambda cell: (cell.row, cell.column),
         )
     table = Table(
-        len(rows), len(columns.columns), count_header_rows(cells, rows, columns, rules), tuple(cells), around(words)
+        len(rows),
+        len(columns.columns),
+        count_header_rows(cells, rows, columns, rules),
+        tuple(cells),
+        enclosing([word.box for word in words]),
     )
     return None if is_doubtful(table, words, columns, lines, rules, is_hinted=hint is not None) else table
 

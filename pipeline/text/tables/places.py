@@ -15,6 +15,7 @@ from ocrmill.pipeline.text.tables.rules import Rules, covered
 
 _RULED, _OPEN = 0.6, 0.2  # share of a place's edge along which there is a rule, and none
 _CENTRED = 0.06  # of the table's width: text so near its centre is set there
+_AT_BORDER = 2.5  # points
 _LINED = 0.6  # of the borders between rows have rules, if a missing one means something
 _HEADINGS = 3  # rows that can hold headings of several columns
 _ALIKE = 2  # texts of a column that begin or end below another: it is set in the column
@@ -86,7 +87,7 @@ def merged_places(
     grid = _Grid(len(rows), len(columns.columns))
     for place in places:
         grid.merge(place.top, place.bottom, place.left, place.right)
-    _merge_lone_text(grid, rows, columns, places)
+    _merge_lone_text(grid, rows, columns, places, rules)
     _merge_centred_headings(grid, rows, columns, places)
     _merge_over_short_rules(grid, rows, columns, places, rules)
     _merge_unruled_rows(grid, rows, columns, places, rules)
@@ -102,8 +103,10 @@ def _filled(grid: _Grid, places: Iterable[Place]) -> dict[Rectangle, list[Chunk]
     return found
 
 
-def _merge_lone_text(grid: _Grid, rows: Sequence[Sequence[Line]], columns: Columns, places: Sequence[Place]) -> None:
-    """Let a text that is alone in its row span it, if it crosses a border or is set in the middle of the table."""
+def _merge_lone_text(
+    grid: _Grid, rows: Sequence[Sequence[Line]], columns: Columns, places: Sequence[Place], rules: Rules
+) -> None:
+    """Let a text that is alone in its row span it, if it crosses a border, is centred, or vertical rules stop there."""
     left, right = columns.columns[0].x0, columns.columns[-1].x1
     last = len(columns.columns) - 1
     for n in range(len(rows)):
@@ -117,8 +120,21 @@ def _merge_lone_text(grid: _Grid, rows: Sequence[Sequence[Line]], columns: Colum
             and all(abs(place.chunk.middle - (left + right) / 2) <= _CENTRED * (right - left) for place in held)
             and sum(_is_set_like(place, held[0]) for place in places if place not in held) < _ALIKE
         )
-        if crosses or centred:
+        if crosses or centred or _lacks_rules(rows[n], columns, rules):
             grid.merge(n, n, 0, last)
+
+
+def _lacks_rules(row: Sequence[Line], columns: Columns, rules: Rules) -> bool:
+    """Tell if borders have vertical rules, and none of them goes through this row."""
+    return any(columns.ruled) and not any(
+        _ruled_height(row, x, rules) > _OPEN for x, ruled in zip(columns.borders, columns.ruled, strict=True) if ruled
+    )
+
+
+def _ruled_height(row: Sequence[Line], x: float, rules: Rules) -> float:
+    """Return the share of a row's height along which a rule stands at x."""
+    spans = [(rule.y0, rule.y1) for rule in rules.vertical if abs(rule.x0 - x) <= _AT_BORDER]
+    return covered(spans, row[0].top, row[-1].bottom)
 
 
 def _is_set_like(one: Place, other: Place) -> bool:
@@ -212,10 +228,9 @@ def _merge_unruled_columns(
     for c, x in enumerate(columns.borders):
         if not columns.ruled[c]:
             continue
-        spans = [(rule.y0, rule.y1) for rule in rules.vertical if abs(rule.x0 - x) <= 2.5]  # noqa: PLR2004
         for n, row in enumerate(rows):
             left, right = grid.owner[n, c], grid.owner[n, c + 1]
-            open_edge = covered(spans, row[0].top, row[-1].bottom) <= _OPEN
+            open_edge = _ruled_height(row, x, rules) <= _OPEN
             if not open_edge or left == right or (left.row, left.row_span) != (right.row, right.row_span):
                 continue
             filled = _filled(grid, places)

@@ -1,64 +1,62 @@
 """Tables -> Markdown: with pipes if no cell spans, as HTML otherwise.
 
 GFM's pipe tables have one header row and no spans; a cell is one line of inline Markdown. A table that has more is
-written as HTML without blank lines, which CommonMark passes on as it is.
+written as HTML without blank lines, which CommonMark passes on as it is. Lines of a cell are joined; a break is kept
+where an item of a list begins.
 """
 
 import html
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
-from ocrmill.pipeline.text.paragraphs import join_lines
+from ocrmill.pipeline.text.inline.running_text import join_lines, running_text
 from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
 from ocrmill.pipeline.text.words import Rise, Word
 
-CellText = Callable[[Lines], str]
-"""Writes the lines of a cell as one line of Markdown."""
-
 _SCRIPTS = {Rise.SUBSCRIPT: "sub", Rise.SUPERSCRIPT: "sup"}
+_BULLET = re.compile(r"[\u2022\u2023\u2043\u2219\u25a0-\u25ff\u27a2\u00b7]")
 
 
-def table_to_markdown(
-    table: Table, cell_text: CellText | None = None, join: Callable[[Sequence[str]], str] = join_lines
-) -> str:
-    """Write a table. `cell_text` writes cells between pipes; `join` makes one line of several in HTML."""
+def table_to_markdown(table: Table, known: AbstractSet[str] = frozenset()) -> str:
+    """Write a table. `known`: words of the page, to tell hyphens of words from those of line ends."""
     if table.has_spans or table.header_rows > 1:
-        return _html(table, join)
-    write = cell_text or (lambda lines: _plain(lines, join))
+        return _html(table, known)
     rows = [["" for _ in range(table.columns)] for _ in range(table.rows)]
     for cell in table.cells:
-        rows[cell.row][cell.column] = _in_pipes(write(cell.lines))
+        items = [running_text(lines, known, emphasis=cell.row > 0) for lines in _items(cell.lines)]
+        rows[cell.row][cell.column] = "<br>".join(items).replace("|", "\\|")
     rows.insert(1, ["---"] * table.columns)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _in_pipes(text: str) -> str:
-    """Put a backslash before pipes that have none: within a cell they would end it, in code too."""
-    return " ".join(text.split()).replace("\\|", "|").replace("|", "\\|")
+def _items(lines: Lines) -> list[list[Sequence[Word]]]:
+    """Return the lines of each item, if a cell holds several that begin with bullets; else all lines as one."""
+    starts = [n for n, line in enumerate(lines) if _BULLET.match(line[0].text)]
+    if len(starts) < 2:  # noqa: PLR2004
+        return [list(lines)] if lines else []
+    borders = sorted({0, *starts, len(lines)})
+    return [list(lines[start:end]) for start, end in pairwise(borders)]
 
 
-def _plain(lines: Lines, join: Callable[[Sequence[str]], str]) -> str:
-    """Write words without emphasis, so that no character of theirs is taken for markup."""
-    return join([" ".join("".join(_escaped(p.text) for p in word.pieces) for word in line) for line in lines])
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{character}" if character in "\\`*_<&[~" else character for character in text)
-
-
-def _html(table: Table, join: Callable[[Sequence[str]], str]) -> str:
+def _html(table: Table, known: AbstractSet[str]) -> str:
     written = ["<table>"]
     for row in range(table.rows):
-        cells = "".join(_html_cell(cell, row < table.header_rows, join) for cell in table.cells if cell.row == row)
+        tag = "th" if row < table.header_rows else "td"
+        cells = "".join(_html_cell(cell, tag, known) for cell in table.cells if cell.row == row)
         written.append(f"<tr>{cells}</tr>")
     return "\n".join([*written, "</table>"])
 
 
-def _html_cell(cell: Cell, is_header: bool, join: Callable[[Sequence[str]], str]) -> str:
-    tag = "th" if is_header else "td"
+def _html_cell(cell: Cell, tag: str, known: AbstractSet[str]) -> str:
     rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
     columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
-    text = join([" ".join(_html_word(word) for word in line) for line in cell.lines])
-    return f"<{tag}{rows}{columns}>{text}</{tag}>"
+    items = [
+        join_lines([" ".join(_html_word(word) for word in line) for line in lines], known)
+        for lines in _items(cell.lines)
+    ]
+    return f"<{tag}{rows}{columns}>{'<br>'.join(items)}</{tag}>"
 
 
 def _html_word(word: Word) -> str:

@@ -1,7 +1,5 @@
 """Tables are written with pipes if those can hold them, else as HTML; text stays text in both."""
 
-import re
-
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.tables.table import Cell, Table
 from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
@@ -50,17 +48,24 @@ def test_characters_of_markup_stay_text():
     pipes = table_to_markdown(table(cell(0, 0, hostile), cell(1, 0, "x")))
     as_html = table_to_markdown(table(cell(0, 0, hostile), cell(1, 0, "x", row_span=2)))
 
-    assert pipes.splitlines()[0] == r"| a\|b \<i> \& \*c\* |"
+    assert pipes.splitlines()[0] == r"| a\|b \<i> & \*c\* |"
     assert "<th>a|b &lt;i&gt; &amp; *c*</th>" in as_html
 
 
-def test_a_writer_of_cells_is_used_and_its_pipes_are_escaped_once():
-    """The caller may write cells itself, emphasis and all."""
+def test_a_backslash_before_a_pipe_is_kept():
+    """GFM takes one backslash before a pipe away when it parts the cells; the text's own one is escaped besides."""
+    written = table_to_markdown(table(cell(0, 0, "a"), cell(1, 0, r"c\|d")))
+
+    assert written.splitlines()[2] == r"| c\\\|d |"
+
+
+def test_items_in_a_cell_begin_on_their_own_lines():
+    """A break within a cell is kept where it parts items of a list, and only there."""
     written = table_to_markdown(
-        table(cell(0, 0, "a|b"), cell(1, 0, r"c\|d")), lambda lines: " ".join(word.text for word in lines[0])
+        table(cell(0, 0, "a"), cell(1, 0, "\u2022 one", "and more", "\u2022 two"), cell(2, 0, "b", "c"))
     )
 
-    assert re.findall(r"^\| (\S+) \|$", written, re.MULTILINE) == [r"a\|b", "---", r"c\|d"]
+    assert written.splitlines()[2:] == ["| \u2022 one and more<br>\u2022 two |", "| b c |"]
 
 
 def test_scripts_are_tags_in_html():
