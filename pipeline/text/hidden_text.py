@@ -26,7 +26,7 @@ import math
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -78,39 +78,50 @@ _SEEN = -1
 class HiddenText:
     """The characters of a page that are not to be read, by letter and origin, as `get_text("rawdict")` has them."""
 
-    reasons: frozenset[Reason]  # why text is left out; none if at most second drawings of letters are
-    hidden: Mapping[_Place, str]  # letters that stand there unseen, or for the second time
+    reasons: frozenset[Reason]  # of all that is hidden, in MuPDF's text or not
+    hidden: Mapping[_Place, str]  # letters that stand there unseen
+    repeated: Mapping[_Place, str]  # ... or for the second time
     seen: Mapping[_Place, str]
 
     def hides(self, x: float, y: float, letter: str) -> bool:
-        """Tell if a letter is not to be read: it is nowhere drawn at this origin so that it is seen."""
+        """Tell if a letter is nowhere drawn at this origin so that a reader sees it."""
         place = _place(x, y)
         return letter in self.hidden.get(place, "") and letter not in self.seen.get(place, "")
 
-    def remove_from(self, layout: Mapping[str, Any]) -> None:
-        """Remove from a `rawdict` what is hidden, and every second letter at the origin of the same letter."""
+    def repeats(self, x: float, y: float, letter: str) -> bool:
+        """Tell if a letter was drawn before, nearly at this origin."""
+        place = _place(x, y)
+        return letter in self.repeated.get(place, "") and letter not in self.seen.get(place, "")
+
+    def remove_from(self, layout: Mapping[str, Any]) -> bool:
+        """Remove what is hidden or repeated from a `rawdict`, and every second letter at the origin of the same letter.
+
+        Returns if hidden text was removed, for the flag `hidden_text`. Lines and spans may be left without characters.
+        """
+        has_removed = False
         met: set[tuple[float, float, str]] = set()
-        for block in layout["blocks"]:
-            for line in block.get("lines", ()):
-                for span in line["spans"]:
-                    kept = []
-                    for character in span["chars"]:
-                        x, y = character["origin"]
-                        key = (x, y, character["c"])
-                        if key not in met and not self.hides(*key):
-                            kept.append(character)
-                        if not character["c"].isspace():
-                            met.add(key)
-                    span["chars"] = kept
+        lines = (line for block in layout["blocks"] for line in block.get("lines", ()))
+        for span in (span for line in lines for span in line["spans"]):
+            kept = []
+            for character in span["chars"]:
+                key = (*character["origin"], character["c"])
+                if self.hides(*key):
+                    has_removed = has_removed or not character["c"].isspace()
+                elif not self.repeats(*key) and key not in met:
+                    kept.append(character)
+                    if not character["c"].isspace():
+                        met.add(key)
+            span["chars"] = kept
+        return has_removed
 
 
-NOTHING_HIDDEN = HiddenText(frozenset(), {}, {})
+NOTHING_HIDDEN = HiddenText(frozenset(), {}, {}, {})
 
 
 def find_hidden_text(page: pymupdf.Page) -> HiddenText:
-    """Find what no reader sees. Raises what MuPDF raises on a damaged page; some 20 microseconds for each thing drawn.
+    """Find what no reader sees, in some 20 microseconds for each thing drawn.
 
-    Text clipped by a crop box that MuPDF's text is cut to is in the result all the same.
+    Raises what MuPDF raises on a damaged page.
     """
     trace = page.get_texttrace()
     if not any(run["chars"] for run in trace):
@@ -119,16 +130,19 @@ def find_hidden_text(page: pymupdf.Page) -> HiddenText:
     letters = _Letters.of(trace, log)
     reasons = _judge(page, letters, log.areas)
     _give_to_blanks(letters, reasons)
-    repeated = _repeated(letters, reasons == _SEEN)
     unseen = reasons != _SEEN
+    repeated = _repeated(letters, ~unseen)
     if not (unseen.any() or repeated.any()):
         return NOTHING_HIDDEN
-    found = {int(reason) for reason in np.unique(reasons[unseen & ~letters.blank])}
-    return HiddenText(
-        frozenset(_REASONS[reason] for reason in found),
-        letters.by_place(unseen | repeated, with_ligatures=True),
+    found = HiddenText(
+        frozenset(),
+        letters.by_place(unseen, with_ligatures=True),
+        letters.by_place(repeated, with_ligatures=True),
         letters.by_place(~unseen & ~repeated, with_ligatures=False),
     )
+    hidden = np.flatnonzero(unseen & ~letters.blank).tolist()
+    kinds = {int(reasons[n]) for n in hidden if found.hides(*letters.origins[n], letters.text[n])}
+    return replace(found, reasons=frozenset(_REASONS[kind] for kind in kinds))
 
 
 @dataclass(frozen=True, slots=True)
