@@ -104,13 +104,13 @@ class HiddenText:
         for span in (span for line in lines for span in line["spans"]):
             kept = []
             for character in span["chars"]:
-                key = (*character["origin"], character["c"])
-                if self.hides(*key):
-                    has_removed = has_removed or not character["c"].isspace()
-                elif not self.repeats(*key) and key not in met:
+                (x, y), letter = character["origin"], character["c"]
+                if self.hides(x, y, letter):
+                    has_removed = has_removed or not letter.isspace()
+                elif not self.repeats(x, y, letter) and (x, y, letter) not in met:
                     kept.append(character)
-                    if not character["c"].isspace():
-                        met.add(key)
+                    if not letter.isspace():
+                        met.add((x, y, letter))
             span["chars"] = kept
         return has_removed
 
@@ -141,7 +141,7 @@ def find_hidden_text(page: pymupdf.Page) -> HiddenText:
         letters.by_place(~unseen & ~repeated, with_ligatures=False),
     )
     hidden = np.flatnonzero(unseen & ~letters.blank).tolist()
-    kinds = {int(reasons[n]) for n in hidden if found.hides(*letters.origins[n], letters.text[n])}
+    kinds = {int(reasons[n]) for n in hidden if found.hides(*letters.origin(n), letters.text[n])}
     return replace(found, reasons=frozenset(_REASONS[kind] for kind in kinds))
 
 
@@ -191,6 +191,10 @@ class _Letters:
             own_colours=np.array(own + [True] * missing, bool),
         )
 
+    def origin(self, number: int) -> tuple[float, float]:
+        """The origin of one letter."""
+        return float(self.origins[number, 0]), float(self.origins[number, 1])
+
     def cores(self) -> Floats:
         """Boxes without their edges, which hold most of each letter."""
         margin = _EDGE * (self.boxes[:, 2:] - self.boxes[:, :2])
@@ -200,14 +204,12 @@ class _Letters:
         """Letters by their origin. MuPDF puts the further letters of a ligature where the glyph ends."""
         places: dict[_Place, str] = {}
         for index in np.flatnonzero(which).tolist():
-            letter = self.text[index]
-            origin = self.origins[index]
-            places[_place(*origin)] = places.get(_place(*origin), "") + letter
-            parts = unicodedata.normalize("NFKC", letter)
-            if with_ligatures and len(parts) > 1:
-                places[_place(*origin)] += parts
-                end = _place(*(origin + self.directions[index] * self.advances[index]))
-                places[end] = places.get(end, "") + parts
+            letter, (x, y) = self.text[index], self.origin(index)
+            parts = "" if letter.isascii() or not with_ligatures else unicodedata.normalize("NFKC", letter)
+            places[_place(x, y)] = places.get(_place(x, y), "") + letter + parts
+            if len(parts) > 1:
+                end = self.origins[index] + self.directions[index] * self.advances[index]
+                places[_place(*end)] = places.get(_place(*end), "") + parts
         return places
 
 
