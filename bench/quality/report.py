@@ -149,11 +149,13 @@ def _row(cells: Sequence[str]) -> str:
 def worst(result: Result, number: int) -> str:
     """List our worst documents, and the words that each lacks or has too many of."""
 
-    def badness(scores: Scores) -> float:
-        return min(scores.recall, scores.precision) + 0.3 * scores.order
+    def goodness(scores: Scores) -> float:
+        known = [scores.headings, scores.listings, scores.formulas, *scores.teds]
+        others = [value for value in known if value is not None]
+        return min(scores.recall, scores.precision, scores.order) + (_mean([others]) if others else 1) / 4
 
     lines = []
-    ranked = sorted(result.scores.items(), key=lambda item: badness(item[1]))
+    ranked = sorted(result.scores.items(), key=lambda item: goodness(item[1]))
     for page, scores in ranked[:number]:
         parts = [f"recall {scores.recall:.3f}, precision {scores.precision:.3f}, order {scores.order:.3f}"]
         if scores.teds:

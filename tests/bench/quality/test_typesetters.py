@@ -15,6 +15,7 @@ BAD_LAYERS = {("typst", "script-th"), ("weasyprint", "script-hi"), ("weasyprint"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a browser starts for each document
 @pytest.mark.parametrize("name", [setter.name for setter in TYPESETTERS])
 def test_a_pdf_has_the_words_of_its_ground_truth(name: str, tmp_path: Path):
     """A document of each kind comes out with the characters of its ground truth; a wrong one would be left out."""
