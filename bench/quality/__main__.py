@@ -18,7 +18,15 @@ from pathlib import Path
 from bench.quality.generator import HALVES
 from bench.quality.production import as_run
 from bench.quality.readers import READERS, Reading, read_all
-from bench.quality.report import Result, differences_table, kinds_table, readers_table, with_tables, worst
+from bench.quality.report import (
+    Result,
+    circumstances,
+    differences_table,
+    kinds_table,
+    readers_table,
+    with_tables,
+    worst,
+)
 from bench.quality.scores import score
 from bench.quality.typesetters import TYPESETTERS, Page, find_typesetters, make_pages, read_corpus, read_pages
 from bench.real_pdfs import CORPUS
@@ -27,6 +35,7 @@ from bench.real_pdfs import CORPUS
 def main() -> None:
     """Make the pages, read them, and print the tables."""
     options = _options()
+    measured = circumstances()
     interpreters = [sys.executable, *options.python]
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
@@ -57,11 +66,11 @@ def main() -> None:
         tables += [intro, readers_table([result.of(corpus) for result in everything])]
     print("\n\n".join(tables))
     if options.write:
-        versions = [f"{name} {version}" for name, (_, _, version) in chosen.items()]
-        about = f"{options.documents} documents of each kind and typesetter, half `{options.half}`, seed {options.seed}"
-        options.write.write_text(
-            with_tables(options.write.read_text(encoding="utf-8"), tables, about, versions), encoding="utf-8"
-        )
+        versions = "; ".join(f"{name} {version}" for name, (_, _, version) in chosen.items())
+        about = f"Measured {measured}: {options.documents} documents of each kind and typesetter, half "
+        about += f"`{options.half}`, seed {options.seed}. Typesetters: {versions}."
+        written = with_tables(options.write.read_text(encoding="utf-8"), tables, about)
+        options.write.write_text(written, encoding="utf-8")
     if ours is None and not options.reader:
         sys.exit("our own reader failed")
 

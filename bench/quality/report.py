@@ -1,5 +1,6 @@
 """The tables of docs/quality.md: readers side by side, and ours by kind of document and by typesetter."""
 
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ WHOLE = 0.995  # recall and precision that a document must have
 BEGIN, END = "<!-- figures: written by `python -m bench.quality` -->\n", "<!-- end of figures -->"
 _BORDERED = frozenset({"tables"})
 _BORDERLESS = frozenset({"borderless"})
+_OTHER = frozenset({"beside", "turned", "corpus"})
 Values = list[float]
 
 
@@ -59,6 +61,7 @@ COLUMNS = (
     Column(
         "TEDS borderless", lambda page, scores: list(scores.teds) if page.kind in _BORDERLESS else [], needs_markup=True
     ),
+    Column("TEDS other", lambda page, scores: list(scores.teds) if page.kind in _OTHER else [], needs_markup=True),
     Column("headings", lambda _, scores: _some(scores.headings), needs_markup=True),
     Column("listings", lambda _, scores: _some(scores.listings), needs_markup=True),
     Column("formulas", lambda _, scores: _some(scores.formulas)),
@@ -171,11 +174,15 @@ def _shown(words: Sequence[str]) -> str:
     return " ".join(list(Counter(words))[:25])
 
 
-def with_tables(page: str, tables: Sequence[str], about: str, versions: Sequence[str]) -> str:
-    """Return the page with its tables written again."""
-    before, _, rest = page.partition(BEGIN)
+def circumstances() -> str:
+    """Name the day, the machine and the commit, before anything is measured."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    measured = f"Measured {machine(0)}, commit {commit.stdout.strip()}: {about}. Typesetters: {'; '.join(versions)}."
-    return "\n\n".join([f"{before}{BEGIN}{measured}", *tables]) + f"\n{END}{rest.partition(END)[2]}"
+    return f"{machine(os.getloadavg()[0])}, commit {commit.stdout.strip()}"
+
+
+def with_tables(page: str, tables: Sequence[str], about: str) -> str:
+    """Return the page with its tables written again."""
+    before, _, rest = page.partition(BEGIN)
+    return "\n\n".join([f"{before}{BEGIN}{about}", *tables]) + f"\n{END}{rest.partition(END)[2]}"

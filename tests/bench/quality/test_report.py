@@ -91,9 +91,9 @@ def test_a_kind_has_its_lowest_recall():
 def test_only_the_figures_are_written():
     """What people wrote around the tables stays."""
     page = f"before\n{BEGIN}old\n{END}\nafter\n"
-    written = with_tables(page, ["| a |"], "about", ["typst 1"])
+    written = with_tables(page, ["| a |"], "Measured today.")
 
-    assert written.startswith(f"before\n{BEGIN}Measured ")
+    assert written.startswith(f"before\n{BEGIN}Measured today.")
     assert written.endswith(f"| a |\n{END}\nafter\n")
     assert "old" not in written
 
