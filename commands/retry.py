@@ -44,11 +44,11 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     report = RunReport()
     with leased(job, open_output(job.output, job.settings.storage), report) as output:
         pageless = list(document_rows(output.store, query))
-        reopened = _reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
-        sources = [place for places in places_of(output.store, reopened.keys()).values() for place in places]
+        again = reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
+        sources = [place for places in places_of(output.store, again.keys()).values() for place in places]
         sources += [row["source"] for row in pageless if not row["document_id"]]  # of which not even bytes were had
-        output.ledger.reopen(reopened)
-        if not reopened and not sources:
+        output.ledger.reopen(again)
+        if not again and not sources:
             log.info("no page and no document of %s is to be read again", job.output)
         if sources:
             with manifest_of(sources) as manifest:
@@ -60,12 +60,12 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
             log.warning(
                 "%d of %d documents stay as they are: their sources are gone, cannot be opened, or hold other bytes or "
                 "another number of pages by now. The first is %s",
-                *(len(left), len(reopened), next(iter(left))),
+                *(len(left), len(again), next(iter(left))),
             )
     return report
 
 
-def _reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
+def reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
     """Return the rows to keep of each document that is to be read again, and the shards of its rows."""
     keys = page_keys(store, query)
     wanted: defaultdict[str, set[int]] = defaultdict(set)

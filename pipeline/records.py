@@ -335,7 +335,7 @@ class DocumentRow:
     producer: str | None = None
     warnings: str | None = None  # what the library said on opening, if pages could be had all the same
     supersedes: str | None = None  # the document that this source held before
-    repetition_rate: float | None = None  # share of its pages with `repetition_flag`; the sink counts it
+    repetition_rate: float | None = None  # share of its pages with `repetition_flag`
     sequence: int | None = None  # the sink numbers what is said of sources, over all runs of an output
 
 

@@ -1,4 +1,4 @@
-"""From rows to shards: each page exactly once, and a document only after all of its pages.
+"""From rows to shards: a page is visible before its document, a document before its sources.
 
 Not covered: two sinks on one output. The lease (store.py) keeps a second one out.
 """
@@ -6,21 +6,20 @@ Not covered: two sinks on one output. The lease (store.py) keeps a second one ou
 import sys
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 from ocrmill.configs.settings import OutputSettings
-from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import Replacement, begin, finish
-from ocrmill.pipeline.output.ledger import RETRIED, Ledger, PageOutcome
-from ocrmill.pipeline.output.schema import PAGE_COUNTS, RunStamp, documents_table, pages_table, sources_table
+from ocrmill.pipeline.output.ledger import Ledger
+from ocrmill.pipeline.output.schema import RunStamp, documents_table, pages_table, sources_table
 from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.records import DocumentRow, PageRow, SourceRow, Status
+from ocrmill.pipeline.records import DocumentRow, PageRow, SourceRow
 
 MIB = 1 << 20
 FIRST_FLUSH_S = 2.0  # a new run shows its first rows soon; each flush doubles the wait, up to `output.flush_s`
@@ -77,74 +76,48 @@ class Sink:
         self._began = clock()
         self._rows_lock = threading.Lock()  # held for moments
         self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
-        self._open: dict[str, dict[int, PageOutcome]] = {}  # document_id -> its pages, added or durable
-        self._finished: set[bytes] = set()
         self._sequence = ledger.last_sequence
         self._moved: set[str] = set()  # sources that the ledger knows, and that have a row of this run
-        self._read_again: dict[str, list[PageRow]] = {}  # document_id -> its new pages, until it is finished
         self._batch = _Batch(stale=ledger.superseded())
         self._unwritten: deque[_Batch] = deque()
 
     def add_page(self, row: PageRow) -> None:
-        """Take a page.
-
-        Raises:
-            OutputError: It has a row already, or breaks a rule of the contract: our mistake, not the document's.
-        """
-        _check_page(row)
+        """Take a page. Whoever reads a document sees to it that each of its pages comes once."""
         with self._rows_lock:
-            pages = self._pages(row.document_id)
-            if row.page_number in pages:
-                raise OutputError(f"page {row.page_number} of {row.source} was read twice; this is a bug in ocrmill")
-            pages[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
-            if row.document_id in self._ledger.reopened:
-                self._read_again.setdefault(row.document_id, []).append(row)
-                return
-            self._batch.pages.append(row)
-            self._touch(_text_bytes(row))
+            self._add_page(row)
 
-    def finish_document(self, row: DocumentRow, sources: Sequence[SourceRow]) -> None:
+    def finish_document(
+        self,
+        row: DocumentRow,
+        sources: Sequence[SourceRow],
+        pages: Sequence[PageRow] = (),
+        replaced: Sequence[str] = (),
+    ) -> None:
         """Take the row of a document all of whose pages are added or durable, and its sources.
 
-        A document that could not be read (`RETRIED`) loses its document_id, since the bytes that were hashed are gone,
-        and those of its pages that still wait here. Where that is known of this version already, nothing is written.
+        If it is that of an unreadable source, and known of this version already, nothing is written.
 
-        Raises:
-            OutputError: Its counts, or its pages, do not add up, or it has a row already: our mistake.
+        Args:
+            row: Its row, without `sequence`.
+            sources: The places where it lies.
+            pages: Those of its pages that become visible together with its row.
+            replaced: Shards with older rows of it and of its pages, which go then.
         """
         with self._rows_lock:
-            if row.reason in RETRIED and row.document_id is not None:
-                self._discard(row.document_id)
-                sources = [replace(source, document_id=None) for source in sources]
-                row = replace(row, document_id=None)
-            if row.document_id is None:
-                _check_counts(row, {})
-                if self._says_nothing_new(row):
-                    return
-            else:
-                row = self._finish(row.document_id, row)
+            if row.document_id is None and self._says_nothing_new(row):
+                return
+            for page in pages:
+                self._add_page(page)
+            self._batch.replaced.update(replaced)
             self._sequence += 1
             self._batch.documents.append(replace(row, sequence=self._sequence))
             self._touch(0)
             for source in sources:
                 self._add_source(source)
 
-    def leave_unfinished(self, document_id: str) -> None:
-        """Expect no more pages of a document in this run; it gets no row, and a later run reads the rest."""
-        with self._rows_lock:
-            self._open.pop(document_id, None)
-
     def add_source(self, row: SourceRow) -> None:
-        """Take one more source of a document that is finished, here or in an earlier run.
-
-        Raises:
-            OutputError: The document is not finished: our mistake.
-        """
+        """Take one more source of a document that is finished, here or in an earlier run."""
         with self._rows_lock:
-            if row.document_id is not None and not self._is_finished(row.document_id):
-                raise OutputError(
-                    f"{row.source.uri} is added to a document that is not finished; this is a bug in ocrmill"
-                )
             self._sequence += 1
             self._add_source(row)
 
@@ -203,35 +176,9 @@ class Sink:
         for shard, uris in batch.stale.items():
             drop_rows(self._store, shard, partial(unreadable_rows, uris=uris))
 
-    def _pages(self, document_id: str) -> dict[int, PageOutcome]:
-        """The pages of an open document that are added or durable."""
-        if document_id not in self._open:
-            if self._is_finished(document_id):
-                raise OutputError(f"document {document_id} was finished before; this is a bug in ocrmill")
-            self._open[document_id] = dict(self._ledger.unfinished_pages(document_id))
-        return self._open[document_id]
-
-    def _is_finished(self, document_id: str) -> bool:
-        return bytes.fromhex(document_id) in self._finished or self._ledger.is_complete(document_id)
-
-    def _finish(self, document_id: str, row: DocumentRow) -> DocumentRow:
-        pages = self._pages(document_id)
-        _check_counts(row, pages)
-        for page in self._read_again.pop(document_id, ()):
-            self._batch.pages.append(page)
-            self._touch(_text_bytes(page))
-        self._batch.replaced.update(self._ledger.close_again(document_id))
-        del self._open[document_id]
-        self._finished.add(bytes.fromhex(document_id))
-        if not pages:
-            return row
-        repetitive = sum(page.repetitive for page in pages.values())
-        return replace(row, repetition_rate=repetitive / len(pages))
-
-    def _discard(self, document_id: str) -> None:
-        self._open.pop(document_id, None)
-        self._read_again.pop(document_id, None)
-        self._batch.pages = [page for page in self._batch.pages if page.document_id != document_id]
+    def _add_page(self, row: PageRow) -> None:
+        self._batch.pages.append(row)
+        self._touch(_text_bytes(row))
 
     def _says_nothing_new(self, row: DocumentRow) -> bool:
         known = self._ledger.stale_unreadable(row.source.uri)
@@ -253,36 +200,6 @@ class Sink:
         self._batch.text_bytes += ROW_BYTES + text_bytes
         if self._batch.since is None:
             self._batch.since = self._clock()
-
-
-def _check_page(row: PageRow) -> None:
-    """Refuse a row that breaks the contract."""
-    if not 1 <= row.page_number <= row.page_count:
-        raise OutputError(f"{row.source} has no page {row.page_number} of {row.page_count}; this is a bug in ocrmill")
-    if row.status is Status.FAILED and row.reason is None:
-        raise OutputError(f"page {row.page_number} of {row.source} failed without a reason; this is a bug in ocrmill")
-    if row.text is None and row.status not in (Status.FAILED, Status.BLANK):
-        raise OutputError(
-            f"page {row.page_number} of {row.source} is {row.status} without text; this is a bug in ocrmill"
-        )
-
-
-def _check_counts(row: DocumentRow, pages: Mapping[int, PageOutcome]) -> None:
-    """Refuse a documents row unless its pages are 1 to page_count and its counts are theirs."""
-    tally = Counter(page.status for page in pages.values())
-    claimed = {status: getattr(row, name) for status, name in PAGE_COUNTS.items()}
-    flagged = sum(page.flagged for page in pages.values())
-    if row.document_id is None and row.reason is None:
-        raise OutputError(f"{row.source.uri} has neither a document nor a reason; this is a bug in ocrmill")
-    if set(pages) != set(range(1, row.page_count + 1)):
-        raise OutputError(
-            f"{row.source.uri} is to be finished with {len(pages)} of {row.page_count} pages; this is a bug in ocrmill"
-        )
-    if any(tally[status] != claimed[status] for status in Status) or flagged != row.pages_flagged:
-        raise OutputError(
-            f"{row.source.uri} is to be finished with {claimed} and {row.pages_flagged} flagged, but its pages have "
-            f"{dict(tally)} and {flagged} flagged; this is a bug in ocrmill"
-        )
 
 
 def _text_bytes(row: PageRow) -> int:

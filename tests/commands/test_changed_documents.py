@@ -1,5 +1,6 @@
 """Documents that change while they are read: what is in the output is one version or the other, never a mixture."""
 
+import asyncio
 import os
 import zipfile
 from collections.abc import AsyncGenerator, Callable
@@ -124,6 +125,48 @@ def test_a_copy_stands_in_for_a_file_that_is_rewritten(tmp_path: Path):
 
     assert table(tmp_path / "out", "page_count, pages_text_layer, source") == [(1, 1, str(path)), (6, 6, str(copy))]
     assert len(table(tmp_path / "out", "source", "sources")) == 2
+
+
+class CopyChangingPool(SerialPool):
+    """Finds each time that `b.pdf` changed after it was hashed, while `a.pdf` is half read."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        super().__init__(settings)
+        self._half_read, self._all_opened = asyncio.Event(), asyncio.Event()
+        self._openings = 0
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        opened = await super().open(source)
+        if not source.uri.endswith("b.pdf"):
+            return opened
+        await self._half_read.wait()
+        self._openings += 1
+        if self._openings == OPENINGS:
+            self._all_opened.set()
+        return UnreadableDocument(opened.document_id, source, Reason.CHANGED, "it changed")
+
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
+        async for page in super().read(pages):
+            yield page
+            self._half_read.set()
+            await self._all_opened.wait()
+
+
+def test_a_copy_that_changes_takes_no_page_along(tmp_path: Path):
+    """The bytes that were hashed are gone from there, not from where the document is being read."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = text_pdf(folder / "a.pdf", pages=6)
+    copy = folder / "b.pdf"
+    copy.write_bytes(path.read_bytes())
+    job = Job((str(folder),), str(tmp_path / "out"), SETTINGS, use_ray=False)
+    run(job, lambda job: CopyChangingPool(job.settings))
+
+    assert table(tmp_path / "out", "source, pages_text_layer, reason") == [
+        (str(path), 6, None),
+        (str(copy), 0, "changed_while_reading"),
+    ]
+    assert verify(LocalStore(tmp_path / "out"), repair=False).findings == ()
 
 
 def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path):

@@ -1,11 +1,13 @@
 """Rows made up for tests of the output: small, but each like one of a real run."""
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.records import (
+    Document,
     DocumentRow,
     EngineDescription,
     PageRow,
@@ -16,6 +18,7 @@ from ocrmill.pipeline.records import (
     SourceRow,
     Status,
 )
+from ocrmill.workers.scheduling.document_progress import DocumentProgress
 
 
 def made_id(name: str) -> str:
@@ -59,17 +62,11 @@ def made_pages(name: str, count: int) -> list[PageRow]:
 
 def made_document(name: str, pages: list[PageRow], **others: Any) -> DocumentRow:
     """The row of a document with just these pages."""
-    counts = {f"pages_{status}": sum(page.status is status for page in pages) for status in Status}
-    flagged = sum(bool(page.flags) for page in pages)
-    fields: dict[str, Any] = {
-        "document_id": made_id(name),
-        "source": made_source(name),
-        "page_count": len(pages),
-        "status": "complete",
-        "pages_flagged": flagged,
-        **counts,
-    }
-    return DocumentRow(**{**fields, **others})
+    document = Document(made_id(name), made_source(name), len(pages))
+    progress = DocumentProgress.begin(document, document.source, durable={})
+    for page in pages:
+        progress.add(page)
+    return replace(progress.row(), **others)
 
 
 def made_unreadable(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others: Any) -> DocumentRow:

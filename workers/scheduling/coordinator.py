@@ -9,15 +9,14 @@ written (`Flusher`). Nothing else queues.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import aclosing, asynccontextmanager, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, closing
 from dataclasses import replace
-from typing import Any
 
 from ocrmill.configs.part import PageChoice
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import OcrmillError, OutputError, PageError
-from ocrmill.pipeline.output.ledger import RETRIED, Ledger, PageOutcome
+from ocrmill.pipeline.output.ledger import RETRIED, Ledger
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.quality.page_row import failed_row
 from ocrmill.pipeline.records import (
@@ -36,7 +35,7 @@ from ocrmill.pipeline.sources.fetch import current
 from ocrmill.workers.pools.image_memory import page_bytes
 from ocrmill.workers.pools.pool import Image, ImageLostError, Pool
 from ocrmill.workers.scheduling.circuit_breaker import CircuitBreaker
-from ocrmill.workers.scheduling.document_progress import OpenDocument
+from ocrmill.workers.scheduling.document_progress import DocumentProgress
 from ocrmill.workers.scheduling.flusher import Flusher
 from ocrmill.workers.scheduling.heartbeat import keep_heartbeat
 from ocrmill.workers.scheduling.listing import Listing
@@ -44,6 +43,7 @@ from ocrmill.workers.scheduling.memory_budget import MemoryBudget, Reservation
 from ocrmill.workers.scheduling.progress import Progress
 from ocrmill.workers.scheduling.range_queue import RangeQueue
 from ocrmill.workers.scheduling.repair import recognize
+from ocrmill.workers.scheduling.task_groups import beside, cause_of
 
 SOURCES_AT_A_TIME = 64
 QUEUED_RANGES_PER_RASTERIZER = 4
@@ -77,7 +77,7 @@ class Coordinator:
         self._breaker = CircuitBreaker(workers)
         self._flusher = Flusher(sink, report)
         self._settings = settings
-        self._open: dict[str, OpenDocument] = {}
+        self._open: dict[str, DocumentProgress] = {}
         self._complete: set[str] = set()  # document ids finished in this run
         self._pages = pages  # of each document; None for all
         self._in_part: set[str] = set()  # document ids of which all of these are read, and others are not
@@ -120,7 +120,7 @@ class Coordinator:
             try:
                 async with (
                     asyncio.timeout(None) as deadline,
-                    _beside(self._flusher.keep_flushing(patience_s), keep_heartbeat(heartbeat), self._drain(deadline)),
+                    beside(self._flusher.keep_flushing(patience_s), keep_heartbeat(heartbeat), self._drain(deadline)),
                     self._group as work,
                 ):
                     for _ in range(self._readers):
@@ -133,7 +133,7 @@ class Coordinator:
             except TimeoutError:
                 log.info("what was in flight did not end within %g s", workers.drain_s)
             except BaseExceptionGroup as failures:
-                failure = _cause_of(failures)
+                failure = cause_of(failures)
             finally:
                 self._report.stopped |= self._stop.is_set() and (bool(self._open) or not self._all_opened)
             if not isinstance(failure, OutputError):
@@ -196,6 +196,7 @@ class Coordinator:
         """Begin a document, or see that its bytes are known or cannot be read."""
         document_id, source = opened.document_id, opened.source
         page_count = opened.page_count if isinstance(opened, Document) else 0
+        under_way = None if document_id is None else self._open.get(document_id)
         if document_id in self._ledger.forgotten.documents:
             self._report.sources_forgotten += 1
         elif document_id is not None and (document_id in self._complete or self._ledger.is_complete(document_id)):
@@ -204,25 +205,34 @@ class Coordinator:
         elif document_id is not None and self._ledger.keeps_pages(document_id, page_count):
             why = opened.detail if page_count == 0 else f"it has {page_count:,} pages this time"
             log.warning("%s: its rows stay as they are: %s", source.uri, why)
-        elif isinstance(opened, UnreadableDocument):
+        elif isinstance(opened, UnreadableDocument) and (opened.reason in RETRIED or under_way is None):
             self._finish_unreadable(opened)
-        elif opened.document_id in self._in_part:
+        elif document_id in self._in_part:
             pass  # the same bytes again: a run that reads them to their end names this source, too
-        elif opened.document_id in self._open:
-            self._open[opened.document_id].sources.append(source)
-        else:
-            done = dict(self._ledger.unfinished_pages(opened.document_id))
-            every = set(range(1, opened.page_count + 1))
-            missing = (self._pages.of(opened.page_count) if self._pages else every) - done.keys()
-            self._open[opened.document_id] = OpenDocument(opened, [source], missing, done, openings)
-            self._report.pages_known += len(missing)
-            if missing:
-                await self._queue.put(opened, sorted(missing))
-            else:
-                self._finish_document(self._open[opened.document_id])
+        elif under_way is not None:
+            under_way.sources.append(source)
+        elif isinstance(opened, Document):
+            await self._begin(opened, openings)
         self._breaker.add_document(opened)
 
-    async def _read_again(self, before: OpenDocument) -> None:
+    async def _begin(self, document: Document, openings: int) -> None:
+        """Queue the pages of a document that are to be read and are not durable yet."""
+        progress = DocumentProgress.begin(
+            document,
+            document.source,
+            durable=self._ledger.unfinished_pages(document.document_id),
+            wanted=self._pages.of(document.page_count) if self._pages else None,
+            openings=openings,
+            replaces_rows=document.document_id in self._ledger.reopened,
+        )
+        self._open[document.document_id] = progress
+        self._report.pages_known += len(progress.missing)
+        if progress.missing:
+            await self._queue.put(document, sorted(progress.missing))
+        else:
+            self._finish_document(progress)
+
+    async def _read_again(self, before: DocumentProgress) -> None:
         """Go on with a document whose source changed while it was read: same bytes, or a new document in its place."""
         opened, before.openings = await self._opened(before.document.source, before.openings)
         same = isinstance(opened, Document) and opened.document_id == before.document.document_id
@@ -309,36 +319,35 @@ class Coordinator:
             self._group.create_task(self._read_again(opened))
         self._breaker.add_page(row)
 
-    def _keep_page(self, opened: OpenDocument, row: PageRow) -> None:
-        self._sink.add_page(row)
+    def _keep_page(self, opened: DocumentProgress, row: PageRow) -> None:
+        if opened.add(row):
+            self._sink.add_page(row)
         self._report.add_page(row)
-        opened.missing.discard(row.page_number)
-        opened.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
         if not opened.missing:
             self._finish_document(opened)
 
-    def _finish_document(self, opened: OpenDocument) -> None:
+    def _finish_document(self, opened: DocumentProgress) -> None:
         document = opened.document
         if not opened.is_whole:
             self._leave_in_part(document.document_id)
             return
         row = opened.row(self._superseded(document.source, document.document_id))
-        self._finish(row, opened.sources)
+        self._finish(row, opened.sources, opened.waiting or ())
         del self._open[document.document_id]
         self._finished.set()
 
     def _leave_in_part(self, document_id: str) -> None:
         """Drop a document whose pages were wanted only in part: without a row it is not complete."""
-        self._sink.leave_unfinished(document_id)
         self._in_part.add(document_id)
         self._report.documents_in_part += 1
         del self._open[document_id]
         self._finished.set()
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:
+        """Finish a document without pages. Of one that may be read later the bytes that were hashed are gone."""
         log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
         row = DocumentRow(
-            document_id=opened.document_id,
+            document_id=None if opened.reason in RETRIED else opened.document_id,
             source=opened.source,
             page_count=0,
             status="failed",
@@ -348,10 +357,12 @@ class Coordinator:
         )
         self._finish(row, [opened.source])
 
-    def _finish(self, row: DocumentRow, sources: list[Source]) -> None:
-        self._sink.finish_document(row, [SourceRow(source, row.document_id) for source in sources])
+    def _finish(self, row: DocumentRow, sources: list[Source], pages: Sequence[PageRow] = ()) -> None:
+        replaced = () if row.document_id is None else self._ledger.close_again(row.document_id)
+        rows = [SourceRow(source, row.document_id) for source in sources]
+        self._sink.finish_document(row, rows, pages, replaced)
         self._report.add_document(row)
-        if row.document_id is not None and row.reason not in RETRIED:
+        if row.document_id is not None:
             self._complete.add(row.document_id)
 
     def _superseded(self, source: Source, document_id: str | None) -> str | None:
@@ -371,21 +382,3 @@ class Coordinator:
         await self._stop.wait()
         await self._queue.close(drop=True)
         deadline.reschedule(asyncio.get_running_loop().time() + self._settings.workers.drain_s)
-
-
-@asynccontextmanager
-async def _beside(*watches: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run these beside what is done in the block, to its end; if one fails, the block is cancelled."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(watch) for watch in watches]
-        yield
-        for task in tasks:
-            task.cancel()
-
-
-def _cause_of(error: BaseException) -> BaseException:
-    """Return the error that made a task group fail: one of ours if there is one."""
-    while isinstance(error, BaseExceptionGroup):
-        ours = error.subgroup(OcrmillError)
-        error = (ours or error).exceptions[0]
-    return error

@@ -1,6 +1,7 @@
-"""The state of a document while its pages are read, and its row when all are."""
+"""The one owner of what became of a document's pages in a run; it makes the document's row from them."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocrmill.pipeline.output.ledger import PageOutcome
@@ -8,8 +9,11 @@ from ocrmill.pipeline.records import Document, DocumentRow, PageRow, Source, Sta
 
 
 @dataclass(slots=True, eq=False)
-class OpenDocument:
-    """A document whose pages are being read."""
+class DocumentProgress:
+    """A document whose pages are being read: those that are missing, and the outcomes of the others.
+
+    Every page is counted once: a row of one that is not missing raises `KeyError`, so that none is written twice.
+    """
 
     document: Document
     sources: list[Source]
@@ -18,16 +22,43 @@ class OpenDocument:
     openings: int = 1  # times that its source had to be opened in this run
     losses: Counter[int] = field(default_factory=Counter)  # of images, by page
     changed: dict[int, PageRow] = field(default_factory=dict)  # missing pages whose source is no longer what it was
+    waiting: list[PageRow] | None = None  # its new rows if it has old ones, which they replace together; else None
+
+    @classmethod
+    def begin(
+        cls,
+        document: Document,
+        source: Source,
+        *,
+        durable: Mapping[int, PageOutcome],
+        wanted: set[int] | None = None,
+        openings: int = 1,
+        replaces_rows: bool = False,
+    ) -> "DocumentProgress":
+        """Begin a document: `wanted` are the pages to be read, all by default, but for those that are durable."""
+        every = set(range(1, document.page_count + 1))
+        missing = (every if wanted is None else wanted) - durable.keys()
+        waiting: list[PageRow] | None = [] if replaces_rows else None
+        return cls(document, [source], missing, dict(durable), openings, waiting=waiting)
+
+    def add(self, row: PageRow) -> bool:
+        """Count a page. Tells if its row may be written at once; it waits here for the document's own if not."""
+        self.missing.remove(row.page_number)
+        self.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
+        if self.waiting is not None:
+            self.waiting.append(row)
+        return self.waiting is None
 
     @property
     def is_whole(self) -> bool:
         """Tell if all of its pages have been read."""
         return len(self.outcomes) == self.document.page_count
 
-    def row(self, supersedes: str | None) -> DocumentRow:
+    def row(self, supersedes: str | None = None) -> DocumentRow:
         """Its row, once it is whole. `supersedes`: the document that its source held before."""
-        document = self.document
-        by_status = Counter(outcome.status for outcome in self.outcomes.values())
+        assert self.is_whole
+        document, outcomes = self.document, self.outcomes.values()
+        by_status = Counter(outcome.status for outcome in outcomes)
         return DocumentRow(
             document_id=document.document_id,
             source=document.source,
@@ -41,8 +72,9 @@ class OpenDocument:
             pages_text_layer=by_status[Status.TEXT_LAYER],
             pages_blank=by_status[Status.BLANK],
             pages_failed=by_status[Status.FAILED],
-            pages_flagged=sum(outcome.flagged for outcome in self.outcomes.values()),
+            pages_flagged=sum(outcome.flagged for outcome in outcomes),
             title=document.title,
             producer=document.producer,
             supersedes=supersedes,
+            repetition_rate=sum(outcome.repetitive for outcome in outcomes) / len(outcomes) if outcomes else None,
         )

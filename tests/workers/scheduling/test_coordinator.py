@@ -67,7 +67,8 @@ class FragilePool:
         for number in pages.page_numbers:
             if pages.document.source.uri == "cannot read" and number == 2:
                 raise RuntimeError("a bug")
-            yield RenderedPage(number, PageGeometry(1, 1, 0, 1, 1, 72), RouteDecision(Route.OCR, "no_text")), None
+            for _ in range(2 if pages.document.source.uri == "gives twice" else 1):
+                yield RenderedPage(number, PageGeometry(1, 1, 0, 1, 1, 72), RouteDecision(Route.OCR, "no_text")), None
 
     async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
         if document.source.uri == "no engine":
@@ -137,6 +138,15 @@ def test_a_bug_costs_its_document_or_its_pages(tmp_path: Path):
     assert report.document_reasons == {Reason.RENDER_CRASH: 1}
     assert report.pages_done == 6
     assert report.page_reasons == {Reason.RENDER_CRASH: 2, Reason.EMPTY_OUTPUT: 4}
+
+
+def test_a_page_that_comes_twice_is_written_once(tmp_path: Path):
+    """A pool with such a bug ends the run, before a second row of the page is in the output."""
+    run = FragileRun(tmp_path)
+    with pytest.raises(KeyError):
+        run.over("gives twice")
+
+    assert run.rows() == run.report.pages_done <= 3
 
 
 def test_a_bug_in_ocr_costs_its_page(tmp_path: Path):

@@ -1,0 +1,26 @@
+"""Tasks that run beside others, and what made a group of tasks fail."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ocrmill.pipeline.errors import OcrmillError
+
+
+@asynccontextmanager
+async def beside(*watches: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run these beside what is done in the block, to its end; if one fails, the block is cancelled."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watch) for watch in watches]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+def cause_of(error: BaseException) -> BaseException:
+    """Return the error that made a task group fail: one of ours if there is one."""
+    while isinstance(error, BaseExceptionGroup):
+        ours = error.subgroup(OcrmillError)
+        error = (ours or error).exceptions[0]
+    return error
