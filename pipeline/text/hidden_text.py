@@ -37,7 +37,7 @@ import pymupdf
 from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
 
-HIDDEN_TEXT = "hidden_text"  # the flag of a page whose Markdown lacks such text
+HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its layer that no reader sees
 
 _MOST_DRAWN = 20_000
 _IGNORED = 3  # a run's type in the trace
@@ -82,6 +82,11 @@ class HiddenText:
     hidden: Mapping[_Place, str]  # letters that stand there unseen
     repeated: Mapping[_Place, str]  # ... or for the second time
     seen: Mapping[_Place, str]
+
+    @property
+    def finds_something(self) -> bool:
+        """Tell if there is anything not to be read."""
+        return bool(self.hidden or self.repeated)
 
     def hides(self, x: float, y: float, letter: str) -> bool:
         """Tell if a letter is nowhere drawn at this origin so that a reader sees it."""

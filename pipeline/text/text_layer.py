@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text.hidden_text import HIDDEN_TEXT, HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
-from ocrmill.pipeline.text.layer.page_words import TextPlane, clean_text, read_planes
+from ocrmill.pipeline.text.layer.page_words import TextPlane, clean_text, read_layout, read_planes
 from ocrmill.pipeline.text.layout_model import Region, find_regions, with_images
 from ocrmill.pipeline.text.page_parts import lines_of, parts_by_regions, plain_parts
 from ocrmill.pipeline.text.paragraphs import Written, assemble, body_size
@@ -33,15 +34,22 @@ FORMULA_AS_TEXT = "formula_as_text"
 FORMULA = "formula"
 
 
-def read_text_layer(document: "pymupdf.Document", page_index: int, *, right_to_left: bool) -> PageText:
+def read_text_layer(
+    document: "pymupdf.Document", page_index: int, *, right_to_left: bool, hidden: HiddenText | None = None
+) -> PageText:
     """Markdown and blocks of a page from its own text, form fields and annotations included.
 
+    Text that no reader sees is left out, and the page is flagged; `hidden` is `find_hidden_text` of the page if that
+    was asked before.
     Boxes are in points of the page as displayed; `markdown[block.start:block.end]` is a block's text. The document is
     not written to. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
     width, height = page.rect.width, page.rect.height
-    planes = read_planes(page)
+    layout = read_layout(page)
+    hidden = find_hidden_text(page) if hidden is None else hidden
+    raised = {HIDDEN_TEXT: hidden.remove_from(layout)}
+    planes = read_planes(page, layout)
     written: list[Written] = []
     for n, plane in enumerate(planes):
         asked = n == 0 or len(plane.words) >= _FEW_WORDS
@@ -56,8 +64,8 @@ def read_text_layer(document: "pymupdf.Document", page_index: int, *, right_to_l
         ]
     displayed = Box(0, 0, width, height)
     markdown, blocks = assemble([replace(part, box=part.box.clipped(displayed)) for part in written])
-    notes = (FORMULA_AS_TEXT,) if any(block.label == FORMULA for block in blocks) else ()
-    return PageText(markdown, blocks=blocks, notes=notes)
+    raised[FORMULA_AS_TEXT] = any(block.label == FORMULA for block in blocks)
+    return PageText(markdown, blocks=blocks, notes=tuple(flag for flag, is_raised in raised.items() if is_raised))
 
 
 def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane) -> list[Region]:

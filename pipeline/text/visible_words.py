@@ -1,25 +1,46 @@
 """The words of a page's text layer that a viewer shows, with their places: what its Markdown is measured against."""
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ocrmill.pipeline.text.hidden_text import HiddenText
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 if TYPE_CHECKING:
     import pymupdf
 
 
-def visible_words(page: "pymupdf.Page") -> list[tuple[str, Box]]:
+def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, Box]]:
     """Words in the order of the layer, form fields and annotations included, in points of the page as displayed.
 
-    Words outside the crop box are not among them. Not covered: text that is drawn invisibly or under something else.
+    Words outside the crop box and hidden letters, those of `find_hidden_text`, are not among them.
     """
     shown = page.rect
     width, height = shown.width, shown.height
     if page.rotation in (90, 270):
         width, height = height, width
     words = []
-    for x0, y0, x1, y1, text, *_ in page.get_text("words"):
+    for x0, y0, x1, y1, text in _words(page, hidden):
         box = turned(Box(x0, y0, x1, y1), page.rotation, width, height)
         if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height:
             words.append((text, box))
     return words
+
+
+def _words(page: "pymupdf.Page", hidden: HiddenText) -> Iterator[tuple[float, float, float, float, str]]:
+    """Box and text of each word: MuPDF's own where nothing is hidden, else its letters between white space."""
+    if not hidden.finds_something:
+        yield from (word[:5] for word in page.get_text("words"))
+        return
+    import pymupdf
+
+    layout = page.get_text("rawdict", flags=pymupdf.TEXTFLAGS_WORDS)
+    hidden.remove_from(layout)
+    for line in (line for block in layout["blocks"] for line in block["lines"]):
+        letters = [character for span in line["spans"] for character in span["chars"]]
+        for is_blank, run in groupby(letters, lambda letter: letter["c"].isspace()):
+            if not is_blank:
+                word = list(run)
+                left, top, right, bottom = zip(*(letter["bbox"] for letter in word), strict=True)
+                yield min(left), min(top), max(right), max(bottom), "".join(letter["c"] for letter in word)

@@ -14,8 +14,9 @@ from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
-from ocrmill.pipeline.records import RGB, PageGeometry, PageText, Reason, RenderedPage, Route
+from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from ocrmill.pipeline.text.figures import has_pictures
+from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.text_layer import clean_text, read_text_layer
 from ocrmill.pipeline.text.visible_words import visible_words
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
@@ -104,8 +105,11 @@ class MupdfReader:
         """
         assert self._document is not None
         assert seen.features is not None
-        text = read_text_layer(self._document, seen.page_number - 1, right_to_left=is_right_to_left(seen.features))
-        seen = replace(seen, text=_measured(page, text))
+        hidden = find_hidden_text(page)
+        right_to_left = is_right_to_left(seen.features)
+        text = read_text_layer(self._document, seen.page_number - 1, right_to_left=right_to_left, hidden=hidden)
+        fidelity = measure_fidelity(text.markdown, text.blocks, visible_words(page, hidden))
+        seen = replace(seen, text=replace(text, fidelity=fidelity))
         if not self._settings.figures or not has_pictures(text.blocks):
             return seen, None
         assert seen.geometry is not None
@@ -118,11 +122,6 @@ class MupdfReader:
     def _scale(self, page: "pymupdf.Page", geometry: PageGeometry) -> float:
         raster = self._settings.raster
         return rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px)
-
-
-def _measured(page: "pymupdf.Page", text: PageText) -> PageText:
-    """The text of a page with how truly it says what the page's layer says."""
-    return replace(text, fidelity=measure_fidelity(text.markdown, text.blocks, visible_words(page)))
 
 
 def _failed(number: int, error: Exception) -> RenderedPage:

@@ -8,7 +8,7 @@ hyphens, bullets of symbol fonts; and the order of words in lines that run from 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -43,8 +43,6 @@ _STACKED = 10  # ideographs alone on their lines, one below the other, from whic
 _STACKED_SHARE = 0.8  # of a page's characters
 
 _Place = Callable[[tuple[float, ...]], Box]  # from the page before its rotation to the reading plane
-Hides = Callable[[float, float], bool]
-"""Tells if no reader sees the character at an origin, in points of the page before its rotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +79,23 @@ def text_flags() -> int:
     return int(pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES)
 
 
-def read_planes(page: "pymupdf.Page", hides: Hides | None = None) -> list[TextPlane]:
+def read_layout(page: "pymupdf.Page") -> dict[str, Any]:
+    """Return MuPDF's lines, spans and characters of a page. Raises what PyMuPDF raises."""
+    return dict(page.get_text("rawdict", flags=text_flags()))
+
+
+def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -> list[TextPlane]:
     """Read the words of a page, one plane for each direction of text, the one with most letters first.
 
-    Boxes of words are in the reading plane of their direction. Raises what PyMuPDF raises.
+    Boxes of words are in the reading plane of their direction. `layout`: what is to be read of `read_layout`, if not
+    all. Raises what PyMuPDF raises.
     """
+    layout = read_layout(page) if layout is None else layout
     width, height = page.rect.width, page.rect.height
     unrotated = (height, width) if page.rotation in (90, 270) else (width, height)
     found: dict[tuple[int, bool], list[Word]] = {}
-    lines = [line for block in page.get_text("rawdict", flags=text_flags())["blocks"] for line in block["lines"]]
-    for number, (direction, vertical, characters) in enumerate(_character_lines(lines, hides)):
+    lines = [line for block in layout["blocks"] for line in block["lines"]]
+    for number, (direction, vertical, characters) in enumerate(_character_lines(lines)):
         turn = (_turn_of(direction) - page.rotation) % 360
 
         def place(box: tuple[float, ...], turn: int = turn) -> Box:
@@ -111,16 +116,15 @@ def is_right_to_left_text(text: str) -> bool:
 
 
 def _character_lines(
-    lines: Sequence[dict[str, Any]], hides: Hides | None
+    lines: Sequence[dict[str, Any]],
 ) -> Iterator[tuple[tuple[float, float], bool, list[_Character]]]:
-    """Give direction, writing mode and visible characters of each line that has any."""
+    """Give direction, writing mode and characters of each line that has any."""
     found = []
     for line in lines:
         characters = [
             _Character(character["c"], character["bbox"], character["origin"], span)
             for span in line["spans"]
             for character in span["chars"]
-            if hides is None or not hides(*character["origin"])
         ]
         if any(not character.text.isspace() for character in characters):
             found.append((line["dir"], line["wmode"] == 1, characters))

@@ -13,7 +13,9 @@ from pdf_objects import first_free, stream, write_pages
 from real_pdfs import CASES, needs_cases
 
 from ocrmill.pipeline.pages.drawing_log import read_drawing_log
-from ocrmill.pipeline.text.hidden_text import Reason, find_hidden_text
+from ocrmill.pipeline.text.hidden_text import NOTHING_HIDDEN, Reason, find_hidden_text
+from ocrmill.pipeline.text.text_layer import read_text_layer
+from ocrmill.pipeline.text.visible_words import visible_words
 
 WORDS = ["ferry", "quay", "tide", "walkers", "dogs", "coal", "harbour", "bell", "office", "doctor", "pilot"]
 DRAWN_EACH = 4
@@ -386,3 +388,33 @@ def test_pages_of_100_000_paths_are_bounded(tmp_path: Path) -> None:
     assert seen_lines(late) == ["quay"]
     assert not log.whole
     assert len(log.areas) <= 20_000
+
+
+@pytest.mark.parametrize("kind", ["render mode 3", "opacity 0", "white on white", "under a white bar"])
+@pytest.mark.parametrize("turn", TURNS)
+def test_hidden_text_is_left_out_of_the_markdown_and_flagged(kind: str, turn: bytes, tmp_path: Path) -> None:
+    """The Markdown is that of the page without the hidden words, and so are the words that it is measured against."""
+    spot = Spot("ferry", 100, 400, 12)
+    rest = line("The coal for the harbour office came", 500) + line("late and the bell was never heard.", 486)
+    page = draw(tmp_path / "page.pdf", HIDDEN[kind][1](spot) + rest, turn)
+    clean = draw(tmp_path / "clean.pdf", rest, turn)
+    text = read_text_layer(page.parent, 0, right_to_left=False)
+    expected = read_text_layer(clean.parent, 0, right_to_left=False)
+
+    assert text.notes == ("hidden_text",)
+    assert expected.notes == ()
+    assert text.markdown == expected.markdown
+    assert [block for block in text.blocks if block.start < block.end] == list(expected.blocks)
+    assert visible_words(page, find_hidden_text(page)) == visible_words(clean, NOTHING_HIDDEN)
+
+
+@needs_cases
+@pytest.mark.parametrize("number", [11, 13, 14])
+def test_reported_pages_are_flagged(number: int) -> None:
+    """The reported pages are flagged, and nothing of their hidden lines is in the Markdown."""
+    (path,) = (CASES / "pages").glob(f"{number}-*.pdf")
+    with pymupdf.open(path) as document:
+        text = read_text_layer(document, 0, right_to_left=False)
+
+    assert text.notes == ("hidden_text",)
+    assert "ZEBRA" not in text.markdown
