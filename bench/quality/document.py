@@ -176,6 +176,9 @@ class Document:
     columns: int = 1
     header: str = ""
     footer: str = ""
+    size: float = 10.5  # of the running text, in points
+    sans: bool = False
+    justified: bool = True
     vertical: bool = False  # lines run from top to bottom, the first one on the right
 
     @property

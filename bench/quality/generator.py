@@ -58,6 +58,7 @@ class _Author:
     """Write one document."""
 
     def __init__(self, seed: str, kind: str) -> None:
+        self.seed = seed
         self.random = Random(seed)
         self.kind = kind
         self.language = kind.partition("-")[2] or "en"
@@ -65,6 +66,7 @@ class _Author:
     def document(self) -> Document:
         name = self.kind.partition("-")[0]
         blocks: tuple[Block, ...] = tuple(getattr(self, f"_{name}")())
+        look = Random(f"{self.seed}/look")  # so that a new look changes no text
         furniture = name in {"article", "report", "columns"}
         return Document(
             kind=self.kind,
@@ -73,6 +75,9 @@ class _Author:
             columns=2 if name == "columns" else 1,
             header=f"Quarterly {self._title()}" if furniture else "",
             footer="Folio {n}" if furniture else "",
+            size=look.choice((9.5, 10, 10.5, 11, 12)),
+            sans=look.random() < 0.3,
+            justified=look.random() < 0.7,
             vertical=name == "vertical",
         )
 

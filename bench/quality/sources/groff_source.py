@@ -29,9 +29,18 @@ _STYLES = {
 def groff_source(document: Document) -> str:
     """Write the document."""
     before, after = (_text(part) for part in footer_parts(document.footer))
-    lines = [".nr PS 10.5", ".nr VS 14", ".nr HM 1i", ".nr LL 6.3i", ".nr GROWPS 3", ".nr PSINCR 2p", ".nr FF 1"]
+    lines = [
+        f".nr PS {document.size}",
+        f".nr VS {1.35 * document.size:.1f}",
+        ".nr HM 1i",
+        ".nr LL 6.3i",
+        ".nr GROWPS 3",
+        ".nr PSINCR 2p",
+        ".nr FF 1",
+    ]
     lines += [f".ds LH {_text(document.header)}", ".ds CH", ".ds RH"]
     lines += [f".ds CF {before}\\\\n%{after}" if document.footer else ".ds CF", ".P1"]
+    lines += [".fam H"] * document.sans + [".ad l"] * (not document.justified)
     title, *blocks = document.blocks
     lines += _block(title)
     if document.columns > 1:
@@ -108,7 +117,7 @@ def _table(table: Table) -> list[str]:
             rows.append("_")
     if table.style == "booktabs":
         rows = ["_", *rows, "_"]
-    return [".TS", f"{rule}tab(|);", "\n".join(formats) + ".", *rows, ".TE"]
+    return [".KS", ".TS", f"{rule}tab(|);", "\n".join(formats) + ".", *rows, ".TE", ".KE"]
 
 
 def _text(text: str) -> str:

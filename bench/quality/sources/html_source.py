@@ -28,23 +28,26 @@ from bench.quality.document import (
     has_hangul,
 )
 
-FONTS = "'Noto Serif', 'Noto Sans Arabic', 'Noto Sans Hebrew', 'Noto Sans Devanagari', 'Noto Sans Thai', {cjk}, serif"
+FONTS = "{latin}, 'Noto Sans Arabic', 'Noto Sans Hebrew', 'Noto Sans Devanagari', 'Noto Sans Thai', {cjk}, serif"
 CJK = {"ja": "'Noto Sans CJK JP'", "ko": "'Noto Sans CJK KR'", "zh": "'Noto Sans CJK SC'"}
 _STYLE = """
 @page {{ size: A4; margin: 22mm 20mm; {running} }}
-body {{ font: 10.5pt/1.4 {fonts}; margin: 0; text-align: justify; hyphens: auto; {columns} }}
+body {{ font: {size}pt/1.4 {fonts}; margin: 0; hyphens: auto; text-align: {align}; {columns} }}
 .whole {{ white-space: nowrap }} .beside table {{ display: inline-table; vertical-align: top }}
 .beside table + table {{ margin: 1.1em 0 0 9mm }}
 h1, h2, h3, h4 {{ text-align: start; line-height: 1.2; margin: .8em 0 .4em; hyphens: none; break-after: avoid }}
-h1 {{ font-size: 20pt; column-span: all }} h2 {{ font-size: 15pt }} h3 {{ font-size: 12.5pt }} h4 {{ font-size: 11pt }}
-p {{ margin: 0 0 .6em }} pre, code {{ font-family: 'Noto Sans Mono', 'DejaVu Sans Mono', monospace; font-size: 9pt }}
+h1 {{ font-size: 1.9em; column-span: all }}
+h2 {{ font-size: 1.43em }} h3 {{ font-size: 1.19em }} h4 {{ font-size: 1.05em }}
+p {{ margin: 0 0 .6em }}
+pre, code {{ font-family: 'Noto Sans Mono', 'DejaVu Sans Mono', monospace; font-size: .86em }}
 pre {{ hyphens: none; line-height: 1.25; margin: .5em 1em }} li {{ margin-bottom: .2em }}
-.byline {{ font-style: italic }} .caption {{ font-size: 9pt; margin: .8em 0 .3em }}
-.dropcap {{ float: left; font-size: 34pt; line-height: .9; padding-right: 2pt }}
+.byline {{ font-style: italic }} .caption {{ font-size: .86em; margin: .8em 0 .3em }}
+.dropcap {{ float: left; font-size: 3.2em; line-height: .9; padding-right: 2pt }}
 .smallcaps {{ font-variant: small-caps }} .letterspaced {{ letter-spacing: .22em; hyphens: none }}
-.footnote {{ float: footnote; font-size: 8.5pt }} .notes {{ font-size: 8.5pt; margin-top: 2em }}
+.footnote {{ float: footnote; font-size: .8em }} .notes {{ font-size: .8em; margin-top: 2em }}
 sup, sub {{ line-height: 0; font-size: 70% }}
-table {{ border-collapse: collapse; font-size: 9.5pt; margin: .3em 0 1em; text-align: start; hyphens: none }}
+table {{ break-inside: avoid; border-collapse: collapse; font-size: .9em; margin: .3em 0 1em }}
+table {{ text-align: start; hyphens: none }}
 td {{ padding: 2pt 7pt; vertical-align: top }} .ruled td {{ border: .6pt solid #000 }}
 .booktabs {{ border-top: 1.2pt solid #000; border-bottom: 1.2pt solid #000 }}
 .booktabs tr:first-child td {{ border-bottom: .6pt solid #000 }} td.right {{ text-align: right }}
@@ -74,10 +77,12 @@ class _Writer:
             before, after = (f'"{part}"' for part in footer_parts(document.footer))
             running = f'@top-left {{ content: "{document.header}"; font-size: 8.5pt }}'
             running += f"@bottom-center {{ content: {before} counter(page) {after}; font-size: 8.5pt }}"
-        fonts = FONTS.format(cjk=CJK.get(document.language, CJK["zh"]))
+        latin = "'Noto Sans'" if document.sans else "'Noto Serif'"
+        fonts = FONTS.format(latin=latin, cjk=CJK.get(document.language, CJK["zh"]))
         vertical = "writing-mode: vertical-rl;" if document.vertical else ""
         columns = f"columns: {document.columns}; column-gap: 8mm;" if document.columns > 1 else vertical
-        style = _STYLE.format(running=running, fonts=fonts, columns=columns)
+        align = "justify" if document.justified else "start"
+        style = _STYLE.format(running=running, fonts=fonts, columns=columns, size=document.size, align=align)
         direction = "rtl" if document.right_to_left else "ltr"
         head = f'<head><meta charset="utf-8"><title>x</title><style>{style}</style></head>'
         return f'<!DOCTYPE html>\n<html lang="{document.language}" dir="{direction}">{head}<body>{body}</body></html>\n'

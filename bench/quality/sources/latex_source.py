@@ -30,7 +30,7 @@ _FONTS = {  # the font and its options; without an entry, Latin Modern
     "ko": ("Noto Sans CJK KR", ""),
 }
 _BREAKS = {"zh": "zh", "ja": "ja"}  # where lines break without blanks
-_PREAMBLE = r"""\documentclass[10pt,a4paper%s]{article}
+_PREAMBLE = r"""\documentclass[%dpt,a4paper%s]{article}
 \usepackage[margin=22mm]{geometry}
 \usepackage{fontspec,graphicx,booktabs,array,fancyhdr,fancyvrb}
 \usepackage{amsmath}
@@ -66,8 +66,12 @@ def latex_source(document: Document) -> str:
         before, after = footer_parts(document.footer)
         setup += rf"\fancyhf{{}}\fancyhead[L]{{\small {_text(document.header)}}}"
         setup += rf"\fancyfoot[C]{{\small {_text(before)}\thepage{_text(after)}}}" + "\n"
+    if document.sans and language not in _FONTS:
+        setup += "\\renewcommand{\\familydefault}{\\sfdefault}\n"
+    if not document.justified:
+        setup += "\\AtBeginDocument{\\raggedright}\n"
     style = "fancy" if document.header else "empty"
-    head = _PREAMBLE % (",twocolumn" if document.columns > 1 else "", setup, style)
+    head = _PREAMBLE % (document.size, ",twocolumn" if document.columns > 1 else "", setup, style)
     blocks = [_block(block) for block in document.blocks]
     if document.columns > 1:
         blocks[0] = rf"\twocolumn[{blocks[0]}\vspace{{8mm}}]"

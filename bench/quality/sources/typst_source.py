@@ -24,18 +24,17 @@ from bench.quality.document import (
 )
 
 _FONTS = (
-    '"Libertinus Serif", "Noto Serif", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", '
-    '"Noto Sans Thai", {cjk}'
+    '{latin}, "Noto Serif", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai", {cjk}'
 )
 _CJK = {"ja": '"Noto Sans CJK JP"', "ko": '"Noto Sans CJK KR"', "zh": '"Noto Sans CJK SC"'}
 _HYPHENATED = frozenset({"en", "fr", "el", "ru"})  # others it breaks within words, without a hyphen
 _PREAMBLE = """#set page(paper: "a4", margin: (x: 20mm, y: 24mm){running}{columns})
-#set text(font: ({fonts}), size: 10.5pt, lang: "{language}", hyphenate: {hyphenate})
-#set par(justify: true)
-#show heading.where(level: 1): set text(size: 20pt)
-#show heading.where(level: 2): set text(size: 15pt)
-#show heading.where(level: 3): set text(size: 12.5pt)
-#show heading.where(level: 4): set text(size: 11pt)
+#set text(font: ({fonts}), size: {size}pt, lang: "{language}", hyphenate: {hyphenate})
+#set par(justify: {justified})
+#show heading.where(level: 1): set text(size: 1.9em)
+#show heading.where(level: 2): set text(size: 1.43em)
+#show heading.where(level: 3): set text(size: 1.19em)
+#show heading.where(level: 4): set text(size: 1.05em)
 #show heading: set text(hyphenate: false)
 """
 
@@ -49,10 +48,16 @@ def typst_source(document: Document) -> str:
         number = f"{_string(before)} + context counter(page).display() + {_string(after)}"
         running += f", footer: align(center, text(size: 8.5pt, {number}))"
     columns = f", columns: {document.columns}" if document.columns > 1 else ""
-    fonts = _FONTS.format(cjk=_CJK.get(document.language, _CJK["zh"]))
-    hyphenate = str(document.language in _HYPHENATED).lower()
+    latin = '"Noto Sans"' if document.sans else '"Libertinus Serif"'
+    fonts = _FONTS.format(latin=latin, cjk=_CJK.get(document.language, _CJK["zh"]))
     head = _PREAMBLE.format(
-        running=running, columns=columns, fonts=fonts, language=document.language, hyphenate=hyphenate
+        running=running,
+        columns=columns,
+        fonts=fonts,
+        language=document.language,
+        size=document.size,
+        hyphenate=str(document.language in _HYPHENATED).lower(),
+        justified=str(document.justified).lower(),
     )
     title, *rest = document.blocks
     top = _block(title)
@@ -67,7 +72,7 @@ def _block(block: Block) -> str:
         spaced = f"text(tracking: 0.22em, {text})" if block.letterspaced else text
         return f"#heading(level: {block.level + 1}, {spaced})"
     if isinstance(block, Paragraph):
-        styles = {"caption": "#block(text(size: 9pt)[{}])", "byline": "#emph[{}]"}
+        styles = {"caption": "#block(text(size: 0.86em)[{}])", "byline": "#emph[{}]"}
         return styles.get(block.style, "{}").format(_inline(block.spans))
     if isinstance(block, ItemList):
         return f"#{_items(block)}"
@@ -119,7 +124,8 @@ def _table(table: Table) -> str:
         width = len(table.widths)
         cells = ["table.hline()", *cells[:width], "table.hline(stroke: 0.5pt)", *cells[width:], "table.hline()"]
     options = f"columns: ({columns}), stroke: {stroke}, align: ({align})"
-    return f"{{ set par(justify: false); set text(size: 9.5pt); table({options}, {', '.join(cells)}) }}"
+    whole = f"block(breakable: false, table({options}, {', '.join(cells)}))"
+    return f"{{ set par(justify: false); set text(size: 0.9em); {whole} }}"
 
 
 def _math(formula: Formula) -> str:
