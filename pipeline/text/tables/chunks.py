@@ -1,8 +1,9 @@
 """Words -> lines on one baseline -> chunks: words of a line with no more than a blank between them."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.tables.rules import Rules
@@ -16,6 +17,10 @@ _SCRIPT_RISE = 0.6  # so far they stand from the baseline
 _SCRIPT_GAP = 0.35
 _MIN_LINK = 0.42  # blanks are 0.22 to 0.33
 _LINK = 1.7  # times the usual blank; justified cells go to 1.5
+_MIN_BLANK = 0.12  # narrower gaps are kerning
+_STRETCHED, _EVEN, _EVEN_SHARE = 4, 0.04, 0.2  # so many gaps that differ by so little are blanks of justified text
+_SAME_EDGE = 0.7  # points: cells that begin or end so close to each other are set in one column
+_EDGES = 2  # cells beside which others begin or end show a column
 _WIDER = 1.2  # times the usual blank: at a border, columns are so far apart
 _MAX_BLANK = 0.75  # what is wider is no blank (0.6 in type of fixed width)
 
@@ -78,14 +83,14 @@ def _is_script_of(word: Word, host: Word) -> bool:
 
 
 def usual_blank(lines: Sequence[Sequence[Word]], size: float) -> float:
-    """Return the width of a blank: the median of the gaps that can be one."""
-    gaps = [
-        after.box.x0 - before.box.x1
+    """Return the width of a blank: among the narrower gaps, as columns may stand no farther apart than a wide blank."""
+    gaps = sorted(
+        gap
         for line in lines
         for before, after in pairwise(line)
-        if 0 < after.box.x0 - before.box.x1 <= _MAX_BLANK * size
-    ]
-    return median(gaps) if gaps else _MIN_LINK / _LINK * size
+        if _MIN_BLANK * size <= (gap := after.box.x0 - before.box.x1) <= _MAX_BLANK * size
+    )
+    return gaps[len(gaps) // 4] if gaps else _MIN_LINK / _LINK * size
 
 
 def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[float] = ()) -> list[Chunk]:
@@ -94,18 +99,69 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[fl
     `hinted`: xs where a layout model sees a border; a narrower gap is enough there.
     """
     size = median(word.size for line in lines for word in line)
-    blank = min(usual_blank(lines, size), _MAX_BLANK * size)
-    link = max(_MIN_LINK * size, _LINK * blank)
+    link = max(_MIN_LINK * size, _LINK * usual_blank(lines, size))
+    gaps = _Gaps(lines, link)
     found: list[Chunk] = []
     for n, line in enumerate(lines):
         held: list[Word] = []
         for word in line:
-            if held and _is_cut(held[-1], word, link, rules, hinted):
+            if held and (
+                gaps.part(held[-1], word)
+                or _is_hinted(held[-1], word, link, hinted)
+                or _is_ruled(held[-1], word, rules)
+            ):
                 found.append(_chunk(held, n))
                 held = []
             held.append(word)
         found.append(_chunk(held, n))
     return found
+
+
+class _Gaps:
+    """The gaps of a region, to tell blanks from borders of cells."""
+
+    def __init__(self, lines: Sequence[Sequence[Word]], link: float) -> None:
+        self._link = link
+        self._justified = {id(word) for line in lines for word in _justified_words(line)}
+        wide = [
+            (before, after)
+            for line in lines
+            for before, after in pairwise(line)
+            if after.box.x0 - before.box.x1 > link and id(after) not in self._justified
+        ]
+        self._starts = sorted(after.box.x0 for _, after in wide)
+        self._ends = sorted(before.box.x1 for before, _ in wide)
+
+    def part(self, before: Word, after: Word) -> bool:
+        """Tell if two words of a line are of different cells.
+
+        A blank parts them if the layer has them in different lines, and one ends where other cells do.
+        """
+        gap = after.box.x0 - before.box.x1
+        if id(after) in self._justified:
+            return False
+        if gap > self._link:
+            return True
+        return (
+            before.line != after.line
+            and gap >= _MIN_BLANK * after.size
+            and (_count_near(self._starts, after.box.x0) >= _EDGES or _count_near(self._ends, before.box.x1) >= _EDGES)
+        )
+
+
+def _justified_words(line: Sequence[Word]) -> list[Word]:
+    """Return words, each after a gap as wide as the others of its line in the layer: their blanks are stretched."""
+    found = []
+    for _, group in groupby(line, key=lambda word: word.line):
+        words = list(group)
+        gaps = [after.box.x0 - before.box.x1 for before, after in pairwise(words)]
+        if len(gaps) >= _STRETCHED and max(gaps) - min(gaps) <= _EVEN * words[0].size < max(gaps) * _EVEN_SHARE:
+            found += words[1:]
+    return found
+
+
+def _count_near(ascending: Sequence[float], x: float) -> int:
+    return bisect_right(ascending, x + _SAME_EDGE) - bisect_left(ascending, x - _SAME_EDGE)
 
 
 def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -> list[Chunk]:
@@ -121,14 +177,13 @@ def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -
     return [_chunk(part, chunk.line) for part in parts]
 
 
-def _is_cut(before: Word, after: Word, link: float, rules: Rules, hinted: Sequence[float]) -> bool:
-    gap = after.box.x0 - before.box.x1
-    if gap > link:
-        return True
+def _is_hinted(before: Word, after: Word, link: float, hinted: Sequence[float]) -> bool:
     low, high = before.box.x1 - 0.5, after.box.x0 + 0.5
-    if gap > 0.75 * link and any(low <= x <= high for x in hinted):
-        return True
-    low, high = min(low, high, _centre(before) + 1), max(low, high)
+    return high - low > 0.75 * link and any(low <= x <= high for x in hinted)
+
+
+def _is_ruled(before: Word, after: Word, rules: Rules) -> bool:
+    low, high = sorted((min(before.box.x1 - 0.5, _centre(before) + 1), after.box.x0 + 0.5))
     y = after.baseline - 0.3 * after.size
     return any(
         low <= rule.x0 <= high and rule.y0 <= y <= rule.y1 and _centre(before) < rule.x0 < _centre(after)

@@ -37,7 +37,7 @@ def is_doubtful(
         or _is_sparse(table)
         or _is_list(table, columns)
         or _has_leaders(lines)
-        or _is_prose(lines, columns, rules)
+        or _is_prose(table, lines, columns, rules)
         or (not is_hinted and not rules.horizontal and not any(columns.ruled) and table.rows < _UNRULED_ROWS)
     )
 
@@ -100,11 +100,11 @@ def _leads(words: Iterable[Word]) -> bool:
     return dots >= _LEADERS
 
 
-def _is_prose(lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
+def _is_prose(table: Table, lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
     """Tell if columns without rules hold running text: two of them, or one whose lines are nearly all full."""
     if any(columns.ruled) or len(rules.horizontal) >= 0.3 * len(lines):
         return False
-    prose = running = 0
+    prose = 0
     for n, column in enumerate(columns.columns):
         chunks = [chunk for chunk in (line.in_column(n) for line in lines) if chunk is not None]
         width = column.x1 - column.x0
@@ -112,6 +112,17 @@ def _is_prose(lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
             chunk for chunk in chunks if len(chunk.words) >= _PROSE_WORDS and chunk.x1 - chunk.x0 >= _PROSE_FILL * width
         ]
         prose += len(full) >= max(_PROSE_LINES, 0.5 * len(chunks))
-        even = sum(chunk.x1 - chunk.x0 >= _RUNNING_FILL * width for chunk in full)
-        running += even >= max(_RUNNING_LINES, 0.6 * len(chunks))
-    return prose > 1 or running > 0
+    return prose > 1 or any(_runs_on(table, n, column.x1 - column.x0) for n, column in enumerate(columns.columns))
+
+
+def _runs_on(table: Table, column: int, width: float) -> bool:
+    """Tell if a column has one full line in most rows: running text beside notes in the margin."""
+    cells = [cell for cell in table.cells if cell.column == column and cell.lines]
+    full = [
+        cell
+        for cell in cells
+        if len(cell.lines) == 1
+        and len(cell.lines[0]) >= _PROSE_WORDS
+        and _end(cell.lines[0]) - _start(cell.lines[0]) >= _RUNNING_FILL * width
+    ]
+    return len(full) >= max(_RUNNING_LINES, 0.6 * len(cells))

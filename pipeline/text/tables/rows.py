@@ -14,6 +14,7 @@ _PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
 _FULL_RULE = 0.6
 _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
+_ROW_IN_BAND = 2.0  # the score of a line that begins a row though no rule parts it from the one above
 _ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
 _JUMP = 0.18  # of the type: so much more white space is between rows than between lines of a cell
 NUMBER = re.compile(
@@ -88,8 +89,10 @@ def leading_lines(lines: Sequence[Line], rules: Rules) -> list[int]:
 def _stands_between_rules(line: Line, rules: Rules) -> bool:
     """Tell if a rule beside the text lies at its height: it parts rows that the text spans."""
     low, high = line.baseline - 0.6 * line.size, line.baseline + 0.1 * line.size
-    x0, x1 = line.chunks[0].x0, line.chunks[-1].x1
-    return any(low < rule.y0 < high and (rule.x0 >= x1 - 1 or rule.x1 <= x0 + 1) for rule in rules.horizontal)
+    return any(
+        low < rule.y0 < high and all(rule.x0 >= chunk.x1 - 1 or rule.x1 <= chunk.x0 + 1 for chunk in line.chunks)
+        for rule in rules.horizontal
+    )
 
 
 def row_starts(
@@ -109,10 +112,13 @@ def row_starts(
         if coverages[n] >= _PARTIAL_RULE:
             starts.append(True)
             continue
+        if is_grid:
+            starts.append(contents[n] >= _ROW_IN_BAND)
+            continue
         score = contents[n] + spacing[n] + usual
         if hinted:
             score += 1.5 if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in hinted) else -1.5
-        starts.append(score > (2.5 if is_grid else -0.01))
+        starts.append(score > -0.01)  # noqa: PLR2004
     return starts
 
 
