@@ -20,8 +20,8 @@ _LINK = 1.7  # times the usual blank; justified cells go to 1.5
 _MIN_BLANK = 0.12  # narrower gaps are kerning
 _STRETCHED, _EVEN, _EVEN_SHARE = 4, 0.04, 0.2  # so many gaps that differ by so little are blanks of justified text
 _SAME_EDGE = 0.7  # points: cells that begin or end so close to each other are set in one column
-_EDGES = 2  # cells beside which others begin or end show a column
-_WIDER = 1.2  # times the usual blank: at a border, columns are so far apart
+_EDGES, _EDGE_SHARE = 2, 0.25  # cells, and of the lines, that show where cells of a column begin or end
+_WIDER = 1.25  # times the usual blank: at a border, columns are so far apart
 _MAX_BLANK = 0.75  # what is wider is no blank (0.6 in type of fixed width)
 
 
@@ -127,8 +127,9 @@ class _Gaps:
             (before, after)
             for line in lines
             for before, after in pairwise(line)
-            if after.box.x0 - before.box.x1 > link and id(after) not in self._justified
+            if id(after) not in self._justified and self._may_part(before, after)
         ]
+        self._needed = max(_EDGES, _EDGE_SHARE * len(lines))
         self._starts = sorted(after.box.x0 for _, after in wide)
         self._ends = sorted(before.box.x1 for before, _ in wide)
 
@@ -137,16 +138,15 @@ class _Gaps:
 
         A blank parts them if the layer has them in different lines, and one ends where other cells do.
         """
-        gap = after.box.x0 - before.box.x1
-        if id(after) in self._justified:
+        if id(after) in self._justified or not self._may_part(before, after):
             return False
-        if gap > self._link:
-            return True
-        return (
-            before.line != after.line
-            and gap >= _MIN_BLANK * after.size
-            and (_count_near(self._starts, after.box.x0) >= _EDGES or _count_near(self._ends, before.box.x1) >= _EDGES)
+        return after.box.x0 - before.box.x1 > self._link or (
+            max(_count_near(self._starts, after.box.x0), _count_near(self._ends, before.box.x1)) >= self._needed
         )
+
+    def _may_part(self, before: Word, after: Word) -> bool:
+        gap = after.box.x0 - before.box.x1
+        return gap > self._link or (gap >= _MIN_BLANK * after.size and before.line != after.line)
 
 
 def _justified_words(line: Sequence[Word]) -> list[Word]:
@@ -165,8 +165,9 @@ def _count_near(ascending: Sequence[float], x: float) -> int:
 
 
 def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -> list[Chunk]:
-    """Cut a chunk where a gap that is wider than a blank lies in a gutter between columns."""
+    """Cut a chunk at every gutter that it crosses, if a gap wider than a blank lies in each; else leave it whole."""
     parts: list[list[Word]] = [[]]
+    crossed = sum(chunk.x0 < low and high < chunk.x1 for low, high in gutters)
     for word in chunk.words:
         if parts[-1]:
             end = parts[-1][-1].box.x1
@@ -174,7 +175,7 @@ def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -
             if in_gutter and word.box.x0 - end > _WIDER * blank:
                 parts.append([])
         parts[-1].append(word)
-    return [_chunk(part, chunk.line) for part in parts]
+    return [_chunk(part, chunk.line) for part in parts] if len(parts) > crossed else [chunk]
 
 
 def _is_hinted(before: Word, after: Word, link: float, hinted: Sequence[float]) -> bool:

@@ -44,8 +44,9 @@ class Columns:
 
     @property
     def gutters(self) -> list[tuple[float, float]]:
-        """Return the white space between neighbours."""
-        return [(left.x1, right.x0) for left, right in pairwise(self.columns)]
+        """Return the white space between neighbours that no rule parts."""
+        pairs = zip(pairwise(self.columns), self.ruled, strict=True)
+        return [(left.x1, right.x0) for (left, right), ruled in pairs if not ruled]
 
     def span(self, chunk: Chunk) -> tuple[int, int]:
         """Return the first and the last column that a chunk stands in."""

@@ -54,6 +54,9 @@ def build_tables(
 
 def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool) -> Table | None:
     hinted_rows, hinted_columns = hint or ((), ())
+    left, right = min(word.box.x0 for word in words), max(word.box.x1 for word in words)
+    if any(left + 1 < rule.x0 < right - 1 for rule in rules.vertical):  # they are the borders
+        hinted_columns = ()
     text = text_lines(words)
     chunks = chunks_of(text, rules, hinted_columns)
     columns = find_columns(chunks, rules, hinted_columns)

@@ -16,7 +16,7 @@ _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
 _ROW_IN_BAND = 2.0  # the score of a line that begins a row though no rule parts it from the one above
 _ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
-_JUMP = 0.18  # of the type: so much more white space is between rows than between lines of a cell
+_JUMP = 0.12  # of the type: so much more white space is between rows than between lines of a cell
 NUMBER = re.compile(
     r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3\u2190-\u21ff]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$",
     re.IGNORECASE,
