@@ -215,9 +215,9 @@ def item_spans(items: ItemList) -> Iterator[Span]:
             yield from item_spans(item.below)
 
 
-def has_hangul(text: str) -> bool:
-    """Tell if a text has hangul. Its words are kept whole: no layer says if one goes on in the next line."""
-    return any("\uac00" <= sign <= "\ud7a3" for sign in text)
+def is_kept_whole(text: str) -> bool:
+    """Tell if words are kept on one line: a break in hangul or Devanagari leaves no sign that a word goes on."""
+    return any("\uac00" <= sign <= "\ud7a3" or "\u0900" <= sign <= "\u0963" for sign in text)
 
 
 def footer_parts(footer: str) -> tuple[str, str]:

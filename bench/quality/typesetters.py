@@ -40,7 +40,7 @@ _CHROMIUM_KINDS = tuple(kind for kind in KINDS if kind != "turned")
 # Noto's Thai font has no digits for XeLaTeX to set, and its Devanagari comes out unmapped.
 _NOT_LATEX = RIGHT_TO_LEFT | {"th", "hi"}
 _LATEX = tuple(kind for kind in KINDS if kind.removeprefix("script-") not in _NOT_LATEX and kind != "vertical-ja")
-_OFFICE = tuple(kind for kind in _WEASYPRINT_KINDS if kind not in {"report", "columns"})
+_OFFICE = tuple(kind for kind in _WEASYPRINT_KINDS if kind not in {"report", "columns", "beside"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from bench.quality.document import (
     Spans,
     Table,
     footer_parts,
-    has_hangul,
+    is_kept_whole,
 )
 
 FONTS = "{latin}, 'Noto Sans Arabic', 'Noto Sans Hebrew', 'Noto Sans Devanagari', 'Noto Sans Thai', {cjk}, serif"
@@ -102,7 +102,7 @@ class _Writer:
             return "<pre>" + _quoted("\n".join(block.lines)) + "</pre>"
         if isinstance(block, Display):
             return f'<math display="block"><mrow>{_mathml(block.formula)}</mrow></math>'
-        return _tabular(block)
+        return _tabular(block, wide=not self.running)
 
     def items(self, items: ItemList) -> str:
         tag = "ol" if items.ordered else "ul"
@@ -127,15 +127,16 @@ class _Writer:
         return written
 
 
-def _tabular(block: Leaders | Beside | Table) -> str:
+def _tabular(block: Leaders | Beside | Table, *, wide: bool) -> str:
     if isinstance(block, Leaders):
         return "".join(f"<p>{_quoted(title)} {'.' * (80 - len(title))} {number}</p>" for title, number in block.lines)
     if isinstance(block, Beside):
-        return f'<div class="beside">{_table(block.left)}{_table(block.right)}</div>'
-    return _table(block)
+        return f'<div class="beside">{_table(block.left, wide=False)}{_table(block.right, wide=False)}</div>'
+    return _table(block, wide=wide)
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, *, wide: bool) -> str:
+    """Write a table; a wide one fills the line, as LibreOffice breaks numbers in narrow cells."""
     rows = []
     for cells in table.grid():
         row = ""
@@ -147,7 +148,8 @@ def _table(table: Table) -> str:
             row += f'<td colspan="{cell.columns}" rowspan="{cell.rows}"{css}{width}>{_quoted(cell.text)}</td>'
         rows.append(f"<tr>{row}</tr>")
     border = ' border="1" cellspacing="0"' if table.style == "ruled" else ""
-    return f'<table class="{table.style}"{border}>{"".join(rows)}</table>'
+    width = ' width="100%"' if wide else ""
+    return f'<table class="{table.style}"{border}{width}>{"".join(rows)}</table>'
 
 
 def _mathml(formula: Formula) -> str:
@@ -170,6 +172,6 @@ def _mathml(formula: Formula) -> str:
 
 def _quoted(text: str) -> str:
     text = html.escape(text, quote=False)
-    if has_hangul(text):
+    if is_kept_whole(text):
         return re.sub(r"\S+", r'<span class="whole">\g<0></span>', text)
     return text

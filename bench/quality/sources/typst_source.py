@@ -20,7 +20,7 @@ from bench.quality.document import (
     Spans,
     Table,
     footer_parts,
-    has_hangul,
+    is_kept_whole,
 )
 
 _FONTS = (
@@ -145,7 +145,7 @@ def _math(formula: Formula) -> str:
 
 
 def _text(text: str) -> str:
-    if has_hangul(text):
+    if is_kept_whole(text):
         return "[" + " ".join(f"#box({_string(word)});" for word in text.split()) + "]"
     return _string(text)
 
