@@ -28,6 +28,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its l
 
 _MOST_DRAWN = 20_000
 _IGNORED = 3  # a run's type in the trace
+_CLIPPED = 64  # a span's flag: it is a clip path, perhaps beside being filled
+_BLANKS = tuple(code for code in range(sys.maxunicode + 1) if chr(code).isspace())
 _FAINTEST = 0.01  # opacity
 _SMALLEST = 1.0  # points
 _SAME_COLOUR = 0.02  # of full strength, in each of red, green and blue: five of 256 levels
@@ -48,6 +51,8 @@ _LIGHT = 0.9
 _EDGE = 0.2  # of a letter's box, on each side: what covers the rest hides it
 _PAGE_PICTURE = 0.5  # of the page's area
 _NEAR = 0.25  # of the type size, between two drawings of one letter
+_LEAST_REACH = 0.05  # points
+_FAR = 100_000.0  # points, over 100 m; 2 * _FAR * _CELL is below 2 ** 21
 _NEAR_WIDTH = 0.5  # of the letter's width: `ll` are two
 _MOST_DRAWINGS = 3  # of one letter
 _CELL = 10.0  # to a point: how fine places are told apart
@@ -103,10 +108,13 @@ class HiddenText:
 
         Returns if hidden text was removed, for the flag `hidden_text`. Lines and spans may be left without characters.
         """
+        lines = [line for block in layout["blocks"] for line in block.get("lines", ())]
+        spans = [span for line in lines for span in line["spans"]]
+        if not self.finds_something and not any(span.get("char_flags", 0) & _CLIPPED for span in spans):
+            return False
         has_removed = False
         met: set[tuple[float, float, str]] = set()
-        lines = (line for block in layout["blocks"] for line in block.get("lines", ()))
-        for span in (span for line in lines for span in line["spans"]):
+        for span in spans:
             kept = []
             for character in span["chars"]:
                 (x, y), letter = character["origin"], character["c"]
@@ -170,19 +178,17 @@ class _Letters:
 
     @classmethod
     def of(cls, trace: list[dict[str, Any]], log: DrawingLog) -> "_Letters":
-        flat = [(code, glyph, *origin, *box) for run in trace for code, glyph, origin, box in run["chars"]]
-        table = np.nan_to_num(np.array(flat, np.float64).reshape(-1, 8), posinf=1e6, neginf=-1e6)
+        codes, glyphs, origins, corners = zip(*chain.from_iterable(run["chars"] for run in trace), strict=True)
+        boxes = _finite(corners, 4)
         run = np.repeat(np.arange(len(trace)), [len(run["chars"]) for run in trace])
-        text = "".join(chr(code) if 0 < code <= sys.maxunicode else "\ufffd" for code, *_ in flat)
         directions = np.array([run["dir"] for run in trace], np.float64)[run]
-        boxes = table[:, 4:8]
         clips = [known.clip for known in log.runs[: len(trace)]]
         missing = len(trace) - len(clips)
         own = [known.own_colours for known in log.runs[: len(trace)]]
         return cls(
-            text=text,
-            blank=np.array([letter.isspace() for letter in text], bool) | (table[:, 1] < 0),
-            origins=table[:, 2:4],
+            text="".join(chr(code) if 0 < code <= sys.maxunicode else "\ufffd" for code in codes),
+            blank=np.isin(codes, _BLANKS) | (np.array(glyphs) < 0),
+            origins=_finite(origins, 2),
             boxes=boxes,
             run=run,
             order=np.array([run["seqno"] for run in trace], np.int64)[run],
@@ -216,6 +222,11 @@ class _Letters:
                 end = self.origins[index] + self.directions[index] * self.advances[index]
                 places[_place(*end)] = places.get(_place(*end), "") + parts
         return places
+
+
+def _finite(rows: Sequence[tuple[float, ...]], columns: int) -> Floats:
+    flat = np.fromiter(chain.from_iterable(rows), np.float64, columns * len(rows))
+    return np.nan_to_num(flat, posinf=EVERYWHERE[2], neginf=EVERYWHERE[0]).reshape(-1, columns)
 
 
 def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:
@@ -289,14 +300,18 @@ class _Grounds:
         by_top = np.argsort(cores[:, 1])
         tops = cores[by_top, 1]
         tallest = float((cores[:, 3] - cores[:, 1]).max(initial=0.0))
-        for area in areas:
+        heights = np.array([(area.box[1] - tallest, area.box[3]) for area in areas]).reshape(-1, 2)
+        spans = np.searchsorted(tops, heights)
+        for number in np.flatnonzero(spans[:, 0] < spans[:, 1]).tolist():
+            area = areas[number]
             x0, y0, x1, y1 = area.box
-            first, end = np.searchsorted(tops, (y0 - tallest, y1))
-            near = by_top[first:end]
-            near = near[_overlap(cores[near], np.array([area.box]))]
-            if not len(near):
+            near = by_top[slice(*spans[number])]
+            left, top, right, bottom = cores[near].T
+            touched = (left <= x1) & (right >= x0) & (top <= y1) & (bottom >= y0)
+            if not touched.any():
                 continue
-            held = (cores[near, :2] >= (x0, y0)).all(axis=1) & (cores[near, 2:] <= (x1, y1)).all(axis=1)
+            held = ((left >= x0) & (right <= x1) & (top >= y0) & (bottom <= y1))[touched]
+            near = near[touched]
             after = letters.order[near] > area.order
             known[near[after]] = False
             if not (area.opaque and area.solid):
@@ -349,16 +364,21 @@ def _give_to_blanks(letters: _Letters, reasons: npt.NDArray[np.int64]) -> None:
 def _repeated(letters: _Letters, seen: Mask) -> Mask:
     """Find the second and further drawings of a letter, by which fat type is imitated."""
     repeated = np.zeros(len(seen), bool)
-    codes = np.array([ord(letter) for letter in letters.text])
+    codes = np.frombuffer(letters.text.encode("utf-32-le"), np.uint32).astype(np.int64)
     reach = np.minimum(_NEAR * letters.sizes, _NEAR_WIDTH * letters.advances)
-    for shift in (0.0, 0.5) * _MOST_DRAWINGS:
-        left = np.flatnonzero(seen & ~letters.blank & ~repeated & (reach > 0))
-        rows = np.floor(letters.origins[left, 1] / (2 * reach[left]) + shift)
-        left = left[np.lexsort((letters.origins[left, 0], rows, codes[left]))]
-        one, other = left[:-1], left[1:]
-        apart = np.abs(letters.origins[one] - letters.origins[other]).max(axis=1)
-        near = (codes[one] == codes[other]) & (apart < np.minimum(reach[one], reach[other]))
-        repeated[np.maximum(one, other)[near]] = True
+    x, y = np.clip(letters.origins, -_FAR, _FAR).T + _FAR
+    for _ in range(_MOST_DRAWINGS):
+        before = repeated.sum()
+        for shift in (0.0, 0.5):
+            left = np.flatnonzero(seen & ~letters.blank & ~repeated & (reach > _LEAST_REACH))
+            rows = (y[left] / (2 * reach[left]) + shift).astype(np.int64)
+            left = left[np.argsort(codes[left] << 42 | rows << 21 | (x[left] * _CELL).astype(np.int64))]
+            one, other = left[:-1], left[1:]
+            apart = np.abs(letters.origins[one] - letters.origins[other]).max(axis=1)
+            near = (codes[one] == codes[other]) & (apart < np.minimum(reach[one], reach[other]))
+            repeated[np.maximum(one, other)[near]] = True
+        if repeated.sum() == before:
+            break
     return repeated
 
 
