@@ -114,7 +114,7 @@ class Rasterizer:
         except OSError as error:
             return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
 
-    def _open(self, source: Source, document_id: str, path: str) -> Document:
+    def _open(self, source: Source, document_id: str, path: str) -> Document | UnreadableDocument:
         mupdf = self._mupdf.open(path, self._passwords)
         if mupdf.reason is None:
             return _document(source, document_id, mupdf)
@@ -124,7 +124,7 @@ class Rasterizer:
                 detail = f"{mupdf.detail}; read with PDFium instead"
                 found = replace(pdfium, detail=detail)
                 return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
-        raise PageError(mupdf.reason, mupdf.detail or "")
+        return UnreadableDocument(document_id, source, mupdf.reason, mupdf.detail or "")
 
     def _may_try_pdfium(self, page: RenderedPage) -> bool:
         is_image = page.renderer == "pillow"  # which PDFium does not know
