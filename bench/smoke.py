@@ -22,6 +22,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.1", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
+    "layer_fidelity": (SAMPLES, "--pages", "1"),
     "ledger": ("--sources", "2000", "--resume-shards", "1", "--repeats", "1"),
     "listing": ("2000",),
     "markdown_libraries": (str(CORPUS), "--repeats", "1"),
