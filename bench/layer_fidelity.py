@@ -29,6 +29,7 @@ from ocrmill.pipeline.pages.mupdf import count_pages, displayed_geometry, open_d
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left
 from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import LayerFidelity, PageText, Route
+from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.layout_model import load_layout_model
 from ocrmill.pipeline.text.text_layer import read_text_layer
 from ocrmill.pipeline.text.visible_words import visible_words
@@ -64,7 +65,9 @@ class Reader:
             text = NO_WORD
         self.seconds += time.process_time() - started
         blocks = text.blocks if self.has_blocks else None
-        self.pages[name] = measure_fidelity(text.markdown, blocks, visible_words(document[index]))
+        page = document[index]
+        words = visible_words(page, find_hidden_text(page))
+        self.pages[name] = measure_fidelity(text.markdown, blocks, words)
 
 
 def ours(document: "pymupdf.Document", index: int, right_to_left: bool) -> PageText:

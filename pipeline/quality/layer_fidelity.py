@@ -10,7 +10,7 @@ order       share of the words that stand in the order and in the block of the l
 Words that differ are equal where typesetting explains it: a word cut by a hyphen at the end of a line (`exam-`, `ple`
 is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is never `19901995`), letters
 set apart (`T I T L E`), an initial that is larger than its word, characters raised or lowered (which part a word of the
-layer), an accent beside its letter, and lam-alef in either order.
+layer), a minus apart from its number, an accent beside its letter, and lam-alef in either order.
 """
 
 import re
@@ -29,6 +29,7 @@ _LARGE_INITIAL = 1.3  # times the height of the word it begins
 _SPACED_LETTERS = 3  # so many single letters in a row are a word set apart
 _CANDIDATES = 50  # words that begin alike and are tried as the whole of a cut one
 _NUMBER = re.compile(r"(?:(?<![^\W_])[+\u2212\u2013-])?(?:(?<!\d)[.,])?\d(?:[\d.,:/'\u2019\u2013-]*\d)?%?")
+_MINUS = "\u2212"
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627\u0644]{2,}")
 _MOST_PIECES = 6  # of a word, parted by what is raised or lowered
 _RAISED = 0.1  # of their height
@@ -65,6 +66,8 @@ def _without_typesetting(
 ) -> tuple[Counter[str], Counter[str]]:
     """Take out what is the same word on both sides, typeset in two ways."""
     _take_accents(missing, extra)
+    _take_signs(missing, extra)
+    _take_signs(extra, missing)
     for run in _spaced_runs(layer):
         _close_up(run, missing, extra)
     _join_raised(missing, extra, layer)
@@ -83,6 +86,16 @@ def _take_accents(missing: Counter[str], extra: Counter[str]) -> None:
             common = min(missing[word], extra[found[bare]])
             missing[word] -= common
             extra[found[bare]] -= common
+
+
+def _take_signs(joined: Counter[str], parted: Counter[str]) -> None:
+    """Take out numbers that stand close to their minus on one side, and apart from it on the other."""
+    for word in [word for word in joined if word[0] == _MINUS and len(word) > 1] if parted[_MINUS] > 0 else ():
+        common = min(joined[word], parted[_MINUS], parted[word[1:]])
+        if common > 0:
+            joined[word] -= common
+            parted[_MINUS] -= common
+            parted[word[1:]] -= common
 
 
 def _loose(word: str) -> str | None:

@@ -13,6 +13,7 @@ A word is what stands between white space, in these rules:
   text means something else without it: a sign, a point or a comma before a number, `%`, currency and mathematical
   signs (`>`, `=`, `+`, also alone), and a hyphen or a slash at the end.
 - Leaders and rules part words (three or more equal dots, lines, dashes or stars), and so do long dashes.
+- Operators and relations (`=`, `<`, a minus that is no sign) are a word each: the blanks around them are typesetting.
 - Characters of scripts written without blanks (Han, kana, Thai, Lao, Khmer, Burmese) are a word each.
 
 Not covered: parentheses around negative numbers, which are punctuation like any other, and a dash alone, which may be a
@@ -37,6 +38,7 @@ _UNSPACED = (
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _UNSPACED_PIECES = re.compile(f"[{_UNSPACED}]|[^{_UNSPACED}]+")
 _PARTING = re.compile(r"([.\u00b7\u2022_=*~\u2010-\u2015-])\1{2,}|--|[\u2014\u2015]")  # leaders, rules, long dashes
+_OPERATOR = re.compile("[=<>\u00d7\u00f7\u2190-\u2211\u2213-\u22ff\u2a00-\u2aff]|\u2212(?![\\d.,])")
 _SCRIPTS_OF_TYPE = re.compile(r"[_^]\{([^{}]{0,80})\}")
 _MARKUP = re.compile(r"[\\`*_\[\]<>&!]")  # without any of them a run of text is itself
 _JOINING_TAG = re.compile(r"</?(?:sup|sub|b|i|u|s|em|strong|mark|small|span|a|font|code)\b[^<>]*>")
@@ -83,7 +85,7 @@ def plain_words(piece: str) -> tuple[str, ...]:
     piece = unicodedata.normalize("NFKC", piece.translate(_ACCENTS))
     piece = "".join(character for character in piece if not _is_invisible(character))
     piece = _PARTING.sub(" ", _SCRIPTS_OF_TYPE.sub(r"\1", piece))
-    parts = piece.split()
+    parts = _OPERATOR.sub(r" \g<0> ", piece).split()
     if _HAS_UNSPACED.search(piece):
         parts = [small for part in parts for small in _UNSPACED_PIECES.findall(part)]
     return tuple(filter(None, map(_without_edges, parts)))
@@ -106,8 +108,7 @@ def _without_edges(word: str) -> str:
     if word[start].isdigit():
         start -= start > 0 and word[start - 1] in _POINTS
         start -= start > 0 and word[start - 1] in _SIGNS
-    kept = word[start:end]
-    return "" if kept == "\u2212" else kept.replace("\u2010", "-")
+    return word[start:end].replace("\u2010", "-")
 
 
 @cache

@@ -94,6 +94,8 @@ def test_markup_and_typesetting_do_not_count(markdown, line):
         ("an example of it\n\nrunning header", ("an exam-", "running header", "ple of it")),
         ("TABLE OF CONTENTS", ("T A B L E O F C O N T E N T S",)),
         ("C O N T E N T S", ("C O N T E N T S",)),
+        ("1 \u2212 0.193 x = 5 \u2208 R", ("1 \u22120.193 x=5\u2208R",)),
+        ("1 \u22120.193", ("1 \u2212 0.193",)),
         ("a dash \u2014 and more", ("a dash\u2014and", "more")),
     ],
 )
