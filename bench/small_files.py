@@ -38,9 +38,9 @@ SENTENCES = [
     if len(sentence) > 20
 ]
 PROGRAM = (
-    "import sys, importlib.util\n"
-    "if importlib.util.find_spec('ocrmill'): from ocrmill import cli\n"
-    "else: import cli\n"
+    "import os, sys\n"
+    "if os.path.isdir(os.path.join(os.environ['PYTHONPATH'], 'ocrmill')): from ocrmill import cli\n"
+    "else: import cli\n"  # a checkout from before the package; the installed one is not the peer
     "sys.argv[0] = 'ocrmill'\n"
     "cli.main()\n"
 )
