@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,18 @@ _COMBINING = {
     "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02db": "\u0328",
 }  # fmt: skip
 _BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
+_BLANK_IN_FONT = 0.13  # of the type, above the usual gap of a line; letters of a word are kerned by less
+_BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
+_MARKS = frozenset("\u0e33\u0eb3")  # vowels that overlap the letter before them; to Unicode they are letters
+_SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
+_AWAY = 1.0  # of the type: what stands so far off is no part of a word, in whatever order MuPDF gives it
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_FAR_APART = 0.7  # of the type: letters that stand in columns of a table
+_PUNCTUATION = frozenset(".,:;!?'-&")
+_PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
+    "\u093f\u09bf\u09c7\u09c8\u0a3f\u0abf\u0b47\u0bc6\u0bc7\u0bc8\u0d46\u0d47\u0d48\u1031"
+)
+_WORD_GAP = 1.5  # times the gap between the letters of a word
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
 _STACKED_SHARE = 0.8  # of a page's characters
@@ -156,7 +168,7 @@ def _stacked_columns(lines: Sequence[list[_Character]]) -> list[list[_Character]
 def _words(characters: Sequence[_Character], place: _Place, line: int) -> Iterator[Word]:
     """Cut a line at its white space."""
     rises = _rises(characters, place)
-    characters = list(_with_blanks(characters))
+    characters = list(_with_blanks(_without_letterspacing(list(characters))))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
     waiting: list[_Character] = []
     for n, character in enumerate(characters):
@@ -171,15 +183,97 @@ def _words(characters: Sequence[_Character], place: _Place, line: int) -> Iterat
 
 
 def _with_blanks(characters: Sequence[_Character]) -> Iterator[_Character]:
-    """Put a blank where the type changes and white space is left: MuPDF puts one only between letters of one font."""
-    for before, character in pairwise(characters):
+    """Put a blank where white space is left that MuPDF takes for none: between fonts, and in scripts set close."""
+    gaps = [
+        _gap(before, after) / (before.span["size"] or 1.0)
+        for before, after in pairwise(characters)
+        if _is_level(before, after)
+    ]
+    usual = max(sorted(gaps)[len(gaps) // 4], 0.0) if gaps else 0.0
+    close = not any(character.text.isspace() for character in characters[:-1])
+    for before, after in pairwise(characters):
         yield before
-        if before.span is not character.span and not (before.text.isspace() or character.text.isspace()):
-            gap = max(character.box[0] - before.box[2], before.box[0] - character.box[2])
-            level = abs(character.origin[1] - before.origin[1]) < _RISE * before.span["size"]
-            if level and gap > _BLANK * max(before.span["size"], character.span["size"]):
-                yield replace(before, text=" ")
+        least = _least_blank(before, after, close=close)
+        if least is not None and _gap(before, after) > (usual + least) * max(before.span["size"], after.span["size"]):
+            yield replace(before, text=" ")
     yield characters[-1]
+
+
+def _least_blank(before: _Character, after: _Character, *, close: bool) -> float | None:
+    """Give the gap, as a share of the type size, from which a blank is between two characters; None if none can be.
+
+    `close`: the line has no blank, so that its program writes none, or MuPDF takes them for kerning.
+    """
+    first, second = before.text[-1], after.text[0]
+    if not _is_level(before, after) or first in _PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
+        return None
+    if before.span is not after.span:
+        return _BLANK
+    if _HANGUL.match(first) or _HANGUL.match(second):
+        return _BLANK_IN_HANGUL
+    if close:
+        return None if _is_mono(before.span) else _BLANK_IN_FONT
+    turns = {unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in (first, second)} == {True, False}
+    return _BLANK_IN_FONT if turns else _AWAY
+
+
+def _is_mono(span: dict[str, Any]) -> bool:
+    return bool(span["flags"] & _MONO or _MONO_NAME.search(span["font"]))
+
+
+def _is_level(before: _Character, after: _Character) -> bool:
+    """Tell if two visible characters stand on one baseline."""
+    if before.text.isspace() or after.text.isspace():
+        return False
+    across: float = before.span["size"] * _RISE
+    return min(abs(before.origin[0] - after.origin[0]), abs(before.origin[1] - after.origin[1])) < across
+
+
+def _gap(before: _Character, after: _Character) -> float:
+    """White space between two characters of a line, in points, whichever way it runs; negative if they overlap."""
+    return max(
+        max(before.box[0], after.box[0]) - min(before.box[2], after.box[2]),
+        max(before.box[1], after.box[1]) - min(before.box[3], after.box[3]),
+    )
+
+
+def _without_letterspacing(characters: list[_Character]) -> list[_Character]:
+    """Take the blanks out of words whose letters are set apart: `C O N T E N T S`."""
+    out: list[_Character] = []
+    for spaced, start, end in _spaced_runs(characters):
+        run = [character for character in characters[start:end] if not character.text.isspace()]
+        gaps = [_gap(before, after) for before, after in pairwise(run)]
+        if not spaced or len(run) < _SPACED_LETTERS or min(gaps) > _FAR_APART * run[0].span["size"]:
+            out += characters[start:end]
+            continue
+        most = _WORD_GAP * median(sorted(gaps)[: len(gaps) // 2 + 1])
+        out.append(run[0])
+        for gap, after in zip(gaps, run[1:], strict=True):
+            if gap > most:
+                out.append(replace(out[-1], text=" "))
+            out.append(after)
+        if end < len(characters):
+            out.append(replace(out[-1], text=" "))
+    return out
+
+
+def _spaced_runs(characters: Sequence[_Character]) -> Iterator[tuple[bool, int, int]]:
+    """Cut a line into runs of words that are one letter each, and others."""
+    words: list[tuple[int, int]] = []
+    start = 0
+    for n, (before, after) in enumerate(pairwise(characters)):
+        if before.text.isspace() and not after.text.isspace():
+            words.append((start, n + 1))
+            start = n + 1
+    words.append((start, len(characters)))
+
+    def is_letter(word: tuple[int, int]) -> bool:
+        text = "".join(character.text for character in characters[word[0] : word[1]]).strip()
+        return len(text) == 1 and (text.isalpha() or text in _PUNCTUATION)
+
+    for spaced, group in groupby(words, key=is_letter):
+        found = list(group)
+        yield spaced, found[0][0], found[-1][1]
 
 
 def _word(
@@ -212,14 +306,14 @@ def _piece(run: Sequence[_Character], place: _Place, rises: dict[int, Rise], *, 
         max(character.box[2] for character in run),
         max(character.box[3] for character in run),
     )
-    flags, font = span["flags"], span["font"]
+    flags = span["flags"]
     return Piece(
         text,
         place(box),
         span["size"],
         bold=bool(flags & _BOLD),
         italic=bool(flags & _ITALIC),
-        mono=bool(flags & _MONO or _MONO_NAME.search(font)),
+        mono=_is_mono(span),
         rise=rises.get(id(span), Rise.NONE),
     )
 
