@@ -24,6 +24,7 @@ from ocrmill.pipeline.pages.inspection import text_of
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left
+from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.quality.flags import judge
 from ocrmill.pipeline.quality.repetition import measure_repetition
 from ocrmill.pipeline.records import (
@@ -35,7 +36,6 @@ from ocrmill.pipeline.records import (
     RouteDecision,
 )
 from ocrmill.pipeline.text.text_layer import clean_text
-from ocrmill.pipeline.text.text_layer import read_text_layer as read_layer
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def read_text_layer(document: bytes, page_number: int = 1, *, password: str | No
     """
     with _page(document, page_number, password) as page:
         features = inspect_open_page(page, mupdf.render_thumbnail(page, mupdf.displayed_geometry(page)))
-        return read_layer(page.parent, page_number - 1, right_to_left=is_right_to_left(features))
+        return read_faithfully(page.parent, page_number - 1, right_to_left=is_right_to_left(features))
 
 
 def flag_text(

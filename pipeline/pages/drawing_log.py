@@ -49,7 +49,7 @@ class TextRun:
 
 @dataclass(slots=True)
 class DrawingLog:
-    """What was drawn before `whole` turned False, or all of it."""
+    """Things drawn before `whole` turned False, or all of it."""
 
     areas: list[Area] = field(default_factory=list)
     runs: list[TextRun] = field(default_factory=list)  # one for each entry of `get_texttrace`
@@ -82,7 +82,7 @@ def before_rotation(page: pymupdf.Page) -> pymupdf.Matrix:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What groups, masks and clip paths do to everything that is drawn within them."""
+    """The effect of groups, masks and clip paths on everything that is drawn within them."""
 
     clip: Rect = EVERYWHERE
     square: bool = True  # the clip is all of its box
@@ -247,7 +247,7 @@ def _is_thick(box: Rect) -> bool:
 
 
 def _common(one: Rect, other: Rect) -> Rect:
-    """What two boxes share; its sides may be negative if that is nothing."""
+    """The part that two boxes share; its sides may be negative if that is nothing."""
     return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
 
 

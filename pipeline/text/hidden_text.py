@@ -65,7 +65,7 @@ _Place = tuple[int, int]
 
 
 class Reason(StrEnum):
-    """Why a character is not seen."""
+    """Reasons why a character is not seen."""
 
     RENDER_MODE = "render_mode"
     OPACITY = "opacity"
@@ -230,7 +230,7 @@ def _finite(rows: Sequence[tuple[float, ...]], columns: int) -> Floats:
 
 
 def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:
-    """What hides a whole run of text, or `_SEEN`."""
+    """The reason that hides a whole run of text, or `_SEEN`."""
     known = log.runs[number] if number < len(log.runs) else None
     if run["type"] == _IGNORED:
         return _REASONS.index(Reason.RENDER_MODE)
@@ -246,7 +246,7 @@ def _place(x: float, y: float) -> _Place:
 
 
 def _judge(page: pymupdf.Page, letters: _Letters, areas: Sequence[Area]) -> npt.NDArray[np.int64]:
-    """What hides each letter, or `_SEEN`."""
+    """The reason that hides each letter, or `_SEEN`."""
     reasons = letters.fates[letters.run].copy()
     cores = letters.cores()
     shown = page.rect * before_rotation(page)
@@ -285,7 +285,7 @@ def _keep_what_pictures_show(
 
 @dataclass(frozen=True, slots=True)
 class _Grounds:
-    """What lies under and over each letter."""
+    """Areas that lie under and over each letter."""
 
     covered: Mask
     under_picture: Mask  # one that covers much of the page, as a scan does

@@ -23,6 +23,7 @@ _LABELS = {
     "section-header": "heading",
     "list-item": "list",
 }
+TABLE = "table"  # the label of a region of rows and columns
 _SAME = 0.5  # of an image or a region, inside the other: both are one
 _SMALL = 2.0  # points; what is smaller holds no letter
 
@@ -52,7 +53,7 @@ def find_regions(page: "pymupdf.Page") -> list[Region]:
 
 def with_images(regions: Sequence[Region], images: Sequence[Box]) -> list[Region]:
     """Add the images of a page, of which the model knows nothing, where no picture or table is yet."""
-    taken = [region.box for region in regions if region.label in (PICTURE, "table")]
+    taken = [region.box for region in regions if region.label in (PICTURE, TABLE)]
     added = [
         image
         for image in images

@@ -13,9 +13,10 @@ from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.layer.page_words import TextPlane
-from ocrmill.pipeline.text.layout_model import Region
+from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.paragraphs import Line, body_size, heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
+from ocrmill.pipeline.text.tables.table import Table
 from ocrmill.pipeline.text.words import Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
@@ -55,6 +56,7 @@ class Part:
     box: Box
     level: int = 0  # of a heading whose level its lines tell
     region: Region | None = None
+    table: Table | None = None  # of a table whose rows and columns are beyond doubt
 
 
 def lines_of(words: Iterable[Word]) -> list[WordLine]:
@@ -66,7 +68,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
     """Put the words of a page into regions; all of it in reading order."""
     words = _with_drop_caps(plane.words)
     regions = [region for region in regions if not _is_background(region, words)]
-    tables = [region for region in regions if region.label == "table"]
+    tables = [region for region in regions if region.label == TABLE]
     regions = [
         region
         for region in regions
@@ -85,7 +87,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
     parts: list[Part] = []
     for number, region in enumerate(ranked):
         lines = lines_of(inside.get(number, ()))
-        if lines and region.label == "table":
+        if lines and region.label == TABLE:
             parts += _parts_of(region, _by_rows(lines, right_to_left=right_to_left), body)
         elif lines:
             parts += _parts_of(region, _ordered(lines, right_to_left=right_to_left), body)
@@ -148,9 +150,13 @@ def _shares(words: list[Word], regions: Sequence[Region]) -> Iterator[tuple[int 
         next((n for n, region in enumerate(regions) if region.box.contains_centre_of(word.box)), None) for word in words
     ]
     known = {owner for owner in owners if owner is not None}
-    if len(known) == 1 and regions[next(iter(known))].label not in ("table", PICTURE):
+    if len(known) == 1 and regions[next(iter(known))].label not in (TABLE, PICTURE):
         yield next(iter(known)), words
         return
+    for n in range(1, len(words)):
+        close = words[n].box.x0 - words[n - 1].box.x1 < words[n].size
+        if owners[n] is None and close:  # the end of a cell that is wider than the model thinks
+            owners[n] = owners[n - 1]
     for owner, group in groupby(zip(owners, words, strict=True), key=lambda item: item[0]):
         yield owner, [word for _, word in group]
 
@@ -205,7 +211,7 @@ def _by_rows(lines: list[WordLine], *, right_to_left: bool) -> list[WordLine]:
 def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Part]:
     """One part, or one for every item."""
     label = region.label
-    if label in ("text", "list", "table") and is_listing(lines):
+    if label in ("text", "list", TABLE) and is_listing(lines):
         yield Part("code", tuple(lines), region.box, region=region)
         return
     if label not in ("text", "list"):

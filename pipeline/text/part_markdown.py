@@ -14,6 +14,7 @@ from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
 from ocrmill.pipeline.text.page_parts import BULLET, Part, WordLine, mark_of, rows_of
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
+from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
 from ocrmill.pipeline.text.words import Rise, Word
 
 _UNMAPPED = "\ufffd"
@@ -45,19 +46,17 @@ def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
 
 def _block(part: Part, context: PageContext) -> str:
     rows = rows_of(part.lines)
-    if not rows:
-        return ""
-    match part.label:
-        case "title" | "heading":
-            return heading(rows, part, context)
-        case "code":
-            return listing(part.lines)
-        case "formula":
-            return formula(rows)
-        case "table" | "picture":
-            return "\n".join(escape_start(spaced_row(row)) for row in rows)
-        case _:
-            return paragraph(rows, context)
+    if part.label in ("title", "heading"):
+        return heading(rows, part, context)
+    if part.label == "code":
+        return listing(part.lines)
+    if part.label == "formula":
+        return formula(rows)
+    if part.table:
+        return table_to_markdown(part.table, context.known)
+    if part.label in ("table", "picture"):
+        return "\n".join(escape_start(spaced_row(row)) for row in rows)
+    return paragraph(rows, context)
 
 
 def paragraph(rows: Sequence[Sequence[Word]], context: PageContext) -> str:

@@ -10,6 +10,7 @@ page; it therefore gets a copy that holds one page.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.records import PageText
@@ -17,55 +18,69 @@ from ocrmill.pipeline.text.hidden_text import HIDDEN_TEXT, HiddenText, find_hidd
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, clean_text, read_layout, read_planes
-from ocrmill.pipeline.text.layout_model import Region, find_regions, with_images
-from ocrmill.pipeline.text.page_parts import lines_of, parts_by_regions, plain_parts
+from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
+from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
 from ocrmill.pipeline.text.paragraphs import Written, assemble, body_size
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned
+from ocrmill.pipeline.text.table_parts import with_ruled_tables, with_tables
+from ocrmill.pipeline.text.tables.rules import page_rules
 
 if TYPE_CHECKING:
     import pymupdf
 
-__all__ = ["clean_text", "read_text_layer"]
+__all__ = ["Manner", "clean_text", "read_text_layer"]
 
 _MAX_LINES = 1500  # the model takes 3 s and 0.6 GB for so many, 45 s and 2.2 GB for 6,000
 _FEW_WORDS = 20  # that run another way than the page's text: a note in the margin has no regions
-FORMULA_AS_TEXT = "formula_as_text"
 FORMULA = "formula"
+FORMULA_AS_TEXT = "formula_as_text"  # the flag of a page with formulas, which are no LaTeX
+TABLE_UNCERTAIN = "table_uncertain"  # the flag of a page with a table whose rows and columns are in doubt
+
+
+class Manner(Enum):
+    """Ways to write a page, from the one that says most to the one that can err least."""
+
+    FULL = auto()
+    WITHOUT_TABLES = auto()  # tables row by row
+    PLAIN = auto()  # paragraphs in reading order, without a layout model
 
 
 def read_text_layer(
-    document: "pymupdf.Document", page_index: int, *, right_to_left: bool, hidden: HiddenText | None = None
+    document: "pymupdf.Document",
+    page_index: int,
+    *,
+    right_to_left: bool,
+    hidden: HiddenText | None = None,
+    manner: Manner = Manner.FULL,
 ) -> PageText:
     """Markdown and blocks of a page from its own text, form fields and annotations included.
 
     Text that no reader sees is left out, and the page is flagged; `hidden` is `find_hidden_text` of the page if that
-    was asked before.
-    Boxes are in points of the page as displayed; `markdown[block.start:block.end]` is a block's text. The document is
-    not written to. Raises what PyMuPDF raises for a page that it cannot load.
+    was asked before. Boxes are in points of the page as displayed; `markdown[block.start:block.end]` is a block's text.
+    The document is not written to. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
     width, height = page.rect.width, page.rect.height
+    written: list[Written] = []
     layout = read_layout(page)
     hidden = find_hidden_text(page) if hidden is None else hidden
-    raised = {HIDDEN_TEXT: hidden.remove_from(layout)}
-    planes = read_planes(page, layout)
-    written: list[Written] = []
-    for n, plane in enumerate(planes):
-        asked = n == 0 or len(plane.words) >= _FEW_WORDS
+    notes = [HIDDEN_TEXT] if hidden.remove_from(layout) else []
+    for n, plane in enumerate(read_planes(page, layout)):
+        asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
-        if regions and n == 0:
-            images = [turned(box, plane.turn, width, height) for box in image_boxes(page)]
-            regions = with_images(regions, images)
+        if regions:
+            parts = _parts(page, plane, regions, right_to_left=right_to_left, manner=manner)
+        else:
+            parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
+        notes += _notes(parts)
         size = (height, width) if plane.turn in (90, 270) else (width, height)
         written += [
-            replace(block, box=turned(block.box, -plane.turn, *size))
-            for block in _write(plane, regions, right_to_left=right_to_left)
+            replace(block, box=turned(block.box, -plane.turn, *size)) for block in write_parts(parts, _context(plane))
         ]
     displayed = Box(0, 0, width, height)
     markdown, blocks = assemble([replace(part, box=part.box.clipped(displayed)) for part in written])
-    raised[FORMULA_AS_TEXT] = any(block.label == FORMULA for block in blocks)
-    return PageText(markdown, blocks=blocks, notes=tuple(flag for flag, is_raised in raised.items() if is_raised))
+    return PageText(markdown, blocks=blocks, notes=tuple(dict.fromkeys(notes)))
 
 
 def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane) -> list[Region]:
@@ -79,11 +94,31 @@ def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane) ->
         return []
 
 
-def _write(plane: TextPlane, regions: Sequence[Region], *, right_to_left: bool) -> list[Written]:
-    lines = lines_of(plane.words)
-    if regions:
-        parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
-    else:
-        parts = plain_parts(lines, right_to_left=right_to_left)
+def _parts(
+    page: "pymupdf.Page", plane: TextPlane, regions: list[Region], *, right_to_left: bool, manner: Manner
+) -> list[Part]:
+    """Put the words into regions, those of the model and those that the page's rules and images show."""
+
+    def place(box: Box) -> Box:
+        return turned(box, plane.turn, page.rect.width, page.rect.height)
+
+    rules = page_rules(page).moved(place)
+    regions = with_images(regions, [place(box) for box in image_boxes(page)])
+    regions = with_ruled_tables(regions, plane.words, rules)
+    parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
+    return with_tables(parts, rules, right_to_left=right_to_left) if manner is Manner.FULL else parts
+
+
+def _notes(parts: Sequence[Part]) -> list[str]:
+    """Flags of what is written otherwise than it is meant."""
+    notes = []
+    if any(part.label == FORMULA and part.lines for part in parts):
+        notes.append(FORMULA_AS_TEXT)
+    if any(part.label == TABLE and part.lines and part.table is None for part in parts):
+        notes.append(TABLE_UNCERTAIN)
+    return notes
+
+
+def _context(plane: TextPlane) -> PageContext:
     known = frozenset(word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words)
-    return write_parts(parts, PageContext(known, body_size(lines)))
+    return PageContext(known, body_size(lines_of(plane.words)))

@@ -13,12 +13,10 @@ from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.pages.scripts import unwritable_share
-from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from ocrmill.pipeline.text.figures import has_pictures
-from ocrmill.pipeline.text.hidden_text import find_hidden_text
-from ocrmill.pipeline.text.text_layer import clean_text, read_text_layer
-from ocrmill.pipeline.text.visible_words import visible_words
+from ocrmill.pipeline.text.text_layer import clean_text
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
@@ -105,11 +103,8 @@ class MupdfReader:
         """
         assert self._document is not None
         assert seen.features is not None
-        hidden = find_hidden_text(page)
-        right_to_left = is_right_to_left(seen.features)
-        text = read_text_layer(self._document, seen.page_number - 1, right_to_left=right_to_left, hidden=hidden)
-        fidelity = measure_fidelity(text.markdown, text.blocks, visible_words(page, hidden))
-        seen = replace(seen, text=replace(text, fidelity=fidelity))
+        text = read_faithfully(self._document, seen.page_number - 1, right_to_left=is_right_to_left(seen.features))
+        seen = replace(seen, text=text)
         if not self._settings.figures or not has_pictures(text.blocks):
             return seen, None
         assert seen.geometry is not None

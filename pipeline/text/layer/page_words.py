@@ -10,10 +10,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from ocrmill.pipeline.text.layer.blanks import Character, is_mono, with_blanks, without_letterspacing
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import Piece, Rise, Word
@@ -28,8 +28,7 @@ _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70
 _THIN = 0.01  # points
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
 _LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
-_ITALIC, _MONO, _BOLD = 2, 8, 16  # MuPDF's flags of a span
-_MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
+_ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 _SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript
 _RISE, _FALL = 0.12, 0.06  # of a line's type: a script's baseline is so far from the line's
 _COMBINING = {
@@ -37,19 +36,6 @@ _COMBINING = {
     "\u00b8": "\u0327", "\u02c7": "\u030c", "\u02dd": "\u030b", "\u02da": "\u030a", "\u00af": "\u0304",
     "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02db": "\u0328",
 }  # fmt: skip
-_BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
-_BLANK_IN_FONT = 0.13  # of the type, above the usual gap of a line; letters of a word are kerned by less
-_BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
-_MARKS = frozenset("\u0e33\u0eb3")  # vowels that overlap the letter before them; to Unicode they are letters
-_SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
-_AWAY = 1.0  # of the type: what stands so far off is no part of a word, in whatever order MuPDF gives it
-_HANGUL = re.compile("[\uac00-\ud7a3]")
-_FAR_APART = 0.7  # of the type: letters that stand in columns of a table
-_PUNCTUATION = frozenset(".,:;!?'-&")
-_PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
-    "\u093f\u09bf\u09c7\u09c8\u0a3f\u0abf\u0b47\u0bc6\u0bc7\u0bc8\u0d46\u0d47\u0d48\u1031"
-)
-_WORD_GAP = 1.5  # times the gap between the letters of a word
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
 _STACKED_SHARE = 0.8  # of a page's characters
@@ -69,14 +55,6 @@ class TextPlane:
     def letters(self) -> int:
         """Count its letters and digits."""
         return sum(sum(map(str.isalnum, word.text)) for word in self.words)
-
-
-@dataclass(frozen=True, slots=True)
-class _Character:
-    text: str
-    box: tuple[float, float, float, float]  # before the page's rotation, as is the baseline
-    origin: tuple[float, float]
-    span: dict[str, Any]
 
 
 def clean_text(text: str) -> str:
@@ -129,12 +107,12 @@ def is_right_to_left_text(text: str) -> bool:
 
 def _character_lines(
     lines: Sequence[dict[str, Any]],
-) -> Iterator[tuple[tuple[float, float], bool, list[_Character]]]:
-    """Give direction, writing mode and characters of each line that has any."""
+) -> Iterator[tuple[tuple[float, float], bool, list[Character]]]:
+    """Give direction, writing mode and characters of each line that shows any."""
     found = []
     for line in lines:
         characters = [
-            _Character(character["c"], character["bbox"], character["origin"], span)
+            Character(character["c"], character["bbox"], character["origin"], span)
             for span in line["spans"]
             for character in span["chars"]
         ]
@@ -147,13 +125,13 @@ def _character_lines(
     yield from found
 
 
-def _stacked_columns(lines: Sequence[list[_Character]]) -> list[list[_Character]] | None:
+def _stacked_columns(lines: Sequence[list[Character]]) -> list[list[Character]] | None:
     """Columns, from right to left, of a page whose ideographs are drawn one by one below each other; None if not."""
     total = sum(len(line) for line in lines)
     alone = [line[0] for line in lines if len(line) == 1 and ord(line[0].text[0]) >= 0x3000]  # noqa: PLR2004 - CJK
     if len(alone) < _STACKED or len(alone) < _STACKED_SHARE * total:
         return None
-    columns: list[list[_Character]] = []
+    columns: list[list[Character]] = []
     for character in sorted((c for line in lines for c in line), key=lambda c: (-c.box[0], c.box[1])):
         middle = (character.box[0] + character.box[2]) / 2
         if columns and columns[-1][0].box[0] <= middle <= columns[-1][0].box[2]:
@@ -165,12 +143,12 @@ def _stacked_columns(lines: Sequence[list[_Character]]) -> list[list[_Character]
     return [sorted(column, key=lambda character: character.box[1]) for column in columns]
 
 
-def _words(characters: Sequence[_Character], place: _Place, line: int) -> Iterator[Word]:
+def _words(characters: Sequence[Character], place: _Place, line: int) -> Iterator[Word]:
     """Cut a line at its white space."""
     rises = _rises(characters, place)
-    characters = list(_with_blanks(_without_letterspacing(list(characters))))
+    characters = list(with_blanks(without_letterspacing(list(characters))))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
-    waiting: list[_Character] = []
+    waiting: list[Character] = []
     for n, character in enumerate(characters):
         if not character.text.isspace():
             waiting.append(character)
@@ -182,106 +160,12 @@ def _words(characters: Sequence[_Character], place: _Place, line: int) -> Iterat
             waiting = []
 
 
-def _with_blanks(characters: Sequence[_Character]) -> Iterator[_Character]:
-    """Put a blank where white space is left that MuPDF takes for none: between fonts, and in scripts set close."""
-    gaps = [
-        _gap(before, after) / (before.span["size"] or 1.0)
-        for before, after in pairwise(characters)
-        if _is_level(before, after)
-    ]
-    usual = max(sorted(gaps)[len(gaps) // 4], 0.0) if gaps else 0.0
-    close = not any(character.text.isspace() for character in characters[:-1])
-    for before, after in pairwise(characters):
-        yield before
-        least = _least_blank(before, after, close=close)
-        if least is not None and _gap(before, after) > (usual + least) * max(before.span["size"], after.span["size"]):
-            yield replace(before, text=" ")
-    yield characters[-1]
-
-
-def _least_blank(before: _Character, after: _Character, *, close: bool) -> float | None:
-    """Give the gap, as a share of the type size, from which a blank is between two characters; None if none can be.
-
-    `close`: the line has no blank, so that its program writes none, or MuPDF takes them for kerning.
-    """
-    first, second = before.text[-1], after.text[0]
-    if not _is_level(before, after) or first in _PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
-        return None
-    if before.span is not after.span:
-        return _BLANK
-    if _HANGUL.match(first) or _HANGUL.match(second):
-        return _BLANK_IN_HANGUL
-    if close:
-        return None if _is_mono(before.span) else _BLANK_IN_FONT
-    turns = {unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in (first, second)} == {True, False}
-    return _BLANK_IN_FONT if turns else _AWAY
-
-
-def _is_mono(span: dict[str, Any]) -> bool:
-    return bool(span["flags"] & _MONO or _MONO_NAME.search(span["font"]))
-
-
-def _is_level(before: _Character, after: _Character) -> bool:
-    """Tell if two visible characters stand on one baseline."""
-    if before.text.isspace() or after.text.isspace():
-        return False
-    across: float = before.span["size"] * _RISE
-    return min(abs(before.origin[0] - after.origin[0]), abs(before.origin[1] - after.origin[1])) < across
-
-
-def _gap(before: _Character, after: _Character) -> float:
-    """White space between two characters of a line, in points, whichever way it runs; negative if they overlap."""
-    return max(
-        max(before.box[0], after.box[0]) - min(before.box[2], after.box[2]),
-        max(before.box[1], after.box[1]) - min(before.box[3], after.box[3]),
-    )
-
-
-def _without_letterspacing(characters: list[_Character]) -> list[_Character]:
-    """Take the blanks out of words whose letters are set apart: `C O N T E N T S`."""
-    out: list[_Character] = []
-    for spaced, start, end in _spaced_runs(characters):
-        run = [character for character in characters[start:end] if not character.text.isspace()]
-        gaps = [_gap(before, after) for before, after in pairwise(run)]
-        if not spaced or len(run) < _SPACED_LETTERS or min(gaps) > _FAR_APART * run[0].span["size"]:
-            out += characters[start:end]
-            continue
-        most = _WORD_GAP * median(sorted(gaps)[: len(gaps) // 2 + 1])
-        out.append(run[0])
-        for gap, after in zip(gaps, run[1:], strict=True):
-            if gap > most:
-                out.append(replace(out[-1], text=" "))
-            out.append(after)
-        if end < len(characters):
-            out.append(replace(out[-1], text=" "))
-    return out
-
-
-def _spaced_runs(characters: Sequence[_Character]) -> Iterator[tuple[bool, int, int]]:
-    """Cut a line into runs of words that are one letter each, and others."""
-    words: list[tuple[int, int]] = []
-    start = 0
-    for n, (before, after) in enumerate(pairwise(characters)):
-        if before.text.isspace() and not after.text.isspace():
-            words.append((start, n + 1))
-            start = n + 1
-    words.append((start, len(characters)))
-
-    def is_letter(word: tuple[int, int]) -> bool:
-        text = "".join(character.text for character in characters[word[0] : word[1]]).strip()
-        return len(text) == 1 and (text.isalpha() or text in _PUNCTUATION)
-
-    for spaced, group in groupby(words, key=is_letter):
-        found = list(group)
-        yield spaced, found[0][0], found[-1][1]
-
-
 def _word(
-    characters: list[_Character], place: _Place, rises: dict[int, Rise], line: int, *, ends_line: bool
+    characters: list[Character], place: _Place, rises: dict[int, Rise], line: int, *, ends_line: bool
 ) -> Iterator[Word]:
     characters = _with_accents(characters)
     pieces: list[Piece] = []
-    run: list[_Character] = []
+    run: list[Character] = []
     for n, character in enumerate(characters):
         run.append(character)
         if n + 1 == len(characters) or characters[n + 1].span is not character.span:
@@ -294,7 +178,7 @@ def _word(
     yield Word(tuple(pieces), enclosing([piece.box for piece in pieces]), _baseline(characters[0], place), line)
 
 
-def _piece(run: Sequence[_Character], place: _Place, rises: dict[int, Rise], *, ends_line: bool) -> Piece:
+def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, ends_line: bool) -> Piece:
     span = run[0].span
     text = clean_text(_mended(run, span["font"]))
     if SOFT_HYPHEN in text:
@@ -313,12 +197,12 @@ def _piece(run: Sequence[_Character], place: _Place, rises: dict[int, Rise], *, 
         span["size"],
         bold=bool(flags & _BOLD),
         italic=bool(flags & _ITALIC),
-        mono=_is_mono(span),
+        mono=is_mono(span),
         rise=rises.get(id(span), Rise.NONE),
     )
 
 
-def _mended(run: Sequence[_Character], font: str) -> str:
+def _mended(run: Sequence[Character], font: str) -> str:
     """The text of a run, with plain letters for presentation forms, and those of right-to-left ligatures in order.
 
     A ligature such as lam-alef is one glyph that stands for two letters. MuPDF reverses the glyphs of a line, these
@@ -340,12 +224,12 @@ def _mended(run: Sequence[_Character], font: str) -> str:
     return _PRESENTATION_FORMS.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text)
 
 
-def _with_accents(characters: list[_Character]) -> list[_Character]:
+def _with_accents(characters: list[Character]) -> list[Character]:
     """Put accents that are drawn over a letter of their own onto it."""
     if not any(character.text in _COMBINING for character in characters):
         return characters
-    out: list[_Character] = []
-    waiting: _Character | None = None
+    out: list[Character] = []
+    waiting: Character | None = None
     for character in characters:
         if waiting is not None:
             composed = _composed(character, waiting)
@@ -366,7 +250,7 @@ def _with_accents(characters: list[_Character]) -> list[_Character]:
     return [*out, waiting] if waiting is not None else out
 
 
-def _composed(letter: _Character, accent: _Character) -> _Character | None:
+def _composed(letter: Character, accent: Character) -> Character | None:
     """The letter with the accent that lies over it; None if it does not, or there is no such letter."""
     x0, x1 = max(letter.box[0], accent.box[0]), min(letter.box[2], accent.box[2])
     if not letter.text.isalpha() or x1 - x0 < _OVER * (accent.box[2] - accent.box[0]):
@@ -415,7 +299,7 @@ def _direction(text: str) -> str:
     return "N"
 
 
-def _rises(characters: Sequence[_Character], place: _Place) -> dict[int, Rise]:
+def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
     """Tell by the id of a span if it stands above or below the baseline of its line, in smaller type."""
     sizes: Counter[float] = Counter()
     for character in characters:
@@ -435,7 +319,7 @@ def _rises(characters: Sequence[_Character], place: _Place) -> dict[int, Rise]:
     return rises
 
 
-def _baseline(character: _Character, place: _Place) -> float:
+def _baseline(character: Character, place: _Place) -> float:
     x, y = character.origin
     return place((x, y, x, y)).y0
 

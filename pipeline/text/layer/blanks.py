@@ -1,0 +1,136 @@
+"""Blanks of a line: those that no glyph draws, and those between letters that are set apart.
+
+MuPDF puts a blank where a gap is wider than gaps in one font usually are. It knows neither that programs for Korean and
+Hindi leave narrower ones between words, nor that a heading's letters stand apart.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from statistics import median
+from typing import Any
+
+_MONO = 8  # MuPDF's flag of a span
+_MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
+_RISE = 0.12  # of the type: characters that differ by less stand on one baseline
+_BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
+_BLANK_IN_FONT = 0.13  # of the type, above the usual gap of a line; letters of a word are kerned by less
+_BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
+_MARKS = frozenset("\u0e33\u0eb3")  # vowels that overlap the letter before them; to Unicode they are letters
+_SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
+_AWAY = 1.0  # of the type: what stands so far off is no part of a word, in whatever order MuPDF gives it
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_FAR_APART = 0.7  # of the type: letters that stand in columns of a table
+_PUNCTUATION = frozenset(".,:;!?'-&")
+_PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
+    "\u093f\u09bf\u09c7\u09c8\u0a3f\u0abf\u0b47\u0bc6\u0bc7\u0bc8\u0d46\u0d47\u0d48\u1031"
+)
+_WORD_GAP = 1.5  # times the gap between the letters of a word
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """A character of a page as MuPDF has it."""
+
+    text: str
+    box: tuple[float, float, float, float]  # before the page's rotation, as is the baseline
+    origin: tuple[float, float]
+    span: dict[str, Any]
+
+
+def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
+    """Put a blank where white space is left that MuPDF takes for none: between fonts, and in scripts set close."""
+    gaps = [
+        _gap(before, after) / (before.span["size"] or 1.0)
+        for before, after in pairwise(characters)
+        if _is_level(before, after)
+    ]
+    usual = max(sorted(gaps)[len(gaps) // 4], 0.0) if gaps else 0.0
+    close = not any(character.text.isspace() for character in characters[:-1])
+    for before, after in pairwise(characters):
+        yield before
+        least = _least_blank(before, after, close=close)
+        if least is not None and _gap(before, after) > (usual + least) * max(before.span["size"], after.span["size"]):
+            yield replace(before, text=" ")
+    yield characters[-1]
+
+
+def _least_blank(before: Character, after: Character, *, close: bool) -> float | None:
+    """Give the gap, as a share of the type size, from which a blank is between two characters; None if none can be.
+
+    `close`: the line has no blank, so that its program writes none, or MuPDF takes them for kerning.
+    """
+    first, second = before.text[-1], after.text[0]
+    if not _is_level(before, after) or first in _PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
+        return None
+    if before.span is not after.span:
+        return _BLANK
+    if _HANGUL.match(first) or _HANGUL.match(second):
+        return _BLANK_IN_HANGUL
+    if close:
+        return None if is_mono(before.span) else _BLANK_IN_FONT
+    turns = {unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in (first, second)} == {True, False}
+    return _BLANK_IN_FONT if turns else _AWAY
+
+
+def is_mono(span: dict[str, Any]) -> bool:
+    """Tell if the font of a span has one width for all characters."""
+    return bool(span["flags"] & _MONO or _MONO_NAME.search(span["font"]))
+
+
+def _is_level(before: Character, after: Character) -> bool:
+    """Tell if two visible characters stand on one baseline."""
+    if before.text.isspace() or after.text.isspace():
+        return False
+    across: float = before.span["size"] * _RISE
+    return min(abs(before.origin[0] - after.origin[0]), abs(before.origin[1] - after.origin[1])) < across
+
+
+def _gap(before: Character, after: Character) -> float:
+    """White space between two characters of a line, in points, whichever way it runs; negative if they overlap."""
+    return max(
+        max(before.box[0], after.box[0]) - min(before.box[2], after.box[2]),
+        max(before.box[1], after.box[1]) - min(before.box[3], after.box[3]),
+    )
+
+
+def without_letterspacing(characters: list[Character]) -> list[Character]:
+    """Take the blanks out of words whose letters are set apart: `C O N T E N T S`."""
+    out: list[Character] = []
+    for spaced, start, end in _spaced_runs(characters):
+        run = [character for character in characters[start:end] if not character.text.isspace()]
+        gaps = [_gap(before, after) for before, after in pairwise(run)]
+        if not spaced or len(run) < _SPACED_LETTERS or min(gaps) > _FAR_APART * run[0].span["size"]:
+            out += characters[start:end]
+            continue
+        most = _WORD_GAP * median(sorted(gaps)[: len(gaps) // 2 + 1])
+        out.append(run[0])
+        for gap, after in zip(gaps, run[1:], strict=True):
+            if gap > most:
+                out.append(replace(out[-1], text=" "))
+            out.append(after)
+        if end < len(characters):
+            out.append(replace(out[-1], text=" "))
+    return out
+
+
+def _spaced_runs(characters: Sequence[Character]) -> Iterator[tuple[bool, int, int]]:
+    """Cut a line into runs of words that are one letter each, and others."""
+    words: list[tuple[int, int]] = []
+    start = 0
+    for n, (before, after) in enumerate(pairwise(characters)):
+        if before.text.isspace() and not after.text.isspace():
+            words.append((start, n + 1))
+            start = n + 1
+    words.append((start, len(characters)))
+
+    def is_letter(word: tuple[int, int]) -> bool:
+        text = "".join(character.text for character in characters[word[0] : word[1]]).strip()
+        return len(text) == 1 and (text.isalpha() or text in _PUNCTUATION)
+
+    for spaced, group in groupby(words, key=is_letter):
+        found = list(group)
+        yield spaced, found[0][0], found[-1][1]
