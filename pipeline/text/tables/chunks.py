@@ -38,12 +38,12 @@ class Chunk:
 
     @property
     def top(self) -> float:
-        """Where the ink of capitals begins."""
+        """The height at which the ink of capitals begins."""
         return self.baseline - _ASCENT * self.size
 
     @property
     def bottom(self) -> float:
-        """Where the ink of descenders ends."""
+        """The height at which the ink of descenders ends."""
         return self.baseline + _DESCENT * self.size
 
     @property

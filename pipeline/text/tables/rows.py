@@ -38,12 +38,12 @@ class Line:
 
     @property
     def top(self) -> float:
-        """Where its ink begins."""
+        """The height at which its ink begins."""
         return min(chunk.top for chunk in self.chunks)
 
     @property
     def bottom(self) -> float:
-        """Where its ink ends."""
+        """The height at which its ink ends."""
         return max(chunk.bottom for chunk in self.chunks)
 
     @property
