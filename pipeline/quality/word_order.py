@@ -2,7 +2,7 @@
 
 In order: of the words that occur once on both sides, those in the longest run that both have in the same order. The
 reference is the layer's own order, the same with tables row by row, or the order of reading by geometry: whichever the
-Markdown agrees with best.
+Markdown agrees with best. Text that runs up or down the page is turned first.
 
 In place: of the Markdown's words that the layer has, those that the layer has inside the box of their block. So a
 missing word that is appended at the end lowers both measures, and a block that moves lowers the first.
@@ -23,10 +23,11 @@ import numpy.typing as npt
 
 from ocrmill.pipeline.quality.plain_words import PlainWord
 from ocrmill.pipeline.records import Block
-from ocrmill.pipeline.text.reading_order import Box, reading_order
+from ocrmill.pipeline.text.reading_order import Box, reading_order, turned
 
 _IN_ORDER = 0.999  # from this share on the other order is not tried
 _MOST_LINES = 1500  # for the order by geometry, which takes longer than the rest together
+_LONG_WORD = 4  # letters; wider than tall if it is upright
 _MOST_TABLES = 20  # whose rows are looked at
 _MOST_STEPS = 20_000_000  # comparisons of words with boxes: 0.2 s. Blocks beyond are not judged
 _STEPS_OF_A_WORD = 20  # a step of Python takes so many of numpy's
@@ -55,12 +56,17 @@ def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord], blocks
         return _longest_ascent([places[text] for text in words if text in theirs and text in places]) / len(common)
 
     best = share(range(len(layer)))
-    tables = [block for block in blocks or () if block.label == "table"]
-    if best < _IN_ORDER and tables:
-        best = max(best, share(_tables_by_rows(layer, tables)))
-    if best < _IN_ORDER and len(lines := _lines(layer)) <= _MOST_LINES:
-        read = reading_order([_around(layer, line) for line in lines], right_to_left=_is_right_to_left(layer))
-        best = max(best, share(n for line in read for n in lines[line]))
+    tables = [Box(block.x0, block.y0, block.x1, block.y1) for block in blocks or () if block.label == "table"]
+    for turn in (90, 270) if _is_on_its_side(layer) else (0,):
+        if best >= _IN_ORDER:
+            break
+        upright = [LayerWord(text, turned(box, turn, 0.0, 0.0)) for text, box in layer]
+        if tables:
+            best = max(best, share(_tables_by_rows(upright, [turned(table, turn, 0.0, 0.0) for table in tables])))
+        if len(lines := _lines(upright)) <= _MOST_LINES:
+            boxes = [_around(upright, line) for line in lines]
+            read = reading_order(boxes, right_to_left=_is_right_to_left(layer))
+            best = max(best, share(n for line in read for n in lines[line]))
     return best
 
 
@@ -86,7 +92,13 @@ def share_in_place(
     return found / judged if judged else 1.0
 
 
-def _tables_by_rows(layer: Sequence[LayerWord], tables: Sequence[Block]) -> list[int]:
+def _is_on_its_side(layer: Sequence[LayerWord]) -> bool:
+    """Tell if long words are taller than wide: their lines run up or down the page."""
+    boxes = [word.box for word in layer if len(word.text) >= _LONG_WORD]
+    return sum(box.height for box in boxes) > sum(box.width for box in boxes)
+
+
+def _tables_by_rows(layer: Sequence[LayerWord], tables: Sequence[Box]) -> list[int]:
     """The layer's order, but the words of each table row by row, where the table's first word stands."""
     boxes = np.array([(box.x0, box.y0, box.x1, box.y1) for _, box in layer], dtype=np.float64).reshape(-1, 4)
     order = list(range(len(layer)))
@@ -169,7 +181,7 @@ def _by_block(
     return texts, count
 
 
-def _inside_any(boxes: npt.NDArray[np.float64], blocks: Sequence[Block]) -> npt.NDArray[np.bool_]:
+def _inside_any(boxes: npt.NDArray[np.float64], blocks: Sequence[Block | Box]) -> npt.NDArray[np.bool_]:
     """Select boxes whose centre is in a block, or beside it by no more than half the smaller side of the box."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     slack = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) / 2

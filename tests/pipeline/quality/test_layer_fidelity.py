@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.plain_words import words_of_markdown
 from ocrmill.pipeline.records import Block, LayerFidelity
-from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.reading_order import Box, turned
 
 Words = list[tuple[str, Box]]
 PAGE = (
@@ -232,6 +232,27 @@ def test_order_is_that_of_the_layer_or_of_reading():
     assert measure_fidelity(by_column, None, left + right).order == 1
     rows = [word for n in range(12) for word in left[4 * n : 4 * n + 4] + right[4 * n : 4 * n + 4]]
     assert measure_fidelity(" ".join(word for word, _ in rows), None, left + right).order < 0.7
+
+
+@pytest.mark.parametrize("turn", [0, 90, 270])
+def test_order_of_columns_and_tables_is_known_on_pages_on_their_side(turn):
+    """A layer that draws the right column first, and a table column by column, is no disorder on a turned page."""
+    left = printed(*[f"left{n} side{n} rows{n} text{n}" for n in range(10, 22)])
+    right = printed(*[f"right{n} part{n} line{n} word{n}" for n in range(10, 22)], left=330)
+    columns = [
+        printed(*[f"{name}{n}" for n in range(10, 20)], top=400, left=x) for name, x in (("aaaa", 50), ("bbbb", 330))
+    ]
+    markdown = " ".join(word for word, _ in left + right)
+    cells = "\n".join(f"|aaaa{n}|bbbb{n}|" for n in range(10, 20))
+    table = f"|{columns[0][0][0]}|{columns[1][0][0]}|\n|-|-|\n" + cells.split("\n", 1)[1]
+    box = turned(Box(40, 390, 500, 560), turn, 600, 800)
+    block = [Block("table", box.x0, box.y0, box.x1, box.y1, 0, len(table))]
+
+    def shown(words: Words) -> Words:
+        return [(text, turned(place, turn, 600, 800)) for text, place in words]
+
+    assert measure_fidelity(markdown, None, shown(right + left)).order == 1
+    assert measure_fidelity(table, block, shown(columns[0] + columns[1])).order == 1
 
 
 def test_words_know_the_line_of_the_markdown_on_which_they_stand():

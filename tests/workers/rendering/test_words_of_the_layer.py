@@ -26,8 +26,6 @@ SHORT: dict[tuple[str, int], tuple[float, float, float]] = {
     ("DeepSeek_OCR2_paper", 6): (0.995, 0.99, 0.934),
     ("DeepSeek_OCR2_paper", 7): (0.965, 0.933, 0.97),
     ("DeepSeek_OCR2_paper", 11): (0.993, 0.986, 0.993),
-    ("clockwise_table_1", 1): (1.0, 1.0, 0.882),
-    ("edgar-rotated90", 1): (1.0, 1.0, 0.781),
     ("form_dd0293", 1): (1.0, 1.0, 0.934),
     ("linearized_bad_xref_offset", 319): (1.0, 1.0, 0.862),
     ("linearized_bad_xref_offset", 320): (1.0, 1.0, 0.688),
