@@ -8,7 +8,8 @@ Reasons, in the order in which they are asked:
     no_text         there is no layer
     invisible_text  the layer is drawn invisibly or under a picture: somebody's OCR, or not what is shown
     inkless_text    nothing is seen where the layer has its text: white on white, under a black bar, moved
-    garbled         the layer is not text: unmapped glyphs, control characters, words that no Latin language has
+    garbled         the layer is not text: unmapped glyphs, control characters, words that no Latin language has,
+                    signs without letters
     odd_script      its letters fit no language of their script
     uncovered_ink   most of what is seen lies outside the layer: a picture or outlines, which may hold text
     unsupported_script  the layer's only faults are the last or that it is invisible, and the engine cannot write its
@@ -96,6 +97,7 @@ def _is_garbled(features: PageFeatures, settings: RoutingSettings) -> bool:
         or features.control_share >= settings.max_control
         or features.private_use_share >= settings.max_private_use
         or (features.script == "latin" and _has_no_words(features, settings))
+        or (features.script == "none" and features.script_oddness >= settings.max_script_oddness)
     )
 
 

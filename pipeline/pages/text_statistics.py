@@ -1,7 +1,8 @@
 """Statistics of a text layer: unmapped glyphs, word shapes, and how unlike any language its letters are.
 
 The word rules speak of Latin script; the other scripts are judged by their letters' frequencies (alphabets), by rare
-characters (Han, hangul), by how many scripts are mixed, and by words that cannot be.
+characters (Han, hangul), by how many scripts are mixed, and by words that cannot be. Text without letters is odd if it
+is made of many kinds of signs.
 What they do not see: scripts without a table in letter_frequencies.py, letters in a wrong order inside a word, and
 garbage of a few words.
 """
@@ -17,6 +18,12 @@ from ocrmill.pipeline.pages.scripts import bare_letters, script_of
 
 _MIN_LETTERS = 50  # of a script, before its letters can say anything: the noise of fewer is above 0.2
 _MIN_SCRIPT_SHARE = 0.2  # a script of fewer letters is a quotation or a formula
+_SIGNS = frozenset("!\"#&'*;<=>?@[\\]^`{}~")  # those of ASCII that are rare in numbers
+_FEW_LETTERS = 0.2  # of the characters
+_SIGN_KINDS, _SIGN_SHARE = (
+    6,
+    0.06,
+)  # at least 7 and 0.07 where the letters of a font have the codes from 33 on, in 300 draws
 _MIN_WORDS = 20  # of another alphabet, before impossible ones can say anything
 _IMPOSSIBLE_WEIGHT = (
     5.0  # good text has under one impossible word in 1,000; one in 20 is as odd as a quarter of odd letters
@@ -127,11 +134,25 @@ def _oddness(text: str, scripts: dict[str, Counter[str]]) -> float:
     """The worst of: each larger script's letters, scripts that do not belong together, impossible words."""
     sizes = {script: letters.total() for script, letters in scripts.items()}
     total = sum(sizes.values())
+    if _is_signs(text, total):
+        return 1.0
     if total < _MIN_LETTERS:
         return 0.0
     larger = [script for script in scripts if sizes[script] >= max(_MIN_LETTERS, _MIN_SCRIPT_SHARE * total)]
     odd = [_rare_share(scripts[s]) if s in _EAST_ASIAN else distance_from_language(scripts[s], s) for s in larger]
     return min(1.0, max(*odd, _foreign_share(sizes, total), _IMPOSSIBLE_WEIGHT * _impossible_share(text), 0.0))
+
+
+def _is_signs(text: str, letters: int) -> bool:
+    """Tell if a text is of signs that numbers do not have: the codes of a font that names none of its letters.
+
+    Numbers without letters are many a table; sums, ditto marks and stars have few kinds of other signs.
+    """
+    counts = Counter("".join(text.split()))
+    total = counts.total()
+    kinds = [count for sign, count in counts.items() if sign in _SIGNS]
+    few_letters = letters <= _FEW_LETTERS * total
+    return total >= _MIN_LETTERS and few_letters and len(kinds) >= _SIGN_KINDS and sum(kinds) >= _SIGN_SHARE * total
 
 
 def _foreign_share(sizes: dict[str, int], total: int) -> float:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pymupdf
 import pytest
-from real_pdfs import CORPUS, needs_corpus
+from real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 from ocrmill.configs.settings import RoutingSettings
 from ocrmill.pipeline.pages.inspection import inspect_page
@@ -162,3 +162,14 @@ def test_real_pages_go_where_a_reader_would_send_them(name, number, reason):
     assert reason == decision.reason
     if decision.route is Route.OCR:
         assert layer_can_check(features, AUTO) == (name == "a1977-backus-p21.pdf")
+
+
+@needs_cases
+def test_codes_of_a_font_without_names_are_garbled():
+    """The reported page, whose Type 3 font names its letters a33, a34 ..., is sent to OCR."""
+    (path,) = (CASES / "pages").glob("17-*.pdf")
+    with pymupdf.open(path) as document:
+        geometry = displayed_geometry(document[0])
+        decision = decide(inspect_page(document[0], render_thumbnail(document[0], geometry)), AUTO, geometry)
+
+    assert (decision.route, decision.reason) == (Route.OCR, "garbled")

@@ -143,3 +143,30 @@ def test_persian_and_arabic_code_points_of_a_letter_are_one():
     """Text typed with the keyboard of the neighbouring language is as ordinary as before."""
     typed = URDU.replace("\u06a9", "\u0643").replace("\u06cc", "\u064a")
     assert measure_text(URDU).script_oddness == measure_text(typed).script_oddness
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_codes_of_a_font_that_names_no_letters_are_odd(seed):
+    """Text whose letters come out as the codes from 33 on is odd, whichever letter has which code, with blanks or not."""
+    draw = random.Random(seed)
+    glyphs = sorted(set(ENGLISH) - {" "} if seed % 2 else set(ENGLISH))
+    draw.shuffle(glyphs)
+    measured = measure_text(ENGLISH.translate({ord(glyph): 33 + n for n, glyph in enumerate(glyphs)}))
+
+    assert measured.script_oddness >= ODD
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7*8=56 9*6=54 12*3=36 " * 20,
+        "0.53*** -0.12 (0.04)** <0.01 [1.2; 3.4] " * 20,
+        "12 * * * 14 # 15 ; 1,234.50 & 17.5% " * 20,
+        "40°26'46\" 79°58'56\" +3.2 " * 20,
+        "(1) ...... 12 (2) ...... 14 " * 20,
+        "!\"#&'*;<=>?",
+    ],
+)
+def test_numbers_without_letters_are_not_odd(text):
+    """Sums, stars, coordinates and leaders are not the codes of a font."""
+    assert measure_text(text).script_oddness == 0.0
