@@ -59,7 +59,7 @@ class Typesetter:
     def typeset(self, sources: Sequence[Path], program: str) -> str:
         """Make the PDFs; return the last line of what it said where it failed."""
         said = ""
-        for group in [[path] for path in sources] if self.one_by_one else [sources]:
+        for group in [[path] for path in sources] if self.one_by_one else [sources] if sources else []:
             try:
                 self.run(group, program)
             except subprocess.CalledProcessError as error:
@@ -96,7 +96,10 @@ def find_typesetters(interpreters: Sequence[str]) -> dict[str, tuple[Typesetter,
 
 
 def make_pages(folder: Path, seed: str, documents: int, setters: Mapping[str, tuple[Typesetter, str, str]]) -> None:
-    """Write `documents` PDFs of each kind and typesetter into the folder, each with `NAME.json`, its ground truth."""
+    """Write `documents` PDFs of each kind and typesetter into the folder, each with `NAME.json`, its ground truth.
+
+    A PDF that is there already from the same source is kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for setter, program, _ in setters.values():
         sources = []
@@ -104,7 +107,10 @@ def make_pages(folder: Path, seed: str, documents: int, setters: Mapping[str, tu
             for number in range(documents):
                 document = make_document(f"{seed}/{setter.name}/{number}", kind)
                 source = folder / f"{kind}-{setter.name}-{number}{setter.suffix}"
-                source.write_text(setter.write(document), encoding="utf-8")
+                written = setter.write(document)
+                if source.exists() and source.read_text(encoding="utf-8") != written:
+                    source.with_suffix(".pdf").unlink(missing_ok=True)
+                source.write_text(written, encoding="utf-8")
                 truth = truth_of(document)
                 if not setter.running:
                     truth = replace(truth, header="", footer="")
@@ -112,7 +118,7 @@ def make_pages(folder: Path, seed: str, documents: int, setters: Mapping[str, tu
                 source.with_suffix(".json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
                 source.with_suffix(".gt.md").write_text(truth.markdown, encoding="utf-8")
                 sources.append(source)
-        said = setter.typeset(sources, program)
+        said = setter.typeset([source for source in sources if not source.with_suffix(".pdf").exists()], program)
         for source in sources:
             if not source.with_suffix(".pdf").exists():
                 print(f"{source.stem}: left out, {setter.name} made no PDF: {said[:200]}")
