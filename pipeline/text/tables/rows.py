@@ -14,6 +14,7 @@ _PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
 _FULL_RULE = 0.6
 _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
+_CLEAR_JUMP = 0.3  # ... and so much if they are set apart clearly
 _ROW_IN_BAND = 2.0  # the score of a line that begins a row though no rule parts it from the one above
 _ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
 _JUMP = 0.12  # of the type: so much more white space is between rows than between lines of a cell
@@ -138,7 +139,8 @@ def _spacing_scores(
     jumps = [(wide - narrow, (wide + narrow) / 2) for narrow, wide in pairwise(free)]
     if not jumps or max(jumps)[0] < _JUMP:
         return [0.0] * len(steps)
-    limit = max(jumps)[1]
+    jump, limit = max(jumps)
+    weight = 2.5 if jump >= _CLEAR_JUMP else 1.5
     narrow = [
         score
         for step, score, coverage in zip(steps, contents, coverages, strict=True)
@@ -146,14 +148,14 @@ def _spacing_scores(
     ]
     if sum(narrow) > 0.5 * len(narrow):  # narrow steps part rows: the wide ones part groups
         return [1.0 if step > limit else 0.0 for step in steps]
-    return [1.5 if step > limit else -1.5 for step in steps]
+    return [weight if step > limit else -weight for step in steps]
 
 
 def _white_space(upper: Line, lower: Line, floating: Sequence[Line]) -> float:
     """Return the height of the widest strip between two lines that no line enters, in sizes of the type."""
     between = [line for line in floating if upper.baseline < line.baseline < lower.baseline]
     ordered = [upper, *between, lower]
-    return max(after.top - before.bottom for before, after in pairwise(ordered)) / upper.size
+    return max(0.0, *(after.top - before.bottom for before, after in pairwise(ordered))) / upper.size
 
 
 def _content_score(upper: Line, lower: Line, columns: Columns) -> float:
