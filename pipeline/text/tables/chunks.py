@@ -1,7 +1,7 @@
 """Words -> lines on one baseline -> chunks: words of a line with no more than a blank between them."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
@@ -18,7 +18,8 @@ _SCRIPT_GAP = 0.35
 _MIN_LINK = 0.42  # blanks are 0.22 to 0.33
 _LINK = 1.7  # times the usual blank; justified cells go to 1.5
 _MIN_BLANK = 0.12  # narrower gaps are kerning
-_STRETCHED, _EVEN, _EVEN_SHARE = 4, 0.04, 0.2  # so many gaps that differ by so little are blanks of justified text
+_STRETCHED, _EVEN, _EVEN_SHARE = 4, 0.03, 0.7  # gaps: most differ by so little in justified text
+_WIDE_BLANK = 0.35  # narrower blanks need no care
 _SAME_EDGE = 0.7  # points: cells that begin or end so close to each other are set in one column
 _EDGES, _EDGE_SHARE = 2, 0.25  # cells, and of the lines, that show where cells of a column begin or end
 _WIDER = 1.25  # times the usual blank: at a border, columns are so far apart
@@ -122,12 +123,12 @@ class _Gaps:
 
     def __init__(self, lines: Sequence[Sequence[Word]], link: float) -> None:
         self._link = link
-        self._justified = {id(word) for line in lines for word in _justified_words(line)}
+        self._justified = {id(word): blank for line in lines for word, blank in _justified_words(line)}
         wide = [
             (before, after)
             for line in lines
             for before, after in pairwise(line)
-            if id(after) not in self._justified and self._may_part(before, after)
+            if not self._justified.get(id(after), False) and self._may_part(before, after)
         ]
         self._needed = max(_EDGES, _EDGE_SHARE * len(lines))
         self._starts = sorted(after.box.x0 for _, after in wide)
@@ -138,7 +139,9 @@ class _Gaps:
 
         A blank parts them if the layer has them in different lines, and one ends where other cells do.
         """
-        if id(after) in self._justified or not self._may_part(before, after):
+        if id(after) in self._justified:
+            return not self._justified[id(after)] and after.box.x0 - before.box.x1 >= _MIN_BLANK * after.size
+        if not self._may_part(before, after):
             return False
         return after.box.x0 - before.box.x1 > self._link or (
             max(_count_near(self._starts, after.box.x0), _count_near(self._ends, before.box.x1)) >= self._needed
@@ -149,15 +152,20 @@ class _Gaps:
         return gap > self._link or (gap >= _MIN_BLANK * after.size and before.line != after.line)
 
 
-def _justified_words(line: Sequence[Word]) -> list[Word]:
-    """Return words, each after a gap as wide as the others of its line in the layer: their blanks are stretched."""
-    found = []
+def _justified_words(line: Sequence[Word]) -> Iterator[tuple[Word, bool]]:
+    """Give words of justified text: most gaps of a line in the layer are equally wide.
+
+    With each comes if the gap before it is such a blank; where it is not, another cell begins.
+    """
     for _, group in groupby(line, key=lambda word: word.line):
         words = list(group)
         gaps = [after.box.x0 - before.box.x1 for before, after in pairwise(words)]
-        if len(gaps) >= _STRETCHED and max(gaps) - min(gaps) <= _EVEN * words[0].size < max(gaps) * _EVEN_SHARE:
-            found += words[1:]
-    return found
+        if len(gaps) < _STRETCHED:
+            continue
+        usual, even = median(gaps), _EVEN * words[0].size
+        blanks = [abs(gap - usual) <= even for gap in gaps]
+        if usual > _WIDE_BLANK * words[0].size and sum(blanks) >= _EVEN_SHARE * len(gaps):
+            yield from zip(words[1:], blanks, strict=True)
 
 
 def _count_near(ascending: Sequence[float], x: float) -> int:

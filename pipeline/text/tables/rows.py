@@ -17,6 +17,8 @@ _BOX_SHARE = 0.2  # ... if there are vertical rules too
 _CLEAR_JUMP = 0.3  # ... and so much if they are set apart clearly
 _ROW_IN_BAND = 2.0  # the score of a line that begins a row though no rule parts it from the one above
 _ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
+_EVEN_STEPS = 0.2  # of the type: a text set in the middle of two rows stands as far from both
+_TOUCHING = 0.05  # of the type: lines with less white space between them stand beside each other
 _JUMP = 0.12  # of the type: so much more white space is between rows than between lines of a cell
 NUMBER = re.compile(
     r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3\u2190-\u21ff]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$",
@@ -83,8 +85,21 @@ def leading_lines(lines: Sequence[Line], rules: Rules) -> list[int]:
         line = lines[n]
         if all(abs(line.baseline - lines[m].baseline) >= _PITCH * min(line.size, lines[m].size) for m in chosen):
             chosen.append(n)
-    kept = [n for n in chosen if not _stands_between_rules(lines[n], rules)]
+    chosen.sort()
+    between = {
+        n
+        for above, n, below in zip(chosen, chosen[1:], chosen[2:], strict=False)
+        if _stands_between(lines[above], lines[n], lines[below])
+    }
+    kept = [n for n in chosen if n not in between and not _stands_between_rules(lines[n], rules)]
     return sorted(kept or chosen)
+
+
+def _stands_between(above: Line, line: Line, below: Line) -> bool:
+    """Tell if a line has no column of its neighbours, which share one, and is closer to both than lines of one text."""
+    steps = (line.baseline - above.baseline, below.baseline - line.baseline)
+    near = max(steps) < line.size and abs(steps[0] - steps[1]) < _EVEN_STEPS * line.size
+    return near and not line.columns & (above.columns | below.columns) and bool(above.columns & below.columns)
 
 
 def _stands_between_rules(line: Line, rules: Rules) -> bool:
@@ -135,7 +150,9 @@ def _spacing_scores(
 ) -> list[float]:
     """Score wide steps for a new row and narrow ones against it, if the table has both and its content agrees."""
     steps = [_white_space(upper, lower, floating) for upper, lower in pairwise(lines)]
-    free = sorted(step for step, coverage in zip(steps, coverages, strict=True) if coverage < _PARTIAL_RULE)
+    free = sorted(
+        step for step, coverage in zip(steps, coverages, strict=True) if coverage < _PARTIAL_RULE and step > _TOUCHING
+    )
     jumps = [(wide - narrow, (wide + narrow) / 2) for narrow, wide in pairwise(free)]
     if not jumps or max(jumps)[0] < _JUMP:
         return [0.0] * len(steps)
@@ -199,6 +216,8 @@ def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
         score -= 0.4
     if _OPEN_END.search(before):
         score -= 0.8
+    elif after[:1].isupper():
+        score += 0.3
     if after[:1].islower():
         score -= 0.5
     return score
