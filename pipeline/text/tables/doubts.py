@@ -13,11 +13,12 @@ from ocrmill.pipeline.text.words import Word
 _LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")
 _LEADERS = 4  # words or characters of a row of dots
 _MARKER = re.compile(
-    r"^(?:[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7*\u2013\u2014-]|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
+    r"^(?:[\x80-\x9f\u2022\u2023\u2043\u25a0-\u25ff\u27a2\ue000-\uf8ff\u00b7*\u2013\u2014-]+|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
 )
 _PROSE_WORDS = 5  # of a line; cells of wrapped text have fewer
 _PROSE_FILL = 0.75  # of the column's width
 _PROSE_LINES = 4
+_RULES_OF_BOXES, _RULED_SHARE = 3, 0.3  # rules across, with and without vertical ones, that make cells of text
 _RUNNING_FILL, _RUNNING_LINES = 0.88, 8  # lines of one column that are all full: running text beside notes
 _UNRULED_ROWS = 3  # of fewer, nothing says that they are a table
 _FILLED = 0.3  # of the grid is under text in nearly every table
@@ -81,8 +82,15 @@ def _is_list(table: Table, columns: Columns) -> bool:
     """Tell if the first of two columns holds bullets and numbers of items only."""
     if table.columns > 2 or any(columns.ruled):  # noqa: PLR2004
         return False
-    first = [cell for cell in table.cells if cell.column == 0 and cell.column_span == 1 and cell.lines]
-    return bool(first) and all(_MARKER.match("".join(word.text for word in cell.words)) for cell in first)
+    marks = ["".join(word.text for word in cell.words) for cell in table.cells if cell.column == 0]
+    marks = list(filter(None, marks))
+    if all(map(_MARKER.match, marks)):
+        return True
+    texts = [sum(1 for _ in cell.words) for cell in table.cells if cell.column == 1]
+    counted = all(mark.isdecimal() for mark in marks) and all(
+        int(after) - int(before) == 1 for before, after in pairwise(marks)
+    )
+    return counted and sum(texts) >= _PROSE_WORDS * len(texts)
 
 
 def _has_leaders(lines: Sequence[Line]) -> bool:
@@ -101,8 +109,9 @@ def _leads(words: Iterable[Word]) -> bool:
 
 
 def _is_prose(table: Table, lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:
-    """Tell if columns without rules hold running text: two of them, or one whose lines are nearly all full."""
-    if any(columns.ruled) or len(rules.horizontal) >= 0.3 * len(lines):
+    """Tell if two columns hold running text, or one whose lines are nearly all full, with no rules between rows."""
+    few = _RULES_OF_BOXES if any(columns.ruled) else _RULED_SHARE * len(lines)
+    if len(rules.horizontal) >= few:
         return False
     prose = 0
     for n, column in enumerate(columns.columns):

@@ -12,12 +12,14 @@ from ocrmill.pipeline.text.tables.headers import count_header_rows
 from ocrmill.pipeline.text.tables.independent import independent_parts
 from ocrmill.pipeline.text.tables.places import Place, Rectangle, merged_places
 from ocrmill.pipeline.text.tables.rows import Line, leading_lines, lines_of, row_starts
+from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
 from ocrmill.pipeline.text.words import Word
 
 _UNDERLINE = 0.35  # of the type: a rule that lies so close below words and is as long as they are is their underline
 _ENDS = 0.3  # of the type: as far an underline's ends lie from those of its words
+_FRAME = 3.0  # of the type: a frame is no farther from its text, and a row is no higher
 _BETWEEN = 0.2  # of the step between rows: a line farther from both baselines stands between them
 _SHARED = 0.3  # of a line's height: a floating line that shares so much with a row stands in it
 
@@ -32,7 +34,7 @@ def build_tables(
     *,
     right_to_left: bool = False,
 ) -> list[Table] | None:
-    """Lay out the words of a region as a table, or as several that stand beside each other from left to right.
+    """Lay out the words of a region as a table, or as several, one for each ruled grid or beside each other.
 
     Every word lies in one cell of one table. None if that leaves doubt: the words are no table then.
     """
@@ -40,16 +42,40 @@ def build_tables(
     if not words:
         return None
     size = median(word.size for word in words)
-    rules = _without_underlines(rules.within(enclosing([word.box for word in words]), size), words)
+    parts = _by_grids(words, find_ruled_tables(words, rules.within(_around(words), _FRAME * size)), size)
+    rules = _without_underlines(rules.within(_around(words), size), words)
     tables = []
-    for part in independent_parts(words, rules):
-        table = _build_table(
-            part, rules.within(enclosing([word.box for word in part]), size), hint, right_to_left=right_to_left
-        )
+    for part in [table for grid in parts or [] for table in independent_parts(grid, rules)]:
+        table = _build_table(part, rules.within(_around(part), size), hint, right_to_left=right_to_left)
         if table is None:
             return None
         tables.append(table)
+    if not tables:
+        return None
     return tables[::-1] if right_to_left else tables
+
+
+def _around(words: Sequence[Word]) -> Box:
+    return enclosing([word.box for word in words])
+
+
+def _by_grids(words: list[Word], grids: Sequence[Box], size: float) -> list[list[Word]] | None:
+    """Return the words of each ruled grid; all of them if there is one at most. None if there is text between them.
+
+    A grid that goes on below a row without vertical rules is one.
+    """
+    apart: list[Box] = []
+    for grid in grids:
+        above = apart[-1] if apart else None
+        if above and max(abs(grid.x0 - above.x0), abs(grid.x1 - above.x1), grid.y0 - above.y1) <= _FRAME * size:
+            apart[-1] = enclosing([above, grid])
+        else:
+            apart.append(grid)
+    grids = apart
+    if len(grids) < 2:  # noqa: PLR2004
+        return [words]
+    parts = [[word for word in words if grid.contains_centre_of(word.box)] for grid in grids]
+    return parts if sorted(id(word) for part in parts for word in part) == sorted(map(id, words)) else None
 
 
 def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool) -> Table | None:
@@ -85,7 +111,7 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
         len(columns.columns),
         count_header_rows(cells, rows, columns, rules),
         tuple(cells),
-        enclosing([word.box for word in words]),
+        _around(words),
     )
     return None if is_doubtful(table, words, columns, lines, rules, is_hinted=hint is not None) else table
 

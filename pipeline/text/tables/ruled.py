@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.rules import Rules, distinct
 from ocrmill.pipeline.text.words import Word
 
@@ -21,8 +21,12 @@ def find_ruled_tables(words: Sequence[Word], rules: Rules) -> list[Box]:
     for flat, upright in _crossing_groups(rules):
         ys = distinct((rule.y0 for rule in flat), _APART)
         xs = distinct((rule.x0 for rule in upright), _APART)
-        if len(ys) >= _FEWEST and len(xs) >= _FEWEST and _is_filled(words, xs, ys):
-            found.append(Box(xs[0], ys[0], xs[-1], ys[-1]))
+        if len(ys) < _FEWEST or len(xs) < _FEWEST - 1:
+            continue
+        box = enclosing([*flat, *upright])  # rules across go on where a table has no frame
+        xs = distinct([box.x0, *xs, box.x1], _APART)
+        if len(xs) >= _FEWEST and _is_filled(words, xs, ys):
+            found.append(box)
     return sorted(found, key=lambda box: (box.y0, box.x0))
 
 

@@ -21,8 +21,9 @@ _DASH_GAP = 4.0  # between dashes of one line, and between pieces that a rendere
 _SAME_LINE = 1.0  # pieces so close lie on one line
 
 # A page of drawings: 100,000 paths take a second to read, and are no rules of tables.
-_MAX_DRAWN_BYTES = 800_000  # of its compressed content; 100,000 lines take about that
+_MAX_DRAWN_BYTES = 400_000  # of its compressed content; 50,000 lines take about that
 _MAX_PATHS = 20_000
+_MAX_ITEMS = 1_000  # of a path; more are curves of a chart or a map
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def _segments(path: dict[str, Any]) -> Iterator[Box]:
     if not stroked and not filled:
         return
     items = path["items"]
+    if len(items) > _MAX_ITEMS:
+        return
     if not stroked and items and all(item[0] == "l" for item in items):
         yield from _as_line(Box(*path["rect"]))
         return

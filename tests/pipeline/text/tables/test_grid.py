@@ -40,9 +40,16 @@ def word(text: str, x: float, baseline: float, size: float = 10) -> Word:
     return Word((Piece(text, box, size),), box, baseline, 0)
 
 
-def grid_words(*rows: tuple[str, ...]) -> list[Word]:
-    """One word a cell, columns 80 points apart."""
-    return [word(text, 80 * c, 14 * r) for r, row in enumerate(rows) for c, text in enumerate(row)]
+def grid_words(*rows: tuple[str, ...], columns: tuple[float, ...] = (0, 80)) -> list[Word]:
+    """Words of cells that begin at these xs, rows 14 points apart."""
+    found = []
+    for r, row in enumerate(rows):
+        for left, cell in zip(columns, row, strict=True):
+            x = left
+            for text in cell.split():
+                found.append(word(text, x, 14 * r))
+                x = found[-1].box.x1 + 3
+    return found
 
 
 def rows_of(table: Table) -> list[list[str]]:
@@ -150,6 +157,45 @@ def test_a_contents_page_is_no_table():
         words += [word(title, 0, 14 * n), *(word(".", x, 14 * n) for x in range(80, 260, 8)), word(str(n), 280, 14 * n)]
 
     assert build_tables(words, Rules()) is None
+
+
+def ruled_grid(page: pymupdf.Page, y: float, right: float = 300) -> None:
+    """Draw a ruled table of two rows and two columns, 40 points high."""
+    for n in range(3):
+        page.draw_line((50, y + 20 * n), (right, y + 20 * n))
+        page.draw_line((50 + (right - 50) / 2 * n, y), (50 + (right - 50) / 2 * n, y + 40))
+    for place in range(4):
+        x = 55 + (right - 50) / 2 * (place % 2)
+        page.insert_text((x, y + 14 + 20 * (place // 2)), f"cell {place}", fontsize=10)
+
+
+def test_ruled_grids_below_each_other_are_tables_of_their_own():
+    """A model may take two tables for one: each ruled grid is a table, and text between them leaves doubt."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        ruled_grid(page, 50)
+        ruled_grid(page, 150, right=400)
+
+        tables = build_tables(words_of(page), page_rules(page))
+        page.insert_text((50, 125), "A caption between them", fontsize=10)
+
+        assert tables is not None
+        assert [rows_of(table) for table in tables] == [[["cell 0", "cell 1"], ["cell 2", "cell 3"]]] * 2
+        assert build_tables(words_of(page), page_rules(page)) is None
+
+
+def test_justified_text_across_columns_is_not_cut():
+    """Blanks that justified text stretches are no borders, and a cell that ends in one is told by its edge."""
+    rows = [("Part", "Notes and remarks", "Cost"), ("Lens", "grinds", "12.5"), ("Oil", "smooth", "0.3")]
+    words = grid_words(*rows, columns=(0, 80, 240))
+    stretched = [word(text, x, 42) for text, x in (("Lamp", 0), ("burns", 80), ("by", 113), ("the", 131), ("old", 154))]
+    stretched = [
+        Word(w.pieces, w.box, w.baseline, 7) for w in [*stretched, word("rope", 177, 42), word("7.25", 240, 42)]
+    ]
+
+    (table,) = build_tables([*words, *stretched], Rules()) or []
+
+    assert rows_of(table)[3] == ["Lamp", "burns by the old rope", "7.25"]
 
 
 def test_no_words_are_no_table():
