@@ -18,8 +18,8 @@ it (routing.py). The same holds under a picture that covers half of the page or 
 
 What is in doubt is visible: text on a picture, a shading or a pattern, unless it is light and no edge is seen in its
 box; text under what is painted with opacity, a blend mode or a soft mask (highlights), or with another shape than an
-upright rectangle; text drawn through as a clip path. Nothing drawn after the first 20,000 things can cover or carry
-text, which bounds a page of maps or plots at half a second.
+upright rectangle; text drawn through as a clip path; text under the icon of a note. Nothing drawn after the first
+20,000 things can cover or carry text, which bounds a page of maps or plots at half a second.
 """
 
 import math
@@ -141,7 +141,7 @@ def find_hidden_text(page: pymupdf.Page) -> HiddenText:
         return NOTHING_HIDDEN
     log = read_drawing_log(page, _MOST_DRAWN)
     letters = _Letters.of(trace, log)
-    reasons = _judge(page, letters, log.areas)
+    reasons = _judge(page, letters, _without_icons(page, log.areas))
     _give_to_blanks(letters, reasons)
     unseen = reasons != _SEEN
     repeated = _repeated(letters, ~unseen)
@@ -243,6 +243,13 @@ def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:
 
 def _place(x: float, y: float) -> _Place:
     return round(x * _CELL), round(y * _CELL)
+
+
+def _without_icons(page: pymupdf.Page, areas: Sequence[Area]) -> Sequence[Area]:
+    """Leave out the icons of notes and attached files: a reader moves them aside, and they cover text by chance."""
+    kinds = (pymupdf.PDF_ANNOT_TEXT, pymupdf.PDF_ANNOT_FILE_ATTACHMENT, pymupdf.PDF_ANNOT_SOUND)
+    icons = [annotation.rect * before_rotation(page) for annotation in page.annots(types=kinds)]
+    return [area for area in areas if not any(pymupdf.Rect(area.box) in icon for icon in icons)] if icons else areas
 
 
 def _judge(page: pymupdf.Page, letters: _Letters, areas: Sequence[Area]) -> npt.NDArray[np.int64]:
