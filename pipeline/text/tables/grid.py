@@ -1,5 +1,6 @@
 """Words of a region -> tables. None comes out where the words do not lie in rows and columns without doubt."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
@@ -118,24 +119,35 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
 
 def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:
     """Drop horizontal rules that underline words: they lie right below them and end with them."""
-    kept = [rule for rule in rules.horizontal if not _is_underline(rule, words)]
+    ordered = sorted(words, key=lambda word: word.baseline)
+    baselines = [word.baseline for word in ordered]
+    reach = _UNDERLINE * max(word.size for word in words)
+    kept = [
+        rule
+        for rule in rules.horizontal
+        if not _is_underline(
+            rule, ordered[bisect_left(baselines, rule.y0 - reach) : bisect_right(baselines, rule.y0 + reach)]
+        )
+    ]
     return Rules(tuple(kept), rules.vertical)
 
 
-def _is_underline(rule: Box, words: Sequence[Word]) -> bool:
-    above = [
-        word
-        for word in words
-        if -0.05 * word.size <= rule.y0 - word.baseline <= _UNDERLINE * word.size
-        and word.box.x0 < rule.x1
-        and word.box.x1 > rule.x0
-    ]
+def _is_underline(rule: Box, near: Sequence[Word]) -> bool:
+    above = sorted(
+        (
+            word
+            for word in near
+            if -0.05 * word.size <= rule.y0 - word.baseline <= _UNDERLINE * word.size
+            and word.box.x0 < rule.x1
+            and word.box.x1 > rule.x0
+        ),
+        key=lambda word: word.box.x0,
+    )
     if not above:
         return False
     ends = _ENDS * above[0].size
-    x0, x1 = min(word.box.x0 for word in above), max(word.box.x1 for word in above)
-    gaps = sorted(above, key=lambda word: word.box.x0)
-    closed = all(after.box.x0 - before.box.x1 <= before.size for before, after in pairwise(gaps))
+    x0, x1 = above[0].box.x0, max(word.box.x1 for word in above)
+    closed = all(after.box.x0 - before.box.x1 <= before.size for before, after in pairwise(above))
     return closed and abs(x0 - rule.x0) <= ends and abs(x1 - rule.x1) <= ends
 
 
@@ -185,9 +197,13 @@ def _rows_beside(chunk: Chunk, first: int, last: int, rows: Sequence[Sequence[Li
 
 def _cells(rectangles: Sequence[Rectangle], places: Sequence[Place], words: Sequence[Word]) -> list[Cell]:
     order = {id(word): n for n, word in enumerate(words)}
+    owners = {place: area for area in rectangles for place in area.places}
+    held: dict[Rectangle, list[Chunk]] = {}
+    for place in places:
+        held.setdefault(owners[place.top, place.left], []).append(place.chunk)
     cells = []
     for area in rectangles:
-        chunks = [place.chunk for place in places if area.holds(place)]
+        chunks = held.get(area, [])
         lines: dict[int, list[Word]] = {}
         for chunk in sorted(chunks, key=lambda chunk: (chunk.baseline, chunk.x0)):
             lines.setdefault(chunk.line, []).extend(chunk.words)

@@ -4,9 +4,9 @@ Rules part the cells of one border only in some columns if other cells span it: 
 columns, the missing rule inside a cell that is two rows high.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 from ocrmill.pipeline.text.tables.chunks import Chunk
 from ocrmill.pipeline.text.tables.columns import Columns
@@ -43,12 +43,10 @@ class Rectangle:
     row_span: int
     column_span: int
 
-    def holds(self, place: Place) -> bool:
-        """Tell if a chunk's first place lies in it."""
-        return (
-            self.row <= place.top < self.row + self.row_span
-            and self.column <= place.left < self.column + self.column_span
-        )
+    @property
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Give the row and the column of each of its places."""
+        return product(range(self.row, self.row + self.row_span), range(self.column, self.column + self.column_span))
 
 
 class _Grid:
