@@ -5,7 +5,6 @@ Not covered: slanted and curved lines, lines inside pictures, and rounded corner
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.text.reading_order import Box
@@ -177,8 +176,3 @@ def distinct(values: Iterable[float], apart: float) -> list[float]:
         else:
             groups.append([value])
     return [sum(group) / len(group) for group in groups]
-
-
-def steps(values: list[float]) -> list[float]:
-    """Return the distances between neighbours."""
-    return [after - before for before, after in pairwise(values)]
