@@ -7,6 +7,7 @@ page before its rotation, y down.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,6 +79,13 @@ def before_rotation(page: pymupdf.Page) -> pymupdf.Matrix:
         270: (0, 1, -1, 0, shown.height, 0),
     }
     return pymupdf.Matrix(*turns.get(page.rotation % 360, (1, 0, 0, 1, 0, 0)))
+
+
+def without_icons(page: pymupdf.Page, areas: Sequence[Area]) -> Sequence[Area]:
+    """Leave out the icons of notes and attached files: a reader moves them aside, and they cover text by chance."""
+    kinds = (pymupdf.PDF_ANNOT_TEXT, pymupdf.PDF_ANNOT_FILE_ATTACHMENT, pymupdf.PDF_ANNOT_SOUND)
+    icons = [annotation.rect * before_rotation(page) for annotation in page.annots(types=kinds)]
+    return [area for area in areas if not any(pymupdf.Rect(area.box) in icon for icon in icons)] if icons else areas
 
 
 @dataclass(frozen=True, slots=True)

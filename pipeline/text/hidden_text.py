@@ -8,6 +8,7 @@ A character is hidden if each of its drawings is:
     covered       under an area or picture that is drawn later and lets nothing through
     outside       outside the page's crop box, or outside the clip path
     tiny          smaller than 1 pt
+    watermark     marked as one (layer/watermarks.py): it is seen, but is no part of the text
 
 Text of layers that are switched off is not in MuPDF's text, nor is a letter that it finds twice in a row (fake bold).
 Lines drawn twice are in it twice: the later drawing of a letter is dropped here if it lies nearly on the first.
@@ -35,8 +36,16 @@ import numpy as np
 import numpy.typing as npt
 import pymupdf
 
-from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
+from ocrmill.pipeline.pages.drawing_log import (
+    EVERYWHERE,
+    Area,
+    DrawingLog,
+    before_rotation,
+    read_drawing_log,
+    without_icons,
+)
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
+from ocrmill.pipeline.text.layer.watermarks import watermark_runs
 
 HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its layer that no reader sees
 
@@ -73,6 +82,7 @@ class Reason(StrEnum):
     COVERED = "covered"
     OUTSIDE = "outside"
     TINY = "tiny"
+    WATERMARK = "watermark"
 
 
 _REASONS = tuple(Reason)
@@ -141,7 +151,8 @@ def find_hidden_text(page: pymupdf.Page) -> HiddenText:
         return NOTHING_HIDDEN
     log = read_drawing_log(page, _MOST_DRAWN)
     letters = _Letters.of(trace, log)
-    reasons = _judge(page, letters, _without_icons(page, log.areas))
+    reasons = _judge(page, letters, without_icons(page, log.areas))
+    reasons[np.isin(letters.run, watermark_runs(page, trace))] = _REASONS.index(Reason.WATERMARK)
     _give_to_blanks(letters, reasons)
     unseen = reasons != _SEEN
     repeated = _repeated(letters, ~unseen)
@@ -243,13 +254,6 @@ def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:
 
 def _place(x: float, y: float) -> _Place:
     return round(x * _CELL), round(y * _CELL)
-
-
-def _without_icons(page: pymupdf.Page, areas: Sequence[Area]) -> Sequence[Area]:
-    """Leave out the icons of notes and attached files: a reader moves them aside, and they cover text by chance."""
-    kinds = (pymupdf.PDF_ANNOT_TEXT, pymupdf.PDF_ANNOT_FILE_ATTACHMENT, pymupdf.PDF_ANNOT_SOUND)
-    icons = [annotation.rect * before_rotation(page) for annotation in page.annots(types=kinds)]
-    return [area for area in areas if not any(pymupdf.Rect(area.box) in icon for icon in icons)] if icons else areas
 
 
 def _judge(page: pymupdf.Page, letters: _Letters, areas: Sequence[Area]) -> npt.NDArray[np.int64]:
