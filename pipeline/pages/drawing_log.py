@@ -7,7 +7,6 @@ page before its rotation, y down.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,12 +57,16 @@ class DrawingLog:
 
 
 def read_drawing_log(page: pymupdf.Page, most: int) -> DrawingLog:
-    """Log what a page draws, the first `most` things of it. Annotations and form fields come last, as on the page."""
+    """Log what a page draws, the first `most` things of it.
+
+    Annotations and form fields come last, as on the page; the icons of notes are left out.
+    """
     log = DrawingLog()
     cookie = mupdf.FzCookie()
     device = _Device(log, cookie, most)
     mupdf.fz_run_page(page.this, device, mupdf.FzMatrix(*before_rotation(page)), cookie)
     mupdf.fz_close_device(device)
+    log.areas = _without_icons(page, log.areas)
     return log
 
 
@@ -81,7 +84,7 @@ def before_rotation(page: pymupdf.Page) -> pymupdf.Matrix:
     return pymupdf.Matrix(*turns.get(page.rotation % 360, (1, 0, 0, 1, 0, 0)))
 
 
-def without_icons(page: pymupdf.Page, areas: Sequence[Area]) -> Sequence[Area]:
+def _without_icons(page: pymupdf.Page, areas: list[Area]) -> list[Area]:
     """Leave out the icons of notes and attached files: a reader moves them aside, and they cover text by chance."""
     kinds = (pymupdf.PDF_ANNOT_TEXT, pymupdf.PDF_ANNOT_FILE_ATTACHMENT, pymupdf.PDF_ANNOT_SOUND)
     icons = [annotation.rect * before_rotation(page) for annotation in page.annots(types=kinds)]

@@ -36,14 +36,7 @@ import numpy as np
 import numpy.typing as npt
 import pymupdf
 
-from ocrmill.pipeline.pages.drawing_log import (
-    EVERYWHERE,
-    Area,
-    DrawingLog,
-    before_rotation,
-    read_drawing_log,
-    without_icons,
-)
+from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
 from ocrmill.pipeline.text.layer.watermarks import watermark_runs
 
@@ -151,7 +144,7 @@ def find_hidden_text(page: pymupdf.Page) -> HiddenText:
         return NOTHING_HIDDEN
     log = read_drawing_log(page, _MOST_DRAWN)
     letters = _Letters.of(trace, log)
-    reasons = _judge(page, letters, without_icons(page, log.areas))
+    reasons = _judge(page, letters, log.areas)
     reasons[np.isin(letters.run, watermark_runs(page, trace))] = _REASONS.index(Reason.WATERMARK)
     _give_to_blanks(letters, reasons)
     unseen = reasons != _SEEN
