@@ -21,6 +21,7 @@ from ocrmill.pipeline.text.words import Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
 _MONO_SHARE = 0.8  # of the letters of program text
+_PROSE_SHARE = 0.1  # of a page's characters, between listings
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
 _SAME_ROW = 0.5  # of the lower line's height: centres so close stand on one row
@@ -77,7 +78,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
     ranked = sorted(regions, key=lambda region: region.box.width * region.box.height)
     inside: dict[int, list[Word]] = {}
     left: list[Word] = []
-    body = body_size(lines_of(words))
+    body = prose_size(lines_of(words))
     for _, group in groupby(words, key=lambda word: word.line):
         for number, share in _shares(list(group), ranked):
             if number is None:
@@ -117,6 +118,13 @@ def rows_of(lines: Sequence[WordLine]) -> list[list[Word]]:
         else:
             rows.append([line])
     return [[word for line in row for word in line.words] for row in rows]
+
+
+def prose_size(lines: Sequence[WordLine]) -> float:
+    """Return the type size of most text that is not set in type of fixed width; of all text if there is little else."""
+    prose = [line for line in lines if not is_listing([line])]
+    enough = sum(len(line.text) for line in prose) >= _PROSE_SHARE * sum(len(line.text) for line in lines)
+    return body_size(prose if enough else lines)
 
 
 def is_listing(lines: Sequence[WordLine]) -> bool:
@@ -231,7 +239,9 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
 
 def _text_part(lines: list[WordLine], body: float) -> Part:
     """A paragraph, or a heading if its type is larger than the body's."""
-    level = 0 if mark_of(lines[0]) else heading_level_of(lines, body, HEADING_RATIO)
+    text = lines[-1].text.rstrip()
+    sentence = len(lines) > 1 and text[-1] in ".,;:"
+    level = 0 if mark_of(lines[0]) or sentence else heading_level_of(lines, body, HEADING_RATIO)
     label = "text" if not level else "title" if level == 1 else "heading"
     return Part(label, tuple(lines), enclosing([line.box for line in lines]), level)
 

@@ -21,6 +21,7 @@ _INDENT = 0.8  # a first line is indented by 1 to 2
 _SHORT = 3.0  # a line that stops so far before the edge of its column, at the end of a sentence, is a last line
 _SIZE_STEP = 1.1  # times the ratio that makes a heading: lines that differ more belong to different paragraphs
 _HEADING_LINES, _HEADING_CHARACTERS = 3, 200  # longer ones are text in large type
+_LEVELS = (1.6, 1.2, 1.08)  # times the body's type, of headings of levels 1 to 3; level 4 is as large as the body
 _BODY_LINES = 3  # without so many lines of another size nothing says what is large
 
 _SENTENCE_END = re.compile(r"[.!?:;\u3002\uff01\uff1f\uff1a\u061f\u06d4][\"')\]\u201d\u2019\u00bb]*$")
@@ -43,7 +44,7 @@ AnyLine = TypeVar("AnyLine", bound=Line)
 
 @dataclass(frozen=True, slots=True)
 class Paragraph(Generic[AnyLine]):
-    """Lines that belong together, in their order. Level 0 is text, 1 to 3 a heading."""
+    """Lines that belong together, in their order. Level 0 is text, 1 to 4 a heading."""
 
     lines: tuple[AnyLine, ...]
     level: int = 0
@@ -91,8 +92,8 @@ def body_size(lines: Sequence[Line]) -> float:
 
 
 def heading_level(size: float, body: float) -> int:
-    """1 to 3 by how much larger than the body the type is: the same on every page of a document."""
-    return 1 if size >= 1.6 * body else 2 if size >= 1.2 * body else 3
+    """1 to 4 by how much larger than the body the type is: the same on every page of a document."""
+    return next((level for level, ratio in enumerate(_LEVELS, 1) if size >= ratio * body), len(_LEVELS) + 1)
 
 
 def to_written(parts: Sequence[Paragraph[Line]]) -> list[Written]:
@@ -187,7 +188,7 @@ def _is_item(part: Sequence[Line]) -> bool:
 
 
 def heading_level_of(part: Sequence[Line], body: float, ratio: float) -> int:
-    """1 to 3 if lines are few, short and in larger type than the body, 0 if they are text."""
+    """1 to 4 if lines are few, short and in larger type than the body, 0 if they are text."""
     characters = sum(len(line.text) for line in part)
     size = median(line.size for line in part)
     letters = any(unicodedata.category(character)[0] == "L" for line in part for character in line.text)

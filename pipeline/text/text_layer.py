@@ -19,8 +19,8 @@ from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, clean_text, read_layout, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
-from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
-from ocrmill.pipeline.text.paragraphs import Written, assemble, body_size
+from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size
+from ocrmill.pipeline.text.paragraphs import Written, assemble
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned
 from ocrmill.pipeline.text.table_parts import with_ruled_tables, with_tables
@@ -121,4 +121,4 @@ def _notes(parts: Sequence[Part]) -> list[str]:
 
 def _context(plane: TextPlane) -> PageContext:
     known = frozenset(word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words)
-    return PageContext(known, body_size(lines_of(plane.words)))
+    return PageContext(known, prose_size(lines_of(plane.words)))

@@ -186,7 +186,7 @@ def test_layout_loads_late_in_a_small_process():
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("### The Evolution of the Word Processor\n\n")
+    assert done.stdout.startswith("#### The Evolution of the Word Processor\n\n")
     assert not done.stderr
 
 
