@@ -17,9 +17,9 @@ from bench.real_pdfs import CORPUS, FETCH
 
 BENCH = Path(__file__).parent
 SAMPLES = "samples"
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 SMALLEST: dict[str, tuple[str, ...]] = {
-    "commits": ("samples/text.pdf", "--minutes", "0.1", "--rate", "20"),
+    "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
     "layer_fidelity": (SAMPLES, "--pages", "1"),
@@ -33,7 +33,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "repetition": (SAMPLES,),
     "routing": (SAMPLES,),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
-    "small_files": ("--documents", "6", "--pairs", "1"),
+    "small_files": ("--documents", "60", "--pairs", "1"),
     "soak": ("--simulated", "200", "--real", "20"),
     "startup": ("--documents", "20", "--repeats", "1"),
 }
