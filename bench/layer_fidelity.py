@@ -1,4 +1,4 @@
-"""How truly does Markdown say what the text layer says? Ours and PyMuPDF's, page by page, in one run.
+"""Fidelity of Markdown to the text layer: ours and PyMuPDF's, page by page, in one run.
 
     python bench/layer_fidelity.py PDF_OR_FOLDER ... [--pages 25] [--without-peer]
 

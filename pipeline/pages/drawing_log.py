@@ -198,7 +198,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._pop()
 
     def _next(self) -> int:
-        """Number what is drawn as `get_texttrace` does; after the last one MuPDF is told to stop."""
+        """Number what is drawn as `get_texttrace` does; after the last one MuPDF stops."""
         self._order += 1
         if self._order >= self._most:
             self._log.whole = False

@@ -146,7 +146,7 @@ def _take_whole(pieces: Sequence[str], missing: Counter[str], extra: Counter[str
 
 
 def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[LayerWord]) -> None:
-    """Take out words that the Markdown has whole, of which the layer has two pieces."""
+    """Take out words that the Markdown has whole, and the layer in two pieces."""
     heights = {word.text: word.box.height for word in layer if word.text in missing}
     wholes = sorted(extra)
     for word, after in zip(layer, [*layer[1:], None], strict=True):

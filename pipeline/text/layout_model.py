@@ -52,7 +52,7 @@ def find_regions(page: "pymupdf.Page") -> list[Region]:
 
 
 def with_images(regions: Sequence[Region], images: Sequence[Box]) -> list[Region]:
-    """Add the images of a page, of which the model knows nothing, where no picture or table is yet."""
+    """Add the images of a page, which the model does not see, where no picture or table is yet."""
     taken = [region.box for region in regions if region.label in (PICTURE, TABLE)]
     added = [
         image

@@ -1,4 +1,4 @@
-"""Tables -> Markdown: with pipes if no cell spans, as HTML otherwise.
+"""Tables -> Markdown: with pipes if no cell spans, else as HTML.
 
 GFM's pipe tables have one header row and no spans; a cell is one line of inline Markdown. A table that has more is
 written as HTML without blank lines, which CommonMark passes on as it is. Lines of a cell are joined; a break is kept
