@@ -97,14 +97,6 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
     return sorted(planes, key=lambda plane: -plane.letters)
 
 
-def is_right_to_left_text(text: str) -> bool:
-    """Tell if more of a text's letters run from right to left than from left to right."""
-    if text.isascii():
-        return False
-    classes = Counter(map(unicodedata.bidirectional, text))
-    return classes["R"] + classes["AL"] > classes["L"]
-
-
 def _character_lines(
     lines: Sequence[dict[str, Any]],
 ) -> Iterator[tuple[tuple[float, float], bool, list[Character]]]:
