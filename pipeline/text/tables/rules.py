@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.reading_order import Box, turned
 
 if TYPE_CHECKING:
     import pymupdf
@@ -61,10 +61,13 @@ def page_rules(page: "pymupdf.Page") -> Rules:
                 flat.append(box)
             else:
                 narrow.append(box)
-    return Rules(
+    rules = Rules(
         tuple(_joined(flat)),
         tuple(_swapped(box) for box in _joined([_swapped(box) for box in narrow])),
     )
+    width, height = page.rect.width, page.rect.height
+    unrotated = (height, width) if page.rotation in (90, 270) else (width, height)
+    return rules.moved(lambda box: turned(box, page.rotation, *unrotated))  # MuPDF's are those before the rotation
 
 
 def _drawn_bytes(page: "pymupdf.Page") -> int:

@@ -227,9 +227,10 @@ def test_no_text_of_real_pages_is_lost(name, index):
 def test_a_sideways_table_is_a_table():
     """A table that runs down the page has its header first and a row for each state."""
     markdown = read(pymupdf.open(CORPUS / "clockwise_table_1.pdf")).markdown
-    rows = [re.sub(r"<[^>]*>|[|]", " ", line).split() for line in markdown.splitlines()]
+    rows = [re.findall(r"<td>(.*?)</td>", line) for line in markdown.splitlines()]
 
     assert ["Kerala", "5738", "6633", "8864", "8297", "245", "2161", "3195", "1645", "2391"] in rows
+    assert ["Andhra Pradesh", "5844", "9920", "9545", "8300", "557", "1899", "2493", "1111", "1529"] in rows
 
 
 @needs_corpus

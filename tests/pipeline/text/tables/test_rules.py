@@ -77,6 +77,19 @@ def test_rules_turn_with_their_page(page: pymupdf.Page):
     assert [rounded(box) for box in found.vertical] == [(742, 50, 742, 250)]
 
 
+@pytest.mark.parametrize(
+    ("rotation", "shown"),
+    [(0, (50, 100, 250, 100)), (90, (742, 50, 742, 250)), (180, (345, 742, 545, 742)), (270, (100, 345, 100, 545))],
+)
+def test_rules_of_a_rotated_page_are_where_it_shows_them(page: pymupdf.Page, rotation: int, shown: tuple[int, ...]):
+    """A rotation that the page asks for is applied, as it is to its words."""
+    page.draw_line((50, 100), (250, 100))
+    page.set_rotation(rotation)
+    found = page_rules(page)
+
+    assert [rounded(box) for box in (*found.horizontal, *found.vertical)] == [shown]
+
+
 def test_a_ruled_grid_is_found_without_a_model():
     """The box of a ruled table is found, and none where only lines across stand, or a grid holds no words."""
     made = made_table(0)
