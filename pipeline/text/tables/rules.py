@@ -41,9 +41,11 @@ class Rules:
         )
 
     def within(self, region: Box, margin: float) -> "Rules":
-        """Return those that touch a region or come as near as `margin`, cut at that distance."""
+        """Return those that run along a region, in it or as near as `margin`, cut at that distance."""
         wide = Box(region.x0 - margin, region.y0 - margin, region.x1 + margin, region.y1 + margin)
-        return Rules(tuple(_cut(self.horizontal, wide)), tuple(_cut(self.vertical, wide)))
+        along = [rule for rule in self.horizontal if rule.x1 > region.x0 and rule.x0 < region.x1]
+        down = [rule for rule in self.vertical if rule.y1 > region.y0 and rule.y0 < region.y1]
+        return Rules(tuple(_cut(along, wide)), tuple(_cut(down, wide)))
 
 
 def page_rules(page: "pymupdf.Page") -> Rules:
