@@ -75,12 +75,21 @@ def read_text_layer(
             parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
         notes += _notes(parts)
         size = (height, width) if plane.turn in (90, 270) else (width, height)
-        written += [
+        shown = [
             replace(block, box=turned(block.box, -plane.turn, *size)) for block in write_parts(parts, _context(plane))
         ]
+        place = _place_among(written, shown) if regions else len(written)
+        written[place:place] = shown
     displayed = Box(0, 0, width, height)
     markdown, blocks = assemble([replace(part, box=part.box.clipped(displayed)) for part in written])
     return PageText(markdown, blocks=blocks, notes=tuple(dict.fromkeys(notes)))
+
+
+def _place_among(written: Sequence[Written], aside: Sequence[Written]) -> int:
+    """Return where blocks that run another way are read: after the last one that ends above all of them."""
+    top = min((block.box.y0 for block in aside), default=0.0)
+    above = [n for n, block in enumerate(written) if block.label != "footer" and block.box.y1 <= top]
+    return above[-1] + 1 if above else len(written)
 
 
 def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane) -> list[Region]:

@@ -191,3 +191,14 @@ def test_cells_hold_whole_words():
 
     assert '<th rowspan="2">Language</th>' in table
     assert "<td>OTSL</td><td>0.965</td><td>0.934</td><td>0.955</td><td>0.88</td><td>2.73</td>" in table
+
+
+@needs_corpus
+def test_tables_with_frames_of_their_own_keep_their_rows():
+    """Of two ruled tables side by side, with rules at different heights, each has a row for each of its lines."""
+    with pymupdf.open(CORPUS / "195981.pdf") as document:
+        tables = blocks(read_text_layer(document, 45, right_to_left=False), "table")
+
+    rows = [line for table in tables for line in table.splitlines()]
+    for row in ("| B | NAVY, MARINE--ACTIVE DUTY |", "| C | AIR FORCE--ACTIVE DUTY |", "| T | OTHER NON-VETERANS |"):
+        assert row in rows
