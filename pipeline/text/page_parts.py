@@ -34,6 +34,9 @@ MARK = re.compile(
     rf"[{_BULLETS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
 )
 _COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
+_PROSE = frozenset({"text", "footnote", "code", "caption"})
+_PARAGRAPH_LINES = 4
+_HOLE = 3.0  # of a line's height: what stands so far below is no part of the paragraph, whatever the model says
 _ONE_LETTER_WORDS = frozenset("AIO")
 _NEAR = 12  # items that stand between two marks of one list, at most
 _DROP_CAP = 1.8  # times the type of its paragraph
@@ -230,7 +233,8 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
     for line in lines:
         mark = mark_of(line)
         begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
-        if begins and group and not _same_row(group[-1], line):
+        hole = bool(group) and line.box.y0 - group[-1].box.y1 > _HOLE * line.box.height
+        if hole or (begins and group and not _same_row(group[-1], line)):
             yield _text_part(group, body)
             group = []
         group.append(line)
@@ -251,7 +255,8 @@ def _in_order(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
     boxes: list[Box] = []
     owners: list[int] = []
     for number, part in enumerate(parts):
-        for box in [line.box for line in part.lines] or [part.box]:
+        alone = not any(part.box.contains_centre_of(other.box) for other in parts if other is not part)
+        for box in _order_boxes(part, alone=alone):
             boxes.append(box)
             owners.append(number)
     ranks: list[list[int]] = [[] for _ in parts]
@@ -259,6 +264,17 @@ def _in_order(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
         ranks[owners[index]].append(rank)
     place = {"header": 0, "footer": 2}
     return [parts[n] for n in sorted(range(len(parts)), key=lambda n: (place.get(parts[n].label, 1), median(ranks[n])))]
+
+
+def _order_boxes(part: Part, *, alone: bool) -> list[Box]:
+    """Boxes of a part's lines, those of a paragraph as wide as it is: entries of an index are no cells of a table."""
+    lines = [line.box for line in part.lines]
+    if not lines:
+        return [part.box]
+    if not alone or part.label not in _PROSE or len(lines) < _PARAGRAPH_LINES:
+        return lines
+    whole = enclosing(lines)
+    return [Box(whole.x0, line.y0, whole.x1, line.y1) for line in lines]
 
 
 def _with_items(parts: list[Part]) -> list[Part]:
