@@ -20,7 +20,9 @@ _NO_COMPOUND = re.compile(
     "ners|nership|able|ish|sense|ial|ially|ials|icles?|icular|icularly|icipants?|icipate|ition|ies|iness|night|dle)"
 )
 _REPEATED_VOWEL = re.compile("(?:co|de|pre|re)", re.IGNORECASE)  # `re-elected`, `co-operate`
-_COMPOUND_SECOND = re.compile("based|driven|(?:in)?dependent|specific|oriented|aware|related|hearted|friendly|wide-.*")
+_COMPOUND_SECOND = re.compile(
+    "based|driven|(?:in)?dependent|specific|oriented|aware|related|hearted|friendly|going|wide-.*"
+)
 _FUNCTION_WORDS = frozenset(
     ("a", "an", "and", "as", "at", "by", "for", "in", "of", "on", "or", "than", "the", "to", "up")
 )

@@ -12,6 +12,7 @@ from ocrmill.pipeline.text.words import Rise, Word
 
 SOFT_HYPHEN = "\u00ad"
 _HYPHENS = "-\u2010"
+_CLOSED_DASH = re.compile(r"\d[\u2012\u2013]\d|\w\u2014\w")  # a range, or a dash set without blanks
 # Scripts that are written without spaces between words.
 UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -93,6 +94,6 @@ def _joint(before: str, after: str, known: AbstractSet[str]) -> tuple[str, str]:
         return before[:-1], ""
     if before[-1] in _HYPHENS and len(before) > 1 and before[-2].isalnum():
         return (before, "") if is_own_hyphen(before, after, known) else (before[:-1], "")
-    if UNSPACED.match(before[-1]) and UNSPACED.match(after[0]):
+    if _CLOSED_DASH.search(before[-2:] + after[0]) or (UNSPACED.match(before[-1]) and UNSPACED.match(after[0])):
         return before, ""
     return before, " "
