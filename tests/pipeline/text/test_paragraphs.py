@@ -86,8 +86,8 @@ def test_short_large_type_is_a_heading():
     """Type larger than the body's by the given ratio makes a heading, unless it is long or nothing else is there."""
     title, body = lines("The Title", size=18), lines(FULL, FULL, FULL, SHORT, top=60)
 
-    assert written([*title, *body])[0] == "# The Title"
-    assert written([*lines("A Part", size=13), *body])[0] == "## A Part"
+    assert written([*title, *body])[0] == "## The Title"
+    assert written([*lines("A Part", size=13), *body])[0] == "### A Part"
     assert written([*lines("No Part", size=11), *body])[0] == "No Part"
     assert written(title) == ["The Title"]
     assert written([*lines("1 2 3", size=18), *body])[0] == "1 2 3"
@@ -96,7 +96,7 @@ def test_short_large_type_is_a_heading():
 
 def test_levels_do_not_depend_on_other_headings():
     """A heading's level comes from its type and the body's alone, so that it is the same on every page."""
-    assert [heading_level(size, 10) for size in (20, 16, 15, 12, 11, 0)] == [1, 1, 2, 2, 3, 4]
+    assert [heading_level(size, 10) for size in (20, 16, 15, 12, 11, 0)] == [1, 2, 2, 3, 4, 4]
 
 
 def test_columns_are_not_joined():

@@ -193,7 +193,7 @@ def test_layout_loads_late_in_a_small_process():
 @needs_corpus
 @pytest.mark.parametrize(
     ("name", "heading", "hidden"),
-    [("right_to_left_01", "### تحسين الإنتاجية وحل المشكلات", ""), ("right_to_left_02", "", "11")],
+    [("right_to_left_01", "#### تحسين الإنتاجية وحل المشكلات", ""), ("right_to_left_02", "", "11")],
 )
 def test_arabic_is_in_logical_order_with_its_ligatures(name, heading, hidden):
     """Arabic comes out as it is written, lam-alef in order, and every letter of the page is there.
