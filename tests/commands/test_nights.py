@@ -108,12 +108,12 @@ def test_two_nights_that_overlap(nights: Nights):
 @pytest.mark.fault
 def test_the_time_budget_ends_a_night(nights: Nights):
     """--time-budget over a bucket ends with 75 and durable rows; the next night goes on with the rest."""
-    for number in range(4):
-        nights.put(f"in/{number}.pdf", f"Number {number}. Text.", pages=40)
-    ended = nights.night("--time-budget", "6s", "--set", "workers.drain_s=0.5")
+    for number in range(8):
+        nights.put(f"in/{number}.pdf", f"Number {number}. Text.", pages=100)
+    ended = nights.night("--time-budget", "4s", "--set", "workers.drain_s=0.5")
     assert ended.returncode == 75, ended.stderr
     first = nights.pages()
     assert nights.night().returncode == 0
     assert first.items() <= nights.pages().items(), "a finished page was read again"
-    assert len(nights.pages()) == 160
+    assert len(nights.pages()) == 800
     nights.assert_sound()
