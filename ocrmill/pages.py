@@ -35,7 +35,7 @@ from ocrmill.pipeline.records import (
     Reason,
     RouteDecision,
 )
-from ocrmill.pipeline.text.text_layer import clean_text
+from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 
 if TYPE_CHECKING:

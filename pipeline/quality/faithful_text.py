@@ -25,7 +25,12 @@ def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_l
     words = visible_words(page, hidden)
     best: PageText | None = None
     for manner in Manner:
-        text = read_text_layer(document, page_index, right_to_left=right_to_left, hidden=hidden, manner=manner)
+        try:
+            text = read_text_layer(document, page_index, right_to_left=right_to_left, hidden=hidden, manner=manner)
+        except Exception:  # MuPDF's errors are not one family
+            if manner is Manner.PLAIN and best is None:
+                raise
+            continue  # its paths or images cannot be read; its words may be
         fidelity = measure_fidelity(text.markdown, text.blocks, words)
         if manner is not Manner.FULL:
             text = replace(text, notes=tuple(dict.fromkeys([*text.notes, TABLE_UNCERTAIN])))

@@ -17,7 +17,7 @@ from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.hidden_text import HIDDEN_TEXT, HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
-from ocrmill.pipeline.text.layer.page_words import TextPlane, clean_text, read_layout, read_planes
+from ocrmill.pipeline.text.layer.page_words import TextPlane, read_layout, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
 from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size
 from ocrmill.pipeline.text.paragraphs import Written, assemble
@@ -28,8 +28,6 @@ from ocrmill.pipeline.text.tables.rules import page_rules
 
 if TYPE_CHECKING:
     import pymupdf
-
-__all__ = ["Manner", "clean_text", "read_text_layer"]
 
 _MAX_LINES = 1500  # the model takes 3 s and 0.6 GB for so many, 45 s and 2.2 GB for 6,000
 _FEW_WORDS = 20  # that run another way than the page's text: a note in the margin has no regions

@@ -9,6 +9,8 @@ from enum import IntEnum
 
 from ocrmill.pipeline.text.reading_order import Box
 
+SOFT_HYPHEN = "\u00ad"  # at the end of a word that goes on in the next line
+
 
 class Rise(IntEnum):
     """Place of characters above or below the baseline of their line."""

@@ -25,7 +25,7 @@ from ocrmill.pipeline.quality.agreement import text_layer_agreement
 from ocrmill.pipeline.quality.flags import judge
 from ocrmill.pipeline.quality.repetition import measure_repetition
 from ocrmill.pipeline.records import PageGeometry, RenderedPage
-from ocrmill.pipeline.text.text_layer import clean_text
+from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply

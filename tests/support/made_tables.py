@@ -59,7 +59,7 @@ class _Plan:
 
 @dataclass
 class _Geometry:
-    """Where the cells of a table lie."""
+    """Places of the cells of a table."""
 
     lefts: list[float]
     widths: list[float]

@@ -16,7 +16,7 @@ from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
 from ocrmill.pipeline.text.figures import has_pictures
-from ocrmill.pipeline.text.text_layer import clean_text
+from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model

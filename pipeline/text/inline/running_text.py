@@ -8,9 +8,8 @@ from itertools import groupby
 
 from ocrmill.pipeline.text.inline.escapes import escape
 from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
-from ocrmill.pipeline.text.words import Rise, Word
+from ocrmill.pipeline.text.words import SOFT_HYPHEN, Rise, Word
 
-SOFT_HYPHEN = "\u00ad"
 _HYPHENS = "-\u2010"
 _CLOSED_DASH = re.compile(r"\d[\u2012\u2013]\d|\w\u2014\w")  # a range, or a dash set without blanks
 # Scripts that are written without spaces between words.

@@ -1,8 +1,9 @@
 """Reads the words of a page from MuPDF's characters, with their places and type.
 
-MuPDF's words are kept as they are: none is cut or joined. What is mended is inside a word, where a font or a typesetter
-writes one letter as two: presentation forms, right-to-left ligatures, accents that stand over their letter, soft
-hyphens, bullets of symbol fonts; and the order of words in lines that run from right to left.
+MuPDF's words are kept, but for blanks that no glyph draws and letters that are set apart (blanks.py). What is mended is
+inside a word, where a font or a typesetter writes one letter as two: presentation forms, right-to-left ligatures,
+accents that stand over their letter, soft hyphens, bullets of symbol fonts; and the order of words in lines that run
+from right to left.
 """
 
 import re
@@ -16,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 from ocrmill.pipeline.text.layer.blanks import Character, is_mono, with_blanks, without_letterspacing
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
-from ocrmill.pipeline.text.words import Piece, Rise, Word
+from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
 
 if TYPE_CHECKING:
     import pymupdf
 
-SOFT_HYPHEN = "\u00ad"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text runs: what makes it upright, clockwise
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
@@ -225,12 +225,10 @@ def _with_accents(characters: list[Character]) -> list[Character]:
     for character in characters:
         if waiting is not None:
             composed = _composed(character, waiting)
-            waiting = None if composed else waiting
-            if composed:
-                out.append(composed)
-                continue
-            out.append(waiting)  # type: ignore[arg-type]
+            out += [composed] if composed else [waiting]
             waiting = None
+            if composed:
+                continue
         if character.text in _COMBINING:
             composed = _composed(out[-1], character) if out else None
             if composed:

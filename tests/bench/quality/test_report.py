@@ -89,7 +89,7 @@ def test_a_kind_has_its_lowest_recall():
 
 
 def test_only_the_figures_are_written():
-    """What people wrote around the tables stays."""
+    """Text that people wrote around the tables stays."""
     page = f"before\n{BEGIN}old\n{END}\nafter\n"
     written = with_tables(page, ["| a |"], "Measured today.")
 

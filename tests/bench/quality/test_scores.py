@@ -15,7 +15,7 @@ def table(*rows: str) -> list[tuple[Place, ...]]:
 
 
 def test_the_ground_truth_has_the_best_scores():
-    """What is right scores 1 in everything."""
+    """A right reading scores 1 in everything."""
     found = score(TRUTH.markdown, TRUTH, pages=1)
 
     assert (found.characters, found.recall, found.precision, found.order, found.headings) == (1, 1, 1, 1, 1)

@@ -48,7 +48,7 @@ def lines_of(layout: dict[str, Any]) -> list[str]:
 
 
 def seen_lines(page: pymupdf.Page) -> list[str]:
-    """What is left of a page's lines without hidden text."""
+    """The rest of a page's lines without hidden text."""
     layout = layout_of(page)
     find_hidden_text(page).remove_from(layout)
     return lines_of(layout)
@@ -177,7 +177,7 @@ def scan_of(word: str) -> bytes:
 
 @cache
 def parts() -> tuple[list[bytes], bytes, int]:
-    """What the kinds above refer to: its objects, the resources that name it, the number of a font of signs."""
+    """Objects that the kinds above refer to: its objects, the resources that name it, the number of a font of signs."""
     first = first_free(1)
     noise = random.Random(1)
     group = b"/Type /XObject /Subtype /Form /BBox [-50 -50 900 999] /Group << /S /Transparency /CS /DeviceGray >>"

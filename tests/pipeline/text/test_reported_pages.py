@@ -83,7 +83,7 @@ def test_vertical_japanese_is_read_column_by_column():
 
 @needs_cases
 def test_marks_at_the_start_of_a_line_stay_text():
-    """What Markdown would take for a quotation, a heading, a rule, a tag or a link is escaped."""
+    """Text that Markdown would take for a quotation, a heading, a rule, a tag or a link is escaped."""
     lines = read(20).markdown.split("\n\n")
 
     for line in (

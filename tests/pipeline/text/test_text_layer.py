@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from real_pdfs import CORPUS, FETCH, needs_corpus
 
 from ocrmill.pipeline.records import PICTURE, PageText
-from ocrmill.pipeline.text.text_layer import clean_text, read_text_layer
+from ocrmill.pipeline.text.layer.page_words import clean_text
+from ocrmill.pipeline.text.text_layer import read_text_layer
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,4 +1,4 @@
-"""What is text stays text under a CommonMark parser."""
+"""Text stays text under a CommonMark parser."""
 
 import pytest
 from hypothesis import given

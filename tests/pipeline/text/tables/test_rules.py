@@ -48,7 +48,7 @@ def test_a_drawn_box_has_four_rules_and_a_shaded_one_none(page: pymupdf.Page):
 
 
 def test_slanted_lines_and_ticks_are_no_rules(page: pymupdf.Page):
-    """What is not straight, or shorter than a letter, is left out."""
+    """Lines that are not straight, or shorter than a letter, are left out."""
     page.draw_line((50, 100), (250, 140))
     page.draw_line((50, 200), (52, 200))
 

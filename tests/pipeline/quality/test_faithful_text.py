@@ -1,0 +1,59 @@
+"""A page is read again in a plainer way if reading it in full loses words or fails."""
+
+from dataclasses import replace
+from typing import Any
+
+import pymupdf
+import pytest
+
+from ocrmill.pipeline.quality import faithful_text
+from ocrmill.pipeline.quality.faithful_text import read_faithfully
+from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
+
+WORDS = "The miller never worked by the sun, for high water comes about fifty minutes later every day."
+
+
+@pytest.fixture
+def document():
+    with pymupdf.open() as made:
+        made.new_page().insert_textbox((72, 72, 540, 300), WORDS, fontsize=11)
+        yield made
+
+
+def with_full_reading(monkeypatch: pytest.MonkeyPatch, spoil: Any) -> None:
+    """Let the full way of reading be spoilt."""
+
+    def read(*given: Any, manner: Manner, **settings: Any) -> PageText:
+        text = read_text_layer(*given, manner=manner, **settings)
+        return spoil(text) if manner is Manner.FULL else text
+
+    monkeypatch.setattr(faithful_text, "read_text_layer", read)
+
+
+def test_a_faithful_page_is_kept(document: pymupdf.Document):
+    """A page with all its words has no flag."""
+    text = read_faithfully(document, 0, right_to_left=False)
+
+    assert (text.markdown, text.notes) == (WORDS, ())
+
+
+def test_a_page_that_loses_words_is_written_more_plainly(document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch):
+    """The plainer Markdown has all words, and says that it is plainer."""
+    with_full_reading(monkeypatch, lambda text: replace(text, markdown="The miller", blocks=()))
+    text = read_faithfully(document, 0, right_to_left=False)
+
+    assert (text.markdown, text.notes) == (WORDS, ("table_uncertain",))
+    assert text.fidelity is not None
+    assert text.fidelity.recall == 1
+
+
+def test_a_page_whose_paths_cannot_be_read_keeps_its_words(document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch):
+    """Damage to tables or images costs no word."""
+
+    def fail(_: PageText) -> PageText:
+        raise RuntimeError("too many color components")
+
+    with_full_reading(monkeypatch, fail)
+
+    assert read_faithfully(document, 0, right_to_left=False).markdown == WORDS
