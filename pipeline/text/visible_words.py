@@ -30,12 +30,13 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
 
 def _words(page: "pymupdf.Page", hidden: HiddenText) -> Iterator[tuple[float, float, float, float, str]]:
     """Box and text of each word: MuPDF's own where nothing is hidden, else its letters between white space."""
-    if not hidden.finds_something:
-        yield from (word[:5] for word in page.get_text("words"))
-        return
     import pymupdf
 
-    layout = page.get_text("rawdict", flags=pymupdf.TEXTFLAGS_WORDS)
+    flags = pymupdf.TEXTFLAGS_WORDS & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE  # an unmapped glyph is U+FFFD, not a letter
+    if not hidden.finds_something:
+        yield from (word[:5] for word in page.get_text("words", flags=flags))
+        return
+    layout = page.get_text("rawdict", flags=flags)
     hidden.remove_from(layout)
     for line in (line for block in layout["blocks"] for line in block["lines"]):
         letters = [character for span in line["spans"] for character in span["chars"]]

@@ -63,10 +63,12 @@ def clean_text(text: str) -> str:
 
 
 def text_flags() -> int:
-    """Return MuPDF's flags for plain text with Latin ligatures taken apart, as the layout engine does."""
+    """Return MuPDF's flags for plain text, Latin ligatures taken apart, glyphs without a Unicode value as U+FFFD."""
     import pymupdf
 
-    return int(pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES)
+    # With TEXT_CID_FOR_UNKNOWN_UNICODE an unmapped glyph would be a wrong letter.
+    unwanted = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+    return int(pymupdf.TEXTFLAGS_TEXT & ~unwanted)
 
 
 def read_layout(page: "pymupdf.Page") -> dict[str, Any]:

@@ -202,3 +202,12 @@ def test_tables_with_frames_of_their_own_keep_their_rows():
     rows = [line for table in tables for line in table.splitlines()]
     for row in ("| B | NAVY, MARINE--ACTIVE DUTY |", "| C | AIR FORCE--ACTIVE DUTY |", "| T | OTHER NON-VETERANS |"):
         assert row in rows
+
+
+@needs_cases
+def test_glyphs_without_a_unicode_value_are_no_letters():
+    """Unmapped ligatures are U+FFFD, which flags the page, and never some other letter or control character."""
+    markdown = read(19).markdown
+
+    assert "commi\ufffdee of the se\ufffdlement" in markdown
+    assert not any(ord(character) < ord(" ") and character != "\n" for character in markdown)
