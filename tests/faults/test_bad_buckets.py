@@ -1,5 +1,6 @@
 """Buckets on bad days: they fail, stay silent, break off and refuse in mid-run, and no page is lost or read twice."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -29,48 +30,51 @@ def nights(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> Iterator[Nights
     nights.assert_sound()
 
 
-def strike_in_mid_run(nights: Nights, strike: Callable[[], None], *options: str) -> tuple[int, str]:
-    """Start a night, strike once its first pages are durable, and give its exit code and what it said."""
-    command = [*nights.night_command(), "--set", "output.flush_s=0.3", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        bucket = nights.out.split("/")[2]
-        while not nights.s3.keys(bucket, "corpus/pages/") and process.poll() is None:
-            time.sleep(0.02)
-        assert process.poll() is None, "it ended before it could be harmed"
-        strike()
+def start_in_shards(nights: Nights, *options: str, said: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """Start a night that writes a shard for every document, so at least four, however fast the machine is."""
+    command = [*nights.night_command(), "--set", f"output.shard_rows={PAGES}", *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True)
+
+
+def strike_in_mid_run(
+    nights: Nights, faulty_s3: FaultyS3, strike: Callable[[], None], *options: str
+) -> tuple[int, str]:
+    """Strike when the second shard of a night comes, the first is durable then; give the exit code and what it said."""
+    faulty_s3.at_request(2, strike, method="PUT", path="/corpus/pages/")
+    with start_in_shards(nights, *options) as process:
         said = process.communicate(timeout=400)[0]
     return process.returncode, said
 
 
 def test_a_minute_of_500(nights: Nights, faulty_s3: FaultyS3):
     """The bucket answers 500 for a minute: the run waits, and ends normally."""
-    code, said = strike_in_mid_run(nights, lambda: faulty_s3.answers(500, "InternalError", seconds=60))
+    code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.answers(500, "InternalError", seconds=60))
     assert code == 0, said
     assert "Trying again for" in said
 
 
 def test_throttling(nights: Nights, faulty_s3: FaultyS3):
     """The bucket answers 503 SlowDown for a while: the run backs off, and ends normally."""
-    code, said = strike_in_mid_run(nights, lambda: faulty_s3.answers(503, "SlowDown", seconds=20))
+    code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.answers(503, "SlowDown", seconds=20))
     assert code == 0, said
 
 
 def test_silence(nights: Nights, faulty_s3: FaultyS3):
     """The bucket takes requests and says nothing: they time out and are sent again."""
-    code, said = strike_in_mid_run(nights, lambda: faulty_s3.hangs(times=5))
+    code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.hangs(times=5))
     assert code == 0, said
 
 
 def test_cut_uploads(nights: Nights, faulty_s3: FaultyS3):
     """Uploads break off in the middle: nothing half-written is visible, and they are sent again."""
     strike = lambda: faulty_s3.cuts_requests(after=500, times=6, method="PUT")  # noqa: E731
-    code, said = strike_in_mid_run(nights, strike)
+    code, said = strike_in_mid_run(nights, faulty_s3, strike)
     assert code == 0, said
 
 
 def test_lost_answers(nights: Nights, faulty_s3: FaultyS3):
     """Uploads arrive and their answers do not: they are sent again, and nothing is there twice."""
-    code, said = strike_in_mid_run(nights, lambda: faulty_s3.loses_answers(times=6, method="PUT"))
+    code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.loses_answers(times=6, method="PUT"))
     assert code == 0, said
 
 
@@ -84,7 +88,9 @@ def test_cut_downloads(nights: Nights, faulty_s3: FaultyS3):
 def test_credentials_that_expire(nights: Nights, faulty_s3: FaultyS3):
     """Credentials expire in mid-run: it stops and says so, what is durable stays, with new ones the rest is read."""
     strike = lambda: faulty_s3.answers(403, "ExpiredToken")  # noqa: E731
-    code, said = strike_in_mid_run(nights, strike, "--set", "output.retry_s=3", "--set", "storage.outage_s=3")
+    code, said = strike_in_mid_run(
+        nights, faulty_s3, strike, "--set", "output.retry_s=3", "--set", "storage.outage_s=3"
+    )
     assert code == 1, said
     assert "credentials" in said
     faulty_s3.heals()
@@ -95,14 +101,11 @@ def test_credentials_that_expire(nights: Nights, faulty_s3: FaultyS3):
     assert first.items() <= nights.pages().items(), "a finished page was read again"
 
 
-def test_sigkill_of_a_writer_to_a_bucket(nights: Nights):
+def test_sigkill_of_a_writer_to_a_bucket(nights: Nights, faulty_s3: FaultyS3):
     """SIGKILL of a run that writes to a bucket: the next names its lease, waits, takes over and goes on."""
-    command = [*nights.night_command(), "--set", "output.flush_s=0.3"]
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=ROOT, stdout=nowhere, stderr=nowhere) as process:
-        while not nights.s3.keys(nights.out.split("/")[2], "corpus/pages/"):
-            time.sleep(0.02)
-        process.kill()
+    process = start_in_shards(nights, said=subprocess.DEVNULL)
+    faulty_s3.at_request(2, process.kill, method="PUT", path="/corpus/pages/")
+    assert process.wait(timeout=100) == -signal.SIGKILL
     first = nights.pages()
     refused = nights.night()
     assert (refused.returncode, "can be taken over" in refused.stderr) == (1, True)

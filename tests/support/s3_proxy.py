@@ -3,6 +3,7 @@
 proxy.answers(503, "SlowDown", times=3)             the next three requests
 proxy.answers(500, "InternalError", seconds=60)     all requests for a minute
 proxy.cuts_answers(after=1000, method="GET")        one download ends after 1,000 bytes of its body
+proxy.at_request(2, strike, method="PUT")           call strike() as soon as the second upload arrives
 """
 
 import http.client
@@ -43,6 +44,21 @@ class _Fault:
         return True
 
 
+@dataclass
+class _Strike:
+    act: Callable[[], None]
+    method: str
+    path: re.Pattern[str]
+    number: int
+
+    def is_due(self, method: str, path: str) -> bool:
+        """Count this request if it is one of those meant; true for the one of the number."""
+        if self.method != method or not self.path.search(path):
+            return False
+        self.number -= 1
+        return self.number == 0
+
+
 class FaultyS3:
     """The proxy. Every fault strikes `times` requests, or all for `seconds`, or (with neither) until `heals()`.
 
@@ -55,6 +71,7 @@ class FaultyS3:
         self._upstream = urlsplit(upstream)
         self._settings = settings
         self._faults: list[_Fault] = []
+        self._strike: _Strike | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self)
@@ -89,6 +106,10 @@ class FaultyS3:
         """Pass the request on, and end the connection instead of giving the server's answer."""
         self._add(lambda handler: handler.forward(cut_after=None, answer=False), **{"times": 1, **when})
 
+    def at_request(self, number: int, act: Callable[[], None], *, method: str, path: str) -> None:
+        """Call `act` when the request of this number (from 1, counted from now) arrives, before it is answered."""
+        self._strike = _Strike(act, method, re.compile(path), number)
+
     def heals(self) -> None:
         """Pass everything on from now."""
         with self._lock:
@@ -112,6 +133,10 @@ class FaultyS3:
         with self._lock:
             self.requests[handler.command] += 1
             self.paths.append(f"{handler.command} {handler.path}")
+            due = self._strike is not None and self._strike.is_due(handler.command, handler.path)
+        if due and self._strike is not None:
+            self._strike.act()
+        with self._lock:
             fault = next((fault for fault in self._faults if fault.takes(handler.command, handler.path)), None)
         if fault is None:
             handler.forward()
