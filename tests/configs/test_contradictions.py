@@ -1,6 +1,7 @@
 """Settings that contradict each other are refused when they are loaded, in one sentence that names them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -57,7 +58,7 @@ REFUSED: list[tuple[Sequence[str], str]] = [
 
 
 @pytest.mark.parametrize(("overrides", "sentence"), REFUSED)
-def test_a_contradiction_is_refused(overrides, sentence):
+def test_a_contradiction_is_refused(overrides: list[str], sentence: str) -> None:
     """One line, with where the values were set, both settings, and their values."""
     with pytest.raises(SettingsError) as refused:
         load_settings((), overrides)
@@ -90,14 +91,14 @@ def test_a_contradiction_is_refused(overrides, sentence):
         ["workers.drain_s=600"],
     ],
 )
-def test_what_is_no_contradiction_passes(overrides):
+def test_what_is_no_contradiction_passes(overrides: list[str]) -> None:
     """A default that a smaller limit leaves without effect, and what the engine that is named does not use."""
     made = load_settings((), overrides)
 
     assert print_settings(made)
 
 
-def test_what_is_printed_is_no_contradiction(tmp_path):
+def test_what_is_printed_is_no_contradiction(tmp_path: Path) -> None:
     """A file that writes out every value, defaults too, loads as what it was printed from."""
     made = load_settings((), ["raster.max_side_px=1024", "raster.page_wall_s=20", "input.max_archive_gb=1"])
     (tmp_path / "all.toml").write_text(print_settings(made))
@@ -105,21 +106,21 @@ def test_what_is_printed_is_no_contradiction(tmp_path):
     assert made == load_settings([tmp_path / "all.toml"], [])
 
 
-def test_all_contradictions_are_named():
+def test_all_contradictions_are_named() -> None:
     """Not only the first, still in one line."""
     with pytest.raises(SettingsError, match=r"ngram_size is 1.*; .*min_vowels"):
         load_settings((), [f"{MODEL}.ngram_size=1", "routing.min_vowels=0.6"])
 
 
-def test_tokens_are_counted_as_the_model_counts_them():
-    """What the settings know of the model is what the model's own arithmetic says."""
+def test_tokens_are_counted_as_the_model_counts_them() -> None:
+    """The settings count tokens as the model's own arithmetic does."""
     assert (OTHER_VISUAL_TOKENS, TILE_TOKENS) == (
         Tiling(1, 1).num_visual_tokens,
         (Tiling(1, 2).num_visual_tokens - Tiling(1, 1).num_visual_tokens) / 2,
     )
 
 
-def test_every_prompt_fits(tiny_checkpoint):
+def test_every_prompt_fits(tiny_checkpoint: Path) -> None:
     """No prompt has more tokens beside the image than are allowed for."""
     tokenizers = pytest.importorskip("tokenizers")
     tokenizer = tokenizers.Tokenizer.from_file(str(tiny_checkpoint / "tokenizer.json"))

@@ -51,12 +51,12 @@ def complaint(config: Path | None = None, *overrides: str) -> str:
     return str(caught.value)
 
 
-def test_nothing_given_is_the_defaults():
+def test_nothing_given_is_the_defaults() -> None:
     """Without a file and overrides the settings are the defaults."""
     assert RunSettings() == load_settings([], [])
 
 
-def test_a_file_changes_what_it_names(tmp_path: Path):
+def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     """A file holds differences; `--set` comes on top; the last of two overrides wins."""
     path = written(tmp_path, '\ufeff[raster]\ndpi = 200\nfallback = "none"\n[input]\ninclude = ["a", "b"]\n')
     made = load_settings([path], ["raster.dpi=100", "workers.engines = 3", "raster.dpi=150", 'input.exclude=["*.png"]'])
@@ -69,19 +69,19 @@ def test_a_file_changes_what_it_names(tmp_path: Path):
     ("text", "value"),
     [("auto", "auto"), ('"auto"', "auto"), ("ray://host:10001", "ray://host:10001"), ("", ""), ("a = 1", "a = 1")],
 )
-def test_a_bare_word_is_a_string(text: str, value: str):
-    """What is no TOML value is taken as it stands, so that no quotes are needed within the shell's."""
+def test_a_bare_word_is_a_string(text: str, value: str) -> None:
+    """A word that is no TOML value is taken as it stands, so that no quotes are needed within the shell's."""
     assert value == load_settings([], [f"workers.ray_address={text}"]).workers.ray_address
 
 
-def test_a_value_cannot_smuggle_in_another_key():
+def test_a_value_cannot_smuggle_in_another_key() -> None:
     """A line break in a value does not begin another setting."""
     made = load_settings([], ["workers.ray_address='x'\nengines = 5"])
 
     assert ("'x'\nengines = 5", 0) == (made.workers.ray_address, made.workers.engines)
 
 
-def test_files_extend_each_other(tmp_path: Path):
+def test_files_extend_each_other(tmp_path: Path) -> None:
     """`extends` names a file beside this one, or a shipped one; tables are merged, the nearer file wins."""
     written(tmp_path, '[raster]\ndpi = 100\nmemory_mb = 1000\n[input]\ninclude = ["a"]\n', "base.toml")
     middle = written(tmp_path, 'extends = "base.toml"\n[raster]\ndpi = 120\n[input]\ninclude = ["b"]\n', "middle.toml")
@@ -99,7 +99,7 @@ def test_files_extend_each_other(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", SHIPPED_NAMES)
-def test_shipped_files_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+def test_shipped_files_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A shipped file is found by its name, its file name and its path in the repository; a file that is there wins."""
     monkeypatch.chdir(tmp_path)
     shipped = load_settings([SHIPPED / f"{name}.toml"], [])
@@ -110,7 +110,7 @@ def test_shipped_files_are_found_from_anywhere(tmp_path: Path, monkeypatch: pyte
     assert 77 == load_settings([Path(name)], []).raster.dpi
 
 
-def test_files_that_extend_in_a_circle_are_refused(tmp_path: Path):
+def test_files_that_extend_in_a_circle_are_refused(tmp_path: Path) -> None:
     """A circle of files is named instead of followed."""
     written(tmp_path, 'extends = "a.toml"', "b.toml")
 
@@ -143,12 +143,12 @@ def test_files_that_extend_in_a_circle_are_refused(tmp_path: Path):
         ("x = " + "[" * 5000, "mine.toml: "),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, expected: str):
+def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str, expected: str) -> None:
     """The error names the file, the key, what is wrong with it, and what may have been meant."""
     assert expected in complaint(written(tmp_path, text))
 
 
-def test_what_is_wrong_in_an_override_is_named(tmp_path: Path):
+def test_what_is_wrong_in_an_override_is_named(tmp_path: Path) -> None:
     """An override is blamed for its own value, the file for the others, one line each."""
     path = written(tmp_path, "[raster]\ndpi = 5000\nmemory_mb = 1\n")
     lines = complaint(path, "raster.dpi=7", "engine.nmae=cpu").splitlines()
@@ -160,7 +160,7 @@ def test_what_is_wrong_in_an_override_is_named(tmp_path: Path):
         assert "write section.key=value" in complaint(None, override)
 
 
-def test_a_missing_file_names_the_shipped_ones(tmp_path: Path):
+def test_a_missing_file_names_the_shipped_ones(tmp_path: Path) -> None:
     """The error lists what could have been meant; files that are not UTF-8 are named too."""
     assert f"ocrmill brings {', '.join(SHIPPED_NAMES)}" in complaint(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9")
@@ -169,7 +169,7 @@ def test_a_missing_file_names_the_shipped_ones(tmp_path: Path):
     assert "there is no such settings file" in complaint(Path("a" * 300))
 
 
-def test_settings_can_come_through_a_pipe():
+def test_settings_can_come_through_a_pipe() -> None:
     """As `--config <(pass show ocrmill)` has them, so that passwords need no file."""
     reader, writer = os.pipe()
     os.write(writer, b"[input]\npasswords = ['secret']")
@@ -179,14 +179,14 @@ def test_settings_can_come_through_a_pipe():
 
 
 @pytest.mark.parametrize("value", ['"hunter2"', '["hunter2", 3]', "{ hunter2 = 1 }", '{ x = "hunter2" }'])
-def test_complaints_do_not_repeat_passwords(tmp_path: Path, value: str):
+def test_complaints_do_not_repeat_passwords(tmp_path: Path, value: str) -> None:
     """A password in the wrong shape is not printed with the error about it."""
     assert "hunter2" not in complaint(written(tmp_path, f"[input]\npasswords = {value}\n")).replace(".hunter2", "")
     assert "hunter2" not in complaint(written(tmp_path, '[[input]]\npasswords = ["hunter2"]'))
     assert "hunter2" not in complaint(None, f"input.passwords={value}").replace(".hunter2", "")
 
 
-def test_the_default_file_is_what_the_program_prints():
+def test_the_default_file_is_what_the_program_prints() -> None:
     """configs/default.toml lists every setting as it is by default."""
     expected = print_settings(RunSettings())
 
@@ -194,7 +194,7 @@ def test_the_default_file_is_what_the_program_prints():
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED_NAMES if name != "default"])
-def test_shipped_files_hold_differences_only(name: str):
+def test_shipped_files_hold_differences_only(name: str) -> None:
     """Every value in a shipped file differs from what it would be without the file."""
     tables = tomllib.loads((SHIPPED / f"{name}.toml").read_text(encoding="utf-8"))
     base = load_settings([Path(tables.pop("extends", "default"))], [])
@@ -205,7 +205,7 @@ def test_shipped_files_hold_differences_only(name: str):
             assert value != getattr(getattr(base, section), key), f"{section}.{key}"
 
 
-def test_presets_give_the_same_rows():
+def test_presets_give_the_same_rows() -> None:
     """No preset changes a row beside the engine, so that one output can be continued with any of them."""
     cpu = load_settings([Path("cpu")], []).fingerprint()
 
@@ -214,12 +214,12 @@ def test_presets_give_the_same_rows():
     assert RunSettings().fingerprint() == load_settings([Path("nightly")], []).fingerprint()
 
 
-def test_a_night_reads_with_the_best_engine():
+def test_a_night_reads_with_the_best_engine() -> None:
     """`nightly` does not take the engine of the machine's GPU away: it leaves it to be chosen."""
     assert load_settings([Path("nightly")], []).engine == RunSettings().engine
 
 
-def test_the_last_of_several_files_wins(tmp_path: Path):
+def test_the_last_of_several_files_wins(tmp_path: Path) -> None:
     """Files are merged in their order, each with what it extends; `--set` comes on top."""
     written(tmp_path, '[raster]\ndpi = 100\nmemory_mb = 1000\n[input]\ninclude = ["a"]\n', "first.toml")
     second = written(tmp_path, 'extends = "first.toml"\n[raster]\ndpi = 120\n[input]\ninclude = ["b"]\n', "second.toml")
@@ -231,7 +231,7 @@ def test_the_last_of_several_files_wins(tmp_path: Path):
     assert (120, 1000, 3) == (other.raster.dpi, other.raster.memory_mb, other.workers.engines)
 
 
-def test_a_complaint_names_the_file_that_set_it(tmp_path: Path):
+def test_a_complaint_names_the_file_that_set_it(tmp_path: Path) -> None:
     """Of several files the one is named whose value is wrong, not one that it overrides."""
     good = written(tmp_path, "[raster]\ndpi = 100\n", "good.toml")
     bad = written(tmp_path, "[raster]\ndpi = 5\n", "bad.toml")
@@ -242,7 +242,7 @@ def test_a_complaint_names_the_file_that_set_it(tmp_path: Path):
     assert "good.toml" not in str(caught.value)
 
 
-def test_printed_settings_describe_themselves():
+def test_printed_settings_describe_themselves() -> None:
     """Every setting is printed under its description; passwords are only counted."""
     secret = InputSettings.model_validate({"passwords": ["hunter2", "hunter3"]})
     text = print_settings(RunSettings(input=secret))
@@ -254,7 +254,7 @@ def test_printed_settings_describe_themselves():
     assert "# passwords = [...]: 2 given, not printed here" in text
 
 
-def test_settings_that_may_be_unset_are_unset_by_default():
+def test_settings_that_may_be_unset_are_unset_by_default() -> None:
     """TOML has no null: an unset setting can only be printed by leaving it out."""
     for section, name, info in FIELDS:
         optional = type(None) in getattr(info.annotation, "__args__", ())
@@ -269,7 +269,7 @@ def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), st.lists(st.sampled_from(range(len(PRINTABLE))), max_size=5, unique=True))
-def test_printed_settings_read_back_the_same(data: st.DataObject, chosen: list[int]):
+def test_printed_settings_read_back_the_same(data: st.DataObject, chosen: list[int]) -> None:
     """Whatever the settings are, what is printed is read back to the same settings."""
     tables: dict[str, Any] = {}
     for section, name, info in [PRINTABLE[number] for number in chosen]:
@@ -288,7 +288,7 @@ def test_printed_settings_read_back_the_same(data: st.DataObject, chosen: list[i
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60), st.text(max_size=30))
-def test_no_bytes_make_loading_raise_anything_else(data: bytes, override: str):
+def test_no_bytes_make_loading_raise_anything_else(data: bytes, override: str) -> None:
     """Whatever stands in a file or an override, it is taken or complained about."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.toml")

@@ -27,7 +27,7 @@ def fields(kind: type[BaseModel] = RunSettings, above: Path = ()) -> Iterator[tu
             yield (*above, name), field
 
 
-def test_every_setting_is_described():
+def test_every_setting_is_described() -> None:
     """Each section says what it is, and each setting has a description that is a sentence."""
     for path, field in fields():
         description = field.description or ""
@@ -36,27 +36,28 @@ def test_every_setting_is_described():
         assert description[0].isupper() or description[0] == "`", path
 
 
-def test_settings_cannot_be_changed():
+def test_settings_cannot_be_changed() -> None:
     """A settings object stays as it was made."""
     with pytest.raises(ValidationError, match="frozen"):
         RunSettings().raster.dpi = 200  # type: ignore[misc]
 
 
-def test_unknown_settings_are_refused():
+def test_unknown_settings_are_refused() -> None:
     """A key that is not a setting is an error, in a section and beside them."""
-    for values in ({"raster": {"dpii": 200}}, {"rasterizing": {}}, {"dpi": 3}):
+    unknown: list[dict[str, object]] = [{"raster": {"dpii": 200}}, {"rasterizing": {}}, {"dpi": 3}]
+    for values in unknown:
         with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
             RunSettings.model_validate(values)
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 0.0, -1.0])
-def test_limits_are_finite_and_positive(value: float):
+def test_limits_are_finite_and_positive(value: float) -> None:
     """A limit that would never or always strike is refused."""
     with pytest.raises(ValidationError):
         RasterSettings(page_cpu_s=value)
 
 
-def test_a_page_has_at_least_as_much_wall_time_as_cpu_time():
+def test_a_page_has_at_least_as_much_wall_time_as_cpu_time() -> None:
     """A wall-clock limit below the CPU limit is refused, since it would always strike first."""
     with pytest.raises(ValidationError, match="page_wall_s must not be smaller than"):
         RunSettings(raster=RasterSettings(page_cpu_s=10, page_wall_s=9))
@@ -99,7 +100,7 @@ def variants() -> Iterator[tuple[Path, bool, RunSettings]]:
                 yield path, field.json_schema_extra != performance(), changed
 
 
-def test_the_fingerprint_tells_apart_what_can_change_rows():
+def test_the_fingerprint_tells_apart_what_can_change_rows() -> None:
     """Each setting that can change a row changes the fingerprint, and no other does; input decides only which rows."""
     tried = set()
     for path, affects_rows, changed in variants():
@@ -110,8 +111,8 @@ def test_the_fingerprint_tells_apart_what_can_change_rows():
     assert {path for path, _ in fields()} == tried
 
 
-def test_fingerprints_are_reproducible():
-    """The same settings give the same 16 hex digits, however they were made."""
+def test_fingerprints_are_reproducible() -> None:
+    """Equal settings give equal fingerprints of 16 hex digits, however they were made."""
     made = RunSettings(raster=RasterSettings(dpi=200), output=OutputSettings(shard_rows=5))
     read = RunSettings.model_validate_json('{"output": {"shard_rows": 7}, "raster": {"dpi": 200}}')
 
@@ -119,7 +120,7 @@ def test_fingerprints_are_reproducible():
     assert 16 == len(f"{int(made.fingerprint(), 16):016x}")
 
 
-def test_passwords_are_not_shown():
+def test_passwords_are_not_shown() -> None:
     """A settings object can be printed and logged without giving its passwords away."""
     settings = RunSettings(input=InputSettings.model_validate({"passwords": ["hunter2"]}))
 
@@ -127,7 +128,7 @@ def test_passwords_are_not_shown():
     assert "hunter2" == settings.input.passwords[0].get_secret_value()
 
 
-def test_every_section_is_a_settings_class():
+def test_every_section_is_a_settings_class() -> None:
     """So that all are frozen and refuse unknown keys."""
     for path, _ in fields():
         assert isinstance(attrgetter(".".join(path[:-1]))(RunSettings()), Settings), path

@@ -1,4 +1,4 @@
-"""What inputs are made of: archives, names, URIs, globs, settings."""
+"""The parsers of all that inputs are made of: archives, names, URIs, globs, settings."""
 
 import gzip
 import tempfile

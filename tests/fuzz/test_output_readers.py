@@ -1,4 +1,4 @@
-"""What others left in an output, or wrote into it: leases, records of runs, damaged shards."""
+"""Everything that others left in an output, or wrote into it: leases, records of runs, damaged shards."""
 
 import json
 import tempfile
@@ -53,7 +53,7 @@ anything = json_values.map(dumped) | damaged([dumped(LEASE), dumped(RUN)])
 @example(NESTED, NESTED)
 @example(dumped(LEASE | {"heartbeat": "2026-01-01T00:00:01"}), dumped({"totals": {"wall_s": 10**400}}))
 def test_no_lease_and_no_record_of_a_run_stop_the_status(lease: bytes, record: bytes) -> None:
-    """Whatever stands in `_lease` and `runs/*.json`, the status is told in lines of text that a terminal can show."""
+    """Whatever stands in `_lease` and `runs/*.json`, the status comes out in lines of text that a terminal can show."""
     with tempfile.TemporaryDirectory() as folder:
         for name, data in (("_lease", lease), ("runs/20260101T000000Z-0a1b2c.json", record)):
             Path(folder, name).parent.mkdir(exist_ok=True)

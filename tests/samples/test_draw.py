@@ -49,7 +49,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name in DRAWN}
 
 
-def test_drawing_again_changes_nothing(tmp_path: Path):
+def test_drawing_again_changes_nothing(tmp_path: Path) -> None:
     """Two processes that draw into one folder leave the same bytes."""
     draw_all(tmp_path)
     first = contents(tmp_path)
@@ -59,7 +59,7 @@ def test_drawing_again_changes_nothing(tmp_path: Path):
     assert {path.name for path in tmp_path.iterdir()} == DRAWN
 
 
-def test_two_drawings_agree(tmp_path: Path):
+def test_two_drawings_agree(tmp_path: Path) -> None:
     """Into two folders the script draws the same bytes, but for the salts of the encrypted file."""
     one, two = tmp_path / "one", tmp_path / "two"
     for folder in (one, two):
@@ -70,7 +70,7 @@ def test_two_drawings_agree(tmp_path: Path):
     assert {name for name in DRAWN if first[name] != second[name]} <= {"encrypted.pdf"}
 
 
-def test_the_samples_are_those_the_script_draws(tmp_path: Path):
+def test_the_samples_are_those_the_script_draws(tmp_path: Path) -> None:
     """The files beside the script are its own, whatever libraries drew them: same names, same pages, same words."""
     draw_all(tmp_path)
 
@@ -81,19 +81,19 @@ def test_the_samples_are_those_the_script_draws(tmp_path: Path):
             assert [page.get_text() for page in kept] == [page.get_text() for page in drawn], name
 
 
-def test_the_text_sample_is_prose_with_a_link():
+def test_the_text_sample_is_prose_with_a_link() -> None:
     """Two pages of text hold every word in order, and one link."""
     with pymupdf.open(SAMPLES / "text.pdf") as document:
         assert [text_of(page) for page in document] == [words(parts) for parts in prose.TIDE_MILL]
         assert [link["uri"] for link in document[1].get_links()] == ["https://example.org/tide-mills"]
 
 
-def test_a_copy_has_the_same_bytes():
+def test_a_copy_has_the_same_bytes() -> None:
     """One document lies there under two names."""
     assert (SAMPLES / "copy_of_text.pdf").read_bytes() == (SAMPLES / "text.pdf").read_bytes()
 
 
-def test_columns_do_not_touch():
+def test_columns_do_not_touch() -> None:
     """A white gap runs down the middle of the page below its title, with words on both sides."""
     with pymupdf.open(SAMPLES / "two_columns.pdf") as document:
         boxes = [box for *box, text, _, _ in document[0].get_text("blocks") if "Marlow" not in text][1:]
@@ -103,7 +103,7 @@ def test_columns_do_not_touch():
     assert any(x0 > 306 for x0, *_ in boxes)
 
 
-def test_the_table_is_a_table():
+def test_the_table_is_a_table() -> None:
     """The rules and words make up the rows that were meant."""
     with pymupdf.open(SAMPLES / "table.pdf") as document:
         page = document[0]
@@ -113,7 +113,7 @@ def test_the_table_is_a_table():
     assert tuple(cells) == prose.RAINFALL
 
 
-def test_the_scan_is_a_noisy_image_alone():
+def test_the_scan_is_a_noisy_image_alone() -> None:
     """The scan has no text layer; its paper is grey and grainy and its ink dark."""
     with pymupdf.open(SAMPLES / "scan.pdf") as document:
         page = document[0]
@@ -126,7 +126,7 @@ def test_the_scan_is_a_noisy_image_alone():
     assert image.min() < 80
 
 
-def test_chinese_and_japanese_are_text():
+def test_chinese_and_japanese_are_text() -> None:
     """Both scripts are in the text layer, character by character."""
     with pymupdf.open(SAMPLES / "cjk.pdf") as document:
         found = "".join(document[0].get_text().split())
@@ -134,7 +134,7 @@ def test_chinese_and_japanese_are_text():
     assert found == "".join(text for _, text in prose.TEA)
 
 
-def test_the_rotated_page_is_read_upright():
+def test_the_rotated_page_is_read_upright() -> None:
     """The page is stored as portrait and shown as landscape, its lines from left to right."""
     with pymupdf.open(SAMPLES / "rotated.pdf") as document:
         page = document[0]
@@ -146,21 +146,21 @@ def test_the_rotated_page_is_read_upright():
         assert shown.y1 < page.rect.height / 3
 
 
-def test_the_middle_page_is_blank():
+def test_the_middle_page_is_blank() -> None:
     """A blank page stands between two pages of text."""
     with pymupdf.open(SAMPLES / "blank.pdf") as document:
         assert [len(page.get_bboxlog()) > 0 for page in document] == [True, False, True]
 
 
-def test_the_encrypted_sample_needs_its_password():
-    """It opens with the password alone, to two pages."""
+def test_the_encrypted_sample_needs_its_password() -> None:
+    """The encrypted sample opens with its password alone, to two pages."""
     with pymupdf.open(SAMPLES / "encrypted.pdf") as document:
         assert document.is_encrypted
         assert document.authenticate(ENCRYPTED_PASSWORD)
         assert [text_of(page) for page in document] == [words(parts) for parts in prose.MINUTES]
 
 
-def test_the_damaged_sample_has_no_pages():
+def test_the_damaged_sample_has_no_pages() -> None:
     """MuPDF opens it after repair and finds nothing in it."""
     pymupdf.TOOLS.mupdf_display_errors(False)
     with pymupdf.open(SAMPLES / "damaged.pdf") as document:
@@ -168,7 +168,7 @@ def test_the_damaged_sample_has_no_pages():
         assert document.page_count == 0
 
 
-def test_the_garbled_layer_is_shifted_and_the_page_is_not(tmp_path: Path):
+def test_the_garbled_layer_is_shifted_and_the_page_is_not(tmp_path: Path) -> None:
     """Shifted back by one letter the layer is the prose; the page looks as if drawn without the shift."""
     back = str.maketrans(
         "".join(map(chr, [*range(65, 91), *range(97, 123)])),
@@ -187,7 +187,7 @@ def test_the_garbled_layer_is_shifted_and_the_page_is_not(tmp_path: Path):
     assert garbled.translate(back) == words(prose.LIGHTHOUSE)
 
 
-def test_the_archive_holds_two_documents_of_one_name():
+def test_the_archive_holds_two_documents_of_one_name() -> None:
     """Two folders in the archive hold a report each, and the reports differ."""
     with zipfile.ZipFile(SAMPLES / "reports.zip") as archive:
         texts = {name: pymupdf.open(stream=archive.read(name))[0].get_text() for name in archive.namelist()}
@@ -198,7 +198,7 @@ def test_the_archive_holds_two_documents_of_one_name():
 
 
 @pytest.mark.slow
-def test_scan_and_photo_can_be_read():
+def test_scan_and_photo_can_be_read() -> None:
     """The embedded OCR finds the words of the scanned letter and of the painted sign."""
     from rapidocr import RapidOCR
 

@@ -17,7 +17,7 @@ from samples import fetch_corpus
 WHOLE, TRUTH = b"%PDF-1.7 a file of somebody", b"# Its text"
 
 
-def entry_of(name: str, data: bytes, **more: str) -> dict:
+def entry_of(name: str, data: bytes, **more: str | int) -> dict[str, str | int]:
     place = {"source_repo": "owner/repository", "commit": "c0ffee", "source_path": f"pdf/sources/{name}"}
     return {"file": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), **place, **more}
 
@@ -36,7 +36,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         running.shutdown()
 
 
-def fetch(monkeypatch: pytest.MonkeyPatch, folder: Path, server: str, *listed: dict) -> None:
+def fetch(monkeypatch: pytest.MonkeyPatch, folder: Path, server: str, *listed: dict[str, str | int]) -> None:
     path = folder.with_name("list.jsonl")
     path.write_text("\n".join(map(json.dumps, listed)))
     monkeypatch.setattr(fetch_corpus, "LIST", path)
@@ -44,7 +44,7 @@ def fetch(monkeypatch: pytest.MonkeyPatch, folder: Path, server: str, *listed: d
     fetch_corpus.main()
 
 
-def test_files_come_with_their_ground_truth(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch):
+def test_files_come_with_their_ground_truth(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file, the beginning of one, and its ground truth get their bytes; the list is beside them."""
     truth = {"ground_truth": "a.gt.md", "ground_truth_sha256": hashlib.sha256(TRUTH).hexdigest()}
     listed = entry_of("a,b=c.pdf", WHOLE, **truth, ground_truth_bytes=len(TRUTH))
@@ -59,7 +59,7 @@ def test_files_come_with_their_ground_truth(tmp_path: Path, server: str, monkeyp
     assert len((folder / "manifest.jsonl").read_text().splitlines()) == 2
 
 
-def test_another_file_is_not_kept(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch):
+def test_another_file_is_not_kept(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with another checksum, or none at all, is named and ends the command with 1; the others are kept."""
     folder = tmp_path / "corpus"
     listed = [entry_of("a,b=c.pdf", b"something else"), entry_of("missing.pdf", b"")]
@@ -69,7 +69,7 @@ def test_another_file_is_not_kept(tmp_path: Path, server: str, monkeypatch: pyte
     assert list(folder.iterdir()) == []
 
 
-def test_the_list_names_every_file_once():
+def test_the_list_names_every_file_once() -> None:
     """Each of the fifty has a place at a fixed commit, a checksum and a licence."""
     listed = [json.loads(line) for line in fetch_corpus.LIST.read_text().splitlines()]
 
@@ -78,7 +78,7 @@ def test_the_list_names_every_file_once():
 
 
 @needs_corpus
-def test_the_list_is_that_of_the_corpus():
+def test_the_list_is_that_of_the_corpus() -> None:
     """The script fetches the files that the tests expect: those in ../shared/corpus have these checksums."""
     for entry in fetch_corpus.entries(fetch_corpus.LIST.read_text()):
         assert fetch_corpus.is_right((CORPUS / entry["file"]).read_bytes(), entry), entry["file"]

@@ -10,7 +10,7 @@ from bench.quality.vocabulary import SCRIPTS
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_seed_gives_the_same_document(kind: str):
+def test_the_same_seed_gives_the_same_document(kind: str) -> None:
     """A document follows from seed and kind alone, and another seed gives another one."""
     assert make_document("tuning/1", kind) == make_document("tuning/1", kind)
     assert make_document("held-back/1", kind) != make_document("tuning/1", kind)
@@ -52,7 +52,7 @@ def list_words(items: ItemList) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_ground_truth_has_every_word_in_order(kind: str):
+def test_the_ground_truth_has_every_word_in_order(kind: str) -> None:
     """Markup characters within words survive: what the parser reads from the Markdown is what the document says."""
     document = make_document("tuning/1", kind)
     found = markdown_content(truth_of(document).markdown)
@@ -65,13 +65,13 @@ def test_the_ground_truth_has_every_word_in_order(kind: str):
     assert [text.rstrip("\n") for text in found.listings] == truth_of(document).listings
 
 
-def test_every_script_is_there():
+def test_every_script_is_there() -> None:
     """Ten scripts beside plain Latin have documents."""
     assert len(SCRIPTS) == 10
     assert {f"script-{language}" for language in SCRIPTS} <= set(KINDS)
 
 
-def test_spans_leave_places_empty():
+def test_spans_leave_places_empty() -> None:
     """The grid of a table has a place for each column, empty where a cell covers it."""
     spanned = next(
         block for block in make_document("1", "tables").blocks if isinstance(block, Table) and block.has_spans
@@ -85,7 +85,7 @@ def test_spans_leave_places_empty():
     assert [cell is not None for cell in grid[-1]] == [True, False, False, False]
 
 
-def test_formulas_are_latex():
+def test_formulas_are_latex() -> None:
     """A formula is written with fractions or roots, and sub- and superscripts."""
     written = truth_of(make_document("1", "formulas")).formulas
 

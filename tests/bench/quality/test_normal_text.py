@@ -20,12 +20,12 @@ from bench.quality.normal_text import Place, markdown_content, signs, words
         ("\u202bבית\u202c 4.83", ["בית", "4.83"]),
     ],
 )  # fmt: skip
-def test_words_have_one_form(text: str, right: list[str]):
+def test_words_have_one_form(text: str, right: list[str]) -> None:
     """Case, ligatures, soft hyphens, kinds of hyphens and punctuation make no difference; signs and separators do."""
     assert words(text) == right
 
 
-def test_markup_is_no_text():
+def test_markup_is_no_text() -> None:
     """A CommonMark parser takes the markup away; numbers of lists are text."""
     content = markdown_content(
         "# A *b*\n\n1. one\n2. **two**\n   - three\n\n> 60 percent\n\nx\\_y&lt;[^1]\n\n[^1]: note\n"
@@ -35,7 +35,7 @@ def test_markup_is_no_text():
     assert content.headings == [(1, "a b")]
 
 
-def test_tables_of_both_forms_are_read():
+def test_tables_of_both_forms_are_read() -> None:
     """Pipe tables and HTML tables have rows of cells, with what each covers."""
     pipes = markdown_content("|a|b c|\n|---|---|\n|1.5|x<br>y|\n")
     markup = markdown_content(
@@ -48,12 +48,12 @@ def test_tables_of_both_forms_are_read():
     assert markup.words == ["a", "1.5", "x", "y"]
 
 
-def test_listings_keep_their_blanks():
+def test_listings_keep_their_blanks() -> None:
     """The text of a code block is its lines as they are."""
     assert markdown_content("```\nif a:\n    b  c\n```\n").listings == ["if a:\n    b  c\n"]
 
 
-def test_formulas_are_no_words():
+def test_formulas_are_no_words() -> None:
     """A formula's characters are scored by themselves, in LaTeX and in plain characters alike."""
     content = markdown_content("before\n\n$$\n\\frac{a + \\alpha}{2}\n$$\n\nafter")
 

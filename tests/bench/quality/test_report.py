@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.quality.readers import READERS, Reading
+from bench.quality.readers import READERS, Reader, Reading
 from bench.quality.report import (
     BEGIN,
     END,
@@ -33,7 +33,7 @@ def result(name: str, *, is_markdown: bool) -> Result:
     return Result(name, is_markdown, Reading(texts, {}, 0.5, "1.0"), scores, 4.0)
 
 
-def test_an_interval_holds_the_mean():
+def test_an_interval_holds_the_mean() -> None:
     """The bootstrap interval is around the mean, and a point where all documents are equal."""
     mean, low, high = interval([[0.0], [1.0], [0.5], [0.5]])
 
@@ -41,7 +41,7 @@ def test_an_interval_holds_the_mean():
     assert interval([[1.0], [1.0]]) == (1, 1, 1)
 
 
-def test_readers_stand_side_by_side():
+def test_readers_stand_side_by_side() -> None:
     """Each has its means and its speed; plain text has no score that needs markup."""
     table = readers_table([result("ocrmill", is_markdown=True), result("pdfium", is_markdown=False)])
     titles, _, ours, other = ([cell.strip() for cell in line.split("|")] for line in table.splitlines())
@@ -57,7 +57,7 @@ def test_readers_stand_side_by_side():
     assert "TEDS ruled" not in titles
 
 
-def test_differences_are_document_by_document():
+def test_differences_are_document_by_document() -> None:
     """A reader that is worse on every document is behind for sure, and says so; an equal one is not."""
     ours, worse = result("ocrmill", is_markdown=True), result("other", is_markdown=True)
     lost = {page: score("", page.truth, pages=1) for page in ours.scores}
@@ -74,7 +74,7 @@ def test_differences_are_document_by_document():
     assert "**" not in differences_table(ours, [replace(ours)])
 
 
-def test_worst_pages_say_what_is_wrong():
+def test_worst_pages_say_what_is_wrong() -> None:
     """The worst document comes first, with the words that it lacks."""
     said = worst(result("ocrmill", is_markdown=True), 1)
 
@@ -82,13 +82,13 @@ def test_worst_pages_say_what_is_wrong():
     assert "lacks: 1,234" in said
 
 
-def test_a_kind_has_its_lowest_recall():
+def test_a_kind_has_its_lowest_recall() -> None:
     """The table by kind shows the least recall of a document."""
     assert "| article | 2 |" in kinds_table(result("ocrmill", is_markdown=True), "kind")
     assert "| 0.667 | 1 of 2 |" in kinds_table(result("ocrmill", is_markdown=True), "kind")
 
 
-def test_only_the_figures_are_written():
+def test_only_the_figures_are_written() -> None:
     """Text that people wrote around the tables stays."""
     page = f"before\n{BEGIN}old\n{END}\nafter\n"
     written = with_tables(page, ["| a |"], "Measured today.")
@@ -98,7 +98,7 @@ def test_only_the_figures_are_written():
     assert "old" not in written
 
 
-def test_the_page_explains_every_column():
+def test_the_page_explains_every_column() -> None:
     """docs/quality.md has the marks between which the command writes, and a line for each score and reader."""
     text = PAGE.read_text(encoding="utf-8")
     before = text.partition(BEGIN)[0]
@@ -111,6 +111,6 @@ def test_the_page_explains_every_column():
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
-def test_readers_have_a_version(reader):
+def test_readers_have_a_version(reader: Reader) -> None:
     """A reader is a distribution or the one program."""
     assert reader.distribution or reader.name == "pdftotext-layout"

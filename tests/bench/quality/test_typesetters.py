@@ -17,7 +17,7 @@ BAD_LAYERS = {("typst", "script-th"), ("weasyprint", "script-hi"), ("weasyprint"
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # a browser starts for each document
 @pytest.mark.parametrize("name", [setter.name for setter in TYPESETTERS])
-def test_a_pdf_has_the_words_of_its_ground_truth(name: str, tmp_path: Path):
+def test_a_pdf_has_the_words_of_its_ground_truth(name: str, tmp_path: Path) -> None:
     """A document of each kind comes out with the characters of its ground truth; a wrong one would be left out."""
     if name not in FOUND:
         pytest.skip(f"{name} is not installed")
@@ -29,7 +29,7 @@ def test_a_pdf_has_the_words_of_its_ground_truth(name: str, tmp_path: Path):
     assert {(name, kind) for kind in wanted - kinds} <= BAD_LAYERS
 
 
-def test_a_wrong_ground_truth_is_found():
+def test_a_wrong_ground_truth_is_found() -> None:
     """A PDF whose layer lacks a number, has other words, or spreads footnotes over pages is not scored."""
     truth = Truth("The mill stood from 1990-1995 by the river.\n", header="Head", footer="Folio {n}")
     layer = "Head\nThe mill stood from 1990-\n1995 by the river.\nFolio 1"
