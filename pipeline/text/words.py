@@ -45,12 +45,12 @@ class Word:
     @property
     def text(self) -> str:
         """Its characters, without markup."""
-        return "".join(piece.text for piece in self.pieces)
+        return self.pieces[0].text if len(self.pieces) == 1 else "".join([piece.text for piece in self.pieces])
 
     @property
     def size(self) -> float:
         """Return the size of its largest type, in points."""
-        return max(piece.size for piece in self.pieces)
+        return self.pieces[0].size if len(self.pieces) == 1 else max(piece.size for piece in self.pieces)
 
     @property
     def bold(self) -> bool:

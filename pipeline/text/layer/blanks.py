@@ -18,9 +18,9 @@ _RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
 _RISE = 0.12  # of the type: characters that differ by less stand on one baseline
 _BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
 _BLANK_IN_FONT = 0.13  # of the type, above the usual gap of a line; letters of a word are kerned by less
-_BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
+LEAST_BLANK = _BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
 _MARKS = frozenset("\u0e33\u0eb3")  # vowels that overlap the letter before them; to Unicode they are letters
-_SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
+SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
 _AWAY = 1.0  # of the type: what stands so far off is no part of a word, in whatever order MuPDF gives it
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _FAR_APART = 0.7  # of the type: letters that stand in columns of a table
@@ -103,7 +103,7 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
     for spaced, start, end in _spaced_runs(characters):
         run = [character for character in characters[start:end] if not character.text.isspace()]
         gaps = [_gap(before, after) for before, after in pairwise(run)]
-        if not spaced or len(run) < _SPACED_LETTERS or min(gaps) > _FAR_APART * run[0].span["size"]:
+        if not spaced or len(run) < SPACED_LETTERS or min(gaps) > _FAR_APART * run[0].span["size"]:
             out += characters[start:end]
             continue
         most = _WORD_GAP * median(sorted(gaps)[: len(gaps) // 2 + 1])

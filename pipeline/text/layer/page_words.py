@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.text.layer.blanks import Character, is_mono, with_blanks, without_letterspacing
+from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
@@ -83,44 +84,61 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
     all. Raises what PyMuPDF raises.
     """
     layout = read_layout(page) if layout is None else layout
-    width, height = page.rect.width, page.rect.height
-    unrotated = (height, width) if page.rotation in (90, 270) else (width, height)
-    found: dict[tuple[int, bool], list[Word]] = {}
     lines = [line for block in layout["blocks"] for line in block["lines"]]
-    for number, (direction, vertical, characters) in enumerate(_character_lines(lines)):
-        turn = (_turn_of(direction) - page.rotation) % 360
-
-        def place(box: tuple[float, ...], turn: int = turn) -> Box:
-            return turned(turned(Box(*box), page.rotation, *unrotated), turn, width, height)
-
-        words = list(_words(characters, place, number))
-        found.setdefault((turn, vertical), []).extend(_in_logical_order(words))
+    shown = [line for line in lines if any(not c["c"].isspace() for span in line["spans"] for c in span["chars"])]
+    columns = _stacked_columns(shown)
+    places = _Places(page)
+    found: dict[tuple[int, bool], list[Word]] = {}
+    if columns is not None:
+        for number, column in enumerate(columns):
+            turn = places.turn_of((0.0, 1.0))
+            words = list(_words(column, places.place(turn), number))
+            found.setdefault((turn, True), []).extend(_in_logical_order(words))
+        shown = []
+    for number, line in enumerate(shown):
+        turn = places.turn_of(line["dir"])
+        place = places.place(turn)
+        words = plain_line_words(line, place, number) or _in_logical_order(
+            list(_words(_characters(line), place, number))
+        )
+        found.setdefault((turn, line["wmode"] == 1), []).extend(words)
     planes = [TextPlane(tuple(words), turn, vertical) for (turn, vertical), words in found.items() if words]
     return sorted(planes, key=lambda plane: -plane.letters)
 
 
-def _character_lines(
-    lines: Sequence[dict[str, Any]],
-) -> Iterator[tuple[tuple[float, float], bool, list[Character]]]:
-    """Give direction, writing mode and characters of each line that shows any."""
-    found = []
-    for line in lines:
-        characters = [
-            Character(character["c"], character["bbox"], character["origin"], span)
-            for span in line["spans"]
-            for character in span["chars"]
-        ]
-        if any(not character.text.isspace() for character in characters):
-            found.append((line["dir"], line["wmode"] == 1, characters))
-    columns = _stacked_columns([characters for _, _, characters in found])
-    if columns is not None:
-        yield from (((0.0, 1.0), True, column) for column in columns)
-        return
-    yield from found
+class _Places:
+    """Turns boxes of a page before its rotation into the reading plane of a direction."""
+
+    def __init__(self, page: "pymupdf.Page") -> None:
+        self._rotation = int(page.rotation)
+        self._width, self._height = page.rect.width, page.rect.height
+
+    def turn_of(self, direction: tuple[float, float]) -> int:
+        """Return what makes text upright that runs in a direction, in degrees clockwise on the page as displayed."""
+        return (_turn_of(direction) - self._rotation) % 360
+
+    def place(self, turn: int) -> _Place:
+        """Return the function that puts a box into the plane of a turn."""
+        rotation, width, height = self._rotation, self._width, self._height
+        if rotation == turn == 0:
+            return lambda box: Box(*box)
+        unrotated = (height, width) if rotation in (90, 270) else (width, height)
+        return lambda box: turned(turned(Box(*box), rotation, *unrotated), turn, width, height)
 
 
-def _stacked_columns(lines: Sequence[list[Character]]) -> list[list[Character]] | None:
+def _characters(line: Mapping[str, Any]) -> list[Character]:
+    return [
+        Character(character["c"], character["bbox"], character["origin"], span)
+        for span in line["spans"]
+        for character in span["chars"]
+    ]
+
+
+def _stacked_columns(shown: Sequence[Mapping[str, Any]]) -> list[list[Character]] | None:
     """Columns, from right to left, of a page whose ideographs are drawn one by one below each other; None if not."""
+    if sum(sum(len(span["chars"]) for span in line["spans"]) == 1 for line in shown) < _STACKED:
+        return None
+    lines = [_characters(line) for line in shown]
     total = sum(len(line) for line in lines)
     alone = [line[0] for line in lines if len(line) == 1 and ord(line[0].text[0]) >= 0x3000]  # noqa: PLR2004 - CJK
     if len(alone) < _STACKED or len(alone) < _STACKED_SHARE * total:

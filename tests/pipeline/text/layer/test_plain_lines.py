@@ -1,0 +1,59 @@
+"""Lines that need no mending are read by a shorter way."""
+
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from ocrmill.pipeline.text.layer import page_words
+from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
+from tests.support.real_pdfs import CORPUS
+
+LINES = ("Plain words, with 1,234.50 and (brackets).", "Größe über alles, naïve café.", "A B C D E F", "It`s an accent")
+FEW_PAGES = 12
+
+
+def layout_of(page: pymupdf.Page) -> list[dict]:
+    return [line for block in page_words.read_layout(page)["blocks"] for line in block["lines"]]
+
+
+def test_gives_the_words_that_the_long_way_gives(monkeypatch: pytest.MonkeyPatch, pages: list[pymupdf.Page]) -> None:
+    """Every word has the same characters, places, type and line by both ways, on drawn and on real pages."""
+    short = [page_words.read_planes(page) for page in pages]
+    monkeypatch.setattr(page_words, "plain_line_words", lambda *_: None)
+    assert short == [page_words.read_planes(page) for page in pages]
+
+
+def test_takes_most_lines_and_leaves_what_may_have_to_be_mended() -> None:
+    """Letters set apart and an accent beside its letter are left; other lines are taken."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for number, text in enumerate(LINES):
+            page.insert_text((50, 100 + 20 * number), text)
+        places = page_words._Places(page)
+        taken = [plain_line_words(line, places.place(0), 0) is not None for line in layout_of(page)]
+    assert taken == [True, True, False, False]
+
+
+@pytest.fixture
+def pages() -> list[pymupdf.Page]:
+    drawn = pymupdf.open()
+    page = drawn.new_page()
+    for number, text in enumerate(LINES):
+        page.insert_text((50, 100 + 20 * number), text)
+    page.set_rotation(90)
+    found = [page]
+    for path in sorted(CORPUS.glob("*.pdf")):
+        found += whole_pages(path)
+    return found
+
+
+def whole_pages(path: Path) -> list[pymupdf.Page]:
+    try:
+        document = pymupdf.open(path)
+        pages = [] if document.needs_pass else [document[n] for n in range(min(FEW_PAGES, document.page_count))]
+        for page in pages:
+            page.get_text()
+    except Exception:  # noqa: BLE001 - damaged on purpose
+        return []
+    return pages
