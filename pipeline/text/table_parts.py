@@ -5,23 +5,66 @@ from dataclasses import replace
 
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.page_parts import Part
+from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Word
 
 _SAME = 0.5  # of a ruled grid's area: the model has seen it
+_SENTENCE = 8  # words: a text so long that stands alone on its lines is no row of a table
+_INSIDE = 0.9  # of a text's area, that lies in a table's region
 
 
 def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:
-    """Add ruled grids that the layout model has not taken for tables."""
-    tables = [region.box for region in regions if region.label == TABLE]
-    added = [
-        box
-        for box in find_ruled_tables(words, rules)
-        if not any(max(box.share_inside(table), table.share_inside(box)) >= _SAME for table in tables)
-    ]
-    return [*regions, *(Region(TABLE, box) for box in added)]
+    """Add ruled grids that the layout model has not taken for tables, and let tables end where their grids do."""
+    out = list(regions)
+    for grid in find_ruled_tables(words, rules):
+        seen = [n for n, region in enumerate(out) if region.label == TABLE and _is_same(grid, region.box)]
+        if not seen:
+            out.append(Region(TABLE, grid))
+        elif len(seen) == 1:
+            out[seen[0]] = replace(out[seen[0]], box=enclosing([out[seen[0]].box, grid]))
+    return out
+
+
+def _is_same(grid: Box, table: Box) -> bool:
+    return max(grid.share_inside(table), table.share_inside(grid)) >= _SAME
+
+
+def parted_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:
+    """Cut the regions of tables at captions and sentences that stand across them: they are of several tables."""
+    grids = find_ruled_tables(words, rules) if any(region.label == TABLE for region in regions) else []
+    out: list[Region] = []
+    for region in regions:
+        within = [word for word in words if region.box.contains_centre_of(word.box)] if region.label == TABLE else []
+        cuts = [
+            other.box
+            for other in regions
+            if within
+            and other.label in ("caption", "text")
+            and other.box.share_inside(region.box) >= _INSIDE
+            and not any(grid.contains_centre_of(other.box) for grid in grids)
+            and _stands_across(other, within)
+        ]
+        out += _cut(within, cuts) if cuts else [region]
+    return out
+
+
+def _stands_across(text: Region, words: Sequence[Word]) -> bool:
+    """Tell if no other words of a table's region stand on a text's lines, and if it is too long for a row."""
+    beside = [word for word in words if text.box.y0 < word.box.middle < text.box.y1]
+    inside = [word for word in beside if text.box.contains_centre_of(word.box)]
+    return len(inside) == len(beside) and (text.label == "caption" or len(inside) >= _SENTENCE)
+
+
+def _cut(words: Sequence[Word], cuts: Sequence[Box]) -> list[Region]:
+    """Return a region for the words above, between and below the cuts, where there are any."""
+    pieces: dict[int, list[Box]] = {}
+    for word in words:
+        if not any(cut.contains_centre_of(word.box) for cut in cuts):
+            pieces.setdefault(sum(cut.middle < word.box.middle for cut in cuts), []).append(word.box)
+    return [Region(TABLE, enclosing(boxes)) for _, boxes in sorted(pieces.items())]
 
 
 def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> list[Part]:

@@ -23,7 +23,7 @@ from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, p
 from ocrmill.pipeline.text.paragraphs import Written, assemble
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned
-from ocrmill.pipeline.text.table_parts import with_ruled_tables, with_tables
+from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
 from ocrmill.pipeline.text.tables.rules import page_rules
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _parts(
 
     rules = page_rules(page).moved(place)
     regions = with_images(regions, [place(box) for box in image_boxes(page)])
-    regions = with_ruled_tables(regions, plane.words, rules)
+    regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
     return with_tables(parts, rules, right_to_left=right_to_left) if manner is Manner.FULL else parts
 

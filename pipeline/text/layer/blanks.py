@@ -28,6 +28,7 @@ _PUNCTUATION = frozenset(".,:;!?'-&")
 _PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
     "\u093f\u09bf\u09c7\u09c8\u0a3f\u0abf\u0b47\u0bc6\u0bc7\u0bc8\u0d46\u0d47\u0d48\u1031"
 )
+_FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
 
 
@@ -46,10 +47,10 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
     gaps = [
         _gap(before, after) / (before.span["size"] or 1.0)
         for before, after in pairwise(characters)
-        if _is_level(before, after)
+        if _is_level(before, after) and after.text not in _PUNCTUATION
     ]
-    usual = max(sorted(gaps)[len(gaps) // 4], 0.0) if gaps else 0.0
-    close = not any(character.text.isspace() for character in characters[:-1])
+    usual = max(sorted(gaps)[len(gaps) // 4 if len(gaps) >= _FEW_GAPS else 0], 0.0) if gaps else 0.0
+    close = not any(map(str.isspace, "".join(character.text for character in characters).strip()))
     for before, after in pairwise(characters):
         yield before
         least = _least_blank(before, after, close=close)
@@ -118,7 +119,7 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
 
 
 def _spaced_runs(characters: Sequence[Character]) -> Iterator[tuple[bool, int, int]]:
-    """Cut a line into runs of words that are one letter each, and others."""
+    """Cut a line into runs of words that are one letter each, and others. A point may follow the last letter."""
     words: list[tuple[int, int]] = []
     start = 0
     for n, (before, after) in enumerate(pairwise(characters)):
@@ -127,10 +128,20 @@ def _spaced_runs(characters: Sequence[Character]) -> Iterator[tuple[bool, int, i
             start = n + 1
     words.append((start, len(characters)))
 
+    def text_of(word: tuple[int, int]) -> str:
+        return "".join(character.text for character in characters[word[0] : word[1]]).strip()
+
     def is_letter(word: tuple[int, int]) -> bool:
-        text = "".join(character.text for character in characters[word[0] : word[1]]).strip()
+        text = text_of(word)
         return len(text) == 1 and (text.isalpha() or text in _PUNCTUATION)
 
-    for spaced, group in groupby(words, key=is_letter):
-        found = list(group)
+    def is_last(word: tuple[int, int]) -> bool:
+        text = text_of(word)
+        return text[:1].islower() and len(text) > 1 and all(sign in _PUNCTUATION for sign in text[1:])
+
+    kinds = [is_letter(word) for word in words]
+    for n in range(1, len(words)):
+        kinds[n] = kinds[n] or (kinds[n - 1] and is_last(words[n]))
+    for spaced, group in groupby(zip(kinds, words, strict=True), key=lambda item: item[0]):
+        found = [word for _, word in group]
         yield spaced, found[0][0], found[-1][1]

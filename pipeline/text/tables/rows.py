@@ -81,7 +81,8 @@ def leading_lines(lines: Sequence[Line], rules: Rules) -> list[int]:
     Others float between them: cells set in the middle of their rows.
     """
     chosen: list[int] = []
-    for n in sorted(range(len(lines)), key=lambda n: (-len(lines[n].columns), n)):
+    able = [n for n, line in enumerate(lines) if not _stands_between_rules(line, rules)] or range(len(lines))
+    for n in sorted(able, key=lambda n: (-len(lines[n].columns), n)):
         line = lines[n]
         if all(abs(line.baseline - lines[m].baseline) >= _PITCH * min(line.size, lines[m].size) for m in chosen):
             chosen.append(n)
@@ -91,8 +92,7 @@ def leading_lines(lines: Sequence[Line], rules: Rules) -> list[int]:
         for above, n, below in zip(chosen, chosen[1:], chosen[2:], strict=False)
         if _stands_between(lines[above], lines[n], lines[below])
     }
-    kept = [n for n in chosen if n not in between and not _stands_between_rules(lines[n], rules)]
-    return sorted(kept or chosen)
+    return [n for n in chosen if n not in between] or chosen
 
 
 def _stands_between(above: Line, line: Line, below: Line) -> bool:

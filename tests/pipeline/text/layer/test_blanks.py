@@ -1,0 +1,40 @@
+"""Blanks that no glyph draws are found by the white space of their line."""
+
+import pytest
+
+from ocrmill.pipeline.text.layer.blanks import Character, with_blanks, without_letterspacing
+
+
+def characters(text: str, gap: float, size: float = 10.0) -> list[Character]:
+    """Letters of 5 points; `_` is white space of that width without a character, a blank one that is drawn."""
+    span = {"size": size, "font": "Plain", "flags": 0}
+    out, x = [], 50.0
+    for sign in text:
+        if sign == "_":
+            x += gap
+            continue
+        out.append(Character(sign, (x, 90.0, x + (gap if sign == " " else 5.0), 102.0), (x, 100.0), span))
+        x = out[-1].box[2]
+    return out
+
+
+def text_of(line: list[Character]) -> str:
+    return "".join(character.text for character in with_blanks(without_letterspacing(line)))
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("\ubd04_\uae38\uacfc_\ube75_\ube75", "\ubd04 \uae38\uacfc \ube75 \ube75"),  # few letters, mostly blanks
+        ("\u0939\u0935\u093e_\u0930\u093e\u0924,  ", "\u0939\u0935\u093e \u0930\u093e\u0924,  "),  # blanks at the end
+    ],
+)
+def test_white_space_in_a_line_without_blanks_is_a_blank(line: str, read: str):
+    """A short line whose gaps are mostly blanks has them all; blanks at its end do not count as blanks within it."""
+    assert text_of(characters(line, gap=2.6)) == read
+
+
+def test_the_last_of_letters_set_apart_may_have_a_point():
+    """Letters set apart are one word, its last letter too, where a point follows it; initials stay apart."""
+    assert text_of(characters("a p a r t.", gap=2.2)) == "apart."
+    assert text_of(characters("A. B. C. D. E.", gap=2.2)) == "A. B. C. D. E."

@@ -1,0 +1,70 @@
+"""Regions that a layout model calls tables become tables where their rules and the text between them say so."""
+
+from ocrmill.pipeline.text.layout_model import TABLE, Region
+from ocrmill.pipeline.text.reading_order import Box, enclosing
+from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables
+from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.words import Piece, Word
+
+CAPTION = "Table 2: the fares of all ferries in the winter of that year"
+
+
+def line(text: str, x: float, baseline: float) -> list[Word]:
+    words = []
+    for piece in text.split():
+        box = Box(x, baseline - 8, x + 5.0 * len(piece), baseline + 2)
+        words.append(Word((Piece(piece, box, 10.0),), box, baseline, 0))
+        x = box.x1 + 3
+    return words
+
+
+def rows(top: float, count: int) -> list[Word]:
+    return [
+        word
+        for n in range(count)
+        for x, text in ((60, f"Pier{n}"), (200, f"{n}.25"))
+        for word in line(text, x, top + 15 * n)
+    ]
+
+
+def around(words: list[Word]) -> Box:
+    return enclosing([word.box for word in words])
+
+
+def grid(top: float, rows_below: int) -> Rules:
+    ys = [top + 15 * n for n in range(rows_below + 1)]
+    flat = [Box(50, y, 300, y) for y in ys]
+    return Rules(tuple(flat), tuple(Box(x, ys[0], x, ys[-1]) for x in (50.0, 150.0, 300.0)))
+
+
+def test_a_caption_across_a_region_parts_two_tables():
+    """A region in which a caption stands alone on its line is cut there; the words of each side keep a region."""
+    above, below, caption = rows(100, 4), rows(220, 4), line(CAPTION, 55, 190)
+    words = [*above, *caption, *below]
+    regions = [Region(TABLE, around(words)), Region("caption", around(caption))]
+    found = [region.box for region in parted_tables(regions, words, Rules()) if region.label == TABLE]
+    assert found == [around(above), around(below)]
+
+
+def test_a_cell_of_text_parts_no_table():
+    """Text with words beside it, or inside a ruled grid, is a cell: its region stays whole."""
+    note = line(CAPTION, 55, 145)
+    beside = [*rows(100, 3), *note, *line("12.50", 400, 145), *rows(160, 3)]
+    regions = [Region(TABLE, around(beside)), Region("text", around(note))]
+    assert parted_tables(regions, beside, Rules())[0] == regions[0]
+
+    framed = [*rows(101, 3), *line("A note that goes over all of the columns of it", 52, 146), *rows(161, 3)]
+    text = around([word for word in framed if word.baseline == 146])
+    regions = [Region(TABLE, around(framed)), Region("text", text)]
+    assert parted_tables(regions, framed, grid(90, 8))[0] == regions[0]
+
+
+def test_a_table_ends_where_its_grid_does():
+    """Rows of a ruled grid that the model leaves out belong to its table; a grid that it does not see is added."""
+    words, rules = rows(101, 6), grid(90, 6)
+    whole = Box(50, 90, 300, 180)
+    seen = Region(TABLE, around(rows(101, 5)))
+    (grown,) = with_ruled_tables([seen], words, rules)
+    assert grown.label == TABLE
+    assert grown.box == enclosing([seen.box, whole])
+    assert with_ruled_tables([], words, rules) == [Region(TABLE, whole)]
