@@ -128,7 +128,7 @@ class PacedPool:
         if self._row is None:
             self._row = recognized_row(document, page, self._text, Attempt("paced", 0.1), self._quality)
         row = replace(self._row, document_id=document.document_id, source=document.source.uri)
-        return replace(row, page_number=page.page_number, rendered=page)
+        return replace(row, page_number=page.page_number, page=page)
 
     async def stop(self) -> None:
         """Nothing to end."""

@@ -20,9 +20,9 @@ from typing import Any
 from bench.real_pdfs import refuse_missing
 from bench.text_scores import letter_f1, word_f1, word_order
 from ocrmill.configs.engine_settings import CpuEngineSettings, EngineSettings
-from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages import mupdf as rasterize
 from ocrmill.pipeline.pages.mapped_file import map_path
+from ocrmill.pipeline.records import PageText
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
 
 PAGES = (  # born digital, then scans with an OCR layer or a known text, then sideways
@@ -89,10 +89,8 @@ def read_page(engine: CpuEngine, path: Path, index: int, dpi: int) -> Score:
     image = rasterize.render(page, rasterize.page_scale(page, geometry, dpi, 4096))
     truth = page.get_text()
     started = time.process_time()
-    try:
-        text = asyncio.run(engine.read(image, geometry)).markdown
-    except PageError:
-        text = ""
+    read = asyncio.run(engine.read(image, geometry))
+    text = read.markdown if isinstance(read, PageText) else ""
     seconds = time.process_time() - started
     name = f"{path.name} {index + 1}"
     return Score(name, word_f1(text, truth), letter_f1(text, truth), word_order(text, truth), seconds)

@@ -14,7 +14,7 @@ import psutil
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.workers.rendering.process import RenderProcess
-from ocrmill.workers.rendering.protocol import ChildSettings
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "text.pdf"
 
@@ -23,10 +23,11 @@ def seconds(mode: str, path: str, pages: int) -> tuple[float, float]:
     """CPU seconds to start and open, and for a page."""
     raster = RasterSettings.model_validate({"sandbox": mode})
     with RenderProcess("mupdf", ChildSettings(raster, RoutingSettings(mode="ocr"))) as process:
-        count = process.open(path, ()).page_count
+        opened = process.open(path, ())
+        assert isinstance(opened, OpenedDocument)
         started = _used(process)
         for number in range(pages):
-            process.read(path, None, number % count + 1)
+            process.read(path, None, number % opened.page_count + 1)
         return started, (_used(process) - started) / pages
 
 

@@ -28,11 +28,12 @@ from ocrmill.pipeline.records import (
     Document,
     DocumentRow,
     EngineDescription,
+    PageGeometry,
     PageText,
-    RenderedPage,
     Route,
     RouteDecision,
     SourceRow,
+    TextLayerPage,
 )
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.registry import with_engine_chosen
@@ -55,7 +56,9 @@ def finish(folder: Path, out: Path) -> None:
     sink = Sink(store, stamp, settings.output, read_ledger(store))
     for number, source in enumerate(Discovery([str(folder)], settings.input, settings.storage)):
         document = Document(hashlib.sha256(source.uri.encode()).hexdigest(), source, 1)
-        page = RenderedPage(1, decision=RouteDecision(Route.TEXT_LAYER, "good_text"), text=PageText(source.uri))
+        page = TextLayerPage(
+            1, PageGeometry(612, 792, 0), RouteDecision(Route.TEXT_LAYER, "good_text"), text=PageText(source.uri)
+        )
         sink.add_page(finished_row(document, page, settings.quality))
         row = DocumentRow(document.document_id, source, 1, "complete", pages_text_layer=1)
         sink.finish_document(row, [SourceRow(source, document.document_id)])

@@ -11,7 +11,7 @@ from ocrmill.configs.settings import RunSettings, StorageSettings
 from ocrmill.pipeline.output.journal import read_again
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.stores.open import open_store
-from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, Route, Source
+from ocrmill.pipeline.records import Document, FailedPage, PageRange, PageRow, RenderedPage, Route, Source
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.pools.machine import usable_cores
 from ocrmill.workers.pools.pool import Image, SerialPool
@@ -139,19 +139,19 @@ async def _look_at_pages(pool: SerialPool, document: Document, plan: Plan) -> No
     numbers = tuple(range(1, document.page_count + 1, step))[:SAMPLED_PAGES]
     weight = document.page_count / len(numbers)
     async for page in pool.read(PageRange(document, numbers)):
-        rendered = page.rendered if isinstance(page, PageRow) else page[0]
-        plan.page_seconds.append(rendered.render_ms / 1000)
-        if rendered.decision is None:
-            plan.page_share[rendered.reason or "failed"] += weight
+        result = page.page if isinstance(page, PageRow) else page[0]
+        plan.page_seconds.append(result.render_ms / 1000)
+        if isinstance(result, FailedPage):
+            plan.page_share[result.reason] += weight
             plan.route_share["failed"] += weight
             continue
-        plan.page_share[f"{rendered.decision.route} ({rendered.decision.reason})"] += weight
-        plan.route_share[rendered.decision.route] += weight
+        plan.page_share[f"{result.decision.route} ({result.decision.reason})"] += weight
+        plan.route_share[result.decision.route] += weight
         if not isinstance(page, PageRow) and len(plan.engine_seconds) < SAMPLED_OCR_PAGES:
             await _time_engine(pool, document, *page, plan)
 
 
-async def _time_engine(pool: SerialPool, document: Document, rendered: RenderedPage, image: Image, plan: Plan) -> None:
-    row = await pool.recognize(document, rendered, image)
+async def _time_engine(pool: SerialPool, document: Document, page: RenderedPage, image: Image, plan: Plan) -> None:
+    row = await pool.recognize(document, page, image)
     if row.engine_ms is not None:
         plan.engine_seconds.append(row.engine_ms / 1000)

@@ -11,27 +11,24 @@
     |  |- FileGoneError     a shard was merged or withdrawn meanwhile      exit 1
     |  `- SettingsMismatchError  it was made with other settings           exit 2
     |- EngineError          no engine can be started, or it stays down     exit 1
-    |  `- EngineDownError   one engine died; it is started again
     |- StoppedEarlyError    a signal or the time budget ended its start   exit 75
     |- TooManyFailuresError most of what is read fails, for one reason     exit 1
     |- BucketError          a bucket does not do what it is asked, or      exit 1
     |                       has none of that name (bucket.py)
     |- WebError             a web server does not either (http.py)          becomes a row
-    |- ImageLostError       a page image is gone (workers/pools/pool.py)   the page is rendered again
     |- MetadataError        a cloud says nothing (scheduling/preemption.py)  becomes a log line
     `- PageError            one page or document, with its `Reason`; becomes a row, never ends a run
 
 `model_adapter` has a tree of its own (model_adapter/errors.py). All can be pickled, so that workers can raise them.
 
-A bad page or document is a value with a `Reason` (records.py), not an exception that travels: `PageError` is caught
-by the worker that read the page.
+A bad page or document is a value with a `Reason` (records.py), not an exception that travels, and so is an engine that
+died: `PageError` is caught by the worker that read the page.
 """
 
 from ocrmill.configs.errors import OcrmillError, SettingsError
 from ocrmill.pipeline.records import Reason
 
 __all__ = [
-    "EngineDownError",
     "EngineError",
     "FileGoneError",
     "InputError",
@@ -93,18 +90,6 @@ class SettingsMismatchError(OutputError):
 
 class EngineError(OcrmillError):
     """No engine can be started, or it does not stay up."""
-
-
-class EngineDownError(EngineError):
-    """An engine died with the pages that it had; they are tried again on the next one, or on itself once it is up."""
-
-    def __init__(self, detail: str, out_of_memory: bool = False) -> None:  # positional, so that it can be pickled
-        super().__init__(detail, out_of_memory)
-        self.detail = detail
-        self.out_of_memory = out_of_memory
-
-    def __str__(self) -> str:
-        return self.detail
 
 
 class StoppedEarlyError(OcrmillError):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import numpy.typing as npt
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
 
-PICTURE = "picture"  # the label of a block that is cut out as a figure; its Markdown is empty
+PICTURE = "picture"  # the label of a block that is cut out as a figure
 
 
 class Status(StrEnum):
@@ -270,24 +271,73 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class RenderedPage:
-    """A page after the rasterizer: it has been read (`text`), is blank, has failed (`reason`), or awaits OCR.
+class Failure:
+    """The reason why a page or document cannot be read, as a value; `detail` is for its row."""
 
-    Small: the page image travels beside it (workers/rendering/rasterizer.py).
-    """
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDown:
+    """The death of an engine with the pages that it had; they are tried again once one is up."""
+
+    detail: str
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedPage:
+    """A page that was inspected, with its route; the base of the records below."""
 
     page_number: int
-    geometry: PageGeometry | None = None
-    decision: RouteDecision | None = None
-    features: PageFeatures | None = None
-    renderer: str | None = None  # mupdf, pdfium, pillow (image files), or None where nothing was rendered
-    layer_text: str | None = None  # the page's own text where OCR can be checked against it
-    unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
-    text: PageText | None = None
-    reason: Reason | None = None
+    geometry: PageGeometry
+    decision: RouteDecision
+    features: PageFeatures | None = None  # PDFium measures none
+    renderer: str = "mupdf"  # or pdfium, or pillow (image files)
     detail: str | None = None  # the library's messages, capped
     render_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BlankPage(RoutedPage):
+    """A page with nothing on it."""
+
+    kind: Literal["blank"] = "blank"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLayerPage(RoutedPage):
+    """A page that was read from its text layer; its raster has a size if pictures are cut from it."""
+
+    text: PageText
+    kind: Literal["text_layer"] = "text_layer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedPage(RoutedPage):
+    """A page that awaits OCR. Small: its image travels beside it (workers/rendering/rasterizer.py)."""
+
+    layer_text: str | None = None  # the page's own text where OCR can be checked against it
+    unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
     image_bytes: int = 0  # of the image that travels beside it, or of its views
+    kind: Literal["rendered"] = "rendered"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPage:
+    """A page that could not be read from its document, nor rendered."""
+
+    page_number: int
+    reason: Reason
+    detail: str | None  # the library's messages, capped
+    renderer: str | None = None  # that failed; None if none had it
+    render_ms: float = 0.0
+    kind: Literal["failed"] = "failed"
+
+
+PageResult = BlankPage | TextLayerPage | RenderedPage | FailedPage
+"""A page after the rasterizer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +349,7 @@ class PageRow:
     page_number: int
     page_count: int
     status: Status
-    rendered: RenderedPage
+    page: PageResult
     reason: Reason | None = None
     detail: str | None = None
     text: PageText | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from ocrmill.pipeline.quality.attempts import was_degenerate
 from ocrmill.pipeline.quality.flags import DEGENERATE
-from ocrmill.pipeline.records import ENGINE_FAILURES, DocumentRow, PageRow, Status
+from ocrmill.pipeline.records import ENGINE_FAILURES, DocumentRow, FailedPage, PageRow, Status
 
 Reasons = defaultdict[str, Counter[str]]
 """How often each reason occurs, by status."""
@@ -79,11 +79,11 @@ class RunReport:
             self.engine_pages += 1
             self.degenerate += not DEGENERATE.isdisjoint(row.flags)
             self.degenerate_at_first += was_degenerate(row)
-        if row.rendered.decision is not None:
-            self.routes[row.rendered.decision.reason] += 1
+        if not isinstance(row.page, FailedPage):
+            self.routes[row.page.decision.reason] += 1
         self.flagged += bool(row.flags)
         self.repetitive += row.repetition_flag
-        self.render_s += row.rendered.render_ms / 1000
+        self.render_s += row.page.render_ms / 1000
         self.engine_s += (row.engine_ms or 0.0) / 1000
 
     def add_document(self, row: DocumentRow) -> None:

@@ -27,7 +27,9 @@ from ocrmill.pipeline.records import (
     Block,
     DocumentRow,
     EngineDescription,
+    FailedPage,
     PageFeatures,
+    PageGeometry,
     PageRow,
     PageText,
     RepetitionMeasures,
@@ -196,22 +198,25 @@ class RunStamp:
 def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
     """Page rows as columns, in the order of (document_id, page_number)."""
     rows = sorted(rows, key=attrgetter("document_id", "page_number"))
+    pages = [row.page for row in rows]
+    routed = [None if isinstance(page, FailedPage) else page for page in pages]
+    seen = _attributes(routed, "geometry", "decision", "features")
     values = {
         **_attributes(
             rows, "document_id", "source", "page_number", "page_count", "status", "reason", "repetition_flag"
         ),
         **_attributes(rows, "text_layer_agreement", "engine", "engine_ms", "prompt"),
-        **_attributes([row.rendered for row in rows], "renderer", "render_ms"),
+        **_attributes(pages, "renderer", "render_ms"),
         **_attributes([row.text for row in rows], "raw", "finish_reason", *_MODEL_VIEW),
         **_attributes([row.measures for row in rows], *_MEASURES),
-        **_attributes([row.rendered.geometry for row in rows], "width_pt", "height_pt", "rotation"),
-        **_attributes([row.rendered.decision for row in rows], "route"),
-        "route_reason": _attributes([row.rendered.decision for row in rows], "reason")["reason"],
-        "detail": [_capped(row.rendered.detail if row.detail is None else row.detail) for row in rows],
+        **_attributes(seen["geometry"], "width_pt", "height_pt", "rotation"),
+        **_attributes(seen["decision"], "route"),
+        "route_reason": _attributes(seen["decision"], "reason")["reason"],
+        "detail": [_capped(row.page.detail if row.detail is None else row.detail) for row in rows],
         "markdown": [_markdown(row) for row in rows],
         "engine_confidence": _attributes([row.text for row in rows], "confidence")["confidence"],
         **_fidelity(rows),
-        **_raster(rows),
+        **_raster(seen["geometry"]),
         **_model(rows, stamp.engine),
         "quality_version": [None if row.measures is None else stamp.quality_version for row in rows],
         **_run_columns(stamp, len(rows)),
@@ -220,7 +225,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         "blocks": _list_array([_blocks(row.text) for row in rows], BLOCK),
         "figures": _list_array([row.figures for row in rows], FIGURE),
         "flags": _list_array([row.flags for row in rows], pa.string()),
-        "features": _struct_array([row.rendered.features for row in rows], FEATURES),
+        "features": _struct_array(seen["features"], FEATURES),
         "attempts": _list_array([row.attempts for row in rows], ATTEMPT),
     }
     return _table(PAGES, values, nested, len(rows))
@@ -300,9 +305,9 @@ def _fidelity(rows: Sequence[PageRow]) -> Values:
     return {f"layer_{name}": values for name, values in columns.items()}
 
 
-def _raster(rows: Sequence[PageRow]) -> Values:
+def _raster(geometries: Sequence[PageGeometry | None]) -> Values:
     """Sizes in pixels; records.py has 0 where nothing was rendered, the table null."""
-    columns = _attributes([row.rendered.geometry for row in rows], "width_px", "height_px", "dpi")
+    columns = _attributes(geometries, "width_px", "height_px", "dpi")
     return {name: [value or None for value in values] for name, values in columns.items()}
 
 

@@ -19,7 +19,7 @@ from ocrmill.pipeline.output.ledger import Ledger
 from ocrmill.pipeline.output.schema import RunStamp, documents_table, pages_table, sources_table
 from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.records import DocumentRow, PageRow, SourceRow
+from ocrmill.pipeline.records import DocumentRow, PageRow, RenderedPage, SourceRow
 
 MIB = 1 << 20
 FIRST_FLUSH_S = 2.0  # a new run shows its first rows soon; each flush doubles the wait, up to `output.flush_s`
@@ -205,6 +205,7 @@ class Sink:
 def _text_bytes(row: PageRow) -> int:
     """Return the bytes of a row's long texts and figures."""
     text = row.text
-    texts = (row.rendered.layer_text, row.detail, *(() if text is None else (text.markdown, text.raw)))
+    layer = row.page.layer_text if isinstance(row.page, RenderedPage) else None
+    texts = (layer, row.detail, *(() if text is None else (text.markdown, text.raw)))
     figures = sum(len(figure.jpeg) for figure in row.figures or ())
     return figures + sum(sys.getsizeof(part) for part in texts if part is not None)

@@ -9,20 +9,36 @@ from ocrmill.pipeline.quality.agreement import text_layer_agreement
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
 from ocrmill.pipeline.quality.repetition import measure_repetition
-from ocrmill.pipeline.records import Attempt, Document, Figure, PageRow, PageText, Reason, RenderedPage, Status
+from ocrmill.pipeline.records import (
+    Attempt,
+    BlankPage,
+    Document,
+    FailedPage,
+    Figure,
+    PageResult,
+    PageRow,
+    PageText,
+    Reason,
+    RenderedPage,
+    Status,
+    TextLayerPage,
+)
 
 _MOST = 0.5  # of the letters
 
 
 def finished_row(
-    document: Document, page: RenderedPage, quality: QualitySettings, figures: tuple[Figure, ...] | None = None
+    document: Document,
+    page: BlankPage | TextLayerPage | FailedPage,
+    quality: QualitySettings,
+    figures: tuple[Figure, ...] | None = None,
 ) -> PageRow:
     """The row of a page that needs no engine: read from its text layer, blank, or failed."""
-    if page.reason is not None:
+    if isinstance(page, FailedPage):
         return failed_row(document, page, page.reason, page.detail)
-    if page.text is None:
+    if isinstance(page, BlankPage):
         return PageRow(**_place(document, page), status=Status.BLANK)
-    kept = page.decision is not None and page.decision.reason == UNSUPPORTED_SCRIPT
+    kept = page.decision.reason == UNSUPPORTED_SCRIPT
     read = _read(page.text, quality, signals(page.text, unsupported_script=kept))
     return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **read)
 
@@ -54,9 +70,12 @@ def recognized_row(
     )
 
 
-def failed_row(
-    document: Document, page: RenderedPage, reason: Reason, detail: str | None, *attempts: Attempt
-) -> PageRow:
+def unrendered_row(document: Document, page_number: int, reason: Reason, detail: str) -> PageRow:
+    """The row of a page that no renderer brought back."""
+    return failed_row(document, FailedPage(page_number, reason, detail), reason, detail)
+
+
+def failed_row(document: Document, page: PageResult, reason: Reason, detail: str | None, *attempts: Attempt) -> PageRow:
     """The row of a page that could not be read."""
     return PageRow(
         **_place(document, page),
@@ -79,13 +98,13 @@ def _is_foreign(page: RenderedPage, text: PageText) -> bool:
     return doubted and page.unwritable_share > _MOST
 
 
-def _place(document: Document, page: RenderedPage) -> dict[str, Any]:
+def _place(document: Document, page: PageResult) -> dict[str, Any]:
     return {
         "document_id": document.document_id,
         "source": document.source.uri,
         "page_number": page.page_number,
         "page_count": document.page_count,
-        "rendered": page,
+        "page": page,
     }
 
 

@@ -24,7 +24,7 @@ from ocrmill.pipeline.printable import printable, printable_line
 from ocrmill.pipeline.quality.agreement import text_layer_agreement
 from ocrmill.pipeline.quality.flags import judge
 from ocrmill.pipeline.quality.repetition import measure_repetition
-from ocrmill.pipeline.records import PageGeometry, RenderedPage
+from ocrmill.pipeline.records import FailedPage, Failure, PageGeometry, PageResult
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.rendering.process import RenderProcess
@@ -37,18 +37,19 @@ PAGE = {
     "decision": {"route": "ocr", "reason": "no_text_layer"},
     "renderer": "mupdf",
     "layer_text": "some text",
-    "reason": None,
     "render_ms": 1.5,
     "image_bytes": 60,
+    "kind": "rendered",
 }
 READ = PAGE | {
+    "kind": "text_layer",
     "decision": {"route": "text_layer", "reason": "good"},
     "text": {
         "markdown": "a b",
         "blocks": [{"label": "text", "x0": 0, "y0": 0, "x1": 9, "y1": 9, "start": 0, "end": 3}],
     },
 }
-OPENED = {"page_count": 3, "password": None, "title": "A title", "producer": None, "reason": None, "detail": None}
+OPENED = {"page_count": 3, "password": None, "title": "A title", "producer": None, "detail": None}
 WIDE = [
     GEOMETRY_REPLY | {"width_px": width, "height_px": height}
     for width, height in ((-1, -9), (0, 5), (1 << 40, 1 << 40))
@@ -96,11 +97,11 @@ def test_no_reply_harms_whoever_asked_for_a_page(document: Path, reply: bytes) -
         page, image = process.read(str(document), None, 1)
 
         assert 1 == page.page_number
-        assert isinstance(page, RenderedPage)
+        assert isinstance(page, PageResult)
         if image is not None:
             assert isinstance(image, np.ndarray)  # views are for settings with `max_tiles`
             assert (3, 3, np.dtype(np.uint8)) == (image.ndim, image.shape[2], image.dtype)
-        numbers = [page.render_ms, page.image_bytes, *(astuple(page.geometry) if page.geometry else ())]
+        numbers = [page.render_ms, *(() if isinstance(page, FailedPage) else astuple(page.geometry))]
         assert np.isfinite(numbers).all()
 
 
@@ -113,7 +114,7 @@ def test_no_reply_harms_whoever_opened_a_document(document: Path, reply: bytes) 
         opened = process.open(str(document), ())
 
         assert isinstance(opened, OpenReply)
-        assert abs(opened.page_count) < 1 << 31
+        assert isinstance(opened, Failure) or abs(opened.page_count) < 1 << 31
 
 
 GEOMETRY = PageGeometry(width_pt=612, height_pt=792, rotation=0, width_px=1224, height_px=1584, dpi=144)

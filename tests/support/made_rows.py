@@ -10,10 +10,13 @@ from ocrmill.pipeline.records import (
     Document,
     DocumentRow,
     EngineDescription,
+    PageGeometry,
     PageRow,
     PageText,
     Reason,
     RenderedPage,
+    Route,
+    RouteDecision,
     Source,
     SourceRow,
     Status,
@@ -39,6 +42,12 @@ def made_stamp(day: int = 1, fingerprint: str = "f" * 16) -> RunStamp:
     )
 
 
+def rendered_page(number: int = 1, **others: Any) -> RenderedPage:
+    """A page of Letter size that awaits OCR."""
+    geometry, decision = PageGeometry(612, 792, 0, 1224, 1584, 144), RouteDecision(Route.OCR, "no_text")
+    return RenderedPage(number, geometry, decision, **others)
+
+
 def made_page(name: str, number: int, count: int, status: Status = Status.OK, **others: Any) -> PageRow:
     """A page of a document: failed with a reason, blank without text, else with a line of Markdown."""
     text = None if status in (Status.FAILED, Status.BLANK) else PageText(f"# Page {number} of {name}")
@@ -48,7 +57,7 @@ def made_page(name: str, number: int, count: int, status: Status = Status.OK, **
         "page_number": number,
         "page_count": count,
         "status": status,
-        "rendered": RenderedPage(number),
+        "page": rendered_page(number),
         "reason": Reason.RENDER_CRASH if status is Status.FAILED else None,
         "text": text,
         "engine": "cpu" if status is Status.OK else None,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from made_rows import made_id, made_stamp
+from made_rows import made_id, made_stamp, rendered_page
 
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.output.ledger import read_ledger
@@ -24,10 +24,7 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     Reason,
-    RenderedPage,
     RepetitionMeasures,
-    Route,
-    RouteDecision,
     Source,
     SourceRow,
     Status,
@@ -117,18 +114,13 @@ def add_failed_document(
 
 
 def page_row(uri: str, number: int, count: int, about: PageContent, *, content: str | None = None) -> PageRow:
-    rendered = RenderedPage(
-        page_number=number,
-        decision=RouteDecision(Route.OCR, "no_text_layer"),
-        renderer="mupdf",
-    )
     return PageRow(
         document_id=made_id(content or uri),
         source=uri,
         page_number=number,
         page_count=count,
         status=about.status,
-        rendered=rendered,
+        page=rendered_page(number),
         reason=about.reason,
         detail=about.detail,
         text=None if about.markdown is None else PageText(about.markdown),

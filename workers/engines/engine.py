@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, RetryParams
+from ocrmill.pipeline.records import EngineDescription, EngineDown, Failure, PageGeometry, PageText, RetryParams
 from ocrmill.workers.rendering.protocol import PageImage
 
 
@@ -22,12 +22,12 @@ class Engine(Protocol):
             EngineError: if it cannot be started, with what to do about it.
         """
 
-    async def read(self, image: PageImage, geometry: PageGeometry, params: RetryParams | None, /) -> PageText:
+    async def read(
+        self, image: PageImage, geometry: PageGeometry, params: RetryParams | None, /
+    ) -> PageText | Failure | EngineDown:
         """Read one page, as the settings say or with an entry of its own retry policy (`describe`).
 
-        Raises:
-            PageError: if this page gives no text; other pages are not concerned.
-            EngineDownError: if the engine is gone, with all pages that it had.
+        It returns a `Failure` if this page gives no text, and `EngineDown` if it died with all pages that it had.
         """
 
     def idle_s(self) -> float:

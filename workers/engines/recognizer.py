@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from ocrmill.configs.settings import RunSettings
 from ocrmill.model_adapter.views import PageViews, page_of
-from ocrmill.pipeline.errors import EngineDownError, PageError
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_empty
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
@@ -14,6 +13,8 @@ from ocrmill.pipeline.records import (
     RGB,
     Attempt,
     Document,
+    EngineDown,
+    Failure,
     Figure,
     PageGeometry,
     PageRow,
@@ -53,45 +54,35 @@ class Recognizer:
 
     async def read(
         self, document: Document, page: RenderedPage, image: PageImage, params: RetryParams | None = None
-    ) -> PageRow:
-        """Read one page image; an engine's failure is a row with its reason.
-
-        Raises:
-            EngineDownError: if the engine is gone.
-        """
-        assert page.geometry is not None
+    ) -> PageRow | EngineDown:
+        """Read one page image; an engine's failure is a row with its reason, its death is `EngineDown`."""
         started = time.perf_counter()
         try:
             text = await self._engine.read(image, page.geometry, params)
-        except PageError as error:
-            reason, detail = error.reason, error.detail
-        except (asyncio.CancelledError, EngineDownError):
-            raise
         except Exception as error:  # noqa: BLE001 - whatever an engine raises concerns this page only
-            reason, detail = Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}"
-        else:
-            attempt = replace(
-                self._attempt(started, params), finish_reason=text.finish_reason, output_tokens=text.output_tokens
-            )
-            row = recognized_row(document, page, text, attempt, self._quality)
-            if is_empty(text):
-                detail = (
-                    f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
-                )
-                reason = find_defect(row) or Reason.EMPTY_OUTPUT
-                row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
-                return await self._checked_for_picture(row, image, params)
-            return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
-        row = failed_row(document, page, reason, detail, replace(self._attempt(started, params), reason=reason))
-        return await self._checked_for_picture(row, image, params)
+            text = Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
+        if isinstance(text, EngineDown):
+            return text
+        attempt = self._attempt(started, params)
+        if isinstance(text, Failure):
+            row = failed_row(document, page, text.reason, text.detail, replace(attempt, reason=text.reason))
+            return await self._checked_for_picture(row, page, image, params)
+        attempt = replace(attempt, finish_reason=text.finish_reason, output_tokens=text.output_tokens)
+        row = recognized_row(document, page, text, attempt, self._quality)
+        if is_empty(text):
+            detail = f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
+            reason = find_defect(row) or Reason.EMPTY_OUTPUT
+            row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
+            return await self._checked_for_picture(row, page, image, params)
+        return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
 
-    async def _checked_for_picture(self, row: PageRow, image: PageImage, params: RetryParams | None) -> PageRow:
+    async def _checked_for_picture(
+        self, row: PageRow, page: RenderedPage, image: PageImage, params: RetryParams | None
+    ) -> PageRow:
         """Mark a page without a text layer that the engine wrote nothing on, if it shows only a picture."""
-        page = row.rendered
         has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
         if params is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
             return row
-        assert page.geometry is not None
         pixels = self._page_of(image, page.geometry)
         shows = await asyncio.get_running_loop().run_in_executor(None, self._pictures.shows_only_picture, pixels)
         return replace(row, shows_only_picture=shows)

@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import OcrmillError
+from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
     Document,
     EngineDescription,
+    EngineDown,
     PageRange,
     PageRow,
     RenderedPage,
@@ -23,10 +24,6 @@ from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 Image = Any
 """A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""
-
-
-class ImageLostError(OcrmillError):
-    """The node that held a page image died: the page has to be rendered again. Nobody's fault."""
 
 
 class Pool(Protocol):
@@ -47,11 +44,10 @@ class Pool(Protocol):
 
     async def recognize(
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None, /
-    ) -> PageRow:
-        """Turn a page image into the row of one attempt at it.
+    ) -> PageRow | None:
+        """Turn a page image into the row of one attempt at it; None if the node that held the image died.
 
         Raises:
-            ImageLostError: if the image is gone.
             EngineError: if no engine is left.
         """
 
@@ -96,7 +92,10 @@ class SerialPool:
         """Turn a page image into the row of one attempt at it."""
         self._started = self._started or asyncio.create_task(self._recognizer.start())
         await asyncio.shield(self._started)
-        return await self._recognizer.read(document, page, image, params)
+        row = await self._recognizer.read(document, page, image, params)
+        if isinstance(row, EngineDown):  # there is no other one
+            raise EngineError(row.detail)
+        return row
 
     async def stop(self) -> None:
         """End the engine, while its loop still runs."""

@@ -19,12 +19,13 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import EngineDownError, OcrmillError
-from ocrmill.pipeline.quality.page_row import failed_row
+from ocrmill.pipeline.errors import OcrmillError
+from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
 from ocrmill.pipeline.records import (
     Attempt,
     Document,
     EngineDescription,
+    EngineDown,
     PageRange,
     PageRow,
     Reason,
@@ -35,7 +36,7 @@ from ocrmill.pipeline.records import (
 )
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.pools.early_stop import check_time
-from ocrmill.workers.pools.pool import Image, ImageLostError
+from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.ray_actors import EngineActor, Handle, RasterizerActor, await_start, bring_back
 from ocrmill.workers.pools.ray_cluster import start_ray, with_absolute_paths
 from ocrmill.workers.pools.worker_slots import MAX_FAILURES, Slot, WorkerSlots
@@ -137,30 +138,35 @@ class RayPool:
         missing = list(pages.page_numbers)
         for _ in range(RASTERIZER_TRIES):
             slot = await self._free_rasterizer()
+            image_lost = False
             try:
                 read = slot.worker.handle.actor.read.options(**STREAMING)
                 stream = read.remote(replace(pages, page_numbers=tuple(missing)))
                 async for reference in stream:  # images stay in the object store, only their references come here
                     page = await reference
                     if not isinstance(page, PageRow):
-                        page = page, await _next_image(stream)
+                        page = page, await anext(stream, None)
+                        if image_lost := page[1] is None:
+                            break
                     missing.pop(0)
                     yield page
-            except (RayActorError, ObjectLostError, ImageLostError):  # first: a RayTaskError may be one of them as well
+            except (RayActorError, ObjectLostError):  # first: a RayTaskError may be one of them as well
                 self._rasterizer_slots.report_death(slot)
             except RayTaskError as error:
                 raise _unwrapped(error) from error
             else:
-                return
+                if not image_lost:
+                    return
+                self._rasterizer_slots.report_death(slot)
             finally:
                 self._rasterizer_slots.release(slot, finished=True)
         for number in missing:
             detail = f"{RASTERIZER_TRIES} workers died while reading it"
-            yield failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail)
+            yield unrendered_row(pages.document, number, Reason.RENDER_CRASH, detail)
 
     async def recognize(
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
-    ) -> PageRow:
+    ) -> PageRow | None:
         """Turn a page image into the row of one attempt at it, on the engine that has least to do.
 
         An engine that dies takes all its pages along. Each is tried again with a few others, then alone in an engine,
@@ -176,7 +182,7 @@ class RayPool:
                 detail = f"not tried: {MAX_FAILURES} other pages of this document made the engine fail"
                 return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
             started = time.monotonic()
-            outcome: PageRow | _EngineLost | None = None
+            outcome: PageRow | _EngineLost | None = None  # None: the image is lost, or this was cancelled
             try:
                 reading = slot.worker.handle.actor.read.remote(*request)
                 outcome = await self._outcome(slot, request, reading)
@@ -184,6 +190,8 @@ class RayPool:
                 self._engine_slots.release(slot, finished=isinstance(outcome, PageRow))
             if isinstance(outcome, PageRow):
                 return replace(outcome, attempts=(*attempts, *outcome.attempts))
+            if outcome is None:
+                return None
             deaths += 1
             if slot.alone or outcome.reason is Reason.ENGINE_TIMEOUT:
                 seconds = time.monotonic() - started
@@ -194,25 +202,25 @@ class RayPool:
                 detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
                 return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
 
-    async def _outcome(self, slot: Slot, request: OcrRequest, reading: Any) -> PageRow | _EngineLost:
-        """Wait for the row of a page that an engine reads. An engine that is lost gets no more pages until it is back.
+    async def _outcome(self, slot: Slot, request: OcrRequest, reading: Any) -> PageRow | _EngineLost | None:
+        """Wait for the row of a page that an engine reads; None if the image is gone.
 
-        Raises:
-            ImageLostError: if the image is gone.
+        An engine that is lost gets no more pages until it is back.
         """
         engine = slot.worker.handle.actor
         try:
-            return await self._answer(engine, reading)
+            answer = await self._answer(engine, reading)
+            if isinstance(answer, PageRow):
+                return answer
+            self._take_note(answer, slot)
+            lost = _EngineLost(Reason.ENGINE_CRASH, f": {answer.detail}")
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
             if isinstance(error.cause, RayActorError | ObjectLostError):
-                raise ImageLostError from error
-            if not isinstance(error.cause, EngineDownError):
-                detail = f"{type(error.cause).__name__}: {error.cause}"
-                return failed_row(request.document, request.page, Reason.ENGINE_ERROR, detail)
-            self._take_note(error.cause, slot)
-            lost = _EngineLost(Reason.ENGINE_CRASH, f": {error.cause}")
-        except ObjectLostError as error:
-            raise ImageLostError from error
+                return None
+            detail = f"{type(error.cause).__name__}: {error.cause}"
+            return failed_row(request.document, request.page, Reason.ENGINE_ERROR, detail)
+        except ObjectLostError:
+            return None
         except TimeoutError:
             if slot.is_current:
                 ray.kill(engine, no_restart=False)
@@ -234,12 +242,12 @@ class RayPool:
         """End all actors, and Ray if it was started here."""
         self._session.close()
 
-    def _take_note(self, error: EngineDownError, slot: Slot) -> None:
+    def _take_note(self, down: EngineDown, slot: Slot) -> None:
         """Log why an engine is down; one that ran out of memory gets fewer pages from now on, and takes less."""
         if not slot.is_current:
             return
-        log.warning("an engine is down and is started again: %s", error)
-        if error.out_of_memory:
+        log.warning("an engine is down and is started again: %s", down.detail)
+        if down.out_of_memory:
             slot.worker.slots = max(1, slot.worker.slots // 2)
             slot.worker.handle.memory *= LESS_MEMORY
             log.warning(
@@ -249,7 +257,7 @@ class RayPool:
                 100 * slot.worker.handle.memory,
             )
 
-    async def _answer(self, engine: Any, reading: Any) -> PageRow:
+    async def _answer(self, engine: Any, reading: Any) -> PageRow | EngineDown:
         """Wait for an engine's row of a page, as long as the engine gets on with its pages.
 
         Raises:
@@ -257,7 +265,7 @@ class RayPool:
         """
         timeout = self._settings.engine.page_timeout_s
         until = time.monotonic() + LONGEST_PAGE * timeout
-        row: asyncio.Future[PageRow] = asyncio.ensure_future(reading)
+        row: asyncio.Future[PageRow | EngineDown] = asyncio.ensure_future(reading)
         wait_s = timeout
         try:
             while not (await asyncio.wait([row], timeout=wait_s))[0]:
@@ -304,14 +312,6 @@ class RayPool:
 
     async def _revive_engine(self, engine: Handle) -> None:
         await bring_back(engine, self._settings.engine.start_timeout_s, engine.memory)
-
-
-async def _next_image(stream: Any) -> Image:
-    """Take the reference of the image that follows its page."""
-    image = await anext(stream, None)
-    if image is None:
-        raise ImageLostError
-    return image
 
 
 def _unwrapped(error: RayTaskError) -> Exception:

@@ -23,7 +23,7 @@ from ocrmill.configs.settings import RasterSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import MappedFile, map_descriptor
-from ocrmill.pipeline.records import Reason, RenderedPage
+from ocrmill.pipeline.records import FailedPage, Failure, PageResult, Reason
 from ocrmill.workers.rendering.protocol import (
     MAX_REPLY_BYTES,
     OPEN_REPLY,
@@ -73,21 +73,18 @@ def _open(
     try:
         file = map_descriptor(descriptor, request.suffix)
     except PageError as error:
-        return OpenReply(reason=error.reason, detail=error.detail), None
+        return Failure(error.reason, error.detail), None
     if file.path is None:
         os.close(descriptor)
-    reply, reader = opener.open(file, request.passwords)
-    return reply, reader if reply.reason is None else None
+    return opener.open(file, request.passwords)
 
 
-def _reply_of(page: RenderedPage) -> bytes:
+def _reply_of(page: PageResult) -> bytes:
     reply = PAGE_REPLY.dump_json(page)
     if len(reply) <= MAX_REPLY_BYTES:
         return reply
     detail = f"the page's text takes {len(reply) >> 20} MiB, more than the {MAX_REPLY_BYTES >> 20} that a page may"
-    return PAGE_REPLY.dump_json(
-        RenderedPage(page.page_number, renderer=page.renderer, reason=Reason.RENDER_MEMORY, detail=detail)
-    )
+    return PAGE_REPLY.dump_json(FailedPage(page.page_number, Reason.RENDER_MEMORY, detail, page.renderer))
 
 
 def allow_cpu_seconds(seconds: float) -> None:
@@ -135,22 +132,24 @@ def main(arguments: list[str]) -> None:
     pixels = mmap.mmap(int(pixels_fd), 0)
     confine(raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
     opener = make_opener(renderer, settings)
-    opened, reader = OpenReply(), None
+    opened: OpenReply = Failure(Reason.UNREADABLE, "no document came")
+    reader: PageReader | None = None
     connection = Connection(int(connection_fd))
     while (request := _next_request(connection)) is not None:
         if request.brings_file:
             opened, reader = _open(recv_handle(connection), request, opener, raster)
         if request.page_number is None:
             connection.send_bytes(OPEN_REPLY.dump_json(opened))
-        elif reader is None:
-            page = RenderedPage(request.page_number, renderer=renderer, reason=opened.reason, detail=opened.detail)
+        elif isinstance(opened, Failure):
+            page = FailedPage(request.page_number, opened.reason, opened.detail, renderer)
             connection.send_bytes(PAGE_REPLY.dump_json(page))
         else:
+            assert reader is not None
             allow_cpu_seconds(raster.page_cpu_s)
-            page, image = reader.read(request.page_number)
+            result, image = reader.read(request.page_number)
             if image is not None:
                 write_pixels(pixels, image)
-            connection.send_bytes(_reply_of(page))
+            connection.send_bytes(_reply_of(result))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ocrmill.pipeline.document_types import HEAD_BYTES, image_format
 from ocrmill.pipeline.pages.mapped_file import MappedFile
-from ocrmill.pipeline.records import Reason, RenderedPage
+from ocrmill.pipeline.records import FailedPage, Failure, PageResult, Reason
 from ocrmill.workers.rendering.image_reader import ImageReader
 from ocrmill.workers.rendering.mupdf_reader import MupdfReader
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageImage, PageReader
@@ -30,10 +30,10 @@ class DocumentOpener:
             return self._mupdf.open(file, passwords), self._mupdf
         reply = self._images.open(file)
         may_try_mupdf = image in _MUPDF_FORMATS
-        if reply.reason not in _WORTH_A_TRY or not may_try_mupdf:
+        if not isinstance(reply, Failure) or reply.reason not in _WORTH_A_TRY or not may_try_mupdf:
             return reply, _ImagePages(self._images, self._mupdf, file) if may_try_mupdf else self._images
         second = self._mupdf.open(file, passwords)
-        if second.reason is not None:
+        if isinstance(second, Failure):
             return replace(reply, detail=f"{reply.detail}; {second.detail}"), self._images
         return replace(second, detail=f"{reply.detail}; read with MuPDF instead"), self._mupdf
 
@@ -46,17 +46,17 @@ class _ImagePages:
         self._mupdf = mupdf
         self._file = file
 
-    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
-        """Read one page of the open document. One that cannot be read is a `RenderedPage` with its reason."""
+    def read(self, page_number: int) -> tuple[PageResult, PageImage | None]:
+        """Read one page of the open document. One that cannot be read is a `FailedPage`."""
         page, image = self._images.read(page_number)
-        if page.reason not in _WORTH_A_TRY:
+        if not isinstance(page, FailedPage) or page.reason not in _WORTH_A_TRY:
             return page, image
         opened = self._mupdf.open(self._file, ())
-        if opened.reason is not None or opened.page_count < page_number:
+        if isinstance(opened, Failure) or opened.page_count < page_number:
             return page, None
         second, image = self._mupdf.read(page_number)
         self._mupdf.close()
-        if second.reason is not None:
+        if isinstance(second, FailedPage):
             return replace(page, detail=f"{page.detail}; {second.detail}"), None
         notes = (page.detail, "read with MuPDF instead", second.detail)
         return replace(second, detail="; ".join(filter(None, notes))), image

@@ -22,8 +22,24 @@ from ocrmill.pipeline.pages.inspection import inspect_picture
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import POINTS_PER_INCH, shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide
-from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageImage, is_cut_into_views
+from ocrmill.pipeline.records import (
+    RGB,
+    BlankPage,
+    FailedPage,
+    Failure,
+    PageGeometry,
+    PageResult,
+    Reason,
+    RenderedPage,
+    Route,
+)
+from ocrmill.workers.rendering.protocol import (
+    ChildSettings,
+    OpenedDocument,
+    OpenReply,
+    PageImage,
+    is_cut_into_views,
+)
 
 _DPI = 96.0  # of a file that names no resolution, as MuPDF has it
 _LOWEST_DPI, _HIGHEST_DPI = 10.0, 1200.0  # others are mistakes, or would make small pages of large pictures
@@ -60,17 +76,18 @@ class ImageReader:
             pages, detail = self._count_pages()
         except PageError as error:
             self.close()
-            return OpenReply(reason=error.reason, detail=error.detail)
-        return OpenReply(page_count=pages, detail=detail)
+            return Failure(error.reason, error.detail)
+        return OpenedDocument(pages, detail=detail)
 
-    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
+    def read(self, page_number: int) -> tuple[PageResult, PageImage | None]:
         """Read one page: its pixels, or the views that are cut from them if they are too many to be passed on."""
         started = time.perf_counter()
+        page: PageResult
         image: PageImage | None = None
         try:
             page, image = self._read(page_number)
         except PageError as error:
-            page = RenderedPage(page_number, reason=error.reason, detail=error.detail)
+            page = FailedPage(page_number, error.reason, error.detail)
         return replace(page, renderer=self.renderer, render_ms=(time.perf_counter() - started) * 1000), image
 
     def close(self) -> None:
@@ -93,7 +110,7 @@ class ImageReader:
         assert self._file is not None
         return Image.open(io.BufferedReader(_Bytes(self._file.data)), formats=[self._format])
 
-    def _read(self, number: int) -> tuple[RenderedPage, PageImage | None]:
+    def _read(self, number: int) -> tuple[BlankPage | RenderedPage, PageImage | None]:
         detail = None
         try:
             try:
@@ -111,7 +128,7 @@ class ImageReader:
 
     def _looked_at(
         self, number: int, pixels: Image.Image, dpi: float, detail: str | None
-    ) -> tuple[RenderedPage, PageImage | None]:
+    ) -> tuple[BlankPage | RenderedPage, PageImage | None]:
         scale = POINTS_PER_INCH / dpi
         geometry = PageGeometry(pixels.width * scale, pixels.height * scale, 0)
         max_tiles = self._settings.max_tiles
@@ -121,12 +138,11 @@ class ImageReader:
         thumbnail = shrink_to_thumbnail(image)
         measured = inspect_picture(thumbnail)
         decision = decide(measured, self._settings.routing, geometry)
-        seen = RenderedPage(number, geometry, decision, measured, detail=detail)
         if decision.route is Route.BLANK:
             if detail:
                 raise PageError(Reason.UNDECODABLE, f"the page came out blank, for {detail}")
-            return seen, None
-        seen = replace(seen, geometry=with_raster(geometry, image))
+            return BlankPage(number, geometry, decision, measured), None
+        seen = RenderedPage(number, with_raster(geometry, image), decision, measured, detail=detail)
         if max_tiles is not None and is_cut_into_views(image.shape[1], image.shape[0], self._settings):
             return seen, cut_views(image, max_tiles)
         return seen, image

@@ -14,10 +14,21 @@ from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
-from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage, Route
+from ocrmill.pipeline.records import (
+    RGB,
+    BlankPage,
+    FailedPage,
+    Failure,
+    PageGeometry,
+    PageResult,
+    Reason,
+    RenderedPage,
+    Route,
+    TextLayerPage,
+)
 from ocrmill.pipeline.text.figures import has_pictures
 from ocrmill.pipeline.text.layer.page_words import clean_text
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
     import pymupdf
@@ -41,10 +52,10 @@ class MupdfReader:
             opened = rasterize.open_document(file, passwords)
             page_count = rasterize.count_pages(opened.document)
         except PageError as error:
-            return OpenReply(reason=error.reason, detail=_capped(error.detail))
+            return Failure(error.reason, _capped(error.detail) or "")
         self._document = opened.document
         metadata = opened.document.metadata or {}
-        return OpenReply(
+        return OpenedDocument(
             page_count=page_count,
             password=opened.password,
             title=_capped(metadata.get("title")),
@@ -52,40 +63,21 @@ class MupdfReader:
             detail=_capped("; ".join(filter(None, (rasterize.embedded_files(opened.document), opened.warnings)))),
         )
 
-    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
-        """Read one page: look at it, decide on its route, then take its text or render it.
+    def read(self, page_number: int) -> tuple[PageResult, RGB | None]:
+        """Read one page: inspect it, decide on its route, then take its text or render it.
 
-        One that cannot be read is a `RenderedPage` with its reason.
+        One that cannot be read is a `FailedPage`.
         """
-        assert self._document is not None
         started = time.perf_counter()
-        routing = self._settings.routing
+        result: PageResult
+        image = None
         try:
-            page, image = _load(self._document, page_number), None
-            geometry, layer = rasterize.displayed_geometry(page), text_of(page)
-            if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
-                thumbnail = rasterize.render_thumbnail(page, geometry)
-            else:
-                image = rasterize.render(page, self._scale(page, geometry))
-                thumbnail = shrink_to_thumbnail(image)
-            features = inspect_page(page, thumbnail)
-            unwritable = unwritable_share(layer, self._settings.scripts)
-            decision = decide(features, routing, geometry, unwritable)
-            seen = RenderedPage(page_number, geometry, decision, features, unwritable_share=unwritable)
-            if decision.route is Route.BLANK:
-                _refuse_blank_with_warnings()
-                image = None
-            elif decision.route is Route.TEXT_LAYER:
-                seen, image = self._read_text(page, seen)
-            else:
-                image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
-                checkable = clean_text(layer) if layer_can_check(features, routing) else None
-                seen = replace(seen, geometry=with_raster(geometry, image), layer_text=checkable)
+            result, image = self._read(page_number)
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
-            seen, image = _failed(page_number, error), None
-        warnings = "\n".join(filter(None, (seen.detail, rasterize.take_warnings())))
+            result = _failed(page_number, error)
+        warnings = "\n".join(filter(None, (result.detail, rasterize.take_warnings())))
         took_ms = (time.perf_counter() - started) * 1000
-        return replace(seen, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
+        return replace(result, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
 
     def close(self) -> None:
         """Put the document away, if one is open."""
@@ -96,39 +88,57 @@ class MupdfReader:
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
-    def _read_text(self, page: "pymupdf.Page", seen: RenderedPage) -> tuple[RenderedPage, RGB | None]:
-        """Take a page's text from its layer, and its image if pictures are to be cut from it.
-
-        The text stands even if there is no image.
-        """
+    def _read(self, page_number: int) -> tuple[BlankPage | TextLayerPage | RenderedPage, RGB | None]:
         assert self._document is not None
-        assert seen.features is not None
-        text = read_faithfully(self._document, seen.page_number - 1, right_to_left=is_right_to_left(seen.features))
-        seen = replace(seen, text=text)
-        if not self._settings.figures or not has_pictures(text.blocks):
-            return seen, None
-        assert seen.geometry is not None
+        routing = self._settings.routing
+        page, image = _load(self._document, page_number), None
+        geometry, layer = rasterize.displayed_geometry(page), text_of(page)
+        if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
+            thumbnail = rasterize.render_thumbnail(page, geometry)
+        else:
+            image = rasterize.render(page, self._scale(page, geometry))
+            thumbnail = shrink_to_thumbnail(image)
+        features = inspect_page(page, thumbnail)
+        unwritable = unwritable_share(layer, self._settings.scripts)
+        decision = decide(features, routing, geometry, unwritable)
+        if decision.route is Route.BLANK:
+            _refuse_blank_with_warnings()
+            return BlankPage(page_number, geometry, decision, features), None
+        if decision.route is Route.TEXT_LAYER:
+            text = read_faithfully(self._document, page_number - 1, right_to_left=is_right_to_left(features))
+            return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))
+        image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
+        checkable = clean_text(layer) if layer_can_check(features, routing) else None
+        geometry = with_raster(geometry, image)
+        return RenderedPage(
+            page_number, geometry, decision, features, layer_text=checkable, unwritable_share=unwritable
+        ), image
+
+    def _with_image(self, page: "pymupdf.Page", result: TextLayerPage) -> tuple[TextLayerPage, RGB | None]:
+        """Render a page that was read from its text layer, if pictures are to be cut from it; its text stands."""
+        if not self._settings.figures or not has_pictures(result.text.blocks):
+            return result, None
         try:
-            image = rasterize.render(page, self._scale(page, seen.geometry))
+            image = rasterize.render(page, self._scale(page, result.geometry))
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
-            return replace(seen, detail=f"its pictures cannot be rendered: {error}"), None
-        return replace(seen, geometry=with_raster(seen.geometry, image)), image
+            return replace(result, detail=f"its pictures cannot be rendered: {error}"), None
+        return replace(result, geometry=with_raster(result.geometry, image)), image
 
     def _scale(self, page: "pymupdf.Page", geometry: PageGeometry) -> float:
         raster = self._settings.raster
         return rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px)
 
 
-def _failed(number: int, error: Exception) -> RenderedPage:
+def _failed(number: int, error: Exception) -> FailedPage:
     """Make the record of a page that cannot be read."""
     if isinstance(error, PageError):
-        return RenderedPage(number, reason=error.reason, detail=error.detail)
+        return FailedPage(number, error.reason, error.detail)
     if isinstance(error, MemoryError):
         reason, detail = Reason.RENDER_MEMORY, "the page needs more memory than raster.memory_mb allows"
     else:
         reason = Reason.RENDER_MEMORY if _is_out_of_memory(str(error)) else Reason.RENDER_ERROR
         detail = f"MuPDF cannot render the page: {error}"
-    return RenderedPage(number, reason=reason, detail=detail)
+    return FailedPage(number, reason, detail)
 
 
 def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":

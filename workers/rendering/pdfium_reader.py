@@ -12,8 +12,18 @@ from ocrmill.pipeline.pages import pdfium
 from ocrmill.pipeline.pages.inspection import ink_share
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
-from ocrmill.pipeline.records import RGB, Reason, RenderedPage, Route, RouteDecision
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply
+from ocrmill.pipeline.records import (
+    RGB,
+    BlankPage,
+    FailedPage,
+    Failure,
+    PageResult,
+    Reason,
+    RenderedPage,
+    Route,
+    RouteDecision,
+)
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
 
 
 class PdfiumReader:
@@ -30,18 +40,19 @@ class PdfiumReader:
         try:
             self._document = pdfium.open_document(file, next(iter(passwords), None))
         except PageError as error:
-            return OpenReply(reason=error.reason, detail=error.detail), self
+            return Failure(error.reason, error.detail), self
         self._file = file
-        return OpenReply(page_count=len(self._document)), self
+        return OpenedDocument(len(self._document)), self
 
-    def read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+    def read(self, page_number: int) -> tuple[PageResult, RGB | None]:
         """Render one page of the open document for OCR, or find it blank."""
         started = time.perf_counter()
+        page: PageResult
         image = None
         try:
             page, image = self._read(page_number)
         except PageError as error:
-            page = RenderedPage(page_number, reason=error.reason, detail=error.detail)
+            page = FailedPage(page_number, error.reason, error.detail)
         return replace(page, renderer="pdfium", render_ms=(time.perf_counter() - started) * 1000), image
 
     def _close(self) -> None:
@@ -49,7 +60,7 @@ class PdfiumReader:
             self._document.close()
         self._document = self._file = None
 
-    def _read(self, page_number: int) -> tuple[RenderedPage, RGB | None]:
+    def _read(self, page_number: int) -> tuple[BlankPage | RenderedPage, RGB | None]:
         assert self._document is not None
         raster = self._settings.raster
         geometry, image = pdfium.render_page(self._document, page_number, raster.dpi, raster.max_side_px)
@@ -57,5 +68,5 @@ class PdfiumReader:
         if ink_share(shrink_to_thumbnail(image)) < self._settings.routing.blank_ink_share:
             if not pdfium.shows_what_it_holds(self._document, page_number):
                 raise PageError(Reason.UNDECODABLE, "PDFium shows a blank page and may not have decoded what is on it")
-            return RenderedPage(page_number, geometry, RouteDecision(Route.BLANK, "blank")), None
+            return BlankPage(page_number, geometry, RouteDecision(Route.BLANK, "blank")), None
         return RenderedPage(page_number, geometry, RouteDecision(Route.OCR, "no_text")), image

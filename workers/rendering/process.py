@@ -31,7 +31,7 @@ from ocrmill.model_adapter.views import PageViews, views_bytes, views_in
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import LARGE_BYTES, suffix_of
 from ocrmill.pipeline.printable import printable_line
-from ocrmill.pipeline.records import RGB, PageGeometry, Reason, RenderedPage
+from ocrmill.pipeline.records import RGB, FailedPage, Failure, PageGeometry, PageResult, Reason
 from ocrmill.pipeline.sources.archives.members import file_version
 from ocrmill.workers.import_path import safe_variables
 from ocrmill.workers.rendering.protocol import (
@@ -44,8 +44,8 @@ from ocrmill.workers.rendering.protocol import (
     ChildSettings,
     OpenReply,
     Request,
-    carries_image,
     checked,
+    geometry_of_image,
     is_cut_into_views,
 )
 
@@ -101,9 +101,9 @@ class RenderProcess:
         try:
             return self._ask(path, Request(passwords), OPEN_REPLY)
         except PageError as error:
-            return OpenReply(reason=error.reason, detail=f"opening it failed: {error.detail}")
+            return Failure(error.reason, f"opening it failed: {error.detail}")
 
-    def read(self, path: str, password: str | None, page_number: int) -> tuple[RenderedPage, RGB | PageViews | None]:
+    def read(self, path: str, password: str | None, page_number: int) -> tuple[PageResult, RGB | PageViews | None]:
         """Read a page: with its image where it awaits OCR, or the views of an image file that is too large to pass on.
 
         If the process died of it or did not answer, the page has the reason.
@@ -112,9 +112,10 @@ class RenderProcess:
         passwords = () if password is None else (password,)
         try:
             page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
-            return page, self._image_or_views(page.geometry) if carries_image(page) else None
+            geometry = geometry_of_image(page)
+            return page, None if geometry is None else self._image_or_views(geometry)
         except PageError as error:
-            return RenderedPage(page_number, renderer=self.renderer, reason=error.reason, detail=error.detail), None
+            return FailedPage(page_number, error.reason, error.detail, self.renderer), None
 
     def close(self) -> None:
         """End the process and give its memory back."""
@@ -197,16 +198,16 @@ class RenderProcess:
         if died or self._documents > raster.recycle_documents or own_mb > raster.recycle_rss_mb:
             self._stop()
 
-    def _image_or_views(self, geometry: PageGeometry | None) -> RGB | PageViews:
+    def _image_or_views(self, geometry: PageGeometry) -> RGB | PageViews:
         max_tiles = self._settings.max_tiles
-        if geometry is None or max_tiles is None:
+        if max_tiles is None or geometry.height_px < 1:
             return self._image(geometry)
-        if geometry.height_px < 1 or not is_cut_into_views(geometry.width_px, geometry.height_px, self._settings):
+        if not is_cut_into_views(geometry.width_px, geometry.height_px, self._settings):
             return self._image(geometry)
         return views_in(np.frombuffer(self._pixels, np.uint8), geometry.width_px, geometry.height_px, max_tiles)
 
-    def _image(self, geometry: PageGeometry | None) -> RGB:
-        shape = (geometry.height_px, geometry.width_px, CHANNELS) if geometry else (0, 0, CHANNELS)
+    def _image(self, geometry: PageGeometry) -> RGB:
+        shape = (geometry.height_px, geometry.width_px, CHANNELS)
         count = math.prod(shape)
         if min(shape) < 1 or count > len(self._pixels):
             raise PageError(Reason.RENDER_CRASH, f"{self.renderer} claims an image of {shape}, not of its memory")

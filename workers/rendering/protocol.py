@@ -7,13 +7,13 @@ through shared memory.
 
 import math
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.model_adapter.views import PageViews
-from ocrmill.pipeline.records import RGB, Reason, RenderedPage, Route
+from ocrmill.pipeline.records import RGB, Failure, PageGeometry, PageResult, RenderedPage, TextLayerPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenReply:
-    """The result of opening a document; `reason` is set if no page of it can be read."""
+class OpenedDocument:
+    """A document with pages to read."""
 
-    page_count: int = 0
+    page_count: int
     password: str | None = None
     title: str | None = None
     producer: str | None = None
-    reason: Reason | None = None
     detail: str | None = None
+
+
+OpenReply = OpenedDocument | Failure
+"""The result of opening a document; a failure if no page of it can be read."""
 
 
 ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
@@ -60,7 +63,7 @@ PageImage = RGB | PageViews
 class PageReader(Protocol):
     """Reads the pages of an open document."""
 
-    def read(self, page_number: int) -> tuple[RenderedPage, PageImage | None]:
+    def read(self, page_number: int) -> tuple[PageResult, PageImage | None]:
         """Read one page: with its image, or its views, where it awaits OCR."""
 
 
@@ -71,8 +74,8 @@ Reply = TypeVar("Reply")
 
 SETTINGS = TypeAdapter(ChildSettings)
 REQUEST = TypeAdapter(Request)
-OPEN_REPLY = TypeAdapter(OpenReply)
-PAGE_REPLY = TypeAdapter(RenderedPage)
+OPEN_REPLY: TypeAdapter[OpenReply] = TypeAdapter(OpenReply)
+PAGE_REPLY: TypeAdapter[PageResult] = TypeAdapter(Annotated[PageResult, Field(discriminator="kind")])
 
 
 def checked(reply: Reply, request: Request) -> Reply:
@@ -81,7 +84,7 @@ def checked(reply: Reply, request: Request) -> Reply:
     Raises:
         ValueError: it is not, or they do not.
     """
-    if isinstance(reply, RenderedPage) and reply.page_number != request.page_number:
+    if isinstance(reply, PageResult) and reply.page_number != request.page_number:
         raise ValueError(f"page {reply.page_number} instead of page {request.page_number}")
     _check_numbers(reply)
     return reply
@@ -110,8 +113,8 @@ def is_cut_into_views(width_px: int, height_px: int, settings: ChildSettings) ->
     return settings.max_tiles is not None and max(width_px, height_px) > settings.raster.max_side_px + ROUNDED_UP_PX
 
 
-def carries_image(page: RenderedPage) -> bool:
-    """Tell if a page image lies in shared memory for this reply."""
-    if page.reason is not None or page.decision is None or page.decision.route is Route.BLANK:
-        return False
-    return page.geometry is not None and page.geometry.width_px > 0
+def geometry_of_image(page: PageResult) -> PageGeometry | None:
+    """Return the size of the page image that lies in shared memory for this reply; None if there is none."""
+    if isinstance(page, RenderedPage) or (isinstance(page, TextLayerPage) and page.geometry.width_px > 0):
+        return page.geometry
+    return None

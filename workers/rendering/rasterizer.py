@@ -11,23 +11,24 @@ from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.records import (
+    BlankPage,
     Document,
+    FailedPage,
     Figure,
+    PageResult,
     PageRow,
     Reason,
     RenderedPage,
-    Route,
     Source,
+    TextLayerPage,
     UnreadableDocument,
 )
 from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
 from ocrmill.pipeline.sources.file_cache import FileCache
 from ocrmill.pipeline.text.figures import cut_figures
 from ocrmill.workers.rendering.process import RenderProcess
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageImage
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, PageImage
 from ocrmill.workers.scratch import Scratch
-
-_Rendered = tuple[RenderedPage, PageImage | None]
 
 _MUPDF_FAILED = frozenset(
     {
@@ -74,16 +75,16 @@ class Rasterizer:
         try:
             path = str(self._files.path(document.source))
             page, image = first.read(path, document.password, page_number)
-            if first is self._mupdf and self._may_try_pdfium(page):
+            if first is self._mupdf and isinstance(page, FailedPage) and self._may_try_pdfium(page):
                 page, image = _second_try(page, *self._pdfium.read(path, document.password, page_number))
             self._check_unchanged(document.source)  # afterwards: what was read is what was found
         except PageError as error:
-            page, image = RenderedPage(page_number, reason=error.reason, detail=error.detail), None
+            page, image = FailedPage(page_number, error.reason, error.detail), None
         except OSError as error:
-            detail = f"cannot be read: {error}"
-            page, image = RenderedPage(page_number, reason=Reason.UNREADABLE, detail=detail), None
-        if image is None or page.text is not None:
+            page, image = FailedPage(page_number, Reason.UNREADABLE, f"cannot be read: {error}"), None
+        if not isinstance(page, RenderedPage):
             return finished_row(document, page, self._settings.quality, self._figures(page, image))
+        assert image is not None
         if self._max_tiles is not None and not isinstance(image, PageViews):
             image = cut_views(image, self._max_tiles)
         return replace(page, image_bytes=image.nbytes), image
@@ -95,11 +96,11 @@ class Rasterizer:
         self._files.close()
         self._scratch.close()
 
-    def _figures(self, page: RenderedPage, image: PageImage | None) -> tuple[Figure, ...] | None:
+    def _figures(self, page: PageResult, image: PageImage | None) -> tuple[Figure, ...] | None:
         """The pictures of a page that was read from its text layer, if they are asked for."""
-        if not self._settings.output.figures or page.text is None:
+        if not self._settings.output.figures or not isinstance(page, TextLayerPage):
             return None
-        if image is None or isinstance(image, PageViews) or page.geometry is None:
+        if image is None or isinstance(image, PageViews):
             return ()
         return cut_figures(image, page.text.blocks, page.geometry)
 
@@ -116,17 +117,17 @@ class Rasterizer:
 
     def _open(self, source: Source, document_id: str, path: str) -> Document | UnreadableDocument:
         mupdf = self._mupdf.open(path, self._passwords)
-        if mupdf.reason is None:
+        if isinstance(mupdf, OpenedDocument):
             return _document(source, document_id, mupdf)
         if mupdf.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
             pdfium = self._pdfium.open(path, ())
-            if pdfium.reason is None:
+            if isinstance(pdfium, OpenedDocument):
                 detail = f"{mupdf.detail}; read with PDFium instead"
                 found = replace(pdfium, detail=detail)
                 return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
-        return UnreadableDocument(document_id, source, mupdf.reason, mupdf.detail or "")
+        return UnreadableDocument(document_id, source, mupdf.reason, mupdf.detail)
 
-    def _may_try_pdfium(self, page: RenderedPage) -> bool:
+    def _may_try_pdfium(self, page: FailedPage) -> bool:
         is_image = page.renderer == "pillow"  # which PDFium does not know
         return page.reason in _MUPDF_FAILED and not is_image and self._settings.raster.fallback == "pdfium"
 
@@ -134,7 +135,7 @@ class Rasterizer:
         check_unchanged(source, self._settings.input, self._settings.storage)
 
 
-def _second_try(first: RenderedPage, second: RenderedPage, image: PageImage | None) -> _Rendered:
+def _second_try(first: FailedPage, second: PageResult, image: PageImage | None) -> tuple[PageResult, PageImage | None]:
     """Choose between MuPDF's failure and what PDFium made of the page.
 
     A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.
@@ -142,12 +143,11 @@ def _second_try(first: RenderedPage, second: RenderedPage, image: PageImage | No
     render_ms = first.render_ms + second.render_ms
     if image is not None:
         return replace(second, detail=f"{first.detail} (rendered with PDFium instead)", render_ms=render_ms), image
-    blank = second.decision is not None and second.decision.route is Route.BLANK
-    outcome = "PDFium shows a blank page" if blank else second.detail
+    outcome = "PDFium shows a blank page" if isinstance(second, BlankPage) else second.detail
     return replace(first, detail=f"{first.detail}; {outcome}", render_ms=render_ms), None
 
 
-def _document(source: Source, document_id: str, reply: OpenReply) -> Document:
+def _document(source: Source, document_id: str, reply: OpenedDocument) -> Document:
     return Document(
         document_id=document_id,
         source=source,

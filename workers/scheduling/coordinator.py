@@ -18,7 +18,7 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import OcrmillError, OutputError, PageError
 from ocrmill.pipeline.output.ledger import RETRIED, Ledger
 from ocrmill.pipeline.output.sink import Sink
-from ocrmill.pipeline.quality.page_row import failed_row
+from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
 from ocrmill.pipeline.records import (
     Document,
     DocumentRow,
@@ -33,7 +33,7 @@ from ocrmill.pipeline.run_progress import READING, STOPPING
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.sources.fetch import current
 from ocrmill.workers.pools.image_memory import page_bytes
-from ocrmill.workers.pools.pool import Image, ImageLostError, Pool
+from ocrmill.workers.pools.pool import Image, Pool
 from ocrmill.workers.scheduling.circuit_breaker import CircuitBreaker
 from ocrmill.workers.scheduling.document_progress import DocumentProgress
 from ocrmill.workers.scheduling.flusher import Flusher
@@ -279,16 +279,13 @@ class Coordinator:
                 log.exception("%s: reading it failed in a way that ocrmill does not know", pages.document.source.uri)
                 for number in sorted(undelivered):
                     detail = f"{type(error).__name__}: {error}"
-                    self._finish_page(failed_row(pages.document, RenderedPage(number), Reason.RENDER_CRASH, detail))
+                    self._finish_page(unrendered_row(pages.document, number, Reason.RENDER_CRASH, detail))
 
     async def _recognize(self, document: Document, page: RenderedPage, image: Image, reserved: Reservation) -> None:
-        row = None
         with reserved:
             reserved.resize(page.image_bytes)
             try:
                 row = await recognize(self._pool, document, page, image, self._stop.is_set)
-            except ImageLostError:
-                pass
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night

@@ -9,20 +9,25 @@ from ocrmill.workers.pools.pool import Image, Pool
 
 async def recognize(
     pool: Pool, document: Document, page: RenderedPage, image: Image, is_stopping: Callable[[], bool]
-) -> PageRow:
-    """Turn a page image into its row, by as many attempts as it takes and the engine offers.
+) -> PageRow | None:
+    """Turn a page image into its row, by as many attempts as it takes and the engine offers; None if the image is lost.
 
     A further attempt waits behind the pages that wait already. None is made once the run is stopping, nor after an
     engine failed: that says nothing of the page.
 
     Raises:
-        ImageLostError: if the image is gone.
         EngineError: if no engine is left.
     """
-    rows = [await pool.recognize(document, page, image)]
+    row = await pool.recognize(document, page, image)
+    if row is None:
+        return None
+    rows = [row]
     for params in pool.describe().retry_policy:
         if is_stopping() or rows[-1].reason in ENGINE_FAILURES:
             break
         if find_defect(best_of(rows)) in params.handles:
-            rows.append(await pool.recognize(document, page, image, params))
+            row = await pool.recognize(document, page, image, params)
+            if row is None:
+                return None
+            rows.append(row)
     return settled(rows)

@@ -25,7 +25,9 @@ from ocrmill.pipeline.output.schema import (
 from ocrmill.pipeline.output.shard import ROW_GROUP_ROWS, encode_shard, read_shard
 from ocrmill.pipeline.records import (
     Attempt,
+    BlankPage,
     Block,
+    FailedPage,
     Figure,
     LayerFidelity,
     PageFeatures,
@@ -82,7 +84,7 @@ FULL = made_page(
     2,
     3,
     Status.REPAIRED,
-    rendered=RenderedPage(
+    page=RenderedPage(
         2,
         PageGeometry(612.0, 792.0, 90, 1224, 1584, 144.0),
         RouteDecision(Route.OCR, "no_text"),
@@ -153,10 +155,10 @@ def test_a_page_row_arrives_whole(tmp_path: Path):
 
 def test_what_is_not_there_is_null(tmp_path: Path):
     """A failed page has no Markdown and a blank one an empty one; sizes that nobody measured are null, not 0."""
-    unmeasured = replace(FULL.rendered.geometry, width_px=0, height_px=0, dpi=0.0)
+    unmeasured = PageGeometry(612.0, 792.0, 90)
     pages = [
-        made_page("a", 1, 3, Status.FAILED, rendered=RenderedPage(1, detail="the library's message")),
-        made_page("a", 2, 3, Status.BLANK, rendered=RenderedPage(2, unmeasured)),
+        made_page("a", 1, 3, Status.FAILED, page=FailedPage(1, Reason.RENDER_ERROR, "the library's message")),
+        made_page("a", 2, 3, Status.BLANK, page=BlankPage(2, unmeasured, RouteDecision(Route.BLANK, "blank"))),
         made_page("a", 3, 3, Status.TEXT_LAYER, figures=()),
     ]
     failed, blank, layer = records(written(tmp_path / "a.parquet", pages_table(pages, made_stamp())))

@@ -3,15 +3,16 @@
 import random
 
 import pytest
+from made_rows import rendered_page
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.quality.attempts import best_of, find_defect
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
-from ocrmill.pipeline.records import Attempt, Document, PageRow, PageText, Reason, RenderedPage, Source, Status
+from ocrmill.pipeline.records import Attempt, Document, PageRow, PageText, Reason, Source, Status
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 
 DOCUMENT = Document("d" * 64, Source("/data/a.pdf", "v1", 1, "/data/a.pdf"), 1)
-PAGE = RenderedPage(1)
+PAGE = rendered_page()
 HONEST = "The mill turns when the river runs, and the miller counts the sacks that his sons have carried up the hill."
 LOOP = HONEST + " again and again and again" * 200
 DRIFT = HONEST + "\n\n" + "<pre> <pre></pre></pre>\n" * 60  # text, and then tags around nothing

@@ -28,9 +28,11 @@ from ocrmill.pipeline.records import (
     LayerFidelity,
     PageGeometry,
     PageText,
-    RenderedPage,
     RepetitionMeasures,
+    Route,
+    RouteDecision,
     Source,
+    TextLayerPage,
 )
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 
@@ -131,6 +133,10 @@ def test_repetition_always_has_a_reason(
     assert (TRUNCATED in judgement.flags) == (finish_reason == "length")
 
 
+def layer_page(text: PageText) -> TextLayerPage:
+    return TextLayerPage(1, PageGeometry(612, 792, 0), RouteDecision(Route.TEXT_LAYER, "good_text"), text=text)
+
+
 @pytest.mark.parametrize(
     ("recall", "precision", "order", "flags"),
     [
@@ -146,7 +152,7 @@ def test_a_page_that_is_untrue_to_its_layer_is_flagged(recall, precision, order,
     text = PageText("text", fidelity=LayerFidelity(recall, precision, order))
     document = Document("0" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
 
-    assert finished_row(document, RenderedPage(1, text=text), DEFAULTS).flags == flags
+    assert finished_row(document, layer_page(text), DEFAULTS).flags == flags
 
 
 def test_notes_of_the_reader_are_flags_of_the_row() -> None:
@@ -155,8 +161,8 @@ def test_notes_of_the_reader_are_flags_of_the_row() -> None:
     document = Document("0" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
 
     assert signals(text) == ("unmapped_text", "table_uncertain")
-    assert finished_row(document, RenderedPage(1, text=text), DEFAULTS).flags == ("unmapped_text", "table_uncertain")
-    assert finished_row(document, RenderedPage(1, text=PageText("text")), DEFAULTS).flags == ()
+    assert finished_row(document, layer_page(text), DEFAULTS).flags == ("unmapped_text", "table_uncertain")
+    assert finished_row(document, layer_page(PageText("text")), DEFAULTS).flags == ()
 
 
 DRAW = random.Random(0)

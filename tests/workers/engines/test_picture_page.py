@@ -10,17 +10,18 @@ import numpy as np
 import pymupdf
 import pytest
 from fake_engine import FakeEngine
+from made_rows import rendered_page
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrmill.configs.engine_settings import CpuEngineSettings, DeepseekOcr2Settings, EngineSettings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.model_adapter.views import cut_views
-from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.quality.attempts import settled
 from ocrmill.pipeline.records import (
     RGB,
     Document,
     EngineDescription,
+    Failure,
     PageFeatures,
     PageGeometry,
     PageRow,
@@ -38,22 +39,23 @@ from ocrmill.workers.rendering.protocol import PageImage
 
 ROOT = Path(__file__).parents[3]
 WIDTH, HEIGHT = 1224, 1584  # Letter at 144 dpi
-GEOMETRY = PageGeometry(612, 792, 0, WIDTH, HEIGHT, 144)
 DOCUMENT = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
 
 
 class SilentEngine(FakeEngine):
-    """Never writes anything, however it is asked; gives up with `PageError` or comes back with nothing."""
+    """Never writes anything, however it is asked; gives up with a `Failure` or comes back with nothing."""
 
-    def __init__(self, *, raises: bool) -> None:
-        self._raises = raises
+    def __init__(self, *, gives_up: bool) -> None:
+        self._gives_up = gives_up
 
     def describe(self) -> EngineDescription:
         return EngineDescription("silent", 1, retry_policy=RETRY_POLICY)
 
-    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None = None) -> PageText:
-        if self._raises:
-            raise PageError(Reason.EMPTY_OUTPUT, "the model wrote nothing")
+    async def read(
+        self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None = None
+    ) -> PageText | Failure:
+        if self._gives_up:
+            return Failure(Reason.EMPTY_OUTPUT, "the model wrote nothing")
         return PageText("")
 
 
@@ -107,13 +109,13 @@ def text_pages() -> dict[str, RGB]:
 TEXT_PAGES = text_pages()
 
 
-def read(image: RGB, page: RenderedPage, *, raises: bool = True, max_tiles: int | None = None) -> PageRow:
+def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: int | None = None) -> PageRow:
     """Have the silent engine asked in each of its ways."""
     engine = EngineSettings(
         name="cpu" if max_tiles is None else "deepseek-ocr2",
         deepseek_ocr2=DeepseekOcr2Settings(max_tiles=max_tiles or 0),
     )
-    recognizer = Recognizer(SilentEngine(raises=raises), RunSettings(engine=engine))
+    recognizer = Recognizer(SilentEngine(gives_up=gives_up), RunSettings(engine=engine))
     given = image if max_tiles is None else cut_views(image, max_tiles)
 
     async def attempts() -> list[PageRow]:
@@ -122,12 +124,12 @@ def read(image: RGB, page: RenderedPage, *, raises: bool = True, max_tiles: int 
     return settled(asyncio.run(attempts()))
 
 
-@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize("gives_up", [True, False])
 @pytest.mark.parametrize("max_tiles", [None, 6])
 @pytest.mark.parametrize("page", [photograph(WIDTH, HEIGHT), with_picture(paper())], ids=["full", "on paper"])
-def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | None, *, raises: bool):
+def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | None, *, gives_up: bool):
     """It fills the page or stands on paper; the engine gives up or writes nothing; the row says why it is blank."""
-    row = read(np.asarray(page), RenderedPage(1, GEOMETRY), raises=raises, max_tiles=max_tiles)
+    row = read(np.asarray(page), rendered_page(), gives_up=gives_up, max_tiles=max_tiles)
 
     assert (row.status, row.reason) == (Status.BLANK, Reason.PICTURE_ONLY)
     assert [attempt.reason for attempt in row.attempts] == [Reason.EMPTY_OUTPUT] * 4
@@ -136,7 +138,7 @@ def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | 
 @pytest.mark.parametrize("name", TEXT_PAGES)
 def test_a_page_of_text_is_never_blank(name: str):
     """With an engine that writes nothing it fails, and is found by `retry --failed`."""
-    row = read(TEXT_PAGES[name], RenderedPage(1, GEOMETRY))
+    row = read(TEXT_PAGES[name], rendered_page())
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.EMPTY_OUTPUT)
 
@@ -161,7 +163,7 @@ def test_no_sample_page_is_blank():
 def test_a_page_with_a_layer_of_its_own_stays_failed():
     """Letters that the PDF has, be they garbage, are letters that somebody may want to read."""
     features = PageFeatures(9, 1, *[0.0] * 8, "none", *[0.0] * 6)
-    row = read(np.asarray(photograph(WIDTH, HEIGHT)), RenderedPage(1, GEOMETRY, features=features))
+    row = read(np.asarray(photograph(WIDTH, HEIGHT)), rendered_page(features=features))
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.EMPTY_OUTPUT)
 

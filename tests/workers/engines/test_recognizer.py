@@ -21,6 +21,8 @@ from ocrmill.pipeline.records import (
     PageText,
     RenderedPage,
     RetryParams,
+    Route,
+    RouteDecision,
     Source,
 )
 from ocrmill.workers.engines.recognizer import Recognizer
@@ -54,7 +56,7 @@ def read(image: RGB | PageViews, *, max_tiles: int | None, figures: bool) -> Pag
     engine = EngineSettings(name=name, deepseek_ocr2=DeepseekOcr2Settings(max_tiles=max_tiles or 0))
     recognizer = Recognizer(SeeingEngine(), RunSettings(engine=engine, output=OutputSettings(figures=figures)))
     document = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
-    return asyncio.run(recognizer.read(document, RenderedPage(1, GEOMETRY), image))
+    return asyncio.run(recognizer.read(document, RenderedPage(1, GEOMETRY, RouteDecision(Route.OCR, "no_text")), image))
 
 
 @pytest.mark.parametrize("max_tiles", [None, 0, 6])

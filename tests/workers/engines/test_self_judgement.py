@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pymupdf
 import pytest
+from made_rows import rendered_page
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RoutingSettings, RunSettings, StorageSettings
@@ -19,13 +20,15 @@ from ocrmill.pipeline.records import (
     RGB,
     Attempt,
     Document,
-    PageGeometry,
     PageRow,
     PageText,
     Reason,
     RenderedPage,
+    Route,
+    RouteDecision,
     Source,
     Status,
+    TextLayerPage,
 )
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
@@ -61,7 +64,7 @@ def rows_of(rasterizer: Rasterizer, engine: CpuEngine, path: Path) -> list[PageR
 
 def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
     image = render(page, 2.0)
-    return image, RenderedPage(1, with_raster(displayed_geometry(page), image))
+    return image, RenderedPage(1, with_raster(displayed_geometry(page), image), RouteDecision(Route.OCR, "no_text"))
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -80,7 +83,7 @@ def test_a_good_layer_is_kept_where_the_engine_cannot_write_its_script(rasterize
     rows = rows_of(rasterizer, engine, GOOD_LAYERS)
 
     assert [(row.status, row.flags) for row in rows] == [(Status.TEXT_LAYER, ("unsupported_script",))] * 4
-    assert {row.rendered.decision.reason for row in rows if row.rendered.decision} == {"unsupported_script"}
+    assert {row.page.decision.reason for row in rows if isinstance(row.page, TextLayerPage)} == {"unsupported_script"}
     starts = ("Το γραφείο του λιμανιού", "Портовая контора ведёт", "항만 사무소는 겨울철에", "Văn phòng cảng ghi chép")
     assert all(start in row.text.markdown for start, row in zip(starts, rows, strict=True) if row.text)
 
@@ -125,7 +128,7 @@ def test_signals_are_flags():
 
 def test_a_layer_of_wrong_letters_yields_to_a_confident_reading():
     """A font whose letters are mapped to Hebrew is read by OCR: it is flagged, and no failure."""
-    page = RenderedPage(1, PageGeometry(612, 792, 0), unwritable_share=1.0)
+    page = rendered_page(unwritable_share=1.0)
     attempt = Attempt("cpu", 1.0)
     quality = RunSettings().quality
 

@@ -17,10 +17,11 @@ from ray import cloudpickle
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.configs.worker_settings import WorkerSettings
-from ocrmill.pipeline.errors import EngineDownError, EngineError
+from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
     RGB,
     EngineDescription,
+    EngineDown,
     PageGeometry,
     PageRange,
     PageRow,
@@ -56,7 +57,7 @@ class ScriptedEngine:
     async def close(self) -> None:
         pass
 
-    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText | EngineDown:
         order = self._orders.read_text() if self._orders.exists() else ""
         self._moved = time.monotonic()
         if order == "die once":
@@ -65,7 +66,7 @@ class ScriptedEngine:
             os.kill(os.getpid(), signal.SIGKILL)
         if order == "out of memory":
             self._orders.unlink()
-            raise EngineDownError("CUDA out of memory", out_of_memory=True)
+            return EngineDown("CUDA out of memory", out_of_memory=True)
         if order == "say memory":
             self._orders.unlink()
             return PageText(f"Started with {self._memory}.", finish_reason="stop")

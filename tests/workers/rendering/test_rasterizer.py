@@ -358,7 +358,7 @@ def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_pa
     (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), path)
 
     assert (without.figures, without.text) == (None, row.text)
-    assert (row.status, row.rendered.geometry.width_px) == (Status.TEXT_LAYER, 1224)
+    assert (row.status, row.page.geometry.width_px) == (Status.TEXT_LAYER, 1224)
     (figure,) = row.figures
     block = row.text.blocks[int(figure.name.removeprefix("block-").removesuffix(".jpg")) - 1]
     assert (block.label, block.start) == ("picture", block.end)
@@ -373,7 +373,7 @@ def test_a_page_without_pictures_is_not_rendered_for_them(tmp_path: Path):
     """Its list of figures is empty, not null: they were asked for."""
     (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), text_pdf(tmp_path / "text.pdf", pages=1))
 
-    assert (row.status, row.figures, row.rendered.geometry.width_px) == (Status.TEXT_LAYER, (), 0)
+    assert (row.status, row.figures, row.page.geometry.width_px) == (Status.TEXT_LAYER, (), 0)
 
 
 def read_once(settings: RunSettings, path: Path) -> list[Read]:

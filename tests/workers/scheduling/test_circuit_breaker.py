@@ -1,16 +1,16 @@
 """When a run ends because most of what it reads fails for one reason."""
 
 import pytest
+from made_rows import rendered_page
 
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.errors import TooManyFailuresError
-from ocrmill.pipeline.quality.page_row import failed_row
+from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
 from ocrmill.pipeline.records import (
     Attempt,
     Document,
     PageRow,
     Reason,
-    RenderedPage,
     Source,
     Status,
     UnreadableDocument,
@@ -23,13 +23,13 @@ SETTINGS = WorkerSettings(stop_window=WINDOW, stop_share=0.5)
 
 def failed_page(number: int, reason: Reason) -> PageRow:
     """The only page of a document of its own."""
-    return failed_row(a_document(number), RenderedPage(1), reason, "said the engine")
+    return failed_row(a_document(number), rendered_page(), reason, "said the engine")
 
 
 def read_page(number: int, *, by_engine: bool) -> PageRow:
     attempts = (Attempt("cpu", 1.0),) if by_engine else ()
     status = Status.OK if by_engine else Status.TEXT_LAYER
-    return PageRow(f"{number:064x}", f"/in/{number}.pdf", 1, 1, status, RenderedPage(1), attempts=attempts)
+    return PageRow(f"{number:064x}", f"/in/{number}.pdf", 1, 1, status, rendered_page(), attempts=attempts)
 
 
 def a_document(number: int) -> Document:
@@ -106,7 +106,7 @@ def test_one_document_does_not_end_the_run():
     breaker = CircuitBreaker(SETTINGS)
     poison = Document("f" * 64, Source("/in/poison.pdf", "1", 1, "/in/poison.pdf"), 5000)
     for number in range(5000):
-        breaker.add_page(failed_row(poison, RenderedPage(number + 1), Reason.RENDER_CRASH, "SIGSEGV"))
+        breaker.add_page(unrendered_row(poison, number + 1, Reason.RENDER_CRASH, "SIGSEGV"))
         if number % 20 == 0:
             breaker.add_page(read_page(number, by_engine=False))
 

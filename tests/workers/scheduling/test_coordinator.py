@@ -34,7 +34,7 @@ from ocrmill.pipeline.records import (
     UnreadableDocument,
 )
 from ocrmill.pipeline.run_report import RunReport
-from ocrmill.workers.pools.pool import Image, ImageLostError
+from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.progress import Progress
 
@@ -70,7 +70,7 @@ class FragilePool:
             for _ in range(2 if pages.document.source.uri == "gives twice" else 1):
                 yield RenderedPage(number, PageGeometry(1, 1, 0, 1, 1, 72), RouteDecision(Route.OCR, "no_text")), None
 
-    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow:
+    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow | None:
         if document.source.uri == "no engine":
             raise EngineError("no engine is left")
         if document.source.uri == "cannot recognize" and page.page_number == 2:
@@ -81,7 +81,7 @@ class FragilePool:
             await asyncio.sleep(2)
         if document.source.uri == "lost image" and self.losses:
             self.losses -= 1
-            raise ImageLostError
+            return None
         return failed_row(document, page, Reason.EMPTY_OUTPUT, "nothing there")
 
     async def stop(self) -> None:

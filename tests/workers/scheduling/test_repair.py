@@ -15,11 +15,11 @@ from ocrmill.commands.status import read_status
 from ocrmill.commands.verify import verify
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
-from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.records import (
     RGB,
     EngineDescription,
+    Failure,
     PageGeometry,
     PageRange,
     PageRow,
@@ -39,7 +39,7 @@ GOOD = "What stands on this page is read in full, from its first word to its las
 LOOP = "What stands on this page " * 60
 SETTINGS = RunSettings(engine=EngineSettings(name="cpu"))
 
-Script = dict[RetryParams | None, str | Exception]
+Script = dict[RetryParams | None, str | Failure]
 """The output for the first attempt (null) and for each entry of the retry policy; a loop if nothing is said."""
 
 
@@ -55,11 +55,11 @@ class ScriptedEngine(FakeEngine):
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, retry_policy=self._retry_policy)
 
-    async def read(self, image: RGB, geometry: PageGeometry, params: RetryParams | None) -> PageText:
+    async def read(self, image: RGB, geometry: PageGeometry, params: RetryParams | None) -> PageText | Failure:
         self.asked.append(params)
         said = self._script.get(params, LOOP)
-        if isinstance(said, Exception):
-            raise said
+        if isinstance(said, Failure):
+            return said
         return PageText(said, finish_reason="length" if said.endswith("...") else self.finish_reason)
 
 
@@ -169,10 +169,10 @@ def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
     [
         ({None: GOOD}, []),
         ({None: GOOD + "..."}, [1]),  # cut off: only the prompt that gives less text can help
-        ({None: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [1, 2]),
-        ({None: PageError(Reason.ENGINE_ERROR, "refused")}, []),  # the page is not to blame
-        ({RETRY_POLICY[0]: PageError(Reason.ENGINE_ERROR, "refused")}, [0]),
-        ({RETRY_POLICY[0]: PageError(Reason.EMPTY_OUTPUT, "nothing")}, [0, 1, 2]),
+        ({None: Failure(Reason.EMPTY_OUTPUT, "nothing")}, [1, 2]),
+        ({None: Failure(Reason.ENGINE_ERROR, "refused")}, []),  # the page is not to blame
+        ({RETRY_POLICY[0]: Failure(Reason.ENGINE_ERROR, "refused")}, [0]),
+        ({RETRY_POLICY[0]: Failure(Reason.EMPTY_OUTPUT, "nothing")}, [0, 1, 2]),
         ({}, [0, 1, 2]),
     ],
 )

@@ -21,8 +21,8 @@ from ocrmill.model_adapter.plugin import engine_arguments
 from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, prompt_text
 from ocrmill.model_adapter.tiling import plan_tiling
 from ocrmill.model_adapter.views import PageViews
-from ocrmill.pipeline.errors import EngineDownError, EngineError, PageError
-from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, Reason, RetryParams
+from ocrmill.pipeline.errors import EngineError
+from ocrmill.pipeline.records import EngineDescription, EngineDown, Failure, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
@@ -116,13 +116,10 @@ class DeepseekOcr2Engine:
         """Since vLLM last wrote on any page, or was given the first one."""
         return time.monotonic() - self._moved
 
-    async def read(self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None) -> PageText:
-        """Read one page.
-
-        Raises:
-            PageError: EMPTY_OUTPUT where the model writes nothing.
-            EngineDownError: if vLLM died.
-        """
+    async def read(
+        self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None
+    ) -> PageText | Failure | EngineDown:
+        """Read one page. It fails with EMPTY_OUTPUT if the model writes nothing."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         assert isinstance(image, PageViews), "its settings have max_tiles"
@@ -134,14 +131,14 @@ class DeepseekOcr2Engine:
         self._in_work += 1
         try:
             written = await self._write(image, prompt, self._sampling_params(params))
-        except EngineDeadError as error:
+        except EngineDeadError:
             detail = self._log.cause() or "vLLM's engine process ended without a word"
-            raise EngineDownError(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory()) from error
+            return EngineDown(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory())
         finally:
             self._in_work -= 1
         markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
         if not markdown.strip() and not blocks:
-            raise PageError(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
+            return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
         return PageText(
             markdown,
             raw=written.text,

@@ -18,9 +18,8 @@ import numpy as np
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.views import PageViews
-from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
-from ocrmill.pipeline.records import RGB, EngineDescription, PageGeometry, PageText, Reason, RetryParams
+from ocrmill.pipeline.records import RGB, EngineDescription, Failure, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.pipeline.text.paragraphs import Line, assemble, paragraphs, to_written
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.workers.engines.rapidocr.line_reader import (
@@ -77,25 +76,27 @@ class CpuEngine:
         """Drop the pages that wait, and do not wait for the one in work: a stop has given it its time already."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None = None) -> PageText:
+    async def read(
+        self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None = None
+    ) -> PageText | Failure:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.
 
-        Raises PageError: EMPTY_OUTPUT where there is no text, UNSUPPORTED_SCRIPT where there are lines and it cannot
-        read them, ENGINE_ERROR where RapidOCR fails.
+        It fails with EMPTY_OUTPUT if there is no text, UNSUPPORTED_SCRIPT if there are lines and it cannot read them,
+        ENGINE_ERROR if RapidOCR fails.
         """
         assert not isinstance(image, PageViews), "its settings have no max_tiles"
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, image, geometry)
 
-    def _read(self, image: RGB, geometry: PageGeometry) -> PageText:
+    def _read(self, image: RGB, geometry: PageGeometry) -> PageText | Failure:
         self._moved = time.monotonic()
         try:
             self._reader = self._reader or LineReader(self._settings)
             found, turn = self._reader.read(image, geometry)
-        except Exception as error:  # of any kind, from RapidOCR, OpenCV or ONNX Runtime
-            raise PageError(Reason.ENGINE_ERROR, f"RapidOCR cannot read the page: {error}") from error
+        except Exception as error:  # noqa: BLE001 - of any kind, from RapidOCR, OpenCV or ONNX Runtime
+            return Failure(Reason.ENGINE_ERROR, f"RapidOCR cannot read the page: {error}")
         confidence, share = mean_confidence(found), _written_share(found)
         if len(found) >= _JUDGED_LINES and any(confidence < sure and share < full for sure, full in _UNREAD):
-            raise PageError(
+            return Failure(
                 Reason.UNSUPPORTED_SCRIPT,
                 f"RapidOCR cannot read its {len(found)} lines: mean confidence {confidence:.2f}, {share:.2f} letters "
                 "for each square in a line; it is in a script that RapidOCR does not know, in handwriting, or "
@@ -105,7 +106,7 @@ class CpuEngine:
         lines = _placed(sure, image, geometry, turn)
         markdown, blocks = assemble(to_written(paragraphs(lines, right_to_left=False, heading_ratio=_HEADING_RATIO)))
         if not markdown:
-            raise PageError(Reason.EMPTY_OUTPUT, f"RapidOCR found no text ({len(found)} lines that it could not read)")
+            return Failure(Reason.EMPTY_OUTPUT, f"RapidOCR found no text ({len(found)} lines that it could not read)")
         return PageText(
             markdown, raw=_as_json(found, image, geometry), blocks=blocks, finish_reason="stop", confidence=confidence
         )

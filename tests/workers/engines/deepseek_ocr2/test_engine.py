@@ -170,7 +170,7 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert longest_run(row) == 20, "the n-gram rule is off, or the model no longer loops"
         assert row.status is Status.OK
         assert row.engine == "deepseek-ocr2"
-        geometry = row.rendered.geometry
+        geometry = row.page.geometry
         assert row.text.visual_tokens == num_visual_tokens(geometry.width_px, geometry.height_px) == 1121
         assert (row.text.tile_columns, row.text.tile_rows) == (2, 3)
         assert row.text.prompt_tokens > row.text.visual_tokens

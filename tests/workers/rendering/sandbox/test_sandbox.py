@@ -207,7 +207,7 @@ def rows(rasterizer: Rasterizer, path: Path) -> list[object]:
     for number in range(1, document.page_count + 1):
         page = rasterizer.read(document, number)
         if isinstance(page, PageRow):
-            read.append(replace(page, rendered=replace(page.rendered, render_ms=0.0)))
+            read.append(replace(page, page=replace(page.page, render_ms=0.0)))
         else:
             read.append((replace(page[0], render_ms=0.0), page[1].tobytes()))
     return read
