@@ -8,12 +8,11 @@ one d places before, and falls to 0 where not. A step of the whole batch is a ha
 (rows, lags), whatever the length of the texts, and one tensor operation where anything is banned.
 
 Hand it to vLLM as `logits_processors=["ocrmill.model_adapter.decoding.ngram_ban:NGramBan"]`, not as an entry point:
-only so does vLLM,
-when it schedules ahead, fill in the newest ids before they are read. Not covered: the V2 model runner, which refuses
-processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0` selects V1), and speculative decoding, which refuses all.
+only so does vLLM, when it schedules ahead, fill in the newest ids before they are read. Not covered: the V2 model
+runner, which refuses processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0` selects V1; for V2 there is
+`device_ngram_ban.py`), and speculative decoding, for which V1 refuses all processors.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
 from operator import itemgetter
@@ -25,50 +24,15 @@ from vllm import SamplingParams
 from vllm.config import VllmConfig
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule, read_rule
+
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
-
-DEFAULT_WINDOW = 100  # ids, as in vLLM's own processor for this model
 
 _NEVER = np.iinfo(np.int32).max  # ids that must agree where no ban is due
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
 _NEWEST = itemgetter(-1)
 _NO_ID = np.iinfo(np.int32).min
-
-
-@dataclass(frozen=True, slots=True)
-class NGramRule:
-    """The parameters of a request."""
-
-    ngram_size: int  # at least 2
-    window_size: int  # ids; at least ngram_size
-    whitelist: frozenset[int] = frozenset()  # ids that are never banned
-
-    @property
-    def num_lags(self) -> int:
-        """Return how far back a repeated n-gram may end: it must also start inside the window."""
-        return self.window_size - self.ngram_size + 1
-
-
-def read_rule(params: SamplingParams) -> NGramRule | None:
-    """The rule in `extra_args`: `ngram_size`, `window_size` (default 100) and `whitelist_token_ids` (default none).
-
-    None without `ngram_size`. All keys are those of vLLM's own processor for this model.
-
-    Raises:
-        ValueError: where a value is not one that the rule can follow, naming the key.
-    """
-    extra = params.extra_args or {}
-    if extra.get("ngram_size") is None:
-        return None
-    ngram_size = _integer("ngram_size", extra["ngram_size"], least=2)
-    window_size = _integer("window_size", extra.get("window_size", DEFAULT_WINDOW), least=ngram_size)
-    ids = extra.get("whitelist_token_ids") or ()
-    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-        raise ValueError(f"whitelist_token_ids must be a list of token ids, not {ids!r}")  # noqa: TRY004 - vLLM's rule
-    return NGramRule(
-        ngram_size, window_size, frozenset(_integer("whitelist_token_ids", token, least=0) for token in ids)
-    )
 
 
 class RepeatTable:
@@ -240,9 +204,3 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
                 self._streams[place] = stream
         self._table.swap(row, other)
         self._num_read_r[[row, other]] = self._num_read_r[[other, row]]
-
-
-def _integer(key: str, value: object, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{key} must be made of integers of at least {least}, not {value!r}")
-    return value

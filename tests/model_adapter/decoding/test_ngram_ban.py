@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ngram_rules import banned_by_rule, rules, small_ids
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("vllm")
@@ -13,31 +14,12 @@ from vllm import SamplingParams  # noqa: E402
 from vllm.v1.sample.logits_processor import BatchUpdate, BatchUpdateBuilder, LogitsProcessors  # noqa: E402
 from vllm.v1.sample.logits_processor import MoveDirectionality as Direction  # noqa: E402
 
-from ocrmill.model_adapter.decoding.ngram_ban import NGramBan, read_rule  # noqa: E402
+from ocrmill.model_adapter.decoding.ngram_ban import NGramBan  # noqa: E402
+from ocrmill.model_adapter.decoding.ngram_rule import read_rule  # noqa: E402
 
 MAX_ROWS = 6
 VOCABULARY = 12
 PROMPT = [3, 3, 3, 3, 3, 3, 3, 3]  # repeats, so that a history with the prompt in it would show
-
-small_ids = st.integers(0, 2)
-rules = st.builds(
-    lambda size, more, whitelist: {
-        "ngram_size": size,
-        "window_size": size + more,
-        "whitelist_token_ids": sorted(whitelist),
-    },
-    st.integers(2, 5),
-    st.integers(0, 9),
-    st.sets(small_ids, max_size=2),
-)
-
-
-def banned_by_rule(ids: list[int], ngram_size: int, window_size: int, whitelist_token_ids: list[int]) -> set[int]:
-    """The official rule, word for word (model facts 6.2)."""
-    prefix = ids[len(ids) - ngram_size + 1 :]
-    starts = range(max(0, len(ids) - window_size), len(ids) - ngram_size + 1)
-    banned = {ids[i + ngram_size - 1] for i in starts if ids[i : i + ngram_size - 1] == prefix}
-    return banned - set(whitelist_token_ids)
 
 
 def new_processor() -> NGramBan:
