@@ -202,6 +202,14 @@ FIGURES = (
         "{0}: {1}",
         r"^  (\S.*?) +[\d.]+ MB +([\d.]+ MB)$",
     ),
+    _figure(
+        "pages in a call of the vision encoder, vLLM's own scheduler and ours, 64 / 256 pages in flight; the model is "
+        "simulated",
+        "page_groups",
+        "{0}; {1}, with {2} in flight on average",
+        r"^ +\d+  vLLM's own scheduler +([\d.]+)",
+        r"^ +\d+  ours +([\d.]+) +([\d.]+)",
+    ),
     _figure("`ocrmill --help`", "startup", "{0} s", r"^--help: ([\d.]+) s"),
     _figure("`ocrmill run` with 10,000 documents done", "startup", "{0} s", r"^run, .*: ([\d.]+) s"),
     _figure(

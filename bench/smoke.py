@@ -29,6 +29,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "ngram_ban": ("--steps", "24"),
     "quality": ("--documents", "1", "--typesetter", "typst", "--reader", "ocrmill", "--reader", "pymupdf-text"),
     "ocr": (SAMPLES, "--page", "scan.pdf:1", "--setting", "144:115"),
+    "page_groups": ("--slots", "32", "--pages", "200", "--log-mean", "3"),
     "rasterize": ("--pages", "1", "--repeats", "1"),
     "repetition": (SAMPLES,),
     "routing": (SAMPLES,),

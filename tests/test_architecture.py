@@ -26,14 +26,15 @@ OWNERS = {
     },
     "rapidocr": {"workers/engines/rapidocr/line_reader.py"},
     "torch": {
-        *(f"model_adapter/{name}.py" for name in ("model", "processor", "decoding/ngram_ban")),
+        *(f"model_adapter/{name}.py" for name in ("model", "processor")),
+        *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban")),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "model_adapter/vision").glob("*.py")),
         "workers/engines/deepseek_ocr2/preflight.py",
     },
     "vllm": {
-        *(f"model_adapter/{name}.py" for name in ("model", "plugin", "processor")),
+        *(f"model_adapter/{name}.py" for name in ("model", "page_groups", "plugin", "processor")),
         "model_adapter/checkpoint/hf_config.py",
-        "model_adapter/decoding/ngram_ban.py",
+        *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban", "ngram_rule")),
         "workers/engines/deepseek_ocr2/engine.py",
     },
     "transformers": {f"model_adapter/{name}.py" for name in ("checkpoint/hf_config", "plugin", "processor")},

@@ -36,6 +36,10 @@ PREFERRED = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
+SCHEDULERS = {  # that take pages up in groups; vLLM schedules ahead on GPUs, and not on the CPU
+    True: "ocrmill.model_adapter.page_groups.GroupedScheduler",
+    False: "ocrmill.model_adapter.page_groups.GroupedAsyncScheduler",
+}
 REQUIRED = {
     "PYTHONSAFEPATH": "1",  # its processes take no module from the current folder, where the documents may be
     "VLLM_ENABLE_V1_MULTIPROCESSING": "1",  # its asynchronous engine does not run in this process
@@ -198,6 +202,7 @@ class DeepseekOcr2Engine:
             "tensor_parallel_size": settings.tensor_parallel,
             "distributed_executor_backend": "mp" if settings.tensor_parallel > 1 else None,  # else vLLM would join Ray
             "enforce_eager": current_platform.is_cpu(),  # compiling takes longer than it saves there
+            "scheduler_cls": SCHEDULERS[current_platform.is_cpu()],
             "stream_interval": STREAM_TOKENS,
             "logits_processors": ["ocrmill.model_adapter.decoding.ngram_ban:NGramBan"],
             "additional_config": {"encoder_memory_mb": int(settings.encoder_mb * memory)},

@@ -1,0 +1,68 @@
+"""Pages are taken up in groups, in vLLM's own scheduler with two steps in flight; only the model is simulated."""
+
+import pytest
+
+pytest.importorskip("vllm")
+
+from ocrmill.model_adapter.tiling import MAX_TILES
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
+
+SHORT = 5.7  # mean of the logarithm of an output's tokens: a third of a usual page's, so that the test is short
+ALONE_AT_MOST = 1.6  # pages a call with vLLM's own scheduler; 1.0 to 1.1 with pages of the usual length
+LEAST_RUNNING = 0.97  # of the slots
+SLOTS = 64
+
+
+@pytest.fixture(scope="module")
+def make(vllm_environment, tmp_path_factory: pytest.TempPathFactory):
+    from bench.page_groups import scheduler_factory
+
+    return scheduler_factory(tmp_path_factory.mktemp("model"))
+
+
+@pytest.mark.parametrize(("slots", "pages", "least"), [(64, 500, 4.0), (256, 1600, 6.0)])
+def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, least: float):
+    """In the steady state calls are full, and hardly a slot is idle; vLLM's own scheduler calls it page by page."""
+    from bench.page_groups import AsyncScheduler, Feed, GroupedAsyncScheduler, output_lengths, simulate
+
+    feed, lengths = Feed(ahead=slots // 4), output_lengths(pages, SHORT, seed=1)
+    ours = simulate(make(GroupedAsyncScheduler, slots), slots, feed, lengths)
+    own = simulate(make(AsyncScheduler, slots), slots, feed, lengths)
+
+    assert ours.pages_per_call(slots) >= least
+    assert ours.mean_running(slots) >= LEAST_RUNNING * slots
+    assert own.pages_per_call(slots) < ALONE_AT_MOST
+
+
+def test_pages_that_come_slowly_are_read_at_once(make):
+    """Where rasterizers are slower than the engine, and at the end of a run, no page waits beside a free slot."""
+    from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
+
+    counted = simulate(make(GroupedAsyncScheduler, SLOTS), SLOTS, Feed(page_ms=60.0), [100] * 200)
+
+    assert counted.longest_hold == 0
+    assert counted.finished[-1] == 200
+
+
+def test_no_page_waits_for_pages_that_do_not_end(make):
+    """Three slots become free and all others stay taken for long: the pages that wait get them after a bound."""
+    from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
+    from ocrmill.model_adapter.page_groups import MOST_STEPS_HELD
+
+    lengths = [50] * 3 + [1500] * (SLOTS - 3) + [20] * 20
+    counted = simulate(make(GroupedAsyncScheduler, SLOTS), SLOTS, Feed(ahead=10), lengths)
+
+    assert counted.longest_hold == MOST_STEPS_HELD
+    assert counted.finished[-1] == len(lengths)
+
+
+def test_pages_with_many_tokens_make_smaller_groups(make):
+    """A group is never larger than what one call of the encoder may have, nor than a sixteenth of the slots."""
+    from bench.page_groups import GroupedAsyncScheduler, new_page
+
+    for slots, group in ((8, 0), (64, 4), (512, 7)):
+        scheduler = make(GroupedAsyncScheduler, slots)
+        scheduler.add_request(new_page(0, 10))
+        assert scheduler._group_size() == group
+    assert MAX_TILES == 6  # seven pages of six tiles have 7,847 of 8,192 tokens
