@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocrmill.commands.failing import EXIT_CODES, SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, say_why
+from ocrmill.commands.failing import EXIT_CODES, SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, print_error
 from ocrmill.commands.options import (
     ChosenPages,
     Configs,
@@ -127,7 +127,7 @@ def run(
         sample=sample,
         share=None if shard is None else MachineShare.parse(shard),
     )
-    _end(run_job(job), out)
+    _print_and_exit(run_job(job), out)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -177,7 +177,7 @@ def retry(
         time_budget_s=parse_seconds(time_budget),
         command=tuple(sys.argv),
     )
-    _end(retry_job(job, PageQuery(flagged, failed, None, reason, document, page, older_than)), output)
+    _print_and_exit(retry_job(job, PageQuery(flagged, failed, None, reason, document, page, older_than)), output)
 
 
 @app.command()
@@ -367,7 +367,7 @@ def _output(output: str, configs: list[str] | None, overrides: list[str] | None)
     return open_output(output, _settings(configs, overrides or []).storage)
 
 
-def _end(report: "RunReport", out: str) -> None:
+def _print_and_exit(report: "RunReport", out: str) -> None:
     typer.echo(report.to_text(out), nl=False)
     raise typer.Exit(report.exit_code)
 
@@ -392,7 +392,7 @@ def main() -> None:
         code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py)
         if code is None:
             raise
-        say_why(str(error), code)
+        print_error(str(error), code)
         sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Merge small shards into few large ones, without the rows of documents that others have superseded.
+"""Merge small shards into few large ones, and drop the rows of superseded documents.
 
 A nightly run leaves some small shards; after a year readers open thousands. A kill at any moment loses nothing and
 doubles nothing: every step goes through the journal (journal.py). Readers may go on meanwhile.
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class CompactReport:
     """The result of `compact`."""
 
-    mended: tuple[str, ...] = ()  # what a killed writer had left
+    mended: tuple[str, ...] = ()  # what a killed writer left behind
     superseded_documents: int = 0
     superseded_rows: int = 0  # of pages, documents and sources
     shards_before: int = 0
@@ -60,12 +60,12 @@ def compact(store: Store, *, target_mb: int = TARGET_MB) -> CompactReport:
     report = CompactReport()
     with store.lease(LeaseOwner.current("compact")):
         report.mended = tuple(recover(store))
-        report.shards_before, report.bytes_before = _extent(store)
+        report.shards_before, report.bytes_before = _count_shards(store)
         _withdraw_superseded(store, report)
         for folder in TABLES:
-            for group in list(_groups(store, folder, target_mb * MIB)):
+            for group in list(_merge_groups(store, folder, target_mb * MIB)):
                 _merge(store, folder, group)
-        report.shards_after, report.bytes_after = _extent(store)
+        report.shards_after, report.bytes_after = _count_shards(store)
     return report
 
 
@@ -73,7 +73,8 @@ def _withdraw_superseded(store: Store, report: CompactReport) -> None:
     documents = read_catalogue(store).superseded()
     if not len(documents):
         return
-    touched = [name for folder in ("sources", "documents", "pages") for name in _holding(store, folder, documents)]
+    folders = ("sources", "documents", "pages")
+    touched = [name for folder in folders for name in _shards_holding(store, folder, documents)]
     change = Withdrawal(tuple(documents.to_pylist()), tuple(touched))
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-withdrawal"
     begin(store, name, change)
@@ -81,16 +82,16 @@ def _withdraw_superseded(store: Store, report: CompactReport) -> None:
     report.superseded_rows = finish(store, name, change)
 
 
-def _holding(store: Store, folder: str, documents: pa.Array) -> Iterator[str]:
-    """The shards with rows of these documents."""
+def _shards_holding(store: Store, folder: str, documents: pa.Array) -> Iterator[str]:
+    """Yield the shards that hold rows of these documents."""
     for name in shards(store, folder):
         ids = read_shard(store.file(name), name, ["document_id"])["document_id"]
         if pc.any(pc.is_in(ids.cast(pa.string()), documents)).as_py():
             yield name
 
 
-def _groups(store: Store, folder: str, target: int) -> Iterator[Sequence[str]]:
-    """Runs of two and more neighbouring shards that come to at most `target` bytes."""
+def _merge_groups(store: Store, folder: str, target: int) -> Iterator[Sequence[str]]:
+    """Yield groups of two or more neighbouring shards of at most `target` bytes together."""
     group: list[str] = []
     total = 0
     for name, size in shard_sizes(store, folder).items():
@@ -105,13 +106,13 @@ def _groups(store: Store, folder: str, target: int) -> Iterator[Sequence[str]]:
 
 
 def _merge(store: Store, folder: str, group: Sequence[str]) -> None:
-    """Put one shard in the place of several."""
+    """Replace several shards with one."""
     schema = _common_schema(store, folder, group)
     new = f"{group[-1].removesuffix('.parquet')}-m.parquet"  # sorts where the group was
     change = Merge(new, tuple(group))
     name = new.rpartition("/")[2].removesuffix(".parquet") + f"-{folder}"
     begin(store, name, change)
-    data = encode_shards(_gathered(store, group, schema), schema)
+    data = encode_shards(_gather(store, group, schema), schema)
     store.write(new, data)
     del data
     _check_merged(store, change)
@@ -131,8 +132,8 @@ def _common_schema(store: Store, folder: str, group: Sequence[str]) -> pa.Schema
         raise OutputError(f"{group[0]} to {group[-1]} cannot be merged: {error}") from error
 
 
-def _gathered(store: Store, group: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows of the shards, in tables of about GROUP_BYTES."""
+def _gather(store: Store, group: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of the shards, in tables of about GROUP_BYTES."""
     waiting: list[pa.Table] = []
     for name in group:
         with open_shard(store.file(name), name) as parquet:
@@ -148,10 +149,10 @@ def _gathered(store: Store, group: Sequence[str], schema: pa.Schema) -> Iterator
 
 
 def _check_merged(store: Store, change: Merge) -> None:
-    """Make sure that every row has arrived before the old ones go.
+    """Check that the merged shard has every row, before the old shards are deleted.
 
     Raises:
-        OutputError: One has not; the old shards are still there, and the next writer removes the merged one.
+        OutputError: A row is missing; the old shards are kept, and the next writer removes the merged one.
     """
     before = sum(_row_count(store, name) for name in change.old)
     after = _row_count(store, change.new)
@@ -165,6 +166,6 @@ def _row_count(store: Store, name: str) -> int:
         return int(parquet.metadata.num_rows)
 
 
-def _extent(store: Store) -> tuple[int, int]:
+def _count_shards(store: Store) -> tuple[int, int]:
     sizes = [size for folder in TABLES for size in shard_sizes(store, folder).values()]
     return len(sizes), sum(sizes)

@@ -1,4 +1,4 @@
-"""Exit codes, and saying why a command ends."""
+"""Exit codes, and the message of a command that fails."""
 
 from typing import NoReturn
 
@@ -17,13 +17,13 @@ EXIT_CODES = (  # for the help
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """Say why a command ends, and end it with an exit code."""
-    say_why(message, code)
+    """Print an error, and end the command with an exit code."""
+    print_error(message, code)
     raise typer.Exit(code)
 
 
-def say_why(message: str, code: int) -> None:
-    """Write why a command ends on stderr, as JSON if its log lines are."""
+def print_error(message: str, code: int) -> None:
+    """Print an error on stderr, as JSON if log lines are JSON."""
     from ocrmill.workers.logging import as_json_line, logs_json
 
     fields = {"event": "error", "exit_code": code}

@@ -1,7 +1,7 @@
-"""Take documents and sources out of an output, text and name, for good: what a takedown request asks for.
+"""Remove documents and sources from an output permanently, text and name, as a takedown request asks.
 
-The rows go from every shard, also from those that a repair has set aside, and the names from the records of runs. What
-is done goes through the journal, so that a kill at any moment is mended by the next command that writes.
+The rows are removed from every shard, also from those that a repair has set aside, and the names from the records of
+runs. Every change goes through the journal, so the next command that writes finishes what a kill cut off.
 
 Not covered: copies elsewhere, such as exports, HTML views, and the old versions that a versioned bucket keeps.
 """
@@ -30,9 +30,9 @@ from ocrmill.pipeline.redaction import redacted
 from ocrmill.pipeline.sources.globs import ChoosingGlob
 from ocrmill.pipeline.sources.uri import joined_uri, one_line, original, split_uri
 
-SHORTEST_KEY = 8  # characters of a document's id that may stand for it: two of a million documents share so many rarely
-MOST_GONE = 0.5  # of all sources: if more are missing, a disk is not mounted or a bucket was renamed
-NO_NAME = "(forgotten)"  # what records of runs say in the place of a name
+SHORTEST_KEY = 8  # characters of a document's id that may stand for it; two of a million documents rarely share so many
+MOST_GONE = 0.5  # share of all sources; if more are missing, a disk is not mounted or a bucket was renamed
+NO_NAME = "(forgotten)"  # stands in records of runs in place of a name
 SHOWN = 10
 
 
@@ -40,13 +40,13 @@ SHOWN = 10
 class ForgetQuery:
     """Names of what to forget: everything that one of them names."""
 
-    sources: tuple[str, ...] = ()  # URIs and paths; of a folder or an archive all that lies in it
-    documents: tuple[str, ...] = ()  # ids, or the first SHORTEST_KEY and more characters of one
-    globs: tuple[str, ...] = ()  # over sources, as in input.include
-    gone: bool = False  # sources that are not there any more; they are read if they come back
+    sources: tuple[str, ...] = ()  # URIs and paths; a folder or an archive stands for all that lies in it
+    documents: tuple[str, ...] = ()  # ids, or at least the first SHORTEST_KEY characters of one
+    globs: tuple[str, ...] = ()  # matched against sources, as in input.include
+    gone: bool = False  # sources that are missing now; they are read if they come back
 
     def is_empty(self) -> bool:
-        """Return True if it names nothing."""
+        """Tell if the query names nothing."""
         return not (self.sources or self.documents or self.globs or self.gone)
 
 
@@ -63,7 +63,7 @@ class ForgetReport:
     is_for_good: bool = True
 
     def to_text(self) -> str:
-        """The report, for people. The only place where the names stand once more."""
+        """Return the report, for people. No other place shows the names again."""
         would = "would forget" if self.dry_run else "forgot"
         more = len(self.sources) - SHOWN
         lines = [
@@ -73,8 +73,8 @@ class ForgetReport:
             *([f"  and {more:,} more"] if more > 0 else []),
         ]
         if self.is_for_good and not self.dry_run:
-            lines.append("they are not read again (to undo that, delete the record in _forgotten/)")
-        lines += [f"cannot be opened, and may hold text of them; delete it: {name}" for name in self.unreadable]
+            lines.append("no run reads them again (to undo that, delete the record in _forgotten/)")
+        lines += [f"{name} cannot be opened and may hold text of them; delete it" for name in self.unreadable]
         return "".join(f"{line}\n" for line in lines)
 
 
@@ -87,38 +87,38 @@ class _Held:
     unfinished: Mapping[str, set[str]]  # document without a sources row -> the sources that its rows name
 
     def names_only_of(self, documents: Collection[str]) -> set[str]:
-        """The sources that hold these documents, and never held another."""
+        """Return the sources that hold these documents and never held another."""
         of_others = {uri for document, places in self.places.items() if document not in documents for uri, _ in places}
         theirs = {uri for document in documents for uri, _ in self.places.get(document, ())}
         return (theirs | {uri for document in documents for uri in self.unfinished.get(document, ())}) - of_others
 
 
 def forget(store: Store, query: ForgetQuery, storage: StorageSettings, *, dry_run: bool = False) -> ForgetReport:
-    """Take rows and names of what the query names out of an output, and leave a record that keeps it out.
+    """Remove the rows and names that match the query, and write a record that keeps them out.
 
     Raises:
-        UsageError: Nothing matches, or too many sources are gone.
+        UsageError: Nothing matches, or too many sources are missing.
         LeaseHeldError: A run is writing there.
-        OutputError: A shard cannot be read or written; the next command that writes goes on.
+        OutputError: A shard cannot be read or written; the next command that writes finishes the change.
     """
     if dry_run:
-        return _planned(store, query, storage)[1]
+        return _plan_change(store, query, storage)[1]
     with store.lease(LeaseOwner.current("forget")):
         mended = recover(store)
-        change, report = _planned(store, query, storage)
+        change, report = _plan_change(store, query, storage)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-forgetting"
-        _take_out_names(store, report.sources)
+        _remove_names(store, report.sources)
         begin(store, name, change)
         finish(store, name, change)
         return replace(report, dry_run=False, mended=tuple(mended), unreadable=tuple(unreadable_leftovers(store)))
 
 
-def _planned(store: Store, query: ForgetQuery, storage: StorageSettings) -> tuple[Forgetting, ForgetReport]:
-    """Find what goes, what only loses a name, and which shards that concerns."""
-    held = _read_held(store)
-    named = {form for name in query.sources for form in _forms(name)}
-    chosen = _chosen(held, query, named, storage)
-    blocked = {document for prefix in query.documents for document in _documents(held, prefix)}
+def _plan_change(store: Store, query: ForgetQuery, storage: StorageSettings) -> tuple[Forgetting, ForgetReport]:
+    """Find the rows to remove, the rows that only lose a name, and the shards that hold them."""
+    held = _read_holdings(store)
+    named = {form for name in query.sources for form in _name_forms(name)}
+    chosen = _matching_sources(held, query, named, storage)
+    blocked = {document for prefix in query.documents for document in _matching_documents(held, prefix)}
     documents = blocked | {document for document, uris in held.unfinished.items() if uris & chosen}
     left = {}
     for document, places in held.places.items():
@@ -128,7 +128,7 @@ def _planned(store: Store, query: ForgetQuery, storage: StorageSettings) -> tupl
         elif len(stays) < len(places) and document not in documents:
             left[document] = stays[0]
     if not chosen and not documents and not named:
-        raise UsageError(f"{store.url}: nothing there matches; `ocrmill inspect` shows what it holds")
+        raise UsageError(f"{store.url}: nothing matches; `ocrmill inspect` shows what it holds")
     change = Forgetting(
         documents=tuple(sorted(documents)),
         blocked=tuple(sorted(blocked)),
@@ -138,13 +138,13 @@ def _planned(store: Store, query: ForgetQuery, storage: StorageSettings) -> tupl
         old=(),
         is_for_good=not query.gone,
     )
-    touched = dict(_touched(store, change))
+    touched = dict(_affected_shards(store, change))
     names = tuple(sorted(chosen | held.names_only_of(documents)))
     report = ForgetReport(names, len(documents), sum(touched.values()), is_for_good=change.is_for_good)
     return replace(change, old=tuple(touched)), report
 
 
-def _read_held(store: Store) -> _Held:
+def _read_holdings(store: Store) -> _Held:
     places: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     columns = ["source", "source_version", "document_id"]
     sources = set()
@@ -164,16 +164,16 @@ def _read_held(store: Store) -> _Held:
     return _Held(places, frozenset(sources), unfinished)
 
 
-def _chosen(held: _Held, query: ForgetQuery, named: Collection[str], storage: StorageSettings) -> set[str]:
-    """The sources that a query names."""
+def _matching_sources(held: _Held, query: ForgetQuery, named: Collection[str], storage: StorageSettings) -> set[str]:
+    """Return the sources that a query names."""
     globs = [ChoosingGlob.parse(text) for text in query.globs]
     inside = tuple(f"{name}{sign}" for name in named for sign in "/!#")
     chosen = {uri for uri in held.sources if uri in named or uri.startswith(inside) or _matches(uri, globs)}
     if query.gone:
-        gone = set(_gone(held.sources, storage))
+        gone = set(_missing_sources(held.sources, storage))
         if len(gone) > MOST_GONE * len(held.sources):
             raise UsageError(
-                f"{len(gone):,} of {len(held.sources):,} sources are not there. Is a disk not mounted, or was a folder "
+                f"{len(gone):,} of {len(held.sources):,} sources are missing. Is a disk not mounted, or was a folder "
                 "moved? If they are really gone, name them with --source or --glob"
             )
         chosen |= gone
@@ -186,22 +186,22 @@ def _matches(uri: str, globs: Sequence[ChoosingGlob]) -> bool:
     return any(glob.matches(place, "", member) for glob in globs)
 
 
-def _gone(uris: Iterable[str], storage: StorageSettings) -> Iterator[str]:
-    """The sources whose file or object is not there any more; what the web holds is not asked for.
+def _missing_sources(uris: Iterable[str], storage: StorageSettings) -> Iterator[str]:
+    """Yield the sources whose file or object is missing now; web servers are not asked.
 
-    An archive's members go with the archive.
+    The members of a missing archive are missing, too.
     """
     there: dict[str, bool] = {}
     for uri in uris:
         where = split_uri(uri)
         place = where.archive if where else original(uri)
         if place not in there:
-            there[place] = _is_there(place, storage)
+            there[place] = _exists(place, storage)
         if not there[place]:
             yield uri
 
 
-def _is_there(place: str, storage: StorageSettings) -> bool:
+def _exists(place: str, storage: StorageSettings) -> bool:
     bucket = BucketUrl.parse(place)
     if bucket is None:
         return URL.match(place) is not None or os.path.lexists(place)
@@ -214,8 +214,8 @@ def _is_there(place: str, storage: StorageSettings) -> bool:
     return True
 
 
-def _forms(name: str) -> set[str]:
-    """Return the names in rows for what a person names: an address, or a path from here, with or without escapes."""
+def _name_forms(name: str) -> set[str]:
+    """Return the forms that a name may have in rows: a URL, or an absolute path, with or without escapes."""
     if URL.match(name):
         return {redacted(name).rstrip("/"), one_line(redacted(name)).rstrip("/")}
     where = split_uri(name)
@@ -225,31 +225,31 @@ def _forms(name: str) -> set[str]:
     return {path, one_line(path)}
 
 
-def _documents(held: _Held, prefix: str) -> set[str]:
-    """The document of an id or of its beginning; a whole id need not be known."""
+def _matching_documents(held: _Held, prefix: str) -> set[str]:
+    """Return the document of an id or of its beginning; a whole id need not be in the output."""
     if re.fullmatch(r"[0-9a-f]{64}", prefix):
         return {prefix}
     known = {*held.places, *held.unfinished}
     found = {document for document in known if len(prefix) >= SHORTEST_KEY and document.startswith(prefix)}
     if len(found) != 1:
         raise UsageError(
-            f"--document {prefix}: {len(found):,} documents have an id that begins so; give {SHORTEST_KEY} or more "
+            f"--document {prefix}: {len(found):,} documents have an id that begins so; give at least {SHORTEST_KEY} "
             "characters of one, as `ocrmill inspect` shows them"
         )
     return found
 
 
 def rows_left(store: Store) -> int:
-    """Count the rows that name what was forgotten: old shards that were brought back, or an older version's writes."""
+    """Count the rows of forgotten sources and documents: old shards were restored, or an older ocrmill wrote them."""
     forgotten = read_forgotten(store)
     if not forgotten.documents and not forgotten.sources:
         return 0
     change = Forgetting(tuple(forgotten.documents), (), tuple(forgotten.sources), (), {}, ())
-    return sum(rows for _, rows in _touched(store, change))
+    return sum(rows for _, rows in _affected_shards(store, change))
 
 
-def _touched(store: Store, change: Forgetting) -> Iterator[tuple[str, int]]:
-    """The shards that change, with the number of rows that go: of sources first, of pages last, as in a withdrawal."""
+def _affected_shards(store: Store, change: Forgetting) -> Iterator[tuple[str, int]]:
+    """Yield the shards that change and the number of rows to remove: sources first, pages last, as in a withdrawal."""
     for folder in ("sources", "documents", "pages"):
         columns = ["source", "document_id", *(["supersedes"] if folder == "documents" else [])]
         for name in shards(store, folder):
@@ -259,8 +259,8 @@ def _touched(store: Store, change: Forgetting) -> Iterator[tuple[str, int]]:
                 yield name, len(table) - len(kept)
 
 
-def _take_out_names(store: Store, names: Collection[str]) -> None:
-    """Put NO_NAME in the place of names where other rows and the records of runs mention them."""
+def _remove_names(store: Store, names: Collection[str]) -> None:
+    """Replace names by NO_NAME in other rows and in the records of runs."""
     forms = {form for name in names for form in (name, original(name))}
     if not forms:
         return
@@ -268,7 +268,7 @@ def _take_out_names(store: Store, names: Collection[str]) -> None:
     for name in store.list("runs", ".json"):
         text = store.read(name).decode(errors="replace")
         try:
-            record = _cleaned(json.loads(text), forms, mention)
+            record = _without_names(json.loads(text), forms, mention)
         except ValueError:
             record = mention.sub(NO_NAME, text)
         cleaned = record if isinstance(record, str) else json.dumps(record, indent=1)
@@ -279,12 +279,12 @@ def _take_out_names(store: Store, names: Collection[str]) -> None:
             _clean_columns(store, name, columns, mention)
 
 
-def _cleaned(value: Any, forms: Collection[str], mention: re.Pattern[str]) -> Any:
-    """A value of a record without the names; inputs may be paths from the folder in which the run was started."""
+def _without_names(value: Any, forms: Collection[str], mention: re.Pattern[str]) -> Any:
+    """Return a value of a record without the names; inputs may be relative to the folder where the run began."""
     if isinstance(value, dict):
-        return {key: _cleaned(each, forms, mention) for key, each in value.items()}
+        return {key: _without_names(each, forms, mention) for key, each in value.items()}
     if isinstance(value, list):
-        return [_cleaned(each, forms, mention) for each in value]
+        return [_without_names(each, forms, mention) for each in value]
     if not isinstance(value, str):
         return value
     return NO_NAME if not URL.match(value) and os.path.abspath(value) in forms else mention.sub(NO_NAME, value)  # noqa: PTH100

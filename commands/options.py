@@ -10,7 +10,7 @@ def _version(text: str) -> Version:
     try:
         return Version(text)
     except InvalidVersion as error:
-        raise typer.BadParameter(f"{text} is no version: write it like 0.2.0") from error
+        raise typer.BadParameter(f"{text} is not a version: write it like 0.2.0") from error
 
 
 Inputs = Annotated[
@@ -90,9 +90,7 @@ OlderThan = Annotated[
 ]
 Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]
-IncludeFailed = Annotated[
-    bool, typer.Option("--include-failed", help="List documents of which nothing could be read, too.")
-]
+IncludeFailed = Annotated[bool, typer.Option("--include-failed", help="List documents without any readable page, too.")]
 Figures = Annotated[
     bool, typer.Option("--figures", help="markdown: write kept pictures as files, and link them where they stand.")
 ]

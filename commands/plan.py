@@ -17,13 +17,13 @@ from ocrmill.workers.pools.machine import usable_cores
 from ocrmill.workers.pools.pool import Image, SerialPool
 
 SAMPLED_PAGES = 4  # of each sampled document, spread over it
-SAMPLED_OCR_PAGES = 4  # that the engine really reads, for its speed
-_SEED = 1  # the same sample for the same listing
+SAMPLED_OCR_PAGES = 4  # read by the engine, to measure its speed
+_SEED = 1  # so that the same listing gives the same sample
 
 
 @dataclass(slots=True)
 class Plan:
-    """Totals are counted over the listing; what has `sample` in its name, over the sample."""
+    """Estimate of a run. Totals count the whole listing; fields with `sample` in their name count the sample."""
 
     documents: int = 0
     bytes: int = 0
@@ -36,7 +36,7 @@ class Plan:
         default_factory=lambda: defaultdict(float)
     )  # by route reason; pages of the sample, weighted
     route_share: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    page_seconds: list[float] = field(default_factory=list)  # opening, looking, rendering, one page each
+    page_seconds: list[float] = field(default_factory=list)  # to open, inspect and render, a value for each page
     engine_seconds: list[float] = field(default_factory=list)
 
     @property
@@ -65,8 +65,8 @@ class Plan:
         unreadable = ", ".join(f"{name} {count}" for name, count in self.sampled_unreadable.most_common())
         lines = {
             "documents": f"{self.documents} to read ({self.bytes / 2**20:.1f} MiB), {self.known} done already",
-            "passed over": f"{self.files_skipped} files that are no documents" if self.files_skipped else "",
-            "sample": f"{self.sampled_documents} documents, {len(self.page_seconds)} pages looked at, "
+            "passed over": f"{self.files_skipped} files that are not documents" if self.files_skipped else "",
+            "sample": f"{self.sampled_documents} documents, {len(self.page_seconds)} pages inspected, "
             f"{len(self.engine_seconds)} read by the engine",
             "unreadable": f"in the sample: {unreadable}" if unreadable else "",
             "pages": f"about {self.pages:.0f}",
@@ -85,17 +85,17 @@ def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | Non
     """
     plan = Plan()
     discovery = Discovery(inputs, settings.input, settings.storage)
-    chosen = _sampled(_to_read(discovery, output, settings.storage, plan), sample)
+    chosen = _draw_sample(_unread_sources(discovery, output, settings.storage, plan), sample)
     plan.files_skipped = discovery.skipped.other_endings
     pool = SerialPool(settings)
     try:
-        asyncio.run(_look(pool, chosen, plan))
+        asyncio.run(_sample_documents(pool, chosen, plan))
     finally:
         pool.close()
     return plan
 
 
-def _to_read(discovery: Discovery, output: str | None, storage: StorageSettings, plan: Plan) -> Iterator[Source]:
+def _unread_sources(discovery: Discovery, output: str | None, storage: StorageSettings, plan: Plan) -> Iterator[Source]:
     ledger = read_again(partial(read_ledger, open_store(output, storage))) if output is not None else None
     for source in discovery:
         if ledger is not None and ledger.forgotten.has_source(source.uri, source.version):
@@ -108,7 +108,7 @@ def _to_read(discovery: Discovery, output: str | None, storage: StorageSettings,
         yield source
 
 
-def _sampled(sources: Iterator[Source], size: int) -> list[Source]:
+def _draw_sample(sources: Iterator[Source], size: int) -> list[Source]:
     """Draw `size` sources, each with the same chance, from a listing of unknown length (reservoir sampling)."""
     dice = random.Random(_SEED)  # noqa: S311 - a sample, not a secret
     chosen: list[Source] = []
@@ -120,7 +120,7 @@ def _sampled(sources: Iterator[Source], size: int) -> list[Source]:
     return chosen
 
 
-async def _look(pool: SerialPool, sources: list[Source], plan: Plan) -> None:
+async def _sample_documents(pool: SerialPool, sources: list[Source], plan: Plan) -> None:
     for source in sources:
         plan.sampled_documents += 1
         if source.reason is not None:
@@ -128,12 +128,12 @@ async def _look(pool: SerialPool, sources: list[Source], plan: Plan) -> None:
             continue
         opened = await pool.open(source)
         if isinstance(opened, Document):
-            await _look_at_pages(pool, opened, plan)
+            await _sample_pages(pool, opened, plan)
         else:
             plan.sampled_unreadable[opened.reason] += 1
 
 
-async def _look_at_pages(pool: SerialPool, document: Document, plan: Plan) -> None:
+async def _sample_pages(pool: SerialPool, document: Document, plan: Plan) -> None:
     plan.sampled_pages += document.page_count
     step = max(1, document.page_count // SAMPLED_PAGES)
     numbers = tuple(range(1, document.page_count + 1, step))[:SAMPLED_PAGES]

@@ -1,7 +1,7 @@
 """`ocrmill retry`: read pages again, and put their new rows in the place of the old ones.
 
 Until a document's new rows are durable its old ones stay, so a retry that is stopped or killed loses nothing. Only
-pages whose document is still at its source are read: one that has changed since is a new document, as for `run`.
+pages whose document is still at its source are read: if the source has changed, it holds a new document, as for `run`.
 """
 
 import logging
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ocrmill.commands.inspect.query import PageQuery, document_rows, page_keys
-from ocrmill.commands.run import Job, forget_refusals, leased, pool_of, read_sources
+from ocrmill.commands.run import Job, drop_resolved_failures, lease_output, read_sources, start_pool
 from ocrmill.pipeline.output.journal import shards
 from ocrmill.pipeline.output.ledger import PageOutcome, Reopened
 from ocrmill.pipeline.output.places import manifest_of, places_of
@@ -42,19 +42,19 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
         check_engine(job.settings, use_ray=job.use_ray)
     sandbox.check(job.settings.raster)
     report = RunReport()
-    with leased(job, open_output(job.output, job.settings.storage), report) as output:
+    with lease_output(job, open_output(job.output, job.settings.storage), report) as output:
         pageless = list(document_rows(output.store, query))
-        again = reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
+        again = find_reopened(output.store, query, [row["document_id"] for row in pageless if row["document_id"]])
         sources = [place for places in places_of(output.store, again.keys()).values() for place in places]
-        sources += [row["source"] for row in pageless if not row["document_id"]]  # of which not even bytes were had
+        sources += [row["source"] for row in pageless if not row["document_id"]]  # their bytes could not be read
         output.ledger.reopen(again)
         if not again and not sources:
-            log.info("no page and no document of %s is to be read again", job.output)
+            log.info("%s: no page and no document matches; nothing is read again", job.output)
         if sources:
             with manifest_of(sources) as manifest:
                 found = Discovery([str(manifest)], job.settings.input, job.settings.storage)
-                read_sources(job, found, make_pool or pool_of, output, report)
-                forget_refusals(output, found)
+                read_sources(job, found, make_pool or start_pool, output, report)
+                drop_resolved_failures(output, found)
         left = output.ledger.reopened
         if left and not report.stopped:
             log.warning(
@@ -65,7 +65,7 @@ def retry(job: Job, query: PageQuery, make_pool: Callable[[Job], Pool] | None = 
     return report
 
 
-def reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
+def find_reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping[str, Reopened]:
     """Return the rows to keep of each document that is to be read again, and the shards of its rows."""
     keys = page_keys(store, query)
     wanted: defaultdict[str, set[int]] = defaultdict(set)
@@ -87,12 +87,12 @@ def reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Mapping
                 outcome = PageOutcome(Status(row["status"]), bool(row["flags"]), row["repetition_flag"])
                 kept[document_id][row["page_number"]] = outcome
     for name in shards(store, "documents"):
-        for document_id in _among(store, name, ids):
+        for document_id in _documents_in_shard(store, name, ids):
             holding[document_id].append(name)
     return {name: Reopened(kept[name], pages[name], tuple(holding[name])) for name in wanted}
 
 
-def _among(store: Store, name: str, ids: pa.Array) -> list[str]:
-    """Return those of the documents that a shard has rows of."""
+def _documents_in_shard(store: Store, name: str, ids: pa.Array) -> list[str]:
+    """Return those of the documents that have rows in a shard."""
     column = read_shard(store.file(name), name, ["document_id"])["document_id"].cast(pa.string())
     return list(pc.unique(column.filter(pc.is_in(column, ids))).to_pylist())

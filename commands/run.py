@@ -1,4 +1,4 @@
-"""A run: the main path, from inputs to durable rows, top to bottom."""
+"""A run: the main path from inputs to durable rows, top to bottom."""
 
 import asyncio
 import json
@@ -61,7 +61,7 @@ class Job:
     output: str  # a folder, or the URL of a bucket
     settings: RunSettings
     use_ray: bool = True
-    keep_existing: bool = False  # accept an output made with other settings; what is there stays as it is
+    keep_existing: bool = False  # accept an output made with other settings; its rows stay as they are
     max_documents: int | None = None
     time_budget_s: float | None = None
     pages: PageChoice | None = None  # of each document; one that is read in part stays unfinished
@@ -91,35 +91,35 @@ def run(job: Job, make_pool: Callable[[Job], Pool] | None = None) -> RunReport:
     sandbox.check(job.settings.raster)
     report = RunReport()
     discovery = Discovery(job.inputs, job.settings.input, job.settings.storage)
-    with leased(job, open_store(job.output, job.settings.storage), report) as output:
-        todo = output.ledger.without_known(chosen(job, discovery), report)
+    with lease_output(job, open_store(job.output, job.settings.storage), report) as output:
+        todo = output.ledger.without_known(choose_sources(job, discovery), report)
         first = next(todo, None)
         if first is None:
-            refuse_nothing(job, output.store, discovery, report)
+            refuse_empty_input(job, output.store, discovery, report)
         else:
-            read_sources(job, chain([first], todo), make_pool or pool_of, output, report)
-        forget_refusals(output, discovery)
+            read_sources(job, chain([first], todo), make_pool or start_pool, output, report)
+        drop_resolved_failures(output, discovery)
         report.files_skipped = discovery.skipped.other_endings
-        all_asked_for = job.sample is None and job.share is None and not report.stopped
-        if all_asked_for and not report.document_reasons[Reason.UNREADABLE]:  # else not all was listed
+        lists_all = job.sample is None and job.share is None and not report.stopped
+        if lists_all and not report.document_reasons[Reason.UNREADABLE]:  # else some were not listed
             report.sources_gone = output.ledger.gone(_folders(job.inputs))
     return report
 
 
-def chosen(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
-    """The sources that a job is about: all, this machine's share, a sample of either."""
+def choose_sources(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
+    """Return the sources that a job reads: all, this machine's share, or a sample of either."""
     hashes = SourceHash(_folders(job.inputs))
     if job.share is not None:
         sources = hashes.share(sources, job.share)
     if job.sample is None:
         return sources
-    log.info("drawing %d documents: everything is listed first", job.sample)
+    log.info("drawing a sample of %d documents: everything is listed first", job.sample)
     return iter(hashes.sample(sources, job.sample))
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedOutput:
-    """An output that nobody else writes for the length of a run, and what it held at its start."""
+    """An output under this run's lease, with its content at the start."""
 
     store: Store
     lease: Lease
@@ -128,8 +128,8 @@ class LeasedOutput:
 
 
 @contextmanager
-def leased(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
-    """Take the lease, mend what a killed run left, read what is there; at the end leave a record of the run.
+def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
+    """Take the lease, recover from a killed run, read the ledger; at the end write a record of the run.
 
     Raises:
         OcrmillError: another run holds the lease, the output cannot be read, or was made with other settings.
@@ -140,13 +140,13 @@ def leased(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
         refuse_mixed_settings(store, ledger, job)
-        with _recorded(job, run_id, store, report):
+        with _record_run(job, run_id, store, report):
             yield LeasedOutput(store, lease, run_id, ledger)
 
 
 @contextmanager
-def _recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
-    """Leave `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail for lack of it."""
+def _record_run(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
+    """Write `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail without it."""
     started, started_at = time.monotonic(), datetime.now(UTC)
     inputs = [redacted(name) for name in job.inputs]
     fields = {"event": "start", "run_id": run_id, "inputs": inputs, "output": store.url}
@@ -169,7 +169,7 @@ def _recorded(job: Job, run_id: str, store: Store, report: RunReport) -> Iterato
             if store.list("pages"):
                 write_dataset_card(store)
         except OutputError as error:
-            log.warning("this run leaves no record: %s", error)
+            log.warning("the record of this run cannot be written: %s", error)
         if logs_json():
             log.info("the run has ended", extra={"fields": {"event": "end", **values}})
 
@@ -191,24 +191,24 @@ def read_sources(
         coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
         try:
             with asyncio.Runner() as runner:
-                _stop_when_asked(coordinator, job, runner.get_loop())
+                _install_stops(coordinator, job, runner.get_loop())
                 heartbeat, most = output.lease.check, job.max_documents
                 runner.run(coordinator.run(sources, heartbeat=heartbeat, max_documents=most))
-        finally:  # whatever ended the run, what is finished is kept
+        finally:  # finished rows are kept, whatever ended the run
             pool.close()
             coordinator.flush()
 
 
-def forget_refusals(output: LeasedOutput, discovery: Discovery) -> None:
-    """Take out the rows of folders and archives that could not be listed earlier, and were listed in full now."""
+def drop_resolved_failures(output: LeasedOutput, discovery: Discovery) -> None:
+    """Drop the failure rows of folders and archives that were unreadable earlier and are listed in full now."""
     for shard, uris in output.ledger.now_listed(discovery.listed).items():
         drop_rows(output.store, shard, partial(unreadable_rows, uris=uris))
 
 
-def _stop_when_asked(coordinator: Coordinator, job: Job, loop: asyncio.AbstractEventLoop) -> None:
-    """Have the loop stop the coordinator on signals, at the end of the time budget, and when the machine is taken."""
+def _install_stops(coordinator: Coordinator, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+    """Stop the coordinator on signals, at the end of the time budget, and when the machine is preempted."""
     loop.set_exception_handler(_report_unless_interrupted)
-    if threading.current_thread() is threading.main_thread():  # the only one that Python hands signals to
+    if threading.current_thread() is threading.main_thread():  # Python delivers signals to no other
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
     if job.time_budget_s is not None:
@@ -218,14 +218,14 @@ def _stop_when_asked(coordinator: Coordinator, job: Job, loop: asyncio.AbstractE
 
 
 def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report an exception that no task took, but not the second Ctrl-C: since Python 3.13 tasks keep that, too."""
+    """Report an unhandled exception, but not the second Ctrl-C: since Python 3.13 tasks keep that, too."""
     if not isinstance(context.get("exception"), KeyboardInterrupt):
         loop.default_exception_handler(context)
 
 
 def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
-    asyncio.get_running_loop().remove_signal_handler(number)  # first: whoever reads the warning may send the next one
-    log.warning("%s: finishing what is in flight; once more to end at once (nothing durable is lost)", number.name)
+    asyncio.get_running_loop().remove_signal_handler(number)  # before the warning, whose reader may send the next one
+    log.warning("%s: finishing pages in flight; send it again to end at once (nothing durable is lost)", number.name)
     coordinator.stop()
 
 
@@ -233,31 +233,35 @@ async def _stop_on_event(event: threading.Event | None, coordinator: Coordinator
     """Stop the run once another thread sets the event, if there is one."""
     if event is None:
         return
-    while not event.is_set():  # noqa: ASYNC110 - it is of threads, which no loop can wait for
+    while not event.is_set():  # noqa: ASYNC110 - an event of threads, which no loop can await
         await asyncio.sleep(EVENT_POLL_S)
-    log.warning("asked to stop: finishing what is in flight")
+    log.warning("the stop event is set: finishing the pages in flight")
     coordinator.stop()
 
 
 def refuse_mixed_settings(store: Store, ledger: Ledger, job: Job) -> None:
-    """One output, one fingerprint, unless the user says otherwise: rows of two settings are not comparable."""
+    """Refuse an output with rows of other settings, which are not comparable, unless the user allows it.
+
+    Raises:
+        SettingsMismatchError: the fingerprints differ.
+    """
     others = {found for found in ledger.fingerprints() if found != job.settings.fingerprint()}
     if others and not job.keep_existing:
         differences = [describe_difference(store, other, job.settings) for other in sorted(others)]
         raise SettingsMismatchError(
             f"{job.output} was made with other settings: {'. Other rows in it: '.join(differences)}. Choose another "
-            "--out, go back to those settings (--config and --set; they are in runs/*.json), or pass --keep-existing "
-            "to read only what is new with the settings of now"
+            "--out, use those settings again (--config and --set; they are in runs/*.json), or pass --keep-existing "
+            "to read only what is new with the present settings"
         )
 
 
-def refuse_nothing(job: Job, store: Store, discovery: Discovery, report: RunReport) -> None:
-    """Take a run that finds nothing for a mistake as long as its output is empty; later it is a night without news.
+def refuse_empty_input(job: Job, store: Store, discovery: Discovery, report: RunReport) -> None:
+    """Refuse a run that finds nothing while its output is empty; later that is a night without news.
 
-    Of a few documents, a machine's share may be none.
+    A machine's share of a few documents may be empty.
 
     Raises:
-        InputError: nothing was found, and the output holds nothing.
+        InputError: nothing was found, and the output is empty.
     """
     if (
         report.sources_known
@@ -281,18 +285,18 @@ def refuse_nothing(job: Job, store: Store, discovery: Discovery, report: RunRepo
     )
 
 
-def pool_of(job: Job) -> Pool:
+def start_pool(job: Job) -> Pool:
     """Start the workers that a job asks for."""
     return build_pool(job.settings, use_ray=job.use_ray, until=job.until)
 
 
 def new_run_id() -> str:
-    """A name for a run that sorts by its start: 20260131T235959Z-1a2b3c."""
+    """Make a run id that sorts by the start of the run: 20260131T235959Z-1a2b3c."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_code: int) -> dict[str, Any]:
-    """Return the content of `runs/<run_id>.json`. Passwords are not in it, nor those of URLs."""
+    """Return the content of `runs/<run_id>.json`, without passwords, also those of URLs."""
     return {
         "run_id": run_id,
         "started_at": started_at.isoformat(),

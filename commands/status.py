@@ -1,6 +1,6 @@
-"""The state of an output: finished, interrupted, or being written now. Reads only, and waits for nobody.
+"""The state of an output: finished, interrupted, or being written now. It only reads, and takes no lease.
 
-Unlike `verify` it believes what the shards say, and reads of the pages only a few short columns.
+Unlike `verify` it trusts the shards, and reads only a few short columns of the pages.
 """
 
 import json
@@ -35,19 +35,19 @@ _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
 _DEGENERATE_REASONS = [Reason.REPETITION.value, Reason.TRUNCATED.value]
 _LARGEST_COUNT = 1 << 63
 _LONGEST_ERROR = 300
-_LONGEST_WORD = 60  # of what stands in a run's record, which anybody may have written
+_LONGEST_WORD = 60  # of a word in a run's record, which anybody may have written
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """The record of a finished run in `runs/<run_id>.json`; null if it lacks a value."""
+    """The record of a finished run in `runs/<run_id>.json`; a missing value is null."""
 
     run_id: str
     host: str | None
     finished_at: str | None
     wall_s: float | None
     stopped: bool  # before all work was done
-    in_part: bool  # documents were read in part, as the command asked
+    in_part: bool  # the command asked for some pages of each document
     error: str | None  # that ended it
     documents: Mapping[str, int]  # by status
     pages: Mapping[str, int]  # by status
@@ -55,7 +55,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """The owner of the lease, or the last one if it was killed; null if the lease does not say."""
+    """The owner of the lease, or the last one if it was killed; values that the lease lacks are null."""
 
     alive: bool
     host: str | None
@@ -63,12 +63,12 @@ class Writer:
     run_id: str | None
     since: datetime | None
     heartbeat_age_s: float | None
-    progress: RunProgress | None = None  # of its run, at its last heartbeat
+    progress: RunProgress | None = None  # at its last heartbeat
 
 
 @dataclass(slots=True)
 class OutputStatus:
-    """Counts of an output, shard by shard. Counts of a reason or renderer leave out rows without one."""
+    """Counts of an output. Counts by reason or renderer leave out rows without one."""
 
     documents: Counter[str] = field(default_factory=Counter)  # by status
     documents_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
@@ -77,12 +77,12 @@ class OutputStatus:
     routes: Counter[str] = field(default_factory=Counter)  # pages by the reason of their route
     renderers: Counter[str] = field(default_factory=Counter)
     flagged_pages: int = 0
-    repetitive_pages: int = 0  # with the repetition flag, whoever read them
-    engine_pages: int = 0  # that an engine gave an answer to
-    degenerate_pages: int = 0  # of these, whose text repeats itself or was not brought to an end
-    degenerate_at_first: int = 0  # of these, whose first attempt did or was not
+    repetitive_pages: int = 0  # with the repetition flag, from any reader
+    engine_pages: int = 0  # answered by an engine
+    degenerate_pages: int = 0  # of these, the text repeats itself or is cut off
+    degenerate_at_first: int = 0  # of these, the first attempt was degenerate
     sources: int = 0
-    superseded_documents: int = 0  # that no source holds any more; counted in `documents`, too
+    superseded_documents: int = 0  # no source holds them now; counted in `documents`, too
     unfinished_documents: int = 0  # with pages, but no documents row yet
     unfinished_pages: int = 0
     shards: Counter[str] = field(default_factory=Counter)  # by folder
@@ -95,7 +95,8 @@ class OutputStatus:
     forgotten: str = ""  # in words
 
     def to_text(self) -> str:
-        """The status in words, for people."""
+        """Return the status in words, for people."""
+        unreadable = self.unreadable_shards
         lines = {
             "state": self._state(),
             "this run": self._progress(),
@@ -105,13 +106,13 @@ class OutputStatus:
             "renderers": parts_text(self.renderers, self.pages.total(), "not rendered"),
             "flagged": self._flagged(),
             "degenerate": degenerate_text(self.engine_pages, self.degenerate_pages, self.degenerate_at_first),
-            "unfinished": f"{self.unfinished_documents:,} documents, of which {self.unfinished_pages:,} pages are done",
+            "unfinished": f"{self.unfinished_documents:,} documents; {self.unfinished_pages:,} of their pages are done",
             "sources": f"{self.sources:,}",
             "forgotten": self.forgotten,
             "superseded": self._superseded(),
             "on disk": f"{self.bytes / 1e6:,.1f} MB in {counts_text(self.shards)} shards",
             "rows from": f"{_time(self.oldest)} to {_time(self.newest)}" if self.oldest and self.newest else "",
-            "unreadable": _list(self.unreadable_shards) + "; run `ocrmill verify`" if self.unreadable_shards else "",
+            "unreadable": f"{_first_names(unreadable)}; run `ocrmill verify`" if unreadable else "",
         }
         runs = [f"run         {_run_text(run)}" for run in self.runs]
         return "".join(f"{line}\n" for line in [*(f"{name:11} {text}" for name, text in lines.items() if text), *runs])
@@ -131,15 +132,13 @@ class OutputStatus:
         if self.writer is None or self.writer.progress is None:
             return ""
         if not self.writer.alive:
-            return f"had read {self.writer.progress.pages_done:,} pages; what is not counted here is read again"
+            return f"had read {self.writer.progress.pages_done:,} pages; those not counted here are read again"
         return self.writer.progress.to_text()
 
     def _superseded(self) -> str:
         if not self.superseded_documents:
             return ""
-        return (
-            f"{self.superseded_documents:,} documents, whose sources hold others by now; `ocrmill compact` drops them"
-        )
+        return f"{self.superseded_documents:,} documents, whose sources hold others now; `ocrmill compact` drops them"
 
     def _flagged(self) -> str:
         pages = max(1, self.pages.total())
@@ -155,7 +154,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
     A shard that cannot be read is named and left out of the counts.
     """
     status = OutputStatus(writer=_writer(store, now), runs=tuple(_last_runs(store)))
-    # In the order of writing: a document whose pages are counted as unfinished had no row when its pages were read.
+    # In the order of writing: a document that is counted as unfinished had no row when its pages were read.
     pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
     finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
     status.forgotten = forgotten_text(records(store))
@@ -172,7 +171,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
 
 
 def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputStatus) -> Iterator[pa.Table]:
-    """The readable shards of a table; all are counted."""
+    """Yield the readable shards of a table; unreadable ones are counted, too."""
     words = [name for name in columns if name == "document_id" and folder != "sources"]
     for name, size in shard_sizes(store, folder).items():
         status.shards[folder] += 1
@@ -180,7 +179,7 @@ def _shards(store: Store, folder: str, columns: Sequence[str], status: OutputSta
         try:
             table = read_shard(store.file(name), name, columns, words=words)
         except FileGoneError:
-            raise  # merged away meanwhile: what took its place has to be counted
+            raise  # merged meanwhile: the merged shard has to be counted
         except OutputError:
             status.unreadable_shards += (name,)
             continue
@@ -209,7 +208,7 @@ def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:
 
 
 def _add_documents(status: OutputStatus, table: pa.Table) -> pa.Array:
-    """Count a shard, and say which documents it holds."""
+    """Count a shard, and return the documents that it holds."""
     _count(status.documents, table["status"])
     _count_reasons(status.documents_by_reason, table)
     return pc.unique(table["document_id"].cast(pa.string())).drop_null()
@@ -223,14 +222,14 @@ def _add_times(status: OutputStatus, table: pa.Table) -> None:
 
 
 def _count(counter: Counter[str], column: pa.ChunkedArray) -> None:
-    """Add how often each value occurs, nulls left out."""
+    """Count the occurrences of each value, without nulls."""
     for entry in pc.value_counts(column).to_pylist():
         if entry["values"] is not None:
             counter[entry["values"]] += entry["counts"]
 
 
 def _count_reasons(reasons: Reasons, table: pa.Table) -> None:
-    """Add how often each reason occurs with each status."""
+    """Count the occurrences of each reason with each status."""
     pairs = pa.table({name: table[name].cast(pa.string()) for name in ("status", "reason")})
     for pair in pairs.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist():
         if pair["reason"] is not None:
@@ -238,9 +237,9 @@ def _count_reasons(reasons: Reasons, table: pa.Table) -> None:
 
 
 def _count_degenerate(status: OutputStatus, table: pa.Table) -> None:
-    """Count what an engine read, and what of it is or was degenerate (flags.py).
+    """Count the pages that an engine read, and those that are or were degenerate (flags.py).
 
-    Rows of quality version 1 have no reason where the first attempt stands though it is bad; their flags tell.
+    Rows of quality version 1 have no reason if a bad first attempt stands; their flags show it.
     """
     reason = pc.fill_null(table["reason"].cast(pa.string()), "")
     asked = pc.is_valid(table["engine"])
@@ -264,7 +263,7 @@ def _writer(store: Store, now: datetime | None) -> Writer | None:
 
 
 def _last_runs(store: Store) -> Iterator[RunRecord]:
-    """The last runs that left a record; one that cannot be read is passed over, for the shards do not need it."""
+    """Yield the records of the last runs; one that cannot be read is skipped, because no count depends on it."""
     for name in reversed(store.list("runs", ".json")[-LAST_RUNS:]):
         try:
             record = json.loads(store.read(name))
@@ -280,22 +279,22 @@ def _run_record(run_id: str, record: Mapping[str, Any]) -> RunRecord:
     wall_s = totals.get("wall_s")
     return RunRecord(
         run_id=printable_line(run_id, _LONGEST_WORD),
-        host=_word(record.get("host")),
-        finished_at=_word(record.get("finished_at")),
+        host=_read_word(record.get("host")),
+        finished_at=_read_word(record.get("finished_at")),
         wall_s=float(wall_s) if isinstance(wall_s, int | float) and abs(wall_s) < _LARGEST_COUNT else None,
         stopped=totals.get("stopped") is True,
-        in_part=bool(_numbers(totals).get("documents_in_part")),
-        error=_word(totals.get("error"), _LONGEST_ERROR),
-        documents=_numbers(totals.get("documents")),
-        pages=_numbers(totals.get("pages")),
+        in_part=bool(_read_counts(totals).get("documents_in_part")),
+        error=_read_word(totals.get("error"), _LONGEST_ERROR),
+        documents=_read_counts(totals.get("documents")),
+        pages=_read_counts(totals.get("pages")),
     )
 
 
-def _word(value: Any, longest: int = _LONGEST_WORD) -> str | None:
+def _read_word(value: Any, longest: int = _LONGEST_WORD) -> str | None:
     return printable_line(value, longest) if isinstance(value, str) else None
 
 
-def _numbers(value: Any) -> dict[str, int]:
+def _read_counts(value: Any) -> dict[str, int]:
     counts = value.items() if isinstance(value, dict) else ()
     return {
         printable_line(name, _LONGEST_WORD): count
@@ -304,16 +303,16 @@ def _numbers(value: Any) -> dict[str, int]:
     }
 
 
-def _list(names: Sequence[str]) -> str:
+def _first_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:LAST_RUNS])
     return shown if len(names) <= LAST_RUNS else f"{shown} and {len(names) - LAST_RUNS} more"
 
 
 def _writer_text(writer: Writer) -> str:
     if writer.run_id is None:
-        return "a run that is only just starting"
+        return "a run that has just started"
     return (
-        f"run {printable_line(writer.run_id, _LONGEST_WORD)} (process {writer.pid} on {_word(writer.host)}, since "
+        f"run {printable_line(writer.run_id, _LONGEST_WORD)} (process {writer.pid} on {_read_word(writer.host)}, since "
         f"{_time(writer.since)}, last seen {writer.heartbeat_age_s:.0f} s ago)"
     )
 

@@ -1,10 +1,10 @@
-"""Tell if an output keeps its promise: every page of every document exactly once, and every sum right.
+"""Check that an output has every page of every document exactly once, and that every sum is right.
 
-Every byte of every shard is read and checked against its checksums, a row group at a time; what is kept of a page is
-about 30 bytes. Not covered: whether the Markdown is any good, and bits that change in memory.
+Every byte of every shard is read and checked against its checksums, a row group at a time; a page takes about 30 bytes
+of memory. Not covered: the quality of the Markdown, and bits that change in memory.
 
-Repair never removes the last row of a page. It removes what is there twice, sets shards aside that cannot be read, and
-withdraws the documents rows that do not hold, so that the next run redoes what is missing and only that.
+A repair never removes the last row of a page. It removes duplicates, sets unreadable shards aside, and withdraws the
+documents rows that are wrong, so that the next run reads what is missing and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ from ocrmill.pipeline.records import Status
 EXAMPLES = 3  # named in a finding; the rest is counted
 STATUSES = list(Status)
 STATUS_WORDS = pa.array(STATUSES, pa.string())
-UNKNOWN = len(STATUSES)  # the code of a status that is none
+UNKNOWN = len(STATUSES)  # the code of any other status
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -40,14 +40,14 @@ Bools = npt.NDArray[np.bool_]
 class Severity(StrEnum):
     """The meaning of a finding for readers of the output."""
 
-    DAMAGE = "damage"  # rows are missing, doubled or wrong
-    WORK_LEFT = "work left"  # the next run does it
+    DAMAGE = "damage"  # rows are missing, duplicate or wrong
+    WORK_LEFT = "work left"  # for the next run
     NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of thing that was found, with its number and a few examples."""
+    """One kind of finding, with its number and a few examples."""
 
     severity: Severity
     text: str
@@ -65,7 +65,7 @@ class VerifyReport:
     unfinished_pages: int
     findings: tuple[Finding, ...]
     repairs: tuple[str, ...] = ()  # what was done
-    withdrawn_sources: int = 0  # by the repair: the next run reads their documents again
+    withdrawn_sources: int = 0  # by the repair; the next run reads their documents again
 
     @property
     def sound(self) -> bool:
@@ -90,14 +90,14 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The columns of all readable shards of a table that the checks need."""
+    """The columns that the checks need, from all readable shards of a table."""
 
     rows: pa.Table
     shards: list[str]  # names of the readable ones, sorted
     lengths: list[int]  # rows in each
 
     def drop(self, mask: Bools) -> dict[str, Ints]:
-        """Rows to drop as shard -> positions in it."""
+        """Return the rows to drop, as shard -> positions in it."""
         starts = np.cumsum([0, *self.lengths])
         pieces = {name: np.flatnonzero(mask[starts[at] : starts[at + 1]]) for at, name in enumerate(self.shards)}
         return {name: positions for name, positions in pieces.items() if len(positions)}
@@ -105,15 +105,15 @@ class _Table:
 
 @dataclass(slots=True)
 class _Inspection:
-    """Return the findings, then what a repair would do."""
+    """The findings, and the rows that a repair would drop."""
 
     findings: list[Finding] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    drops: list[tuple[str, dict[str, Ints]]] = field(default_factory=list)  # what the rows are, which
+    drops: list[tuple[str, dict[str, Ints]]] = field(default_factory=list)  # description and positions
     withdrawn_sources: int = 0
 
     def found(self, severity: Severity, count: int, what: str, examples: Iterable[str] = ()) -> None:
-        """Note a finding, unless there is nothing of it."""
+        """Add a finding, unless its count is 0."""
         if count:
             named = ", ".join(example for example, _ in zip(examples, range(EXAMPLES), strict=False))
             self.findings.append(Finding(severity, f"{what}: {count:,}" + (f", e.g. {named}" if named else "")))
@@ -124,13 +124,13 @@ def verify(store: Store, *, repair: bool) -> VerifyReport:
 
     Raises:
         LeaseHeldError: A repair was asked for while a run is writing.
-        FileGoneError: A shard was merged away while it looked; to be called again.
+        FileGoneError: A shard was merged meanwhile; call it again.
         OutputError: The folder cannot be listed, or a repair cannot be written.
     """
     if not repair:
         return _inspect(store)[0]
     temporary = _temporary_files(store)
-    with store.lease(LeaseOwner.current("verify --repair")):  # which removes those files
+    with store.lease(LeaseOwner.current("verify --repair")):  # taking the lease removes those files
         repairs = [f"removed temporary file {name}" for name in temporary] + recover(store)
         _, inspection = _inspect(store)
         repairs += _repair(store, inspection)
@@ -140,7 +140,7 @@ def verify(store: Store, *, repair: bool) -> VerifyReport:
 
 def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
     inspection = _Inspection()
-    # Against the order of writing, so that a run that goes on meanwhile does not look like damage.
+    # Against the order of writing, so that a run that writes meanwhile does not look like damage.
     sources = _read(store, "sources", _source_keys, inspection)
     documents = _read(store, "documents", _document_keys, inspection)
     pages = _read(store, "pages", _page_keys, inspection)
@@ -170,14 +170,14 @@ def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
 
 
 def _read(store: Store, folder: str, keys: Callable[[pa.Table], pa.Table], inspection: _Inspection) -> _Table:
-    """Read all of a table, and keep the keys of its rows; what cannot be read becomes a finding."""
+    """Read a whole table and keep the keys of its rows; an unreadable shard becomes a finding."""
     tables, names = [keys(TABLES[folder].empty_table())], []
     for name in shards(store, folder):
         try:
             tables.append(pa.concat_tables(_read_groups(store, name, folder, keys)))
             names.append(name)
         except FileGoneError:
-            raise  # merged away meanwhile: no damage, and what took its place has to be read
+            raise  # merged meanwhile: no damage, and the merged shard has to be read
         except OutputError as error:
             inspection.unreadable.append(name)
             inspection.findings.append(Finding(Severity.DAMAGE, str(error)))
@@ -219,26 +219,26 @@ def _source_keys(table: pa.Table) -> pa.Table:
 
 
 def _strings(table: pa.Table) -> pa.Table:
-    """With plain strings for dictionaries, which differ from shard to shard."""
+    """Replace dictionaries, which differ from shard to shard, by plain strings."""
     types = [pa.string() if pa.types.is_dictionary(column.type) else column.type for column in table.columns]
     return table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """Each value of a dictionary-encoded column as a position in the array of its distinct values."""
+    """Return each value of a dictionary-encoded column as a position in the array of its distinct values."""
     chunks = [pa.array([], column.type), *column.unify_dictionaries().chunks]
     codes = [chunk.indices.to_numpy() for chunk in chunks]
     return np.concatenate(codes).astype(np.int64), chunks[-1].dictionary
 
 
 def _string_codes(column: pa.ChunkedArray) -> Ints:
-    """A number for each string, the same for the same one; null counts as the empty string."""
-    encoded = column.fill_null("").dictionary_encode()  # over all chunks, so one dictionary serves them all
+    """Return a number for each string, the same for equal strings; null counts as the empty string."""
+    encoded = column.fill_null("").dictionary_encode()  # over all chunks, so that they share one dictionary
     return np.concatenate([np.empty(0, np.int64), *(chunk.indices.to_numpy() for chunk in encoded.chunks)])
 
 
 def _check_pages(pages: _Table, codes: Ints, ids: pa.Array, inspection: _Inspection) -> Bools:
-    """Find pages that are there twice, and rows that break a rule. Gives the rows that are one too many."""
+    """Find duplicate pages and rows that break a rule. Return a mask of the duplicates."""
     number, count, status = (_to_numpy(pages.rows[name]) for name in ("page_number", "page_count", "status"))
     no_text, no_reason = (_to_numpy(pages.rows[name]).astype(bool) for name in ("no_text", "no_reason"))
 
@@ -277,7 +277,7 @@ def _later_copies(*keys: Ints) -> Bools:
 def _check_documents(
     documents: _Table, pages: _Table, codes: Ints, ids: pa.Array, counted: Bools, inspection: _Inspection
 ) -> Bools:
-    """Compare documents rows with their pages. Gives the rows that hold."""
+    """Compare documents rows with their pages. Return a mask of the correct rows."""
     rows = documents.rows
     own = _to_numpy(pc.index_in(rows["document_id"], ids), null=len(ids))  # position in `ids`, or one behind them
     expected = np.stack([_to_numpy(rows[name]) for name in PAGE_COUNTS.values()], axis=1)
@@ -287,7 +287,7 @@ def _check_documents(
     tally, flagged, differing = _tally(pages, codes, counted, own, page_count, len(ids))
     lacking = tally[own].sum(axis=1) != page_count
     doubled: Bools = has_id & _later_copies(_string_codes(rows["document_id"]))
-    # Of a source without a document a later run may leave a newer row: the older one is stale, see `_check_leftovers`.
+    # A later run may write a newer row of a source without a document; the older one is stale, see `_check_leftovers`.
     doubled |= ~has_id & _later_copies(_string_codes(rows["source"]), has_id, *_moment(rows))
     wrong = (tally[own][:, :UNKNOWN] != expected).any(axis=1) | (flagged[own] != _to_numpy(rows["pages_flagged"]))
     wrong |= differing[own] > 0
@@ -311,9 +311,9 @@ def _check_documents(
 def _tally(
     pages: _Table, codes: Ints, counted: Bools, own: Ints, page_count: Ints, size: int
 ) -> tuple[Ints, Ints, Ints]:
-    """Count by document: pages by status, flagged pages, and rows whose page_count is not the document's.
+    """Count by document: pages by status, flagged pages, and rows whose page_count differs from the document's.
 
-    The last entry is that of a document without pages.
+    The last entry belongs to documents without pages.
     """
     of_document = np.zeros(size + 1, np.int64)
     of_document[own] = page_count
@@ -327,13 +327,13 @@ def _tally(
 
 
 def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection: _Inspection) -> None:
-    """Find sources rows of documents that are not there, or that are there twice."""
+    """Find sources rows of missing documents, and duplicate ones."""
     rows = sources.rows
     has_id = _to_numpy(pc.is_valid(rows["document_id"])).astype(bool)
     there = documents.rows["document_id"]
     dangling = has_id & ~_to_numpy(pc.is_in(rows["document_id"], there.drop_null())).astype(bool)
     withdrawn = has_id & ~_to_numpy(pc.is_in(rows["document_id"], there.filter(pa.array(sound)))).astype(bool)
-    # A source that holds again what it held before has the same row twice, from two runs.
+    # A source that holds an earlier document again has the same row twice, from two runs; their moments differ.
     strings = (rows[name] for name in ("source", "source_version", "document_id"))
     doubled = _later_copies(*map(_string_codes, strings), *_moment(rows))
     for which, what in (
@@ -347,7 +347,7 @@ def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection:
 
 
 def _check_leftovers(store: Store, inspection: _Inspection) -> None:
-    """Find what a killed run leaves behind and the next one clears away, unless a run is at it now."""
+    """Find what a killed run left behind for the next one to clear away, unless a run is writing now."""
     if store.is_leased():
         inspection.found(Severity.NOTE, 1, "runs that are writing here now")
         return
@@ -364,10 +364,10 @@ def _check_leftovers(store: Store, inspection: _Inspection) -> None:
 
 
 def _repair(store: Store, inspection: _Inspection) -> list[str]:
-    """Mend what was found, in an order in which a kill at any moment leaves less damage and never more."""
+    """Repair the findings, in an order in which a kill at any moment never leaves more damage."""
     repairs = [f"moved {name} to {store.set_aside(name)}" for name in inspection.unreadable]
     for what, drops in inspection.drops:
-        count = sum(drop_rows(store, name, partial(_at, positions=at)) for name, at in drops.items())
+        count = sum(drop_rows(store, name, partial(_mask_of, positions=at)) for name, at in drops.items())
         if count:
             repairs.append(f"dropped {count:,} {what}")
     stale = read_ledger(store).superseded()
@@ -377,8 +377,8 @@ def _repair(store: Store, inspection: _Inspection) -> list[str]:
     return repairs
 
 
-def _at(table: pa.Table, positions: Ints) -> pa.Array:
-    """A mask that is true at these rows."""
+def _mask_of(table: pa.Table, positions: Ints) -> pa.Array:
+    """Return a mask that is true at these rows."""
     mask = np.zeros(len(table), bool)
     mask[positions] = True
     return pa.array(mask)
@@ -389,5 +389,5 @@ def _temporary_files(store: Store) -> list[str]:
 
 
 def _to_numpy(column: pa.ChunkedArray, null: int = 0) -> Ints:
-    """A column of integers or truth values, with a number for null."""
+    """Return a column of integers or booleans as integers, with `null` for nulls."""
     return np.asarray(column.cast(pa.int64()).fill_null(null).to_numpy(), np.int64)

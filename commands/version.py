@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 
-def show_version(asked: bool) -> None:
+def show_version(requested: bool) -> None:
     """Print the version, then one line for each package that decides what rows look like, and end the program."""
-    if not asked:
+    if not requested:
         return
     from ocrmill.pipeline.versions import versions
 

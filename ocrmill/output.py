@@ -1,13 +1,13 @@
-"""An output for readers: the rows that count now, whatever writers are at, of a folder or a bucket alike.
+"""An output for readers: its current rows, in a folder or a bucket, also while a run or another command writes.
 
-A plain glob over the shards also shows documents that their sources do not hold any more, and for a moment rows that
-are just being taken out. Here such rows are left out:
+A plain glob over the shards also shows documents that no source holds now, and for a moment rows that are being
+removed. Here such rows are left out:
 
-superseded   of documents that no source holds any more (pipeline/output/catalogue.py)
-withdrawn    of documents that are just being taken out, as the journal says
-forgotten    that `ocrmill forget` is just taking out; afterwards none are left
+superseded   of documents that no source holds now (pipeline/output/catalogue.py)
+withdrawn    of documents that are being removed, according to the journal
+forgotten    that `ocrmill forget` is removing; afterwards none are left
 replaced     of pages that a retry has read again, while old and new rows lie side by side
-unfinished   pages whose document has no row yet, unless they are asked for
+unfinished   pages whose document has no row yet, unless the caller wants them
 
 Memory: the catalogue, about 250 bytes a document, and the rows of `documents` and `sources` as far as selected.
 """
@@ -42,7 +42,7 @@ def open_output(
 
     Raises:
         OutputError: There is no output.
-        BucketError: The bucket does not answer, or not us.
+        BucketError: The bucket does not answer, or refuses access.
     """
     store = open_store(os.fspath(out), (settings or RunSettings()).storage)
     return Output(store, unfinished=unfinished)
@@ -52,7 +52,7 @@ class Output:
     """An output of runs: its three tables, with current rows only."""
 
     def __init__(self, store: Store, *, unfinished: bool = False) -> None:
-        """Hold where the output is; `open_output` makes one."""
+        """Keep the store; call `open_output` to make one."""
         self._store = store
         self._unfinished = unfinished
 
@@ -85,7 +85,7 @@ class Output:
             replaced = changes.replaced(self._store, name)
             with open_shard(self._store.file(name), name) as parquet:
                 for group in range(parquet.num_row_groups):
-                    table = changes.left(read_row_group(parquet, name, group, wanted), "pages")
+                    table = changes.without_removed(read_row_group(parquet, name, group, wanted), "pages")
                     table = table.filter(pc.invert(pc.is_in(table["document_id"], value_set=superseded)))
                     if finished is not None:
                         table = table.filter(pc.is_in(table["document_id"], value_set=finished))
@@ -99,14 +99,14 @@ class Output:
         return pa.concat_tables([empty, *tables])["document_id"].drop_null().combine_chunks()
 
     def _read_documents(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        catalogue = read_catalogue(self._store)  # before the documents, so that each that a source holds is among them
+        catalogue = read_catalogue(self._store)  # first: the documents then include each that a source holds
         table = self._all("documents", columns)
-        absent = table.filter(pc.is_null(table["document_id"]))
+        unreadable = table.filter(pc.is_null(table["document_id"]))
         held = catalogue.held()["source"]
-        absent = last_of_each_source(absent.filter(pc.invert(pc.is_in(absent["source"], value_set=held))))
+        unreadable = last_of_each_source(unreadable.filter(pc.invert(pc.is_in(unreadable["source"], value_set=held))))
         known = table.filter(pc.is_valid(table["document_id"]))
         known = known.filter(pc.invert(pc.is_in(known["document_id"], value_set=catalogue.superseded())))
-        yield from (known.select(columns), absent.select(columns))
+        yield from (known.select(columns), unreadable.select(columns))
 
     def _read_sources(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         table = self._all("sources", columns)
@@ -114,13 +114,13 @@ class Output:
         yield table.select(columns)
 
     def _all(self, folder: str, columns: Sequence[str]) -> pa.Table:
-        """The rows of a small table that no change is taking out, with what the catalogue orders them by."""
+        """Read the rows of a small table that no change removes, with the columns that order them."""
         changes = _Changes.read(self._store)
         schema = {"documents": DOCUMENTS, "sources": SOURCES}[folder]
         wanted = list(dict.fromkeys([*columns, "document_id", "source", *MOMENT]))
         tables = [pa.schema([schema.field(name) for name in wanted]).empty_table()]
         for name in shards(self._store, folder):
-            table = changes.left(read_shard(self._store.file(name), name, wanted), folder)
+            table = changes.without_removed(read_shard(self._store.file(name), name, wanted), folder)
             replaced = changes.replaced(self._store, name)
             tables.append(_without_keys(table, replaced, KEYS.get(folder, ())))
         return pa.concat_tables(tables)
@@ -128,12 +128,12 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """The changes to an output that the journal names: begun, and not finished."""
+    """The unfinished changes in the journal of an output."""
 
     withdrawn: pa.Array  # document_ids
     forgettings: tuple[Forgetting, ...]
-    done: tuple[Replacement, ...]  # whose new rows are all there: the old ones do not count any more
-    begun: tuple[Replacement, ...]  # whose new rows are not all there: they do not count yet
+    done: tuple[Replacement, ...]  # all new rows are there: the old ones no longer count
+    begun: tuple[Replacement, ...]  # some new rows are missing: they do not count yet
 
     @classmethod
     def read(cls, store: Store) -> "_Changes":
@@ -148,14 +148,14 @@ class _Changes:
             tuple(change for change, happened in replacements if not happened),
         )
 
-    def left(self, table: pa.Table, folder: str) -> pa.Table:
-        """The rows that stay once withdrawals and forgettings are finished."""
+    def without_removed(self, table: pa.Table, folder: str) -> pa.Table:
+        """Return the rows that stay once withdrawals and forgettings are finished."""
         for change in self.forgettings:
             table = without(table, folder, change)
         return table.filter(pc.fill_null(pc.invert(pc.is_in(table["document_id"], value_set=self.withdrawn)), True))
 
     def replaced(self, store: Store, shard: str) -> "pa.Table | None":
-        """The keys of the rows of a shard that do not count; None if all do."""
+        """Return the keys of the rows of a shard that do not count; None if all do."""
         folder = shard.partition("/")[0]
         names = [name for change in self.begun for name in change.new if name == shard]
         names += [
@@ -171,7 +171,7 @@ class _Changes:
 
 
 def _without_keys(table: pa.Table, keys: "pa.Table | None", names: Sequence[str]) -> pa.Table:
-    """The rows that have none of these keys, in their order."""
+    """Return the rows that have none of these keys, in their order."""
     if keys is None:
         return table
     return table.filter(pc.invert(pc.is_in(_joined(table, names), value_set=_joined(keys, names).combine_chunks())))

@@ -5,8 +5,8 @@ or hang it. Call these functions in worker processes that may die (multiprocessi
 documents that come from anywhere. MuPDF is not safe for threads: a lock lets one in at a time. Lengths are in PDF
 points (1/72 inch) of the page as displayed, origin top left, y down; pages count from 1.
 
-Of images it reads PNG, JPEG, TIFF, BMP, GIF and JPEG 2000. Not covered: what `run` does beyond it (WebP, AVIF and HEIF,
-EXIF orientation, the oblong pixels of faxes, PDFium where MuPDF fails).
+Image files may be PNG, JPEG, TIFF, BMP, GIF or JPEG 2000. Not covered, though `run` does it: WebP, AVIF and HEIF, EXIF
+orientation, the oblong pixels of faxes, and PDFium if MuPDF fails.
 """
 
 import sys
@@ -54,12 +54,12 @@ __all__ = [
     "route_page",
 ]
 
-# mupdf.py keeps PyMuPDF from loading its layout model; a program that embeds us may import it all the same.
+# mupdf.py keeps PyMuPDF from loading its layout model; a program that embeds us may still import it.
 for _name in ("pymupdf.layout", "pymupdf4llm"):
     if sys.modules.get(_name, ...) is None:
         del sys.modules[_name]
 
-_ONE_AT_A_TIME = threading.RLock()
+_LOCK = threading.RLock()
 _DPI_RANGE = (36.0, 600.0)  # as raster.dpi
 _SIDE_RANGE = (256, 16384)  # as raster.max_side_px
 
@@ -75,7 +75,7 @@ class PageImage:
 
 @dataclass(frozen=True, slots=True)
 class InspectedPage:
-    """The findings about a page before it is read."""
+    """The measurements of a page before it is read."""
 
     page_number: int  # from 1
     page_count: int  # of its document
@@ -90,7 +90,7 @@ def count_pages(document: bytes, *, password: str | None = None) -> int:
     Raises:
         PageError: It has none, cannot be opened, or asks for a password; `reason` says which.
     """
-    with _opened(document, password) as opened:
+    with _open_document(document, password) as opened:
         return mupdf.count_pages(opened)
 
 
@@ -117,7 +117,7 @@ def render_page(
     """
     _check_range("dpi", dpi, _DPI_RANGE)
     _check_range("max_side_px", max_side_px, _SIDE_RANGE)
-    with _page(document, page_number, password) as page:
+    with _load_page(document, page_number, password) as page:
         geometry = mupdf.displayed_geometry(page)
         pixels = mupdf.render(page, mupdf.page_scale(page, geometry, dpi, max_side_px))
         return PageImage(page_number, pixels, with_raster(geometry, pixels))
@@ -130,7 +130,7 @@ def inspect_page(document: bytes, page_number: int = 1, *, password: str | None 
         UsageError: There is no such page.
         PageError: The document or the page cannot be read; `reason` says why in one word.
     """
-    with _page(document, page_number, password) as page:
+    with _load_page(document, page_number, password) as page:
         geometry = mupdf.displayed_geometry(page)
         features = inspect_open_page(page, mupdf.render_thumbnail(page, geometry))
         return InspectedPage(page_number, len(page.parent), geometry, features, clean_text(text_of(page)))
@@ -147,7 +147,7 @@ def route_page(inspected: InspectedPage, settings: RoutingSettings | None = None
 
 
 def read_text_layer(document: bytes, page_number: int = 1, *, password: str | None = None) -> PageText:
-    """Write a page's own text as Markdown with blocks. Ask `route_page` first if it can be trusted.
+    """Return a page's own text as Markdown with blocks. Check with `route_page` first if it can be trusted.
 
     The first call loads PyMuPDF's layout model: 0.5 s and 50 MB.
 
@@ -155,7 +155,7 @@ def read_text_layer(document: bytes, page_number: int = 1, *, password: str | No
         UsageError: There is no such page.
         PageError: The document or the page cannot be read; `reason` says why in one word.
     """
-    with _page(document, page_number, password) as page:
+    with _load_page(document, page_number, password) as page:
         features = inspect_open_page(page, mupdf.render_thumbnail(page, mupdf.displayed_geometry(page)))
         return read_faithfully(page.parent, page_number - 1, right_to_left=is_right_to_left(features))
 
@@ -167,7 +167,7 @@ def flag_text(
 
     Args:
         markdown: The text of one page; thresholds are those of pages.
-        finish_reason: The engine's: "length" if it came to its limit, "repetition" if it was stopped in a loop.
+        finish_reason: The engine's: "length" if it reached its limit, "repetition" if it was stopped in a loop.
         settings: Thresholds, as `RunSettings().quality` has them by default.
 
     Returns:
@@ -201,9 +201,9 @@ def _check_range(name: str, value: float, limits: tuple[float, float]) -> None:
 
 
 @contextmanager
-def _opened(document: bytes, password: str | None) -> Iterator["pymupdf.Document"]:
-    """Open a document, alone and without MuPDF's messages on stderr; afterwards both are as they were."""
-    with _ONE_AT_A_TIME, _messages_off():
+def _open_document(document: bytes, password: str | None) -> Iterator["pymupdf.Document"]:
+    """Open a document under the lock and with MuPDF's messages off."""
+    with _LOCK, _without_messages():
         opened = mupdf.open_document(MappedFile(memoryview(document), ""), [] if password is None else [password])
         try:
             yield opened.document
@@ -212,9 +212,9 @@ def _opened(document: bytes, password: str | None) -> Iterator["pymupdf.Document
 
 
 @contextmanager
-def _page(document: bytes, number: int, password: str | None) -> Iterator["pymupdf.Page"]:
-    """Load a page; what MuPDF raises while it is used becomes a PageError."""
-    with _opened(document, password) as opened:
+def _load_page(document: bytes, number: int, password: str | None) -> Iterator["pymupdf.Page"]:
+    """Load a page; an error of MuPDF while it is used becomes a PageError."""
+    with _open_document(document, password) as opened:
         count = mupdf.count_pages(opened)
         if not 1 <= number <= count:
             raise UsageError(f"there is no page {number}: the document has {count}, the first is 1")
@@ -231,7 +231,7 @@ def _page(document: bytes, number: int, password: str | None) -> Iterator["pymup
 
 
 @contextmanager
-def _messages_off() -> Iterator[None]:
+def _without_messages() -> Iterator[None]:
     import pymupdf
 
     tools = pymupdf.TOOLS

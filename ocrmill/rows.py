@@ -1,7 +1,7 @@
-"""Rows of an output as Arrow, pandas or DuckDB have them.
+"""Rows of an output for Arrow, pandas and DuckDB.
 
-Every reading looks at the output again, so that rows which a run adds meanwhile are seen by the next one. Memory of
-`batches` is one row group; the other forms hold all columns that are selected, so select few.
+Every call reads the output again and so sees the rows that a run has added. `batches` holds one row group in memory;
+the other forms hold all selected columns, so select few.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ class Rows:
     """The current rows of one table of an output."""
 
     def __init__(self, read: Reader, schema: pa.Schema) -> None:
-        """Hold how to read; nothing is read yet. `schema` has the columns in their order."""
+        """Keep the reader; nothing is read yet. `schema` has the columns in their order."""
         self._read = read
         self.schema = schema
 
@@ -46,7 +46,7 @@ class Rows:
         return Rows(self._read, pa.schema([self.schema.field(name) for name in columns]))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Read the rows in pieces of at most some thousand; none of them is empty.
+        """Read the rows in batches of at most some thousand; no batch is empty.
 
         Raises:
             FileGoneError: Shards were merged or withdrawn meanwhile: begin again.
@@ -56,7 +56,7 @@ class Rows:
             yield from table.cast(self.schema).to_batches()
 
     def to_arrow(self) -> pa.Table:
-        """Read all rows as one table; begun again if shards are merged meanwhile.
+        """Read all rows as one table; read again if shards are merged meanwhile.
 
         Raises:
             OutputError: A shard cannot be read.
@@ -74,10 +74,10 @@ class Rows:
         return self.to_arrow().to_pandas()
 
     def to_duckdb(self, connection: "duckdb.DuckDBPyConnection | None" = None) -> "duckdb.DuckDBPyRelation":
-        """Make a relation of DuckDB that reads the rows each time it is asked, a row group at a time.
+        """Make a DuckDB relation that reads the rows at each query, a row group at a time.
 
         Args:
-            connection: Where the relation lives; by default DuckDB's own.
+            connection: The connection of the relation; by default DuckDB's default one.
 
         Raises:
             MissingPackageError: duckdb is not installed.
@@ -88,7 +88,7 @@ class Rows:
         return (connection or duckdb.default_connection()).from_arrow(self)
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Give the rows to any library that knows Arrow's C interface: Polars, DuckDB, `pyarrow.table(rows)`."""
+        """Stream the rows to any library that supports Arrow's C interface: Polars, DuckDB, `pyarrow.table(rows)`."""
         return pa.RecordBatchReader.from_batches(self.schema, self.batches()).__arrow_c_stream__(requested_schema)
 
 

@@ -1,12 +1,12 @@
-"""The commands as functions: they take settings as objects and give reports back.
+"""The commands as functions: they take settings as objects and return reports.
 
-A caller gets its signal handlers, its current folder and its environment back as they were, and its logging is not
-touched: messages go to the logger `ocrmill` and those below it. In the main thread SIGTERM and SIGINT stop a run as
-they stop the command. Inside a running event loop (a notebook) the run has a thread of its own, and an interrupt of the
-caller that waits stops it. In any other thread, which Python hands no signals to, `stop` does.
+A call restores the caller's signal handlers, current folder and environment, and does not touch its logging: messages
+go to the logger `ocrmill` and those below it. In the main thread SIGTERM and SIGINT stop a run as they stop the
+command. Inside a running event loop (a notebook) the run has a thread of its own, and an interrupt of the waiting
+caller stops it. In any other thread, which gets no signals from Python, `stop` stops it.
 
-Not covered: importing Ray puts a folder of its own on `sys.path`, for good. While it starts, the current folder is
-another one for all threads of the process; give absolute paths to what runs beside it.
+Not covered: importing Ray adds a folder of its own to `sys.path` permanently. While Ray starts, all threads of the
+process have another current folder; give absolute paths to code that runs beside it.
 """
 
 import asyncio
@@ -48,13 +48,13 @@ def load_settings(*files: Input, overrides: Mapping[str, Any] | None = None) -> 
     """Load settings: the defaults, then each file in its order, then the overrides; later wins.
 
     Args:
-        files: Paths of TOML files, or names of those that ocrmill brings: "cpu", "nightly", "demo" ...
+        files: Paths of TOML files, or names of those that come with ocrmill: "cpu", "nightly", "demo" ...
         overrides: Single settings by their dotted names: {"raster.dpi": 200, "engine.name": "cpu"}.
 
     Raises:
         SettingsError: A file cannot be read, or a name or value is wrong.
     """
-    lines = [f"{name}={_toml(value)}" for name, value in (overrides or {}).items()]
+    lines = [f"{name}={_to_toml(value)}" for name, value in (overrides or {}).items()]
     return load_from_files([Path(file) for file in files], lines)
 
 
@@ -85,7 +85,7 @@ def run(
         pages: A trial: only these pages of each document, as "1-3,7,10-".
         sample: A trial: only so many documents, the same ones each time.
         shard: Only this machine's share, as "2/4".
-        stop: An event that another thread sets to stop the run as SIGTERM does. It is heeded once workers are up.
+        stop: An event that another thread sets to stop the run as SIGTERM does. It takes effect once workers are up.
 
     Returns:
         The totals. Pages and documents that fail are counted there and have rows; they raise nothing.
@@ -94,7 +94,7 @@ def run(
         OcrmillError: The run cannot start or go on. What was finished is durable.
     """
     job = Job(
-        inputs=_texts(inputs),
+        inputs=_to_texts(inputs),
         output=os.fspath(out),
         settings=settings or RunSettings(),
         use_ray=use_ray,
@@ -108,7 +108,7 @@ def run(
     )
     if not job.inputs:
         raise UsageError("there is no input: name at least one file, folder or URL")
-    return _called(lambda: run_job(job), job.stop)
+    return _call(lambda: run_job(job), job.stop)
 
 
 def retry(
@@ -126,7 +126,7 @@ def retry(
     time_budget_s: float | None = None,
     stop: threading.Event | None = None,
 ) -> RunReport:
-    """Read pages of `out` again, and put their new rows in the place of the old ones. Conditions hold together.
+    """Read pages of `out` again, and replace their rows. All conditions must hold.
 
     Args:
         out: A folder, or the URL of a bucket.
@@ -158,7 +158,7 @@ def retry(
         time_budget_s=time_budget_s,
         stop=stop or threading.Event(),
     )
-    return _called(lambda: retry_job(job, query), job.stop)
+    return _call(lambda: retry_job(job, query), job.stop)
 
 
 def plan(
@@ -176,7 +176,7 @@ def plan(
         OcrmillError: An input cannot be listed, or `out` cannot be read.
     """
     output = None if out is None else os.fspath(out)
-    return _called(lambda: make_plan(_texts(inputs), settings or RunSettings(), output=output, sample=sample))
+    return _call(lambda: make_plan(_to_texts(inputs), settings or RunSettings(), output=output, sample=sample))
 
 
 def verify(out: Input, *, repair: bool = False, settings: RunSettings | None = None) -> VerifyReport:
@@ -194,17 +194,17 @@ def verify(out: Input, *, repair: bool = False, settings: RunSettings | None = N
     return read_again(lambda: verify_store(store, repair=repair))
 
 
-def _called(work: Callable[[], _Result], stop: threading.Event | None = None) -> _Result:
-    """Call what starts an event loop of its own: here, or in a thread if one runs here already."""
+def _call(work: Callable[[], _Result], stop: threading.Event | None = None) -> _Result:
+    """Call a function that starts an event loop: here, or in a thread if a loop runs here already."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        with _handlers_given_back(), _without_traces_of_ray():
+        with _restore_handlers(), _restore_environment():
             return work()
-    return _called_in_thread(work, stop)
+    return _call_in_thread(work, stop)
 
 
-def _called_in_thread(work: Callable[[], _Result], stop: threading.Event | None) -> _Result:
+def _call_in_thread(work: Callable[[], _Result], stop: threading.Event | None) -> _Result:
     results: list[_Result] = []
     failures: list[BaseException] = []
 
@@ -233,8 +233,8 @@ def _called_in_thread(work: Callable[[], _Result], stop: threading.Event | None)
 
 
 @contextmanager
-def _handlers_given_back() -> Iterator[None]:
-    """Give the main thread its signal handlers back: an event loop that ends leaves Python's own, and Ray its own."""
+def _restore_handlers() -> Iterator[None]:
+    """Restore the signal handlers of the main thread, which event loops and Ray replace."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -248,8 +248,8 @@ def _handlers_given_back() -> Iterator[None]:
 
 
 @contextmanager
-def _without_traces_of_ray() -> Iterator[None]:
-    """Take away the environment variables and the exception hook that Ray leaves in a process that used it."""
+def _restore_environment() -> Iterator[None]:
+    """Remove the environment variables and the exception hook that Ray leaves in a process."""
     before, hook = _variables_of_ray(), sys.excepthook
     try:
         yield
@@ -264,7 +264,7 @@ def _variables_of_ray() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("RAY_") or name == "PYTHONBREAKPOINT"}
 
 
-def _texts(inputs: Input | Iterable[Input]) -> tuple[str, ...]:
+def _to_texts(inputs: Input | Iterable[Input]) -> tuple[str, ...]:
     return (os.fspath(inputs),) if isinstance(inputs, str | os.PathLike) else tuple(os.fspath(each) for each in inputs)
 
 
@@ -272,8 +272,8 @@ def _version(text: str | None) -> Version | None:
     try:
         return None if text is None else Version(text)
     except InvalidVersion as error:
-        raise UsageError(f"older_than={text!r} is no version: write it like 0.2.0") from error
+        raise UsageError(f"older_than={text!r} is not a version: write it like 0.2.0") from error
 
 
-def _toml(value: Any) -> str:
+def _to_toml(value: Any) -> str:
     return tomli_w.dumps({"value": value}).partition("=")[2].strip()

@@ -110,7 +110,7 @@ class RunReport:
 
     def to_text(self, output: str) -> str:
         """The last words of a run over `output`, for people."""
-        passed_over = f"{self.files_skipped} files that are no documents" if self.files_skipped else ""
+        passed_over = f"{self.files_skipped} files that are not documents" if self.files_skipped else ""
         if not (self.documents or self.documents_in_part or self.pages_done or self.stopped):
             known = f"{self.sources_known} sources are in {output} already"
             why = known if self.sources_known else "no document was found"

@@ -46,7 +46,7 @@ def out(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = ocrmill("run", inputs, "--out", out, "--workers", "1")
     assert done.returncode == 3, done.stderr
     assert "password_required 1" in done.stdout
-    assert "1 files that are no documents" in done.stdout
+    assert "1 files that are not documents" in done.stdout
     return out
 
 
@@ -105,7 +105,7 @@ def test_a_first_run_that_finds_nothing_is_a_mistake(out: Path, tmp_path: Path):
     assert f"{tmp_path}/wanted.txt is read as a manifest: one source on each line" in manifest.stderr
     assert later.stdout.startswith("nothing to do: no document was found\npassed over: ")
     assert retry.stdout == "nothing to do: no document was found\n"
-    assert "no page and no document of" in retry.stderr
+    assert "no page and no document matches" in retry.stderr
 
 
 def test_a_text_that_is_taken_for_a_manifest_is_called_one(tmp_path: Path):

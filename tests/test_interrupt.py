@@ -52,7 +52,7 @@ def interrupt_twice(tmp_path: Path) -> tuple[int, str, Path]:
     try:
         wait_for(process, "reading")
         process.send_signal(signal.SIGINT)
-        wait_for(process, "once more to end at once")
+        wait_for(process, "send it again to end at once")
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
         return process.returncode, said, out

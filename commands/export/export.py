@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ocrmill.commands.export.figures import drop_figures, with_links, write_figures
-from ocrmill.commands.export.new_file import new_file, refuse_url, regular_file, told_as_output_error
+from ocrmill.commands.export.new_file import new_file, refuse_url, regular_file, reporting_os_errors
 from ocrmill.commands.export.paths import ENDING, FIGURES, INDEX, export_paths
 from ocrmill.commands.export.whole_documents import (
     DocumentFacts,
@@ -26,11 +26,11 @@ from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
 BETWEEN_PAGES = "\n\n"
-_TOLD_ELSEWHERE = frozenset({"document_id", "source", "ingested_at", "pages"})  # or not worth telling
+_NOT_METADATA = frozenset({"document_id", "source", "ingested_at", "pages"})  # they have fields of their own, or none
 _LONG = frozenset({"markdown", "figures"})
 _MARKER = "<!-- page:"
-_ESCAPED_MARKER = "\\<!-- page:"  # shows as the text that it was
-SIGNIFICANT_DIGITS = 6  # that a float32 always keeps
+_ESCAPED_MARKER = "\\<!-- page:"  # a reader of the Markdown sees the original text
+SIGNIFICANT_DIGITS = 6  # a float32 keeps at least six
 
 
 @dataclass(slots=True)
@@ -39,10 +39,10 @@ class ExportReport:
 
     documents: int = 0
     pages: int = 0
-    failed: int = 0  # documents of which nothing could be read, exported or not
+    failed: int = 0  # documents without any readable page, exported or not
     failed_pages: int = 0  # of the documents that were exported
-    superseded: int = 0  # documents that no source holds any more; left out
-    unfinished: int = 0  # documents that a run still has to finish; left out
+    superseded: int = 0  # left out: no source holds them any more
+    unfinished: int = 0  # left out: a run still has to finish them
     figures: int = 0  # files of pictures
     bytes: int = 0
 
@@ -54,7 +54,7 @@ class ExportReport:
             "pages failed; each has its reason": self.failed_pages,
             "documents could not be read at all": self.failed,
             "documents left out: their sources hold other bytes by now": self.superseded,
-            "documents left out: not finished; `ocrmill run` goes on with them": self.unfinished,
+            "documents left out: not finished; `ocrmill run` finishes them": self.unfinished,
         }
         lines += [f"{count} {what}" for what, count in left_out.items() if count]
         return "".join(f"{line}\n" for line in lines)
@@ -63,19 +63,18 @@ class ExportReport:
 def export_jsonl(
     store: Store, destination: Path, *, per_page: bool = False, include_failed: bool = False
 ) -> ExportReport:
-    """One line for each document, or for each page, into one file.
+    """Write one line for each document, or for each page, into one file.
 
-    A document's `text` is its pages with a blank line between those that hold anything; `metadata.pages` says which
-    characters of it are which page, and what became of it. With `include_failed` there are lines for documents, or
-    pages, that could not be read, with their reason and no text.
+    A document's `text` is its pages, joined by a blank line; `metadata.pages` has the span, status and measures of each
+    page. With `include_failed`, documents or pages that could not be read get lines, too: a reason and no text.
 
     Raises:
-        OutputError: The output cannot be read or the file not written; what was at the destination is still there.
+        OutputError: The output cannot be read or the file not written; the destination is unchanged.
         UsageError: The destination is a folder, a pipe, a device or a URL.
     """
     report = ExportReport()
     held = read_held_documents(store)
-    with told_as_output_error(destination):
+    with reporting_os_errors(destination):
         destination = regular_file(destination)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
@@ -90,12 +89,12 @@ def export_jsonl(
 def export_markdown(
     store: Store, destination: Path, *, include_failed: bool = False, figures: bool = False
 ) -> ExportReport:
-    """One file for each document into a folder, where paths.py says, and `_index.jsonl`, which lists them.
+    """Write one file for each document into a folder, at the path that paths.py gives, and list them in `_index.jsonl`.
 
     Each page follows a line `<!-- page: 3 status: ok -->`, also a page that failed, with its reason; no other line of
     a file begins like that. With `include_failed`, a document without any text gets a file too. With
-    `figures`, kept figures become files and links (figures.py). Files of an earlier export that do not belong
-    any more are deleted.
+    `figures`, stored figures become files and links (figures.py). Files of an earlier export that are not part of this
+    one are deleted.
 
     Raises:
         OutputError: The output cannot be read or a file not written. The files that are there are complete; run again.
@@ -105,10 +104,10 @@ def export_markdown(
     held = read_held_documents(store)
     paths = [path + ENDING for path in export_paths(held.sources())]
     report = ExportReport()
-    with told_as_output_error(destination):
+    with reporting_os_errors(destination):
         index = _Index(destination)
         listed = zip(paths, held, strict=True)
-        index.announce(_index_entry(path, facts) for path, facts in listed if include_failed or facts.has_text)
+        index.begin(_index_entry(path, facts) for path, facts in listed if include_failed or facts.has_text)
         if figures:
             ids = zip(held.document_ids(), paths, strict=True)
             for size in write_figures(store, {name: destination / path for name, path in ids if name}):
@@ -121,7 +120,7 @@ def export_markdown(
             with new_file(path) as file:
                 report.bytes += file.write(_markdown(document, path).encode())
             drop_figures(path, {(page.page_number, name) for page in document.pages for _, name in page.figures})
-        index.settle()
+        index.finish()
     return report
 
 
@@ -130,14 +129,14 @@ def _documents(
 ) -> Iterator[WholeDocument]:
     """Yield the documents to export: those with pages in the order of the shards, then those without, by source."""
     for document in whole:
-        yield from _counted(document, report, include_failed=include_failed)
+        yield from _count(document, report, include_failed=include_failed)
     for at in (held.page_counts() == 0).nonzero()[0].tolist():
-        yield from _counted(WholeDocument(at, held[at], ()), report, include_failed=include_failed)
+        yield from _count(WholeDocument(at, held[at], ()), report, include_failed=include_failed)
     report.superseded = len(held.superseded)
     report.unfinished = len(whole.unfinished)
 
 
-def _counted(document: WholeDocument, report: ExportReport, *, include_failed: bool) -> Iterator[WholeDocument]:
+def _count(document: WholeDocument, report: ExportReport, *, include_failed: bool) -> Iterator[WholeDocument]:
     report.failed += not document.facts.has_text
     if include_failed or document.facts.has_text:
         report.documents += 1
@@ -172,13 +171,13 @@ def _page_records(document: WholeDocument, include_failed: bool) -> Iterator[dic
 
 
 def _record(name: str | None, text: str, facts: DocumentFacts, metadata: dict[str, Any]) -> dict[str, Any]:
-    """A line with Dolma's fields. `created` is the time that the document itself was made, which nobody knows."""
+    """Make a line with Dolma's fields. `created` is null: the time at which the document was made is unknown."""
     added = facts.ingested_at.isoformat()
     return {"id": name, "text": text, "source": facts.source, "added": added, "created": None, "metadata": metadata}
 
 
 def _document_facts(facts: DocumentFacts) -> dict[str, Any]:
-    return _values(facts, leave_out=_TOLD_ELSEWHERE)
+    return _values(facts, leave_out=_NOT_METADATA)
 
 
 def _page_facts(page: Page) -> dict[str, Any]:
@@ -217,17 +216,17 @@ def _index_entry(path: str, facts: DocumentFacts) -> dict[str, Any]:
 
 
 class _Index:
-    """`_index.jsonl`: which files an exported tree holds. At any time it lists at least those that are there."""
+    """`_index.jsonl`, the list of the files of an exported tree. At any time it lists at least the files that exist."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / INDEX
-        self._stale: list[str] = []  # of an earlier export; not of this one
+        self._stale: list[str] = []  # paths of an earlier export that are not part of this one
         if not self._file.is_file() and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} holds something that no export wrote: choose a new or an empty folder")
+            raise UsageError(f"{folder} holds files that no export wrote: choose a new or an empty folder")
 
-    def announce(self, entries: Iterable[dict[str, Any]]) -> None:
-        """List what will be there, and what an earlier export left."""
+    def begin(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Write the index: the files of this export, and those that an earlier export left."""
         old = self._lines()
         self._folder.mkdir(parents=True, exist_ok=True)
         with new_file(self._file) as file:
@@ -240,8 +239,8 @@ class _Index:
                     self._stale.append(path)
                     file.write(line)
 
-    def settle(self) -> None:
-        """Delete what an earlier export left, and list it no longer."""
+    def finish(self) -> None:
+        """Delete the files that an earlier export left, and drop them from the index."""
         for path in self._stale:
             _delete(self._folder, path)
         stale = set(self._stale)
@@ -254,19 +253,19 @@ class _Index:
         return self._file.read_bytes().splitlines(keepends=True) if self._file.is_file() else []
 
     def _path(self, line: bytes) -> str:
-        """The path in a line, which has to be one that an export gives: what it names may be deleted."""
+        """Return the path in a line. It must be one that an export writes, because its file may be deleted."""
         try:
             path = json.loads(line)["path"]
             good = path.endswith(ENDING) and all(name not in ("", ".", "..") for name in path.split("/"))
         except (ValueError, TypeError, KeyError, AttributeError):
             good = False
         if not good:
-            raise UsageError(f"{self._file} was not written by an export, or changed: choose another folder")
+            raise UsageError(f"{self._file} was changed, or was not written by an export: choose another folder")
         return str(path)
 
 
 def _delete(folder: Path, path: str) -> None:
-    """Delete a file, and the folders that are empty then."""
+    """Delete a file, and the folders that it leaves empty."""
     file = folder / path
     file.unlink(missing_ok=True)
     drop_figures(file)

@@ -3,7 +3,7 @@
     letters/report.pdf.md                                       the document
     letters/_figures/report.pdf/page-3-block-2.jpg              the picture that is block 2 of its page 3
 
-No source's path leads into a folder `_figures` (paths.py), so that nothing else lies there.
+No exported document is put into a folder `_figures` (paths.py), so it holds figures only.
 """
 
 import re
@@ -29,7 +29,7 @@ FigurePlace = tuple[int, str]  # where it stands in the page's Markdown, and its
 
 
 def figure_places(blocks: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str, Any]]) -> list[FigurePlace]:
-    """Say where the figures of a page stand, from the spans of their blocks; those of no block are left out."""
+    """Find the places of a page's figures from the spans of their blocks; figures without a block are left out."""
     numbers = [(int(found[1]), found[0]) for figure in figures if (found := _NAME.fullmatch(figure["name"] or ""))]
     return [(blocks[number - 1]["start"], name) for number, name in sorted(numbers) if number <= len(blocks)]
 
@@ -57,7 +57,7 @@ def figure_folder(document: Path) -> Path:
 
 
 def write_figures(store: Store, documents: Mapping[str, Path]) -> Iterator[int]:
-    """Write the kept figures of some documents, by document_id; gives the bytes of each file.
+    """Write the stored figures of some documents, by document_id; yield the bytes of each file.
 
     Raises:
         OutputError: A shard cannot be read.
@@ -74,7 +74,7 @@ def write_figures(store: Store, documents: Mapping[str, Path]) -> Iterator[int]:
 
 
 def drop_figures(document: Path, keep: Collection[tuple[int, str]] = ()) -> None:
-    """Delete the figures that an earlier export left of a document, but for these: page number and name in the row."""
+    """Delete the figures of a document that an earlier export left, except these: page number and name in the row."""
     folder = figure_folder(document)
     if not folder.is_dir():
         return

@@ -1,4 +1,4 @@
-"""Files for people, each complete or not there at all."""
+"""Atomic files: each appears complete or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,34 +10,34 @@ from ocrmill.pipeline.output.stores.store import URL
 
 
 def regular_file(destination: Path) -> Path:
-    """Return the temporary path for a file that will be at this path.
+    """Return the path to write to; a link is resolved, so that it stays a link.
 
     Raises:
-        UsageError: There is a folder, a pipe or a device, or it is a URL.
+        UsageError: The path is a folder, a pipe, a device or a URL.
     """
     refuse_url(destination)
     if destination.is_dir():
         raise UsageError(f"{destination} is a folder: name a file")
     if not destination.exists():
         return destination
-    if not destination.is_file():  # which the new file would replace, /dev/null even for everybody
-        raise UsageError(f"{destination} is no regular file: name one")
-    return destination.resolve()  # a link stays one
+    if not destination.is_file():  # the new file would replace it, even /dev/null
+        raise UsageError(f"{destination} is not a regular file: name one")
+    return destination.resolve()
 
 
 def refuse_url(destination: Path) -> None:
-    """Refuse what would become a folder of this machine, called `s3:`.
+    """Refuse a URL, which would become a local folder called `s3:`.
 
     Raises:
-        UsageError: It is a URL.
+        UsageError: The destination is a URL.
     """
     if URL.match(str(destination)):
-        raise UsageError(f"{destination}: this is written to this machine only; copy it to a bucket from there")
+        raise UsageError(f"{destination} is a URL, and this command writes local files only: write one, then copy it")
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears at its path when the block ends well."""
+    """Open a file that appears at its path when the block ends without an error."""
     temporary = path.with_name(f".ocrmill-{path.name}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -49,8 +49,8 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def told_as_output_error(destination: Path) -> Iterator[None]:
-    """Say which file it was that the file system refused."""
+def reporting_os_errors(destination: Path) -> Iterator[None]:
+    """Turn an error of the file system into an `OutputError` that names the file."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The paths of documents in an exported tree, made from their sources, and safe for every name of a source.
+"""The paths of documents in an exported tree, made from their sources, and safe for any source.
 
     /data/in/2024/report.pdf             -> 2024/report.pdf
     /data/in/box.zip!letters/one.pdf     -> box.zip/letters/one.pdf       (where /data/in is what all have in common)
@@ -32,18 +32,18 @@ _HASHED = re.compile(f"~[0-9a-f]{{{_HASH_DIGITS}}}$")
 def export_paths(sources: Sequence[str]) -> list[str]:
     """A path for each source, relative and without ending, in which no name ends like an exported file.
 
-    Different sources get different paths, also where case and Unicode form do not count: as far as 64 bits of SHA-256
-    differ. No path leads out of the folder that it is put in.
+    Different sources get different paths, also on file systems that ignore case and Unicode form, as long as 64 bits of
+    SHA-256 differ. No path leads out of the export folder.
     """
     split = [_split(source) for source in sources]
     common = _common_length([folders for folders, _ in split])
     names = [[_clean(name) for name in (*folders[common:], *inside)] for folders, inside in split]
-    count = Counter(_folded("/".join(parts)) for parts in names)
+    count = Counter(_case_folded("/".join(parts)) for parts in names)
     return [_path(source, parts, count) for source, parts in zip(sources, names, strict=True)]
 
 
 def _split(source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The folders that a source's file lies in; and the file, or the archive, its folders and the file in it."""
+    """Split a source into the folders of its file, and the file: of a member, the archive and the path inside."""
     where = split_uri(source)
     path = source if where is None else one_line(where.archive)
     *folders, name = _names(path) or [""]
@@ -66,7 +66,7 @@ def _names(path: str) -> list[str]:
 
 
 def _clean(name: str) -> str:
-    """The name, or what is left of it with the hash of the whole name, if it could do harm or be mistaken."""
+    """Return a name that is safe: itself, or its printable part with the hash of the whole name."""
     encoded = name.encode()
     good = (
         name not in ("", ".", "..", INDEX)
@@ -74,7 +74,7 @@ def _clean(name: str) -> str:
         and len(encoded) <= NAME_BYTES
         and all(map(is_printable, name))
         and not _HASHED.search(name)
-        and not _folded(name).endswith(ENDING)  # a folder of that name could stand where a file has to
+        and not _case_folded(name).endswith(ENDING)  # a folder of that name could stand where a file has to
     )
     if good:
         return name
@@ -86,11 +86,11 @@ def _path(source: str, names: Sequence[str], count: Counter[str]) -> str:
     path = "/".join(names)
     if len(path.encode()) > PATH_BYTES:
         return f"{'/'.join(names[:2])}/{names[-1]}~{_hash(f'source {source}')}"
-    return path if count[_folded(path)] == 1 else f"{path}~{_hash(f'source {source}')}"
+    return path if count[_case_folded(path)] == 1 else f"{path}~{_hash(f'source {source}')}"
 
 
-def _folded(path: str) -> str:
-    """Return a path as a file system sees it that ignores case and Unicode form."""
+def _case_folded(path: str) -> str:
+    """Return the form of a path that a file system compares if it ignores case and Unicode form."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 

@@ -1,8 +1,8 @@
 """The documents of an output, each whole, in one pass over its shards.
 
-The pages of a document may lie in several shards, between those of others. What comes before the last of them waits in
-a temporary file. So memory holds one document, one row group and the documents rows (about 2 kB for each document),
-however many pages there are; the disk, at most the texts of the documents that are spread.
+The pages of a document may lie in several shards, between those of others. They wait in a temporary file until the last
+one is read. So memory holds one document, one row group and the documents rows (about 2 kB for each document), however
+many pages there are; the disk holds at most the texts of the documents that are spread over shards.
 """
 
 import json
@@ -55,7 +55,7 @@ class Page:
     engine: str | None
     renderer: str | None
     model: str | None
-    figures: Sequence[FigurePlace] = ()  # that are kept, if they are asked for
+    figures: Sequence[FigurePlace] = ()  # the stored ones, if they are wanted
 
 
 _PAGE_COLUMNS = ("document_id", *(name for name in Page.__slots__ if name != "figures"))
@@ -66,8 +66,8 @@ _FIGURE_PLACES = ("blocks.list.element.start", "figures.list.element.name")
 class DocumentFacts:
     """A documents row, and the sources that hold the document now."""
 
-    document_id: str | None  # null where not even its bytes could be had
-    source: str  # the first that held it, if it still does
+    document_id: str | None  # null if its bytes could not be read
+    source: str  # the first that held it, if it still does; else the first of `sources`
     sources: tuple[str, ...]  # sorted
     source_version: str
     bytes: int
@@ -91,10 +91,10 @@ class DocumentFacts:
 
 
 class HeldDocuments:
-    """The current content of the sources: the last document of each, or why it could not be read.
+    """The current content of the sources: the last document of each, or the reason why it could not be read.
 
-    A source that cannot be read any more keeps the document that it held. A document that no source holds any more,
-    since all have new bytes, is superseded.
+    A source that has become unreadable keeps the document that it held. A document is superseded once no source holds
+    it, because all of them have new bytes.
     """
 
     def __init__(self, table: pa.Table, superseded: frozenset[str]) -> None:
@@ -105,7 +105,7 @@ class HeldDocuments:
         return len(self._table)
 
     def __getitem__(self, at: int) -> DocumentFacts:
-        """A document by its place in the order of `sources`."""
+        """Return a document by its position in `sources`."""
         return _facts(self._table.slice(at, 1).to_pylist()[0])
 
     def __iter__(self) -> Iterator[DocumentFacts]:
@@ -118,12 +118,12 @@ class HeldDocuments:
         return names
 
     def document_ids(self) -> list[str | None]:
-        """In the same order."""
+        """Return the id of each document, in the order of `sources`."""
         ids: list[str | None] = self._table["document_id"].to_pylist()
         return ids
 
     def page_counts(self) -> npt.NDArray[np.int64]:
-        """Count the rows of pages of each document, in the same order."""
+        """Count the page rows of each document, in the order of `sources`."""
         counts = [pc.fill_null(self._table[name], 0).to_numpy() for name in PAGE_COUNTS.values()]
         total: npt.NDArray[np.int64] = np.sum(counts, axis=0, dtype=np.int64)
         return total
@@ -136,22 +136,22 @@ def _facts(row: dict[str, Any]) -> DocumentFacts:
 
 
 def read_held_documents(store: Store) -> HeldDocuments:
-    """Read which documents an output holds; those that a run has not finished yet are left out.
+    """Read the documents that an output holds; those that a run has not finished are left out.
 
     Raises:
         OutputError: A shard cannot be read, or a document is there twice.
     """
-    catalogue = read_catalogue(store)  # before the documents, so that each that a source holds is among them
+    catalogue = read_catalogue(store)  # before the documents, so that they include each one that a source holds
     documents = _read(store, "documents", (*_DOCUMENT_COLUMNS, "sequence"))
     known = documents.filter(pc.is_valid(documents["document_id"]))
     if pc.count_distinct(known["document_id"]).as_py() < len(known):
         raise OutputError(f"{store.url} has documents that are there twice: run `ocrmill verify --repair` first")
     held = catalogue.held()
     current = _with_sources(known, held)
-    absent = last_of_each_source(documents.filter(pc.is_null(documents["document_id"])))
-    absent = absent.filter(pc.invert(pc.is_in(absent["source"], value_set=held["source"])))
-    alone = pa.array([[source] for source in absent["source"].to_pylist()], pa.list_(pa.string()))
-    table = pa.concat_tables([current, absent.append_column("sources", alone)]).sort_by("source")
+    unreadable = last_of_each_source(documents.filter(pc.is_null(documents["document_id"])))
+    unreadable = unreadable.filter(pc.invert(pc.is_in(unreadable["source"], value_set=held["source"])))
+    alone = pa.array([[source] for source in unreadable["source"].to_pylist()], pa.list_(pa.string()))
+    table = pa.concat_tables([current, unreadable.append_column("sources", alone)]).sort_by("source")
     return HeldDocuments(table.drop_columns(["sequence"]), frozenset(catalogue.superseded().to_pylist()))
 
 
@@ -162,7 +162,10 @@ def _read(store: Store, folder: str, columns: Sequence[str]) -> pa.Table:
 
 
 def _with_sources(documents: pa.Table, held: pa.Table) -> pa.Table:
-    """The documents that a source holds, with all that do as `sources`; `source` is the first that did, else does."""
+    """Keep the documents that a source holds, with the list of these as `sources`.
+
+    `source` is the first that held it, if it still does; else the first of `sources`.
+    """
     holders = held.group_by("document_id", use_threads=False).aggregate([("source", "list")])
     documents = documents.filter(pc.is_in(documents["document_id"], holders["document_id"]))
     sources = holders["source_list"].take(pc.index_in(documents["document_id"], holders["document_id"]))
@@ -177,19 +180,19 @@ def _with_sources(documents: pa.Table, held: pa.Table) -> pa.Table:
 class WholeDocument:
     """A document with all of its pages, in order."""
 
-    at: int  # its place in the held documents
+    at: int  # its position in the held documents
     facts: DocumentFacts
     pages: tuple[Page, ...]
 
 
 class WholeDocuments:
-    """The held documents that have pages, in the order in which their last pages lie in the shards.
+    """The held documents that have pages, in the order of their last pages in the shards.
 
-    That order, and so what is made of it, is the same whenever the shards are. `unfinished` counts up on the way.
+    The same shards always give the same order. `unfinished` grows during the iteration.
     """
 
     def __init__(self, store: Store, held: HeldDocuments, scratch: Path, *, figures: bool = False) -> None:
-        """`scratch` is the folder of the temporary file, which nobody else can see; `figures` gives their places."""
+        """Hold the arguments: `scratch` is the folder of the hidden temporary file; `figures` adds their places."""
         self.unfinished: set[str] = set()  # document_ids of pages whose document has no row yet
         self._store = store
         self._held = held
@@ -200,7 +203,7 @@ class WholeDocuments:
         """One document after the other.
 
         Raises:
-            OutputError: A shard cannot be read, or a document has not just its pages. Then some were given already.
+            OutputError: A shard cannot be read, or a document does not have each page once. Some were yielded by then.
         """
         counts = self._held.page_counts().tolist()
         places = {name: at for at, name in enumerate(self._held.document_ids()) if name and counts[at]}
@@ -236,7 +239,7 @@ class WholeDocuments:
 
 
 class _SpillFile:
-    """Pages of documents that are not whole yet, in a file."""
+    """A file that holds the pages of documents that are not complete yet."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -264,7 +267,7 @@ class _SpillFile:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """The place of some pages that wait."""
+    """The place of some pages in the spill file."""
 
     offset: int
     length: int
@@ -272,7 +275,7 @@ class _Piece:
 
 
 def _pieces(store: Store, *, figures: bool) -> Iterator[tuple[str, list[Page]]]:
-    """Pages that lie side by side, with the document that they belong to."""
+    """Yield neighbouring pages of the same document, with its id."""
     columns = (*_PAGE_COLUMNS, *_FIGURE_PLACES) if figures else _PAGE_COLUMNS
     for name in shards(store, "pages"):
         with open_shard(store.file(name), name) as parquet:

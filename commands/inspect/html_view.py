@@ -12,7 +12,7 @@ from typing import NoReturn
 from PIL import Image
 from tqdm import tqdm
 
-from ocrmill.commands.export.new_file import new_file, regular_file, told_as_output_error
+from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
 from ocrmill.commands.inspect.page_html import COLUMNS, head, section
 from ocrmill.commands.inspect.query import PageQuery, select_documents, select_rows
 from ocrmill.configs.engine_settings import EngineSettings
@@ -27,22 +27,22 @@ from ocrmill.workers.rendering.rasterizer import Rasterizer
 DPI = 110  # small print can be read, and a page takes 0.2 MB
 _JPEG_QUALITY = 80
 MOST_PAGES = 200  # in one file: 32 MB, which a browser still opens; 799 pages were 127 MB and took 3:39
-SAY_EVERY_S = 10.0  # where nobody sees a bar move
+SAY_EVERY_S = 10.0  # without a terminal
 
 Shown = tuple[bytes | None, str | None]
-"""A page as JPEG, or why there is none."""
+"""A page as JPEG, or the reason why there is none."""
 
 
 def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> str:
     """Write the pages that match, at most `limit` and MOST_PAGES, by source and page number, into one HTML file.
 
-    Returns a sentence that says how many they are, and whether more match. Progress goes to stderr.
+    Return a sentence with their number, and a hint if more match. Progress goes to stderr.
 
-    The pages are rendered again, in processes that hostile files cannot leave; where the document is no longer at its
-    source, its text stands alone.
+    The pages are rendered again, in sandboxed processes. If a document is no longer at its source, its text is shown
+    without an image.
 
     Raises:
-        OutputError: The output cannot be read or the file not written; what was there before still is.
+        OutputError: The output cannot be read or the file not written; an older file is kept.
         UsageError: The destination is a folder, a pipe, a device or a URL.
     """
     most = min(limit, MOST_PAGES)
@@ -53,36 +53,36 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
     places = places_of(store, {row["document_id"] for row in rows})
     numbers = iter(range(1, len(rows) + 1))
     with (
-        told_as_output_error(destination),
+        reporting_os_errors(destination),
         new_file(regular_file(destination)) as file,
-        closing(Rasterizer(_for_looking(settings))) as rasterizer,
-        _bar(len(rows)) as bar,
+        closing(Rasterizer(_preview_settings(settings))) as rasterizer,
+        _progress_bar(len(rows)) as bar,
     ):
         file.write(head(f"{store.url}: {len(rows)} pages", without_pages).encode())
         for document_id, group in groupby(rows, itemgetter("document_id")):
             pages = list(group)
-            document = _found(document_id, places.get(document_id, []), rasterizer, settings)
-            images = _rendered(document, [row["page_number"] for row in pages], rasterizer)
+            document = _open_document(document_id, places.get(document_id, []), rasterizer, settings)
+            images = _render_pages(document, [row["page_number"] for row in pages], rasterizer)
             for row, (jpeg, why_not) in zip(pages, images, strict=True):
                 file.write(section(row, next(numbers), jpeg, why_not).encode())
                 bar.update()
-    return f"{len(rows)} pages are in {destination}{_more(limit) if has_more else ''}"
+    return f"{len(rows)} pages are in {destination}{_more_text(limit) if has_more else ''}"
 
 
-def _bar(pages: int) -> "tqdm[NoReturn]":
-    """Progress over so many pages, as a bar on a terminal, else as a line now and then."""
+def _progress_bar(pages: int) -> "tqdm[NoReturn]":
+    """Return a progress bar over `pages`; without a terminal it prints a line now and then."""
     every_s = 0.2 if sys.stderr.isatty() else SAY_EVERY_S
     return tqdm(total=pages, unit="page", desc="rendering", file=sys.stderr, mininterval=every_s, miniters=1)
 
 
-def _more(limit: int) -> str:
+def _more_text(limit: int) -> str:
     if limit < MOST_PAGES:
         return f"; more match, at most {limit} are shown: --limit shows up to {MOST_PAGES}"
     return f"; more match, and a file holds at most {MOST_PAGES}: choose with --document, --reason or --flagged"
 
 
-def _for_looking(settings: RunSettings) -> RunSettings:
-    """Settings by which every page is rendered, small, and none is read."""
+def _preview_settings(settings: RunSettings) -> RunSettings:
+    """Return settings that render every page, small, and read none."""
     return settings.model_copy(
         update={
             "raster": settings.raster.model_copy(update={"dpi": DPI}),
@@ -93,8 +93,10 @@ def _for_looking(settings: RunSettings) -> RunSettings:
     )
 
 
-def _found(document_id: str, places: Sequence[str], rasterizer: Rasterizer, settings: RunSettings) -> Document | None:
-    """The document, opened at the first of these sources that still holds it."""
+def _open_document(
+    document_id: str, places: Sequence[str], rasterizer: Rasterizer, settings: RunSettings
+) -> Document | None:
+    """Open the document at the first of these sources that still holds it."""
     with manifest_of(list(places)) as manifest:
         for source in Discovery([str(manifest)], settings.input, settings.storage):
             opened = None if source.reason else rasterizer.open(source)
@@ -103,16 +105,16 @@ def _found(document_id: str, places: Sequence[str], rasterizer: Rasterizer, sett
     return None
 
 
-def _rendered(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
+def _render_pages(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
     if document is None:
-        yield from [(None, "its source is gone, cannot be opened, or holds another document by now")] * len(numbers)
+        yield from [(None, "its source is missing, cannot be opened, or holds another document now")] * len(numbers)
         return
     for number in numbers:
         page = rasterizer.read(document, number)
         if isinstance(page, PageRow):
             yield None, page.detail or f"the page is {page.status}"
         else:
-            assert not isinstance(page[1], PageViews), "pages to look at are not cut"
+            assert not isinstance(page[1], PageViews), "pages of a preview are not cut"
             yield _jpeg(page[1]), None
 
 

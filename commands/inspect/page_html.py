@@ -1,7 +1,7 @@
-"""Pages as HTML, each beside what was read of it: for people who judge how well that went.
+"""Pages as HTML, each beside its text: for people who judge the quality.
 
-The file stands alone and runs nothing: no scripts, no links elsewhere, forbidden once more by its own policy. All that
-comes from a document is escaped. A block is framed on the page and coloured in the text; a click on one shows the
+The file is self-contained and runs nothing: it has no scripts and no links elsewhere, and its own policy forbids them.
+All text of a document is escaped. A block is framed on the page and coloured in the text; a click on one shows the
 other.
 """
 
@@ -35,7 +35,7 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45
 pre a { color: inherit; text-decoration: none; border-left: 3px solid; padding-left: .2rem }
 :target { outline: 3px solid #fc0; background: #ffc }
 """
-# Of labels, in the order in which a page first has them.
+# Colours of labels, in the order in which they first occur on a page.
 _PALETTE = ("#06c", "#a30", "#080", "#90c", "#b80", "#088", "#c08", "#666")
 
 
@@ -52,13 +52,13 @@ def head(title: str, notes: Sequence[str]) -> str:
 
 
 def section(row: Mapping[str, Any], number: int, jpeg: bytes | None, why_not: str | None = None) -> str:
-    """A page.
+    """Return the section of a page.
 
     Args:
-        row: Of the output, with the columns in `COLUMNS`.
-        number: Of the section in the file.
-        jpeg: The page as displayed; null where it cannot be shown.
-        why_not: Why that is so.
+        row: A row of the output, with the columns in `COLUMNS`.
+        number: The number of the section in the file.
+        jpeg: The page as displayed; null if it cannot be shown.
+        why_not: The reason why it cannot.
     """
     blocks = row["blocks"] or []
     classes = _classes(blocks)
@@ -75,7 +75,7 @@ def _facts(row: Mapping[str, Any]) -> str:
     """Return the page's values as one line, with its defects marked."""
     wrong = [row["reason"], *(row["flags"] or [])]
     attempts = row["attempts"] or []
-    told = [
+    facts = [
         f"<b>{_text(row['status'])}</b>" if row["status"] == "failed" else _text(row["status"]),
         *(f"<b>{_text(word)}</b>" for word in wrong if word),
         *(_text(f"{name} {row[name]:.3g}") for name in _MEASURES if row["flags"] and row[name] is not None),
@@ -83,7 +83,7 @@ def _facts(row: Mapping[str, Any]) -> str:
         f"{len(attempts)} attempts" if len(attempts) > 1 else "",
         _text(row["detail"] or ""),
     ]
-    return " · ".join(filter(None, told))
+    return " · ".join(filter(None, facts))
 
 
 def _classes(blocks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -112,7 +112,7 @@ def _page(
 
 
 def _marked(markdown: str, blocks: Sequence[Mapping[str, Any]], classes: Mapping[str, str], number: int) -> str:
-    """The Markdown as it is, each block a link to its frame."""
+    """Return the Markdown unchanged, each block as a link to its frame."""
     return "".join(
         _text(part)
         if at is None
@@ -123,7 +123,7 @@ def _marked(markdown: str, blocks: Sequence[Mapping[str, Any]], classes: Mapping
 
 
 def _parts(markdown: str, blocks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int | None, str]]:
-    """The Markdown in pieces, each with the block that it is; spans that do not follow each other are left out."""
+    """Split the Markdown into pieces, each with its block; blocks whose spans overlap are left out."""
     end = 0
     for at, block in enumerate(blocks):
         if block["start"] < end or block["end"] < block["start"]:

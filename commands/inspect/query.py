@@ -1,6 +1,6 @@
-"""Pages and documents that a person asks to see, as text that is safe to print.
+"""Pages and documents that match a query, as text that is safe to print.
 
-Two passes: the keys of all pages that match, without their texts, are read and put in order; then the rows themselves,
+Two passes: the first reads and sorts the keys of all matching pages, without their texts; the second reads the rows,
 `ROWS_AT_ONCE` at a time. Memory: about 200 bytes for each page that matches (with a limit: for `limit` pages of each
 shard), and the row groups of `ROWS_AT_ONCE` rows, one after the other.
 """
@@ -32,7 +32,7 @@ EXCERPT_CHARACTERS = 160
 LINE_CHARACTERS = 300
 SHOWN_ID = 12  # hex digits that are shown of a document_id
 SHOWN_WORD = 60
-SHORTEST_ID = 4  # hex digits that are taken for the start of a document_id, as git does
+SHORTEST_ID = 4  # hex digits that count as the start of a document_id, as in git
 
 _ORDER = [("source", "ascending"), ("page_number", "ascending"), ("document_id", "ascending")]
 _KEYS = ("source", "page_number", "document_id")
@@ -52,13 +52,13 @@ class PageQuery:
     reason: str | None = None
     document: str | None = None  # the start of a document_id, or a part of any source that holds the document
     page_number: int | None = None
-    older_than: Version | None = None  # rows that an earlier ocrmill wrote; the first release did not say which
+    older_than: Version | None = None  # rows that an earlier ocrmill wrote; the first release did not store its version
 
     def __post_init__(self) -> None:
         """Refuse a status or reason that no row can have.
 
         Raises:
-            UsageError: it is misspelt; the text lists those that there are.
+            UsageError: it is misspelt; the text lists the valid ones.
         """
         _check_word("status", self.status, Status)
         _check_word("reason", self.reason, Reason)
@@ -75,7 +75,7 @@ def _check_word(what: str, word: str | None, known: type[StrEnum]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PageSummary:
-    """A page at a glance. Every text is safe to print and has no line feed."""
+    """A page in one line. Every text is safe to print and has no line feed."""
 
     document_id: str
     source: str
@@ -91,11 +91,11 @@ class PageSummary:
     excerpt: str  # the beginning of the Markdown
 
     def to_text(self) -> str:
-        """The page as one line; what there is nothing to say of is left out."""
+        """Return the page as one line; empty parts are left out."""
         parts = [
             self.document_id[:SHOWN_ID],
             f"{self.source} {self.page_number}/{self.page_count}",
-            _because(self.status, self.reason, self.detail),
+            _with_reason(self.status, self.reason, self.detail),
             self.route_reason,
             ", ".join(self.flags),
             _measured(self.measures) if self.flags and self.measures else None,
@@ -112,7 +112,7 @@ class PageDetail:
     columns: tuple[tuple[str, str], ...]  # those that are null are left out
 
     def to_text(self) -> str:
-        """A line for each short column, then each long text below its name."""
+        """Return a line for each short column, then each long text below its name."""
         long = [f"\n{name}:\n{value}" for name, value in self.columns if name in _TEXTS]
         return "\n".join([*(f"{name}: {value}" for name, value in self.columns if name not in _TEXTS), *long])
 
@@ -132,19 +132,19 @@ class DocumentSummary:
     def to_text(self) -> str:
         """The document as one line."""
         name = self.document_id[:SHOWN_ID] if self.document_id else "-" * SHOWN_ID
-        return f"{name}  {self.source}  document {_because(self.status, self.reason, self.detail)}"
+        return f"{name}  {self.source}  document {_with_reason(self.status, self.reason, self.detail)}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
     """The documents that a query is about, as the catalogue has them."""
 
-    now: pa.Array  # held by a source that the query names
-    left_out: pa.Array  # by no source, or not any more by one that the query names
+    now: pa.Array  # a source that the query names holds them
+    left_out: pa.Array  # no source holds them, or no longer one that the query names
 
 
 def select_pages(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageSummary]:
-    """The pages that match, by (source, page_number) over the whole output: with a limit, the first ones of that order.
+    """Read the matching pages of the whole output by (source, page_number); with a limit, the first ones.
 
     Raises:
         OutputError: A shard cannot be read.
@@ -153,12 +153,12 @@ def select_pages(store: Store, query: PageQuery, limit: int | None = None) -> It
 
 
 def select_details(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[PageDetail]:
-    """Read the same pages in the same order, with all columns of their rows."""
+    """Read the matching pages in the same order, with all columns."""
     return (_page_detail(row) for row in select_rows(store, query, limit, None))
 
 
 def select_documents(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[DocumentSummary]:
-    """The documents that have no pages to be selected (`password_required`, `damaged` ...), by source.
+    """Read the matching documents without pages (`password_required`, `damaged` ...), by source.
 
     Raises:
         OutputError: A shard cannot be read.
@@ -167,10 +167,10 @@ def select_documents(store: Store, query: PageQuery, limit: int | None = None) -
 
 
 def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """Return them in the same order, as their rows have them."""
+    """Read the rows of the matching documents without pages, by source."""
     if query.flagged or query.page_number is not None:
         return
-    held = _held_by(store, query)
+    held = _find_held(store, query)
     tables = []
     for name in shards(store, "documents"):
         table = read_shard(store.file(name), name, [*_DOCUMENT, "ocrmill_version"])
@@ -185,7 +185,7 @@ def document_rows(store: Store, query: PageQuery, limit: int | None = None) -> I
 def select_rows(
     store: Store, query: PageQuery, limit: int | None, columns: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
-    """Read the same pages in the same order, as their rows have them: these columns, or all."""
+    """Read the rows of the matching pages, in the same order: these columns, or all."""
     keys = page_keys(store, query, limit)
     for start in range(0, len(keys), ROWS_AT_ONCE):
         yield from _read_rows(store, keys.slice(start, ROWS_AT_ONCE), columns)
@@ -197,7 +197,7 @@ def page_keys(store: Store, query: PageQuery, limit: int | None = None) -> pa.Ta
     Raises:
         OutputError: A shard cannot be read.
     """
-    held = _held_by(store, query)
+    held = _find_held(store, query)
     tables = []
     for name in shards(store, "pages"):
         table = read_shard(store.file(name), name, [*_KEYS, *_columns_of(query)])
@@ -221,7 +221,7 @@ def _columns_of(query: PageQuery) -> list[str]:
 
 
 def _conditions(table: pa.Table, query: PageQuery, held: _Held) -> Iterator[pa.ChunkedArray]:
-    """One array of booleans or nulls for each condition."""
+    """Yield an array of booleans or nulls for each condition."""
     stays = pc.invert(pc.is_in(table["document_id"], value_set=held.left_out))
     if query.document is None:
         yield stays
@@ -256,7 +256,7 @@ def _is_older(versions: pa.ChunkedArray, than: Version) -> pa.ChunkedArray:
 def _version(word: str) -> Version:
     try:
         return Version(word)
-    except InvalidVersion:  # of a build with a version of its own: nothing says that it is newer
+    except InvalidVersion:  # a build with a version of its own; nothing shows that it is newer
         return Version("0")
 
 
@@ -268,7 +268,7 @@ def _all_of(conditions: Sequence[pa.ChunkedArray] | Iterator[pa.ChunkedArray], r
     return mask
 
 
-def _held_by(store: Store, query: PageQuery) -> _Held:
+def _find_held(store: Store, query: PageQuery) -> _Held:
     """Look up which documents sources hold: a document's rows name only the first of its sources."""
     catalogue = read_catalogue(store)
     if query.document is None:
@@ -277,7 +277,7 @@ def _held_by(store: Store, query: PageQuery) -> _Held:
 
 
 def _read_rows(store: Store, keys: pa.Table, columns: Sequence[str] | None) -> list[dict[str, Any]]:
-    """The rows at these places, in this order."""
+    """Read the rows at these places, in this order."""
     shards = keys["shard"].cast(pa.string()).to_pylist()
     places = keys["row"].to_numpy()
     rows: dict[int, dict[str, Any]] = {}
@@ -289,7 +289,7 @@ def _read_rows(store: Store, keys: pa.Table, columns: Sequence[str] | None) -> l
 
 
 def _rows_at(parquet: pq.ParquetFile, name: str, rows: Any, columns: Sequence[str] | None) -> list[dict[str, Any]]:
-    """These rows of a shard, reading one row group at a time and only those that hold one."""
+    """Read these rows of a shard, one row group at a time and only the groups that hold some."""
     sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     ends = np.cumsum(sizes)
     groups = np.searchsorted(ends, rows, side="right")
@@ -303,7 +303,7 @@ def _rows_at(parquet: pq.ParquetFile, name: str, rows: Any, columns: Sequence[st
 
 
 def _page_summary(row: dict[str, Any]) -> PageSummary:
-    measures = {name: row[name] for name in _MEASURES if row.get(name) is not None}  # later ones may lack
+    measures = {name: row[name] for name in _MEASURES if row.get(name) is not None}  # older rows lack some
     markdown = row["markdown"] or ""
     return PageSummary(
         document_id=row["document_id"],
@@ -337,7 +337,7 @@ def _document_summary(row: dict[str, Any]) -> DocumentSummary:
     )
 
 
-def _because(status: str, reason: str | None, detail: str | None) -> str:
+def _with_reason(status: str, reason: str | None, detail: str | None) -> str:
     why = ": ".join(filter(None, [reason, detail]))
     return f"{status} ({why})" if why else status
 
@@ -350,7 +350,7 @@ def _measured(measures: RepetitionMeasures) -> str:
 
 
 def _line(text: str) -> str:
-    """A name on one line, whole: its line feeds and tabs are escaped, for white space in it counts."""
+    """Return a whole name on one line; line feeds and tabs are escaped, because white space in a name counts."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -359,7 +359,7 @@ def _first_line(text: str | None) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """Any value of a row as text; what is nested as JSON, pictures as their size."""
+    """Return a value of a row as text: nested values as JSON, pictures as their size."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):

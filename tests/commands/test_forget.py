@@ -197,7 +197,7 @@ def test_sources_that_are_gone(tmp_path: Path):
     assert list(read_ledger(store).without_known(iter([source]), RunReport())) == [source]
     for path in paths[1:]:
         path.unlink()
-    with pytest.raises(UsageError, match=r"2 of 2 sources are not there. Is a disk not mounted"):
+    with pytest.raises(UsageError, match=r"2 of 2 sources are missing. Is a disk not mounted"):
         forget(store, ForgetQuery(gone=True), STORAGE)
 
 
@@ -214,7 +214,7 @@ def test_a_dry_run_changes_nothing(out: Path):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        (ForgetQuery(globs=("nothing*",)), "nothing there matches"),
+        (ForgetQuery(globs=("nothing*",)), "nothing matches"),
         (ForgetQuery(documents=("abc",)), "0 documents have an id that begins so"),
     ],
 )
@@ -234,7 +234,7 @@ def test_what_was_set_aside_is_searched_too(out: Path):
 
     assert "SECRET" not in str(pq.read_table(out / aside).to_pylist())
     assert report.unreadable == ("_damaged/pages-broken.parquet",)
-    assert "delete it: _damaged/pages-broken.parquet" in report.to_text()
+    assert "_damaged/pages-broken.parquet cannot be opened" in report.to_text()
 
 
 def test_rows_that_come_back_are_found(out: Path):

@@ -184,7 +184,7 @@ def test_a_killed_run_promises_no_time(tmp_path: Path) -> None:
     (tmp_path / "_lease").write_bytes(owner.to_json(datetime.now(UTC), RunProgress("reading", 60.0, 1234)))
     text = read_status(open_output(str(tmp_path), StorageSettings())).to_text()
 
-    assert "had read 1,234 pages; what is not counted here is read again" in text
+    assert "had read 1,234 pages; those not counted here are read again" in text
     assert "pages/s" not in text
 
 

@@ -7,7 +7,7 @@ with writing(root) as sink:
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from ocrmill.pipeline.records import (
     PageText,
     Reason,
     RepetitionMeasures,
+    Route,
+    RouteDecision,
     Source,
     SourceRow,
     Status,
@@ -120,7 +122,7 @@ def page_row(uri: str, number: int, count: int, about: PageContent, *, content: 
         page_number=number,
         page_count=count,
         status=about.status,
-        page=rendered_page(number),
+        page=replace(rendered_page(number), decision=RouteDecision(Route.OCR, "no_text_layer")),
         reason=about.reason,
         detail=about.detail,
         text=None if about.markdown is None else PageText(about.markdown),

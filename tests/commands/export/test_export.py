@@ -302,7 +302,7 @@ def test_what_is_no_file_is_not_replaced_by_one(store: LocalStore, tmp_path: Pat
     target.write_text("old")
     link.symlink_to(target)
 
-    with pytest.raises(UsageError, match="pipe is no regular file"):
+    with pytest.raises(UsageError, match="pipe is not a regular file"):
         export_jsonl(store, pipe)
     export_jsonl(store, link)
     assert pipe.is_fifo()
@@ -314,7 +314,7 @@ def test_a_bucket_is_no_destination(store: LocalStore, tmp_path: Path, monkeypat
     """Its URL does not become a folder called `s3:`."""
     monkeypatch.chdir(tmp_path)
     for export in (export_jsonl, export_markdown):
-        with pytest.raises(UsageError, match="written to this machine only"):
+        with pytest.raises(UsageError, match="writes local files only"):
             export(store, Path("s3://bucket/texts"))
     assert not Path("s3:").exists()
 

@@ -126,7 +126,7 @@ def test_documents_that_are_gone_or_changed_show_their_text(tmp_path: Path):
     html, reader = viewed(store, tmp_path / "view.html")
 
     assert reader.images == []
-    assert html.count("its source is gone, cannot be opened, or holds another document by now") == 2
+    assert html.count("its source is missing, cannot be opened, or holds another document now") == 2
     assert ["Text of changed.pdf." in reader.texts[0], "Text of gone.pdf." in reader.texts[1]] == [True, True]
 
 
@@ -175,8 +175,8 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path):
     store = ingest(text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out")
     for destination, what in (
         (tmp_path, "is a folder"),
-        (Path("/dev/null"), "no regular file"),
-        (Path("s3://b/v"), "to this machine"),
+        (Path("/dev/null"), "not a regular file"),
+        (Path("s3://b/v"), "writes local files only"),
     ):
         with pytest.raises(UsageError, match=what):
             write_view(store, PageQuery(), 50, SETTINGS, destination)
