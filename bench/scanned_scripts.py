@@ -2,11 +2,12 @@
 
     python bench/scanned_scripts.py [--pages 3] [--half held-back] [--write docs/quality.md]
 
-Every page is drawn from a seed: prose, two columns, a list of short lines or a table of numbers, in words of one script
-(bench/quality/vocabulary.py) and a serif or sans of Noto's fonts (`apt install fonts-noto-core fonts-noto-cjk`). Each is
-read upright and turned by 90, 180 and 270 degrees, clean and degraded: skewed, blurred, faint, noisy, as a coarse JPEG.
-A page counts as read if its text has at least `_READ` of its trigrams in common with the right one. Bounds are chosen on
-`--half tuning`; the figures are those of the other half. Not covered: handwriting, photographs of pages, real scans.
+Every page is drawn from a seed: prose, two columns, a list of short lines or a table of numbers, in words of one
+script (bench/quality/vocabulary.py) and a serif or sans of Noto's fonts (`apt install fonts-noto-core fonts-noto-cjk`).
+Each is read upright and turned by 90, 180 and 270 degrees, clean and degraded: skewed, blurred, faint, noisy, as a
+coarse JPEG. A page counts as read if its text has at least `_READ` of its trigrams in common with the right one. Bounds
+are chosen on `--half tuning`; the figures are those of the other half. Not covered: handwriting, photographs of pages,
+real scans.
 """
 
 import argparse
@@ -119,7 +120,7 @@ def read(recognizer: Recognizer, state: tuple[str, str, int, bool], image: RGB, 
 
 
 def raised(row: PageRow) -> tuple[str, ...]:
-    """What a reader of the row is told: its flags, or the reason why there is no text."""
+    """Return the flags of a row, or the reason why it has no text."""
     return (str(row.reason),) if row.status is Status.FAILED else row.flags
 
 

@@ -14,6 +14,8 @@ Reasons, in the order in which they are asked:
     uncovered_ink   most of what is seen lies outside the layer: a picture or outlines, which may hold text
     unsupported_script  the layer's only faults are the last or that it is invisible, and the engine cannot write its
                     script: it is taken, and flagged
+    codes           it is of no language (garbled, odd_script), but its glyphs look like its letters
+                    (glyphs/confirmed_letters.py): part numbers, registers, keys
     good_text       none of these
 
 The first rules come from a measurement on 164 pages. They found all 20 bad layers, and sent 37 good ones to OCR
@@ -27,11 +29,14 @@ _RIGHT_TO_LEFT = frozenset({"arabic", "hebrew", "syriac", "thaana"})
 
 
 UNSUPPORTED_SCRIPT = "unsupported_script"
+CODES = RouteDecision(Route.TEXT_LAYER, "codes")
 SMALLEST_PAGE_PT = 4.0  # the height of the smallest print; pages of 1 and 3 pt exist, and hold a dot
 
 
 # Of a layer's letters: more than the quotations and formulas that a page in another script holds.
 FOREIGN_SHARE = 0.1
+_OF_NO_LANGUAGE = frozenset({"garbled", "odd_script"})
+_APART = 0.3  # of a layer's characters: with more letters alone its words are cut up, whatever they look like
 
 
 def decide(
@@ -55,6 +60,18 @@ def decide(
     if doubts and unwritable_share >= FOREIGN_SHARE and set(doubts) <= {"invisible_text", "uncovered_ink"}:
         return RouteDecision(Route.TEXT_LAYER, UNSUPPORTED_SCRIPT)
     return RouteDecision(Route.OCR, doubts[0]) if doubts else RouteDecision(Route.TEXT_LAYER, "good_text")
+
+
+def may_be_codes(decision: RouteDecision, features: PageFeatures, settings: RoutingSettings) -> bool:
+    """Tell if all that speaks against a layer is that no language has such words: it is garbled, or of codes."""
+    letters_apart = features.one_letter_share * features.words
+    return (
+        decision.reason in _OF_NO_LANGUAGE
+        and set(_doubts(features, settings)) <= _OF_NO_LANGUAGE
+        and features.script in {"latin", "none"}
+        and not _is_no_text(features, settings)
+        and letters_apart < _APART * features.characters
+    )
 
 
 def is_blank(features: PageFeatures, settings: RoutingSettings) -> bool:
@@ -93,11 +110,17 @@ def _doubts(features: PageFeatures, settings: RoutingSettings) -> list[str]:
 def _is_garbled(features: PageFeatures, settings: RoutingSettings) -> bool:
     """Tell if too much of a layer is no text, or too many of its Latin words are none."""
     return (
+        _is_no_text(features, settings)
+        or (features.script == "latin" and _has_no_words(features, settings))
+        or (features.script == "none" and features.script_oddness >= settings.max_script_oddness)
+    )
+
+
+def _is_no_text(features: PageFeatures, settings: RoutingSettings) -> bool:
+    return (
         features.unmapped_share >= settings.max_unmapped
         or features.control_share >= settings.max_control
         or features.private_use_share >= settings.max_private_use
-        or (features.script == "latin" and _has_no_words(features, settings))
-        or (features.script == "none" and features.script_oddness >= settings.max_script_oddness)
     )
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages import mupdf as rasterize
+from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
+from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, map_unmapped_glyphs
 from ocrmill.pipeline.pages.inspection import inspect_page, text_of
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
-from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
+from ocrmill.pipeline.pages.routing import CODES, decide, is_right_to_left, layer_can_check, may_be_codes
 from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import (
@@ -93,6 +95,10 @@ class MupdfReader:
         routing = self._settings.routing
         page, image = _load(self._document, page_number), None
         geometry, layer = rasterize.displayed_geometry(page), text_of(page)
+        mended = UNMAPPED in layer and map_unmapped_glyphs(self._document, page_number - 1)
+        if mended:
+            page = _load(self._document, page_number)
+            layer = text_of(page)
         if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
             thumbnail = rasterize.render_thumbnail(page, geometry)
         else:
@@ -101,11 +107,14 @@ class MupdfReader:
         features = inspect_page(page, thumbnail)
         unwritable = unwritable_share(layer, self._settings.scripts)
         decision = decide(features, routing, geometry, unwritable)
+        if may_be_codes(decision, features, routing) and confirms_letters(page):
+            decision = CODES
         if decision.route is Route.BLANK:
             _refuse_blank_with_warnings()
             return BlankPage(page_number, geometry, decision, features), None
         if decision.route is Route.TEXT_LAYER:
             text = read_faithfully(self._document, page_number - 1, right_to_left=is_right_to_left(features))
+            text = replace(text, notes=(*text.notes, LETTERS_BY_SHAPE)) if mended else text
             return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))
         image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
         checkable = clean_text(layer) if layer_can_check(features, routing) else None

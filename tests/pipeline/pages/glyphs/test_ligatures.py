@@ -1,0 +1,63 @@
+"""Glyphs without a Unicode value get the letters that their name or shape tells."""
+
+import pymupdf
+import pytest
+from real_pdfs import CASES, needs_cases
+
+from ocrmill.pipeline.pages.glyphs.glyph_log import glyph_number
+from ocrmill.pipeline.pages.glyphs.ligatures import UNMAPPED, letters_by_shape, map_unmapped_glyphs
+from ocrmill.pipeline.pages.inspection import text_of
+
+
+def without_ligatures(text: str) -> pymupdf.Document:
+    """A page in Times whose map to Unicode lacks the ligatures."""
+    drawn = pymupdf.open()
+    page = drawn.new_page()
+    writer = pymupdf.TextWriter(page.rect)
+    writer.append((72, 72), text, font=pymupdf.Font("tiro"))
+    writer.write_text(page)
+    document = pymupdf.open(stream=drawn.tobytes())
+    font = document[0].get_fonts()[0][0]
+    stream = int(document.xref_get_key(font, "ToUnicode")[1].split()[0])
+    program = document.xref_stream(stream)
+    for line in (b"<006d> <006e> <fb01>\n", b"<00e7> <00e8> <fb03>\n"):
+        assert line in program
+        program = program.replace(line, b"")
+    document.update_stream(stream, program.replace(b"43 beginbfrange", b"41 beginbfrange"))
+    return pymupdf.open(stream=document.tobytes())
+
+
+def test_the_name_of_a_glyph_tells_its_letters():
+    """The words are whole in all that reads the page, and the file's bytes are not touched."""
+    document = without_ligatures("The o\ufb03ce \ufb01nds a \ufb02at stone.")
+    before = text_of(document[0])
+
+    assert UNMAPPED in before
+    assert map_unmapped_glyphs(document, 0)
+    assert text_of(document[0]).strip() == "The office finds a flat stone."
+    assert not map_unmapped_glyphs(document, 0)
+
+
+def test_what_has_its_letters_is_left_alone():
+    """A page without unmapped glyphs keeps its fonts as they are."""
+    assert not map_unmapped_glyphs(without_ligatures("Letters alone."), 0)
+
+
+@needs_cases
+def test_the_shape_of_a_glyph_tells_its_letters():
+    """The reported page shows `commiffee`, drawn with the font's ligature of two f, which has no name there."""
+    (path,) = (CASES / "pages").glob("19-*.pdf")
+    with pymupdf.open(path) as document:
+        assert map_unmapped_glyphs(document, 0)
+        text = text_of(document[0])
+
+    assert text.startswith("The commiffee of the sefflement noted the condifion")
+    assert UNMAPPED not in text
+
+
+@pytest.mark.parametrize("name", ["helv", "tiro", "tibo", "cour"])
+def test_a_letter_is_no_ligature(name: str):
+    """An unmapped glyph that is a plain letter stays unmapped: its shape is no row of letters."""
+    font = pymupdf.Font(name).this
+    letters = {letter: glyph_number(font, letter) for letter in "abcdefhijlmnoprstuvwxyzABCDEFGHIJ"}
+    assert [letters_by_shape(font, glyph_number(font, letter), letters) for letter in "gkQ7"] == [None] * 4
