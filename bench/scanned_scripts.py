@@ -27,7 +27,17 @@ from bench.quality.vocabulary import COMMAS, SCRIPTS, STOPS, WITHOUT_BLANKS
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.pages.raster_size import with_raster
 from ocrmill.pipeline.quality.agreement import text_layer_agreement
-from ocrmill.pipeline.records import RGB, Document, PageGeometry, PageRow, RenderedPage, Source, Status
+from ocrmill.pipeline.records import (
+    RGB,
+    Document,
+    PageGeometry,
+    PageRow,
+    RenderedPage,
+    Route,
+    RouteDecision,
+    Source,
+    Status,
+)
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
 from ocrmill.workers.engines.recognizer import Recognizer
 
@@ -113,7 +123,8 @@ def read(recognizer: Recognizer, state: tuple[str, str, int, bool], image: RGB, 
     height, width = turned.shape[:2]
     geometry = with_raster(PageGeometry(width * 72 / _DPI, height * 72 / _DPI, 0), turned)
     started = time.process_time()
-    row = asyncio.run(recognizer.read(DOCUMENT, RenderedPage(1, geometry), turned))
+    row = asyncio.run(recognizer.read(DOCUMENT, RenderedPage(1, geometry, RouteDecision(Route.OCR, "no_text")), turned))
+    assert isinstance(row, PageRow), row
     took = time.process_time() - started
     right = row.text is not None and text_layer_agreement(row.text.markdown, text) >= _READ
     return Outcome(*state, right, raised(row), row.text.confidence if row.text else None, took)
