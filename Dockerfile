@@ -1,7 +1,7 @@
 # The CPU image: everything but CUDA.   docker build -t ocrmill .
 #   docker run --rm --shm-size=2g -v "$PWD":/data ocrmill run /data/pdfs --out /data/out
 # With vLLM for GPUs:   docker build -t ocrmill-gpu --build-arg EXTRAS='[vllm]' .
-#   docker run --rm --gpus all --shm-size=8g -v "$PWD":/data ocrmill-gpu run /data/pdfs --out /data/out --model /data/model
+#   docker run --rm --gpus all --shm-size=10g -v "$PWD":/data ocrmill-gpu run /data/pdfs --out /data/out --model /data/model
 FROM python:3.11-slim
 ARG EXTRAS=""
 

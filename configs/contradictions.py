@@ -102,10 +102,11 @@ def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
             f"{prefix}.max_output_tokens is {engine.max_output_tokens}, more than the {engine.max_model_len} tokens of "
             f"page and text together ({prefix}.max_model_len)"
         )
-    if engine.prefill_tokens < engine.pages_in_flight:
+    prefill, pages = engine.prefill_tokens, engine.pages_in_flight
+    if prefill is not None and pages is not None and prefill < pages:
         yield (
-            f"{prefix}.prefill_tokens ({engine.prefill_tokens}) must not be less than {prefix}.pages_in_flight "
-            f"({engine.pages_in_flight}): each page takes a token in a step"
+            f"{prefix}.prefill_tokens ({prefill}) must not be less than {prefix}.pages_in_flight "
+            f"({pages}): each page takes a token in a step"
         )
 
 

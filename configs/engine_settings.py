@@ -75,25 +75,45 @@ class DeepseekOcr2Settings(Settings):
     cpu_cache_gb: int = Field(
         2, ge=1, description="GiB of KV cache in vLLM's CPU build; a page needs 0.13.", json_schema_extra=performance()
     )
-    pages_in_flight: int = Field(
-        64, ge=1, description="Pages that are decoded together.", json_schema_extra=performance()
+    pages_in_flight: int | None = Field(
+        None,
+        ge=1,
+        description="Pages that are decoded together; unless set, as configs/gpu/ has it, like the next three.",
+        json_schema_extra=performance(),
     )
-    pages_ahead: int = Field(
-        16,
+    pages_ahead: int | None = Field(
+        None,
         ge=0,
         description="Pages that wait inside the engine, so that it never runs dry.",
         json_schema_extra=performance(),
     )
-    prefill_tokens: int = Field(
-        8192,
+    prefill_tokens: int | None = Field(
+        None,
         ge=512,
         description="Tokens that vLLM prefills in one step; pages have 1,131, those of a step are encoded together.",
         json_schema_extra=performance(),
     )
-    encoder_mb: int = Field(
-        1024,
+    encoder_mb: int | None = Field(
+        None,
         ge=256,
         description="MiB that the encoder's activations may take on a GPU; on a CPU it takes one view at a time.",
+        json_schema_extra=performance(),
+    )
+    kv_cache: Literal["auto", "fp8"] = Field(
+        "auto",
+        description="Numbers of the KV cache. `fp8` has half the bytes, for up to twice the pages where memory "
+        "ends; keys and values keep 3 bits of mantissa, not 7, which may change words: compare on your own pages.",
+        json_schema_extra=added("auto"),
+    )
+    model_runner: Literal["v1", "v2"] = Field(
+        "v1",
+        description="Of vLLM's two on GPUs. `v2` bans n-grams on the GPU, and has not run yet.",
+        json_schema_extra=performance(),
+    )
+    moe_tables: str | None = Field(
+        None,
+        description="A folder with tables of Triton's tile sizes for the experts, tuned on this GPU by vLLM's "
+        "benchmark_moe.py; vLLM brings none for this model but for the H20.",
         json_schema_extra=performance(),
     )
 

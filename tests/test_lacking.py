@@ -63,6 +63,11 @@ int cuDeviceGetAttribute(int *value, int attribute, int gpu) {
     *value = attribute == 75 ? given("FAKE_CUDA_GPUS", "9")[gpu] - '0' : attribute == 76 ? 5 : -1;
     return 0;
 }
+int cuDeviceGetName(char *name, int length, int gpu) {
+    strncpy(name, given("FAKE_CUDA_NAME", "NVIDIA H100 80GB HBM3"), length);
+    return 0;
+}
+int cuDeviceTotalMem_v2(size_t *bytes, int gpu) { *bytes = 85ul << 30; return 0; }
 """
 
 

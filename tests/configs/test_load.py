@@ -6,7 +6,8 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, cast, get_args
 
 import pytest
 from hypothesis import assume, given, settings
@@ -263,8 +264,11 @@ def test_settings_that_may_be_unset_are_unset_by_default() -> None:
 
 
 def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
-    kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-    return st.from_type(kind)
+    if not info.metadata:
+        return st.from_type(cast("Any", info.annotation))
+    kinds = [kind for kind in get_args(info.annotation) if kind is not NoneType] or [info.annotation]
+    bounded: Any = [Annotated[(kind, *info.metadata)] for kind in kinds]
+    return st.one_of(*map(st.from_type, bounded), *([st.none()] if info.default is None else []))
 
 
 @settings(max_examples=150, deadline=None)

@@ -71,6 +71,7 @@ def other(value: object) -> list[object]:
         return [value + 1, value - 1, value / 2, value * 2]
     return [
         None,
+        600,
         "pdfium",
         "none",
         "auto",
@@ -80,6 +81,8 @@ def other(value: object) -> list[object]:
         "float32",
         "require",
         "aws",
+        "fp8",
+        "v2",
         "https://other",
         ("x",),
     ]

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 DRIVER_ANSWER_S = 60.0  # without NVIDIA's persistence daemon a driver takes seconds for each GPU
 
-# Prints the driver's CUDA version (13000 is 13.0) and each GPU's compute capability, or an error's number. The driver
-# itself follows CUDA_VISIBLE_DEVICES and MIG.
+# Prints the driver's CUDA version (13000 is 13.0) and each GPU's compute capability, name and bytes of memory, or an
+# error's number. The driver itself follows CUDA_VISIBLE_DEVICES and MIG.
 _PROGRAM = """
 import ctypes, json
 cuda = ctypes.CDLL("libcuda.so.1")
 version, count, value = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
 error = cuda.cuInit(0)
 cuda.cuDriverGetVersion(ctypes.byref(version))
-capabilities = []
+memory, name = ctypes.c_size_t(), ctypes.create_string_buffer(128)
+gpus = []
 if not error:
     error = cuda.cuDeviceGetCount(ctypes.byref(count))
 for index in range(count.value):
@@ -23,8 +24,10 @@ for index in range(count.value):
     for attribute in (75, 76):  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
         cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, index)
         capability.append(value.value)
-    capabilities.append(capability)
-print(json.dumps([error, version.value, capabilities]))
+    cuda.cuDeviceGetName(name, len(name), index)
+    cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), index)
+    gpus.append([capability, name.value.decode(errors="replace"), memory.value])
+print(json.dumps([error, version.value, gpus]))
 """
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
@@ -34,6 +37,7 @@ class Gpus:
     """The GPUs that NVIDIA's driver reports, or why there are none."""
 
     capabilities: tuple[tuple[int, int], ...] = ()  # compute capability of each GPU that CUDA_VISIBLE_DEVICES shows
+    models: tuple[tuple[str, int], ...] = ()  # name and bytes of memory of each, of a MIG slice those of the slice
     driver_cuda: tuple[int, int] | None = None  # the newest CUDA that the driver runs; None without a driver
     problem: str | None = None  # why there are none
 
@@ -51,8 +55,12 @@ def find_gpus() -> Gpus:
         return Gpus(problem=f"NVIDIA's driver did not answer in {DRIVER_ANSWER_S:g} s: look at nvidia-smi and dmesg")
     if asked.returncode:
         return Gpus(problem="there is no NVIDIA driver (libcuda.so.1 cannot be loaded)")
-    error, version, capabilities = json.loads(asked.stdout)
+    error, version, gpus = json.loads(asked.stdout)
     driver = (version // 1000, version % 1000 // 10)
     if error and error != _NO_DEVICE:
         return Gpus(driver_cuda=driver, problem=f"NVIDIA's driver fails with CUDA error {error}: look at nvidia-smi")
-    return Gpus(tuple((major, minor) for major, minor in capabilities), driver)
+    return Gpus(
+        tuple((major, minor) for (major, minor), _, _ in gpus),
+        tuple((name, memory) for _, name, memory in gpus),
+        driver,
+    )

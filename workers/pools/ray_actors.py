@@ -86,6 +86,10 @@ class EngineActor(Recognizer):
         super().__init__(make_engine(settings.engine), settings)
         self._starting: asyncio.Task[None] | None = None
 
+    def slots(self) -> int:
+        """Return the pages that it wants, which depends on the GPU of its node."""
+        return self._description.slots
+
     async def ping(self, memory: float = 1.0) -> int:
         """Answer once the engine is up, with the process that it is.
 

@@ -43,9 +43,11 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 
 def with_absolute_paths(settings: RunSettings) -> RunSettings:
-    """Return the settings for a process in another folder: a model or adapter on disk gets its absolute path."""
+    """Return the settings for a process in another folder: folders get their absolute paths."""
     model = settings.engine.deepseek_ocr2
-    folders = {name: path for name in ("model", "lora") if (path := getattr(model, name)) and Path(path).is_dir()}
+    folders = {
+        name: path for name in ("model", "lora", "moe_tables") if (path := getattr(model, name)) and Path(path).is_dir()
+    }
     absolute = {name: str(Path(path).absolute()) for name, path in folders.items()}
     engine = settings.engine.model_copy(update={"deepseek_ocr2": model.model_copy(update=absolute)})
     return settings.model_copy(update={"engine": engine})
@@ -77,13 +79,13 @@ def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Cre
         cores = int(there.get("CPU", 1))
         half = max(1, cores // 2)
         engines = _engines(settings, engine, half, int(there.get("GPU", 0)))
-        check_on_a_node(with_absolute_paths(settings), engine)
+        slots = check_on_a_node(with_absolute_paths(settings), engine)
     except BaseException:  # a signal, too
         session.close()
         raise
     limit = int(there.get("object_store_memory", 0)) // 2
     rasterizers = settings.workers.rasterizers or (cores if engine.gpus else half)
-    return Crew(rasterizers, engines, in_flight_bytes(settings, engines * engine.slots, limit), session)
+    return Crew(rasterizers, engines, in_flight_bytes(settings, engines * slots, limit), session)
 
 
 def _check_that_it_answers(address: str) -> None:

@@ -108,7 +108,8 @@ class RayPool:
         self._rasterizer_slots = WorkerSlots(
             "a rasterizer", rasterizer_handles, CALLS_PER_RASTERIZER, self._revive_rasterizer
         )
-        self._engine_slots = WorkerSlots("an engine", engine_handles, self._description.slots, self._revive_engine)
+        slots = ray.get([handle.actor.slots.remote() for handle in engine_handles])  # each by the GPU of its node
+        self._engine_slots = WorkerSlots("an engine", engine_handles, slots, self._revive_engine)
         self._killers: Counter[str] = Counter()  # pages that killed an engine, by document
         self._watching: asyncio.Task[None] | None = None
 

@@ -42,11 +42,17 @@ class Slot:
 
 
 class WorkerSlots:
-    """`slots` pieces of work at a time for each worker; waiters are served in order, the least busy worker first."""
+    """`slots` pieces of work at a time for each worker; waiters are served in order, the least busy worker first.
 
-    def __init__(self, what: str, handles: Sequence[Any], slots: int, revive: Callable[[Any], Awaitable[None]]) -> None:
+    Workers may have a number of slots each.
+    """
+
+    def __init__(
+        self, what: str, handles: Sequence[Any], slots: int | Sequence[int], revive: Callable[[Any], Awaitable[None]]
+    ) -> None:
         self._what = what
-        self._workers = [WorkerState(handle, slots) for handle in handles]
+        numbers = [slots] * len(handles) if isinstance(slots, int) else slots
+        self._workers = [WorkerState(handle, number) for handle, number in zip(handles, numbers, strict=True)]
         self._revive = revive
         self._waiters: deque[tuple[int, asyncio.Future[Slot]]] = deque()
         self._revivals: set[asyncio.Task[None]] = set()

@@ -27,6 +27,21 @@ def test_pages_go_to_the_least_busy_engine():
     assert asyncio.run(scenario()) == (["a", "a", "b", "b"], True)
 
 
+def test_engines_may_have_different_numbers_of_slots():
+    """On a cluster each engine takes the pages that its own GPU allows."""
+
+    async def scenario():
+        slots = WorkerSlots("an engine", ["a", "b"], [1, 3], comes_back)
+        taken = [(await slots.acquire()).worker.handle for _ in range(4)]
+        fifth = asyncio.create_task(slots.acquire())
+        await asyncio.sleep(0)
+        waits = not fifth.done()
+        fifth.cancel()
+        return sorted(taken), waits
+
+    assert asyncio.run(scenario()) == (["a", "b", "b", "b"], True)
+
+
 def test_a_suspect_gets_an_engine_to_itself():
     """A page that was there when an engine died waits for an empty engine and fills it."""
 

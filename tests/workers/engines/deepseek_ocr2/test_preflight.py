@@ -1,5 +1,6 @@
 """The check on this machine's own libraries: nothing is said where nothing is missing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,27 @@ def test_auto_says_what_it_lacks(installed: dict[str, str], tmp_path: Path):
 
     installed["vllm"] = VLLM_VERSION
     assert ["some/model is not on this machine"] == obstacles(settings_for("some/model"))
+
+
+def test_settings_that_the_machine_cannot_follow_are_refused(installed: dict[str, str], tmp_path: Path):
+    """The V2 runner without a GPU, and a folder of tables without a table: vLLM would ignore the second in silence."""
+    model = make_checkpoint(tmp_path / "model")
+    (no_gpu,) = check(settings_for(model, model_runner="v2"))
+    (no_table,) = check(settings_for(model, moe_tables=str(tmp_path)))
+
+    assert "runs on GPUs only" in no_gpu
+    assert "no table called E=*" in no_table
+
+
+def test_vllm_reads_the_tables_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """By the variable that the engine sets, and by the name that the check looks for, vLLM finds a tuned table."""
+    moe = pytest.importorskip("vllm.model_executor.layers.fused_moe.fused_moe")
+    name = moe.get_config_file_name(64, 896, None)
+    tiles = {"BLOCK_SIZE_M": 16, "BLOCK_SIZE_N": 64, "BLOCK_SIZE_K": 64, "GROUP_SIZE_M": 1, "num_stages": 5}
+    (tmp_path / name).write_text(json.dumps({"64": tiles}))
+    monkeypatch.setenv("VLLM_TUNED_CONFIG_FOLDER", str(tmp_path))
+    moe.get_moe_configs.cache_clear()
+
+    assert [tmp_path / name] == list(tmp_path.glob(preflight.MOE_TABLE))
+    assert moe.get_moe_configs(64, 896, None) == {64: tiles}
+    moe.get_moe_configs.cache_clear()
