@@ -21,12 +21,13 @@ import pymupdf
 from ocrmill.pipeline.document_types import PDF_MARK, READABLE, image_format
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import MappedFile
-from ocrmill.pipeline.pages.raster_size import render_scale, thumbnail_scale
+from ocrmill.pipeline.pages.raster_size import POINTS_PER_INCH, render_scale, thumbnail_scale
 from ocrmill.pipeline.records import RGB, PageGeometry, Reason
 
 _PUBLIC_KEY_MARKER = b"/Adobe.PubSec"
 _HEADER_BYTES = 1024  # readers look for %PDF- in so much of a file
-_MOST_NAMES = 5  # of embedded files, in a sentence
+_ORDINARY_PT = 792  # the longer side of a Letter page
+_COVERS = 0.5  # of a page: a picture that is most of it
 _PLACEHOLDER_CHARACTERS = 200  # in which Adobe's programs write "Please wait..." on such a page
 _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not open, for the marker
 
@@ -85,18 +86,6 @@ def count_pages(document: "pymupdf.Document") -> int:
     raise PageError(Reason.ZERO_PAGES, "the file has no pages")
 
 
-def embedded_files(document: "pymupdf.Document") -> str | None:
-    """A sentence that counts and names the files embedded in a PDF, as in a portfolio; None if there are none."""
-    try:
-        names = document.embfile_names() if document.is_pdf else []
-    except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the pages may be whole
-        return None
-    if not names:
-        return None
-    shown = ", ".join(map(repr, names[:_MOST_NAMES])) + (" ..." if len(names) > _MOST_NAMES else "")
-    return f"it holds {len(names)} embedded files, which are not read: {shown}; extract them to have them read"
-
-
 def is_xfa_placeholder(document: "pymupdf.Document") -> bool:
     """True if the only page of a PDF stands in for a form in XML (XFA), which only a viewer that builds it can show."""
     if not document.is_pdf or document.page_count != 1:
@@ -117,12 +106,30 @@ def displayed_geometry(page: "pymupdf.Page") -> PageGeometry:
 
 
 def page_scale(page: "pymupdf.Page", geometry: PageGeometry, dpi: float, max_side_px: int) -> float:
-    """Pixels per point for the page image: a PDF page by `dpi`, an image file at its own pixels."""
-    if page.parent.is_pdf:
-        return render_scale(geometry, dpi, max_side_px)
+    """Pixels per point for the page image: a PDF page by `dpi`, an image file at its own pixels.
+
+    A page smaller than Letter that holds a scan with more pixels is rendered at those, as large as a Letter page at
+    most: a scan that claims to be a stamp is a page of text.
+    """
     longer_pt = max(geometry.width_pt, geometry.height_pt)
+    if page.parent.is_pdf:
+        scale = render_scale(geometry, dpi, max_side_px)
+        largest = min(_ORDINARY_PT * dpi / POINTS_PER_INCH, max_side_px) / max(longer_pt, 1e-3)
+        return max(scale, min(_scan_scale(page), largest)) if largest > scale else scale
     native_px = max((max(image["width"], image["height"]) for image in page.get_image_info()), default=longer_pt)
     return min(native_px, max_side_px) / longer_pt
+
+
+def _scan_scale(page: "pymupdf.Page") -> float:
+    """Pixels per point of the finest picture that covers most of a page; 0 if there is none."""
+    area = page.rect.width * page.rect.height
+    scales = [0.0]
+    for image in page.get_image_info():
+        left, top, right, bottom = image["bbox"]
+        width, height = right - left, bottom - top
+        if min(width, height) > 0 and width * height >= _COVERS * area:
+            scales.append(max(image["width"], image["height"]) / max(width, height))
+    return max(scales)
 
 
 def render(page: "pymupdf.Page", scale: float) -> RGB:

@@ -12,6 +12,7 @@ from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
 from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, map_unmapped_glyphs
 from ocrmill.pipeline.pages.inspection import inspect_page, text_of
 from ocrmill.pipeline.pages.mapped_file import MappedFile
+from ocrmill.pipeline.pages.portfolio import PORTFOLIO_COVER, Portfolio, open_portfolio
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import CODES, decide, is_right_to_left, layer_can_check, may_be_codes
 from ocrmill.pipeline.pages.scripts import unwritable_share
@@ -45,24 +46,24 @@ class MupdfReader:
     def __init__(self, settings: ChildSettings) -> None:
         rasterize.quiet()
         self._settings = settings
-        self._document: pymupdf.Document | None = None
+        self._portfolio: Portfolio | None = None
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
         """Open a document and describe it, or say why no page of it can be read."""
         self.close()
         try:
             opened = rasterize.open_document(file, passwords)
-            page_count = rasterize.count_pages(opened.document)
+            portfolio = open_portfolio(opened.document, rasterize.count_pages(opened.document))
         except PageError as error:
             return Failure(error.reason, _capped(error.detail) or "")
-        self._document = opened.document
+        self._portfolio = portfolio
         metadata = opened.document.metadata or {}
         return OpenedDocument(
-            page_count=page_count,
+            page_count=portfolio.page_count,
             password=opened.password,
             title=_capped(metadata.get("title")),
             producer=_capped(metadata.get("producer")),
-            detail=_capped("; ".join(filter(None, (rasterize.embedded_files(opened.document), opened.warnings)))),
+            detail=_capped("; ".join(filter(None, (portfolio.detail, opened.warnings)))),
         )
 
     def read(self, page_number: int) -> tuple[PageResult, RGB | None]:
@@ -83,21 +84,22 @@ class MupdfReader:
 
     def close(self) -> None:
         """Put the document away, if one is open."""
-        if self._document is None:
+        if self._portfolio is None:
             return
-        self._document.close()
-        self._document = None
+        self._portfolio.close()
+        self._portfolio = None
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
     def _read(self, page_number: int) -> tuple[BlankPage | TextLayerPage | RenderedPage, RGB | None]:
-        assert self._document is not None
+        assert self._portfolio is not None
+        document, number = self._portfolio.at(page_number)
         routing = self._settings.routing
-        page, image = _load(self._document, page_number), None
+        page, image = _load(document, number), None
         geometry, layer = rasterize.displayed_geometry(page), text_of(page)
-        mended = UNMAPPED in layer and map_unmapped_glyphs(self._document, page_number - 1)
+        mended = UNMAPPED in layer and map_unmapped_glyphs(document, number - 1)
         if mended:
-            page = _load(self._document, page_number)
+            page = _load(document, number)
             layer = text_of(page)
         if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
             thumbnail = rasterize.render_thumbnail(page, geometry)
@@ -113,8 +115,9 @@ class MupdfReader:
             _refuse_blank_with_warnings()
             return BlankPage(page_number, geometry, decision, features), None
         if decision.route is Route.TEXT_LAYER:
-            text = read_faithfully(self._document, page_number - 1, right_to_left=is_right_to_left(features))
-            text = replace(text, notes=(*text.notes, LETTERS_BY_SHAPE)) if mended else text
+            text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features))
+            raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
+            text = replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
             return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))
         image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
         checkable = clean_text(layer) if layer_can_check(features, routing) else None

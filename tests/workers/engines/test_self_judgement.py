@@ -20,6 +20,7 @@ from ocrmill.pipeline.records import (
     RGB,
     Attempt,
     Document,
+    PageGeometry,
     PageRow,
     PageText,
     Reason,
@@ -166,3 +167,17 @@ def test_a_damaged_page_that_only_pdfium_opens_is_no_blank_one(rasterizer: Raste
     assert (damaged.status, damaged.reason) == (Status.FAILED, Reason.UNDECODABLE)
     assert second.text is not None
     assert "Second page of the damaged file." in second.text.markdown
+
+
+def test_lines_of_which_only_commas_are_read_are_not_read():
+    """Poor scans in Cyrillic come out as commas, each of them sure: a page without letters is unsupported."""
+    from bench.scanned_scripts import DOCUMENT as DRAWN
+    from bench.scanned_scripts import degrade, draw
+
+    image, _ = draw("ru", "prose", "tuning/ru/0")
+    poor = degrade(image, "tuning/ru/0")
+    page = RenderedPage(1, with_raster(PageGeometry(420, 595, 0), poor), RouteDecision(Route.OCR, "no_text"))
+    row = asyncio.run(Recognizer(CpuEngine(EngineSettings()), RunSettings()).read(DRAWN, page, poor))
+
+    assert isinstance(row, PageRow)
+    assert (row.status, row.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)

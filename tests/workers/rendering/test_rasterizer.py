@@ -275,7 +275,7 @@ def test_blank_pages_are_blank_even_for_ocr(ocr_only: Rasterizer, tmp_path: Path
 
 
 def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: Path):
-    """A portfolio's document says how many files lie in it and are not read; its cover sheet is a page."""
+    """A document with attachments says how many files lie in it and are not read."""
     import pymupdf
 
     with pymupdf.open(text_pdf(tmp_path / "cover.pdf", pages=1)) as portfolio:

@@ -40,8 +40,8 @@ _MAX_SKEW = math.radians(20)
 # Mean confidence and letters for each square of a line, below both of which a page counts as not read. Scans in
 # Devanagari, Thai, Tamil, Bengali, Greek and Cyrillic have (0.33, 0), (0.60, 2), (0.60, 0.1), (0.67, 0.6), (0.82, 0.6)
 # and (0.86, 0); pages in Latin and Chinese 0.9 and 1 to 3. A list of contents with dot leaders has few letters, read
-# with confidence.
-_UNREAD = ((0.65, math.inf), (0.85, 0.8), (0.9, 0.3))
+# with confidence. Poor scans in Cyrillic have (0.92, 0): of each line only the commas are read.
+_UNREAD = ((0.65, math.inf), (0.85, 0.8), (0.9, 0.3), (math.inf, 0.1))
 _JUDGED_LINES = 3  # fewer say little
 
 
