@@ -22,6 +22,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
+    "gpu.pages": ("rehearsal",),
     "layer_fidelity": (SAMPLES, "--pages", "1"),
     "ledger": ("--sources", "2000", "--resume-shards", "1", "--repeats", "1"),
     "listing": ("2000",),
@@ -65,7 +66,7 @@ def main() -> None:
 def runs(name: str) -> bool:
     """Run one bench; print how it ended, and all that it wrote where it failed."""
     started = time.monotonic()
-    program = ["-m", f"bench.{name}"] if (BENCH / name).is_dir() else [str(BENCH / f"{name}.py")]
+    program = ["-m", f"bench.{name}"] if (BENCH / name).is_dir() or "." in name else [str(BENCH / f"{name}.py")]
     command = [sys.executable, *program, *SMALLEST[name]]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
