@@ -168,8 +168,8 @@ FIGURES = (
         r"^ours .* ([\d.]+) TFLOP/s of ([\d.]+) in plain products",
     ),
     _figure(
-        "what both encoders do beside products, in bfloat16, eight such pages: what is left where matrix units make "
-        "products cheap",
+        "CPUs only: what both encoders do beside products, in bfloat16, eight such pages; on a GPU vLLM's own does "
+        "other work",
         "encoder --beside-products",
         "{0} times less ({1} to {2})",
         rf"^in-tree / ours, wall: {_TIMES}",

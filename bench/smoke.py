@@ -33,6 +33,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "page_groups": ("--slots", "32", "--pages", "200", "--log-mean", "3"),
     "rasterize": ("--pages", "1", "--repeats", "1"),
     "repetition": (SAMPLES,),
+    "roofline": (),
     "routing": (SAMPLES,),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
     "scanned_scripts": ("--pages", "1", "--language", "zh"),
