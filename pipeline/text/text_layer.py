@@ -11,9 +11,11 @@ page; it therefore gets a copy that holds one page.
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text.contents.figure_text import has_figure_text
+from ocrmill.pipeline.text.contents.formulas import has_formulas
 from ocrmill.pipeline.text.hidden_text import HIDDEN_TEXT, HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
@@ -33,6 +35,7 @@ _MAX_LINES = 1500  # the model takes 3 s and 0.6 GB for so many, 45 s and 2.2 GB
 _FEW_WORDS = 20  # that run another way than the page's text: a note in the margin has no regions
 FORMULA = "formula"
 FORMULA_AS_TEXT = "formula_as_text"  # the flag of a page with formulas, which are no LaTeX
+FIGURE_TEXT = "figure_text"  # the flag of a page with pictures that show text
 TABLE_UNCERTAIN = "table_uncertain"  # the flag of a page with a table whose rows and columns are in doubt
 
 
@@ -64,6 +67,7 @@ def read_text_layer(
     layout = read_layout(page)
     hidden = find_hidden_text(page) if hidden is None else hidden
     notes = [HIDDEN_TEXT] if hidden.remove_from(layout) else []
+    notes += _contents(page, layout)
     for n, plane in enumerate(read_planes(page, layout)):
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
@@ -114,6 +118,16 @@ def _parts(
     regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
     return with_tables(parts, rules, right_to_left=right_to_left) if manner is Manner.FULL else parts
+
+
+def _contents(page: "pymupdf.Page", layout: dict[str, Any]) -> list[str]:
+    """Flags of what text cannot hold; none if that cannot be told."""
+    try:
+        drawn = page.get_bboxlog()
+        held = {FORMULA_AS_TEXT: has_formulas(layout, drawn), FIGURE_TEXT: has_figure_text(page, layout, drawn)}
+    except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the page's words are there
+        return []
+    return [flag for flag, is_held in held.items() if is_held]
 
 
 def _notes(parts: Sequence[Part]) -> list[str]:

@@ -1,5 +1,6 @@
 """Finds the images of a page that are pictures: large enough, and not the paper that it is printed on."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
@@ -24,19 +25,25 @@ def image_boxes(page: "pymupdf.Page") -> list[Box]:
     width, height = page.rect.width, page.rect.height
     unrotated = (height, width) if page.rotation in (90, 270) else (width, height)
     displayed = Box(0, 0, width, height)
-    boxes: list[Box] = []
-    for info in infos:
-        box = turned(Box(*info["bbox"]), page.rotation, *unrotated).clipped(displayed)
-        while touching := [other for other in boxes if _touch(box, other)]:
-            boxes = [other for other in boxes if other not in touching]
-            box = enclosing([box, *touching])
-        boxes.append(box)
+    boxes = joined(turned(Box(*info["bbox"]), page.rotation, *unrotated).clipped(displayed) for info in infos)
     area = width * height
     return [
         box
         for box in boxes
         if min(box.width, box.height) > _THIN and _LEAST * area <= box.width * box.height <= _MOST * area
     ]
+
+
+def joined(images: Iterable[Box]) -> list[Box]:
+    """Put strips of one picture together: boxes that touch."""
+    boxes: list[Box] = []
+    for image in images:
+        box = image
+        while touching := [other for other in boxes if _touch(box, other)]:
+            boxes = [other for other in boxes if other not in touching]
+            box = enclosing([box, *touching])
+        boxes.append(box)
+    return boxes
 
 
 def _touch(one: Box, other: Box) -> bool:
