@@ -1,6 +1,6 @@
 r"""Text from documents that is safe to show on a terminal: `ESC [ 2 J` comes out as `\x1b[2J`.
 
-Escaped is what a terminal could obey or hide: control characters (8-bit ones too), marks that reverse the direction of
+It escapes what a terminal could obey or hide: control characters (8-bit ones too), marks that reverse the direction of
 text, line separators, surrogates, private and unassigned code points. Not covered: letters that look like others.
 """
 

@@ -27,7 +27,7 @@ class Reason(StrEnum):
     """Reasons why a page or a document failed, or what was bad about the first attempt at a page."""
 
     # documents
-    UNREADABLE = "unreadable"  # the bytes cannot be had: permissions, vanished, I/O error
+    UNREADABLE = "unreadable"  # the bytes cannot be read: permissions, a missing file, an I/O error
     CHANGED = "changed_while_reading"
     EMPTY_FILE = "empty_file"
     UNSUPPORTED_TYPE = "unsupported_type"  # bytes that are neither a PDF nor an image we read
@@ -43,12 +43,12 @@ class Reason(StrEnum):
     RENDER_TIMEOUT = "render_timeout"
     RENDER_CRASH = "render_crash"
     RENDER_MEMORY = "render_memory"
-    XFA_FORM = "xfa_form"  # the page stands in for a form that only some viewers build
-    UNDECODABLE = "undecodable"  # came out blank, with decode warnings
+    XFA_FORM = "xfa_form"  # a placeholder page of a form that only some viewers build
+    UNDECODABLE = "undecodable"  # rendered blank, with decode warnings
     # pages, in the engine
     UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write what is on it
     EMPTY_OUTPUT = "empty_output"
-    PICTURE_ONLY = "picture_only"  # of a blank page: no line of text was found on it, and the engine wrote nothing
+    PICTURE_ONLY = "picture_only"  # of a blank page: no line of text was detected, and the engine wrote nothing
     TRUNCATED = "truncated"
     REPETITION = "repetition"
     ENGINE_ERROR = "engine_error"
@@ -56,7 +56,7 @@ class Reason(StrEnum):
     ENGINE_CRASH = "engine_crash"
 
 
-# What an engine fails with, whatever page it has.
+# Reasons that do not depend on the page.
 ENGINE_FAILURES = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.ENGINE_CRASH})
 
 
@@ -80,11 +80,11 @@ class Source:
     uri: str
     version: str
     bytes: int
-    path: str  # what to read, the document itself or the archive that holds it: a local file, or a URL
+    path: str  # of the file to read, the document or its archive: a local path or a URL
     member: str | None = None  # name inside the archive, as the archive spells it
     reason: Reason | None = None  # set if discovery already knows that it cannot be read
     detail: str | None = None
-    is_document: bool | None = None  # what an archive says of its member; None where the name has to tell
+    is_document: bool | None = None  # by the archive's record of its member; None if the name has to tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Document:
     producer: str | None = None
     renderer: str = "mupdf"  # or pdfium, for what MuPDF cannot open
     reason: Reason | None = None  # why MuPDF could not open it, if PDFium did
-    detail: str | None = None  # what the library said on opening
+    detail: str | None = None  # the library's messages on opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class PageText:
     tile_columns: int | None = None
     tile_rows: int | None = None
     confidence: float | None = None  # mean of the recognizer's over the lines, 0 to 1, where the engine has one
-    notes: tuple[str, ...] = ()  # flags that the reader raises itself: what it left out, or is unsure of
+    notes: tuple[str, ...] = ()  # flags that the reader raises itself, of text that it left out or is unsure of
     fidelity: LayerFidelity | None = None  # to the text layer, where it was read from there
 
 
@@ -357,12 +357,12 @@ class PageRow:
     repetition_flag: bool = False
     text_layer_agreement: float | None = None
     flags: tuple[str, ...] = ()
-    figures: tuple[Figure, ...] | None = None  # null where none were asked for, or nothing was read
+    figures: tuple[Figure, ...] | None = None  # null if none are wanted, or nothing was read
     engine: str | None = None
-    prompt: str | None = None  # by which the text was asked for
+    prompt: str | None = None  # the prompt of the attempt that stands
     attempts: tuple[Attempt, ...] = ()
     engine_ms: float | None = None
-    shows_only_picture: bool = False  # no column: of an attempt without text, for `settled`
+    shows_only_picture: bool = False  # no column; of an attempt without text, for `settled`
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,15 +383,15 @@ class DocumentRow:
     pages_flagged: int = 0
     title: str | None = None
     producer: str | None = None
-    warnings: str | None = None  # what the library said on opening, if pages could be had all the same
+    warnings: str | None = None  # the library's messages on opening, if there are pages nonetheless
     supersedes: str | None = None  # the document that this source held before
     repetition_rate: float | None = None  # share of its pages with `repetition_flag`
-    sequence: int | None = None  # the sink numbers what is said of sources, over all runs of an output
+    sequence: int | None = None  # the sink numbers the statements about sources, over all runs of an output
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of `sources/*.parquet`: that a source held a document when it had this version."""
+    """One row of `sources/*.parquet`: a source held a document in this version."""
 
     source: Source
     document_id: str | None

@@ -1,8 +1,8 @@
-"""Text without the credentials that URLs carry, for everything that is kept or shown: rows, logs, `runs/*.json`.
+"""Text without the credentials of URLs, for all that is stored or shown: rows, logs, `runs/*.json`.
 
     https://ann:secret@host/a.pdf?page=2&X-Amz-Signature=4f0c    ->  https://host/a.pdf?page=2&X-Amz-Signature=***
 
-Hidden are user names and passwords, and the values of parameters that sign or open something: presigned URLs of S3
+It hides user names and passwords, and the values of parameters that sign or grant access: presigned URLs of S3
 and Google, shared access signatures of Azure, signed URLs of CloudFront, tokens and passwords by their usual names. Two
 URLs that differ only there come out equal, as two signatures of one object should. Not covered: secrets in a path, and
 parameters whose names do not tell them (`key`, `id`, `code`), which more often tell documents apart.
@@ -29,14 +29,14 @@ _SECRET_NAME = re.compile(
 
 
 def redacted(text: str) -> str:
-    """The URL, or the text with URLs in it, without credentials; again gives the same."""
+    """Return a URL, or a text with URLs, without credentials; a second call changes nothing."""
     while (less := _PARAMETER.sub(_hidden, _USER.sub("", text))) != text:
         text = less
     return text
 
 
 def redacted_command(arguments: Sequence[str]) -> list[str]:
-    """The command line without what `--set` says of passwords, and without the credentials of its URLs."""
+    """Return the command line without passwords in `--set` and without the credentials of its URLs."""
     return [_PASSWORDS.sub(rf"\1{_HIDDEN}", redacted(argument)) for argument in arguments]
 
 

@@ -1,4 +1,4 @@
-"""The progress of a run while it goes on, as its heartbeat carries it to `ocrmill status`.
+"""The progress of a run, which its heartbeat carries to `ocrmill status`.
 
     {"phase": "reading", "seconds": 184.0, "pages_done": 1200, "pages_known": 2600, "documents_opened": 300,
      "documents_listed": 1350, "listing_complete": true, "pages_per_s": 7.1, "pages_failed": 3, "pages_flagged": 2}
@@ -36,16 +36,16 @@ class RunProgress:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the pages left will take at the present rate; None if nothing is known about that."""
+        """Seconds that the pages left will take at the present rate; None if that is unknown."""
         if self.phase != READING or self.pages_expected is None or not self.pages_per_s > 0:
             return None
         return max(0, self.pages_expected - self.pages_done) / self.pages_per_s
 
     def to_text(self) -> str:
-        """Say in one line what is done and what is left."""
+        """Return in one line what is done and what is left."""
         if self.phase == STARTING:
             return f"starting the workers, {duration_text(self.seconds)} so far"
-        stopping = ", stopping: what is in work is finished" if self.phase == STOPPING else ""
+        stopping = ", stopping after the pages in work" if self.phase == STOPPING else ""
         return (
             f"{self.pages_done:,}{self._of_pages()} ({self.documents_opened:,} of {self.documents_listed:,} documents "
             f"opened), {self.pages_per_s:.{1 if self.pages_per_s >= 1 else 2}f} pages/s, {self.pages_failed:,} failed, "

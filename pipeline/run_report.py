@@ -10,7 +10,7 @@ from ocrmill.pipeline.quality.flags import DEGENERATE
 from ocrmill.pipeline.records import ENGINE_FAILURES, DocumentRow, FailedPage, PageRow, Status
 
 Reasons = defaultdict[str, Counter[str]]
-"""How often each reason occurs, by status."""
+"""Counts of reasons, by status."""
 
 
 @dataclass(slots=True)
@@ -18,21 +18,21 @@ class RunReport:
     """Counts of a run, kept as rows come in. Unlike other records it is mutable: one coordinator writes it."""
 
     sources_known: int = 0  # skipped: done in an earlier run
-    sources_forgotten: int = 0  # not read, because `ocrmill forget` was told so
-    sources_gone: int = 0  # known from earlier, below the folders and buckets of this run, and not there any more
+    sources_forgotten: int = 0  # not read, because `ocrmill forget` removed them
+    sources_gone: int = 0  # known from earlier runs, below the inputs of this run, and missing now
     documents: Counter[str] = field(default_factory=Counter)  # by status
     documents_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
     pages: Counter[str] = field(default_factory=Counter)  # by status
     pages_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
     routes: Counter[str] = field(default_factory=Counter)  # by route reason
     flagged: int = 0
-    repetitive: int = 0  # with the repetition flag, whoever read them
-    engine_pages: int = 0  # that an engine gave an answer to
-    degenerate: int = 0  # of these, whose text repeats itself or was not brought to an end
-    degenerate_at_first: int = 0  # of these, whose first attempt did or was not
-    documents_in_part: int = 0  # all pages that were asked for are read, but not all that there are
+    repetitive: int = 0  # with the repetition flag, from any reader
+    engine_pages: int = 0  # answered by an engine
+    degenerate: int = 0  # of these, the text repeats itself or is cut off
+    degenerate_at_first: int = 0  # of these, the first attempt was degenerate
+    documents_in_part: int = 0  # all chosen pages are read, but others are not
     pages_known: int = 0  # of documents that have been opened, done and to do
-    sources_listed: int = 0  # with something to do, as far as the listing has got
+    sources_listed: int = 0  # with work left, as far as the listing has come
     sources_opened: int = 0
     listing_complete: bool = False
     render_s: float = 0.0
@@ -55,7 +55,7 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of a run that ends so: 75 if work is left, 3 if something failed, else 0."""
+        """The exit code of the run: 75 if work is left, 3 if something failed, else 0."""
         if self.stopped or self.documents_in_part:
             return 75
         return 3 if self.failures else 0
@@ -87,7 +87,7 @@ class RunReport:
         self.engine_s += (row.engine_ms or 0.0) / 1000
 
     def add_document(self, row: DocumentRow) -> None:
-        """Count a document whose last page is in, or that has none."""
+        """Count a document whose last page is finished, or that has none."""
         self.documents[row.status] += 1
         if row.reason is not None:
             self.documents_by_reason[row.status][row.reason] += 1
@@ -99,17 +99,13 @@ class RunReport:
         return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
 
     def _gone(self) -> str:
-        return (
-            f"{self.sources_gone:,} known sources are not there any more; their rows stay\n"
-            if self.sources_gone
-            else ""
-        )
+        return f"{self.sources_gone:,} known sources are missing now; their rows stay\n" if self.sources_gone else ""
 
     def _forgotten(self) -> str:
-        return f"{self.sources_forgotten:,} sources were not read, as `ocrmill forget` was told"
+        return f"{self.sources_forgotten:,} sources were not read: `ocrmill forget` removed them"
 
     def to_text(self, output: str) -> str:
-        """The last words of a run over `output`, for people."""
+        """Return the totals of a run over `output`, for people."""
         passed_over = f"{self.files_skipped} files that are not documents" if self.files_skipped else ""
         if not (self.documents or self.documents_in_part or self.pages_done or self.stopped):
             known = f"{self.sources_known} sources are in {output} already"
@@ -147,14 +143,14 @@ def counts_text(counts: Mapping[str, int]) -> str:
 
 
 def parts_text(counts: Mapping[str, int], total: int, rest: str) -> str:
-    """A total and its parts; what belongs to none of them is called `rest`. Nothing where there are no parts."""
+    """A total and its parts; `rest` names the remainder. Empty if there are no parts."""
     return counts_text({**counts, rest: total - sum(counts.values())}) if counts else ""
 
 
 def outcomes_text(counts: Mapping[str, int], reasons: Mapping[str, Mapping[str, int]]) -> str:
     """A total, its parts by status, and in brackets the reasons of each: "5: 3 ok, 2 failed (damaged 2)".
 
-    Reasons that only some rows of a status have are called `of these`; otherwise they add up to it.
+    If only some rows of a status have a reason, `of these` stands before the reasons; else they add up to the status.
     """
     parts = ", ".join(f"{count:,} {name}{_reasons(reasons.get(name, {}), count)}" for name, count in _by_size(counts))
     return f"{sum(counts.values()):,}" + (f": {parts}" if parts else "")
@@ -168,7 +164,7 @@ def _reasons(reasons: Mapping[str, int], count: int) -> str:
 
 
 def degenerate_text(engine_pages: int, kept: int, first: int) -> str:
-    """Two rates over the pages that an engine read: before its further attempts, and after. Nothing if it read none."""
+    """Return two rates over the pages of an engine: after all attempts, and at the first. Empty if it read none."""
     if not engine_pages:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Versions of what is installed here, of the packages that decide what rows look like."""
+"""Versions of the installed packages that can change rows."""
 
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +10,7 @@ VERSIONS_OF = (
 
 
 def versions() -> Iterator[tuple[str, str]]:
-    """Name and version of each package that is installed: the CPU default goes without vLLM."""
+    """Yield name and version of each package that is installed; by default vLLM is not."""
     for name in VERSIONS_OF:
         try:
             yield name, version(name)

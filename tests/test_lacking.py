@@ -185,7 +185,7 @@ def test_torch_is_a_build_for_cpus(refusal, tmp_path):
     ("environment", "expected"),
     [
         ({"LD_LIBRARY_PATH": None}, "there is no NVIDIA driver"),
-        ({"FAKE_CUDA_ERROR": "100", "FAKE_CUDA_GPUS": ""}, "1 GPUs are needed and 0 seen: look at nvidia-smi and CUDA"),
+        ({"FAKE_CUDA_ERROR": "100", "FAKE_CUDA_GPUS": ""}, "1 GPUs are needed and 0 seen: check nvidia-smi and CUDA"),
         ({"FAKE_CUDA_ERROR": "803"}, "NVIDIA's driver fails with CUDA error 803"),
         ({"FAKE_CUDA_VERSION": "12080"}, "runs CUDA 12.8 at most and torch needs 13.0: install a driver .*R580"),
         ({"FAKE_CUDA_GPUS": "97"}, "compute capability 7.5 does not compute in bfloat16, which takes 8.0"),
@@ -428,8 +428,8 @@ def hub() -> Iterator[str]:
     ("model", "expected"),
     [
         ("some/llama", r"some/llama holds LlamaForCausalLM \(model type llama\), not DeepSeek-OCR 2"),
-        ("some/private", r"has no some/private, or keeps it from you \(HTTP 401\): .*hf auth login"),
-        ("some/nothing", r"has no some/nothing, or keeps it from you \(HTTP 404\)"),
+        ("some/private", r"has no some/private, or refuses you access \(HTTP 401\): .*hf auth login"),
+        ("some/nothing", r"has no some/nothing, or refuses you access \(HTTP 404\)"),
         ("a/b/c", r"there is no folder a/b/c"),
     ],
 )

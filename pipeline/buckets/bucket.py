@@ -1,9 +1,9 @@
-"""Buckets: objects behind one small interface, whatever cloud they lie in.
+"""Buckets of all clouds, behind one small interface.
 
     where = BucketUrl.parse("s3://papers/2024/a.pdf")
     open_bucket(where, settings.storage).read(where.key)
 
-`s3://` goes through boto3 (s3.py): it brings AWS's whole credential chain, and lists keys like `a//b.pdf`; one
+`s3://` goes through boto3 (s3.py): it has AWS's whole credential chain, and lists keys like `a//b.pdf`; one
 such key ends a listing of obstore. `gs://` and `az://` go through obstore (obstore.py): conditional writes,
 ranges, retries and each cloud's own credentials in one library. Neither keeps a listing in memory.
 """
@@ -19,12 +19,12 @@ from typing import IO, Final, Literal, Protocol
 from ocrmill.pipeline.errors import OcrmillError, UsageError
 from ocrmill.pipeline.redaction import redacted
 
-ABSENT: Final = "absent"  # the version of what is not there
+ABSENT: Final = "absent"  # the version of a missing object
 _URL = re.compile(r"(?is)(s3|gs|az)://([^/]*)(?:/(.*))?\Z")
 
 
 class BucketErrorCode(StrEnum):
-    """The kind of a bucket's failure, as far as the answer tells."""
+    """The kind of a bucket's failure, as far as its answer shows."""
 
     NO_OBJECT = "no such object"
     NO_BUCKET = "no such bucket"
@@ -37,12 +37,12 @@ class BucketErrorCode(StrEnum):
 
     @property
     def may_pass(self) -> bool:
-        """Tell if waiting may help: an outage ends, and expired credentials are renewed."""
+        """Tell if waiting may help: an outage may end, and expired credentials may be renewed."""
         return self in (BucketErrorCode.UNREACHABLE, BucketErrorCode.DENIED)
 
 
 class BucketError(OcrmillError):
-    """A bucket did not do what it was asked; the text names the bucket, the trouble and the cure."""
+    """A request to a bucket failed; the text names the bucket, the problem and what to do."""
 
     def __init__(self, code: BucketErrorCode, text: str) -> None:
         super().__init__(code, text)  # both, so that it can be pickled
@@ -55,7 +55,7 @@ class BucketError(OcrmillError):
 
 @dataclass(frozen=True, slots=True)
 class BucketUrl:
-    """`scheme://name/key`. The key is taken as it stands: nothing is decoded, for keys are any text."""
+    """`scheme://name/key`. The key is used unchanged: nothing is decoded, because a key may be any text."""
 
     scheme: str
     name: str
@@ -63,7 +63,7 @@ class BucketUrl:
 
     @classmethod
     def parse(cls, text: str) -> "BucketUrl | None":
-        """The parts of a bucket's URL; None for anything else.
+        """Parse a bucket's URL; None for anything else.
 
         Raises:
             UsageError: it names no bucket.
@@ -87,49 +87,49 @@ class ObjectInfo:
 
     key: str
     bytes: int
-    version: str  # its entity tag: differs where the bytes differ
-    written: datetime | None = None  # by the clock of the store, to a second; a listing does not say it
+    version: str  # its entity tag, which differs if the bytes differ
+    written: datetime | None = None  # by the store's clock, to a second; a listing has no such time
 
 
 class Bucket(Protocol):
-    """The objects of a bucket. Every method raises BucketError, after the retries that the settings ask for."""
+    """The objects of a bucket. Every method raises BucketError after the retries in the settings."""
 
     url: str  # without a key
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        """The objects whose keys begin with `prefix`, in the order of their keys; those behind `after`, if given."""
+        """List the objects whose keys begin with `prefix`, sorted by key; only those after `after`, if given."""
 
     def head(self, key: str) -> ObjectInfo:
-        """One object as a listing shows it, and when it was written."""
+        """Return one object as in a listing, and the time when it was written."""
 
     def read(self, key: str, *, version: str | None = None, start: int = 0, end: int | None = None) -> bytes:
-        """The bytes from `start` up to `end`, in the named version."""
+        """Read the bytes from `start` up to `end`, in the named version."""
 
     def tail(self, key: str, size: int) -> tuple[bytes, ObjectInfo]:
-        """The last `size` bytes, all if it has fewer, and the object itself."""
+        """Read the last `size` bytes, all if it has fewer, and the object's description."""
 
     def download(self, key: str, file: IO[bytes], *, version: str) -> None:
-        """Write all bytes of the named version to an empty file; a connection that breaks off is taken up again."""
+        """Write all bytes of the named version to an empty file; resume after a broken connection."""
 
     def write(self, key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
-        """Write an object in one step, and give its version.
+        """Write an object in one step, and return its version.
 
-        With `replacing` only if that version (or ABSENT) is there now, else BucketErrorCode.CHANGED. A retry of a write
-        that had arrived gives that too: whoever asks has to look whose object it is.
+        With `replacing` only if that version (or ABSENT) is the present one, else BucketErrorCode.CHANGED. A retry of a
+        write that had succeeded gives that, too: the caller has to check whose object it is.
         """
 
     def delete(self, key: str) -> None:
         """Delete an object, which may be gone already."""
 
     def now(self) -> datetime | None:
-        """The time by the store's clock, to a second, as it dates its answers; None where it dates none.
+        """Return the time by the store's clock, to a second, from the date of an answer; None if it has none.
 
-        Asks without writing, and takes an answer that denies access as well.
+        It sends a request that writes nothing; an answer that denies access has a date, too.
         """
 
 
 def http_time(header: str | None) -> datetime | None:
-    """The time in a header, `Sat, 28 Nov 2026 20:58:48 GMT`; None if there is none, or in another form."""
+    """Parse the time in a header, `Sat, 28 Nov 2026 20:58:48 GMT`; None if it is missing or has another form."""
     try:
         moment = parsedate_to_datetime(header or "")
     except (ValueError, TypeError):
@@ -142,11 +142,11 @@ _DONE: Mapping[Action, str] = {"list": "listed", "read": "read", "write": "writt
 
 
 def explain(url: str, action: Action, code: BucketErrorCode, answer: str) -> BucketError:
-    """The error that a person needs; `answer` is what the other side said."""
+    """Make an error with an explanation for people; `answer` is the server's text."""
     what = {
         BucketErrorCode.NO_OBJECT: "there is no such object",
         BucketErrorCode.NO_BUCKET: "there is no such bucket: check its name, and whether it belongs to another account",
-        BucketErrorCode.CHANGED: "the object is not in the version that was expected",
+        BucketErrorCode.CHANGED: "the object has another version than expected",
         BucketErrorCode.DENIED: f"the credentials are missing, expired, or may not {action} there: check who you are "
         "and what that account may do (docs/operations.md)",
         BucketErrorCode.WRONG_REGION: "the bucket is in another region: set storage.region to it",

@@ -7,7 +7,7 @@ from ocrmill.pipeline.buckets.bucket import Bucket, BucketUrl
 
 
 @lru_cache(maxsize=32)
-def _connected(scheme: str, name: str, storage: StorageSettings) -> Bucket:
+def _connect(scheme: str, name: str, storage: StorageSettings) -> Bucket:
     if scheme == "s3":
         from ocrmill.pipeline.buckets.s3 import S3Bucket  # boto3 takes a third of a second
 
@@ -18,27 +18,27 @@ def _connected(scheme: str, name: str, storage: StorageSettings) -> Bucket:
 
 
 def fail_fast(storage: StorageSettings) -> StorageSettings:
-    """Return settings for a person who waits at the screen: failures show within seconds."""
+    """Return settings for a waiting person: failures show within seconds."""
     return storage.model_copy(
         update={"attempts": min(2, storage.attempts), "timeout_s": min(10.0, storage.timeout_s), "outage_s": 0.0}
     )
 
 
 def check_bucket(where: BucketUrl, storage: StorageSettings) -> None:
-    """Find out within seconds whether a bucket answers us, by listing one key.
+    """Check within seconds that a bucket answers, by listing one key.
 
     Raises:
-        BucketError: it does not, and why.
+        BucketError: it does not answer, or refuses; the text says why.
     """
-    # of a folder: obstore would look for another prefix among all keys beside it, and there may be millions of those
+    # of a folder: for another prefix obstore would read all keys beside it, which may be millions
     folder = where.key if where.key.endswith("/") or not where.key else f"{where.key}/"
     next(open_bucket(where, fail_fast(storage)).list(folder), None)
 
 
 def open_bucket(where: BucketUrl, storage: StorageSettings) -> Bucket:
-    """The bucket of a URL; its connections are shared within this process.
+    """Open the bucket of a URL; its connections are shared within this process.
 
     Raises:
         BucketError: no credentials or region can be found.
     """
-    return _connected(where.scheme, where.name, storage)
+    return _connect(where.scheme, where.name, storage)

@@ -1,4 +1,4 @@
-"""An object of a bucket as a file that can be read at random."""
+"""An object of a bucket as a file with random access."""
 
 import io
 from typing import Any
@@ -9,9 +9,9 @@ TAIL_BYTES = 256 << 10  # read at once from the end of a shard: the footer, or a
 
 
 class ObjectFile(io.RawIOBase):
-    """An object as a file to read at random: one request for its end, then one for each range.
+    """An object as a file with random access: one request for its end, then one for each range.
 
-    All ranges are of one version: an object that is replaced meanwhile gives BucketErrorCode.CHANGED.
+    All ranges have the same version: an object that is replaced meanwhile gives BucketErrorCode.CHANGED.
     """
 
     def __init__(self, bucket: Bucket, key: str) -> None:
@@ -28,7 +28,7 @@ class ObjectFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -38,14 +38,14 @@ class ObjectFile(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with the next bytes, as far as there are any; what `io.BufferedReader` calls."""
+        """Fill a buffer with the next bytes, as many as there are; `io.BufferedReader` calls this."""
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data
         return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
-        """The next bytes."""
+        """Read the next bytes."""
         end = self.info.bytes if size is None or size < 0 else min(self._at + size, self.info.bytes)
         if end <= self._at:
             return b""

@@ -1,7 +1,7 @@
 """The card that makes an output a dataset of Hugging Face: `load_dataset(OUT)`, `load_dataset(OUT, "documents")`.
 
-Without it `datasets` takes the shards of all tables for one table, and ends for their columns differ. With the types of
-all columns in it, shards of older versions are read too, which lack some: those are null then.
+Without it `datasets` reads the shards of all tables as one table, and fails because their columns differ. The card has
+the types of all columns, so shards of older versions can be read, too: columns that they lack are null.
 """
 
 import re
@@ -24,7 +24,7 @@ _ABOUT = {
 
 
 def write_dataset_card(store: Store) -> None:
-    """Write the card, or renew the header of one that is there and has not become somebody's own."""
+    """Write the card, or renew the header of a card that its owner has not changed."""
     try:
         before = store.read(CARD).decode(errors="surrogateescape")
     except FileGoneError:
@@ -36,7 +36,7 @@ def write_dataset_card(store: Store) -> None:
 
 
 def _header() -> str:
-    """The part that `datasets` reads: the tables, their files and the types of their columns, in YAML."""
+    """Return the part for `datasets`, in YAML: the tables, their files and the types of their columns."""
     configs = [
         f"- config_name: {table}\n  data_files: {table}/*.parquet\n" + ("  default: true\n" if table == "pages" else "")
         for table in TABLES
@@ -49,13 +49,13 @@ def _header() -> str:
 
 
 def _body() -> str:
-    """The part that people read."""
+    """Return the part for people."""
     about = "".join(f"- `{table}`: {_ABOUT[table]}.\n" for table in TABLES)
     return f"# Pages read by ocrmill\n\n{about}\nChange this text as you like: it is written once.\n"
 
 
 def _features(fields: pa.Schema | pa.StructType) -> Iterator[str]:
-    """Columns in the words of `datasets`, a line for each name and each type."""
+    """Yield the columns in the terms of `datasets`, a line for each name and each type."""
     for field in fields:
         yield f"- name: {field.name}"
         for line in _type(field.type):

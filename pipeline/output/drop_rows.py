@@ -1,4 +1,4 @@
-"""Take rows out of a shard that is visible, in one step."""
+"""Remove rows from a visible shard, in one step."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from ocrmill.pipeline.output.stores.store import Store
 
 
 def drop_rows(store: Store, name: str, drop: Callable[[pa.Table], pa.Array]) -> int:
-    """Rewrite a shard without some rows, in one step, and say how many went.
+    """Rewrite a shard without some rows, in one step, and return their number.
 
     An emptied shard stays, without rows: a reader that has listed it must still find it.
     """

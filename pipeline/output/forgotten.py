@@ -1,9 +1,9 @@
 """The record of forgotten sources, without their names, and the removal of their rows.
 
 `_forgotten/<name>.json` keeps hashes: the ids of documents, which are the sha256 of their bytes, and the sha256 of the
-URIs of sources. So a run knows what it must not read again, and nobody can read there what it was.
+URIs of sources. So a run knows what it must not read again, and nobody can read the names there.
 
-Not covered: who has a list of names can find out by its hashes which of them were forgotten.
+Not covered: a person with a list of names can find out by hashing which of them were forgotten.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from ocrmill.pipeline.errors import FileGoneError, OutputError
 from ocrmill.pipeline.output.shard import encode_shard, open_shard
 from ocrmill.pipeline.output.stores.store import DAMAGED, FORGOTTEN, Store
 
-# What is not called so is none of our shards: it is neither deleted nor opened because an entry says so.
+# Any other name is not one of our shards; a journal entry cannot make us delete or open it.
 ShardName = Annotated[str, Field(pattern=r"^(pages|documents|sources)/[^/]+\.parquet$")]
 
 
@@ -34,7 +34,7 @@ class Forgotten:
     versions: frozenset[str] = frozenset()  # hashes of a URI and a version that held such a document
 
     def has_source(self, uri: str, version: str) -> bool:
-        """Return True if a source must not be read in this version."""
+        """Tell if a source must not be read in this version."""
         if self.sources and hash_of(uri) in self.sources:
             return True
         return bool(self.versions) and hash_of(uri, version) in self.versions
@@ -42,15 +42,15 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """One act of forgetting, as its journal entry has it: no name that goes, only hashes of them."""
+    """One act of forgetting, as in its journal entry: hashes instead of the forgotten names."""
 
-    documents: tuple[str, ...] = field(repr=False)  # ids; all of their rows go
-    blocked: tuple[str, ...] = field(repr=False)  # ids of those whose bytes are not read again from anywhere
-    sources: tuple[str, ...] = field(repr=False)  # hashes of URIs; all rows that name them go, or name another source
+    documents: tuple[str, ...] = field(repr=False)  # ids; all of their rows are removed
+    blocked: tuple[str, ...] = field(repr=False)  # ids of documents whose bytes are never read again
+    sources: tuple[str, ...] = field(repr=False)  # hashes of URIs; rows with them are removed or renamed
     versions: tuple[str, ...] = field(repr=False)  # hashes of the URIs and versions that held them
-    named: dict[str, str] = field(repr=False)  # ids of documents that stay -> a source that they have left
-    old: tuple[ShardName, ...] = field(repr=False)  # the shards that may hold rows of it
-    is_for_good: bool = True  # not read again
+    named: dict[str, str] = field(repr=False)  # ids of documents that stay -> one of their remaining sources
+    old: tuple[ShardName, ...] = field(repr=False)  # the shards that may hold such rows
+    is_for_good: bool = True  # never read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,16 @@ class _Record:
 
 
 def hash_of(uri: str, version: str | None = None) -> str:
-    """The sha256 of a source's URI, or of its URI and version, as 64 hexadecimal digits."""
+    """Return the sha256 of a source's URI, or of its URI and version, as 64 hexadecimal digits."""
     text = uri if version is None else f"{uri}\0{version}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_forgotten(store: Store) -> Forgotten:
-    """Everything that an output must not read again.
+    """Read all that must not be read again into an output.
 
     Raises:
-        OutputError: a record cannot be read; to go on would read what must not be read.
+        OutputError: a record cannot be read; going on might read forgotten documents.
     """
     documents: set[str] = set()
     sources: set[str] = set()
@@ -95,14 +95,14 @@ def records(store: Store) -> list[_Record]:
             found.append(TypeAdapter(_Record).validate_json(store.read(name)))
         except (ValidationError, FileGoneError) as error:
             raise OutputError(
-                f"{store.url}/{name} cannot be read ({type(error).__name__}): it says what must not be read again; "
-                "bring it back from a copy, or move it away and run `ocrmill forget` again"
+                f"{store.url}/{name} cannot be read ({type(error).__name__}): it lists what must not be read again; "
+                "restore it from a copy, or move it away and run `ocrmill forget` again"
             ) from error
     return found
 
 
 def carry_out(store: Store, name: str, change: Forgetting) -> int:
-    """Write the record, then take all rows out; gives the number of rows that went. May be done twice."""
+    """Write the record, then remove all rows; return their number. A second call does no harm."""
     record = _Record(
         datetime.now(UTC).isoformat(timespec="seconds"),
         change.blocked,
@@ -121,7 +121,7 @@ def carry_out(store: Store, name: str, change: Forgetting) -> int:
 
 
 def unreadable_leftovers(store: Store) -> list[str]:
-    """Files that a repair set aside and nobody can open: what they hold cannot be taken out of them."""
+    """Return the files that a repair set aside and that cannot be opened, so that no rows can be removed from them."""
     found = []
     for name in store.list(DAMAGED, ""):
         try:
@@ -133,7 +133,7 @@ def unreadable_leftovers(store: Store) -> list[str]:
 
 
 def _rewrite(store: Store, name: str, folder: str, change: Forgetting) -> int:
-    """Put a shard without what is forgotten in its own place, in one step. An emptied one stays, without rows."""
+    """Replace a shard by one without the forgotten rows, in one step. An emptied shard stays, without rows."""
     with open_shard(store.file(name), name) as parquet:
         table = parquet.read()
     kept = without(table, folder, change)

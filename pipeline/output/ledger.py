@@ -1,7 +1,7 @@
 """The content of an output, read from its shards: they are the only source of truth.
 
-A documents row without a document_id says that its source could not be read (`unreadable`, `changed_while_reading`, an
-archive's limit ...). It is about the last state of that source: a newer row of the same source makes it stale.
+A documents row without a document_id is a failure row: its source could not be read (`unreadable`,
+`changed_while_reading`, an archive's limit ...). A newer row of the same source makes it stale.
 """
 
 import json
@@ -27,13 +27,13 @@ from ocrmill.pipeline.output.string_index import StringIndex, equal
 from ocrmill.pipeline.records import Reason, Source, SourceRow, Status
 from ocrmill.pipeline.run_report import RunReport
 
-# What a later run may find differently. Neither says anything about bytes, so neither has a document_id.
+# Reasons that a later run may not find again. Neither depends on the bytes, so neither row has a document_id.
 RETRIED = frozenset({Reason.UNREADABLE, Reason.CHANGED})
 
 _DONE_COLUMNS = ("document_id", "settings_fingerprint")
 _UNREADABLE_COLUMNS = ("source", "source_version", "document_id", "reason", *MOMENT)
 _SOURCE_COLUMNS = ("source", "source_version", "document_id", *MOMENT)
-SOURCES_PER_LOOKUP = 512  # asked for together: 64 take twice as long, 1,024 hardly less
+SOURCES_PER_LOOKUP = 512  # in one lookup: 64 take twice as long, 1,024 hardly less
 _Read = TypeVar("_Read")
 
 _PAGE_COLUMNS = ("document_id", "page_number", "status", "flags", "repetition_flag", "settings_fingerprint")
@@ -50,7 +50,7 @@ class PageOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StaleRow:
-    """The row of an unreadable source, and the shards that it leaves once there is a newer one."""
+    """The failure row of an unreadable source, and the shards that hold it until there is a newer row."""
 
     version: str
     reason: Reason
@@ -71,11 +71,11 @@ class LedgerTables:
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """A finished document some of whose pages are to be read again."""
+    """A finished document with pages to read again."""
 
-    kept: Mapping[int, PageOutcome]  # the pages that stay as they are
-    pages: int  # its number of pages; each has a row now
-    shards: tuple[str, ...]  # with its rows, which stay until new ones are there
+    kept: Mapping[int, PageOutcome]  # the pages that keep their rows
+    pages: int  # their number in the document; each has a row
+    shards: tuple[str, ...]  # with its rows, which stay until they are replaced
 
 
 class Ledger:
@@ -83,15 +83,15 @@ class Ledger:
 
     def __init__(self, tables: LedgerTables) -> None:
         self._fingerprints = tables.fingerprints
-        self.reopened: dict[str, Reopened] = {}  # by document_id, until they are finished again
+        self.reopened: dict[str, Reopened] = {}  # by document_id, until they are closed again
         self.last_sequence = last_sequence(tables.sources, tables.unreadable)
-        self._said, self._said_unreadable = moments(tables.sources, tables.unreadable)
+        self._moments, self._moments_unreadable = moments(tables.sources, tables.unreadable)
         self._sources = {name: tables.sources[name] for name in tables.sources.column_names if name not in MOMENT}
         self._unreadable = {
             name: tables.unreadable[name] for name in tables.unreadable.column_names if name not in MOMENT
         }
         self._unfinished = tables.unfinished
-        self._asked_for = np.zeros(len(tables.sources), np.bool_)  # rows of sources
+        self._seen = np.zeros(len(tables.sources), np.bool_)  # rows of sources
         self._by_uri = StringIndex(tables.sources["source"])
         self._done = tables.done
         self.forgotten = tables.forgotten
@@ -99,7 +99,7 @@ class Ledger:
         self._unfinished_by_id = StringIndex(tables.unfinished["document_id"])
 
     def knows_source(self, uri: str, version: str) -> bool:
-        """Tell if nothing is left to do for a source in this version, which is what was last said of it."""
+        """Tell if nothing is left to do for a source, and its newest row has this version."""
         row = self._latest(uri)
         if row is not None and _value(self._sources, "source_version", row) == version:
             document_id = _value(self._sources, "document_id", row)
@@ -111,28 +111,28 @@ class Ledger:
         )
 
     def without_known(self, sources: Iterator[Source], report: RunReport) -> Iterator[Source]:
-        """The sources with something left to do, in their order; the report counts the others."""
+        """Yield the sources with work left, in their order; the report counts the others."""
         while batch := list(islice(sources, SOURCES_PER_LOOKUP)):
             batch, forgotten = self._without_forgotten(batch)
             report.sources_forgotten += forgotten
             known = self._known(batch)
-            number = int(np.count_nonzero(known))  # first: between reading a sum and adding to it nobody else may
+            number = int(np.count_nonzero(known))  # first: nothing may run between reading a sum and adding to it
             report.sources_known += number
             yield from compress(batch, ~known)
 
     def _without_forgotten(self, sources: list[Source]) -> tuple[list[Source], int]:
-        """The sources that may be read, and the number of the others."""
+        """Return the sources that may be read, and the number of the others."""
         kept = [source for source in sources if not self.forgotten.has_source(source.uri, source.version)]
         return kept, len(sources) - len(kept)
 
     def gone(self, prefixes: Sequence[str]) -> int:
-        """Count the known sources with one of these prefixes that were not asked for so far."""
-        left = self._sources["source"].filter(~self._asked_for)
+        """Count the known sources with one of these prefixes that this run has not seen."""
+        left = self._sources["source"].filter(~self._seen)
         below = [pc.starts_with(left, prefix).to_numpy() for prefix in prefixes]
         return len(left.filter(np.logical_or.reduce(below)).unique()) if below else 0
 
     def has_source(self, row: SourceRow) -> bool:
-        """Tell if just this row is there already, and no newer one of its source."""
+        """Tell if the newest row of the source is equal to this one."""
         at = self._latest(row.source.uri)
         if at is None:
             return False
@@ -144,28 +144,28 @@ class Ledger:
         return document_id not in self.reopened and bool(self._done.rows(document_id))
 
     def reopen(self, documents: Mapping[str, Reopened]) -> None:
-        """Take these documents, by document_id, for unfinished until they are closed again."""
+        """Treat these documents, by document_id, as unfinished until they are closed again."""
         self.reopened = dict(documents)
 
     def close_again(self, document_id: str) -> tuple[str, ...]:
-        """Take a document for finished; gives the shards that its older rows go from, none if it was not reopened."""
+        """Treat a document as finished again; return the shards with its older rows, none if it was not reopened."""
         reopened = self.reopened.pop(document_id, None)
         return reopened.shards if reopened else ()
 
     def keeps_pages(self, document_id: str, pages: int) -> bool:
-        """Tell if this is a reopened document whose rows would be lost if it were taken for one of so many pages."""
+        """Tell if a reopened document has another number of pages now: its rows would be lost, so they are kept."""
         return document_id in self.reopened and self.reopened[document_id].pages not in (0, pages)
 
     def document_of_source(self, uri: str) -> str | None:
-        """The document that a source held last."""
+        """Return the document that a source held last."""
         rows = [row for row in self._by_uri.rows(uri) if self._sources["document_id"][row].is_valid]
         if not rows:
             return None
-        latest = max(rows, key=lambda row: (self._said[row], row))
+        latest = max(rows, key=lambda row: (self._moments[row], row))
         return str(_value(self._sources, "document_id", latest))
 
     def unfinished_pages(self, document_id: str) -> Mapping[int, PageOutcome]:
-        """The pages of a document without a documents row that are durable, by page number."""
+        """Return the durable pages of a document without a documents row, by page number."""
         if document_id in self.reopened:
             return self.reopened[document_id].kept
         at = self._unfinished_by_id.rows(document_id)
@@ -180,7 +180,7 @@ class Ledger:
         rows = self._unreadable_by_uri.rows(uri)
         if not rows:
             return None
-        latest = max(rows, key=lambda row: (self._said_unreadable[row], row))
+        latest = max(rows, key=lambda row: (self._moments_unreadable[row], row))
         shards = {_value(self._unreadable, "shard", row) for row in rows}
         shards |= {_value(self._sources, "shard", row) for row in self._empty_sources(uri)}
         return StaleRow(
@@ -190,22 +190,22 @@ class Ledger:
         )
 
     def now_listed(self, uris: Container[str]) -> dict[str, set[str]]:
-        """Rows of folders and archives that could not be listed but are now: shard -> sources. None of them is gone."""
+        """Find failure rows of folders and archives that are listed now: shard -> sources. They are not gone."""
         rows: dict[str, set[str]] = {}
         for uri in self._unreadable["source"].unique().to_pylist():
             stale = self.stale_unreadable(uri) if uri in uris else None
             for shard in stale.shards if stale else ():
                 rows.setdefault(shard, set()).add(uri)
-                self._asked_for[self._by_uri.rows(uri)] = True
+                self._seen[self._by_uri.rows(uri)] = True
         return rows
 
     def superseded(self) -> dict[str, set[str]]:
-        """Rows without document_id that a killed run left behind a newer one: shard -> sources."""
+        """Find failure rows that a killed run left although there is a newer row: shard -> sources."""
         stale: dict[str, set[str]] = {}
-        absent = pc.indices_nonzero(pc.is_null(self._sources["document_id"])).to_pylist()
+        no_document = pc.indices_nonzero(pc.is_null(self._sources["document_id"])).to_pylist()
         for table, said, without in (
-            (self._unreadable, self._said_unreadable, range(len(self._said_unreadable))),
-            (self._sources, self._said, absent),
+            (self._unreadable, self._moments_unreadable, range(len(self._moments_unreadable))),
+            (self._sources, self._moments, no_document),
         ):
             for row in without:
                 uri = _value(table, "source", row)
@@ -214,21 +214,21 @@ class Ledger:
         return stale
 
     def fingerprints(self) -> Mapping[str, int]:
-        """Documents that are done and pages of those that are not, by the fingerprint of their settings."""
+        """Count finished documents and pages of unfinished ones, by the fingerprint of their settings."""
         return self._fingerprints
 
     def _known(self, sources: Sequence[Source]) -> npt.NDArray[np.bool_]:
-        """Answer `knows_source` for many sources, in a fifth of its time. It notes that they were asked for."""
+        """Answer `knows_source` for many sources, in a fifth of its time, and mark them as seen."""
         rows = self._by_uri.only_rows(pa.array([source.uri for source in sources], pa.large_string()))
         at = np.flatnonzero(rows >= 0)
         versions = pa.array([sources[i].version for i in at], pa.large_string())
         document_ids = self._sources["document_id"].take(rows[at])
         known = np.zeros(len(sources), np.bool_)
         known[at] = equal(self._sources["source_version"].take(rows[at]), versions) & self._done.holds(document_ids)
-        self._asked_for[rows[at]] = True
+        self._seen[rows[at]] = True
         for i in np.flatnonzero(~known):
             known[i] = self.knows_source(sources[i].uri, sources[i].version)
-            self._asked_for[self._by_uri.rows(sources[i].uri)] = True
+            self._seen[self._by_uri.rows(sources[i].uri)] = True
         return known
 
     def _is_retried(self, row: int) -> bool:
@@ -240,24 +240,24 @@ class Ledger:
     def _latest(self, uri: str) -> int | None:
         """Return the last sources row of a source, unless a later row calls the source unreadable."""
         rows = self._by_uri.rows(uri)
-        latest = max(rows, key=lambda row: (self._said[row], row), default=None)
-        return latest if latest is not None and self._said[latest] == self._newest(uri) else None
+        latest = max(rows, key=lambda row: (self._moments[row], row), default=None)
+        return latest if latest is not None and self._moments[latest] == self._newest(uri) else None
 
     def _newest(self, uri: str) -> int:
-        said = [int(self._said[row]) for row in self._by_uri.rows(uri)]
-        return max(said + [int(self._said_unreadable[row]) for row in self._unreadable_by_uri.rows(uri)])
+        said = [int(self._moments[row]) for row in self._by_uri.rows(uri)]
+        return max(said + [int(self._moments_unreadable[row]) for row in self._unreadable_by_uri.rows(uri)])
 
 
 def read_ledger(store: Store) -> Ledger:
-    """Read what an output holds, columns and rows only as needed.
+    """Read the content of an output, only the columns and rows that are needed.
 
     Raises:
         OutputError: A shard cannot be read; the text names it.
     """
-    # Against the order of writing: what an earlier table speaks of is then in the later ones, even while a run goes on.
+    # Against the order of writing: later tables then hold all that an earlier one refers to, even while a run writes.
     sources = _read_sources(store)
     done, unreadable = _read_documents(store)
-    done_ids = StringIndex(_in_one_piece(done.select(["document_id"]))["document_id"])
+    done_ids = StringIndex(_combine_chunks(done.select(["document_id"]))["document_id"])
     unfinished = _read_unfinished(store, done_ids)
     fingerprints = Counter(_counts(done["settings_fingerprint"])) + Counter(_counts(unfinished["settings_fingerprint"]))
     return Ledger(LedgerTables(sources, done_ids, unreadable, unfinished, fingerprints, read_forgotten(store)))
@@ -269,16 +269,16 @@ def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:
 
 
 def _read_sources(store: Store) -> pa.Table:
-    """All rows, with the name of the shard of each."""
+    """Read all rows, each with the name of its shard."""
     names = shards(store, "sources")
     tables = list(_each(store, names, lambda name: read_shard(store.file(name), name, _SOURCE_COLUMNS)))
     shard_of_row = np.repeat(np.arange(len(names), dtype=np.int32), [len(table) for table in tables])
-    every = _in_one_piece(_concatenate("sources", _SOURCE_COLUMNS, tables))
+    every = _combine_chunks(_concatenate("sources", _SOURCE_COLUMNS, tables))
     return every.append_column("shard", pa.DictionaryArray.from_arrays(shard_of_row, pa.array(names, pa.string())))
 
 
 def _read_documents(store: Store) -> tuple[pa.Table, pa.Table]:
-    """Rows with a document_id, without the strings of their sources, which are in `sources`; and rows without one."""
+    """Read the rows with a document_id, without their sources, which `sources` has; and the rows without one."""
     shard = pa.field("shard", pa.string())
 
     def read(name: str) -> tuple[pa.Table, pa.Table | None]:
@@ -306,15 +306,15 @@ def _concatenate(folder: str, columns: Sequence[str], tables: Iterable[pa.Table]
     return pa.concat_tables([schema.empty_table(), *tables])
 
 
-def _in_one_piece(table: pa.Table) -> pa.Table:
-    """The table with each column in one chunk, as rows are taken from it all the time; strings then need 64 bits."""
+def _combine_chunks(table: pa.Table) -> pa.Table:
+    """Put each column into one chunk, because rows are taken from it often; strings then need 64-bit offsets."""
     string, long = pa.string(), pa.large_string()
     fields = [field.with_type(long) if field.type == string else field for field in table.schema]
     return table.cast(pa.schema(fields)).combine_chunks()
 
 
 def _read_unfinished(store: Store, done: StringIndex) -> pa.Table:
-    """The rows of pages whose document is not done. Of other shards only the document ids are read, each once."""
+    """Read the rows of pages of unfinished documents. Of other shards only the distinct document ids are read."""
 
     def read(name: str) -> pa.Table | None:
         ids = _distinct_ids(store, name)
@@ -325,7 +325,7 @@ def _read_unfinished(store: Store, done: StringIndex) -> pa.Table:
         return table.filter(pc.is_in(table["document_id"], unfinished))
 
     tables = (table for table in _each(store, shards(store, "pages"), read) if table is not None)
-    return _in_one_piece(_concatenate("pages", _PAGE_COLUMNS, tables))
+    return _combine_chunks(_concatenate("pages", _PAGE_COLUMNS, tables))
 
 
 def _distinct_ids(store: Store, name: str) -> pa.Array:
@@ -334,7 +334,7 @@ def _distinct_ids(store: Store, name: str) -> pa.Array:
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
-    """Count each value, nulls left out."""
+    """Count each value, without nulls."""
     counts = pc.value_counts(column.cast(pa.string()).drop_null()).to_pylist()
     return {entry["values"]: entry["counts"] for entry in counts}
 

@@ -1,4 +1,4 @@
-"""The places of an output's documents, to read them again."""
+"""The places of an output's documents, from which they are read again."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from ocrmill.pipeline.output.catalogue import read_catalogue
 from ocrmill.pipeline.output.stores.store import Store
 
-SOURCES_TRIED = 3  # of a document that lies in several places
+SOURCES_TRIED = 3  # of a document with several sources
 
 
 def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
@@ -22,7 +22,7 @@ def places_of(store: Store, documents: Iterable[str]) -> dict[str, list[str]]:
 
 @contextmanager
 def manifest_of(sources: list[str]) -> Iterator[Path]:
-    """A manifest of these sources, for as long as this lasts."""
+    """Write a temporary manifest of these sources."""
     with tempfile.TemporaryDirectory(prefix="ocrmill-retry-") as folder:
         path = Path(folder) / "sources.parquet"
         pq.write_table(pa.table({"source": sources}), path)

@@ -38,7 +38,7 @@ from ocrmill.pipeline.records import (
 )
 
 SCHEMA_VERSION = 1
-DETAIL_CHARACTERS = 2000  # what a person reads; one broken page can bring megabytes of the same message
+DETAIL_CHARACTERS = 2000  # for people; one broken page can give megabytes of the same message
 PAGE_COUNTS = {status: f"pages_{status}" for status in Status}  # the column of documents that counts each
 
 Values = dict[str, list[Any]]  # column name -> one value per row

@@ -1,4 +1,4 @@
-"""The settings in which an output differs from a run that would continue it."""
+"""The differences between the settings of an output and those of a run that would add to it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,19 +11,19 @@ from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable_line
 from ocrmill.pipeline.redaction import redacted
 
-MOST_RECORDS = 200  # of runs, the last ones, that are looked at
+MOST_RECORDS = 200  # of the last runs, that are searched
 MOST_NAMED = 8
 _LONGEST_VALUE = 60
 
 
 def describe_difference(store: Store, fingerprint: str, settings: RunSettings) -> str:
-    """Name the settings that made rows of this fingerprint and are others now, each with both values.
+    """Name the settings that differ from those of this fingerprint, each with both values.
 
-    They are looked up in the record of a run of that fingerprint; without one, both fingerprints are given.
+    The old ones come from the record of a run of that fingerprint; without one, both fingerprints are named.
     """
     before = _settings_of(store, fingerprint)
     now, defaults = dict(_affecting_rows(settings)), dict(_affecting_rows(RunSettings()))
-    # A record of an earlier version lacks settings that came later: it read by their defaults.
+    # The record of an earlier version lacks later settings; their defaults applied.
     was = {key: before.get(key, defaults.get(key)) for key in now} if before else now
     changes = [f"{key} was {_shown(was[key])} and is {_shown(now[key])} now" for key in now if was[key] != now[key]]
     if not changes:
@@ -45,7 +45,7 @@ def _settings_of(store: Store, fingerprint: str) -> dict[str, Any]:
 
 
 def _affecting_rows(settings: RunSettings) -> Iterator[tuple[str, Any]]:
-    """Each setting that can change a row by its dotted name, those included that the fingerprint leaves out."""
+    """Yield each setting that can change a row, by its dotted name, including those that the fingerprint leaves out."""
     for section in settings.row_settings():
         yield from _fields(getattr(settings, section), f"{section}.")
 
@@ -61,7 +61,7 @@ def _fields(section: Settings, above: str) -> Iterator[tuple[str, Any]]:
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Each setting by its dotted name."""
+    """Yield each setting by its dotted name."""
     for name, value in settings.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{name}.")

@@ -1,4 +1,4 @@
-"""A shard as a Parquet file: how it is written, and how some columns of it are read."""
+"""Shards as Parquet files: encode them, and read some of their columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ ZSTD_LEVEL = 3
 # Rows are sorted by document, so that min and max of document_id tell a reader which row group to open. 1,024 rows are
 # 1.5 to 2.5 MB packed: worth skipping, and the 9 kB that each group adds to the footer stay under 1 %.
 ROW_GROUP_ROWS = 1024
-# No dictionary, for hardly two values are the same, and no statistics, which would carry whole texts into the footer.
+# No dictionary, because hardly two values are equal, and no statistics, which would put whole texts into the footer.
 _LONG_TEXT = {"detail", "markdown", "raw", "title", "warnings"}
 _WORDS_WITHIN = (
     "blocks.list.element.label",
@@ -27,12 +27,12 @@ _WORDS_WITHIN = (
 
 
 def encode_shard(table: pa.Table) -> memoryview:
-    """A table as the bytes of a Parquet file, made in memory so that it can become visible in one step."""
+    """Encode a table as a Parquet file in memory, so that it can become visible in one step."""
     return encode_shards([table], table.schema)
 
 
 def encode_shards(tables: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
-    """Tables of one schema, taken one after the other, as the bytes of one Parquet file."""
+    """Encode tables of one schema, one after the other, as one Parquet file."""
     names = [field.name for field in schema if field.name not in _LONG_TEXT]
     buffer = pa.BufferOutputStream()
     with pq.ParquetWriter(
@@ -51,17 +51,17 @@ def encode_shards(tables: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
 
 @contextmanager
 def open_shard(file: Any, name: str, *, words: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """A shard for reading, the string columns in `words` as dictionaries.
+    """Open a shard for reading, with the string columns in `words` as dictionaries.
 
     Raises:
-        FileGoneError: It is not there any more.
-        OutputError: It cannot be read, now or while the block lasts, or is not one of ours.
+        FileGoneError: It was removed meanwhile.
+        OutputError: It cannot be read, now or in the block, or is not one of ours.
         UsageError: A newer ocrmill wrote it.
     """
     try:
         parquet = pq.ParquetFile(file, read_dictionary=list(words), page_checksum_verification=True)
         version = (parquet.metadata.metadata or {}).get(b"schema_version", b"none").decode()
-        if version.isdecimal() and int(version) > SCHEMA_VERSION:  # a good shard, which no repair must set aside
+        if version.isdecimal() and int(version) > SCHEMA_VERSION:  # no damage: a repair must not set it aside
             raise UsageError(
                 f"{name} was written by a newer ocrmill (schema version {version}): use that one to read it"
             )
@@ -69,16 +69,16 @@ def open_shard(file: Any, name: str, *, words: Sequence[str] = ()) -> Iterator[p
             raise OutputError(f"{name} is not a shard of ocrmill. `ocrmill verify --repair` sets it aside.")
         yield parquet
     except FileNotFoundError as error:
-        raise FileGoneError(f"{name} is not there any more: it was merged or withdrawn meanwhile") from error
-    except (OSError, pa.ArrowException, KeyError, UnicodeError) as error:  # the last two: of damaged names of columns
+        raise FileGoneError(f"{name} is gone: it was merged or withdrawn meanwhile") from error
+    except (OSError, pa.ArrowException, KeyError, UnicodeError) as error:  # the last two: damaged names of columns
         raise OutputError(
-            f"{name} cannot be read: {error}. `ocrmill verify --repair` sets it aside; the next run then redoes what "
-            "it held."
+            f"{name} cannot be read: {error}. `ocrmill verify --repair` sets it aside; the next run then reads its "
+            "pages again."
         ) from error
 
 
 def read_shard(file: Any, name: str, columns: Iterable[str], *, words: Sequence[str] = ()) -> pa.Table:
-    """Some columns of a shard, in their order, null where the shard is older than the column.
+    """Read some columns of a shard, in their order; a column that is newer than the shard is null.
 
     Raises:
         OutputError: As `open_shard` does, or a column is missing that was never left out.
@@ -89,17 +89,17 @@ def read_shard(file: Any, name: str, columns: Iterable[str], *, words: Sequence[
 
 
 def read_row_group(parquet: pq.ParquetFile, name: str, group: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """Some columns of a row group of an open shard, or all, as `read_shard` gives them."""
+    """Read some or all columns of a row group of an open shard, as `read_shard` does."""
     return fitted(parquet.read_row_group(group, columns=columns, use_threads=False), name, columns)
 
 
 def fitted(table: pa.Table, name: str, columns: Sequence[str] | None) -> pa.Table:
-    """Rows of a shard as the contract of today has them: what came later, column or nested field, is null.
+    """Fit rows of a shard to the present contract: a newer column or nested field is null.
 
     Args:
-        table: As it was read.
-        name: Of the shard, with its folder.
-        columns: Those that are wanted; None for all that the shard or the contract has.
+        table: The rows as they were read.
+        name: The name of the shard, with its folder.
+        columns: The wanted columns; None for all columns of the shard and the contract.
 
     Raises:
         OutputError: A wanted column is missing that every release wrote.

@@ -22,19 +22,19 @@ from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.records import DocumentRow, PageRow, RenderedPage, SourceRow
 
 MIB = 1 << 20
-FIRST_FLUSH_S = 2.0  # a new run shows its first rows soon; each flush doubles the wait, up to `output.flush_s`
+FIRST_FLUSH_S = 2.0  # so that the first rows show soon; each flush doubles the wait, up to `output.flush_s`
 DOUBLINGS = 20
-ROW_BYTES = 2048  # what a row holds beside its long texts: measurements, blocks, attempts
+ROW_BYTES = 2048  # of a row without its long texts: measurements, blocks, attempts
 
 
 def _seconds() -> float:
-    """Seconds that go on while the machine sleeps."""
+    """Return seconds of a clock that includes the machine's sleep."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Rows that one flush makes visible, and the rows of older shards that go when they are."""
+    """Rows that one flush makes visible, and the rows of older shards that it removes."""
 
     pages: list[PageRow] = field(default_factory=list)
     documents: list[DocumentRow] = field(default_factory=list)
@@ -42,8 +42,8 @@ class _Batch:
     stale: dict[str, set[str]] = field(default_factory=dict)  # shard -> sources
     replaced: set[str] = field(default_factory=set)  # shards with older rows of the same pages and documents
     text_bytes: int = 0
-    since: float | None = None  # when its first row came
-    ended: float = 0.0  # when its last row was in
+    since: float | None = None  # arrival of its first row
+    ended: float = 0.0  # arrival of its last row
     number: int = 1
 
     def rows(self) -> int:
@@ -53,8 +53,8 @@ class _Batch:
 class Sink:
     """Takes rows, in any order of documents, and writes them as shards.
 
-    `ingested_at` of a row is the time at which its shard was begun: the stamp's time, which is that of the run's start,
-    plus the seconds since then.
+    `ingested_at` of a row is the time at which its shard was begun: the start of the run (in the stamp) plus the
+    seconds since then.
 
     Every method may be called from any thread. `add_page`, `add_source`, `finish_document`, `due` and `full` never wait
     for a disk, so an event loop may call them while another thread flushes.
@@ -77,12 +77,12 @@ class Sink:
         self._rows_lock = threading.Lock()  # held for moments
         self._write_lock = threading.Lock()  # held while shards are written, so that they become visible in order
         self._sequence = ledger.last_sequence
-        self._moved: set[str] = set()  # sources that the ledger knows, and that have a row of this run
+        self._moved: set[str] = set()  # sources known to the ledger that got a row in this run
         self._batch = _Batch(stale=ledger.superseded())
         self._unwritten: deque[_Batch] = deque()
 
     def add_page(self, row: PageRow) -> None:
-        """Take a page. Whoever reads a document sees to it that each of its pages comes once."""
+        """Add a page. The caller adds each page of a document once."""
         with self._rows_lock:
             self._add_page(row)
 
@@ -93,18 +93,18 @@ class Sink:
         pages: Sequence[PageRow] = (),
         replaced: Sequence[str] = (),
     ) -> None:
-        """Take the row of a document all of whose pages are added or durable, and its sources.
+        """Add the row of a document and its sources, once all of its pages are added or durable.
 
-        If it is that of an unreadable source, and known of this version already, nothing is written.
+        A failure row that the output has already, for the same version, is not written again.
 
         Args:
             row: Its row, without `sequence`.
-            sources: The places where it lies.
-            pages: Those of its pages that become visible together with its row.
-            replaced: Shards with older rows of it and of its pages, which go then.
+            sources: The places of the document.
+            pages: Its pages that become visible together with its row.
+            replaced: Shards with older rows of the document and its pages, which are then removed.
         """
         with self._rows_lock:
-            if row.document_id is None and self._says_nothing_new(row):
+            if row.document_id is None and self._is_known_failure(row):
                 return
             for page in pages:
                 self._add_page(page)
@@ -116,20 +116,20 @@ class Sink:
                 self._add_source(source)
 
     def add_source(self, row: SourceRow) -> None:
-        """Take one more source of a document that is finished, here or in an earlier run."""
+        """Add another source of a document that is finished, in this run or an earlier one."""
         with self._rows_lock:
             self._sequence += 1
             self._add_source(row)
 
     def due(self) -> bool:
-        """Tell if what waits here has become so much, or so old, that it should be flushed."""
+        """Tell if enough rows wait, or wait long enough, for a flush."""
         with self._rows_lock:
             since, number = self._batch.since, self._batch.number
         wait_s = min(self._settings.flush_s, FIRST_FLUSH_S * 2 ** min(number - 1, DOUBLINGS))
         return self.full() or (since is not None and self._clock() - since >= wait_s)
 
     def full(self) -> bool:
-        """Tell if as much waits here as a shard holds, beside what is being written."""
+        """Tell if a whole shard waits, besides the rows that are being written."""
         with self._rows_lock:
             batch, limits = self._batch, self._settings
             return batch.rows() >= limits.shard_rows or batch.text_bytes >= limits.shard_mb * MIB
@@ -138,7 +138,7 @@ class Sink:
         """Make every row added so far durable and visible: pages, then documents, then sources, then drop stale rows.
 
         Raises:
-            OutputError: Not everything could be written. What was not is kept, and the next flush tries it first.
+            OutputError: Some rows could not be written. They are kept, and the next flush writes them first.
         """
         with self._write_lock:
             with self._rows_lock:
@@ -151,11 +151,11 @@ class Sink:
                 self._unwritten.popleft()
 
     def close(self) -> None:
-        """Flush what is left; of unfinished documents, their pages."""
+        """Flush the remaining rows, including pages of unfinished documents."""
         self.flush()
 
     def _write(self, batch: _Batch) -> None:
-        """Write a batch; doing so again after a failure gives the same shards."""
+        """Write a batch; a repetition after a failure gives the same shards."""
         passed = timedelta(seconds=batch.ended - self._began)  # a clock that is set back does not put rows out of order
         stamp = replace(self._stamp, ingested_at=self._stamp.ingested_at + passed)
         stem = f"{self._stamp.run_id}-{batch.number:06d}"
@@ -180,7 +180,7 @@ class Sink:
         self._batch.pages.append(row)
         self._touch(_text_bytes(row))
 
-    def _says_nothing_new(self, row: DocumentRow) -> bool:
+    def _is_known_failure(self, row: DocumentRow) -> bool:
         known = self._ledger.stale_unreadable(row.source.uri)
         return known is not None and (known.version, known.reason) == (row.source.version, row.reason)
 

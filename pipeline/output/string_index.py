@@ -19,14 +19,14 @@ class StringIndex:
         self._hashes = hashes[self._order]
 
     def rows(self, value: str) -> list[int]:
-        """The rows that hold the value, ascending."""
+        """Return the rows that hold the value, ascending."""
         key = np.int64(hash(value))
         low = int(np.searchsorted(self._hashes, key, "left"))
         high = int(np.searchsorted(self._hashes, key, "right"))
         return [row for row in self._order[low:high].tolist() if self._column[row].as_py() == value]
 
     def only_rows(self, values: pa.Array) -> npt.NDArray[np.int64]:
-        """The row that holds each of many values; -1 where none does, or several may: ask `rows` then."""
+        """Return the row that holds each of many values; -1 if none does, or if several may: then call `rows`."""
         keys = _hashes(values)
         low = np.searchsorted(self._hashes, keys, "left")
         once = np.searchsorted(self._hashes, keys, "right") - low == 1
@@ -36,7 +36,7 @@ class StringIndex:
         return rows
 
     def holds(self, values: pa.Array) -> npt.NDArray[np.bool_]:
-        """Return those of many values that are in the column."""
+        """Tell for each of many values if it is in the column."""
         held = self.only_rows(values) >= 0
         for at in np.flatnonzero(~held):
             held[at] = bool(self.rows(values[int(at)].as_py()))

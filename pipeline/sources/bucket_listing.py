@@ -1,10 +1,10 @@
 """The objects of a bucket as sources, in the order of their keys, as they are listed.
 
-    listed(BucketUrl("s3", "papers", "2024/"), settings.storage)
+    list_objects(BucketUrl("s3", "papers", "2024/"), settings.storage)
 
-A page of the listing, 1,000 keys, is in memory at a time. A listing that breaks off goes on behind its last key, for as
-long as a bucket may be down (storage.outage_s). Keys that end in a slash are passed over: consoles and file system
-gateways write them, to show empty folders.
+One page of the listing, 1,000 keys, is in memory at a time. A listing that breaks off continues after its last key, for
+as long as a bucket may be down (storage.outage_s). Keys that end in a slash are skipped: consoles and file system
+gateways write them to show empty folders.
 """
 
 import time
@@ -14,17 +14,17 @@ from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode, BucketUrl
 from ocrmill.pipeline.buckets.connect import open_bucket
 from ocrmill.pipeline.records import Source
-from ocrmill.pipeline.sources.remote import explained, object_source, wait_a_little
+from ocrmill.pipeline.sources.remote import object_source, remote_errors, wait_a_little
 
 
-def listed(where: BucketUrl, storage: StorageSettings) -> Iterator[Source]:
-    """Every object whose key begins with that of `where`.
+def list_objects(where: BucketUrl, storage: StorageSettings) -> Iterator[Source]:
+    """Yield every object whose key begins with that of `where`.
 
     Raises:
-        PageError: the listing breaks off and cannot be taken up again; what came before is good.
+        PageError: the listing breaks off and cannot continue; the objects before are good.
     """
     last, down_since = "", None
-    with explained():
+    with remote_errors():
         bucket = open_bucket(where, storage)
         while True:
             try:

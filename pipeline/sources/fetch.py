@@ -1,10 +1,10 @@
-"""The local file that a source is opened from, and whether the source is still what was found.
+"""The local file from which a source is opened, and the check that the source has not changed.
 
     with fetch(source, scratch, settings.input, settings.storage) as path:
         sha256_of(path)
 
-A local file is read where it lies, so it may change under the reader: `check_unchanged` tells. What is unpacked or
-downloaded is a copy of the version that was found, and stays that.
+A local file is read in place, so it may change meanwhile: `check_unchanged` detects it. An unpacked or downloaded file
+is a copy of the version that was found, and does not change.
 """
 
 import hashlib
@@ -18,26 +18,26 @@ from typing import IO, cast
 from ocrmill.configs.settings import InputSettings, StorageSettings
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.records import Reason, Source
-from ocrmill.pipeline.sources.archives.members import blaming, file_version, member_now, unpack
-from ocrmill.pipeline.sources.remote import download, ending_of, is_remote, look_up, needing_room
+from ocrmill.pipeline.sources.archives.members import as_page_errors, file_version, member_now, unpack
+from ocrmill.pipeline.sources.remote import as_output_errors, download, ending_of, is_remote, look_up
 from ocrmill.pipeline.sources.uri import one_line
 
 
 def check_unchanged(source: Source, settings: InputSettings, storage: StorageSettings) -> None:
-    """Make sure that a local source is still the version that was found.
+    """Check that a local source still has the version that was found.
 
     Raises:
-        PageError: it is not (`changed_while_reading`), or it is gone (`unreadable`).
+        PageError: it has another one (`changed_while_reading`), or is missing (`unreadable`).
     """
     if not is_remote(source.path) and current(source, settings, storage).version != source.version:
         raise PageError(Reason.CHANGED, f"{source.uri}: changed since it was found; it is read by the next run")
 
 
 def current(source: Source, settings: InputSettings, storage: StorageSettings) -> Source:
-    """The source as it is now, in its version of now.
+    """Return the source in its present version.
 
     Raises:
-        PageError: it is gone, or its archive cannot be read.
+        PageError: it is missing, or its archive cannot be read.
     """
     if source.member is not None:
         return member_now(source, settings, storage)
@@ -46,19 +46,19 @@ def current(source: Source, settings: InputSettings, storage: StorageSettings) -
         if found is None:
             raise PageError(Reason.UNREADABLE, f"{source.uri}: it is gone")
         return found
-    with blaming(source.uri):
+    with as_page_errors(source.uri):
         status = Path(source.path).stat()
     return replace(source, version=file_version(status), bytes=status.st_size)
 
 
 @contextmanager
 def fetch(source: Source, scratch: Path, settings: InputSettings, storage: StorageSettings) -> Iterator[Path]:
-    """The local file that holds the source's bytes; a copy is in `scratch` for as long as this lasts.
+    """Yield the local file with the source's bytes; a copy is in `scratch`, and removed after the block.
 
     Raises:
         PageError: the source cannot be read: its own reason if discovery gave one, else `unreadable`,
             `changed_while_reading`, `damaged`, `archive_limit` or `object_limit`.
-        OutputError: there is no room in `scratch`.
+        OutputError: `scratch` is full.
     """
     if source.reason is not None:
         raise PageError(source.reason, source.detail or source.uri)
@@ -66,7 +66,7 @@ def fetch(source: Source, scratch: Path, settings: InputSettings, storage: Stora
     if source.member is None and not is_remote(source.path):
         yield Path(source.path)
         return
-    with needing_room(scratch):
+    with as_output_errors(scratch):
         file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below
             dir=scratch, suffix=ending_of(source.member or source.path), buffering=0
         )
@@ -79,10 +79,10 @@ def fetch(source: Source, scratch: Path, settings: InputSettings, storage: Stora
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file's bytes, in lower-case hex.
+    """Return the sha256 of a file's bytes, in lower-case hex.
 
     Raises:
         PageError: it cannot be read (`unreadable`).
     """
-    with blaming(one_line(str(path))), path.open("rb") as file:
+    with as_page_errors(one_line(str(path))), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,9 +1,9 @@
-"""The files of the documents that are being read, kept between their page ranges.
+"""A cache of the files of documents that are being read, between their page ranges.
 
     files = FileCache(scratch, settings.input, settings.storage)
     files.path(source)
 
-Ranges of a long document come between those of others. Fetched again for each, a book of 100 MB in a bucket would be
+Ranges of a long document come between those of others. Without the cache a book of 100 MB in a bucket would be
 downloaded a hundred times.
 """
 
@@ -28,14 +28,14 @@ class _CacheEntry:
 
 
 class FileCache:
-    """Fetches sources, and keeps the ones used last: at most 64, and copies of at most `input.kept_mb` in all."""
+    """Fetches sources, and keeps those used last: at most 64, with copies of at most `input.kept_mb` in all."""
 
     def __init__(self, scratch: Path, settings: InputSettings, storage: StorageSettings) -> None:
         self._scratch, self._settings, self._storage = scratch, settings, storage
         self._entries: OrderedDict[tuple[str, str], _CacheEntry] = OrderedDict()
 
     def path(self, source: Source) -> Path:
-        """The local file that holds the source's bytes; there until others push it out, or `close`.
+        """Return the local file with the source's bytes; it stays until it is evicted, or `close`.
 
         Raises:
             PageError, OutputError: as `fetch` does.

@@ -1,4 +1,4 @@
-"""A folder of this machine, and what lies in it by name."""
+"""A folder of this machine, and its entries by name."""
 
 # Paths are str from scandir to Source: pathlib would be slow over millions of files, and resolves links with its dots.
 # ruff: noqa: PTH116
@@ -14,15 +14,15 @@ from ocrmill.pipeline.sources.uri import one_line
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that is being gone through."""
+    """A folder whose entries are being read."""
 
     identity: tuple[int, int]  # device and inode
     entries: Iterator["os.DirEntry[str]"]  # by name
-    whole: bool = True  # everything in it is asked for; else what the glob matches
+    whole: bool = True  # all entries are wanted; else those that the glob matches
 
 
 def list_folder(path: str) -> Folder:
-    """A folder and its entries.
+    """List a folder.
 
     Raises:
         InputError: it cannot be listed.
@@ -37,7 +37,7 @@ def list_folder(path: str) -> Folder:
 
 
 def is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Tell if the entry is a folder or leads to one; a link that leads nowhere does not."""
+    """Tell if the entry is a folder or a link to one; a broken link is not."""
     try:
         return entry.is_dir()
     except OSError as error:

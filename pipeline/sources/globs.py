@@ -9,16 +9,16 @@ _ABSOLUTE = re.compile(r"(?i)/|[a-z][a-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True)
 class ChoosingGlob:
-    """A glob of the settings: for paths below the input, from any folder on; or for whole paths and URLs."""
+    """A glob of the settings. It matches paths below the input, from any folder on; or whole paths and URLs."""
 
     absolute: bool
     parts: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> "ChoosingGlob":
-        """The glob that is written so: after a slash, or as a URL, it is for whole paths."""
+        """Parse a glob; one that begins with a slash, or as a URL, is for whole paths."""
         absolute = _ABSOLUTE.match(text) is not None
-        below = "**"  # and all that lies in what matches
+        below = "**"  # and everything below a match
         return cls(absolute, (*(() if absolute else ("**",)), *parts_of(text), below))
 
     def matches(self, path: str, root: str, member: str) -> bool:
@@ -28,16 +28,16 @@ class ChoosingGlob:
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """The parts of a path or key that name something: an empty one, `.` and `..` do not."""
+    """Split a path or key into its parts, without empty ones, `.` and `..`."""
     return tuple(part for part in path.split("/") if part not in {"", ".", ".."})
 
 
 def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     """Tell if the parts of a path match those of a glob, where `**` is any number of parts.
 
-    Takes as many steps as both are long together, multiplied: names in an archive may have ten thousand parts.
+    Takes at most the product of both lengths in steps: names in an archive may have ten thousand parts.
     """
-    reached = _reached(0, pattern)  # how many parts of the pattern may be behind us
+    reached = _reached(0, pattern)  # numbers of pattern parts that may have been matched
     for part in parts:
         over = {at for at in reached if at < len(pattern) and pattern[at] == "**"}
         beyond = [at + 1 for at in reached - over if at < len(pattern) and fnmatchcase(part, pattern[at])]
@@ -46,7 +46,7 @@ def matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def _reached(at: int, pattern: tuple[str, ...]) -> set[int]:
-    """Yield that place in the pattern, and those behind the `**` there, which may match no part at all."""
+    """Return this position in the pattern and those after `**` there, which may match no part."""
     reached = {at}
     while at < len(pattern) and pattern[at] == "**":
         at += 1
@@ -64,12 +64,12 @@ def reaches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def is_glob(path: str) -> bool:
-    """Tell if a path has a sign of a glob; a file may be called so, too."""
+    """Tell if a path has a character of a glob; the name of a file may have one, too."""
     return any(sign in path for sign in "*?[")
 
 
 def split_glob(path: str) -> tuple[str, tuple[str, ...]]:
-    """The folder under which a glob is looked for, and its remaining parts."""
+    """Split a glob into the folder to search and its remaining parts."""
     parts = path.split("/")
     fixed = next(number for number, part in enumerate(parts) if is_glob(part))
     return "/".join(parts[:fixed]) or "/", tuple(parts[fixed:])

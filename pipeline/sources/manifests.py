@@ -23,10 +23,10 @@ _PEEK = 1 << 16
 
 
 def open_manifest(path: str) -> Iterator[str]:
-    """The names in a manifest, in its order, read as they are taken.
+    """Read the names in a manifest, in its order, during the iteration.
 
     Raises:
-        InputError: it is no manifest (now), or it cannot be read to its end (later).
+        InputError: it is not a manifest (now), or it cannot be read to its end (later).
     """
     if path.lower().endswith(".parquet"):
         return _rows(path, _column(path))
@@ -35,7 +35,7 @@ def open_manifest(path: str) -> Iterator[str]:
 
 
 def named_by(manifest: str) -> str:
-    """Say of a name that leads nowhere that it comes from a text manifest: the file may be prose, taken for one."""
+    """Return the beginning of a message about a wrong name of a text manifest: the file may be prose."""
     if not manifest.lower().endswith(_TEXT_ENDINGS):
         return ""
     return f"in {manifest}, which is read as a manifest (one source on each line), "
@@ -63,7 +63,7 @@ def _lines(path: str) -> Iterator[str]:
 
 
 def _column(path: str) -> str:
-    """The column of a Parquet manifest that names the sources."""
+    """Find the column of a Parquet manifest that names the sources."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Slow questions asked ahead of their turn, answered in order."""
+"""Slow calls, made ahead in threads, with results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-AT_ONCE = 32  # a request to a bucket takes 20 to 100 ms and no CPU to speak of
+AT_ONCE = 32  # a request to a bucket takes 20 to 100 ms and hardly any CPU
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")

@@ -1,11 +1,11 @@
-"""Sources on other machines, objects in buckets and documents on web servers: what is there, and its bytes.
+"""Sources on other machines: look up and download objects of buckets and documents of web servers.
 
     found = look_up("s3://papers/2024/a.pdf", settings.input, settings.storage)
     download(found, file, settings.input, settings.storage)
 
-The path of such a source is its URL with the key as the bucket has it: nothing in it is escaped. What is downloaded is
-of the version that was found, or it is `changed_while_reading`. A bucket that is down is waited for (storage.outage_s);
-whatever trouble is left then is a `PageError` that names it, without credentials.
+The path of such a source is its URL, with the key unescaped. A download has the version that was found, or fails with
+`changed_while_reading`. It waits for a bucket that is down (storage.outage_s); an error after that is a `PageError`
+with its cause, without credentials.
 """
 
 import errno
@@ -32,12 +32,12 @@ from ocrmill.pipeline.sources.http import download as download_from_web
 from ocrmill.pipeline.sources.http import look_up as look_up_on_web
 from ocrmill.pipeline.sources.uri import one_line
 
-READ_AHEAD = 1 << 20  # of a zip in a bucket: the header of a small member and its bytes in one request
-WAIT_S = 2.0  # at most, before the next look whether a bucket is back
+READ_AHEAD = 1 << 20  # in a zip in a bucket: the header and the bytes of a small member in one request
+WAIT_S = 2.0  # at most, between two checks if a bucket is back
 _LONGEST_DETAIL = 500
 _WEB = re.compile(r"(?i)https?://")
 _BUCKET = re.compile(r"(?i)(?:s3|gs|az)://")
-_WITH_CREDENTIALS = re.compile(r"(?i)https?://|[a-z][a-z0-9+.-]*://[^/]*@")  # the second is refused, but may be told
+_WITH_CREDENTIALS = re.compile(r"(?i)https?://|[a-z][a-z0-9+.-]*://[^/]*@")  # the second is for messages only
 _ENDING = re.compile(r"(?:\.tar)?\.[a-z0-9]{2,5}\Z")
 _Result = TypeVar("_Result")
 
@@ -48,26 +48,26 @@ def is_remote(path: str) -> bool:
 
 
 def shown(path: str) -> str:
-    """The path without the credentials that an address may hold; keys of buckets stay as they are."""
+    """Return the path without the credentials that a URL may hold; keys of buckets are unchanged."""
     return redacted(path) if _WITH_CREDENTIALS.match(path) else path
 
 
 def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Source | None:
-    """The object or document at a URL, in its version of now; None if there is none, or it is a folder's marker.
+    """Look up the object or document at a URL in its present version; None if there is none, or only a folder's marker.
 
     Raises:
-        PageError: it cannot be asked for.
+        PageError: the lookup fails.
     """
     where = BucketUrl.parse(path)
     if where is None:
         url = path.partition("#")[0]
-        with explained():
+        with remote_errors():
             file = look_up_on_web(url, WebAccess.of(settings, storage))
         return None if file is None else Source(one_line(shown(url)), file.version, file.bytes, url)
     if not where.key or where.key.endswith("/"):
         return None
     try:
-        with explained():
+        with remote_errors():
             return object_source(where, outlasting(storage, lambda: open_bucket(where, storage).head(where.key)))
     except PageError as error:
         if isinstance(error.__cause__, BucketError) and error.__cause__.code is BucketErrorCode.NO_OBJECT:
@@ -76,7 +76,7 @@ def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Sou
 
 
 def object_source(where: BucketUrl, found: ObjectInfo) -> Source:
-    """The source that an object in this bucket is."""
+    """Make the source of an object."""
     path = str(BucketUrl(where.scheme, where.name, found.key))
     return Source(one_line(path), f"{found.bytes}-{found.version}", found.bytes, path)
 
@@ -87,13 +87,13 @@ def download(source: Source, file: IO[bytes], settings: InputSettings, storage: 
     Raises:
         PageError: they cannot be read (`unreadable`), are in another version (`changed_while_reading`), or too many
             (`object_limit`).
-        OutputError: there is no room for them.
+        OutputError: the disk is full.
     """
     limit = _Limit(settings.max_object_mb)
     limit.check(source.bytes)
     target = cast("IO[bytes]", _Scratch(file, limit))
     where = BucketUrl.parse(source.path)
-    with explained():
+    with remote_errors():
         if where is None:
             access = WebAccess.of(settings, storage)
             download_from_web(source.path, target, version=source.version, access=access)
@@ -110,20 +110,20 @@ def _download(where: BucketUrl, file: IO[bytes], tag: str, storage: StorageSetti
 
 @contextmanager
 def local_archive(archive: Source, settings: InputSettings, storage: StorageSettings) -> Iterator[str | IO[bytes]]:
-    """An archive as something to open: a zip in a bucket is read where it lies; others are downloaded.
+    """Yield an archive to open: a zip in a bucket is read in place; others are downloaded.
 
-    A downloaded file has a name for as long as this lasts. Who opened it meanwhile has it as long as it stays open, and
-    the room on the disk is free again after that, however this process ends.
+    A downloaded file has a name until the block ends. A reader that opened it may keep it open; its disk space is then
+    freed when it is closed, however this process ends.
     """
     where = BucketUrl.parse(archive.path)
     if where is not None and where.key.lower().endswith(".zip"):
-        with explained():
+        with remote_errors():
             file = outlasting(storage, lambda: _PatientFile(where, storage))
         if object_source(where, file.info).version != archive.version:
             raise PageError(Reason.CHANGED, f"{archive.uri}: changed since it was found")
         yield io.BufferedReader(file, READ_AHEAD)
         return
-    with needing_room(Path(tempfile.gettempdir())):
+    with as_output_errors(Path(tempfile.gettempdir())):
         scratch = tempfile.NamedTemporaryFile(prefix="ocrmill-", buffering=0)  # noqa: SIM115 - closed below
     with scratch:
         download(archive, cast("IO[bytes]", scratch), settings, storage)
@@ -131,7 +131,7 @@ def local_archive(archive: Source, settings: InputSettings, storage: StorageSett
 
 
 def outlasting(storage: StorageSettings, action: Callable[[], _Result]) -> _Result:
-    """Do it; again while the bucket is unreachable, for `storage.outage_s`."""
+    """Call `action`, again while the bucket is unreachable, for `storage.outage_s`."""
     until = time.monotonic() + storage.outage_s
     while True:
         try:
@@ -143,13 +143,13 @@ def outlasting(storage: StorageSettings, action: Callable[[], _Result]) -> _Resu
 
 
 def wait_a_little() -> None:
-    """Wait before the next look whether a bucket is back: not all workers look at once."""
+    """Wait before the next check if a bucket is back, with jitter, so that not all workers check at once."""
     time.sleep(random.uniform(0, WAIT_S))  # noqa: S311 - jitter, not a secret
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what buckets and web servers raise into a `PageError`."""
+def remote_errors() -> Iterator[None]:
+    """Turn errors of buckets and web servers into a `PageError`."""
     try:
         yield
     except (BucketError, WebError) as error:
@@ -161,8 +161,8 @@ def explained() -> Iterator[None]:
 
 
 @contextmanager
-def needing_room(scratch: Path) -> Iterator[None]:
-    """Turn a folder that takes no more bytes into an error of the run: it is nobody's document."""
+def as_output_errors(scratch: Path) -> Iterator[None]:
+    """Turn an error of the scratch folder into an error of the run: it is not the fault of a document."""
     try:
         yield
     except OSError as error:
@@ -171,13 +171,13 @@ def needing_room(scratch: Path) -> Iterator[None]:
 
 
 def ending_of(name: str) -> str:
-    """Return the ending of a name, for renderers and archives that look at it; empty if it says nothing."""
+    """Return the ending of a name, which renderers and archives use; empty if it has no usual one."""
     ending = _ENDING.search(name.lower())
     return ending[0] if ending else ""
 
 
 class _PatientFile(ObjectFile):
-    """An object to read at random, which waits for a bucket that is down."""
+    """An object with random access, which waits for a bucket that is down."""
 
     def __init__(self, where: BucketUrl, storage: StorageSettings) -> None:
         super().__init__(open_bucket(where, storage), where.key)
@@ -189,7 +189,7 @@ class _PatientFile(ObjectFile):
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """Limits of what is downloaded at a time."""
+    """The limit of one download."""
 
     mib: int
 
@@ -202,7 +202,7 @@ class _Limit:
 
 
 class _Scratch:
-    """A file that takes every byte or raises an error of ours, which tells a full disk from a lost connection."""
+    """A file that writes every byte or raises an error of ours, which tells a full disk from a lost connection."""
 
     def __init__(self, file: IO[bytes], limit: _Limit) -> None:
         self._file, self._limit = file, limit
@@ -210,7 +210,7 @@ class _Scratch:
     def write(self, data: bytes) -> int:
         self._limit.check(self._file.tell() + len(data))
         rest = memoryview(data)
-        with needing_room(Path(self._file.name).parent):
+        with as_output_errors(Path(self._file.name).parent):
             while rest:
                 rest = rest[self._file.write(rest) :]
         return len(data)

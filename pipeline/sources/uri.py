@@ -19,7 +19,7 @@ _MEMBER_URI = re.compile(r"(?is)(.+?\.(?:zip|tar|tar\.gz|tgz|warc|warc\.gz))!(.+
 
 
 def one_line(text: str) -> str:
-    r"""The text as one line of valid Unicode, undoable by `original`.
+    r"""Return the text as one line of valid Unicode; `original` undoes it.
 
     Control characters and bytes that are not UTF-8 become `\xNN`, and so do a `!` that could be taken for the end of an
     archive's path and a backslash that could be taken for such an escape.
@@ -28,7 +28,7 @@ def one_line(text: str) -> str:
 
 
 def original(line: str) -> str:
-    """The text that `one_line` was given."""
+    """Undo `one_line`."""
     escape = re.compile(rb"\\x([0-9a-f]{2})")
     return os.fsdecode(escape.sub(lambda found: bytes.fromhex(found[1].decode()), os.fsencode(line)))
 
@@ -43,12 +43,12 @@ class MemberName:
 
 
 def split_uri(uri: str) -> MemberName | None:
-    """The parts of a member's URI; None for what cannot be one."""
+    """Split a member's URI into its parts; None if it is not one."""
     parts = _MEMBER_URI.match(uri)
     return MemberName(original(parts[1]), original(parts[2]), int(parts[3] or 1)) if parts else None
 
 
 def joined_uri(name: MemberName) -> str:
-    """The URI of a member."""
+    """Make the URI of a member."""
     repeated = f"#{name.ordinal}" if name.ordinal > 1 else ""
     return f"{one_line(name.archive)}!{one_line(name.member)}{repeated}"

@@ -17,21 +17,18 @@ from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.paragraphs import Line, body_size, heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
 from ocrmill.pipeline.text.tables.table import Table
-from ocrmill.pipeline.text.words import Word
+from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS, Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
 _MONO_SHARE = 0.8  # of the letters of program text
 _PROSE_SHARE = 0.1  # of a page's characters, between listings
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
-_SAME_ROW = 0.5  # of the lower line's height: centres so close stand on one row
-_BULLETS = (
-    "\u2022\u2023\u2043\u2219\u25a0-\u25ff\u2713\u2717\u2610-\u2612\u27a2\u2794\u2756\u2751\u2752\u274d\u2b27\u2b25"
-    "\uf0a7\uf0b7\u00b7"
-)
-BULLET = re.compile(rf"[{_BULLETS}]")
+_CHECKS = "\u2713\u2717\u2610-\u2612\u2794\u2756\u2751\u2752\u274d\u2b27\u2b25"  # and arrows
+_MARKS = BULLETS + PRIVATE_BULLETS + _CHECKS
+BULLET = re.compile(rf"[{_MARKS}]")
 MARK = re.compile(
-    rf"[{_BULLETS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
+    rf"[{_MARKS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
 )
 _COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
 _PROSE = frozenset({"text", "footnote", "code", "caption"})
@@ -116,7 +113,7 @@ def rows_of(lines: Sequence[WordLine]) -> list[list[Word]]:
     """Words by rows: pieces of a line that stand on one row, in the lines' order."""
     rows: list[list[WordLine]] = []
     for line in lines:
-        if rows and _same_row(rows[-1][-1], line):
+        if rows and rows[-1][-1].box.shares_row(line.box):
             rows[-1].append(line)
         else:
             rows.append([line])
@@ -211,7 +208,7 @@ def _by_rows(lines: list[WordLine], *, right_to_left: bool) -> list[WordLine]:
     """Lines from top to bottom, pieces of one row from its start to its end."""
     rows: list[list[WordLine]] = []
     for line in sorted(lines, key=lambda line: line.box.middle):
-        if rows and _same_row(rows[-1][0], line):
+        if rows and rows[-1][0].box.shares_row(line.box):
             rows[-1].append(line)
         else:
             rows.append([line])
@@ -234,7 +231,7 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
         mark = mark_of(line)
         begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
         hole = bool(group) and line.box.y0 - group[-1].box.y1 > _HOLE * line.box.height
-        if hole or (begins and group and not _same_row(group[-1], line)):
+        if hole or (begins and group and not group[-1].box.shares_row(line.box)):
             yield _text_part(group, body)
             group = []
         group.append(line)
@@ -329,7 +326,3 @@ def _continues(item: Part, part: Part) -> bool:
         and -0.5 * height < gap < _MAX_GAP * height
         and (abs(line.size - last.size) < 0.1 * last.size)
     )
-
-
-def _same_row(one: Line, other: Line) -> bool:
-    return abs(one.box.middle - other.box.middle) < _SAME_ROW * min(one.box.height, other.box.height)

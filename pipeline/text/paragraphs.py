@@ -14,6 +14,7 @@ from ocrmill.pipeline.records import PICTURE, Block
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.running_text import join_lines
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
+from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS
 
 # In heights of a line.
 _PARAGRAPH_GAP = 0.8  # white space below a line that ends its paragraph; single-spaced lines have 0.1 to 0.4
@@ -28,7 +29,7 @@ _LEVELS = (1.98, 1.45, 1.15)
 _BODY_LINES = 3  # without so many lines of another size nothing says what is large
 
 _SENTENCE_END = re.compile(r"[.!?:;\u3002\uff01\uff1f\uff1a\u061f\u06d4][\"')\]\u201d\u2019\u00bb]*$")
-_BULLET = re.compile(r"^[\u2022\u2023\u2043\u25a0-\u25ff\u27a2\uf0a7\uf0b7\u00b7]\s*(?=\S)")
+_BULLET = re.compile(rf"^[{BULLETS}{PRIVATE_BULLETS}]\s*(?=\S)")
 _ITEM = re.compile(r"^(?:[-\u2013*]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+\S")
 
 
@@ -150,7 +151,7 @@ def _columns(ordered: Sequence[AnyLine], size_step: float) -> list[list[AnyLine]
 
 def _continues(column: Sequence[Line], line: Line, size_step: float) -> bool:
     last = column[-1]
-    if _same_row(last, line):
+    if last.box.shares_row(line.box):
         return True
     unit = min(last.box.height, line.box.height)
     above = enclosing([other.box for other in column[-4:]])  # the last rows, of which one may be short
@@ -163,10 +164,6 @@ def _continues(column: Sequence[Line], line: Line, size_step: float) -> bool:
     )
 
 
-def _same_row(one: Line, other: Line) -> bool:
-    return abs(one.box.middle - other.box.middle) < 0.5 * min(one.box.height, other.box.height)
-
-
 def _split_at_first_lines(column: list[AnyLine], *, right_to_left: bool) -> list[list[AnyLine]]:
     """Cut a column before indented lines, after last lines, and before items of a list."""
     edges = enclosing([line.box for line in column])
@@ -175,7 +172,7 @@ def _split_at_first_lines(column: list[AnyLine], *, right_to_left: bool) -> list
     ends = [line.box.x0 - edges.x0 if right_to_left else edges.x1 - line.box.x1 for line in column]
     parts = [[column[0]]]
     for n in range(1, len(column)):
-        new_row = not _same_row(column[n - 1], column[n])
+        new_row = not column[n - 1].box.shares_row(column[n].box)
         indented = starts[n] - starts[n - 1] > _INDENT * unit
         ended = ends[n - 1] > _SHORT * unit and _SENTENCE_END.search(column[n - 1].text.rstrip()) is not None
         item = bool(_BULLET.match(column[n].text) or _ITEM.match(column[n].text))

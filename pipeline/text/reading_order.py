@@ -18,6 +18,7 @@ from statistics import median
 # text detector finds are larger than their text.
 _MIN_GAP = 0.3
 _SHRINK = 0.1  # boxes that touch by so little do not overlap
+_ROW = 0.5  # of the lower line's height
 _SAME_ROW = 0.2  # centres so close stand on one baseline; of unrelated lines a third do
 _BAND_SPACE = 2.5  # white space across columns that ends them
 _BAND_GAP = 1.0  # crossing boxes closer than this belong to one band
@@ -64,6 +65,10 @@ class Box:
         """Return the share of its area that lies in the other; 0 if it has none."""
         part, area = self.clipped(other), self.width * self.height
         return part.width * part.height / area if area else 0.0
+
+    def shares_row(self, other: "Box") -> bool:
+        """Tell if two lines stand on one row: their centres are closer than `_ROW` of the lower line's height."""
+        return abs(self.middle - other.middle) < _ROW * min(self.height, other.height)
 
     def contains_centre_of(self, other: "Box") -> bool:
         """Tell if the other's centre lies in it."""

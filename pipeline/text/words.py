@@ -10,6 +10,8 @@ from enum import IntEnum
 from ocrmill.pipeline.text.reading_order import Box
 
 SOFT_HYPHEN = "\u00ad"  # at the end of a word that goes on in the next line
+BULLETS = "\u2022\u2023\u2043\u2219\u25a0-\u25ff\u27a2\u00b7"  # signs before items of a list, for a set of `re`
+PRIVATE_BULLETS = "\uf0a7\uf0b7"  # of Symbol and Wingdings
 
 
 class Rise(IntEnum):

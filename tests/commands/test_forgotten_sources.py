@@ -47,7 +47,7 @@ def test_a_forgotten_source_is_not_read_the_next_night(folder: Path):
     report = night(folder)
 
     assert (report.sources_forgotten, report.pages.total(), held(folder)) == (1, 0, ["kept.pdf"])
-    assert "were not read, as `ocrmill forget` was told" in report.to_text("out")
+    assert "were not read: `ocrmill forget` removed them" in report.to_text("out")
     assert read_status(store).unfinished_documents == 0
     assert verify(store, repair=False).findings == ()
     plan = make_plan([str(folder / "in")], SETTINGS, output=str(folder / "out"), sample=3)

@@ -45,7 +45,7 @@ def test_three_nights(nights: Nights):
     nights.s3.delete(nights.source, "in/deleted.pdf")
     second_night = nights.night()
     assert second_night.returncode == 0
-    assert "1 known sources are not there any more" in second_night.stdout
+    assert "1 known sources are missing now" in second_night.stdout
     second = nights.pages()
     assert {"changes.pdf#1 Second", "new.pdf#1 New"} == second.keys() - first.keys()
     assert first.items() <= second.items(), "a page of the first night was read again, or is gone"
@@ -82,7 +82,7 @@ def test_a_listing_that_breaks_off_says_nothing_of_what_was_deleted(nights: Nigh
     assert (3, True) == (broken_off.returncode, "SlowDown" in broken_off.stderr), broken_off.stderr
     assert "not there any more" not in broken_off.stdout
     faulty_s3.heals()
-    assert "1 known sources are not there any more" in nights.night().stdout
+    assert "1 known sources are missing now" in nights.night().stdout
 
 
 @pytest.mark.fault

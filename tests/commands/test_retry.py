@@ -152,7 +152,7 @@ def test_old_rows_stay_where_the_document_has_other_pages_now(out: Path, caplog:
     before = pages(out)
     retry(job(out), PageQuery(document="book", page_number=2), lambda job: OnePageLess(job.settings))
     assert before == pages(out)
-    assert "book.pdf: its rows stay as they are: it has 4 pages this time" in caplog.text
+    assert "book.pdf: its old rows are kept: it has 4 pages now" in caplog.text
     assert_sound(out)
 
 

@@ -1,4 +1,4 @@
-"""The interface of engines: one class for each, the same methods."""
+"""The interface of engines."""
 
 from typing import Protocol
 
@@ -7,19 +7,19 @@ from ocrmill.workers.rendering.protocol import PageImage
 
 
 class Engine(Protocol):
-    """An engine turns a page image into text. Each has a folder in workers/engines, all have these methods."""
+    """An engine turns a page image into text. Each has a folder in workers/engines."""
 
     def describe(self) -> EngineDescription:
-        """Name, model and how many pages it wants in flight. Cheap: loads nothing."""
+        """Return name, model and number of pages in flight. Cheap: loads nothing."""
 
     async def start(self, memory: float) -> None:
-        """Load what it needs; called once, before the first page.
+        """Load the model; called once, before the first page.
 
         Args:
-            memory: share of the memory that its settings allow: less than 1 after it ran out of it.
+            memory: share of the memory that its settings allow; less than 1 after it ran out of memory.
 
         Raises:
-            EngineError: if it cannot be started, with what to do about it.
+            EngineError: if it cannot be started; the text says what to do.
         """
 
     async def read(
@@ -31,7 +31,7 @@ class Engine(Protocol):
         """
 
     def idle_s(self) -> float:
-        """Seconds since it last got on with any of the pages that it has."""
+        """Return the seconds since it last made progress with any of its pages."""
 
     async def close(self) -> None:
-        """End what it started."""
+        """End its processes and threads."""

@@ -1,4 +1,4 @@
-"""The GPUs of this machine, asked of NVIDIA's driver in a process of its own: torch would take seconds to import."""
+"""The GPUs of this machine, as NVIDIA's driver reports them to a child process: torch would take seconds to import."""
 
 import json
 import subprocess
@@ -34,31 +34,31 @@ _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """The GPUs that NVIDIA's driver reports, or why there are none."""
+    """The GPUs that NVIDIA's driver reports, or the reason why there are none."""
 
     capabilities: tuple[tuple[int, int], ...] = ()  # compute capability of each GPU that CUDA_VISIBLE_DEVICES shows
     models: tuple[tuple[str, int], ...] = ()  # name and bytes of memory of each, of a MIG slice those of the slice
     driver_cuda: tuple[int, int] | None = None  # the newest CUDA that the driver runs; None without a driver
-    problem: str | None = None  # why there are none
+    problem: str | None = None  # the reason why there are none
 
     def __len__(self) -> int:
         return len(self.capabilities)
 
 
 def find_gpus() -> Gpus:
-    """Ask the driver; without one, or where it does not answer, there are no GPUs, and the reason is given."""
+    """Query the driver; if it is missing or does not answer, return no GPUs and the reason."""
     try:
-        asked = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-I", "-c", _PROGRAM], check=False, capture_output=True, text=True, timeout=DRIVER_ANSWER_S
         )
     except subprocess.TimeoutExpired:
-        return Gpus(problem=f"NVIDIA's driver did not answer in {DRIVER_ANSWER_S:g} s: look at nvidia-smi and dmesg")
-    if asked.returncode:
+        return Gpus(problem=f"NVIDIA's driver did not answer in {DRIVER_ANSWER_S:g} s: check nvidia-smi and dmesg")
+    if done.returncode:
         return Gpus(problem="there is no NVIDIA driver (libcuda.so.1 cannot be loaded)")
-    error, version, gpus = json.loads(asked.stdout)
+    error, version, gpus = json.loads(done.stdout)
     driver = (version // 1000, version % 1000 // 10)
     if error and error != _NO_DEVICE:
-        return Gpus(driver_cuda=driver, problem=f"NVIDIA's driver fails with CUDA error {error}: look at nvidia-smi")
+        return Gpus(driver_cuda=driver, problem=f"NVIDIA's driver fails with CUDA error {error}: check nvidia-smi")
     return Gpus(
         tuple((major, minor) for (major, minor), _, _ in gpus),
         tuple((name, memory) for _, name, memory in gpus),

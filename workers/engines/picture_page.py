@@ -1,8 +1,8 @@
 """Tell a page that shows only a picture from a page of text that an engine did not read.
 
-An engine that writes nothing either met a photograph or failed. The page counts as a picture only if two independent
-looks agree: its pixels are those of a picture, with no small mark left on the paper around it, and RapidOCR's detector
-finds no line of text on it. In doubt the answer is no: the page then stays failed, and no text is lost.
+An engine that writes nothing has met a photograph or failed. The page counts as a picture only if two independent
+tests agree: its pixels are those of a picture, with no small mark on the paper around it, and RapidOCR's detector finds
+no line of text on it. In doubt the answer is no: the page stays failed, and no text is lost.
 
 Measured on 36 photographs (those that come with scikit-image, scikit-learn, matplotlib, gradio and ultralytics): alone
 17 count as pictures, on white paper 30; with a page number of 8 pt below them, or a date of 14 pt in them, none does.
@@ -31,7 +31,7 @@ _SCALES = (2 / 3, 1.0)  # the detector finds large letters at the first, small o
 
 
 class PicturePages:
-    """Looks at pages on which an engine read nothing. For several threads; its model is loaded at the first page."""
+    """Tests pages on which an engine read nothing. Thread-safe; the model is loaded at the first page."""
 
     def __init__(self, settings: CpuEngineSettings) -> None:
         self._settings = settings

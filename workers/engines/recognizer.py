@@ -1,4 +1,4 @@
-"""An engine with what comes after it: the page image goes in, the finished row comes out, whatever happens."""
+"""An engine, and the row made of its answer: a page image goes in, a finished row comes out."""
 
 import asyncio
 import time
@@ -41,15 +41,15 @@ class Recognizer:
         self._pictures = PicturePages(settings.engine.cpu)
 
     async def start(self, memory: float = 1.0) -> None:
-        """Start the engine, as `Engine.start` says."""
+        """Call `Engine.start`."""
         await self._engine.start(memory)
 
     def idle_s(self) -> float:
-        """Return the seconds since the engine last got on, as `Engine.idle_s` says."""
+        """Call `Engine.idle_s`."""
         return self._engine.idle_s()
 
     async def close(self) -> None:
-        """Close the engine, as `Engine.close` says."""
+        """Call `Engine.close`."""
         await self._engine.close()
 
     async def read(
@@ -63,42 +63,42 @@ class Recognizer:
             text = Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if isinstance(text, EngineDown):
             return text
-        attempt = self._attempt(started, params)
+        attempt = self._make_attempt(started, params)
         if isinstance(text, Failure):
             row = failed_row(document, page, text.reason, text.detail, replace(attempt, reason=text.reason))
-            return await self._checked_for_picture(row, page, image, params)
+            return await self._mark_picture(row, page, image, params)
         attempt = replace(attempt, finish_reason=text.finish_reason, output_tokens=text.output_tokens)
         row = recognized_row(document, page, text, attempt, self._quality)
         if is_empty(text):
             detail = f"the engine wrote no text: {len(text.blocks)} boxes, {len(text.markdown)} characters of markup"
             reason = find_defect(row) or Reason.EMPTY_OUTPUT
             row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
-            return await self._checked_for_picture(row, page, image, params)
-        return replace(row, figures=self._figures(image, text, page.geometry)) if self._keeps_figures else row
+            return await self._mark_picture(row, page, image, params)
+        return replace(row, figures=self._cut_figures(image, text, page.geometry)) if self._keeps_figures else row
 
-    async def _checked_for_picture(
+    async def _mark_picture(
         self, row: PageRow, page: RenderedPage, image: PageImage, params: RetryParams | None
     ) -> PageRow:
         """Mark a page without a text layer that the engine wrote nothing on, if it shows only a picture."""
         has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
         if params is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
             return row
-        pixels = self._page_of(image, page.geometry)
+        pixels = self._whole_image(image, page.geometry)
         shows = await asyncio.get_running_loop().run_in_executor(None, self._pictures.shows_only_picture, pixels)
         return replace(row, shows_only_picture=shows)
 
-    def _figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
+    def _cut_figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
         if not has_pictures(text.blocks):
             return ()
-        return cut_figures(self._page_of(image, geometry), text.blocks, geometry)
+        return cut_figures(self._whole_image(image, geometry), text.blocks, geometry)
 
-    def _page_of(self, image: PageImage, geometry: PageGeometry) -> RGB:
+    def _whole_image(self, image: PageImage, geometry: PageGeometry) -> RGB:
         if not isinstance(image, PageViews):
             return image
         assert self._max_tiles is not None
         return page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
 
-    def _attempt(self, started: float, params: RetryParams | None) -> Attempt:
+    def _make_attempt(self, started: float, params: RetryParams | None) -> Attempt:
         engine = self._description
         seconds = time.perf_counter() - started
         if params is None:

@@ -29,12 +29,12 @@ def _none(_settings: EngineSettings) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class EngineEntry:
-    """The class of an engine, imported when it is used, and what is known of it before."""
+    """The class of an engine, imported when it is used, and facts that are known before."""
 
     class_path: str  # module:class; the class is made from `EngineSettings`
     first_page: str = "about half a minute"  # time to the first page, for the log
-    obstacles: Problems = _none  # reasons for which `auto` passes it over on this machine
-    missing: Problems = _none  # what it cannot start without
+    obstacles: Problems = _none  # reasons why `auto` does not choose it on this machine
+    missing: Problems = _none  # requirements that this machine lacks
 
 
 ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obstacles
@@ -50,7 +50,7 @@ FALLBACK = "cpu"
 
 
 def with_engine_chosen(settings: RunSettings) -> RunSettings:
-    """Put a name in the place of `auto`: `deepseek-ocr2` where a GPU, vLLM and the model are there, else `cpu`.
+    """Replace `auto` by a name: `deepseek-ocr2` if there are a GPU, vLLM and the model, else `cpu`.
 
     Raises:
         UsageError: no engine has the name in the settings.
@@ -71,7 +71,7 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
 def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
     """Check that the engine can start on this machine, before anything is started.
 
-    On a cluster the engines run elsewhere; there ray_cluster.py has it checked once the cluster is joined.
+    On a cluster the engines run on other machines; ray_cluster.py checks one of them once the cluster is joined.
 
     Raises:
         EngineError: with all that is missing.
@@ -81,12 +81,12 @@ def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
 
 
 def missing(settings: EngineSettings) -> list[str]:
-    """Return what the engine that the settings name cannot start without on this machine."""
+    """Return the requirements of the engine in the settings that this machine lacks."""
     return entry_of(settings).missing(settings)
 
 
 def make_engine(settings: EngineSettings) -> Engine:
-    """Make the engine that the settings name."""
+    """Make the engine in the settings."""
     module, _, name = entry_of(settings).class_path.partition(":")
     engine: Engine = getattr(import_module(module), name)(settings)
     return engine
@@ -107,13 +107,13 @@ def own_settings(settings: EngineSettings, schema: type[OwnSettings]) -> OwnSett
 
 
 def entry_of(settings: EngineSettings) -> EngineEntry:
-    """Return the line of the engine that the settings name; before one is chosen, `auto` is the one that always runs.
+    """Return the entry of the engine in the settings; for `auto`, that of the fallback.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no engine has this name.
     """
     if settings.name == "auto":
         return ENGINES[FALLBACK]
     if settings.name not in ENGINES:
-        raise UsageError(f"engine.name: there is no engine {settings.name!r}; take {', '.join(('auto', *ENGINES))}")
+        raise UsageError(f"engine.name: there is no engine {settings.name!r}; choose {', '.join(('auto', *ENGINES))}")
     return ENGINES[settings.name]

@@ -1,4 +1,4 @@
-"""The check of what an engine needs, made on a node of a Ray cluster: the driver's machine may lack all of it."""
+"""Check an engine's requirements on a node of a Ray cluster: the driver's machine may lack all of them."""
 
 import logging
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def check_on_a_node(settings: RunSettings, engine: EngineDescription) -> int:
     """Check on a node that has GPUs, if the engine takes some. Engines check again, each on its own node.
 
-    Where no node answers in time, as one that is busy or starts only when it is asked for, nothing is checked here.
+    If no node answers in time, because it is busy or starts on demand, nothing is checked here.
 
     Returns:
         The pages that an engine wants on that node, by its GPU; without an answer, the driver's own number.
@@ -28,20 +28,20 @@ def check_on_a_node(settings: RunSettings, engine: EngineDescription) -> int:
         EngineError: with all that the node lacks.
     """
     task = ray.remote(num_cpus=0, num_gpus=engine.gpus, max_retries=0)(_missing_and_slots)
-    asked = task.remote(settings.engine, engine.slots)
-    ready, _ = ray.wait([asked], timeout=CLUSTER_ANSWER_S)
+    checking = task.remote(settings.engine, engine.slots)
+    ready, _ = ray.wait([checking], timeout=CLUSTER_ANSWER_S)
     if not ready:
-        ray.cancel(asked, force=True)
+        ray.cancel(checking, force=True)
         log.info(
             "no node of the cluster checked the engine's needs within %g s; each engine does when it starts",
             CLUSTER_ANSWER_S,
         )
         return engine.slots
     try:
-        problems, slots = ray.get(asked)
+        problems, slots = ray.get(checking)
     except RayError as error:
         last_line = str(error).strip().splitlines()[-1]
-        raise EngineError(f"a node of the cluster cannot run ocrmill, of the driver's version: {last_line}") from error
+        raise EngineError(f"a node of the cluster cannot run this version of ocrmill: {last_line}") from error
     refuse(problems)
     return int(slots)
 

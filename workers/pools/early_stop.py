@@ -1,4 +1,4 @@
-"""Stopping a run whose workers are only just starting: nothing is in work yet, so it ends at the next step."""
+"""Stop a run while its workers start: no page is in work yet, so it ends at the next step."""
 
 import math
 import signal
@@ -15,38 +15,38 @@ TIME_IS_UP = "the time budget ended before the workers were up: nothing was read
 
 
 class _StopNowError(BaseException):
-    """Comes out of a signal handler; no Exception, for Ray catches and logs those where it starts its processes."""
+    """Raised by a signal handler. It is no Exception, because Ray catches and logs those while it starts processes."""
 
 
 @contextmanager
 def ended_early(until: float) -> Iterator[None]:
-    """Raise StoppedEarlyError where SIGTERM or SIGINT comes meanwhile, or the time budget ends.
+    """Raise StoppedEarlyError if SIGTERM or SIGINT comes in the block, or the time budget ends.
 
-    Python hands signals to the main thread alone: in another one the start goes on, and the pool looks at the time.
+    Python delivers signals to the main thread only: in another thread the start goes on, and the pool checks the time.
 
     Args:
-        until: The time of `time.monotonic` at which the budget ends; an alarm tells it, as Ray alone may take 30 s.
+        until: The time of `time.monotonic` at which the budget ends; an alarm is set, since Ray may take 30 s to start.
     """
     check_time(until)
     if threading.current_thread() is threading.main_thread():
-        with _heeding_signals(until):
+        with _raising_on_signals(until):
             yield
     else:
         yield
 
 
 @contextmanager
-def _heeding_signals(until: float) -> Iterator[None]:
+def _raising_on_signals(until: float) -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGALRM:
             raise _StopNowError(f"{signal.Signals(number).name}: stopped before the workers were up")
         if time.monotonic() >= until:
             raise _StopNowError(TIME_IS_UP)
 
-    heard, told = socket.socketpair()
-    for end in (heard, told):
+    reader, writer = socket.socketpair()
+    for end in (reader, writer):
         end.setblocking(False)
-    wakeup = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     numbers = [signal.SIGTERM, signal.SIGINT, *([] if math.isinf(until) else [signal.SIGALRM])]
     before = {number: signal.signal(number, stop) for number in numbers}
     alarm = (0.0, 0.0)
@@ -54,7 +54,7 @@ def _heeding_signals(until: float) -> Iterator[None]:
         alarm = signal.setitimer(signal.ITIMER_REAL, max(0.001, until - time.monotonic()) + 0.001)
     try:
         yield
-        _refuse_unheeded(heard)
+        _raise_dropped(reader)
     except _StopNowError as error:
         raise StoppedEarlyError(str(error)) from error
     except SystemExit as error:  # Ray's own handler of SIGTERM, which it sets when it starts
@@ -65,14 +65,14 @@ def _heeding_signals(until: float) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
-        heard.close()
-        told.close()
+        reader.close()
+        writer.close()
 
 
-def _refuse_unheeded(heard: socket.socket) -> None:
-    """Raise if Python dropped the exception of a signal's handler, as it does in hooks of a fork and in `__del__`."""
+def _raise_dropped(reader: socket.socket) -> None:
+    """Raise if Python dropped the exception of a signal handler, as it does in fork hooks and in `__del__`."""
     try:
-        numbers = heard.recv(4096)
+        numbers = reader.recv(4096)
     except BlockingIOError:
         return
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,10 +81,10 @@ def _refuse_unheeded(heard: socket.socket) -> None:
 
 
 def check_time(until: float) -> None:
-    """Return if the time budget, which ends at `until` of `time.monotonic`, has time left.
+    """Check that the time budget, which ends at `until` of `time.monotonic`, has time left.
 
     Raises:
-        StoppedEarlyError: it has none.
+        StoppedEarlyError: no time is left.
     """
     if time.monotonic() >= until:
         raise StoppedEarlyError(TIME_IS_UP)

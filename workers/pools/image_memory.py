@@ -1,4 +1,4 @@
-"""Bytes of page images: what one page may take, and how many may be in flight on this machine."""
+"""Bytes of page images: the most for one page, and for all in flight on this machine."""
 
 import logging
 import shutil
@@ -10,7 +10,7 @@ from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE
 from ocrmill.workers.pools.machine import usable_memory
 
 IMAGE_BYTES = 6 << 20  # a Letter page at 144 dpi
-SPARE = 1.25  # pages beside those that engines hold: rendered while others are read
+SPARE = 1.25  # factor for pages that are rendered while engines read others
 LEAST_BYTES = 768 << 20
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Ray keeps its objects
 log = logging.getLogger(__name__)
@@ -25,16 +25,16 @@ def page_bytes(settings: EngineSettings) -> int:
 
 
 def in_flight_bytes(settings: RunSettings, pages_in_engines: int, limit: int) -> int:
-    """Room for the pages that all engines hold at once, and a quarter more, as far as `limit` goes.
+    """Return the bytes for the pages that all engines hold at once and a quarter more, at most `limit`.
 
-    `workers.in_flight_mb` is taken as it is. Less room than the engines want costs speed, and that is said.
+    `workers.in_flight_mb` replaces it. With less memory than the engines need a warning is logged: it costs speed.
     """
     if settings.workers.in_flight_mb:
         return settings.workers.in_flight_mb << 20
     wanted = max(LEAST_BYTES, int(SPARE * pages_in_engines * page_bytes(settings.engine)))
     if wanted > (room := max(LEAST_BYTES, limit)):
         log.warning(
-            "the engines want %d MiB of page images in flight and there is memory for %d: they will wait for pages. "
+            "the engines need %d MiB of page images in flight and there is memory for %d: they will wait for pages. "
             "Give more shared memory (docker run --shm-size), or set workers.in_flight_mb",
             wanted >> 20,
             room >> 20,
@@ -43,9 +43,9 @@ def in_flight_bytes(settings: RunSettings, pages_in_engines: int, limit: int) ->
 
 
 def image_memory() -> int:
-    """Bytes that page images may take on this machine: of half its memory and of /dev/shm, half.
+    """Return the bytes for page images on this machine: half of /dev/shm, or a quarter of the memory if that is less.
 
-    The other half is for pages that are rendered ahead.
+    As much again is for pages that are rendered ahead.
     """
     memory = usable_memory()
     shared = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else memory

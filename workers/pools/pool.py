@@ -1,4 +1,4 @@
-"""The pool that reads pages: the interface that the coordinator sees, and its version in this process."""
+"""The pool of workers: the interface that the coordinator uses, and the pool that runs in this process."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -23,7 +23,7 @@ from ocrmill.workers.pools.image_memory import image_memory, in_flight_bytes
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 Image = Any
-"""A page image or its views as the pool hands them about: themselves, or a reference into Ray's object store."""
+"""A page image or its views, or a reference to them in Ray's object store."""
 
 
 class Pool(Protocol):
@@ -31,16 +31,16 @@ class Pool(Protocol):
 
     rasterizers: int
     engines: int
-    in_flight_bytes: int  # of page images, that may exist at once
+    in_flight_bytes: int  # of page images in flight, at most
 
     def describe(self) -> EngineDescription:
-        """Return the description that the engines give of themselves."""
+        """Return the description of the engines."""
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document."""
 
     def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
-        """Read a range in order: each page comes as its row, or rendered and awaiting OCR."""
+        """Read a range in order; yield each page as its row, or rendered for OCR."""
 
     async def recognize(
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None, /
@@ -52,7 +52,7 @@ class Pool(Protocol):
         """
 
     async def stop(self) -> None:
-        """End the engines; called in the loop that they were used in."""
+        """End the engines; called in the event loop that used them."""
 
     def close(self) -> None:
         """End all workers."""
@@ -73,7 +73,7 @@ class SerialPool:
         self._started: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
-        """Return the description that the engine gives of itself."""
+        """Return the description of the engine."""
         return self._description
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
@@ -84,7 +84,7 @@ class SerialPool:
         """Read a range in order."""
         for number in pages.page_numbers:
             yield self._rasterizer.read(pages.document, number)
-            await asyncio.sleep(0)  # let the pages that were yielded before be recognized
+            await asyncio.sleep(0)  # so that pages yielded before are recognized
 
     async def recognize(
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
@@ -98,7 +98,7 @@ class SerialPool:
         return row
 
     async def stop(self) -> None:
-        """End the engine, while its loop still runs."""
+        """End the engine, while its event loop runs."""
         await self._recognizer.close()
 
     def close(self) -> None:

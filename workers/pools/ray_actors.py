@@ -1,8 +1,8 @@
-"""The processes that Ray runs for us: rasterizers and engines, how they start, and how they come back.
+"""The processes that Ray runs for us: rasterizers and engines, their start, and their restart.
 
-Ray's own fault tolerance is not used for pages: it retries or drops the neighbours of a bad page and has no time limit.
-Actors restart (`max_restarts=-1`) but their tasks do not (`max_task_retries=0`): what a dead actor had in work is given
-out again by the pool.
+Pages do not use Ray's own fault tolerance, which retries or drops the neighbours of a bad page and has no time limit.
+Actors restart (`max_restarts=-1`) but their tasks do not (`max_task_retries=0`): the pool assigns the work of a dead
+actor again.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from ocrmill.workers.pools.early_stop import check_time
 from ocrmill.workers.rendering.protocol import PageImage
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
-DEATHS_AT_START = 3  # that one actor may die while it starts: a node that goes, a GPU whose memory is not free yet
+DEATHS_AT_START = 3  # of one actor while it starts: its node may go, or its GPU's memory may not be free yet
 RESTART_S = 1.0
 
 
@@ -45,17 +45,17 @@ class RasterizerActor:
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
     def ping(self) -> int:
-        """Answer once it is up, with the process that it is."""
+        """Return the process id, once the rasterizer is up."""
         return os.getpid()
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]
     def busy_s(self) -> float:
-        """Seconds since it began the document or the page that it is at; 0 where it waits. Answers beside its work."""
+        """Return the seconds since it began its present document or page; 0 if it is idle. Answers during its work."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
 
     def open(self, source: Source) -> Document | UnreadableDocument:
-        """Open a document, as `Rasterizer.open` says."""
+        """Call `Rasterizer.open`."""
         self._since = time.monotonic()
         try:
             return self._rasterizer.open(source)
@@ -63,7 +63,7 @@ class RasterizerActor:
             self._since = None
 
     def read(self, pages: PageRange) -> Iterator[PageRow | RenderedPage | PageImage]:
-        """Read pages in order. A rendered page is followed by its image, as an object of its own."""
+        """Read pages in order. After a rendered page comes its image, as an object of its own."""
         for number in pages.page_numbers:
             self._since = time.monotonic()
             try:
@@ -75,12 +75,12 @@ class RasterizerActor:
             else:
                 rendered, image = page
                 yield rendered
-                yield image  # on its own, so that only its reference travels on
+                yield image  # a separate object, so that only its reference travels
 
 
 @ray.remote(max_restarts=-1, max_task_retries=0, max_concurrency=1000)
 class EngineActor(Recognizer):
-    """A `Recognizer` in a process of its own. No answer to `idle_s` is an answer, too."""
+    """A `Recognizer` in a process of its own. If it does not answer `idle_s`, it hangs."""
 
     def __init__(self, make_engine: Callable[[EngineSettings], Engine], settings: RunSettings) -> None:
         super().__init__(make_engine(settings.engine), settings)
@@ -91,10 +91,10 @@ class EngineActor(Recognizer):
         return self._description.slots
 
     async def ping(self, memory: float = 1.0) -> int:
-        """Answer once the engine is up, with the process that it is.
+        """Return the process id, once the engine is up.
 
         Args:
-            memory: what it is started with, if it is not up; see `Engine.start`.
+            memory: the memory to start it with, if it is not up; see `Engine.start`.
 
         Raises:
             EngineError: if it cannot be started.
@@ -106,19 +106,19 @@ class EngineActor(Recognizer):
 
 @dataclass(slots=True)
 class Handle:
-    """A worker: its actor, and the process that the actor is now."""
+    """A worker: its actor, and the actor's present process."""
 
     actor: Any
     pid: int
-    memory: float = 1.0  # that an engine is started with again; see `Engine.start`
+    memory: float = 1.0  # for the restart of an engine; see `Engine.start`
 
 
 def await_start(actors: Sequence[Any], timeout_s: float, until: float = math.inf) -> list[Handle]:
-    """Wait until all actors are up; one that dies meanwhile is started again by Ray.
+    """Wait until all actors are up; Ray restarts one that dies meanwhile.
 
     Raises:
         EngineError: one cannot start, does not answer in time, or died `DEATHS_AT_START` times.
-        StoppedEarlyError: the time budget, which ends at `until`, ended first.
+        StoppedEarlyError: the time budget ended first, at `until`.
     """
     given_up = min(time.monotonic() + timeout_s, until)
     pings = [actor.ping.remote() for actor in actors]  # all at once, so that they start side by side
@@ -150,25 +150,25 @@ def _pid(actor: Any, ping: Any, until: float) -> int:
 
 
 def _await_restart(actor: Any, until: float) -> None:
-    """Wait until Ray has restarted an actor: until then its calls fail at once, which does not count as a death."""
+    """Wait until Ray has restarted an actor: calls before that fail at once, and do not count as a death."""
     while time.monotonic() < until:
         try:
             ray.get(actor.__ray_ready__.remote(), timeout=max(0.0, until - time.monotonic()))
         except ActorUnavailableError:
             time.sleep(RESTART_S)
         except (ActorDiedError, GetTimeoutError):
-            return  # the next ping says so, too
+            return  # the next ping fails, too
         else:
             return
 
 
 async def bring_back(worker: Handle, timeout_s: float, *start_with: float) -> None:
-    """Wait until a worker is up again, as another process (Ray restarts it); end the one that is only out of reach.
+    """Wait until Ray has restarted a worker as another process; kill the old one if it is merely unreachable.
 
     Args:
-        worker: the one that died.
+        worker: the dead worker.
         timeout_s: seconds until it is given up.
-        start_with: what its `ping` takes.
+        start_with: arguments of its `ping`.
 
     Raises:
         EngineError: it does not come back in time, or failed `DEATHS_AT_START` times to start.
@@ -183,7 +183,7 @@ async def bring_back(worker: Handle, timeout_s: float, *start_with: float) -> No
                     failures += 1
                     if failures == DEATHS_AT_START:
                         raise EngineError(f"it could not be started again: {error.cause}") from error
-                    ray.kill(worker.actor, no_restart=False)  # what an actor that failed has begun ends with it
+                    ray.kill(worker.actor, no_restart=False)  # the processes of a failed actor end with it
                 except RayActorError:
                     pass
                 else:

@@ -1,4 +1,4 @@
-"""Starting Ray on this machine, or joining a cluster; what is there to run workers on."""
+"""Start Ray on this machine or join a cluster, and plan the numbers of workers."""
 
 import os
 import socket
@@ -17,12 +17,12 @@ from ocrmill.workers.pools.machine import usable_cores
 from ocrmill.workers.pools.ray_session import RaySession
 
 MIN_OBJECT_STORE = 256 << 20
-ANSWER_S = 10.0  # in which a cluster takes a connection
+ANSWER_S = 10.0  # for a cluster to accept a connection
 
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Numbers of workers of each kind, and the bytes of page images that may be in flight between them."""
+    """Numbers of workers of each kind, and the bytes of page images that may be in flight."""
 
     rasterizers: int
     engines: int
@@ -61,35 +61,35 @@ def _start_here(settings: RunSettings, engine: EngineDescription) -> Crew:
     bytes_in_flight = in_flight_bytes(settings, engines * engine.slots, image_memory())
     session = RaySession(
         "Ray on this machine",
-        address="local",  # else Ray joins any cluster that it finds on this machine
+        address="local",  # else Ray joins any cluster on this machine
         include_dashboard=False,
         num_cpus=rasterizers + engines,
         num_gpus=gpus,
-        _system_config={"task_events_report_interval_ms": 0},  # else Ray's GCS keeps 100,000 tasks: 3.4 kB a page
-        object_store_memory=max(MIN_OBJECT_STORE, 2 * bytes_in_flight),  # half of it for pages rendered ahead
+        _system_config={"task_events_report_interval_ms": 0},  # else Ray's GCS stores 100,000 tasks, 3.4 kB a page
+        object_store_memory=max(MIN_OBJECT_STORE, 2 * bytes_in_flight),  # half of it is for pages rendered ahead
     )
     return Crew(rasterizers, engines, bytes_in_flight, session)
 
 
 def _join(address: str, settings: RunSettings, engine: EngineDescription) -> Crew:
-    _check_that_it_answers(address)
+    _check_connection(address)
     session = RaySession(f"the Ray cluster at {address}", address=address)
     try:
-        there = ray.cluster_resources()
-        cores = int(there.get("CPU", 1))
+        resources = ray.cluster_resources()
+        cores = int(resources.get("CPU", 1))
         half = max(1, cores // 2)
-        engines = _engines(settings, engine, half, int(there.get("GPU", 0)))
+        engines = _engines(settings, engine, half, int(resources.get("GPU", 0)))
         slots = check_on_a_node(with_absolute_paths(settings), engine)
     except BaseException:  # a signal, too
         session.close()
         raise
-    limit = int(there.get("object_store_memory", 0)) // 2
+    limit = int(resources.get("object_store_memory", 0)) // 2
     rasterizers = settings.workers.rasterizers or (cores if engine.gpus else half)
     return Crew(rasterizers, engines, in_flight_bytes(settings, engines * slots, limit), session)
 
 
-def _check_that_it_answers(address: str) -> None:
-    """Ray itself waits more than five minutes for HOST:PORT; `auto` and `ray://HOST:PORT` it knows to be away."""
+def _check_connection(address: str) -> None:
+    """Connect once: Ray waits more than five minutes for a dead HOST:PORT, though not for `auto` and `ray://HOST:PORT`."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdecimal():
         return
@@ -106,7 +106,7 @@ def _engines(settings: RunSettings, engine: EngineDescription, cores: int, gpus:
         return 1 if engine.takes_all_cores else wanted
     if gpus < engine.gpus:
         raise EngineError(
-            f"an engine takes {engine.gpus} GPUs and Ray has {gpus}: look at nvidia-smi and CUDA_VISIBLE_DEVICES, "
-            "or take --engine cpu"
+            f"an engine needs {engine.gpus} GPUs and Ray has {gpus}: check nvidia-smi and CUDA_VISIBLE_DEVICES, "
+            "or use --engine cpu"
         )
     return min(wanted, gpus // engine.gpus)

@@ -1,7 +1,7 @@
 """The pool on Ray actors: rasterizers and engines, on this machine or a cluster.
 
-What a dead actor had in work is given out again here. No page is blamed for the death of a rasterizer, since MuPDF runs
-in a process of its own; a page is blamed for the death of an engine only if it was the only one in there.
+Work of a dead actor is assigned again here. No page is blamed for the death of a rasterizer, because MuPDF runs in a
+process of its own; a page is blamed for the death of an engine only if it was alone in it.
 """
 
 import asyncio
@@ -42,8 +42,8 @@ from ocrmill.workers.pools.ray_cluster import start_ray, with_absolute_paths
 from ocrmill.workers.pools.worker_slots import MAX_FAILURES, Slot, WorkerSlots
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
-SUSPECTS = 8  # pages tried together after the death of an engine: of 80 the bad one is found in 18 rounds, not 80
-MAKE_AHEAD = 16  # objects (a page is a record and an image) that a rasterizer makes before they are taken
+SUSPECTS = 8  # pages tried together after an engine died; that finds the bad one of 80 in 18 rounds, not 80
+MAKE_AHEAD = 16  # objects that a rasterizer makes ahead; a page is two, a record and an image
 STREAMING = {"num_returns": "streaming", "_generator_backpressure_num_objects": MAKE_AHEAD}
 CALLS_PER_RASTERIZER = 4  # one in work, the others waiting: documents to open, ranges to read
 RASTERIZER_TRIES = 20  # deaths of rasterizers (nodes, really) that a document or a range survives
@@ -51,16 +51,16 @@ BACK_WITHIN_S = 600.0  # a rasterizer, on another node if need be
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 10.0
 WATCH_EVERY_S = 5.0
-ANSWER_TIMEOUT_S = 30.0  # in which an engine says how it gets on
-LONGEST_PAGE = 12  # times engine.page_timeout_s: no page takes an hour, but one that vLLM lost would
-LESS_MEMORY = 0.85  # of what an engine took before it ran out of memory
+ANSWER_TIMEOUT_S = 30.0  # for an engine's answer to `idle_s`
+LONGEST_PAGE = 12  # times engine.page_timeout_s: no page takes an hour, but vLLM may lose one
+LESS_MEMORY = 0.85  # share of the memory that an engine took before it ran out
 STUCK_S = 900.0  # two renderers take 2 x raster.page_wall_s for a page; before the first, 2 GiB come from a bucket
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _EngineLost:
-    """The engine that had a page is gone; the message says why."""
+    """The loss of the engine that had a page; `why` continues the message."""
 
     reason: Reason
     why: str = ""
@@ -90,7 +90,7 @@ class RayPool:
         check_time(until)
         crew = start_ray(settings, self._description)
         self._session = crew.session
-        settings = with_absolute_paths(settings)  # for actors, which run in another folder
+        settings = with_absolute_paths(settings)  # actors run in another folder
         self.rasterizers, self.engines, self.in_flight_bytes = crew.rasterizers, crew.engines, crew.in_flight_bytes
         gpus = self._description.gpus
         engine_actor = EngineActor.options(num_gpus=gpus, num_cpus=0 if gpus else 1)  # type: ignore[attr-defined]
@@ -110,23 +110,23 @@ class RayPool:
         )
         slots = ray.get([handle.actor.slots.remote() for handle in engine_handles])  # each by the GPU of its node
         self._engine_slots = WorkerSlots("an engine", engine_handles, slots, self._revive_engine)
-        self._killers: Counter[str] = Counter()  # pages that killed an engine, by document
+        self._killers: Counter[str] = Counter()  # by document: pages that killed an engine
         self._watching: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
-        """Return the description that the engines give of themselves."""
+        """Return the description of the engines."""
         return self._description
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
-        """Hash and open a document, on the rasterizer that has least to do."""
+        """Hash and open a document, on the least busy rasterizer."""
         for _ in range(RASTERIZER_TRIES):
-            slot = await self._free_rasterizer()
+            slot = await self._acquire_rasterizer()
             try:
                 opened: Document | UnreadableDocument = await slot.worker.handle.actor.open.remote(source)
             except RayActorError:
                 self._rasterizer_slots.report_death(slot)
             except RayTaskError as error:
-                raise _unwrapped(error) from error
+                raise _cause_of(error) from error
             else:
                 return opened
             finally:
@@ -135,10 +135,10 @@ class RayPool:
         return UnreadableDocument(None, source, Reason.UNREADABLE, detail)
 
     async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
-        """Read a range in order; what a dead rasterizer left undone is read by another."""
+        """Read a range in order; another rasterizer reads what a dead one left."""
         missing = list(pages.page_numbers)
         for _ in range(RASTERIZER_TRIES):
-            slot = await self._free_rasterizer()
+            slot = await self._acquire_rasterizer()
             image_lost = False
             try:
                 read = slot.worker.handle.actor.read.options(**STREAMING)
@@ -147,14 +147,15 @@ class RayPool:
                     page = await reference
                     if not isinstance(page, PageRow):
                         page = page, await anext(stream, None)
-                        if image_lost := page[1] is None:
+                        image_lost = page[1] is None
+                        if image_lost:
                             break
                     missing.pop(0)
                     yield page
             except (RayActorError, ObjectLostError):  # first: a RayTaskError may be one of them as well
                 self._rasterizer_slots.report_death(slot)
             except RayTaskError as error:
-                raise _unwrapped(error) from error
+                raise _cause_of(error) from error
             else:
                 if not image_lost:
                     return
@@ -168,17 +169,17 @@ class RayPool:
     async def recognize(
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
     ) -> PageRow | None:
-        """Turn a page image into the row of one attempt at it, on the engine that has least to do.
+        """Turn a page image into the row of one attempt at it, on the least busy engine; None if the image is lost.
 
-        An engine that dies takes all its pages along. Each is tried again with a few others, then alone in an engine,
-        so that only the page that kills it is blamed. Once several pages of a document were blamed, its other pages are
-        not tried.
+        An engine that dies loses all its pages. Each is tried again with a few others, then alone in an engine, so that
+        only the page that kills it is blamed. Once several pages of a document were blamed, its other pages are not
+        tried.
         """
         request = OcrRequest(document, page, image, params)
         attempts: list[Attempt] = []
         deaths = 0
         while True:
-            slot = await self._free_engine(document, deaths)
+            slot = await self._acquire_engine(document, deaths)
             if slot is None:
                 detail = f"not tried: {MAX_FAILURES} other pages of this document made the engine fail"
                 return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
@@ -186,7 +187,7 @@ class RayPool:
             outcome: PageRow | _EngineLost | None = None  # None: the image is lost, or this was cancelled
             try:
                 reading = slot.worker.handle.actor.read.remote(*request)
-                outcome = await self._outcome(slot, request, reading)
+                outcome = await self._await_outcome(slot, request, reading)
             finally:
                 self._engine_slots.release(slot, finished=isinstance(outcome, PageRow))
             if isinstance(outcome, PageRow):
@@ -203,17 +204,17 @@ class RayPool:
                 detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
                 return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
 
-    async def _outcome(self, slot: Slot, request: OcrRequest, reading: Any) -> PageRow | _EngineLost | None:
+    async def _await_outcome(self, slot: Slot, request: OcrRequest, reading: Any) -> PageRow | _EngineLost | None:
         """Wait for the row of a page that an engine reads; None if the image is gone.
 
         An engine that is lost gets no more pages until it is back.
         """
         engine = slot.worker.handle.actor
         try:
-            answer = await self._answer(engine, reading)
+            answer = await self._await_row(engine, reading)
             if isinstance(answer, PageRow):
                 return answer
-            self._take_note(answer, slot)
+            self._note_death(answer, slot)
             lost = _EngineLost(Reason.ENGINE_CRASH, f": {answer.detail}")
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
             if isinstance(error.cause, RayActorError | ObjectLostError):
@@ -232,7 +233,7 @@ class RayPool:
         return lost
 
     async def stop(self) -> None:
-        """Let the engines end what they started; one that does not answer is killed with its actor."""
+        """Let the engines end their processes; one that does not answer is killed with its actor."""
         if self._watching is not None:
             self._watching.cancel()
         stops = [handle.actor.close.remote() for handle in self._engine_slots.handles()]
@@ -240,29 +241,29 @@ class RayPool:
             await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), STOP_TIMEOUT_S)
 
     def close(self) -> None:
-        """End all actors, and Ray if it was started here."""
+        """End all actors, and Ray if this pool started it."""
         self._session.close()
 
-    def _take_note(self, down: EngineDown, slot: Slot) -> None:
-        """Log why an engine is down; one that ran out of memory gets fewer pages from now on, and takes less."""
+    def _note_death(self, down: EngineDown, slot: Slot) -> None:
+        """Log the death of an engine; if it ran out of memory, it gets fewer pages and less memory from now on."""
         if not slot.is_current:
             return
-        log.warning("an engine is down and is started again: %s", down.detail)
+        log.warning("an engine died and is started again: %s", down.detail)
         if down.out_of_memory:
             slot.worker.slots = max(1, slot.worker.slots // 2)
             slot.worker.handle.memory *= LESS_MEMORY
             log.warning(
-                "it ran out of memory: from now on it gets %d pages at a time, and takes %.0f %% of the memory that "
-                "its settings allow",
+                "it ran out of memory: from now on it gets %d pages at a time and %.0f %% of the memory that its "
+                "settings allow",
                 slot.worker.slots,
                 100 * slot.worker.handle.memory,
             )
 
-    async def _answer(self, engine: Any, reading: Any) -> PageRow | EngineDown:
-        """Wait for an engine's row of a page, as long as the engine gets on with its pages.
+    async def _await_row(self, engine: Any, reading: Any) -> PageRow | EngineDown:
+        """Wait for an engine's row of a page, as long as the engine makes progress with its pages.
 
         Raises:
-            TimeoutError: it has not got on with any for `engine.page_timeout_s`, or not ended this one for too long.
+            TimeoutError: it made no progress for `engine.page_timeout_s`, or this page takes too long.
         """
         timeout = self._settings.engine.page_timeout_s
         until = time.monotonic() + LONGEST_PAGE * timeout
@@ -277,8 +278,8 @@ class RayPool:
         finally:
             row.cancel()
 
-    async def _free_engine(self, document: Document, deaths: int) -> Slot | None:
-        """A slot for a page that was in engines that died so often; None if its document has killed too many."""
+    async def _acquire_engine(self, document: Document, deaths: int) -> Slot | None:
+        """Acquire a slot for a page whose engines died `deaths` times; None if its document has killed too many."""
         parts = 1 if deaths > 1 or self._description.slots <= SUSPECTS else SUSPECTS
         slot = await self._engine_slots.acquire(parts=parts if deaths else None)
         if self._killers[document.document_id] < MAX_FAILURES:
@@ -286,12 +287,12 @@ class RayPool:
         self._engine_slots.release(slot, finished=False)
         return None
 
-    async def _free_rasterizer(self) -> Slot:
+    async def _acquire_rasterizer(self) -> Slot:
         self._watching = self._watching or asyncio.create_task(self._watch())
         return await self._rasterizer_slots.acquire()
 
     async def _watch(self) -> None:
-        """End rasterizers that hang: Ray gives their work back as if they had died."""
+        """End rasterizers that hang; Ray then returns their work as if they had died."""
         while True:
             await asyncio.sleep(min(WATCH_EVERY_S, self._settings.workers.unresponsive_s))
             await asyncio.gather(*map(self._check, self._rasterizer_slots.handles()))
@@ -301,11 +302,11 @@ class RayPool:
         try:
             busy_s = await asyncio.wait_for(rasterizer.actor.busy_s.remote(), timeout)
         except RayActorError:
-            return  # whoever waits for its work hears of it
+            return  # the call that waits for its work fails, too
         except TimeoutError:
             busy_s = math.inf
         if busy_s > max(STUCK_S, 3 * self._settings.raster.page_wall_s):
-            log.warning("a rasterizer hangs (process %d) and is replaced; others do its work", rasterizer.pid)
+            log.warning("a rasterizer hangs (process %d) and is replaced; others take over its work", rasterizer.pid)
             ray.kill(rasterizer.actor, no_restart=False)
 
     async def _revive_rasterizer(self, rasterizer: Handle) -> None:
@@ -315,6 +316,6 @@ class RayPool:
         await bring_back(engine, self._settings.engine.start_timeout_s, engine.memory)
 
 
-def _unwrapped(error: RayTaskError) -> Exception:
-    """Return the error that a rasterizer raised: our own errors end the run as they are."""
+def _cause_of(error: RayTaskError) -> Exception:
+    """Return the error that a rasterizer raised; our own errors end the run unchanged."""
     return error.cause if isinstance(error.cause, OcrmillError) else error

@@ -1,4 +1,4 @@
-"""Choose the worker for the next piece of work, and replace one that died. For engines and rasterizers alike."""
+"""Slots of workers: choose the worker for the next task, and revive dead ones. Used for engines and rasterizers."""
 
 import asyncio
 import logging
@@ -9,13 +9,13 @@ from typing import Any
 
 from ocrmill.pipeline.errors import EngineError
 
-MAX_FAILURES = 3  # pages in a row without a finished one between: then it is the engine that is bad, not the pages
+MAX_FAILURES = 3  # pages in a row without a finished one between them; then the engine is bad, not the pages
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class WorkerState:
-    """One worker: its handle, and how many pieces of work it has."""
+    """One worker: its handle, and its tasks in work."""
 
     handle: Any
     slots: int
@@ -28,7 +28,7 @@ class WorkerState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """The right to send work to a worker, for `weight` of its slots; `alone` if it has no other."""
+    """The right to send a task to a worker, for `weight` of its slots; `alone` if it has no other task."""
 
     worker: WorkerState
     weight: int
@@ -37,12 +37,12 @@ class Slot:
 
     @property
     def is_current(self) -> bool:
-        """Tell if the worker is still the process that this slot was taken in."""
+        """Tell if the worker is still the process for which this slot was acquired."""
         return self.worker.up and self.generation == self.worker.generation
 
 
 class WorkerSlots:
-    """`slots` pieces of work at a time for each worker; waiters are served in order, the least busy worker first.
+    """`slots` tasks at a time for each worker. Waiters are served in order, by the least busy worker.
 
     Workers may have a number of slots each.
     """
@@ -78,7 +78,7 @@ class WorkerSlots:
             raise
 
     def release(self, slot: Slot, *, finished: bool) -> None:
-        """Give a slot back; `finished` if a page came out of it."""
+        """Release a slot; `finished` if its task succeeded."""
         slot.worker.taken -= slot.weight
         if finished:
             slot.worker.failures.clear()
@@ -90,14 +90,14 @@ class WorkerSlots:
         if not slot.is_current:
             return
         worker.up = False
-        task = asyncio.get_running_loop().create_task(self._bring_back(worker))
+        task = asyncio.get_running_loop().create_task(self._revive_worker(worker))
         self._revivals.add(task)
         task.add_done_callback(self._revivals.discard)
 
     def record_failure(self, slot: Slot, document_id: str) -> None:
-        """Record that a page killed this worker; after some of them in a row the worker is retired.
+        """Record that a page killed this worker, and retire the worker after some in a row.
 
-        After `MAX_FAILURES`, and not all of one document: that may be a poisonous one.
+        It takes `MAX_FAILURES` of more than one document: a single document may be poisonous.
         """
         failures = slot.worker.failures
         failures[document_id] += 1
@@ -105,7 +105,7 @@ class WorkerSlots:
             slot.worker.retired = True
         self._serve()
 
-    async def _bring_back(self, worker: WorkerState) -> None:
+    async def _revive_worker(self, worker: WorkerState) -> None:
         try:
             await self._revive(worker.handle)
             worker.up = True
@@ -116,7 +116,7 @@ class WorkerSlots:
         self._serve()
 
     def _serve(self) -> None:
-        """Give slots to waiters in order; one that waits for many slots holds back those behind it."""
+        """Assign slots to waiters in order; one that waits for many slots blocks those behind it."""
         while self._waiters:
             parts, waiter = self._waiters[0]
             if not waiter.done():
@@ -125,7 +125,7 @@ class WorkerSlots:
                     slot.worker.taken += slot.weight
                     waiter.set_result(slot)
                 elif all(worker.retired for worker in self._workers):
-                    waiter.set_exception(EngineError(self._none_left()))
+                    waiter.set_exception(EngineError(self._none_left_text()))
                 else:
                     return
             self._waiters.popleft()
@@ -140,8 +140,8 @@ class WorkerSlots:
         ]
         return min(free, key=lambda slot: slot.worker.taken, default=None)
 
-    def _none_left(self) -> str:
+    def _none_left_text(self) -> str:
         return (
             f"no {self._what.split()[-1]} is left: each died at {MAX_FAILURES} pages in a row, or did not come back. "
-            "Finished pages are kept: mend the cause and run again"
+            "Finished pages are kept: fix the cause and run again"
         )

@@ -1,10 +1,10 @@
-"""Ends a run in which most of what is read fails for one reason that is not in the documents.
+"""Ends a run if most pages fail for one reason that is not in the documents.
 
 An engine that is down, credentials that have expired, a file system that is gone: going on would give a million failed
-rows. Each step of a page's way has a window over its last outcomes, so that pages read from their text layer do not
-hide an engine that fails at every page it is given.
+rows. Each step of the pipeline has a window over its last outcomes, so that pages read from their text layer do not
+hide an engine that fails at every page.
 
-Not covered: what fails for many reasons at once, and less than a window of pages.
+Not covered: failures for many reasons at once, and fewer pages than a window.
 """
 
 from collections import Counter, deque
@@ -14,7 +14,7 @@ from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.errors import TooManyFailuresError
 from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRow, Reason, UnreadableDocument
 
-# What a step may fail for without the documents' fault. Damage, passwords and the like say that bytes could be had.
+# Reasons for which a step may fail without the documents' fault. Damage or a password shows that bytes could be read.
 _RENDERING = frozenset({Reason.UNREADABLE, Reason.RENDER_TIMEOUT, Reason.RENDER_CRASH, Reason.RENDER_MEMORY})
 SHARE_OF_ONE_DOCUMENT = 0.1  # of a window: a document with 5,000 poisonous pages must not stop the others
 
@@ -38,7 +38,7 @@ class _Window:
         self._documents: Counter[str] = Counter()
 
     def add(self, outcome: _Outcome) -> None:
-        """Take an outcome.
+        """Add an outcome.
 
         Raises:
             TooManyFailuresError: if the window is full, and too large a share of it failed for this reason.
@@ -53,7 +53,7 @@ class _Window:
             return
         self._reasons[outcome.reason] += 1
         if len(self._outcomes) == self._size and self._reasons[outcome.reason] > self._share * self._size:
-            raise TooManyFailuresError(self._explanation(outcome.reason, outcome.example))
+            raise TooManyFailuresError(self._error_text(outcome.reason, outcome.example))
 
     def _forget(self, outcome: _Outcome) -> None:
         self._documents[outcome.document] -= 1
@@ -62,17 +62,17 @@ class _Window:
         if outcome.reason is not None:
             self._reasons[outcome.reason] -= 1
 
-    def _explanation(self, reason: Reason, example: str) -> str:
+    def _error_text(self, reason: Reason, example: str) -> str:
         return (
             f"stopped: {self._reasons[reason]} of the last {self._size} {self._what} failed with {reason}, which is "
-            f"rarely their own fault. The last one: {example}. What is finished is kept. Mend the cause, then the same "
-            f"`ocrmill run` goes on, and `ocrmill retry OUT --reason {reason}` reads these again; "
-            "to go on in spite of it: --set workers.stop_share=1"
+            f"rarely their own fault. The last one: {example}. Finished pages are kept. Fix the cause; then the same "
+            f"`ocrmill run` goes on, and `ocrmill retry OUT --reason {reason}` reads these again. "
+            "To go on without a fix: --set workers.stop_share=1"
         )
 
 
 class CircuitBreaker:
-    """Sees every outcome of a run."""
+    """Watches every outcome of a run."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._opening = _Window("documents", settings)
@@ -80,10 +80,10 @@ class CircuitBreaker:
         self._recognizing = _Window("pages", settings)
 
     def add_document(self, opened: Document | UnreadableDocument) -> None:
-        """Count a document: it was opened, or could not be.
+        """Count a document, opened or unreadable.
 
         Raises:
-            TooManyFailuresError: if too many cannot be.
+            TooManyFailuresError: if too many are unreadable.
         """
         reason = opened.reason if isinstance(opened, UnreadableDocument) and opened.reason in _RENDERING else None
         self._opening.add(_Outcome(opened.source.uri, reason, f"{opened.source.uri}: {opened.detail}"))

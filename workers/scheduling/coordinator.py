@@ -78,19 +78,19 @@ class Coordinator:
         self._flusher = Flusher(sink, report)
         self._settings = settings
         self._open: dict[str, DocumentProgress] = {}
-        self._complete: set[str] = set()  # document ids finished in this run
+        self._complete: set[str] = set()  # ids of documents finished in this run
         self._pages = pages  # of each document; None for all
-        self._in_part: set[str] = set()  # document ids of which all of these are read, and others are not
+        self._in_part: set[str] = set()  # ids of documents with all chosen pages read
         self._replaced: dict[str, str] = {}  # by source, the document that it held before it changed in this run
         self._listing: Listing | None = None
-        self._all_opened = False  # every source that there is
+        self._all_opened = False  # every source of the run
         self._stop = asyncio.Event()
-        self._finished = asyncio.Event()  # set whenever a document is
+        self._finished = asyncio.Event()  # set whenever a document is finished
         self._readers = pool.rasterizers * 2
         self._group = asyncio.TaskGroup()
 
     def stop(self) -> None:
-        """Take no more work, finish what is in flight, and return from `run`; `report.stopped` says if work is left."""
+        """Take no more work, finish the pages in flight, and end `run`; `report.stopped` tells if work is left."""
         self._progress.enter(STOPPING)
         if self._listing is not None:
             self._listing.close()
@@ -111,7 +111,7 @@ class Coordinator:
         recognized (`_recognize`), rows counted and given to the sink (`_finish_page`), all at the same time.
 
         Raises:
-            OcrmillError: if the run cannot go on; what was finished is durable.
+            OcrmillError: if the run cannot go on; finished rows are durable.
         """
         workers, patience_s = self._settings.workers, self._settings.output.retry_s
         self._progress.enter(READING)
@@ -131,7 +131,7 @@ class Coordinator:
                         await self._finished.wait()
                     await self._queue.close()
             except TimeoutError:
-                log.info("what was in flight did not end within %g s", workers.drain_s)
+                log.info("the pages in flight did not end within %g s", workers.drain_s)
             except BaseExceptionGroup as failures:
                 failure = cause_of(failures)
             finally:
@@ -152,7 +152,7 @@ class Coordinator:
                 while batch := await asyncio.to_thread(listing.take, SOURCES_AT_A_TIME):
                     for source in batch:
                         await self._queue.wait_until_shorter_than(QUEUED_RANGES_PER_RASTERIZER * self._pool.rasterizers)
-                        await self._flusher.takes_rows()
+                        await self._flusher.wait_for_room()
                         await at_once.acquire()
                         if self._stop.is_set():
                             return
@@ -165,15 +165,15 @@ class Coordinator:
 
     async def _open_source(self, source: Source) -> None:
         if source.reason is not None:
-            await self._take_in(UnreadableDocument(None, source, source.reason, source.detail or source.reason))
+            await self._admit(UnreadableDocument(None, source, source.reason, source.detail or source.reason))
         else:
-            opened, openings = await self._opened(source)
-            await self._take_in(opened, openings)
+            opened, openings = await self._open_until_stable(source)
+            await self._admit(opened, openings)
 
-    async def _opened(self, source: Source, openings: int = 0) -> tuple[Document | UnreadableDocument, int]:
-        """Open a source; one that changes meanwhile is opened again as it is then. Says how often it was opened."""
+    async def _open_until_stable(self, source: Source, openings: int = 0) -> tuple[Document | UnreadableDocument, int]:
+        """Open a source, again if it changes meanwhile. Return the document and the number of openings."""
         while True:
-            opened = await self._opened_once(source)
+            opened = await self._open_once(source)
             openings += 1
             changed = isinstance(opened, UnreadableDocument) and opened.reason is Reason.CHANGED
             if not changed or openings >= OPENINGS:
@@ -183,17 +183,17 @@ class Coordinator:
             except PageError as error:
                 return UnreadableDocument(None, source, error.reason, error.detail), openings
 
-    async def _opened_once(self, source: Source) -> Document | UnreadableDocument:
+    async def _open_once(self, source: Source) -> Document | UnreadableDocument:
         try:
             return await self._pool.open(source)
         except OcrmillError:
             raise
         except Exception as error:  # one bad file must not end the night
-            log.exception("%s: opening it failed in a way that ocrmill does not know", source.uri)
+            log.exception("%s: opening it failed with an unexpected error", source.uri)
             return UnreadableDocument(None, source, Reason.RENDER_CRASH, f"{type(error).__name__}: {error}")
 
-    async def _take_in(self, opened: Document | UnreadableDocument, openings: int = 1) -> None:
-        """Begin a document, or see that its bytes are known or cannot be read."""
+    async def _admit(self, opened: Document | UnreadableDocument, openings: int = 1) -> None:
+        """Begin a document, unless its bytes are known, forgotten or unreadable."""
         document_id, source = opened.document_id, opened.source
         page_count = opened.page_count if isinstance(opened, Document) else 0
         under_way = None if document_id is None else self._open.get(document_id)
@@ -203,12 +203,12 @@ class Coordinator:
             self._report.sources_known += 1
             self._sink.add_source(SourceRow(source, document_id))
         elif document_id is not None and self._ledger.keeps_pages(document_id, page_count):
-            why = opened.detail if page_count == 0 else f"it has {page_count:,} pages this time"
-            log.warning("%s: its rows stay as they are: %s", source.uri, why)
+            why = opened.detail if page_count == 0 else f"it has {page_count:,} pages now"
+            log.warning("%s: its old rows are kept: %s", source.uri, why)
         elif isinstance(opened, UnreadableDocument) and (opened.reason in RETRIED or under_way is None):
             self._finish_unreadable(opened)
         elif document_id in self._in_part:
-            pass  # the same bytes again: a run that reads them to their end names this source, too
+            pass  # the same bytes again: the run that completes them records this source, too
         elif under_way is not None:
             under_way.sources.append(source)
         elif isinstance(opened, Document):
@@ -216,7 +216,7 @@ class Coordinator:
         self._breaker.add_document(opened)
 
     async def _begin(self, document: Document, openings: int) -> None:
-        """Queue the pages of a document that are to be read and are not durable yet."""
+        """Queue the wanted pages of a document that are not durable yet."""
         progress = DocumentProgress.begin(
             document,
             document.source,
@@ -233,24 +233,24 @@ class Coordinator:
             self._finish_document(progress)
 
     async def _read_again(self, before: DocumentProgress) -> None:
-        """Go on with a document whose source changed while it was read: same bytes, or a new document in its place."""
-        opened, before.openings = await self._opened(before.document.source, before.openings)
+        """Continue a document whose source changed meanwhile: it has the same bytes, or holds a new document."""
+        opened, before.openings = await self._open_until_stable(before.document.source, before.openings)
         same = isinstance(opened, Document) and opened.document_id == before.document.document_id
         if isinstance(opened, Document) and same:
             before.document, before.sources[0] = opened, opened.source
-        elif len(before.sources) > 1:  # its bytes lie elsewhere, too
+        elif len(before.sources) > 1:  # another source has the same bytes
             del before.sources[0]
             before.document = replace(before.document, source=before.sources[0])
         elif before.outcomes:
             self._replaced[opened.source.uri] = before.document.document_id
             for row in list(before.changed.values()):
                 self._keep_page(before, row)
-        else:  # nothing of it was read, nothing is said of it
+        else:  # none of its pages was read, so it gets no row
             del self._open[before.document.document_id]
             self._report.pages_known -= len(before.missing)
             before.missing.clear()
         if not same:
-            await self._take_in(opened, before.openings)
+            await self._admit(opened, before.openings)
         if before.missing:
             pages = sorted(before.changed)
             before.changed.clear()
@@ -258,13 +258,13 @@ class Coordinator:
         self._finished.set()
 
     async def _read_ranges(self) -> None:
-        """Take ranges from the queue and read them; a page comes as its row, or goes on to an engine."""
+        """Take ranges from the queue and read them; a page is finished as a row, or goes on to an engine."""
         while (pages := await self._queue.get()) is not None:
             undelivered = set(pages.page_numbers)
             try:
                 async with aclosing(self._pool.read(pages)) as stream:
                     while undelivered and not self._stop.is_set():
-                        await self._flusher.takes_rows()
+                        await self._flusher.wait_for_room()
                         with await self._budget.acquire(self._page_bytes) as reserved:
                             page = await anext(stream)
                             if isinstance(page, PageRow):
@@ -272,11 +272,11 @@ class Coordinator:
                                 self._finish_page(page)
                             else:
                                 undelivered.discard(page[0].page_number)
-                                self._group.create_task(self._recognize(pages.document, *page, reserved.hand_on()))
+                                self._group.create_task(self._recognize(pages.document, *page, reserved.transfer()))
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night
-                log.exception("%s: reading it failed in a way that ocrmill does not know", pages.document.source.uri)
+                log.exception("%s: reading it failed with an unexpected error", pages.document.source.uri)
                 for number in sorted(undelivered):
                     detail = f"{type(error).__name__}: {error}"
                     self._finish_page(unrendered_row(pages.document, number, Reason.RENDER_CRASH, detail))
@@ -289,7 +289,7 @@ class Coordinator:
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night
-                log.exception("%s: OCR failed in a way that ocrmill does not know", document.source.uri)
+                log.exception("%s: OCR failed with an unexpected error", document.source.uri)
                 row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if row is None:
             await self._render_again(document, page)
@@ -297,7 +297,7 @@ class Coordinator:
             self._finish_page(row)
 
     async def _render_again(self, document: Document, page: RenderedPage) -> None:
-        """Queue a page whose image was lost; it has released its bytes, so that it waits for none that wait for it."""
+        """Queue a page whose image was lost. It has released its bytes before, which avoids a deadlock."""
         opened = self._open[document.document_id]
         opened.losses[page.page_number] += 1
         if opened.losses[page.page_number] < RENDERS_PER_PAGE:
@@ -328,20 +328,20 @@ class Coordinator:
         if not opened.is_whole:
             self._leave_in_part(document.document_id)
             return
-        row = opened.row(self._superseded(document.source, document.document_id))
+        row = opened.row(self._find_superseded(document.source, document.document_id))
         self._finish(row, opened.sources, opened.waiting or ())
         del self._open[document.document_id]
         self._finished.set()
 
     def _leave_in_part(self, document_id: str) -> None:
-        """Drop a document whose pages were wanted only in part: without a row it is not complete."""
+        """Drop a document that was read in part, as wanted: without a row it stays unfinished."""
         self._in_part.add(document_id)
         self._report.documents_in_part += 1
         del self._open[document_id]
         self._finished.set()
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:
-        """Finish a document without pages. Of one that may be read later the bytes that were hashed are gone."""
+        """Finish a document without pages. If it may be readable later, its row has no hash of these bytes."""
         log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
         row = DocumentRow(
             document_id=None if opened.reason in RETRIED else opened.document_id,
@@ -350,7 +350,7 @@ class Coordinator:
             status="failed",
             reason=opened.reason,
             detail=opened.detail,
-            supersedes=self._superseded(opened.source, opened.document_id),
+            supersedes=self._find_superseded(opened.source, opened.document_id),
         )
         self._finish(row, [opened.source])
 
@@ -362,20 +362,20 @@ class Coordinator:
         if row.document_id is not None:
             self._complete.add(row.document_id)
 
-    def _superseded(self, source: Source, document_id: str | None) -> str | None:
+    def _find_superseded(self, source: Source, document_id: str | None) -> str | None:
         before = self._replaced.get(source.uri) or self._ledger.document_of_source(source.uri)
         return before if before != document_id else None
 
     def flush(self) -> None:
-        """Make every finished row durable, now or not at all.
+        """Make every finished row durable, without a second try.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the rows cannot be written.
         """
         self._flusher.flush_once()
 
     async def _drain(self, deadline: asyncio.Timeout) -> None:
-        """Once the run is stopped, drop what is queued, and give what is in flight `workers.drain_s` to end."""
+        """Once the run is stopped, drop the queue, and give the pages in flight `workers.drain_s` to end."""
         await self._stop.wait()
         await self._queue.close(drop=True)
         deadline.reschedule(asyncio.get_running_loop().time() + self._settings.workers.drain_s)

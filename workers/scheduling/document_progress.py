@@ -1,4 +1,4 @@
-"""The one owner of what became of a document's pages in a run; it makes the document's row from them."""
+"""The outcomes of a document's pages in a run, and the document's row made from them. No other place keeps them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from ocrmill.pipeline.records import Document, DocumentRow, PageRow, Source, Sta
 
 @dataclass(slots=True, eq=False)
 class DocumentProgress:
-    """A document whose pages are being read: those that are missing, and the outcomes of the others.
+    """A document whose pages are being read: the missing pages, and the outcomes of the others.
 
-    Every page is counted once: a row of one that is not missing raises `KeyError`, so that none is written twice.
+    Every page is counted once: a second row of a page raises `KeyError`, so that none is written twice.
     """
 
     document: Document
     sources: list[Source]
     missing: set[int]
     outcomes: dict[int, PageOutcome]
-    openings: int = 1  # times that its source had to be opened in this run
+    openings: int = 1  # of its source, in this run
     losses: Counter[int] = field(default_factory=Counter)  # of images, by page
-    changed: dict[int, PageRow] = field(default_factory=dict)  # missing pages whose source is no longer what it was
-    waiting: list[PageRow] | None = None  # its new rows if it has old ones, which they replace together; else None
+    changed: dict[int, PageRow] = field(default_factory=dict)  # rows of missing pages whose source has changed
+    waiting: list[PageRow] | None = None  # its new rows, if they replace old ones all together; else None
 
     @classmethod
     def begin(
@@ -35,14 +35,14 @@ class DocumentProgress:
         openings: int = 1,
         replaces_rows: bool = False,
     ) -> "DocumentProgress":
-        """Begin a document: `wanted` are the pages to be read, all by default, but for those that are durable."""
+        """Begin a document: `wanted` are the pages to read, by default all, except those that are durable."""
         every = set(range(1, document.page_count + 1))
         missing = (every if wanted is None else wanted) - durable.keys()
         waiting: list[PageRow] | None = [] if replaces_rows else None
         return cls(document, [source], missing, dict(durable), openings, waiting=waiting)
 
     def add(self, row: PageRow) -> bool:
-        """Count a page. Tells if its row may be written at once; it waits here for the document's own if not."""
+        """Count a page. Return True if its row may be written at once; else it waits here for the document's row."""
         self.missing.remove(row.page_number)
         self.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
         if self.waiting is not None:
@@ -55,7 +55,7 @@ class DocumentProgress:
         return len(self.outcomes) == self.document.page_count
 
     def row(self, supersedes: str | None = None) -> DocumentRow:
-        """Its row, once it is whole. `supersedes`: the document that its source held before."""
+        """Return the document's row, once it is whole. `supersedes`: the document that its source held before."""
         assert self.is_whole
         document, outcomes = self.document, self.outcomes.values()
         by_status = Counter(outcome.status for outcome in outcomes)

@@ -1,7 +1,7 @@
-"""Makes rows durable while a run goes on, and waits out an output that cannot be written for a while.
+"""Makes rows durable during a run, and waits while the output cannot be written.
 
-Rows wait in memory meanwhile, so intake stops until they can be written: what waits is bounded by a shard, and by what
-is in flight.
+Rows wait in memory meanwhile, so no new pages are taken until they can be written: at most a shard and the pages in
+flight wait.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Flusher:
-    """Flushes a sink when it is due."""
+    """Flushes a sink whenever it is due."""
 
     def __init__(self, sink: Sink, report: RunReport) -> None:
         self._sink = sink
@@ -30,18 +30,18 @@ class Flusher:
         self._failing = False
         self._wake = asyncio.Event()
 
-    async def takes_rows(self) -> None:
-        """Wait while the output cannot be written, or as much as a shard waits behind one that is being written."""
+    async def wait_for_room(self) -> None:
+        """Wait while the output cannot be written, or a whole shard waits behind one that is being written."""
         while self._failing or self._sink.full():
             self._wake.set()
             await asyncio.sleep(LOOK_AGAIN_S)
 
     def flush_soon(self) -> None:
-        """Have `keep_flushing` flush what there is, due or not."""
+        """Make `keep_flushing` flush all rows now, due or not."""
         self._wake.set()
 
     async def keep_flushing(self, patience_s: float) -> None:
-        """Flush whenever it is due, for ever; see `flush`.
+        """Flush whenever it is due, forever; see `flush`.
 
         Raises:
             OutputError: the output cannot be written.
@@ -54,10 +54,10 @@ class Flusher:
                 await self.flush(patience_s)
 
     async def flush(self, patience_s: float) -> None:
-        """Make every finished row durable; what fails and may pass is tried again for so many seconds.
+        """Make every finished row durable; a transient failure is retried for `patience_s` seconds.
 
         Raises:
-            OutputError: it stays, or is not of the kind that passes.
+            OutputError: the failure is not transient, or lasts longer.
         """
         until = time.monotonic() + patience_s
         for wait_s in _waits():
@@ -74,10 +74,10 @@ class Flusher:
         self._failing = False
 
     def flush_once(self) -> None:
-        """Make every finished row durable, now or not at all.
+        """Make every finished row durable, without a second try.
 
         Raises:
-            OutputError: it cannot be written now.
+            OutputError: the rows cannot be written now.
         """
         started = time.monotonic()
         try:
@@ -87,7 +87,7 @@ class Flusher:
 
 
 def _waits() -> Iterator[float]:
-    """Seconds between tries: doubling, with jitter, so that those who wait for one bucket do not come all at once."""
+    """Yield the seconds between tries: doubling, with jitter, so that writers to one bucket do not retry together."""
     wait_s = FIRST_WAIT_S
     while True:
         yield wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

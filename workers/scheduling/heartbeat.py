@@ -1,4 +1,4 @@
-"""The coordinator's heartbeat: it looks every few seconds whether the run may still write to its output."""
+"""The coordinator's heartbeat: it checks every few seconds that the run may still write to its output."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 async def keep_heartbeat(heartbeat: Callable[[], None] | None) -> None:
-    """Call `heartbeat` every `HEARTBEAT_S` seconds in a thread, for ever; a failure that may pass is logged.
+    """Call `heartbeat` every `HEARTBEAT_S` seconds in a thread, forever; a transient failure is logged.
 
     Raises:
-        OutputError: a failure that stays, as a lease that another run took.
+        OutputError: a failure that is not transient, such as a lost lease.
     """
     while True:
         await asyncio.sleep(HEARTBEAT_S)

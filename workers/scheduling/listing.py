@@ -1,4 +1,4 @@
-"""Lists the sources of a run in a thread, ahead of their opening, so that the time left can be told early."""
+"""Lists the sources of a run in a thread, ahead of their opening, so that the time left is known early."""
 
 import threading
 from collections import deque
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from ocrmill.pipeline.records import Source
 from ocrmill.pipeline.run_report import RunReport
 
-SOURCES_AHEAD = 100_000  # 42 MB with paths of 60 characters; of a longer listing the run says "more than"
+SOURCES_AHEAD = 100_000  # 42 MB with paths of 60 characters; for a longer listing progress says "more than"
 
 
 class Listing:
-    """Takes sources from an iterator as fast as it gives them, up to a bound, and keeps them in order.
+    """Reads sources from an iterator, up to a bound ahead, and keeps their order.
 
-    `report.sources_listed` and `report.listing_complete` say how far it is.
+    It updates `report.sources_listed` and `report.listing_complete`.
     """
 
     def __init__(self, sources: Iterator[Source], report: RunReport, ahead: int = SOURCES_AHEAD) -> None:
@@ -28,7 +28,7 @@ class Listing:
         threading.Thread(target=self._list, name="ocrmill-listing", daemon=True).start()
 
     def take(self, most: int) -> list[Source]:
-        """Wait for the next sources, at most so many; none after the last one, or once it is closed.
+        """Wait for the next sources, at most `most`; return none after the last one, or once the listing is closed.
 
         Raises:
             OcrmillError: the listing broke off here.
@@ -43,7 +43,7 @@ class Listing:
             return taken
 
     def close(self) -> None:
-        """End the thread with the source that it is at; whoever waits in `take` gets none."""
+        """End the thread after its present source; a waiting `take` returns none."""
         with self._changed:
             self._ended = self._closed = True
             self._waiting.clear()
@@ -60,7 +60,7 @@ class Listing:
                     self._report.sources_listed += 1
                     self._changed.notify_all()
             self._report.listing_complete = True
-        except BaseException as error:  # noqa: BLE001 - raised where it belongs, after what was listed before it
+        except BaseException as error:  # noqa: BLE001 - `take` raises it after the sources listed before
             self._error = error
         finally:
             with self._changed:

@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Reservation:
-    """Bytes taken from a budget. As a context manager it gives back what it holds at the end."""
+    """Bytes taken from a budget. As a context manager it releases them at the end."""
 
     def __init__(self, budget: "MemoryBudget", size: int) -> None:
         self._budget = budget
@@ -19,12 +19,12 @@ class Reservation:
         self.resize(0)
 
     def resize(self, size: int) -> None:
-        """Correct it, now that the true size is known. May overdraw: the image exists already."""
+        """Correct the size once it is known. This may overdraw the budget: the image exists already."""
         self._budget.change(size - self._size)
         self._size = size
 
-    def hand_on(self) -> "Reservation":
-        """Move the bytes to a new reservation, for whoever takes the image; this one holds none from now on."""
+    def transfer(self) -> "Reservation":
+        """Move the bytes to a new reservation, for the next owner of the image; this one then holds none."""
         moved = Reservation(self._budget, self._size)
         self._size = 0
         return moved
@@ -33,7 +33,7 @@ class Reservation:
 class MemoryBudget:
     """A number of bytes that page images may take together. Waiters are served in order.
 
-    A page larger than the whole budget is let in when the budget is empty, so that it can be read at all.
+    A page larger than the whole budget is admitted when no bytes are taken, or it could never be read.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -62,7 +62,7 @@ class MemoryBudget:
         return Reservation(self, size)
 
     def change(self, size: int) -> None:
-        """Take more bytes, or give some back if `size` is negative, without waiting; `Reservation` calls this."""
+        """Take bytes without waiting, or release them if `size` is negative; `Reservation` calls this."""
         self._taken += size
         self._admit()
 

@@ -1,6 +1,6 @@
 """Progress of a run: a bar on a terminal, a log line every half minute elsewhere, and the counts for the heartbeat.
 
-A thread of its own shows it, so that nothing that takes long (Ray, a slow engine) makes it fall silent.
+A thread of its own shows it, so that slow work (Ray, an engine) does not silence it.
 """
 
 import logging
@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 
 
 class Progress:
-    """Shows a report that someone else keeps up to date. Use as a context manager.
+    """Shows a report that other code updates. Use as a context manager.
 
     Args:
         report: The counts; this class only reads them.
         stream: Gets the bar if it is a terminal and logs are not JSON; log lines take its place elsewhere.
         max_documents: Documents after which the run ends, if it has such a limit.
         line_every_s: Seconds between two log lines.
-        clock: Seconds that only grow.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Progress:
         self._phase = STARTING
         self._started = self._last_line = clock()
         self._samples: deque[tuple[float, int]] = deque([(self._started, 0)], WINDOW_SAMPLES)
-        self._last_page = (self._started, 0)  # when the number of pages grew last, and that number
+        self._last_page = (self._started, 0)  # the time of the last growth of the page count, and that count
         self._bar: tqdm[None] | None = None
         if stream.isatty() and not logs_json():
             self._bar = tqdm(total=None, file=stream, bar_format=BAR, dynamic_ncols=True)
@@ -72,7 +72,7 @@ class Progress:
             self._bar.close()
 
     def enter(self, phase: str) -> None:
-        """Say that a phase of the run begins; rates are counted from `reading` on."""
+        """Begin a phase of the run; rates count from `reading` on."""
         if phase == READING:
             now = self._clock()
             self._samples.clear()
@@ -81,7 +81,7 @@ class Progress:
         self._phase = phase
 
     def snapshot(self) -> RunProgress:
-        """The counts of now; any thread may ask."""
+        """Return the present counts; any thread may call this."""
         report, most = self._report, self._max_documents
         since, pages = self._samples[0]
         listed = report.sources_listed
@@ -99,7 +99,7 @@ class Progress:
         )
 
     def show(self) -> None:
-        """Bring the bar up to date, or log a line if it is time for one."""
+        """Update the bar, or log a line if one is due."""
         now, done = self._clock(), self._report.pages_done
         if done != self._last_page[1]:
             self._last_page = (now, done)
@@ -121,7 +121,7 @@ class Progress:
         still_s = now - self._last_page[0]
         if self._phase != READING or still_s < self._line_every_s:
             return ""
-        return f"; no page has ended for {duration_text(still_s)}"
+        return f"; no page has finished for {duration_text(still_s)}"
 
     def _keep_showing(self) -> None:
         while not self._ended.wait(TICK_S):

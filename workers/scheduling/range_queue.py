@@ -8,9 +8,9 @@ from ocrmill.pipeline.records import Document, PageRange
 
 
 class RangeQueue:
-    """Ranges of short documents in one lane, of long ones in the other; served in turn while both hold work.
+    """Two lanes of ranges, of short and of long documents, served in turn.
 
-    Within the long lane documents are served in turn as well, so that each begins at once.
+    Within the long lane documents are served in turn as well, so that none waits for the end of another.
     """
 
     def __init__(self, pages_per_range: int, long_document_pages: int) -> None:
@@ -24,11 +24,11 @@ class RangeQueue:
         self._changed = asyncio.Condition()
 
     def __len__(self) -> int:
-        """Ranges that wait."""
+        """Return the number of queued ranges."""
         return len(self._short) + sum(map(len, self._long))
 
     async def put(self, document: Document, page_numbers: Sequence[int]) -> None:
-        """Queue the pages of a document that are still to be read; does nothing once the queue is dropped."""
+        """Queue the unread pages of a document; do nothing once the queue is dropped."""
         step = self._pages_per_range
         ranges = [PageRange(document, tuple(page_numbers[at : at + step])) for at in range(0, len(page_numbers), step)]
         async with self._changed:
@@ -54,7 +54,7 @@ class RangeQueue:
             await self._changed.wait_for(lambda: self._closed or len(self) < ranges)
 
     async def close(self, *, drop: bool = False) -> None:
-        """Let the readers end when the queue is empty; with `drop`, forget what waits."""
+        """Let the readers end once the queue is empty; with `drop`, empty it now."""
         async with self._changed:
             self._closed = True
             self._dropped = drop

@@ -1,4 +1,4 @@
-"""Tasks that run beside others, and what made a group of tasks fail."""
+"""Background tasks, and the error that made a group of tasks fail."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -10,7 +10,7 @@ from ocrmill.pipeline.errors import OcrmillError
 
 @asynccontextmanager
 async def beside(*watches: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run these beside what is done in the block, to its end; if one fails, the block is cancelled."""
+    """Run these tasks until the block ends; if one fails, the block is cancelled."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(watch) for watch in watches]
         yield
@@ -19,7 +19,7 @@ async def beside(*watches: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """Return the error that made a task group fail: one of ours if there is one."""
+    """Return the error that made a task group fail, preferably one of ours."""
     while isinstance(error, BaseExceptionGroup):
         ours = error.subgroup(OcrmillError)
         error = (ours or error).exceptions[0]

@@ -1,14 +1,14 @@
 """An output in a bucket.
 
-Its lease is an object that is only ever written on the condition that it is as it was last seen. The owner rewrites it
-every HEARTBEAT_S seconds; one that nobody has rewritten for EXPIRES_S is a dead owner's, and may be taken over. An
-owner that was frozen meanwhile notices before it writes: each write asks first whether the lease was renewed just now.
+Its lease is an object that is written only on the condition that its version has not changed. The owner rewrites it
+every HEARTBEAT_S seconds; if it was not rewritten for EXPIRES_S, its owner is dead, and it may be taken over. An owner
+that was frozen meanwhile notices before it writes: each write first checks that the lease was renewed recently.
 
-How old a lease is, the bucket's own clock says: it stamps the lease and, beside it, an object that a taker writes to
-see what time it is there; who only reads goes by the date of an answer. All other clocks may be off by hours.
+The bucket's own clock decides how old a lease is: it stamps the lease, and an object that a taker writes beside it to
+learn the time there; a reader uses the date of an answer. All other clocks may be off by hours.
 
-Not covered: a single write that is on its way for longer than a lease lasts. It would arrive late, beside the new
-owner's; `ocrmill verify --repair` removes such doubled rows.
+Not covered: a single write that takes longer than a lease lasts. It would arrive late, beside the new owner's;
+`ocrmill verify --repair` removes such duplicate rows.
 """
 
 import logging
@@ -25,12 +25,12 @@ from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostErro
 from ocrmill.pipeline.output.stores.store import DAMAGED, HEARTBEAT_S, LEASE, LeaseOwner, heartbeat
 from ocrmill.pipeline.run_progress import RunProgress
 
-EXPIRES_S = 6 * HEARTBEAT_S  # five beats may fail before the owner counts as dead
-FRESH_S = 2 * HEARTBEAT_S  # a lease renewed so long ago is still ours: nobody takes over before EXPIRES_S
-WATCH_S = 1.5 * HEARTBEAT_S  # a taker waits for one more beat, for the clock of a bucket is right to some seconds only
+EXPIRES_S = 6 * HEARTBEAT_S  # five heartbeats may fail before the owner counts as dead
+FRESH_S = 2 * HEARTBEAT_S  # for so long after a renewal the lease is surely ours: nobody takes over before EXPIRES_S
+WATCH_S = 1.5 * HEARTBEAT_S  # a taker waits for one more heartbeat: a bucket's clock is right to some seconds only
 LEASE_READ_BYTES = 4096
 LEASE_TRIES = 5  # of a reader, while the owner rewrites it
-CLOCK = "_clock"  # the name of an object that is there for a moment, without the token behind it
+CLOCK = "_clock"  # the name of a temporary object, without the token behind it
 log = logging.getLogger(__name__)
 
 
@@ -63,12 +63,12 @@ class BucketLease:
                 self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
 
     def release(self) -> None:
-        """Let the next writer in; a lease that is another's by now is left to him."""
+        """Release the lease, unless another owner has it now."""
         with self._lock:
             try:
                 self._renew(b"{}")
             except OutputError as error:
-                log.warning("the lease was not released, and ends by itself in %.0f s: %s", EXPIRES_S, error)
+                log.warning("the lease was not released, and expires in %.0f s: %s", EXPIRES_S, error)
 
     def _renew(self, text: bytes) -> None:
         try:
@@ -80,7 +80,7 @@ class BucketLease:
         self._renewed = _now()
 
     def _version_if_ours(self) -> str:
-        """The version that is there, if we wrote it: the answer to a write may be lost when the write is not."""
+        """Return the present version if we wrote it: the answer to a write may be lost although it succeeded."""
         try:
             owner, info = _read_lease(self._bucket, self._key)
         except BucketError as error:
@@ -95,7 +95,7 @@ class BucketLease:
 class BucketStore:
     """An output below a prefix of a bucket."""
 
-    reads_at_a_time = 16  # an answer takes tens of milliseconds, hardly any of them ours
+    reads_at_a_time = 16  # an answer takes tens of milliseconds, and hardly any CPU
 
     def __init__(self, bucket: Bucket, prefix: str) -> None:
         self._bucket = bucket
@@ -115,18 +115,18 @@ class BucketStore:
         return {f"{folder}/{key}": size for key, size in sorted(visible)}
 
     def temporary_files(self, folder: str) -> Sequence[str]:
-        """Implement the method of `Store`: a write that was cut off left nothing."""
+        """Implement the method of `Store`: an interrupted write leaves nothing."""
         del folder
         return ()
 
     def file(self, name: str) -> ObjectFile:
         """Implement the method of `Store`."""
-        with self._gone_is_gone(name):
+        with self._missing_as_gone(name):
             return ObjectFile(self._bucket, self._prefix + name)
 
     def read(self, name: str) -> bytes:
         """Implement the method of `Store`."""
-        with self._gone_is_gone(name):
+        with self._missing_as_gone(name):
             return self._bucket.read(self._prefix + name)
 
     def write(self, name: str, data: bytes | memoryview) -> None:
@@ -179,9 +179,9 @@ class BucketStore:
         holder, info = _read_lease(self._bucket, key)
         version = info.version
         if holder is not None:
-            age_s = _age_s(holder, self._time_there(owner.token))
+            age_s = _age_s(holder, self._bucket_time(owner.token))
             if age_s < EXPIRES_S:
-                raise LeaseHeldError(self._held(holder, age_s))
+                raise LeaseHeldError(self._held_text(holder, age_s))
             log.warning("%s: %s seems to be dead; taking over in %.0f s", self.url, holder.to_text(), WATCH_S)
             self._watch(key, version)
         with _as_output_error():
@@ -196,33 +196,33 @@ class BucketStore:
                 if error.code is not BucketErrorCode.CHANGED:
                     raise
         now, info = _read_lease(self._bucket, key)
-        if now is not None and now.token == owner.token:  # ours arrived, its answer did not
+        if now is not None and now.token == owner.token:  # our write arrived, its answer did not
             return BucketLease(self._bucket, key, owner, info.version)
-        raise LeaseHeldError(f"{self.url}: another run is writing there." if now is None else self._held(now))
+        raise LeaseHeldError(f"{self.url}: another run is writing there." if now is None else self._held_text(now))
 
     def _watch(self, key: str, version: str) -> None:
-        """Wait for a sign of life from an owner who seems to be dead."""
+        """Wait for a heartbeat of an owner that seems to be dead."""
         until = _now() + WATCH_S
         while _now() < until:
             time.sleep(WATCH_S / 10)
             holder, seen = _read_lease(self._bucket, key)
             if holder is not None and seen.version != version:
-                raise LeaseHeldError(self._held(holder))
+                raise LeaseHeldError(self._held_text(holder))
 
-    def _time_there(self, token: str) -> datetime:
-        """The time by the bucket's clock: that of an object written now, whose name nobody else has."""
+    def _bucket_time(self, token: str) -> datetime:
+        """Return the time of the bucket's clock, from an object with a unique name that is written now."""
         key = f"{self._prefix}{CLOCK}-{token}"
         with _as_output_error():
             self._bucket.write(key, b"")
             written = self._bucket.head(key).written
-        with suppress(BucketError):  # an empty object is left to those who may not delete
+        with suppress(BucketError):  # without the right to delete, an empty object is left behind
             self._bucket.delete(key)
         return written or datetime.now(UTC)
 
-    def _held(self, owner: LeaseOwner, age_s: float = 0.0) -> str:
+    def _held_text(self, owner: LeaseOwner, age_s: float = 0.0) -> str:
         return (
             f"{self.url}: {owner.to_text()} is writing there. Wait for it to end, or stop it with `kill {owner.pid}` "
-            f"on {owner.host}; what it has finished is kept. If it is dead, its lease can be taken over "
+            f"on {owner.host}; its finished rows are kept. If it is dead, its lease can be taken over "
             f"{max(0.0, EXPIRES_S - age_s):.0f} s from now."
         )
 
@@ -231,12 +231,12 @@ class BucketStore:
             self._lease.check()
 
     @contextmanager
-    def _gone_is_gone(self, name: str) -> Iterator[None]:
+    def _missing_as_gone(self, name: str) -> Iterator[None]:
         try:
             yield
         except BucketError as error:
             if error.code is BucketErrorCode.NO_OBJECT:
-                raise FileGoneError(f"{self.url}/{name} is not there any more") from error
+                raise FileGoneError(f"{self.url}/{name} is gone: it was removed meanwhile") from error
             raise
 
 
@@ -249,7 +249,9 @@ def _read_lease(bucket: Bucket, key: str) -> tuple[LeaseOwner | None, ObjectInfo
         except BucketError as error:
             if error.code is BucketErrorCode.NO_OBJECT:
                 return None, ObjectInfo(key, 0, ABSENT)
-            if error.code is not BucketErrorCode.CHANGED or not left:  # on Azure a heartbeat may come between its two
+            if (
+                error.code is not BucketErrorCode.CHANGED or not left
+            ):  # on Azure a heartbeat may come between two requests
                 raise
     owner = LeaseOwner.from_json(text)
     if owner is not None and info.written is not None:
@@ -266,7 +268,7 @@ def _age_s(owner: LeaseOwner, now: datetime) -> float:
 
 
 def _now() -> float:
-    """Seconds that go on while the machine sleeps."""
+    """Return seconds of a clock that includes the machine's sleep."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -1,7 +1,7 @@
 """An output in a local folder.
 
-Its lease is a lock that the kernel holds for this process and drops with it, however it ends; what is written in
-`_lease` is for people. Not covered: network file systems that only pretend to lock.
+Its lease is a lock that the kernel releases when this process ends, however it ends; the text in `_lease` is for
+people. Not covered: network file systems that only pretend to lock.
 """
 
 import errno
@@ -21,7 +21,7 @@ from ocrmill.pipeline.output.stores.store import DAMAGED, FOLDERS, LEASE, LeaseO
 from ocrmill.pipeline.run_progress import RunProgress
 
 LEASE_BYTES = 2048  # the lease is rewritten in place, always whole, in one write
-LEASE_WAIT_S = 2.0  # so long may a killed process take to vanish, and a reader to look whether the lease is held
+LEASE_WAIT_S = 2.0  # for a killed process to end, or for a reader that checks the lease to release it
 CLOSED = -1
 _PERMANENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 _IN_THE_WAY = "a file or a broken link stands where a folder has to be"
@@ -29,7 +29,7 @@ _TEMPORARY = ".ocrmill-{}.tmp"
 
 
 class LocalLease:
-    """The right to write to an output, held by this process and no child of it."""
+    """The right to write to an output, held by this process, not by its children."""
 
     def __init__(self, path: Path, descriptor: int, owner: LeaseOwner) -> None:
         self._path = path
@@ -60,10 +60,10 @@ class LocalLease:
             self._check()
 
     def release(self) -> None:
-        """Let the next writer in."""
+        """Release the lease."""
         with self._lock:
             if _is_at(self._descriptor, self._path):
-                self._path.unlink()  # while the lock is held: who waits for it then finds its file gone, and asks again
+                self._path.unlink()  # under the lock: a waiting process then finds the file gone, and tries again
             self.close()
 
     def _check(self) -> None:
@@ -80,10 +80,10 @@ class LocalLease:
 class LocalStore:
     """An output folder. Nothing is created before the first lease or write."""
 
-    reads_at_a_time = 2  # more only fight for the interpreter: 16 take half as much CPU again
+    reads_at_a_time = 2  # more compete for the interpreter: 16 take half as much CPU again
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()  # the current folder is another one for the moment in which Ray starts
+        self.root = root.absolute()  # the current folder changes while Ray starts
         self.url = str(root)
         self._lease: LocalLease | None = None
 
@@ -97,7 +97,7 @@ class LocalStore:
         """Implement the method of `Store`."""
         found = {}
         for name in self.list(folder, suffix):
-            with suppress(FileNotFoundError):  # gone since it was listed
+            with suppress(FileNotFoundError):  # removed since it was listed
                 found[name] = (self.root / name).stat().st_size
         return found
 
@@ -115,7 +115,7 @@ class LocalStore:
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError as error:
-            raise FileGoneError(f"{self.root / name} is not there any more") from error
+            raise FileGoneError(f"{self.root / name} is gone: it was removed meanwhile") from error
         except OSError as error:
             raise OutputError(f"{self.root / name} cannot be read: {error.strerror}") from error
 
@@ -130,7 +130,7 @@ class LocalStore:
             temporary.replace(path)
             _sync_folder(path.parent)
         except OSError as error:
-            with suppress(OSError):  # the first error is the one to tell
+            with suppress(OSError):  # the first error is reported
                 temporary.unlink()
             raise _write_error(path, error) from error
 
@@ -182,7 +182,7 @@ class LocalStore:
         except OSError:
             return False
         try:
-            return not _locked(descriptor, fcntl.LOCK_SH)
+            return not _try_lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
 
@@ -195,13 +195,13 @@ class LocalStore:
         path = self.root / LEASE
         try:
             owner = LeaseOwner.from_json(path.read_bytes())
-            beat = datetime.fromtimestamp(path.stat().st_mtime, UTC)  # the file system's clock, not the owner's
+            heartbeat_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)  # the file system's clock, not the owner's
         except OSError:
             return None
-        return None if owner is None else replace(owner, heartbeat=beat)
+        return None if owner is None else replace(owner, heartbeat=heartbeat_at)
 
     def _lock(self) -> int:
-        """A descriptor of the lease file that holds its lock. Not inheritable: a child must not keep it alive."""
+        """Return a descriptor of the lease file that holds its lock. Not inheritable: a child would keep the lock."""
         path = self.root / LEASE
         deadline = time.monotonic() + LEASE_WAIT_S
         while True:
@@ -210,24 +210,24 @@ class LocalStore:
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
                 raise _write_error(path, error) from error
-            if _locked(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
+            if _try_lock(descriptor, fcntl.LOCK_EX) and _is_at(descriptor, path):
                 return descriptor
             os.close(descriptor)
             if time.monotonic() > deadline:
-                raise LeaseHeldError(self._held())
+                raise LeaseHeldError(self._held_text())
             time.sleep(LEASE_WAIT_S / 20)
 
     def _check_lease(self) -> None:
         if self._lease is not None:
             self._lease.check()
 
-    def _held(self) -> str:
+    def _held_text(self) -> str:
         owner = self.lease_owner()
         if owner is None:
             return f"{self.root}: another run is writing there. Wait for it to end."
         return (
             f"{self.root}: {owner.to_text()} is writing there. Wait for it to end, or stop it with `kill {owner.pid}` "
-            f"on {owner.host}; what it has finished is kept."
+            f"on {owner.host}; its finished rows are kept."
         )
 
     def _files(self, folder: str) -> Sequence[str]:
@@ -245,7 +245,7 @@ def _base(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _locked(descriptor: int, kind: int) -> bool:
+def _try_lock(descriptor: int, kind: int) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -258,7 +258,7 @@ def _locked(descriptor: int, kind: int) -> bool:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Tell if an open file is still the one of that name."""
+    """Tell if the path still leads to this open file."""
     try:
         return descriptor != CLOSED and os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -266,7 +266,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _close_in_forked_children(lease: LocalLease) -> None:
-    """A fork shares its parent's lock, and would keep it when the parent is killed."""
+    """Close the lock in forked children, which would keep it when their parent is killed."""
     reference = weakref.ref(lease)
 
     def close() -> None:

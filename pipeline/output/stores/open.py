@@ -12,11 +12,11 @@ from ocrmill.pipeline.sources.uri import one_line
 
 
 def open_store(output: str, storage: StorageSettings) -> Store:
-    """The output of that path or URL, which need not be there yet.
+    """Open the output at a path or URL; it need not exist yet.
 
     Raises:
         UsageError: It cannot be an output.
-        BucketError: The bucket does not answer, or not us.
+        BucketError: The bucket does not answer, or refuses access.
     """
     where = BucketUrl.parse(output)
     if where is None:
@@ -31,7 +31,7 @@ def open_store(output: str, storage: StorageSettings) -> Store:
 
 
 def _check_folder(output: str) -> None:
-    """Refuse what would become a folder that nobody meant, or one whose shards nobody can open."""
+    """Refuse names that are surely a mistake, and folders whose shards no reader can open."""
     if not output:
         raise UsageError("the output has no name; is a variable empty?")
     if URL.match(output):
@@ -44,11 +44,11 @@ def _check_folder(output: str) -> None:
 
 
 def open_output(output: str, storage: StorageSettings) -> Store:
-    """An output that is there already.
+    """Open an existing output.
 
     Raises:
         OutputError: There is none.
-        BucketError: The bucket does not answer, or not us.
+        BucketError: The bucket does not answer, or refuses access.
     """
     store = open_store(output, storage)
     if store.lease_owner() is None and not any(store.list(folder, "") for folder in FOLDERS):

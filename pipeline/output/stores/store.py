@@ -1,9 +1,9 @@
 """The store of an output: a local folder or a bucket, behind one small interface.
 
 Names are relative to the output and use `/`: `pages/20260101-020000-000001.parquet`. A file is visible once it is
-complete; one whose name starts with a dot or an underscore is no part of the result.
+complete; names that start with a dot or an underscore are not part of the result.
 
-The lease keeps a second writer out. Whoever holds it shows every few seconds that he is alive.
+The lease keeps a second writer out. Its owner renews it every few seconds, as a heartbeat.
 """
 
 import json
@@ -32,9 +32,9 @@ DAMAGED = "_damaged"
 JOURNAL = "_journal"
 FORGOTTEN = "_forgotten"
 FOLDERS = ("pages", "documents", "sources", "runs", JOURNAL, FORGOTTEN)
-HEARTBEAT_S = 10.0  # how often the lease shows that its owner is alive
-_LONGEST_NAME = 60  # of what stands in a lease, which anybody may have written
-URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # also `s3:/bucket`, which a Path makes of it
+HEARTBEAT_S = 10.0  # between two renewals of the lease
+_LONGEST_NAME = 60  # of a name in a lease, which anybody may have written
+URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # also `s3:/bucket`, as a Path writes it
 log = logging.getLogger(__name__)
 
 
@@ -52,12 +52,12 @@ class LeaseOwner:
 
     @classmethod
     def current(cls, run_id: str) -> "LeaseOwner":
-        """This process, now."""
+        """Describe this process, now."""
         now = datetime.now(UTC)
         return cls(socket.gethostname(), os.getpid(), run_id, now, now, secrets.token_hex(8))
 
     def to_json(self, heartbeat: datetime, progress: RunProgress | None = None) -> bytes:
-        """The lease file: one JSON object."""
+        """Return the content of the lease file: one JSON object."""
         record = {
             "host": self.host,
             "pid": self.pid,
@@ -71,7 +71,7 @@ class LeaseOwner:
 
     @classmethod
     def from_json(cls, text: bytes) -> "LeaseOwner | None":
-        """The owner that a lease file names; None if it names none: it was released, or is just being taken."""
+        """Read the owner from a lease file; None if it has none, because it was released or is being taken."""
         try:
             return TypeAdapter(cls).validate_json(text)
         except ValidationError:

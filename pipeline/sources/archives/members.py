@@ -1,9 +1,9 @@
 """Sources inside zip, tar and WARC archives.
 
-What reading costs: the index of an archive stays in the process that reads from it, so ten thousand members cost one
-listing in each process and not ten thousand. Each process unpacks a tar.gz or warc.gz once, and may then step back in
-it cheaply (seekable_gzip.py). Of a zip in a bucket only the ranges that are needed are read; other archives on other
-machines are downloaded once in each process, and kept while they are in use (remote.py).
+Cost: each process keeps the index of an archive that it reads, so ten thousand members cost it one listing and not ten
+thousand. Each process unpacks a tar.gz or warc.gz once, and can then seek back cheaply (seekable_gzip.py). Only the
+needed ranges of a zip in a bucket are read; other remote archives are downloaded once in each process, and kept while
+they are in use (remote.py).
 """
 
 import errno
@@ -29,7 +29,7 @@ from ocrmill.pipeline.redaction import redacted
 from ocrmill.pipeline.sources.archives.warc import WarcIndex
 from ocrmill.pipeline.sources.archives.zip_tar import Member, TarIndex, ZipIndex
 from ocrmill.pipeline.sources.http import UNVERSIONED
-from ocrmill.pipeline.sources.remote import is_remote, local_archive, look_up, needing_room, shown
+from ocrmill.pipeline.sources.remote import as_output_errors, is_remote, local_archive, look_up, shown
 from ocrmill.pipeline.sources.uri import MemberName, joined_uri, one_line
 
 WARC_ENDINGS = (".warc", ".warc.gz")
@@ -41,8 +41,8 @@ UNREAD_ARCHIVE_ENDINGS = (
 ArchiveIndex = ZipIndex | TarIndex | WarcIndex
 
 _LONGEST_DETAIL = 500
-_SMALL = 1 << 20  # bytes of a member that may have grown as much as it likes
-# What the libraries raise on bytes that are not theirs, or broken: found by feeding them such bytes.
+_SMALL = 1 << 20  # bytes of a member below which its growth is not limited
+# Errors of the libraries on foreign or broken bytes, found by trying such bytes.
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -59,80 +59,80 @@ _reading = threading.Lock()  # an open archive has one position
 
 
 def file_version(status: os.stat_result) -> str:
-    """The version of a file: its size and the time of its last change."""
+    """Return the version of a file: its size and the time of its last change."""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def members(path: str, settings: InputSettings, storage: StorageSettings) -> Iterator[Source]:
-    """Every file inside an archive, in its order, without unpacking; of a WARC, what could have been a document.
+    """Yield every file inside an archive, in its order, without unpacking; of a WARC, the possible documents.
 
     Raises:
-        PageError: the archive cannot be read, or not to its end; what came before is good.
+        PageError: the archive cannot be read, or not to its end; the members before are good.
     """
-    with blaming("the archive cannot be read"):
+    with as_page_errors("the archive cannot be read"):
         documents = size = 0
-        for member in _open_index(_archive(path, settings, storage), settings, storage):
+        for member in _open_index(_find_archive(path, settings, storage), settings, storage):
             documents += member.is_document is not False
             size += member.bytes if member.reason is None and member.bytes <= settings.max_member_mb << 20 else 0
-            _check_sums(documents, size, settings)
-            yield _source(path, member)
+            _check_totals(documents, size, settings)
+            yield _make_source(path, member)
 
 
 def member_at(path: str, name: str, ordinal: int, settings: InputSettings, storage: StorageSettings) -> Source:
-    """One member of an archive.
+    """Find one member of an archive.
 
     Raises:
-        PageError: the archive cannot be read, or holds none such.
+        PageError: the archive cannot be read, or has no such member.
     """
-    with _reading, blaming("the archive cannot be read"):
-        member = _index(path, settings, storage).find(name, ordinal)
+    with _reading, as_page_errors("the archive cannot be read"):
+        member = _cached_index(path, settings, storage).find(name, ordinal)
     if member is None:
-        raise PageError(Reason.UNREADABLE, "the archive holds no such member")
-    return _source(path, member)
+        raise PageError(Reason.UNREADABLE, "the archive has no such member")
+    return _make_source(path, member)
 
 
 def member_now(source: Source, settings: InputSettings, storage: StorageSettings) -> Source:
-    """A member as it is now, in its version of now.
+    """Return a member in its present version.
 
     Raises:
-        PageError: it is gone (`changed_while_reading`), its archive cannot be read, or it cannot be unpacked.
+        PageError: it is missing (`changed_while_reading`), its archive cannot be read, or it cannot be unpacked.
     """
-    with _reading, blaming(source.uri):
-        return _source(source.path, _located(source, settings, storage)[1])
+    with _reading, as_page_errors(source.uri):
+        return _make_source(source.path, _locate(source, settings, storage)[1])
 
 
 def unpack(source: Source, file: IO[bytes], settings: InputSettings, storage: StorageSettings) -> None:
     """Write the bytes of a member to an unbuffered file.
 
     Raises:
-        PageError: it is not what was found (`changed_while_reading`), `damaged`, or over a limit (`archive_limit`).
-        OutputError: there is no room for them.
+        PageError: it has another version (`changed_while_reading`), is `damaged`, or over a limit (`archive_limit`).
+        OutputError: the disk is full.
     """
-    with _reading, blaming(source.uri):
-        index, member = _located(source, settings, storage)
+    with _reading, as_page_errors(source.uri):
+        index, member = _locate(source, settings, storage)
         if member.version != source.version:
             raise PageError(Reason.CHANGED, f"{source.uri}: changed since it was found")
         _check_limits(member, member.bytes, settings)
         written = 0
         for chunk in index.chunks(member):
             written += len(chunk)
-            _check_limits(member, written, settings)  # what a server packed says nothing of its size before
+            _check_limits(member, written, settings)  # compressed content does not tell its size before
             rest = memoryview(chunk)
-            with needing_room(Path(file.name).parent):
+            with as_output_errors(Path(file.name).parent):
                 while rest:
                     rest = rest[file.write(rest) :]
 
 
-def _check_sums(documents: int, size: int, settings: InputSettings) -> None:
+def _check_totals(documents: int, size: int, settings: InputSettings) -> None:
     if documents > settings.max_archive_members:
         raise PageError(
             Reason.ARCHIVE_LIMIT,
-            f"more than {settings.max_archive_members} members; if it may, raise input.max_archive_members",
+            f"more than {settings.max_archive_members} members; to allow it, raise input.max_archive_members",
         )
     if size > settings.max_archive_gb << 30:
         raise PageError(
             Reason.ARCHIVE_LIMIT,
-            f"more than {settings.max_archive_gb} GiB unpacked; if it may, raise input.max_archive_gb",
+            f"more than {settings.max_archive_gb} GiB unpacked; to allow it, raise input.max_archive_gb",
         )
 
 
@@ -140,20 +140,20 @@ def _check_limits(member: Member, size: int, settings: InputSettings) -> None:
     if size > settings.max_member_mb << 20:
         raise PageError(
             Reason.ARCHIVE_LIMIT,
-            f"{size >> 20} MiB unpacked; if it may, raise input.max_member_mb ({settings.max_member_mb})",
+            f"{size >> 20} MiB unpacked; to allow it, raise input.max_member_mb ({settings.max_member_mb})",
         )
     most = max(_SMALL, member.packed * settings.max_member_ratio) if member.packed is not None else member.bytes
     if size > most:
         raise PageError(
             Reason.ARCHIVE_LIMIT,
-            f"grows from {member.packed} to {size} bytes on unpacking; if it may, "
+            f"grows from {member.packed} to {size} bytes on unpacking; to allow it, "
             f"raise input.max_member_ratio ({settings.max_member_ratio})",
         )
 
 
-def _located(source: Source, settings: InputSettings, storage: StorageSettings) -> tuple[ArchiveIndex, Member]:
-    """The index of a member's archive, and the member in it."""
-    index = _index(source.path, settings, storage)
+def _locate(source: Source, settings: InputSettings, storage: StorageSettings) -> tuple[ArchiveIndex, Member]:
+    """Find the index of a member's archive, and the member in it."""
+    index = _cached_index(source.path, settings, storage)
     member = index.find(source.member or "", _ordinal(source))
     if member is None:
         raise PageError(Reason.CHANGED, f"{source.uri}: no longer in its archive")
@@ -163,18 +163,18 @@ def _located(source: Source, settings: InputSettings, storage: StorageSettings) 
 
 
 def _ordinal(source: Source) -> int:
-    """The number among members of one name. The name ends as a document does, so only this can follow."""
+    """Return the number among members of the same name; only this can follow the ending of a document."""
     ordinal = re.search(r"#(\d+)\Z", source.uri)
     return int(ordinal[1]) if ordinal else 1
 
 
-def _index(path: str, settings: InputSettings, storage: StorageSettings) -> ArchiveIndex:
+def _cached_index(path: str, settings: InputSettings, storage: StorageSettings) -> ArchiveIndex:
     kept = _kept_remote_index if is_remote(path) else _kept_index
-    return kept(_archive(path, settings, storage), settings, storage)
+    return kept(_find_archive(path, settings, storage), settings, storage)
 
 
-def _archive(path: str, settings: InputSettings, storage: StorageSettings) -> Source:
-    """An archive itself, in its version of now."""
+def _find_archive(path: str, settings: InputSettings, storage: StorageSettings) -> Source:
+    """Return an archive as a source in its present version."""
     if not is_remote(path):
         status = Path(path).stat()
         return Source(one_line(path), file_version(status), status.st_size, path)
@@ -183,13 +183,13 @@ def _archive(path: str, settings: InputSettings, storage: StorageSettings) -> So
         raise PageError(Reason.UNREADABLE, f"{one_line(shown(path))}: there is no such object")
     if found.version.startswith(UNVERSIONED):
         raise PageError(
-            Reason.UNREADABLE, f"{found.uri}: its server tells neither ETag nor date; download it, and name the file"
+            Reason.UNREADABLE, f"{found.uri}: its server sends neither ETag nor date; download it, and name the file"
         )
     return found
 
 
 def _open_index(archive: Source, settings: InputSettings, storage: StorageSettings) -> ArchiveIndex:
-    """The index of an archive, by its ending."""
+    """Open the index of an archive, by its ending."""
     if not is_remote(archive.path):
         return _index_of(archive.path, archive, settings)
     with local_archive(archive, settings, storage) as file:
@@ -206,13 +206,13 @@ def _index_of(file: str | IO[bytes], archive: Source, settings: InputSettings) -
     return kind(file, archive.version, settings.max_member_ratio)
 
 
-# An archive's index is kept until the archive changes or others push it out. Each one of another machine may hold as
-# many bytes on the disk as input.max_object_mb says.
+# An archive's index is cached until the archive changes or it is evicted. A remote one may take input.max_object_mb on
+# the disk.
 _kept_index = lru_cache(maxsize=4)(_open_index)
 _kept_remote_index = lru_cache(maxsize=2)(_open_index)
 
 
-def _source(path: str, member: Member) -> Source:
+def _make_source(path: str, member: Member) -> Source:
     return Source(
         uri=joined_uri(MemberName(shown(path), member.name, member.ordinal)),
         version=member.version,
@@ -226,15 +226,15 @@ def _source(path: str, member: Member) -> Source:
 
 
 @contextmanager
-def blaming(what: str) -> Iterator[None]:
-    """Turn what the libraries raise into a `PageError` that tells damage from what cannot be reached."""
+def as_page_errors(what: str) -> Iterator[None]:
+    """Turn errors of the libraries into a `PageError` that tells damage from unreadable bytes."""
     try:
         yield
     except OSError as error:
         # bz2 and gzip raise it without a number for broken data; zipfile seeks where a broken directory sends it.
         reason = Reason.DAMAGED if error.errno in {None, errno.EINVAL} else Reason.UNREADABLE
         raise PageError(reason, _detail(what, error.strerror or error)) from error
-    except BucketError as error:  # a zip is read where it lies
+    except BucketError as error:  # a zip is read in place
         reason = Reason.CHANGED if error.code is BucketErrorCode.CHANGED else Reason.UNREADABLE
         raise PageError(reason, redacted(_detail(what, error))) from error
     except _DAMAGE as error:

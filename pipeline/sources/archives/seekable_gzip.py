@@ -1,8 +1,8 @@
-"""A gzip file that can be sought, in bounded memory.
+"""A gzip file with random access, in bounded memory.
 
 gzip can only be unpacked from its start. Here the decompressor's state (about 40 kB) is kept at up to 256 points along
-the way, so a step back costs at most 1 MiB of unpacking, or 1/128 of a file larger than 256 MiB. Where a file is many
-streams, as one for each record of a WARC, their starts are known too, up to 131,072 of them.
+the way, so a seek back costs at most 1 MiB of unpacking, or 1/128 of a file larger than 256 MiB. If a file has many
+streams, such as one for each record of a WARC, their starts are kept, too, up to 131,072 of them.
 """
 
 import zlib
@@ -15,11 +15,11 @@ from ocrmill.pipeline.records import Reason
 _CHUNK = 1 << 20
 _MOST_POINTS = 256
 _MOST_STARTS = 1 << 17  # of streams; 100 bytes each
-_TRUSTED_BELOW = 64 << 20  # unpacked bytes under which nobody asks how much they grew
+_TRUSTED_BELOW = 64 << 20  # unpacked bytes below which growth is not limited
 
 
 class SeekableGzip:
-    """The unpacked bytes of an open gzip file. Several streams in one file, as pigz and `cat` make, are one.
+    """The unpacked bytes of an open gzip file. Several streams in one file, as pigz and `cat` write them, count as one.
 
     Reading raises `zlib.error` or `EOFError` for broken data, and `PageError` (`archive_limit`) for a file that grows
     more than `max_ratio` times.
@@ -34,11 +34,11 @@ class SeekableGzip:
         self._start_spacing = 1
 
     def tell(self) -> int:
-        """The position in the unpacked bytes."""
+        """Return the position in the unpacked bytes."""
         return self._at
 
     def seek(self, position: int) -> None:
-        """Go there, or to the end if that comes first."""
+        """Go to the position, or to the end if that comes first."""
         at, packed, state = self._points[bisect_right(self._points, position, key=lambda point: point[0]) - 1]
         start = self._starts[bisect_right(self._starts, position, key=lambda start: start[0]) - 1]
         if not max(at, start[0]) <= self._at <= position:
@@ -57,7 +57,7 @@ class SeekableGzip:
         return b"".join(parts)
 
     def read1(self, size: int) -> bytes:
-        """At least one byte and at most that many, as few as cost little; none at the end."""
+        """Read one to `size` bytes, as many as are cheap; none at the end."""
         while not self._inflate.eof or self._next_stream():
             packed = self._pending or self._file.read(1 << 16)
             data = self._inflate.decompress(packed, min(_CHUNK, size))
@@ -71,7 +71,7 @@ class SeekableGzip:
         return b""
 
     def _next_stream(self) -> bool:
-        """Begin with the next stream, if there is one; zeros may pad the one before."""
+        """Begin the next stream, if there is one; zeros may pad the last one."""
         rest = self._inflate.unused_data.lstrip(b"\0")
         while not rest and (data := self._file.read(1 << 16)):
             rest = data.lstrip(b"\0")
@@ -94,7 +94,7 @@ class SeekableGzip:
         if self._at > max(_TRUSTED_BELOW, self._max_ratio * packed):
             raise PageError(
                 Reason.ARCHIVE_LIMIT,
-                f"grows more than {self._max_ratio} times on unpacking; if it may, raise input.max_member_ratio",
+                f"grows more than {self._max_ratio} times on unpacking; to allow it, raise input.max_member_ratio",
             )
         self._points.append((self._at, packed, self._inflate.copy()))
         if len(self._points) > _MOST_POINTS:

@@ -1,4 +1,4 @@
-"""The documents in a WARC file, as web crawlers write it: their records, and their bytes.
+"""The documents in a WARC file, the format of web crawlers: their records, and their bytes.
 
     WARC/1.0
     WARC-Type: response
@@ -13,11 +13,11 @@
 
     ...
 
-A document is a `response` of an HTTP status from 200 to 299, or a `resource`, that calls itself a PDF or an image that
-we read, or begins like one. A member is named by its target URI; `#` in it is spelt `%23`, and credentials are hidden.
-What the crawler cut short (`WARC-Truncated`, segments, partial content) is a member with a reason. A `revisit` holds no
-bytes: it says that they are in another record, and counts as no document. Digests are not checked. Not covered: ARC,
-files packed by other than gzip, .wacz.
+A document is a `response` with an HTTP status from 200 to 299, or a `resource`, that declares a PDF or an image that we
+read, or begins like one. A member's name is its target URI; `#` in it is written `%23`, and credentials are hidden. A
+document that the crawler cut short (`WARC-Truncated`, segments, partial content) is a member with a reason. A `revisit`
+has no bytes, only a reference to another record, and is no document. Digests are not checked. Not covered: ARC, files
+compressed by other than gzip, .wacz.
 """
 
 import io
@@ -62,7 +62,7 @@ class _Reader(Protocol):
 
 
 class WarcIndex:
-    """A WARC file, packed by gzip or not at all, whatever its ending says. It is read as far as somebody asks."""
+    """A WARC file, with or without gzip, with any ending. It is read on demand."""
 
     def __init__(self, path: str, archive_version: str, max_ratio: int) -> None:
         file = Path(path).open("rb")  # noqa: SIM115 - open as long as this index lives
@@ -75,7 +75,7 @@ class WarcIndex:
         self._found: dict[tuple[str, int], Member] = {}
 
     def __iter__(self) -> Iterator[Member]:
-        """Every record that could have been a document; `Member.is_document` says what is one."""
+        """Yield every record that could be a document; `Member.is_document` tells if it is."""
         seen: Counter[str] = Counter()
         for record, beginning in _records(self._stream):
             if record.record_type & _COUNTED:
@@ -86,13 +86,13 @@ class WarcIndex:
                 yield member
 
     def find(self, name: str, ordinal: int) -> Member | None:
-        """The document of that name and ordinal, if there is one."""
+        """Find the document of that name and ordinal."""
         while (name, ordinal) not in self._found:
             self._unread = self._unread or iter(self)
             try:
                 member = next(self._unread, None)
             except Exception:
-                self._unread = None  # what raised has ended; whoever asks again is to be told again
+                self._unread = None  # it has ended; the next call must raise again
                 raise
             if member is None:
                 return None
@@ -101,7 +101,7 @@ class WarcIndex:
         return self._found[name, ordinal]
 
     def chunks(self, member: Member) -> Iterator[bytes]:
-        """The document's bytes, as they were before the server packed them for the way."""
+        """Yield the document's bytes, without the server's content encodings."""
         record, block = self._record_at(member.place)
         content = _content(record, block.read(_LONGEST_HEADER))
         _, block = self._record_at(member.place)
@@ -111,7 +111,7 @@ class WarcIndex:
             yield data
 
     def _record_at(self, place: int) -> tuple[WarcRecord, "_Block"]:
-        record = next(iter(_opened(self._stream, place)), None)
+        record = next(iter(_open_at(self._stream, place)), None)
         if record is None:
             raise EOFError("the archive ends before this record")
         _check_length(record)
@@ -127,7 +127,7 @@ class WarcIndex:
         )
         if not is_answer or not (content.type in MEDIA_TYPES or content.begins_like_one):
             return replace(member, is_document=False)
-        missing = _what_is_missing(record, content)
+        missing = _missing_part(record, content)
         return replace(member, is_document=True, reason=Reason.DAMAGED if missing else None, detail=missing)
 
     def _version(self, record: WarcRecord, size: int) -> str:
@@ -146,7 +146,7 @@ class _Content:
     begins_like_one: bool
     status: int = 200
     header_bytes: int = 0  # of HTTP, before the content
-    encodings: tuple[str, ...] = ()  # to be undone, in this order
+    encodings: tuple[str, ...] = ()  # to undo, in this order
 
 
 def _content(record: WarcRecord, beginning: bytes) -> _Content:
@@ -158,10 +158,10 @@ def _content(record: WarcRecord, beginning: bytes) -> _Content:
     headers = HeaderMap("latin1")
     headers.parse(io.BytesIO(beginning[: end.end()].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")))
     start = beginning[end.end() :]
-    # Many crawlers undo the encodings, and keep the headers that name them.
+    # Many crawlers undo the encodings, but keep their headers.
     encodings = () if begins_like_document(start) else _encodings(headers)
     return _Content(
-        _media_type(headers), _begins_like_one(start, encodings), headers.status_code or 0, end.end(), encodings
+        _media_type(headers), _begins_like_document(start, encodings), headers.status_code or 0, end.end(), encodings
     )
 
 
@@ -175,21 +175,21 @@ def _encodings(headers: HeaderMap) -> tuple[str, ...]:
     return (*(["chunked"] if "chunked" in (headers.get("Transfer-Encoding") or "").lower() else []), *packed)
 
 
-def _begins_like_one(start: bytes, encodings: tuple[str, ...]) -> bool:
+def _begins_like_document(start: bytes, encodings: tuple[str, ...]) -> bool:
     try:
         return begins_like_document(_decoder(io.BytesIO(start), encodings).read(HEAD_BYTES))
     except (PageError, OSError, zlib.error, EOFError):
         return False
 
 
-def _what_is_missing(record: WarcRecord, content: _Content) -> str | None:
-    """Return the crawler's own reason why a document is not whole, if it gives one."""
+def _missing_part(record: WarcRecord, content: _Content) -> str | None:
+    """Return why a document is incomplete, if the crawler says so."""
     if why := record.headers.get("WARC-Truncated"):
         return f"the crawler cut it off (WARC-Truncated: {why}) after {record.content_length} bytes"
     if record.headers.get("WARC-Segment-Number"):
-        return "the crawler spread it over several records, which are not put together"
+        return "the crawler spread it over several records, which are not joined"
     if content.status == HTTPStatus.PARTIAL_CONTENT:
-        return "the server sent a part of it only (HTTP status 206)"
+        return "the server sent only a part of it (HTTP status 206)"
     return None
 
 
@@ -218,12 +218,12 @@ class _Inflated:
                 self._at += len(data)
                 return data
             if not packed:
-                raise EOFError("what the server packed ends early")
+                raise EOFError("the compressed content ends early")
         return b""
 
 
 def _decoder(reader: _Reader, encodings: tuple[str, ...]) -> _Reader:
-    """A reader that undoes the encodings of HTTP, one after the other."""
+    """Return a reader that undoes the encodings of HTTP, one after the other."""
     if len(encodings) > _MOST_ENCODINGS + 1:
         raise PageError(Reason.UNSUPPORTED_TYPE, f"packed {len(encodings)} times by the server")
     for encoding in encodings:
@@ -237,14 +237,14 @@ def _decoder(reader: _Reader, encodings: tuple[str, ...]) -> _Reader:
             case "zstd":
                 reader = ZstdReader(cast("IO[bytes]", reader))
             case _:
-                raise PageError(Reason.UNSUPPORTED_TYPE, f"packed by the server in a way that is not read: {encoding}")
+                raise PageError(Reason.UNSUPPORTED_TYPE, f"the server's encoding is not supported: {encoding}")
     return reader
 
 
 def _records(stream: _Stream) -> Iterator[tuple[WarcRecord, bytes]]:
-    """Every record of a WARC file, and how its block begins."""
+    """Yield every record of a WARC file, and the beginning of its block."""
     record = None
-    for record in _opened(stream, 0):
+    for record in _open_at(stream, 0):
         _check_length(record)
         block = _Block(record)
         yield record, block.read(_LONGEST_HEADER)
@@ -255,19 +255,19 @@ def _records(stream: _Stream) -> Iterator[tuple[WarcRecord, bytes]]:
 
 
 def _check_length(record: WarcRecord) -> None:
-    """Make sure that the length is there: what is no number, or cut off, the library takes for 0."""
+    """Check the length, because the library reads a missing or broken one as 0."""
     length = record.headers.get("Content-Length") or ""
     if not length.isdecimal() or int(length) != record.content_length:
         raise ValueError(f"broken record header at byte {record.stream_pos}")
 
 
-def _opened(stream: _Stream, place: int) -> ArchiveIterator:
+def _open_at(stream: _Stream, place: int) -> ArchiveIterator:
     window = cast("IO[bytes]", _Window(stream, place))
     return ArchiveIterator(window, parse_http=False, stream_detect=False, max_header_len=_LONGEST_HEADER)
 
 
 class _Block:
-    """The bytes of a record: as many as it says, or an error."""
+    """The bytes of a record: as many as its header declares, or an error."""
 
     def __init__(self, record: WarcRecord) -> None:
         self._reader, self._left = record.reader, record.content_length
@@ -299,6 +299,6 @@ class _Window:
 
     def read(self, size: int) -> bytes:
         self._stream.seek(self._at)
-        data = self._stream.read1(size)  # what comes before a break is given before the break is met
+        data = self._stream.read1(size)  # bytes before a break are returned before it raises
         self._at += len(data)
         return data

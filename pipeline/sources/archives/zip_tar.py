@@ -1,9 +1,9 @@
 """List the members of a zip or tar archive and their places, without unpacking it.
 
 `ZipIndex` and `TarIndex`, as `WarcIndex` (warc.py), iterate over their members in the archive's order, find one by its
-name and ordinal, and give a member's bytes. They raise what zipfile, tarfile and zlib raise; members.py translates it.
-Names inside an archive are never used as paths. Not covered: archives inside archives, encrypted members, zip methods
-other than stored, deflate, bzip2 and lzma, links in zip, sparse files in tar, tars packed by other than gzip.
+name and ordinal, and yield a member's bytes. Errors of zipfile, tarfile and zlib pass through; members.py translates
+them. Names inside an archive are never used as paths. Not covered: archives inside archives, encrypted members, zip
+methods other than stored, deflate, bzip2 and lzma, links in zip, sparse files in tar, tars packed by other than gzip.
 """
 
 import io
@@ -23,11 +23,11 @@ from ocrmill.pipeline.records import Reason
 from ocrmill.pipeline.sources.archives.seekable_gzip import SeekableGzip
 
 _CHUNK = 1 << 20
-_LONGEST_HEADER = 1 << 20  # of a tar header with its extensions; tarfile takes it into memory, real ones are a few kB
+_LONGEST_HEADER = 1 << 20  # of a tar header with its extensions; tarfile loads it into memory, real ones are a few kB
 _LONGEST_NAME = 1 << 13  # of a tar's member and what it links to, in characters; systems allow 4096 bytes
-_LONGEST_GLOBAL = 1 << 16  # of what a tar says of all its members; tarfile copies it for each, `git archive` writes 52
+_LONGEST_GLOBAL = 1 << 16  # of a tar's global headers; tarfile copies them for each member, `git archive` writes 52
 _ZIP_ENTRY = b"PK\1\2"
-_ZIP_ENTRY_BYTES = 1 << 10  # of a directory's entries on average, at most; real ones are of 100 to 200
+_ZIP_ENTRY_BYTES = 1 << 10  # on average for a directory's entries, at most; real ones have 100 to 200
 _ZIP_LOCAL_HEADER = 30  # bytes before a member's own, beside its name
 _MOST_HOPS = 8  # from link to link
 _NORMALISED_UNTIL = (
@@ -42,18 +42,18 @@ class Member:
 
     name: str  # as the archive spells it
     ordinal: int  # 1 for the first of its name; tar and zip allow several
-    bytes: int  # unpacked; neither format yields more than it says
-    packed: int | None  # bytes it takes in the archive, where the format says
-    version: str  # differs where the bytes may differ, and only there if that can be known
-    place: int  # tar: where its bytes begin; zip: its number in the directory
+    bytes: int  # unpacked; neither format yields more than it declares
+    packed: int | None  # bytes in the archive, if the format has them
+    version: str  # differs if the bytes may differ, and only then if that can be known
+    place: int  # tar: the start of its bytes; zip: its number in the directory
     link: str | None = None  # tar: the member whose bytes it shares, as a path inside the archive
     reason: Reason | None = None  # why it cannot be read
     detail: str | None = None
-    is_document: bool | None = None  # what the archive says; None where its name has to tell
+    is_document: bool | None = None  # by the archive's record; None if its name has to tell
 
 
 class ZipIndex:
-    """A zip file. zipfile holds its directory in memory whole, about 1 kB for each member."""
+    """A zip file. zipfile holds its whole directory in memory, about 1 kB for each member."""
 
     def __init__(self, file: IO[bytes], max_members: int) -> None:
         weakref.finalize(self, file.close)
@@ -62,12 +62,12 @@ class ZipIndex:
         reader.in_directory = False
         self._infos = self._zip.infolist()
         packed = sum(info.compress_size + _ZIP_LOCAL_HEADER for info in self._infos)
-        if packed > file.seek(0, io.SEEK_END):  # what one byte packs would be unpacked many times
+        if packed > file.seek(0, io.SEEK_END):  # one packed byte would be unpacked many times
             raise zipfile.BadZipFile(f"its members overlap: they claim {packed} bytes")
         self._members: dict[tuple[str, int], Member] = {}
         seen: Counter[str] = Counter()
         for place, info in enumerate(self._infos):
-            if info.filename and not info.is_dir():  # some entries have no name, and no document is called so
+            if info.filename and not info.is_dir():  # some entries have no name; they are no documents
                 seen[info.filename] += 1
                 self._members[info.filename, seen[info.filename]] = _zip_member(info, seen[info.filename], place)
 
@@ -75,22 +75,22 @@ class ZipIndex:
         return iter(self._members.values())
 
     def find(self, name: str, ordinal: int) -> Member | None:
-        """The member of that name and ordinal, if there is one."""
+        """Find the member of that name and ordinal."""
         return self._members.get((name, ordinal))
 
     def chunks(self, member: Member) -> Iterator[bytes]:
-        """The member's bytes; its CRC and size are checked at the end."""
+        """Yield the member's bytes; its CRC and size are checked at the end."""
         left = member.bytes
         with self._zip.open(self._infos[member.place]) as file:
             while data := file.read(_CHUNK):
                 left -= len(data)
                 yield data
-        if left:  # zipfile is content with fewer bytes if their CRC is right
+        if left:  # zipfile accepts fewer bytes if their CRC is right
             raise zipfile.BadZipFile(f"{left} bytes of this member are missing")
 
 
 class _ZipReader:
-    """A file through which zipfile reads. It refuses a directory of more members than allowed."""
+    """A file for zipfile. It refuses a directory of more members than allowed."""
 
     def __init__(self, file: IO[bytes], max_members: int) -> None:
         self._file, self._max_members = file, max_members
@@ -106,7 +106,7 @@ class _ZipReader:
                 return data
         raise PageError(
             Reason.ARCHIVE_LIMIT,
-            f"more than {self._max_members} members; if it may, raise input.max_archive_members",
+            f"more than {self._max_members} members; to allow it, raise input.max_archive_members",
         )
 
 
@@ -125,7 +125,7 @@ def _zip_member(info: zipfile.ZipInfo, ordinal: int, place: int) -> Member:
 
 
 class TarIndex:
-    """A tar or tar.gz file, whatever its ending says. Its headers are read as far as somebody asks, and remembered."""
+    """A tar or tar.gz file, with any ending. Its headers are read on demand, and cached."""
 
     def __init__(self, path: str, archive_version: str, max_ratio: int) -> None:
         file = Path(path).open("rb")  # noqa: SIM115 - open as long as this index lives
@@ -144,18 +144,18 @@ class TarIndex:
     def __iter__(self) -> Iterator[Member]:
         done = 0
         while done < len(self._members) or self._advance():
-            yield self._followed(self._members[done])
+            yield self._resolve_link(self._members[done])
             done += 1
 
     def find(self, name: str, ordinal: int) -> Member | None:
-        """The member of that name and ordinal, if there is one."""
+        """Find the member of that name and ordinal."""
         while (name, ordinal) not in self._by_key:
             if not self._advance():
                 return None
-        return self._followed(self._members[self._by_key[name, ordinal]])
+        return self._resolve_link(self._members[self._by_key[name, ordinal]])
 
     def chunks(self, member: Member) -> Iterator[bytes]:
-        """The member's bytes; tar has no checksum for them."""
+        """Yield the member's bytes; tar has no checksum for them."""
         self._stream.seek(member.place)
         left = member.bytes
         while left:
@@ -166,14 +166,14 @@ class TarIndex:
             yield data
 
     def _advance(self) -> bool:
-        """Read one more header that has a name and is not a folder's; false at the end."""
+        """Read up to the next header of a file with a name; return False at the end."""
         while not self._ended:
             self._headers.begin()
             info = self._tar.next()
-            self._tar.members.clear()  # type: ignore[attr-defined] # tarfile would keep them all
+            self._tar.members.clear()  # type: ignore[attr-defined] # tarfile would keep all of them
             if info is None:
                 self._ended = True
-                # tarfile takes a broken header for the end; a real end is zeros, or nothing at all.
+                # tarfile treats a broken header as the end; a real end is zeros, or nothing.
                 if self._headers.last.strip(b"\0"):
                     raise tarfile.ReadError(f"broken header after {len(self._members)} members")
             elif info.name and not info.isdir():
@@ -187,7 +187,7 @@ class TarIndex:
         if max(len(info.name), len(info.linkname)) > _LONGEST_NAME:
             raise tarfile.ReadError(f"a member's name is longer than {_LONGEST_NAME} characters")
         if sum(len(key) + len(value) for key, value in self._tar.pax_headers.items()) > _LONGEST_GLOBAL:
-            raise tarfile.ReadError(f"what it says of all its members is longer than {_LONGEST_GLOBAL} characters")
+            raise tarfile.ReadError(f"its global headers are longer than {_LONGEST_GLOBAL} characters")
         self._seen[info.name] += 1
         member = self._member(info, self._seen[info.name])
         self._by_key[member.name, member.ordinal] = len(self._members)
@@ -196,7 +196,7 @@ class TarIndex:
 
     def _member(self, info: tarfile.TarInfo, ordinal: int) -> Member:
         version = f"{info.size}-{info.mtime}"
-        if info.mtime <= _NORMALISED_UNTIL:  # such a time says nothing: the archive's own stands in
+        if info.mtime <= _NORMALISED_UNTIL:  # such a time says nothing, so the archive's version is used
             version = f"{version}-in-{self._archive_version}"
         packed = None if self._gzipped else info.size
         member = Member(info.name, ordinal, info.size, packed, version, info.offset_data)
@@ -209,15 +209,15 @@ class TarIndex:
             return replace(member, reason=Reason.UNSUPPORTED_TYPE, detail=detail)
         return member
 
-    def _followed(self, member: Member) -> Member:
-        """The member with the bytes that it links to, which must be in this archive."""
+    def _resolve_link(self, member: Member) -> Member:
+        """Return the member with the bytes of its link's target, which must be in this archive."""
         target: Member | None = member
         for _ in range(_MOST_HOPS):
             if target is None or target.link is None:
                 break
             target = self._at_path(posixpath.normpath(target.link))
         if target is None or target.link is not None:
-            detail = f"a link to {member.link}, which is no file in this archive"
+            detail = f"a link to {member.link}, which is not a file in this archive"
             return replace(member, reason=Reason.UNREADABLE, detail=detail)
         return replace(target, name=member.name, ordinal=member.ordinal)
 
@@ -229,18 +229,18 @@ class TarIndex:
 
 
 class _Headers:
-    """A file through which tarfile reads headers: it has its own position, goes forwards only, and refuses huge ones.
+    """A file for tarfile's headers: it has its own position, moves forwards only, and refuses huge headers.
 
-    Without that, tarfile before Python 3.11.14 follows a negative size backwards for ever.
+    Without it, tarfile before Python 3.11.14 follows a negative size backwards forever.
     """
 
     def __init__(self, stream: IO[bytes] | SeekableGzip) -> None:
         self._stream, self._at = stream, 0
         self._left = _LONGEST_HEADER
-        self.last = b""  # what was read last
+        self.last = b""  # the bytes read last
 
     def begin(self) -> None:
-        """Begin with the next member: all of its headers together have a limit."""
+        """Begin the next member: all of its headers together have a limit."""
         self._left = _LONGEST_HEADER
 
     def tell(self) -> int:

@@ -14,8 +14,8 @@ from typing import Any
 
 _MONO = 8  # MuPDF's flag of a span
 _MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
-_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
-_RISE = 0.12  # of the type: characters that differ by less stand on one baseline
+RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
+RISE = 0.12  # of the type: characters that differ by less stand on one baseline
 _BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
 _BLANK_IN_FONT = 0.13  # of the type, above the usual gap of a line; letters of a word are kerned by less
 LEAST_BLANK = _BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
@@ -73,7 +73,7 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
         return _BLANK_IN_HANGUL
     if close:
         return None if is_mono(before.span) else _BLANK_IN_FONT
-    turns = {unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in (first, second)} == {True, False}
+    turns = {unicodedata.bidirectional(one) in RIGHT_TO_LEFT for one in (first, second)} == {True, False}
     return _BLANK_IN_FONT if turns else _AWAY
 
 
@@ -86,7 +86,7 @@ def _is_level(before: Character, after: Character) -> bool:
     """Tell if two visible characters stand on one baseline."""
     if before.text.isspace() or after.text.isspace():
         return False
-    across: float = before.span["size"] * _RISE
+    across: float = before.span["size"] * RISE
     return min(abs(before.origin[0] - after.origin[0]), abs(before.origin[1] - after.origin[1])) < across
 
 

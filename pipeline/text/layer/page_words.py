@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ocrmill.pipeline.text.layer.blanks import Character, is_mono, with_blanks, without_letterspacing
+from ocrmill.pipeline.text.layer.blanks import (
+    RIGHT_TO_LEFT,
+    RISE,
+    Character,
+    is_mono,
+    with_blanks,
+    without_letterspacing,
+)
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
@@ -27,11 +34,10 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text runs: what makes it upright, clockwise
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
 _THIN = 0.01  # points
-_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
 _LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
 _ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 _SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript
-_RISE, _FALL = 0.12, 0.06  # of a line's type: a script's baseline is so far from the line's
+_FALL = 0.06  # of a line's type: a subscript's baseline is so far below the line's; a superscript's `RISE` above
 _COMBINING = {
     "\u00b4": "\u0301", "\u0060": "\u0300", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303",
     "\u00b8": "\u0327", "\u02c7": "\u030c", "\u02dd": "\u030b", "\u02da": "\u030a", "\u00af": "\u0304",
@@ -227,7 +233,7 @@ def _mended(run: Sequence[Character], font: str) -> str:
     waiting: list[str] = []
     for character in run:
         thin = character.box[2] - character.box[0] < _THIN
-        if thin and unicodedata.bidirectional(character.text[0]) in _RIGHT_TO_LEFT:
+        if thin and unicodedata.bidirectional(character.text[0]) in RIGHT_TO_LEFT:
             waiting.append(character.text)
         else:
             mended += [plain_symbol(character.text, font), *reversed(waiting)]
@@ -302,7 +308,7 @@ def _direction(text: str) -> str:
         return "L" if any(map(str.isalnum, text)) else "N"
     for character in text:
         kind = unicodedata.bidirectional(character)
-        if kind in _RIGHT_TO_LEFT:
+        if kind in RIGHT_TO_LEFT:
             return "R"
         if kind in _LEFT_TO_RIGHT:
             return "L"
@@ -324,7 +330,7 @@ def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
         if character.span["size"] < _SMALLER * size and id(character.span) not in rises:
             above = baseline - _baseline(character, place)
             rises[id(character.span)] = (
-                Rise.SUPERSCRIPT if above > _RISE * size else Rise.SUBSCRIPT if above < -_FALL * size else Rise.NONE
+                Rise.SUPERSCRIPT if above > RISE * size else Rise.SUBSCRIPT if above < -_FALL * size else Rise.NONE
             )
     return rises
 

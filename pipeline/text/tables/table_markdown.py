@@ -13,10 +13,10 @@ from itertools import pairwise
 
 from ocrmill.pipeline.text.inline.running_text import join_lines, running_text
 from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
-from ocrmill.pipeline.text.words import Rise, Word
+from ocrmill.pipeline.text.words import BULLETS, Rise, Word
 
 _SCRIPTS = {Rise.SUBSCRIPT: "sub", Rise.SUPERSCRIPT: "sup"}
-_BULLET = re.compile(r"[\u2022\u2023\u2043\u2219\u25a0-\u25ff\u27a2\u00b7]")
+_BULLET = re.compile(f"[{BULLETS}]")
 
 
 def table_to_markdown(table: Table, known: AbstractSet[str] = frozenset()) -> str:

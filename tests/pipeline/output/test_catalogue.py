@@ -15,7 +15,7 @@ from written_outputs import add_document, failed_page, page, source, writing
 from ocrmill.commands.compact import compact
 from ocrmill.commands.export.export import export_jsonl, export_markdown
 from ocrmill.commands.inspect.query import PageQuery, select_pages
-from ocrmill.commands.retry import reopened
+from ocrmill.commands.retry import find_reopened
 from ocrmill.commands.status import read_status
 from ocrmill.commands.verify import verify
 from ocrmill.pipeline.output.catalogue import Catalogue, moments, read_catalogue
@@ -44,7 +44,7 @@ def told_by_all(out: Path) -> dict[str, set[str]]:
     }
     held = read_status(store).documents.total() - read_status(store).superseded_documents
     assert held == 1
-    to_read = places_of(store, reopened(store, PageQuery(), ()))
+    to_read = places_of(store, find_reopened(store, PageQuery(), ()))
     told["retry"] = {document_id for document_id, places in to_read.items() if URI in places}
     compact(store)
     told["compact"] = set(pq.read_table(out / "documents")["document_id"].to_pylist())

@@ -186,7 +186,7 @@ def test_private_addresses_are_refused(web: WebServer, tmp_path: Path, target: s
     """However an address of this machine, its networks or its cloud is written, nothing is asked there."""
     web.serves("/secret.pdf", b"secret")
     url = target.format(port=web.server_port)
-    with pytest.raises(InputError, match=r"no public address.*input\.allow_private_addresses"):
+    with pytest.raises(InputError, match=r"not a public address.*input\.allow_private_addresses"):
         found(url, PUBLIC)
     source = Source(url, '"v"', 1, url)
 
@@ -211,11 +211,11 @@ def test_redirects_are_checked_hop_by_hop(web: WebServer, monkeypatch: pytest.Mo
     )  # this server stands for it
     for target in ("http://169.254.169.254/latest/", f"http://127.0.0.2:{web.server_port}/a.pdf"):
         web.redirects("/a.pdf", target)
-        with pytest.raises(InputError, match="no public address"):
+        with pytest.raises(InputError, match="not a public address"):
             found(f"{web.url}/a.pdf", PUBLIC)
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/a.pdf", "gopher://127.0.0.1/"):
         web.redirects("/a.pdf", target)
-        with pytest.raises(InputError, match="only http and https"):
+        with pytest.raises(InputError, match="not an address of http or https"):
             found(f"{web.url}/a.pdf", PUBLIC)
     assert {"/a.pdf"} == {path for _, path, _ in web.asked}
 
@@ -230,7 +230,7 @@ def test_a_name_is_looked_up_once(web: WebServer, monkeypatch: pytest.MonkeyPatc
     assert look_up(url, WebAccess.of(LOCAL, STORAGE)) is not None
     assert ["169.254.169.254"] == names.answers
     assert f"rebinding.example:{web.server_port}" == web.asked[0][2]["Host"]
-    with pytest.raises(WebError, match="no public address"):
+    with pytest.raises(WebError, match="not a public address"):
         look_up(url, WebAccess.of(PUBLIC, STORAGE))
 
 

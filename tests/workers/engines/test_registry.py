@@ -81,7 +81,7 @@ def test_options_that_do_not_fit_are_refused():
 
 def test_an_engine_that_is_not_registered_is_refused():
     """The sentence names it and those that there are."""
-    with pytest.raises(UsageError, match="there is no engine 'third'; take auto, deepseek-ocr2, cpu"):
+    with pytest.raises(UsageError, match="there is no engine 'third'; choose auto, deepseek-ocr2, cpu"):
         with_engine_chosen(load_settings([], ["engine.name=third"]))
 
 

@@ -218,7 +218,7 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
 
     assert row.status is Status.OK
     assert "CUDA out of memory" in caplog.text
-    assert "1 pages at a time, and takes 85 % of the memory" in caplog.text
+    assert "1 pages at a time and 85 % of the memory" in caplog.text
     orders.write_text("say memory")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "other.pdf", dpi=110)))
     assert "Started with 0.85." == row.text.markdown

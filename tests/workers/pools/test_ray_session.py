@@ -148,7 +148,7 @@ def test_a_cluster_that_asks_for_a_token_is_given_it(home: Path):
         joined = ocrmill(home, "out", "--ray-address", address, RAY_AUTH_TOKEN=token)
         assert joined.returncode == 0, joined.stdout + joined.stderr
 
-        for more, words in (({}, "it asks for a token"), ({"RAY_AUTH_TOKEN": "f" * 64}, "is not that cluster's")):
+        for more, words in (({}, "it requires a token"), ({"RAY_AUTH_TOKEN": "f" * 64}, "is not that cluster's")):
             started = time.monotonic()
             refused = ocrmill(home, "out1", "--ray-address", address, **more)
             assert refused.returncode == 1

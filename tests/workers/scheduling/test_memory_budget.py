@@ -93,7 +93,7 @@ def test_bytes_that_are_handed_on_are_given_back_once():
     async def scenario() -> list[int]:
         budget = MemoryBudget(100)
         with await budget.acquire(60) as reserved:
-            moved = reserved.hand_on()
+            moved = reserved.transfer()
         taken = [budget.taken]
         with moved:
             moved.resize(20)

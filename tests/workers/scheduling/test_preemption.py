@@ -122,7 +122,7 @@ def test_a_token_that_is_too_old_is_renewed():
 
 
 def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixture):
-    """Where nobody answers the run goes on, and the log says once that no warning can be seen."""
+    """Where nobody answers the run goes on, and the log says once that no warning can be received."""
 
     async def scenario() -> None:
         with pytest.raises(TimeoutError):
@@ -130,7 +130,7 @@ def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixtur
 
     with caplog.at_level(logging.WARNING, "ocrmill"):
         asyncio.run(scenario())
-    assert 1 == caplog.text.count("no warning can be seen")
+    assert 1 == caplog.text.count("no warning can be received")
 
 
 def test_a_warning_stops_the_run_as_a_signal_does():

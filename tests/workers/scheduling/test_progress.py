@@ -46,7 +46,7 @@ def test_lines_come_by_time_and_not_by_pages(report: RunReport, caplog: pytest.L
     assert lines[0] == "starting the workers, 30 s so far"
     assert "5 of about 500 pages" in lines[2]
     assert lines[2].endswith("to go")
-    assert "no page has ended for 3 min" in lines[-1]
+    assert "no page has finished for 3 min" in lines[-1]
 
 
 def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog: pytest.LogCaptureFixture):
@@ -113,4 +113,4 @@ def test_after_a_stop_no_time_left_is_told(report: RunReport):
     progress.enter(READING)
     progress.enter(STOPPING)
 
-    assert progress.snapshot().to_text().endswith("stopping: what is in work is finished")
+    assert progress.snapshot().to_text().endswith("stopping after the pages in work")

@@ -1,4 +1,4 @@
-"""A checkpoint that is named as on the Hugging Face hub: in the cache of this machine, or to be downloaded."""
+"""A checkpoint with a name on the Hugging Face hub: in the cache of this machine, or to be downloaded."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
 def is_hub_name(model: str) -> bool:
-    """Return True if this is written as names on the hub are."""
+    """Tell if this has the form of a name on the hub."""
     return _HUB_NAME.fullmatch(model) is not None
 
 
@@ -35,10 +35,10 @@ def cached_folder(model: str, revision: str | None) -> Path | None:
 
 
 def fetch_config(model: str, revision: str | None) -> Any:
-    """Return config.json's content as the hub has it, to see that the model can be downloaded and is the right one.
+    """Fetch config.json from the hub, to check that the model can be downloaded and is the right one.
 
     Raises:
-        CheckpointError: there is no network, no room on the disk, or no such model.
+        CheckpointError: the network, space on the disk, or the model is missing.
     """
     from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
 
@@ -49,10 +49,10 @@ def fetch_config(model: str, revision: str | None) -> Any:
     _check_room(model)
     answers: list[Any] = []
     address = f"{ENDPOINT}/{model}/resolve/{revision or 'main'}/config.json"
-    # In a thread: a name server that does not answer heeds no timeout of ours.
-    asking = threading.Thread(target=lambda: answers.append(_ask(address)), daemon=True)
-    asking.start()
-    asking.join(HUB_ANSWER_S + 0.5)
+    # In a thread: a name lookup has no timeout.
+    request = threading.Thread(target=lambda: answers.append(_get_json(address)), daemon=True)
+    request.start()
+    request.join(HUB_ANSWER_S + 0.5)
     answer = answers[0] if answers else f"no answer in {HUB_ANSWER_S:g} s"
     if isinstance(answer, str):
         raise CheckpointError(
@@ -62,7 +62,7 @@ def fetch_config(model: str, revision: str | None) -> Any:
     status, content = answer
     if status in _REFUSED:
         raise CheckpointError(
-            f"{ENDPOINT} has no {model}{f' at revision {revision}' if revision else ''}, or keeps it from you (HTTP "
+            f"{ENDPOINT} has no {model}{f' at revision {revision}' if revision else ''}, or refuses you access (HTTP "
             f"{status}): check --model, or log in with `hf auth login`"
         )
     if status != HTTPStatus.OK:
@@ -70,8 +70,8 @@ def fetch_config(model: str, revision: str | None) -> Any:
     return content
 
 
-def _ask(address: str) -> tuple[int, Any] | str:
-    """Return the HTTP status and the JSON, or what went wrong on the way."""
+def _get_json(address: str) -> tuple[int, Any] | str:
+    """Return the HTTP status and the JSON, or the text of an error."""
     from huggingface_hub import get_token
 
     request = urllib.request.Request(address)  # noqa: S310 - the hub's address, or what HF_ENDPOINT says

@@ -1,4 +1,4 @@
-"""The check of what `deepseek-ocr2` needs, in the second before minutes go into starting it.
+"""Check the requirements of `deepseek-ocr2` within a second, before its start takes minutes.
 
 Imports neither vLLM nor torch.
 """
@@ -30,12 +30,12 @@ _NO_CUDA = (0, 0)
 
 
 def check(settings: DeepseekOcr2Settings) -> list[str]:
-    """Return everything that is missing, each with what to do about it."""
+    """Return all missing requirements, each with what to do about it."""
     return [*_vllm_problems(settings), *_model_problems(settings), *_table_problems(settings)]
 
 
 def refuse(problems: list[str]) -> None:
-    """Raise what `check` found, if anything, in one sentence.
+    """Raise the problems that `check` found, if any, in one sentence.
 
     Raises:
         EngineError: the engine cannot start.
@@ -45,7 +45,7 @@ def refuse(problems: list[str]) -> None:
 
 
 def obstacles(settings: DeepseekOcr2Settings) -> list[str]:
-    """Return why `auto` does not take this engine; nothing where a GPU, vLLM and the model are on this machine."""
+    """Return why `auto` does not choose this engine; nothing if this machine has a GPU, vLLM and the model."""
     if is_cpu_build():
         return ["vLLM's CPU build takes minutes for a page"]
     if _version_of("vllm") is None:
@@ -56,7 +56,7 @@ def obstacles(settings: DeepseekOcr2Settings) -> list[str]:
 
 
 def is_cpu_build() -> bool:
-    """Return True if the installed vLLM computes on the CPU."""
+    """Tell if the installed vLLM computes on the CPU."""
     return _version_of(CPU_BUILD) is not None
 
 
@@ -80,7 +80,7 @@ def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
 
 def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
     if gpus.problem is not None:
-        return [f"no GPU can be used: {gpus.problem}, or take --engine cpu"]
+        return [f"no GPU can be used: {gpus.problem}, or use --engine cpu"]
     needed = _cuda_of_torch()
     if needed == _NO_CUDA:
         return ["torch is built without CUDA: uninstall it, and install '.[vllm]' again without an index of CPU builds"]
@@ -92,14 +92,14 @@ def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
         ]
     if len(gpus) < settings.tensor_parallel:
         return [
-            f"{settings.tensor_parallel} GPUs are needed and {len(gpus)} seen: look at nvidia-smi and "
-            "CUDA_VISIBLE_DEVICES, or take --engine cpu"
+            f"{settings.tensor_parallel} GPUs are needed and {len(gpus)} seen: check nvidia-smi and "
+            "CUDA_VISIBLE_DEVICES, or use --engine cpu"
         ]
     oldest = min(gpus.capabilities)
     if settings.dtype in {"auto", "bfloat16"} and oldest < BFLOAT16_CAPABILITY:
         return [
             f"a GPU of compute capability {_dotted(oldest)} does not compute in bfloat16, which takes "
-            f"{_dotted(BFLOAT16_CAPABILITY)} (Ampere): take a newer one, or --engine cpu"
+            f"{_dotted(BFLOAT16_CAPABILITY)} (Ampere): use a newer one, or --engine cpu"
         ]
     return _compiler_problems()
 
@@ -113,11 +113,11 @@ def _table_problems(settings: DeepseekOcr2Settings) -> list[str]:
 
 
 def _compiler_problems() -> list[str]:
-    """Triton compiles C at its first kernel, with Python's headers (triton/runtime/build.py)."""
-    given = os.environ.get("CC")
-    if given is not None and shutil.which(given) is None:
-        return [f"CC is {given}, and there is no such program: set it to a C compiler, or unset it"]
-    if given is None and not (shutil.which("gcc") or shutil.which("clang")):
+    """Check for a C compiler and Python's headers, which Triton needs at its first kernel (triton/runtime/build.py)."""
+    compiler = os.environ.get("CC")
+    if compiler is not None and shutil.which(compiler) is None:
+        return [f"CC is {compiler}, and there is no such program: set it to a C compiler, or unset it"]
+    if compiler is None and not (shutil.which("gcc") or shutil.which("clang")):
         return ["there is no C compiler, which Triton needs: apt-get install gcc libc6-dev, or set CC"]
     scheme = sysconfig.get_default_scheme()
     headers = Path(sysconfig.get_path("include", "posix_prefix" if scheme == "posix_local" else scheme))
@@ -160,14 +160,14 @@ def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
         try:
             return check_checkpoint(cached)
         except MissingFilesError:
-            pass  # a download that did not end: vLLM goes on with it
+            pass  # an unfinished download: vLLM resumes it
     if _version_of("huggingface_hub") is None:
-        return None  # vLLM brings it, and is missing as well
+        return None  # vLLM depends on it, and is missing, too
     return check_config(fetch_config(settings.model, settings.revision), settings.model)
 
 
 def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> list[str]:
-    """Hold the settings against the model's sizes, as vLLM and our hf_config.py do after half a minute."""
+    """Compare the settings with the model's sizes, as vLLM and our hf_config.py do after half a minute."""
     problems = []
     context = language.get("max_position_embeddings", settings.max_model_len)
     if settings.max_model_len > context:
@@ -193,7 +193,7 @@ def _has_triton_for_cpus() -> bool:
 
 
 def _cuda_of_torch() -> tuple[int, int] | None:
-    """Return the CUDA version that the installed torch was built for, without importing it; None if it is not said."""
+    """Return the CUDA version that the installed torch was built for, without importing it; None if unknown."""
     spec = find_spec("torch")
     source = Path(spec.origin or "").with_name("version.py") if spec is not None else Path()
     found = _CUDA_OF_TORCH.search(source.read_text(encoding="utf-8")) if source.is_file() else None

@@ -168,7 +168,7 @@ def test_pyarrow_reads_a_shard_by_ranges(store: Store, faulty_s3: FaultyS3, rows
 
 def test_a_shard_that_is_gone_or_replaced_says_so(any_store: Store):
     """A file that is deleted before it is opened is gone; one that is replaced while it is read is no mixture."""
-    with pytest.raises(FileGoneError, match=r"pages/a.parquet is not there any more"):
+    with pytest.raises(FileGoneError, match=r"pages/a.parquet is gone"):
         any_store.file("pages/a.parquet")
     any_store.write("pages/a.parquet", shard(TAIL_BYTES))
     file = any_store.file("pages/a.parquet")

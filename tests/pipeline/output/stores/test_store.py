@@ -148,7 +148,7 @@ def test_a_missing_file_cannot_be_read(tmp_path: Path):
     """Reading what is not there names it; deleting it is no error."""
     store = LocalStore(tmp_path)
 
-    with pytest.raises(OutputError, match=r"runs/a\.json is not there any more"):
+    with pytest.raises(OutputError, match=r"runs/a\.json is gone"):
         store.read("runs/a.json")
     store.write("runs/a.json", b"{}")
     store.delete("runs/a.json")
