@@ -97,7 +97,8 @@ class MupdfReader:
         routing = self._settings.routing
         page, image = _load(document, number), None
         geometry, layer = rasterize.displayed_geometry(page), text_of(page)
-        mended = UNMAPPED in layer and map_unmapped_glyphs(document, number - 1)
+        lost = layer.count(UNMAPPED)  # with many it goes to OCR, and each takes 10 ms to tell
+        mended = 0 < lost < routing.max_unmapped * len(layer) and map_unmapped_glyphs(document, number - 1)
         if mended:
             page = _load(document, number)
             layer = text_of(page)

@@ -7,7 +7,7 @@ file is not changed. Not covered: Type 3 fonts, fonts with codes of several leng
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
@@ -35,6 +35,7 @@ _EM = 64  # pixels
 _LIKE = 0.85  # of a glyph's shape and that of its letters, from 0 to 1
 _CLEARER = 0.01  # by so much than any other letters
 _WIDER = 0.2  # of the letters' width: a ligature's may differ by so much
+_MOST_GLYPHS = 50  # are looked at, the commonest
 _LONGEST_MAP = 100  # entries of a block in a map to Unicode, by its definition
 _NAME = re.compile(r"(?:uni(?P<units>(?:[0-9A-F]{4})+)|u(?P<point>[0-9A-F]{4,6})|(?P<name>[A-Za-z]+))\Z")
 
@@ -48,7 +49,8 @@ def map_unmapped_glyphs(document: pymupdf.Document, page_index: int) -> bool:
     log = read_glyph_log(page)
     fonts = _fonts_by_name(page, log)
     found = False
-    unmapped = sorted((glyph for glyph in log.counts if glyph.letter == UNMAPPED), key=lambda glyph: glyph.font)
+    unmapped = [glyph for glyph, _ in Counter(log.counts).most_common() if glyph.letter == UNMAPPED][:_MOST_GLYPHS]
+    unmapped.sort(key=lambda glyph: glyph.font)
     for name, glyphs in groupby(unmapped, key=lambda glyph: glyph.font):
         if name not in fonts:
             continue
