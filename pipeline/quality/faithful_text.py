@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
 from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import LayerFidelity, PageText
-from ocrmill.pipeline.text.hidden_text import find_hidden_text
+from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
+from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import TABLE_UNCERTAIN, Manner, read_text_layer
-from ocrmill.pipeline.text.visible_words import visible_words
+from ocrmill.pipeline.text.visible_words import mended_words, visible_words
 
 if TYPE_CHECKING:
     import pymupdf
+
+_FAITHFUL = 0.99  # of words and order: what has less is measured a second time
 
 
 def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_left: bool) -> PageText:
@@ -22,7 +25,7 @@ def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_l
     """
     page = document[page_index]
     hidden = find_hidden_text(page)
-    words = visible_words(page, hidden)
+    words = _Words(page, hidden)
     best: PageText | None = None
     for manner in Manner:
         try:
@@ -31,7 +34,7 @@ def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_l
             if manner is Manner.PLAIN and best is None:
                 raise
             continue  # its paths or images cannot be read; its words may be
-        fidelity = measure_fidelity(text.markdown, text.blocks, words)
+        fidelity = words.measure(text)
         if manner is not Manner.FULL:
             text = replace(text, notes=tuple(dict.fromkeys([*text.notes, TABLE_UNCERTAIN])))
         text = replace(text, fidelity=fidelity)
@@ -41,6 +44,29 @@ def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_l
             break
     assert best is not None
     return best
+
+
+class _Words:
+    """The visible words of a page; those that the reader makes of them are only asked for if it seems to err.
+
+    MuPDF joins words between which Korean, Hindi and mathematics leave narrow gaps, and reverses some lines from right
+    to left.
+    """
+
+    def __init__(self, page: "pymupdf.Page", hidden: HiddenText) -> None:
+        self._page, self._hidden = page, hidden
+        self._words = visible_words(page, hidden)
+        self._mended: list[tuple[str, Box]] | None = None
+
+    def measure(self, text: PageText) -> LayerFidelity:
+        """Measure a page's Markdown against the words as MuPDF has them, or as they are read if that is better."""
+        fidelity = measure_fidelity(text.markdown, text.blocks, self._words)
+        if min(_worst_share(fidelity), fidelity.order) >= _FAITHFUL:
+            return fidelity
+        if self._mended is None:
+            self._mended = mended_words(self._page, self._hidden)
+        mended = measure_fidelity(text.markdown, text.blocks, self._mended) if self._mended else fidelity
+        return max(fidelity, mended, key=lambda seen: (_worst_share(seen), seen.order))
 
 
 def _worst_share(fidelity: LayerFidelity | None) -> float:

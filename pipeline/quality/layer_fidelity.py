@@ -89,13 +89,19 @@ def _take_accents(missing: Counter[str], extra: Counter[str]) -> None:
 
 
 def _take_signs(joined: Counter[str], parted: Counter[str]) -> None:
-    """Take out numbers that stand close to their minus on one side, and apart from it on the other."""
+    """Take out numbers that stand close to their minus or `%` on one side, and apart from it on the other."""
     for word in [word for word in joined if word[0] == _MINUS and len(word) > 1] if parted[_MINUS] > 0 else ():
         common = min(joined[word], parted[_MINUS], parted[word[1:]])
         if common > 0:
             joined[word] -= common
             parted[_MINUS] -= common
             parted[word[1:]] -= common
+    for word in [word for word in joined if word[-1] == "%" and len(word) > 1] if parted["%"] > 0 else ():
+        common = min(joined[word], parted["%"], parted[word[:-1]])
+        if common > 0:
+            joined[word] -= common
+            parted["%"] -= common
+            parted[word[:-1]] -= common
 
 
 def _loose(word: str) -> str | None:

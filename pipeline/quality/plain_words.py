@@ -38,6 +38,9 @@ _UNSPACED = (
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 _UNSPACED_PIECES = re.compile(f"[{_UNSPACED}]|[^{_UNSPACED}]+")
 _PARTING = re.compile(r"([.\u00b7\u2022_=*~\u2010-\u2015-])\1{2,}|--|[\u2014\u2015]")  # leaders, rules, long dashes
+_TWICE = re.compile(
+    "([\u093e-\u094c\u09be-\u09cc\u0a3e-\u0a4c\u0abe-\u0acc])\\1+"
+)  # Indic vowel signs that Chromium says twice
 _OPERATOR = re.compile("[=<>\u00d7\u00f7\u2190-\u2211\u2213-\u22ff\u2a00-\u2aff]|\u2212(?![\\d.,])")
 _SCRIPTS_OF_TYPE = re.compile(r"[_^]\{([^{}]{0,80})\}")
 _MARKUP = re.compile(r"[\\`*_\[\]<>&!]")  # without any of them a run of text is itself
@@ -84,6 +87,7 @@ def plain_words(piece: str) -> tuple[str, ...]:
         piece = piece[:-1] + "-"
     piece = unicodedata.normalize("NFKC", piece.translate(_ACCENTS))
     piece = "".join(character for character in piece if not _is_invisible(character))
+    piece = _TWICE.sub(r"\1", piece)
     piece = _PARTING.sub(" ", _SCRIPTS_OF_TYPE.sub(r"\1", piece))
     parts = _OPERATOR.sub(r" \g<0> ", piece).split()
     if _HAS_UNSPACED.search(piece):

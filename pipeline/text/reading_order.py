@@ -191,7 +191,7 @@ class _Page:
             members[2 * at + inside].append(i)
         bands: list[_Band] = []
         for n, part in enumerate(members):
-            for piece in [part] if n % 2 else self._spaced_parts(part):
+            for piece in [part] if n % 2 else self._column_ends_joined(self._spaced_parts(part), x):
                 band = self._band(piece, x, free=n % 2 == 0)
                 if bands and not band.columns and not bands[-1].columns:
                     bands[-1] = _Band(bands[-1].left + piece, [], columns=False)
@@ -209,6 +209,17 @@ class _Page:
             parts[-1].append(i)
             bottom = max(bottom, self._boxes[i].y1)
         return parts
+
+    def _column_ends_joined(self, parts: list[list[int]], x: float) -> list[list[int]]:
+        """Join prose that is left of x alone to what is above: the left column goes on below the right one."""
+        joined: list[list[int]] = []
+        for part in parts:
+            goes_on = all(self._boxes[i].x1 <= x for i in part) and self._is_prose(part)
+            if joined and goes_on:
+                joined[-1] = joined[-1] + part
+            else:
+                joined.append(part)
+        return joined
 
     def _merged_spans(self, crossing: list[int]) -> list[tuple[float, float]]:
         """The heights that crossing boxes take, those close to each other as one."""

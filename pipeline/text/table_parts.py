@@ -1,11 +1,12 @@
 """Turns the parts that a layout model calls tables into tables, where words lie in rows and columns without doubt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ocrmill.pipeline.text.layout_model import TABLE, Region
-from ocrmill.pipeline.text.page_parts import Part
+from ocrmill.pipeline.text.page_parts import Part, lines_of, rows_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
+from ocrmill.pipeline.text.tables.doubts import has_leaders, leads
 from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
 from ocrmill.pipeline.text.tables.rules import Rules
@@ -76,6 +77,19 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
         tables = build_tables(words, rules, grid, right_to_left=right_to_left) if part.label == TABLE else None
         if tables:
             out += [replace(part, box=table.box, table=table) for table in tables]
+        elif part.label == TABLE and has_leaders(rows := rows_of(part.lines)):
+            out += _contents(rows)
         else:
             out.append(part)
     return out
+
+
+def _contents(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:
+    """Give the entries of a contents page, each with the rows that its dots end, and what stands below the last."""
+    entry: list[Word] = []
+    for n, row in enumerate(rows):
+        entry += row
+        if leads(row) or n + 1 == len(rows):
+            lines = tuple(lines_of(entry))
+            yield Part("list" if leads(row) else "text", lines, enclosing([line.box for line in lines]))
+            entry = []

@@ -1,10 +1,13 @@
 """The words of a page's text layer that a viewer shows, with their places: what its Markdown is measured against."""
 
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.text.hidden_text import HiddenText
+from ocrmill.pipeline.text.layer.page_words import read_layout, read_planes
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 if TYPE_CHECKING:
@@ -26,6 +29,32 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
         if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height:
             words.append((text, box))
     return words
+
+
+def mended_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, Box]]:
+    """Return the same words as they are read: with blanks that MuPDF takes for none, lines from right to left in order.
+
+    None of them if that would lose a letter or a digit.
+    """
+    layout = read_layout(page)
+    hidden.remove_from(layout)
+    shown = page.rect
+    words = []
+    for plane in read_planes(page, layout):
+        size = (shown.height, shown.width) if plane.turn in (90, 270) else (shown.width, shown.height)
+        words += [(word.text, turned(word.box, -plane.turn, *size)) for word in plane.words]
+    words = [
+        (text, box)
+        for text, box in words
+        if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height
+    ]
+    same = _letters(text for text, _ in words) == _letters(text for text, _ in visible_words(page, hidden))
+    return words if same else []
+
+
+def _letters(texts: Iterable[str]) -> Counter[str]:
+    """Count letters and digits without their accents, vowel signs and forms."""
+    return Counter(filter(str.isalnum, unicodedata.normalize("NFKD", "".join(texts))))
 
 
 def _words(page: "pymupdf.Page", hidden: HiddenText) -> Iterator[tuple[float, float, float, float, str]]:

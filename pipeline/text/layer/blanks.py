@@ -25,7 +25,7 @@ _AWAY = 1.0  # of the type: what stands so far off is no part of a word, in what
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _FAR_APART = 0.7  # of the type: letters that stand in columns of a table
 _PUNCTUATION = frozenset(".,:;!?'-&")
-_PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
+PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
     "\u093f\u09bf\u09c7\u09c8\u0a3f\u0abf\u0b47\u0bc6\u0bc7\u0bc8\u0d46\u0d47\u0d48\u1031"
 )
 _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
@@ -65,7 +65,7 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
     `close`: the line has no blank, so that its program writes none, or MuPDF takes them for kerning.
     """
     first, second = before.text[-1], after.text[0]
-    if not _is_level(before, after) or first in _PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
+    if not _is_level(before, after) or first in PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
         return None
     if before.span is not after.span:
         return _BLANK

@@ -24,6 +24,7 @@ from ocrmill.pipeline.text.layer.blanks import (
 )
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
+from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
 
@@ -34,6 +35,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text runs: what makes it upright, clockwise
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
 _THIN = 0.01  # points
+_VOWEL_SIGN = re.compile("[\u093e-\u094c\u09be-\u09cc\u0a3e-\u0a4c\u0abe-\u0acc]")  # no two follow each other
 _LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
 _ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 _SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript
@@ -101,14 +103,18 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
             words = list(_words(column, places.place(turn), number))
             found.setdefault((turn, True), []).extend(_in_logical_order(words))
         shown = []
-    for number, line in enumerate(shown):
+    for number, line in enumerate(joined_lines(shown)):
         turn = places.turn_of(line["dir"])
         place = places.place(turn)
         words = plain_line_words(line, place, number) or _in_logical_order(
             list(_words(_characters(line), place, number))
         )
         found.setdefault((turn, line["wmode"] == 1), []).extend(words)
-    planes = [TextPlane(tuple(words), turn, vertical) for (turn, vertical), words in found.items() if words]
+    planes = [
+        TextPlane(tuple(with_percent_signs(words)), turn, vertical)
+        for (turn, vertical), words in found.items()
+        if words
+    ]
     return sorted(planes, key=lambda plane: -plane.letters)
 
 
@@ -233,6 +239,8 @@ def _mended(run: Sequence[Character], font: str) -> str:
     waiting: list[str] = []
     for character in run:
         thin = character.box[2] - character.box[0] < _THIN
+        if mended and _VOWEL_SIGN.fullmatch(character.text) and mended[-1] == character.text:
+            continue  # Chromium says it with the letter before it too, without width
         if thin and unicodedata.bidirectional(character.text[0]) in RIGHT_TO_LEFT:
             waiting.append(character.text)
         else:

@@ -37,7 +37,7 @@ def is_doubtful(
         or _lines_overlap(table)
         or _is_sparse(table)
         or _is_list(table, columns)
-        or _has_leaders(lines)
+        or has_leaders([[word for chunk in line.chunks for word in chunk.words] for line in lines])
         or _is_prose(table, lines, columns, rules)
         or (not is_hinted and not rules.horizontal and not any(columns.ruled) and table.rows < _UNRULED_ROWS)
     )
@@ -93,12 +93,13 @@ def _is_list(table: Table, columns: Columns) -> bool:
     return counted and sum(texts) >= _PROSE_WORDS * len(texts)
 
 
-def _has_leaders(lines: Sequence[Line]) -> bool:
-    """Tell if half of the lines have dots that lead to a number: a contents page."""
-    return sum(_leads([word for chunk in line.chunks for word in chunk.words]) for line in lines) >= 0.5 * len(lines)
+def has_leaders(rows: Sequence[Sequence[Word]]) -> bool:
+    """Tell if half of the rows have dots that lead to a number: a contents page."""
+    return sum(map(leads, rows)) >= 0.5 * len(rows)
 
 
-def _leads(words: Iterable[Word]) -> bool:
+def leads(words: Iterable[Word]) -> bool:
+    """Tell if a row has dots that lead the eye."""
     dots = 0
     for word in words:
         text = word.text

@@ -9,6 +9,7 @@ import pytest
 from ocrmill.pipeline.quality import faithful_text
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
 
 WORDS = "The miller never worked by the sun, for high water comes about fifty minutes later every day."
@@ -57,3 +58,21 @@ def test_a_page_whose_paths_cannot_be_read_keeps_its_words(document: pymupdf.Doc
     with_full_reading(monkeypatch, fail)
 
     assert read_faithfully(document, 0, right_to_left=False).markdown == WORDS
+
+
+def test_words_that_mupdf_joins_are_measured_as_they_are_read(
+    document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch
+):
+    """Blanks that MuPDF takes for none lower no score, lost words do all the same."""
+    joined = [("".join(WORDS.split()), Box(72, 72, 540, 90))]
+    monkeypatch.setattr(faithful_text, "visible_words", lambda *_: joined)
+    text = read_faithfully(document, 0, right_to_left=False)
+    assert text.fidelity is not None
+    assert (text.fidelity.recall, text.fidelity.precision, text.notes) == (1, 1, ())
+
+    monkeypatch.setattr(
+        faithful_text, "read_text_layer", lambda *_, **__: replace(text, markdown="The miller", blocks=())
+    )
+    lossy = read_faithfully(document, 0, right_to_left=False).fidelity
+    assert lossy is not None
+    assert lossy.recall < 0.2

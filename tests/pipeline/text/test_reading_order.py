@@ -39,6 +39,11 @@ anywhere = st.builds(
     *[st.floats(0, 300, width=32)] * 2,
 )
 PAGES = {
+    "left column goes on after white space, below the end of the right one": [
+        *column(0, 200, 12),
+        *column(0, 200, 8, top=12 * PITCH + 3 * LINE),
+        *column(220, 200, 9),
+    ],
     "one column": column(0, 300, 30),
     "two columns": column(0, 240, 30) + column(260, 240, 28),
     "three columns below a title": [Box(20, -40, 480, -20)]

@@ -1,8 +1,9 @@
 """Regions that a layout model calls tables become tables where their rules and the text between them say so."""
 
 from ocrmill.pipeline.text.layout_model import TABLE, Region
+from ocrmill.pipeline.text.page_parts import Part, lines_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
-from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables
+from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -13,7 +14,7 @@ def line(text: str, x: float, baseline: float) -> list[Word]:
     words = []
     for piece in text.split():
         box = Box(x, baseline - 8, x + 5.0 * len(piece), baseline + 2)
-        words.append(Word((Piece(piece, box, 10.0),), box, baseline, 0))
+        words.append(Word((Piece(piece, box, 10.0),), box, baseline, int(baseline)))
         x = box.x1 + 3
     return words
 
@@ -68,3 +69,21 @@ def test_a_table_ends_where_its_grid_does():
     assert grown.label == TABLE
     assert grown.box == enclosing([seen.box, whole])
     assert with_ruled_tables([], words, rules) == [Region(TABLE, whole)]
+
+
+def test_entries_of_a_contents_page_are_a_list():
+    """A region of rows with leaders is no doubtful table: each entry is an item, with the rows before its dots."""
+    texts = [
+        "1. Of ferries ....... 10",
+        "2. Of quays and of the",
+        "harbour office ....... 12",
+        "3. Of coal ........ 14",
+    ]
+    words = [word for n, text in enumerate(texts) for word in line(text, 60, 100 + 15 * n)]
+    part = Part(TABLE, tuple(lines_of(words)), around(words))
+    found = with_tables([part], Rules(), right_to_left=False)
+    assert [(each.label, " ".join(line.text for line in each.lines)) for each in found] == [
+        ("list", texts[0]),
+        ("list", f"{texts[1]} {texts[2]}"),
+        ("list", texts[3]),
+    ]

@@ -1,0 +1,72 @@
+"""Words that MuPDF tears: Indic syllables at a vowel sign, numbers from the percent sign to their left.
+
+A sign such as the Devanagari i is drawn before its letter and stands after it in the text. MuPDF gives it no width,
+takes what it is wide for white space, and begins a new line. In a line from right to left it does so before a percent
+sign.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ocrmill.pipeline.text.layer.blanks import PRE_BASE
+from ocrmill.pipeline.text.reading_order import enclosing
+from ocrmill.pipeline.text.words import Word
+
+_NEAR = 1.2  # of the type: a letter is no wider
+_TOUCHES = 0.15  # of the type
+_LEVEL = 0.1  # of the type
+_THIN = 0.01  # points
+_BETWEEN = 6  # words that the layer may have between a number and its sign, at most
+_SIGNS = frozenset("%\u066a\u2030")
+
+
+def joined_lines(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return lines of MuPDF, those as one that it tears after a vowel sign."""
+    out: list[dict[str, Any]] = []
+    for line in lines:
+        if out and _goes_on(out[-1], line):
+            out[-1] = {**out[-1], "spans": [*out[-1]["spans"], *line["spans"]]}
+        else:
+            out.append(line)
+    return out
+
+
+def _goes_on(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    last, first = one["spans"][-1], other["spans"][0]
+    if not last["chars"] or not first["chars"]:
+        return False
+    sign, letter = last["chars"][-1], first["chars"][0]
+    return bool(
+        sign["c"] in PRE_BASE
+        and not letter["c"].isspace()
+        and one["dir"] == other["dir"]
+        and sign["bbox"][2] - sign["bbox"][0] < _THIN
+        and 0 <= letter["bbox"][0] - sign["bbox"][2] < _NEAR * last["size"]
+        and abs(letter["origin"][1] - sign["origin"][1]) < _LEVEL * last["size"]
+    )
+
+
+def with_percent_signs(words: list[Word]) -> list[Word]:
+    """Return words of a direction, with each percent sign after the number that it touches."""
+    if not any(word.text[0] in _SIGNS for word in words):
+        return words
+    out: list[Word] = []
+    for word in words:
+        near = range(len(out) - 1, max(-1, len(out) - 1 - _BETWEEN), -1)
+        host = next((n for n in near if _is_number_of(out[n], word)), None) if word.text[0] in _SIGNS else None
+        if host is None:
+            out.append(word)
+        else:
+            number = out[host]
+            box = enclosing([number.box, word.box])
+            out[host] = replace(number, pieces=(*number.pieces, *word.pieces), box=box)
+    return out
+
+
+def _is_number_of(number: Word, sign: Word) -> bool:
+    """Tell if a word ends with a digit, and a percent sign touches it on its line."""
+    near = _TOUCHES * number.size
+    touches = min(abs(sign.box.x1 - number.box.x0), abs(sign.box.x0 - number.box.x1)) <= near
+    is_level = abs(sign.baseline - number.baseline) <= near
+    return touches and is_level and number.text[-1].isdecimal()
