@@ -1,10 +1,11 @@
-"""README, docs and docstrings are in plain English, as far as a program can tell.
+"""README, docs, docstrings, comments and messages are in plain English, as far as a program can tell.
 
 The docstrings of tests are not held yet. Not covered: what a sentence means, and if it is short.
 """
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def docstrings(path: Path) -> Iterator[Docstring]:
             yield f"{path.relative_to(ROOT)}:{getattr(node, 'name', 'module')}", text
 
 
+def comments_and_strings(path: Path) -> Iterator[Docstring]:
+    """The comments of a file, and its string literals."""
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type in {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", -1)}:
+                yield f"{path.relative_to(ROOT)}:{token.start[0]}", token.string
+
+
 def files(name: str) -> list[Path]:
     """The Python files below a folder, or the file itself."""
     path = ROOT / name
@@ -64,6 +73,15 @@ def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
 
     assert found
     assert [where for where, text in found if NO_BEGINNING.match(text)] == []
+    assert [(where, said) for where, text in found if (said := complaints(text))] == []
+
+
+@pytest.mark.parametrize("name", sorted({*FOLDERS} - {"samples"}))  # which hold prose of others
+def test_comments_and_messages_have_no_banned_phrase(name: str):
+    """A comment or a message of the product has none of the phrases that readers stumble over."""
+    found = [each for path in files(name) for each in comments_and_strings(path)]
+
+    assert found
     assert [(where, said) for where, text in found if (said := complaints(text))] == []
 
 

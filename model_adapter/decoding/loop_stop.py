@@ -34,7 +34,7 @@ MOST_ROWS = 100  # lines of 6-point print on a page; pages with 80 equal rows ex
 MOST_ROW_TOKENS = 3200  # MOST_ROWS rows of ten cells of one token, with their marks
 
 _ONE_MORE = -1  # stands for a number that counts on
-_NUMBER = -2  # stands for any number, where the place of another is told by what is before it
+_NUMBER = -2  # stands for any number, where what is before it tells the place of another
 
 
 def number_values(vocabulary: Mapping[str, int]) -> dict[int, int]:

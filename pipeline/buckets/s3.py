@@ -38,7 +38,7 @@ _CODES: Mapping[str, BucketErrorCode] = {
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "301", "TemporaryRedirect", "IllegalLocationConstraint"),
         BucketErrorCode.WRONG_REGION,
     ),
-    "InvalidObjectState": BucketErrorCode.OTHER,  # in cold storage: a 403, but not for who asks
+    "InvalidObjectState": BucketErrorCode.OTHER,  # in cold storage: a 403, but not because of the credentials
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestExpired"), BucketErrorCode.CLOCK),
     **dict.fromkeys(
         (

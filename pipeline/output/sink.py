@@ -5,7 +5,6 @@ Not covered: two sinks on one output. The lease (store.py) keeps a second one ou
 
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,18 +17,13 @@ from ocrmill.pipeline.output.journal import Replacement, begin, finish
 from ocrmill.pipeline.output.ledger import Ledger
 from ocrmill.pipeline.output.schema import RunStamp, documents_table, pages_table, sources_table
 from ocrmill.pipeline.output.shard import encode_shard
-from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.output.stores.store import Store, seconds_with_sleep
 from ocrmill.pipeline.records import DocumentRow, PageRow, RenderedPage, SourceRow
 
 MIB = 1 << 20
 FIRST_FLUSH_S = 2.0  # so that the first rows show soon; each flush doubles the wait, up to `output.flush_s`
 DOUBLINGS = 20
 ROW_BYTES = 2048  # of a row without its long texts: measurements, blocks, attempts
-
-
-def _seconds() -> float:
-    """Return seconds of a clock that includes the machine's sleep."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(slots=True)
@@ -66,7 +60,7 @@ class Sink:
         stamp: RunStamp,
         settings: OutputSettings,
         ledger: Ledger,
-        clock: Callable[[], float] = _seconds,
+        clock: Callable[[], float] = seconds_with_sleep,
     ) -> None:
         self._store = store
         self._stamp = stamp

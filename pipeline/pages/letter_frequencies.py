@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - letters of many scripts, some of which look like Latin ones
+# ruff: noqa: RUF001 - letters of many scripts; some look like Latin ones
 """Measure how unlike the languages of a script a count of letters is, by the order of their letters alone.
 
 The n letters of an alphabet, sorted by how often they are used, have nearly the same shares in every language: the

@@ -34,7 +34,7 @@ from ocrmill.pipeline.sources.uri import one_line
 
 READ_AHEAD = 1 << 20  # in a zip in a bucket: the header and the bytes of a small member in one request
 WAIT_S = 2.0  # at most, between two checks if a bucket is back
-_LONGEST_DETAIL = 500
+LONGEST_DETAIL = 500
 _WEB = re.compile(r"(?i)https?://")
 _BUCKET = re.compile(r"(?i)(?:s3|gs|az)://")
 _WITH_CREDENTIALS = re.compile(r"(?i)https?://|[a-z][a-z0-9+.-]*://[^/]*@")  # the second is for messages only
@@ -157,7 +157,7 @@ def remote_errors() -> Iterator[None]:
             isinstance(error, BucketError) and error.code is BucketErrorCode.CHANGED
         )
         reason = Reason.CHANGED if changed else Reason.UNREADABLE
-        raise PageError(reason, one_line(redacted(str(error)))[:_LONGEST_DETAIL]) from error
+        raise PageError(reason, one_line(redacted(str(error)))[:LONGEST_DETAIL]) from error
 
 
 @contextmanager

@@ -57,7 +57,7 @@ _LEAST_REACH = 0.05  # points
 _FAR = 100_000.0  # points, over 100 m; 2 * _FAR * _CELL is below 2 ** 21
 _NEAR_WIDTH = 0.5  # of the letter's width: `ll` are two
 _MOST_DRAWINGS = 3  # of one letter
-_CELL = 10.0  # to a point: how fine places are told apart
+_CELL = 10.0  # to a point: how finely places are distinguished
 _MOST_PIXELS = 4_000_000
 _SHARPEST = 2.0  # pixels to a point
 

@@ -154,7 +154,7 @@ def _continues(column: Sequence[Line], line: Line, size_step: float) -> bool:
     if last.box.shares_row(line.box):
         return True
     unit = min(last.box.height, line.box.height)
-    above = enclosing([other.box for other in column[-4:]])  # the last rows, of which one may be short
+    above = enclosing([other.box for other in column[-4:]])  # the last rows; one may be short
     beside = line.box.x0 >= above.x1 or line.box.x1 <= above.x0
     sizes = sorted((last.size, line.size))
     return (

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, BucketErrorCode, ObjectInfo
 from ocrmill.pipeline.buckets.object_file import ObjectFile
 from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
-from ocrmill.pipeline.output.stores.store import DAMAGED, HEARTBEAT_S, LEASE, LeaseOwner, heartbeat
+from ocrmill.pipeline.output.stores.store import DAMAGED, HEARTBEAT_S, LEASE, LeaseOwner, heartbeat, seconds_with_sleep
 from ocrmill.pipeline.run_progress import RunProgress
 
 EXPIRES_S = 6 * HEARTBEAT_S  # five heartbeats may fail before the owner counts as dead
@@ -41,7 +41,7 @@ class BucketLease:
         self._bucket, self._key, self._owner = bucket, key, owner
         self._version = version
         self._progress: Callable[[], RunProgress | None] = lambda: None
-        self._renewed = _now()
+        self._renewed = seconds_with_sleep()
         self._lost: LeaseLostError | None = None
         self._lock = threading.Lock()
 
@@ -59,7 +59,7 @@ class BucketLease:
         with self._lock:
             if self._lost is not None:
                 raise self._lost
-            if _now() - self._renewed > FRESH_S:
+            if seconds_with_sleep() - self._renewed > FRESH_S:
                 self._renew(self._owner.to_json(datetime.now(UTC), self._progress()))
 
     def release(self) -> None:
@@ -77,7 +77,7 @@ class BucketLease:
             if error.code not in (BucketErrorCode.CHANGED, BucketErrorCode.NO_OBJECT):
                 raise OutputError(str(error), transient=True) from error
             self._version = self._version_if_ours()
-        self._renewed = _now()
+        self._renewed = seconds_with_sleep()
 
     def _version_if_ours(self) -> str:
         """Return the present version if we wrote it: the answer to a write may be lost although it succeeded."""
@@ -202,8 +202,8 @@ class BucketStore:
 
     def _watch(self, key: str, version: str) -> None:
         """Wait for a heartbeat of an owner that seems to be dead."""
-        until = _now() + WATCH_S
-        while _now() < until:
+        until = seconds_with_sleep() + WATCH_S
+        while seconds_with_sleep() < until:
             time.sleep(WATCH_S / 10)
             holder, seen = _read_lease(self._bucket, key)
             if holder is not None and seen.version != version:
@@ -265,11 +265,6 @@ def _is_visible(key: str) -> bool:
 
 def _age_s(owner: LeaseOwner, now: datetime) -> float:
     return (now - owner.heartbeat).total_seconds()
-
-
-def _now() -> float:
-    """Return seconds of a clock that includes the machine's sleep."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -36,6 +37,11 @@ HEARTBEAT_S = 10.0  # between two renewals of the lease
 _LONGEST_NAME = 60  # of a name in a lease, which anybody may have written
 URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*:/")  # also `s3:/bucket`, as a Path writes it
 log = logging.getLogger(__name__)
+
+
+def seconds_with_sleep() -> float:
+    """Return seconds of a clock that includes the machine's sleep."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ class Store(Protocol):
 
 def _check_place(path: Path) -> None:
     """Refuse a path that is a file or a link to nothing, or leads through one."""
-    with suppress(OSError, ValueError):  # what cannot be looked at is told when it is written
+    with suppress(OSError, ValueError):  # the write reports it
         for place in (path, *path.parents):
             if place.is_dir():
                 return

@@ -29,7 +29,7 @@ from ocrmill.pipeline.redaction import redacted
 from ocrmill.pipeline.sources.archives.warc import WarcIndex
 from ocrmill.pipeline.sources.archives.zip_tar import Member, TarIndex, ZipIndex
 from ocrmill.pipeline.sources.http import UNVERSIONED
-from ocrmill.pipeline.sources.remote import as_output_errors, is_remote, local_archive, look_up, shown
+from ocrmill.pipeline.sources.remote import LONGEST_DETAIL, as_output_errors, is_remote, local_archive, look_up, shown
 from ocrmill.pipeline.sources.uri import MemberName, joined_uri, one_line
 
 WARC_ENDINGS = (".warc", ".warc.gz")
@@ -40,7 +40,6 @@ UNREAD_ARCHIVE_ENDINGS = (
 )
 ArchiveIndex = ZipIndex | TarIndex | WarcIndex
 
-_LONGEST_DETAIL = 500
 _SMALL = 1 << 20  # bytes of a member below which its growth is not limited
 # Errors of the libraries on foreign or broken bytes, found by trying such bytes.
 _DAMAGE = (
@@ -220,7 +219,7 @@ def _make_source(path: str, member: Member) -> Source:
         path=path,
         member=member.name,
         reason=member.reason,
-        detail=one_line(member.detail)[:_LONGEST_DETAIL] if member.detail else None,
+        detail=one_line(member.detail)[:LONGEST_DETAIL] if member.detail else None,
         is_document=member.is_document,
     )
 
@@ -242,4 +241,4 @@ def as_page_errors(what: str) -> Iterator[None]:
 
 
 def _detail(what: str, error: object) -> str:
-    return f"{what}: {one_line(str(error)) or type(error).__name__}"[:_LONGEST_DETAIL]
+    return f"{what}: {one_line(str(error)) or type(error).__name__}"[:LONGEST_DETAIL]

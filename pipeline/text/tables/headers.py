@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from ocrmill.pipeline.text.tables.columns import Columns
-from ocrmill.pipeline.text.tables.rows import NUMBER, Line
+from ocrmill.pipeline.text.tables.rows import FULL_RULE, NUMBER, Line
 from ocrmill.pipeline.text.tables.rules import Rules, covered
 from ocrmill.pipeline.text.tables.table import Cell
 
 _MOST = 4  # rows of a header
-_FULL_RULE = 0.6  # of the table's width
 _GRID = 0.5  # of the borders have a rule: rules say nothing of headers
 _NUMBERS = 0.6  # of a column's cells
 
@@ -34,7 +33,7 @@ def _above_rule(rows: Sequence[Sequence[Line]], columns: Columns, rules: Rules) 
         above, below = rows[n][-1], rows[n + 1][0]
         low, high = above.baseline - 0.1 * above.size, below.baseline - 0.4 * below.size
         spans = [(rule.x0, rule.x1) for rule in rules.horizontal if low <= rule.y0 <= high]
-        if covered(spans, left, right) >= _FULL_RULE:
+        if covered(spans, left, right) >= FULL_RULE:
             ruled.append(n + 1)
     if not ruled or ruled[0] > _MOST or (len(rows) > 2 and len(ruled) >= _GRID * (len(rows) - 1)):  # noqa: PLR2004
         return 0

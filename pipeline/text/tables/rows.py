@@ -9,9 +9,9 @@ from ocrmill.pipeline.text.tables.chunks import Chunk
 from ocrmill.pipeline.text.tables.columns import Columns
 from ocrmill.pipeline.text.tables.rules import Rules, covered
 
+FULL_RULE = 0.6  # of the table's width
 _PITCH = 0.8  # of the type: baselines of rows are no closer
 _PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
-_FULL_RULE = 0.6
 _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
 _CLEAR_JUMP = 0.3  # ... and so much if they are set apart clearly
@@ -116,7 +116,7 @@ def row_starts(
 ) -> list[bool]:
     """Tell for each line after the first if it begins a new row. `floating`: lines between them."""
     coverages = [_rule_coverage(upper, lower, columns, rules) for upper, lower in pairwise(lines)]
-    bands = 1 + sum(coverage >= _FULL_RULE for coverage in coverages)
+    bands = 1 + sum(coverage >= FULL_RULE for coverage in coverages)
     is_grid = bands >= (max(3, _BOX_SHARE * len(lines)) if any(columns.ruled) else max(4, _BAND_SHARE * len(lines)))
     contents = [_content_score(upper, lower, columns) for upper, lower in pairwise(lines)]
     spacing = _spacing_scores(lines, floating, coverages, contents)

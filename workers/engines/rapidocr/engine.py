@@ -37,7 +37,7 @@ from ocrmill.workers.rendering.protocol import PageImage
 _SLOTS = 2  # one page is read while the next one waits
 _HEADING_RATIO = 1.4  # boxes of one type size differ by a fifth, with what ascends and descends in their words
 _MAX_SKEW = math.radians(20)
-# Mean confidence and letters for each square of a line, below both of which a page counts as not read. Scans in
+# Mean confidence and letters for each square of a line; a page below both counts as not read. Scans in
 # Devanagari, Thai, Tamil, Bengali, Greek and Cyrillic have (0.33, 0), (0.60, 2), (0.60, 0.1), (0.67, 0.6), (0.82, 0.6)
 # and (0.86, 0); pages in Latin and Chinese 0.9 and 1 to 3. A list of contents with dot leaders has few letters, read
 # with confidence. Poor scans in Cyrillic have (0.92, 0): of each line only the commas are read.

@@ -142,7 +142,7 @@ def _program(machine: Machine, own_pid: int) -> list[Step]:
         (_LOAD, 0, 0, _NUMBER),
         *((_JUMP_IF_NOT_LESS, 0, 1, _FIRST_UNKNOWN), (_RETURN, 0, 0, _REFUSE | _ENOSYS)),
         *((_JUMP_IF_EQUAL, 0, 1, machine.clone3), (_RETURN, 0, 0, _REFUSE | _ENOSYS)),  # its flags cannot be seen
-        # onnxruntime pins its threads, and writes pages of complaints where it may not: it is told that they are
+        # onnxruntime pins its threads, and logs pages of errors if it may not: the call seems to succeed
         *((_JUMP_IF_EQUAL, 0, 1, machine.sched_setaffinity), (_RETURN, 0, 0, _REFUSE)),
     ]
     for number in refused_calls(machine).values():
