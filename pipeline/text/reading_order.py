@@ -26,6 +26,7 @@ _PIECE_GAP = 1.0  # pieces of a line are closer than columns of a table
 _COLUMN_LINE = 8.0  # lines of prose are at least so wide: some 16 Latin letters; cells are narrower
 _COLUMN_FILL = 0.85  # ... and nearly as long as the longest; what stands in cells differs more
 _MIN_COLUMN = 2  # boxes; one beside others is read on its row
+_LINES = 4  # boxes of a column that goes on after white space; fewer may be a heading of what follows
 _ALIGNED = 0.6  # from this share of boxes with a neighbour on their row, narrow boxes are cells
 _CANDIDATES = 8  # gaps that are tried in a region
 _MAX_DEPTH = 24  # of nested regions; what lies deeper is read row by row
@@ -214,7 +215,7 @@ class _Page:
         """Join prose that is left of x alone to what is above: the left column goes on below the right one."""
         joined: list[list[int]] = []
         for part in parts:
-            goes_on = all(self._boxes[i].x1 <= x for i in part) and self._is_prose(part)
+            goes_on = all(self._boxes[i].x1 <= x for i in part) and len(part) >= _LINES and self._is_prose(part)
             if joined and goes_on:
                 joined[-1] = joined[-1] + part
             else:

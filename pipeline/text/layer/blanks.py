@@ -47,7 +47,7 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
     gaps = [
         _gap(before, after) / (before.span["size"] or 1.0)
         for before, after in pairwise(characters)
-        if _is_level(before, after) and after.text not in _PUNCTUATION
+        if _is_level(before, after) and (after.text not in _PUNCTUATION or before.text in _PUNCTUATION)
     ]
     usual = max(sorted(gaps)[len(gaps) // 4 if len(gaps) >= _FEW_GAPS else 0], 0.0) if gaps else 0.0
     close = not any(map(str.isspace, "".join(character.text for character in characters).strip()))

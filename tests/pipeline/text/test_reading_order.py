@@ -44,6 +44,12 @@ PAGES = {
         *column(0, 200, 8, top=12 * PITCH + 3 * LINE),
         *column(220, 200, 9),
     ],
+    "a heading below columns, above text across them": [
+        *column(0, 200, 12, last=1.0),
+        *column(220, 200, 12, last=1.0),
+        Box(0, 12 * PITCH + 3 * LINE, 110, 12 * PITCH + 4 * LINE),
+        *column(0, 420, 3, top=12 * PITCH + 5 * LINE),
+    ],
     "one column": column(0, 300, 30),
     "two columns": column(0, 240, 30) + column(260, 240, 28),
     "three columns below a title": [Box(20, -40, 480, -20)]

@@ -38,3 +38,8 @@ def test_the_last_of_letters_set_apart_may_have_a_point():
     """Letters set apart are one word, its last letter too, where a point follows it; initials stay apart."""
     assert text_of(characters("a p a r t.", gap=2.2)) == "apart."
     assert text_of(characters("A. B. C. D. E.", gap=2.2)) == "A. B. C. D. E."
+
+
+def test_a_row_of_dots_stays_one_word():
+    """Leaders have no blanks where the layer has none: the usual gap of such a line is that between its dots."""
+    assert text_of(characters("_".join("." * 12), gap=2.2)) == "." * 12
