@@ -22,6 +22,7 @@ Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Boxes = npt.NDArray[np.float64]
 """(n, 4): x0, y0, x1, y1"""
+Lengths = npt.NDArray[np.int64]
 
 INK_CONTRAST = 16  # grey levels from the background; fainter than a 6 % tint is paper or JPEG noise
 EDGE_CONTRAST = 48  # grey levels between neighbours, of clear writing; shading and soft photographs have less
@@ -37,7 +38,7 @@ class _Layout:
     """The places of letters and images on a page. Boxes are in thumbnail pixels, cut to it."""
 
     words: Boxes
-    word_lengths: npt.NDArray[np.int64]
+    word_lengths: Lengths
     kinds: tuple[str, ...]  # of what is drawn, in its order: fill-text, ignore-text, fill-image, stroke-path ...
     drawn: Boxes
     opaque: npt.NDArray[np.bool_]  # which of it is an image that hides text drawn before it
@@ -64,14 +65,22 @@ def inspect_page(page: "pymupdf.Page", thumbnail: Grey) -> PageFeatures:
     """
     layer = _layer(page)
     layout = _lay_out(page, layer.extractWORDS(), thumbnail.shape)
-    images = [kind.startswith("fill-image") for kind in layout.kinds]
+    images = layout.drawn[[kind.startswith("fill-image") for kind in layout.kinds]]
+    invisible = _invisible_share(layout, thumbnail.shape)
+    return measure_page(layer.extractText(), layout.words, layout.word_lengths, images, thumbnail, invisible)
+
+
+def measure_page(
+    text: str, words: Boxes, word_lengths: Lengths, images: Boxes, thumbnail: Grey, invisible_share: float
+) -> PageFeatures:
+    """Measure a page from its layer's text and the places of its words and images, in pixels of the thumbnail."""
     return PageFeatures(
-        **asdict(measure_text(layer.extractText())),
-        invisible_share=_invisible_share(layout, thumbnail.shape),
-        image_cover=float(_painted(layout.drawn[images], thumbnail.shape).mean()),
+        **asdict(measure_text(text)),
+        invisible_share=invisible_share,
+        image_cover=float(_painted(images, thumbnail.shape).mean()),
         ink_share=ink_share(thumbnail),
-        uncovered_ink_share=_uncovered_share(layout, *_edges(thumbnail, EDGE_CONTRAST)),
-        inkless_text_share=_inkless_share(layout, np.logical_or(*_edges(thumbnail, INK_CONTRAST))),
+        uncovered_ink_share=_uncovered_share(words, *_edges(thumbnail, EDGE_CONTRAST)),
+        inkless_text_share=_inkless_share(words, word_lengths, np.logical_or(*_edges(thumbnail, INK_CONTRAST))),
     )
 
 
@@ -114,7 +123,9 @@ def _corners(boxes: Sequence[Any]) -> Boxes:
 
 def _on_thumbnail(boxes: Boxes, page: "pymupdf.Page", shape: tuple[int, ...]) -> Boxes:
     """Turn boxes as the page is turned, scale them to pixels, cut them; those outside come out empty."""
-    a, b, c, d, e, f = page.rotation_matrix
+    from ocrmill.pipeline.pages.drawing_log import before_rotation  # it loads MuPDF, which PDFium's process does without
+
+    a, b, c, d, e, f = ~before_rotation(page)
     shown, (height, width) = page.rect, shape
     xs = (boxes[:, 0::2] * a + boxes[:, 1::2] * c + e) * (width / max(shown.width, _POINT_PT))
     ys = (boxes[:, 0::2] * b + boxes[:, 1::2] * d + f) * (height / max(shown.height, _POINT_PT))
@@ -173,22 +184,22 @@ def _painted(boxes: Boxes, shape: tuple[int, ...], margin: int = 0) -> Mask:
     return mask
 
 
-def _uncovered_share(layout: _Layout, upright: Mask, level: Mask) -> float:
+def _uncovered_share(words: Boxes, upright: Mask, level: Mask) -> float:
     """Of the edge pixels that are not straight, those in no word's box: other writing, or a picture."""
     edges = (upright & ~_straight(upright.T).T) | (level & ~_straight(level))
     total = int(edges.sum())
-    return float((edges & ~_painted(layout.words, edges.shape, _MARGIN_PX)).sum() / total) if total else 0.0
+    return float((edges & ~_painted(words, edges.shape, _MARGIN_PX)).sum() / total) if total else 0.0
 
 
-def _inkless_share(layout: _Layout, edges: Mask) -> float:
+def _inkless_share(words: Boxes, word_lengths: Lengths, edges: Mask) -> float:
     """Of the characters, those in whose word's box no edge lies: white on white, or under a black bar."""
-    if not len(layout.words):
+    if not len(words):
         return 0.0
     sums = np.zeros((edges.shape[0] + 1, edges.shape[1] + 1), np.int32)
     sums[1:, 1:] = edges.cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
-    x0, y0, x1, y1 = np.array(_pixels(layout.words)).T
+    x0, y0, x1, y1 = np.array(_pixels(words)).T
     inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-    return float(layout.word_lengths[inside == 0].sum() / layout.word_lengths.sum())
+    return float(word_lengths[inside == 0].sum() / word_lengths.sum())
 
 
 def _invisible_share(layout: _Layout, shape: tuple[int, ...]) -> float:

@@ -48,6 +48,19 @@ def test_boxes_lie_on_the_ink_however_the_page_is_turned_and_cropped(rotation, c
     assert found.ink_share > 0.005
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_boxes_lie_on_the_ink_if_the_crop_box_is_larger_than_the_page(rotation):
+    """PyMuPDF's rotation matrix takes the crop box as it is written; shown is what of it lies on the page's media."""
+    document = pymupdf.open()
+    with_text(document)
+    document.xref_set_key(document.page_xref(0), "CropBox", "[-200 -100 700 850]")
+    document.xref_set_key(document.page_xref(0), "Rotate", str(rotation))
+    found = features_of(document)
+
+    assert found.inkless_text_share == 0.0
+    assert found.uncovered_ink_share < 0.01
+
+
 def test_what_lies_outside_the_crop_box_is_not_in_the_layer():
     """Nobody sees it, so nobody reads it."""
     document = pymupdf.open()
