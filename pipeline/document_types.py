@@ -32,6 +32,10 @@ _BRANDS: Mapping[bytes, str] = {  # of files in ISO's media format, `ftyp`
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIF"),
     **dict.fromkeys((b"mif1", b"msf1", b"mif2"), "HEIF"),
 }
+XFA_PLACEHOLDER = (
+    "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader"
+)
+_PLACEHOLDER_CHARACTERS = 200
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # bytes
 
 
@@ -55,3 +59,8 @@ def image_format(beginning: bytes) -> str | None:
 def begins_like_document(beginning: bytes) -> bool:
     """True if a PDF or an image that we read begins like this."""
     return beginning.startswith(PDF_MARK) or image_format(beginning) is not None
+
+
+def says_please_wait(text: str) -> bool:
+    """Tell if a page's text begins as Adobe's programs write on one that stands in for a form in XML (XFA)."""
+    return "please wait" in text[:_PLACEHOLDER_CHARACTERS].lower()

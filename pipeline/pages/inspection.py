@@ -123,7 +123,7 @@ def _corners(boxes: Sequence[Any]) -> Boxes:
 
 def _on_thumbnail(boxes: Boxes, page: "pymupdf.Page", shape: tuple[int, ...]) -> Boxes:
     """Turn boxes as the page is turned, scale them to pixels, cut them; those outside come out empty."""
-    from ocrmill.pipeline.pages.drawing_log import before_rotation  # it loads MuPDF, which PDFium's process does without
+    from ocrmill.pipeline.pages.drawing_log import before_rotation  # loads MuPDF, which PDFium's process lacks
 
     a, b, c, d, e, f = ~before_rotation(page)
     shown, (height, width) = page.rect, shape

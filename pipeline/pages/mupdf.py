@@ -18,7 +18,7 @@ if "pymupdf" not in sys.modules:
     sys.modules["pymupdf4llm"] = None  # type: ignore[assignment]
 import pymupdf
 
-from ocrmill.pipeline.document_types import PDF_MARK, READABLE, image_format
+from ocrmill.pipeline.document_types import PDF_MARK, READABLE, image_format, says_please_wait
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import POINTS_PER_INCH, render_scale, thumbnail_scale
@@ -28,7 +28,6 @@ _PUBLIC_KEY_MARKER = b"/Adobe.PubSec"
 _HEADER_BYTES = 1024  # readers look for %PDF- in so much of a file
 _ORDINARY_PT = 792  # the longer side of a Letter page
 _COVERS = 0.5  # of a page: a picture that is most of it
-_PLACEHOLDER_CHARACTERS = 200  # in which Adobe's programs write "Please wait..." on such a page
 _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not open, for the marker
 
 
@@ -95,7 +94,7 @@ def is_xfa_placeholder(document: "pymupdf.Document") -> bool:
         if document.xref_get_key(catalog, "AcroForm/XFA")[0] == "null":
             return False
         must_be_built = document.xref_get_key(catalog, "NeedsRendering") == ("bool", "true")
-        return must_be_built or "please wait" in document[0].get_text()[:_PLACEHOLDER_CHARACTERS].lower()
+        return must_be_built or says_please_wait(document[0].get_text())
     except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; reading the page will tell
         return False
 

@@ -4,7 +4,9 @@ import ctypes
 
 import numpy as np
 import pypdfium2
+import pypdfium2.raw as pdfium_c
 
+from ocrmill.pipeline.document_types import says_please_wait
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.raster_size import render_scale
@@ -17,13 +19,15 @@ def open_document(file: MappedFile, password: str | None) -> "pypdfium2.PdfDocum
     """Open a PDF, ready to show its form fields. `file` must outlive the document: PDFium holds no reference to it.
 
     Raises:
-        PageError: `damaged`, if PDFium cannot open it either.
+        PageError: `damaged`, if PDFium cannot open it either; `password_required`, if it has another password.
     """
     address = np.frombuffer(file.data, dtype=np.uint8).ctypes.data
     try:
         document = pypdfium2.PdfDocument((ctypes.c_char * len(file.data)).from_address(address), password=password)
     except pypdfium2.PdfiumError as error:
-        raise PageError(Reason.DAMAGED, f"PDFium cannot open it: {error}") from error
+        is_locked = error.err_code == pdfium_c.FPDF_ERR_PASSWORD
+        reason = Reason.PASSWORD_REQUIRED if is_locked else Reason.DAMAGED
+        raise PageError(reason, f"PDFium cannot open it: {error}") from error
     pages = len(document)
     if not pages:
         raise PageError(Reason.ZERO_PAGES, "PDFium finds no page in it")
@@ -55,6 +59,12 @@ def render_page(
         raise PageError(Reason.RENDER_ERROR, f"PDFium cannot render the page: {error}") from error
     finally:
         page.close()
+
+
+def is_xfa_placeholder(document: "pypdfium2.PdfDocument", text: str) -> bool:
+    """True if `text` is that of the only page of a PDF, which stands in for a form in XML (XFA)."""
+    has_xfa = document.get_formtype() in (pdfium_c.FORMTYPE_XFA_FULL, pdfium_c.FORMTYPE_XFA_FOREGROUND)
+    return has_xfa and len(document) == 1 and says_please_wait(text)
 
 
 def shows_what_it_holds(document: "pypdfium2.PdfDocument", number: int) -> bool:

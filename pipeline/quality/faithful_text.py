@@ -7,8 +7,9 @@ from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
 from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import LayerFidelity, PageText
 from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
+from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.reading_order import Box
-from ocrmill.pipeline.text.text_layer import TABLE_UNCERTAIN, Manner, read_text_layer
+from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
 from ocrmill.pipeline.text.visible_words import mended_words, visible_words
 
 if TYPE_CHECKING:

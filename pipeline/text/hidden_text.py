@@ -40,8 +40,6 @@ from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, bef
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
 from ocrmill.pipeline.text.layer.watermarks import watermark_runs
 
-HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its layer that no reader sees
-
 _MOST_DRAWN = 20_000
 _IGNORED = 3  # a run's type in the trace
 _CLIPPED = 64  # a span's flag: it is a clip path, perhaps beside being filled

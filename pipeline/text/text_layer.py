@@ -9,21 +9,20 @@ page; it therefore gets a copy that holds one page.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.formulas import has_formulas
-from ocrmill.pipeline.text.hidden_text import HIDDEN_TEXT, HiddenText, find_hidden_text
+from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, read_layout, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
-from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size
-from ocrmill.pipeline.text.paragraphs import Written, assemble
-from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
+from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
+from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
+from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
 from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
 from ocrmill.pipeline.text.tables.rules import page_rules
@@ -36,7 +35,6 @@ _FEW_WORDS = 20  # that run another way than the page's text: a note in the marg
 FORMULA = "formula"
 FORMULA_AS_TEXT = "formula_as_text"  # the flag of a page with formulas, which are no LaTeX
 FIGURE_TEXT = "figure_text"  # the flag of a page with pictures that show text
-TABLE_UNCERTAIN = "table_uncertain"  # the flag of a page with a table whose rows and columns are in doubt
 
 
 class Manner(Enum):
@@ -76,22 +74,10 @@ def read_text_layer(
         else:
             parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
         notes += _notes(parts)
-        size = (height, width) if plane.turn in (90, 270) else (width, height)
-        shown = [
-            replace(block, box=turned(block.box, -plane.turn, *size)) for block in write_parts(parts, _context(plane))
-        ]
-        place = _place_among(written, shown) if regions else len(written)
+        shown = write_plane(parts, plane, width, height)
+        place = place_among(written, shown) if regions else len(written)
         written[place:place] = shown
-    displayed = Box(0, 0, width, height)
-    markdown, blocks = assemble([replace(part, box=part.box.clipped(displayed)) for part in written])
-    return PageText(markdown, blocks=blocks, notes=tuple(dict.fromkeys(notes)))
-
-
-def _place_among(written: Sequence[Written], aside: Sequence[Written]) -> int:
-    """Return where blocks that run another way are read: after the last one that ends above all of them."""
-    top = min((block.box.y0 for block in aside), default=0.0)
-    above = [n for n, block in enumerate(written) if block.label != "footer" and block.box.y1 <= top]
-    return above[-1] + 1 if above else len(written)
+    return page_text(written, width, height, notes)
 
 
 def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane) -> list[Region]:
@@ -138,8 +124,3 @@ def _notes(parts: Sequence[Part]) -> list[str]:
     if any(part.label == TABLE and part.lines and part.table is None for part in parts):
         notes.append(TABLE_UNCERTAIN)
     return notes
-
-
-def _context(plane: TextPlane) -> PageContext:
-    known = frozenset(word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words)
-    return PageContext(known, prose_size(lines_of(plane.words)))

@@ -5,6 +5,7 @@ PDFium (pypdfium2 5.15.2) do with the bad page was measured in an address space 
 """
 
 import io
+import re
 import struct
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def saved(document: pymupdf.Document, path: Path, **options: int | str) -> Path:
     """Write the document, close it, and give the path back."""
     document.save(path, garbage=3, deflate=True, no_new_id=True, **options)
     document.close()
+    return path
+
+
+def only_for_pdfium(path: Path, document: pymupdf.Document, **options: int | str) -> Path:
+    """Write a document whose page tree counts no pages: MuPDF finds none in it, PDFium counts them itself."""
+    whole = document.tobytes(no_new_id=True, **options)
+    document.close()
+    path.write_bytes(re.sub(rb"/Count \d+", lambda count: b"/Count 0".ljust(len(count[0])), whole))
     return path
 
 
@@ -201,8 +210,10 @@ def undecodable_image_pdf(path: Path) -> Path:
     return path
 
 
-def hanging_pdf(path: Path, pages: int = 3, bad_page: int = 2) -> Path:
+def hanging_pdf(path: Path, pages: int = 3, bad_page: int = 2, content: bytes = b"") -> Path:
     """The bad page hangs MuPDF only: 40,000 marks, each in another branch of a structure tree 500 deep.
+
+    `content` is drawn before the marks, which lie at (300, 300) and (300, 399) and are 12 pt wide.
 
     MuPDF: not rendered within 60 s of CPU, growing by 0.5 MB/s; its (empty) text comes at once.
     PDFium: rendered within 0.2 s.
@@ -226,7 +237,7 @@ def hanging_pdf(path: Path, pages: int = 3, bad_page: int = 2) -> Path:
         path,
         pages,
         bad_page,
-        content=marks * switches,
+        content=content + b"\n" + marks * switches,
         page=b"/StructParents 0",
         catalog=b"/MarkInfo << /Marked true >> /StructTreeRoot %d 0 R" % root,
         objects=tree,

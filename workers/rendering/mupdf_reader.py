@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ocrmill.pipeline.document_types import XFA_PLACEHOLDER
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages import mupdf as rasterize
 from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
@@ -160,10 +161,7 @@ def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
     except Exception as error:  # MuPDF's errors are not one family
         raise PageError(Reason.PAGE_DAMAGED, f"MuPDF cannot load the page: {error}") from error
     if rasterize.is_xfa_placeholder(document):
-        raise PageError(
-            Reason.XFA_FORM,
-            "its only page stands in for an XFA form, which is not built here; print it to a PDF in Acrobat Reader",
-        )
+        raise PageError(Reason.XFA_FORM, XFA_PLACEHOLDER)
     return page
 
 

@@ -1,4 +1,4 @@
-"""Opens documents and reads their pages: with MuPDF, and once with PDFium what MuPDF cannot render.
+"""Opens documents and reads their pages: with MuPDF, and once with PDFium what MuPDF cannot read.
 
 A page that crashes its renderer, hangs it or swallows its memory costs that page alone: the process is replaced and the
 next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
@@ -14,6 +14,7 @@ from ocrmill.pipeline.records import (
     BlankPage,
     Document,
     FailedPage,
+    Failure,
     Figure,
     PageResult,
     PageRow,
@@ -120,7 +121,10 @@ class Rasterizer:
         if isinstance(mupdf, OpenedDocument):
             return _document(source, document_id, mupdf)
         if mupdf.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
-            pdfium = self._pdfium.open(path, ())
+            pdfium = self._pdfium.open(path, self._passwords)
+            if isinstance(pdfium, Failure) and pdfium.reason is Reason.PASSWORD_REQUIRED:
+                detail = f"{mupdf.detail}; {pdfium.detail}; give its password in input.passwords"
+                return UnreadableDocument(document_id, source, pdfium.reason, detail)
             if isinstance(pdfium, OpenedDocument):
                 detail = f"{mupdf.detail}; read with PDFium instead"
                 found = replace(pdfium, detail=detail)
@@ -136,13 +140,14 @@ class Rasterizer:
 
 
 def _second_try(first: FailedPage, second: PageResult, image: PageImage | None) -> tuple[PageResult, PageImage | None]:
-    """Choose between MuPDF's failure and what PDFium made of the page.
+    """Choose between MuPDF's failure and what PDFium made of the page: its text, or its image for OCR.
 
     A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.
     """
     render_ms = first.render_ms + second.render_ms
-    if image is not None:
-        return replace(second, detail=f"{first.detail} (rendered with PDFium instead)", render_ms=render_ms), image
+    if isinstance(second, TextLayerPage | RenderedPage):
+        done = "read" if isinstance(second, TextLayerPage) else "rendered"
+        return replace(second, detail=f"{first.detail} ({done} with PDFium instead)", render_ms=render_ms), image
     outcome = "PDFium shows a blank page" if isinstance(second, BlankPage) else second.detail
     return replace(first, detail=f"{first.detail}; {outcome}", render_ms=render_ms), None
 

@@ -1,6 +1,6 @@
 """Finds the images of a page that are pictures: large enough, and not the paper that it is printed on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
@@ -19,13 +19,18 @@ def image_boxes(page: "pymupdf.Page") -> list[Box]:
 
     Empty for a page of more than 500 images. Raises what PyMuPDF raises.
     """
-    infos = page.get_image_info()
-    if len(infos) > _MANY:
-        return []
     width, height = page.rect.width, page.rect.height
     unrotated = (height, width) if page.rotation in (90, 270) else (width, height)
+    images = [turned(Box(*info["bbox"]), page.rotation, *unrotated) for info in page.get_image_info()]
+    return pictures_of(images, width, height)
+
+
+def pictures_of(images: Sequence[Box], width: float, height: float) -> list[Box]:
+    """Make pictures of the images of a page of this size. Empty for more than 500."""
+    if len(images) > _MANY:
+        return []
     displayed = Box(0, 0, width, height)
-    boxes = joined(turned(Box(*info["bbox"]), page.rotation, *unrotated).clipped(displayed) for info in infos)
+    boxes = joined(image.clipped(displayed) for image in images)
     area = width * height
     return [
         box

@@ -92,10 +92,15 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
     all. Raises what PyMuPDF raises.
     """
     layout = read_layout(page) if layout is None else layout
+    return planes_of(layout, page.rect.width, page.rect.height, int(page.rotation))
+
+
+def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: int = 0) -> list[TextPlane]:
+    """Make the planes of a layout; size and rotation are those of the page as displayed."""
     lines = [line for block in layout["blocks"] for line in block["lines"]]
     shown = [line for line in lines if any(not c["c"].isspace() for span in line["spans"] for c in span["chars"])]
     columns = _stacked_columns(shown)
-    places = _Places(page)
+    places = _Places(width, height, rotation)
     found: dict[tuple[int, bool], list[Word]] = {}
     if columns is not None:
         for number, column in enumerate(columns):
@@ -121,9 +126,9 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
 class _Places:
     """Turns boxes of a page before its rotation into the reading plane of a direction."""
 
-    def __init__(self, page: "pymupdf.Page") -> None:
-        self._rotation = int(page.rotation)
-        self._width, self._height = page.rect.width, page.rect.height
+    def __init__(self, width: float, height: float, rotation: int) -> None:
+        self._rotation = rotation
+        self._width, self._height = width, height
 
     def turn_of(self, direction: tuple[float, float]) -> int:
         """Return what makes text upright that runs in a direction, in degrees clockwise on the page as displayed."""

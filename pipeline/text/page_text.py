@@ -1,0 +1,68 @@
+"""The parts of a page, plane by plane, as one Markdown; and a page that no layout model sees."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ocrmill.pipeline.records import PageGeometry, PageText
+from ocrmill.pipeline.text.layer.page_images import pictures_of
+from ocrmill.pipeline.text.layer.page_words import TextPlane, planes_of
+from ocrmill.pipeline.text.layout_model import with_images
+from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size
+from ocrmill.pipeline.text.paragraphs import Written, assemble
+from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
+from ocrmill.pipeline.text.reading_order import Box, turned
+
+HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its layer that no reader sees
+TABLE_UNCERTAIN = "table_uncertain"  # flag of a page with a table whose rows and columns are in doubt
+
+
+def write_plane(parts: Sequence[Part], plane: TextPlane, width: float, height: float) -> list[Written]:
+    """Write the parts of a plane, with their boxes on the page as displayed, which has this size."""
+    size = (height, width) if plane.turn in (90, 270) else (width, height)
+    written = write_parts(parts, _context(plane))
+    return [replace(block, box=turned(block.box, -plane.turn, *size)) for block in written]
+
+
+def place_among(written: Sequence[Written], aside: Sequence[Written]) -> int:
+    """Return where blocks that run another way are read: after the last one that ends above all of them."""
+    top = min((block.box.y0 for block in aside), default=0.0)
+    above = [n for n, block in enumerate(written) if block.label != "footer" and block.box.y1 <= top]
+    return above[-1] + 1 if above else len(written)
+
+
+def page_text(written: Sequence[Written], width: float, height: float, notes: Sequence[str]) -> PageText:
+    """Put blocks together as a page of this size."""
+    displayed = Box(0, 0, width, height)
+    markdown, blocks = assemble([replace(part, box=part.box.clipped(displayed)) for part in written])
+    return PageText(markdown, blocks=blocks, notes=tuple(dict.fromkeys(notes)))
+
+
+def write_without_model(
+    layout: Mapping[str, Any],
+    images: Sequence[Box],
+    geometry: PageGeometry,
+    *,
+    right_to_left: bool,
+    notes: Sequence[str] = (),
+) -> PageText:
+    """Write a page as paragraphs in reading order, with its images where they stand.
+
+    Places in the layout, a `rawdict`, and those of the images are points of the page as displayed.
+    """
+    width, height = geometry.width_pt, geometry.height_pt
+    written: list[Written] = []
+    for n, plane in enumerate(planes_of(layout, width, height)):
+        pictures = [turned(box, plane.turn, width, height) for box in pictures_of(images, width, height)]
+        regions = with_images([], pictures) if n == 0 else []
+        if regions:
+            parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
+        else:
+            parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
+        written += write_plane(parts, plane, width, height)
+    return page_text(written, width, height, notes)
+
+
+def _context(plane: TextPlane) -> PageContext:
+    known = frozenset(word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words)
+    return PageContext(known, prose_size(lines_of(plane.words)))
