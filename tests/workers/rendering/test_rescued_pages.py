@@ -179,7 +179,7 @@ def reading_of_a_picture(page: pymupdf.Page) -> None:
             (72, 50), "What the picture shows, if it is read", fontsize=14
         )
         page.insert_image((0, 400, 600, 500), pixmap=other[0].get_pixmap(dpi=150))
-    page.insert_text((72, 450), "Vhat the pictnre shovvs, if it is raed", fontsize=14, render_mode=3)
+    page.insert_text((72, 450), "Vhat the pictnre shovvs, if it is resd", fontsize=14, render_mode=3)
 
 
 def ideographs_set_downwards(page: pymupdf.Page) -> None:

@@ -30,7 +30,7 @@ def test_takes_most_lines_and_leaves_what_may_have_to_be_mended() -> None:
         page = document.new_page()
         for number, text in enumerate(LINES):
             page.insert_text((50, 100 + 20 * number), text)
-        places = page_words._Places(page)
+        places = page_words._Places(page.rect.width, page.rect.height, page.rotation)
         taken = [plain_line_words(line, places.place(0), 0) is not None for line in layout_of(page)]
     assert taken == [True, True, False, False]
 
