@@ -35,12 +35,19 @@ BIN := .venv/bin
 	$(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
+# The Tritons under which the attention kernel is tested, each in a folder of its own: the one of the pinned torch, and
+# the one before. Nothing else imports them.
+.venv/.triton: .venv/.dev
+	for triton in 3.6.0 3.7.1; do $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) \
+	    --no-deps --upgrade --target .venv/triton-$$triton triton==$$triton || exit; done
+	touch $@
+
 # Azure's blob storage, for the tests; without npm or its registry they are skipped.
 .venv/.azurite: .venv/.dev
 	npm install --silent --no-audit --no-fund --prefix .venv/azurite azurite@3.35.0 || echo "no Azurite: tests of az:// are skipped"
 	touch $@
 
-venv: .venv/.vllm .venv/.azurite
+venv: .venv/.vllm .venv/.azurite .venv/.triton
 
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3

@@ -23,6 +23,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
     "gpu.pages": ("rehearsal",),
+    "kernel_resources": ("--architecture", "90"),
     "layer_fidelity": (SAMPLES, "--pages", "1"),
     "ledger": ("--sources", "2000", "--resume-shards", "1", "--repeats", "1"),
     "listing": ("2000",),

@@ -116,6 +116,11 @@ class DeepseekOcr2Settings(Settings):
         "benchmark_moe.py; vLLM brings none for this model but for the H20.",
         json_schema_extra=performance(),
     )
+    encoder_attention: Literal["auto", "triton", "torch"] = Field(
+        "auto",
+        description="Attention of the encoder on a GPU: our kernel, torch's operations, or the kernel if it is right.",
+        json_schema_extra=performance(),
+    )
 
 
 class EngineSettings(Settings):

@@ -18,10 +18,12 @@ from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
 from ocrmill.model_adapter.checkpoint.weight_names import check_names, split_experts, to_ours
 from ocrmill.model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
 from ocrmill.model_adapter.prompts import IMAGE_TOKEN
+from ocrmill.model_adapter.vision.attention_choice import choose_attention
 from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.encoder import MEMORY_MB, DeepEncoderV2
 
-ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config
+ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config, as the next
+ENCODER_ATTENTION_SETTING = "encoder_attention"
 
 NamedTensors = Iterable[tuple[str, torch.Tensor]]
 
@@ -140,5 +142,7 @@ def _under_our_names(weights: NamedTensors) -> Iterator[tuple[str, torch.Tensor]
 
 
 def _encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEncoderV2:
-    memory_mb = vllm_config.additional_config.get(ENCODER_MEMORY_SETTING, MEMORY_MB)
-    return DeepEncoderV2(EncoderConfig.from_hf(schema), memory_mb=memory_mb)
+    settings = vllm_config.additional_config
+    encoder = DeepEncoderV2(EncoderConfig.from_hf(schema), memory_mb=settings.get(ENCODER_MEMORY_SETTING, MEMORY_MB))
+    choose_attention(encoder.sam, settings.get(ENCODER_ATTENTION_SETTING, "auto"))
+    return encoder

@@ -42,7 +42,7 @@ class PositionTable:
         """
         ones = torch.eye(size, dtype=tables[0].dtype, device=tables[0].device)
         picks = [ones.repeat_interleave(size, dim=0), ones.repeat(size, 1)]
-        resized = [_resize(table, 2 * size - 1).flip(0) for table in tables]
+        resized = [resize_table(table, 2 * size - 1).flip(0) for table in tables]
         return cls(size, torch.cat(resized), F.pad(torch.cat(picks, dim=1), (0, -2 * size % FLASH_WIDTH)))
 
     def terms(self, q_xnd: Tensor, first_row: int) -> tuple[Tensor, Tensor]:
@@ -104,7 +104,8 @@ def attend_in_blocks(
     return out_whnd
 
 
-def _resize(table_ld: Tensor, distances: int) -> Tensor:
+def resize_table(table_ld: Tensor, distances: int) -> Tensor:
+    """Interpolate a table of distances to another number of them: linear, in float32, half-pixel centres."""
     if len(table_ld) == distances:
         return table_ld
     resized = F.interpolate(table_ld.float().T[None], size=distances, mode="linear")

@@ -212,7 +212,10 @@ class DeepseekOcr2Engine:
             "stream_interval": STREAM_TOKENS,
             "logits_processors": [NGRAM_BANS[settings.model_runner]],
             "kv_cache_dtype": settings.kv_cache,
-            "additional_config": {"encoder_memory_mb": int((settings.encoder_mb or 0) * memory)},
+            "additional_config": {
+                "encoder_memory_mb": int((settings.encoder_mb or 0) * memory),
+                "encoder_attention": settings.encoder_attention,
+            },
             "disable_log_stats": True,
         }
         if settings.lora is not None:
