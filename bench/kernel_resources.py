@@ -34,7 +34,7 @@ COPY = re.compile(r"cp\.async\.c[ga]\.shared\.global\s[^;]*?0x([0-9a-f]+)")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resources:
-    """What one compiled kernel takes."""
+    """The resources that one compiled kernel takes."""
 
     triton: str
     target: str

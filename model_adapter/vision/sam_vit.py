@@ -7,7 +7,7 @@ After Segment Anything (arXiv 2304.02643), ViTDet (2203.16527) and, for decompos
 - Relative positions are never a table of all queries by all keys (see `relative_attention`, and `grid_attention` for
   CUDA).
 
-What the blocks need beside pixels and parameters is worked out before, so that `forward` compiles without a break.
+All that the blocks need beside pixels and parameters is worked out before, so that `forward` compiles without a break.
 
 Shape suffixes: B views, H pixels and S patches a side of a view, R patches of all views, C width, O channels behind the
 neck, W windows, h heads, N positions of a window, d width of a head.
@@ -35,7 +35,7 @@ NORM_EPS = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class SamConstants:
-    """What the blocks share out among views of one size, worked out from parameters."""
+    """Tensors worked out from parameters, the same for all views of one size."""
 
     positions_ssc: Tensor
     tables: tuple[PositionTable | DistanceTables, ...]  # of the blocks; their type chooses the attention
