@@ -46,7 +46,6 @@ def attend_on_grids_kernel(
     packed_ptr += first_patch * stride + head * WIDTH
     padding_ptr += head * WIDTH
     channel = tl.arange(0, WIDTH)
-
     place = tl.program_id(0) * QUERIES + tl.arange(0, QUERIES)
     row, column = place // WINDOW, place % WINDOW
     is_query = (place < WINDOW * WINDOW) & (top + row < GRID) & (left + column < GRID)
@@ -58,8 +57,7 @@ def attend_on_grids_kernel(
     column_terms_ptr += (head.to(tl.int64) * patches + patch) * DISTANCES + column + WINDOW - 1
 
     key = tl.arange(0, KEY_ROWS * KEY_COLUMNS)
-    largest = tl.full([QUERIES], -float("inf"), tl.float32)
-    total = tl.zeros([QUERIES], tl.float32)
+    largest, total = tl.full([QUERIES], -float("inf"), tl.float32), tl.zeros([QUERIES], tl.float32)
     out = tl.zeros([QUERIES, WIDTH], tl.float32)
     for first_column in range(0, WINDOW, KEY_COLUMNS):
         key_column = tl.minimum(first_column + key % KEY_COLUMNS, WINDOW - 1)
@@ -74,8 +72,7 @@ def attend_on_grids_kernel(
             scores = tl.dot(query, keys, input_precision="ieee") * (SCALE * LOG2_E) + terms
             values = tl.load(key_ptr[:, None] + (2 * HEADS * WIDTH + channel)[None, :])
             larger = tl.maximum(largest, tl.max(scores, 1))
-            weights = tl.math.exp2(scores - larger[:, None])
-            shrink = tl.math.exp2(largest - larger)
+            weights, shrink = tl.math.exp2(scores - larger[:, None]), tl.math.exp2(largest - larger)
             total = total * shrink + tl.sum(weights, 1)
             out = tl.dot(weights.to(values.dtype), values, out * shrink[:, None], input_precision="ieee")
             largest = larger
