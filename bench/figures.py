@@ -8,6 +8,7 @@ each line joined by ` / `.
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 CORPUS = "corpus"  # stands for the folder of real PDFs
 CHECKPOINT = "DIR"  # stands for the folder that `ocrmill model seed DIR --size encoder` wrote
@@ -41,7 +42,8 @@ class Figure:
     def shown_command(self) -> str:
         """The command as the table shows it."""
         name, *arguments = self.command
-        return f"`{' '.join(['python', f'bench/{name}.py', *arguments])}`"
+        program = f"-m bench.{name}" if (Path(__file__).parent / name).is_dir() else f"bench/{name}.py"
+        return f"`{' '.join(['python', program, *arguments])}`"
 
 
 def _figure(what: str, command: str, result: str, *patterns: str) -> Figure:
@@ -97,6 +99,13 @@ FIGURES = (
         "{0} of {1}",
         r"^flagged for repetition, finish_reason stop: (\d+)",
         r"^(\d+) pages with text",
+    ),
+    _figure(
+        "Repetition, held-back half: loops found that end by themselves, hard negatives flagged",
+        "repetition corpus",
+        "{0}; {1}",
+        r"^all loops that end by themselves +\d+ +([\d.]+%)",
+        r"^all hard negatives +\d+ +([\d.]+%)",
     ),
     _figure(
         "Coordinator, 1 / 2 / 4 engines: CPU of its thread a page (of its process, with Ray's threads)",

@@ -23,7 +23,9 @@ from bench.figures import CHECKPOINT, CORPUS, FIGURES, Figure
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "performance.md"
 BUSY = 0.25  # of the cores: with more at work than this before a bench begins, its row says so
-_ROW = re.compile(r"^\| (?P<what>.+?) \| (?P<result>.*?) \| (?P<measured>.*?) \| (?P<command>`python bench/.*`) \|$")
+_ROW = re.compile(
+    r"^\| (?P<what>.+?) \| (?P<result>.*?) \| (?P<measured>.*?) \| (?P<command>`python (?:bench/|-m bench\.).*`) \|$"
+)
 Cells = tuple[str, str]  # a result, and when and where it was measured
 
 
@@ -64,7 +66,9 @@ def seed(folder: Path) -> Path:
 def measure(command: tuple[str, ...], places: dict[str, str]) -> bool:
     """Run one bench, show its output as it comes, and write its rows; False if it failed."""
     name, *arguments = command
-    program = [sys.executable, str(ROOT / "bench" / f"{name}.py"), *(places.get(word, word) for word in arguments)]
+    is_package = (ROOT / "bench" / name).is_dir()
+    bench = ["-m", f"bench.{name}"] if is_package else [str(ROOT / "bench" / f"{name}.py")]
+    program = [sys.executable, *bench, *(places.get(word, word) for word in arguments)]
     print(f"\n== {' '.join(command)}", flush=True)
     lines = []
     load = os.getloadavg()[0]

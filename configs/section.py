@@ -4,6 +4,8 @@ How to change a setting that can change a row, so that outputs made before can s
 
 - Add one: mark it `added(as_before=VALUE)`, where VALUE makes rows as they were without the setting. At that value it
   does not count for the fingerprint. Make it the default if you can: another default refuses every older output.
+- Move the default of a threshold: mark it `moved(VALUE)`, where VALUE is the default of the first release. The new
+  default then counts for the fingerprint as the old one did. The rows' `quality_version` tells them apart.
 - Remove one: enter it in `removed` of its section, with the value by which rows are still made. The fingerprint then
   counts it as if it were set so. Records of older runs keep its name; nothing parses them as settings.
 - Rename one: remove it and add it.
@@ -17,6 +19,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 _AS_BEFORE = "as_before"
+_DEFAULT_BEFORE = "default_before"
 
 
 class Settings(BaseModel):
@@ -37,7 +40,8 @@ class Settings(BaseModel):
                 if section := inner.affecting_rows():
                     values[name] = section
             elif mark != performance() and not (isinstance(mark, dict) and mark == added(plain[name])):
-                values[name] = plain[name]
+                moved_from = mark.get(_DEFAULT_BEFORE) if isinstance(mark, dict) else None
+                values[name] = moved_from if moved_from is not None and plain[name] == field.default else plain[name]
         return values
 
 
@@ -53,3 +57,12 @@ def added(as_before: Any) -> dict[str, Any]:
         as_before: The value, as JSON has it, with which rows are as they were before the field came.
     """
     return {_AS_BEFORE: as_before}
+
+
+def moved(default_before: Any) -> dict[str, Any]:
+    """Mark a threshold whose default moved.
+
+    Args:
+        default_before: The default of the first release, as JSON has it.
+    """
+    return {_DEFAULT_BEFORE: default_before}

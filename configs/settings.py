@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from ocrmill.configs.contradictions import contradictions
 from ocrmill.configs.engine_settings import EngineSettings
-from ocrmill.configs.section import Settings, added, performance
+from ocrmill.configs.section import Settings, added, moved, performance
 from ocrmill.configs.worker_settings import WorkerSettings
 
 
@@ -213,7 +213,7 @@ class RoutingSettings(Settings):
 class QualitySettings(Settings):
     """From which measurement on a page is flagged.
 
-    At their defaults the last three do not count for the fingerprint: rows name the `quality_version` that has them.
+    At their defaults the last four do not count for the fingerprint: rows name the `quality_version` that has them.
     """
 
     repetition_ratio: float = Field(
@@ -223,7 +223,10 @@ class QualitySettings(Settings):
         description="Share of the content that is a third or later copy; the highest of 791 honest pages has 0.17.",
     )
     repeated_chars: int = Field(
-        1000, ge=1, description="Characters that this share must come to; 25 equal rows of a ledger stay below."
+        6000,
+        ge=1,
+        description="Characters of content that this share must come to; 90 rows of a log stay below.",
+        json_schema_extra=moved(1000),
     )
     tail_chars: int = Field(
         8000, ge=1, description="Characters of a periodic end; 80 rows of ten cells `<td>0</td>` are as long."
@@ -250,17 +253,23 @@ class QualitySettings(Settings):
         json_schema_extra=added(12.0),
     )
     compressible_content_chars: int = Field(
-        5000,
+        7000,
         ge=1,
         description="Characters of words and numbers from which that ratio counts; 90 rows of a log that differ in "
-        "their seconds have 4,200.",
-        json_schema_extra=added(5000),
+        "their seconds have 4,200 to 6,000.",
+        json_schema_extra=added(7000),
     )
     counted_numbers: int = Field(
         1001,
         ge=1,
         description="Numbers that count on; a chart of 1 to 1,000 has 998, the highest of 771 pages 17.",
         json_schema_extra=added(1001),
+    )
+    loop_score: float = Field(
+        1.0,
+        gt=0,
+        description="Turns of the strongest loop, as a share of those that are too many for its length and kind.",
+        json_schema_extra=added(1.0),
     )
 
 

@@ -245,7 +245,10 @@ class EngineDescription:
 
 @dataclass(frozen=True, slots=True)
 class RepetitionMeasures:
-    """Measures of repetition in a text (repetition.py defines each). The last three exist since quality version 2."""
+    """Measures of repetition in a text (repetition.py and loops.py define each).
+
+    Those with a default came later: three with quality version 2, those of the loop with version 3.
+    """
 
     repetition_ratio: float
     repetition_period: int
@@ -255,6 +258,9 @@ class RepetitionMeasures:
     content_ratio: float = 0.0  # compression of words and numbers, without the numbers that count on
     content_chars: int = 0  # of words and numbers, all of them
     counted_numbers: int = 0  # that count on
+    loop_score: float = 0.0  # turns of the strongest loop over those that are too many
+    loop_turns: int = 0
+    loop_unit_chars: int = 0  # of one turn
 
 
 @dataclass(frozen=True, slots=True)

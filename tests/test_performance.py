@@ -10,7 +10,10 @@ TEXT = TABLE.read_text(encoding="utf-8")
 OUTPUTS = {
     "sandbox": "start: with over without 1.00 (0.88 to 1.03)\npage: with over without 1.03 (0.88 to 1.13)\n",
     "startup": "--help: 0.09 s (0.09 to 0.10)\nrun, 10000 documents done: 0.95 s (0.93 to 0.99)\n",
-    "repetition": "791 pages with text, 2483 characters\nflagged for repetition, finish_reason stop: 0 (0.00%)\n",
+    "repetition": "791 pages with text, 2483 characters\n"
+    "all loops that end by themselves                     7200    99.31%    50.00%\n"
+    "all hard negatives                                   4600     0.02%    50.00%\n"
+    "flagged for repetition, finish_reason stop: 0 of 791 ordinary pages\n",
     "coordinator": "".join(
         f"{engines} engines: efficiency {share} (0.960 to 0.990), {rate} pages/s, coordinator 1.35 ms CPU a page "
         "(3.30 with Ray's threads), object store at most 12 MiB\n"
@@ -20,7 +23,7 @@ OUTPUTS = {
 RESULTS = {
     "sandbox": ["1.00 (0.88 to 1.03); 1.03 (0.88 to 1.13)"],
     "startup": ["0.09 s", "0.95 s"],
-    "repetition": ["0 of 791"],
+    "repetition": ["0 of 791", "99.31%; 0.02%"],
     "coordinator": [
         "1.35 / 1.35 / 1.35 ms (3.30 / 3.30 / 3.30 ms)",
         "0.980 / 0.970 / 0.750; 60 / 118 / 212 pages/s",

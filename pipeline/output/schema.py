@@ -85,6 +85,9 @@ PAGES = pa.schema(
         ("content_ratio", pa.float32()),
         ("content_chars", pa.int32()),
         ("counted_numbers", pa.int32()),
+        ("loop_score", pa.float32()),
+        ("loop_turns", pa.int32()),
+        ("loop_unit_chars", pa.int32()),
         ("repetition_flag", pa.bool_()),
         ("quality_version", pa.int32()),
         ("text_layer_agreement", pa.float32()),
@@ -175,6 +178,7 @@ ADDED = frozenset(
     {
         *("ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"),
         *("layer_recall", "layer_precision", "layer_order"),
+        *("loop_score", "loop_turns", "loop_unit_chars"),
     }
 )
 

@@ -21,22 +21,29 @@ _Place = tuple[str, str]
 
 def without_counting(content: str) -> tuple[str, int]:
     """Take out the numbers that count on, and say how many they were. Linear in the length."""
+    kept: list[str] = []
+    end = 0  # of what has been kept or left out
+    spans = counting_spans(content)
+    for start, after in spans:
+        kept.append(content[end:start])
+        end = after
+    kept.append(content[end:])
+    return " ".join("".join(kept).split()), len(spans)
+
+
+def counting_spans(content: str) -> list[tuple[int, int]]:
+    """Give start and end of each number that counts on, in the order of the text."""
     last: dict[_Place, tuple[int, int | None]] = {}  # the last number in a place, and the step that led to it
     place: _Place = ("", "")
-    kept: list[str] = []
-    counted = 0
-    end = 0  # of what has been kept or left out
+    spans: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(content):
         word = token[0]
         if word[0].isdecimal() and len(word) <= _MOST_DIGITS:
             value = int(word)
             before, step = last.get(place, (None, None))
             if before is not None and step and value - before == step:
-                kept.append(content[end : token.start()])
-                end = token.end()
-                counted += 1
+                spans.append(token.span())
             last[place] = (value, None if before is None else value - before)
             word = _NUMBER
         place = (place[1], word)
-    kept.append(content[end:])
-    return " ".join("".join(kept).split()), counted
+    return spans

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.records import PageText, RepetitionMeasures
 
-QUALITY_VERSION = 2  # goes into every row; raise it when a flag comes to mean something else
+QUALITY_VERSION = 3  # goes into every row; raise it when a flag comes to mean something else
 
-REPETITION = "repetition"  # raised with at least one of the seven that follow, which say why
+REPETITION = "repetition"  # raised with at least one of the eight that follow, which say why
 REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy
 REPEATED_TAIL = "repeated_tail"  # the text runs periodically into its end
 COMPRESSIBLE = "compressible"  # a long text that hardly says anything new
 LONG_RUN = "long_run"  # one character, again and again
 COUNTING = "counting"  # more numbers that count on than an honest page has
+LOOP = "loop"  # the same several times in a row, more often than on an honest page
 LOOP_STOPPED = "loop_stopped"  # the engine saw a loop while it wrote, and stopped there
 LOOPED_BEFORE = "looped_before"  # cut off at its limit, after an attempt at the same page that looped (attempts.py)
 TRUNCATED = "truncated"  # the engine came to its limit before the page came to its end
@@ -88,7 +89,7 @@ def judge(
     tail_chars = settings.truncated_tail_chars if truncated else settings.tail_chars
     reasons = {
         REPEATED_TEXT: measures.repetition_ratio >= settings.repetition_ratio
-        and measures.repetition_ratio * text_chars >= settings.repeated_chars,
+        and measures.repetition_ratio * (measures.content_chars or text_chars) >= settings.repeated_chars,
         REPEATED_TAIL: measures.repeated_tail_chars >= tail_chars,
         COMPRESSIBLE: (
             measures.compression_ratio >= settings.compression_ratio and text_chars >= settings.compressible_chars
@@ -99,6 +100,7 @@ def judge(
         ),
         LONG_RUN: measures.longest_run >= settings.longest_run,
         COUNTING: measures.counted_numbers >= settings.counted_numbers,
+        LOOP: measures.loop_score >= settings.loop_score,
         LOOP_STOPPED: finish_reason == "repetition",
     }
     raised = {REPETITION: any(reasons.values()), **reasons, TRUNCATED: truncated, EMPTY_MARKUP: is_mostly_empty}

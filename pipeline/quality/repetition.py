@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrmill.pipeline.quality.counting import without_counting
+from ocrmill.pipeline.quality.loops import strongest_loop
 from ocrmill.pipeline.records import RepetitionMeasures
 
 # A power of two. About ten English words, the longest n-gram of Gopher's rules (arXiv 2112.11446, table A1); at 32, the
@@ -50,6 +51,7 @@ def measure_repetition(text: str) -> RepetitionMeasures:
     period, tail_chars = periodic_tail(text)
     content = content_of(text)
     new, counted = without_counting(content)
+    loop = strongest_loop(text)
     return RepetitionMeasures(
         repetition_ratio=repetition_ratio(text),
         repetition_period=period,
@@ -59,6 +61,9 @@ def measure_repetition(text: str) -> RepetitionMeasures:
         content_ratio=compression_ratio(new),
         content_chars=len(content),
         counted_numbers=counted,
+        loop_score=loop.score,
+        loop_turns=loop.turns,
+        loop_unit_chars=loop.unit_chars,
     )
 
 

@@ -51,6 +51,7 @@ CONTRACT = {
         | figures list<item: struct<name: string, {BOX}, jpeg: binary>>
         | repetition_ratio float | repetition_period int32 | repeated_tail_chars int32 | compression_ratio float
         | longest_run int32 | content_ratio float | content_chars int32 | counted_numbers int32
+        | loop_score float | loop_turns int32 | loop_unit_chars int32
         | repetition_flag bool | quality_version int32 | text_layer_agreement float
         | engine_confidence float | layer_recall float | layer_precision float | layer_order float
         | flags list<item: string> | route {WORD} | route_reason {WORD}

@@ -14,6 +14,7 @@ from ocrmill.pipeline.quality.flags import (
     COUNTING,
     EMPTY_MARKUP,
     LONG_RUN,
+    LOOP,
     REPEATED_TAIL,
     REPEATED_TEXT,
     REPETITION,
@@ -39,6 +40,12 @@ from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 DEFAULTS = QualitySettings()
 HONEST = "It was the best of times, it was the worst of times, it was the age of wisdom.\n"
 LINE = "The quick brown fox jumps over the lazy dog.\n"  # 45 characters
+ZEROS = f"<tr>{'<td>0</td>' * 10}</tr>"  # 109 characters
+# Eight sentences in an order that never comes twice in a row: a loop, but none of turns.
+VARIANTS = "".join(
+    " ".join("".join(random.Random(f"{digit} {word}").sample("abcdefghijklmno", 7)) for word in range(10)) + ".\n"
+    for digit in f"{random.Random(0).getrandbits(300):o}"
+)
 
 
 def flags(text: str, finish_reason: str | None = "stop", settings: QualitySettings = DEFAULTS) -> tuple[str, ...]:
@@ -49,15 +56,20 @@ def flags(text: str, finish_reason: str | None = "stop", settings: QualitySettin
 @pytest.mark.parametrize(
     ("text", "finish_reason", "raised"),
     [
-        (HONEST + LINE * 40 + HONEST, "stop", {REPEATED_TEXT}),
-        (HONEST + LINE * 20 + HONEST, "stop", set()),  # under repeated_chars
+        (HONEST + VARIANTS + HONEST, "stop", {REPEATED_TEXT, COMPRESSIBLE}),
+        (HONEST + VARIANTS[:5900] + HONEST, "stop", set()),  # under repeated_chars
+        (HONEST + LINE * 8 + HONEST, "stop", {LOOP}),
+        (HONEST + LINE * 7 + HONEST, "stop", set()),
         (HONEST * 2 + LINE * 5, "length", {REPEATED_TAIL}),
         (HONEST * 2 + LINE * 4, "length", set()),
-        (HONEST + "<td>0</td>" * 800, "stop", {REPEATED_TAIL, COMPRESSIBLE}),
-        (HONEST + "<td>0</td>" * 790, "stop", set()),
-        (HONEST + "<td>0</td>" * 800 + HONEST, "stop", {COMPRESSIBLE}),
-        (HONEST + "." * 350 + HONEST, "stop", {LONG_RUN}),
-        (HONEST + "." * 349 + HONEST, "stop", set()),
+        (HONEST + ZEROS * 74, "stop", {REPEATED_TAIL, COMPRESSIBLE}),
+        (HONEST + ZEROS * 72, "stop", set()),
+        (HONEST + ZEROS * 74 + HONEST, "stop", {COMPRESSIBLE}),
+        (HONEST + "<td>0</td>" * 120, "stop", {LOOP}),
+        (HONEST + "<td>0</td>" * 119, "stop", set()),
+        (HONEST + "." * 350 + HONEST, "stop", {LONG_RUN, LOOP}),
+        (HONEST + "." * 250 + HONEST, "stop", {LOOP}),
+        (HONEST + "." * 249 + HONEST, "stop", set()),
         (HONEST, "length", set()),
         ("", "stop", set()),
     ],
@@ -72,9 +84,12 @@ def test_each_threshold_has_its_text(text: str, finish_reason: str, raised: set[
 @pytest.mark.parametrize(
     ("measures", "text_chars", "raised"),
     [
-        (RepetitionMeasures(0.2, 0, 0, 2, 1), 5000, REPEATED_TEXT),
-        (RepetitionMeasures(0.19, 0, 0, 2, 1), 100_000, None),
-        (RepetitionMeasures(1.0, 0, 0, 2, 1), 999, None),
+        (RepetitionMeasures(0.2, 0, 0, 2, 1, content_chars=30_000), 40_000, REPEATED_TEXT),
+        (RepetitionMeasures(0.19, 0, 0, 2, 1, content_chars=30_000), 100_000, None),
+        (RepetitionMeasures(1.0, 0, 0, 2, 1, content_chars=6000), 9000, REPEATED_TEXT),
+        (RepetitionMeasures(1.0, 0, 0, 2, 1, content_chars=5999), 9000, None),
+        (RepetitionMeasures(0, 0, 0, 2, 1, loop_score=1.0), 900, LOOP),
+        (RepetitionMeasures(0, 0, 0, 2, 1, loop_score=0.99), 900, None),
         (RepetitionMeasures(0, 1, 8000, 2, 1), 9000, REPEATED_TAIL),
         (RepetitionMeasures(0, 1, 7999, 2, 1), 9000, None),
         (RepetitionMeasures(0, 0, 0, 15, 1), 8000, COMPRESSIBLE),
@@ -82,9 +97,9 @@ def test_each_threshold_has_its_text(text: str, finish_reason: str, raised: set[
         (RepetitionMeasures(0, 0, 0, 15, 1), 7999, None),
         (RepetitionMeasures(0, 0, 0, 2, 350), 9000, LONG_RUN),
         (RepetitionMeasures(0, 0, 0, 2, 349), 9000, None),
-        (RepetitionMeasures(0, 0, 0, 2, 1, 12.0, 5000, 0), 5500, COMPRESSIBLE),
-        (RepetitionMeasures(0, 0, 0, 2, 1, 11.9, 5000, 0), 5500, None),
-        (RepetitionMeasures(0, 0, 0, 2, 1, 12.0, 4999, 0), 9000, None),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 12.0, 7000, 0), 7500, COMPRESSIBLE),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 11.9, 7000, 0), 7500, None),
+        (RepetitionMeasures(0, 0, 0, 2, 1, 12.0, 6999, 0), 9000, None),
         (RepetitionMeasures(0, 0, 0, 2, 1, 1.0, 10, 1001), 9000, COUNTING),
         (RepetitionMeasures(0, 0, 0, 2, 1, 1.0, 10, 1000), 9000, None),
     ],
@@ -100,11 +115,12 @@ def test_a_threshold_is_reached_by_being_met(measures: RepetitionMeasures, text_
 def test_thresholds_come_from_the_settings() -> None:
     """What is honest by default is flagged under stricter settings."""
     strict = QualitySettings(
-        repeated_chars=100, tail_chars=100, compressible_chars=100, compression_ratio=2, longest_run=1
+        repeated_chars=100, tail_chars=100, compressible_chars=100, compression_ratio=2, longest_run=1, loop_score=0.5
     )
+    reasons = (REPETITION, REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, LOOP)
 
-    assert flags(LINE * 10) == ()
-    assert flags(LINE * 10, settings=strict) == (REPETITION, REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN)
+    assert flags(LINE * 7) == ()
+    assert flags(LINE * 7, settings=strict) == reasons
 
 
 @given(
@@ -118,6 +134,7 @@ def test_thresholds_come_from_the_settings() -> None:
         st.floats(0, 1100),
         st.integers(0, 10**6),
         st.integers(0, 10**6),
+        st.floats(0, 1100),
     ),
     st.integers(0, 10**6),
     st.sampled_from([None, "stop", "length", "abort"]),
@@ -125,9 +142,9 @@ def test_thresholds_come_from_the_settings() -> None:
 def test_repetition_always_has_a_reason(
     measures: RepetitionMeasures, text_chars: int, finish_reason: str | None
 ) -> None:
-    """The flag `repetition` stands with at least one of its five reasons, and none of them without it."""
+    """The flag `repetition` stands with at least one of its six reasons, and none of them without it."""
     judgement = judge(measures, text_chars=text_chars, finish_reason=finish_reason, settings=DEFAULTS)
-    reasons = {REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, COUNTING} & set(judgement.flags)
+    reasons = {REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, COUNTING, LOOP} & set(judgement.flags)
 
     assert judgement.repetition_flag == bool(reasons) == (REPETITION in judgement.flags)
     assert (TRUNCATED in judgement.flags) == (finish_reason == "length")

@@ -1,0 +1,1 @@
+"""Recall and false alarms of the repetition flag on a labelled set, beside the rules of others."""
