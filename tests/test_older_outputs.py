@@ -171,7 +171,7 @@ def test_what_an_older_release_read_is_read_again(old: Path, inputs: Path):
 
 def test_a_word_that_is_no_version_is_refused(old: Path):
     """`--older-than yesterday` says so instead of reading anything."""
-    assert "is no version" in command("retry", old, "--older-than", "yesterday", code=2)
+    assert "is not a version" in command("retry", old, "--older-than", "yesterday", code=2)
 
 
 def fields(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:

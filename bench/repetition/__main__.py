@@ -11,7 +11,6 @@ thresholds were chosen on the others (`--half tuning`).
 import argparse
 import hashlib
 import random
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -67,7 +66,7 @@ def main() -> None:
     for each in labelled:
         print_wrong(each, arguments.missed)
     if arguments.write:
-        command = " ".join(["python -m bench.repetition", *sys.argv[1:]])
+        command = f"python -m bench.repetition {arguments.folder.name} --half {arguments.half} --each {arguments.each}"
         write_tables(arguments.write, rows, rules, command=command, fingerprint=fingerprint(labelled[:-1]))
 
 
