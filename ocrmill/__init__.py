@@ -43,13 +43,13 @@ if TYPE_CHECKING:
         TooManyFailuresError,
         UsageError,
     )
+    from ocrmill.pipeline.measures import RepetitionMeasures
     from ocrmill.pipeline.records import (
         Block,
         PageFeatures,
         PageGeometry,
         PageText,
         Reason,
-        RepetitionMeasures,
         Route,
         RouteDecision,
         Status,
@@ -76,8 +76,9 @@ _HOMES = {
         *("OcrmillError", "OutputError", "PageError", "SettingsError", "SettingsMismatchError", "StoppedEarlyError"),
         *("TooManyFailuresError", "UsageError"),
     ),
+    "ocrmill.pipeline.measures": ("RepetitionMeasures",),
     "ocrmill.pipeline.records": (
-        *("Block", "PageFeatures", "PageGeometry", "PageText", "Reason", "RepetitionMeasures", "Route"),
+        *("Block", "PageFeatures", "PageGeometry", "PageText", "Reason", "Route"),
         *("RouteDecision", "Status"),
     ),
     "ocrmill.pipeline.run_report": ("RunReport",),

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ocrmill.pipeline.measures import RepetitionMeasures
+
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
 
@@ -241,26 +243,6 @@ class EngineDescription:
     takes_all_cores: bool = False  # so that a machine without GPUs runs one
     scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
     retry_policy: tuple[RetryParams, ...] = ()  # for pages whose output is bad, in this order
-
-
-@dataclass(frozen=True, slots=True)
-class RepetitionMeasures:
-    """Measures of repetition in a text (repetition.py and loops.py define each).
-
-    Those with a default came later: three with quality version 2, those of the loop with version 3.
-    """
-
-    repetition_ratio: float
-    repetition_period: int
-    repeated_tail_chars: int
-    compression_ratio: float
-    longest_run: int
-    content_ratio: float = 0.0  # compression of words and numbers, without the numbers that count on
-    content_chars: int = 0  # of words and numbers, all of them
-    counted_numbers: int = 0  # that count on
-    loop_score: float = 0.0  # turns of the strongest loop over those that are too many
-    loop_turns: int = 0
-    loop_unit_chars: int = 0  # of one turn
 
 
 @dataclass(frozen=True, slots=True)

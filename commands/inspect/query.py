@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 from packaging.version import InvalidVersion, Version
 
 from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.catalogue import read_catalogue
 from ocrmill.pipeline.output.journal import shards
 from ocrmill.pipeline.output.schema import PAGE_COUNTS, WORD
 from ocrmill.pipeline.output.shard import open_shard, read_row_group, read_shard
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable, printable_line
-from ocrmill.pipeline.records import Reason, RepetitionMeasures, Status
+from ocrmill.pipeline.records import Reason, Status
 
 ROWS_AT_ONCE = 256
 EXCERPT_CHARACTERS = 160

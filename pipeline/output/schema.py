@@ -23,6 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.records import (
     Block,
     DocumentRow,
@@ -32,7 +33,6 @@ from ocrmill.pipeline.records import (
     PageGeometry,
     PageRow,
     PageText,
-    RepetitionMeasures,
     SourceRow,
     Status,
 )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ocrmill.configs.settings import QualitySettings
-from ocrmill.pipeline.records import PageText, RepetitionMeasures
+from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.records import PageText
 
 QUALITY_VERSION = 3  # goes into every row; raise it when a flag comes to mean something else
 

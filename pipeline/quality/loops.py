@@ -24,7 +24,7 @@ from ocrmill.pipeline.quality.counting import counting_spans
 
 LONGEST_UNIT = 1500  # tokens, about 8,000 characters; a page of print has 600 words
 SHORT_UNIT = 32  # tokens: every period up to this is tried, longer ones only where n-grams come again at that distance
-NGRAM = 4
+SHARED_TOKENS = 4  # of two places whose distance may be a period
 MOST_PERIODS = 8  # longer ones that are tried
 
 # Turns of a unit of so many letters that are a loop, straight lines between (both scales logarithmic).
@@ -220,10 +220,10 @@ def _numbered(tokens: list[str]) -> Ids:
 def _periods(ids: Ids) -> list[int]:
     """Give the distances, in tokens, at which a loop may come again: the short ones, and those of equal n-grams."""
     short = list(range(1, min(SHORT_UNIT, len(ids) - 1) + 1))
-    if len(ids) <= SHORT_UNIT + NGRAM:
+    if len(ids) <= SHORT_UNIT + SHARED_TOKENS:
         return short
-    grams = np.zeros(len(ids) - NGRAM + 1, dtype=np.uint64)
-    for offset in range(NGRAM):
+    grams = np.zeros(len(ids) - SHARED_TOKENS + 1, dtype=np.uint64)
+    for offset in range(SHARED_TOKENS):
         grams = grams * np.uint64(0x9E3779B97F4A7C15) + ids[offset : offset + len(grams)].astype(np.uint64)
         grams ^= grams >> np.uint64(29)
     order = np.argsort(grams, kind="stable")

@@ -25,9 +25,9 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.quality.counting import without_counting
 from ocrmill.pipeline.quality.loops import strongest_loop
-from ocrmill.pipeline.records import RepetitionMeasures
 
 # A power of two. About ten English words, the longest n-gram of Gopher's rules (arXiv 2112.11446, table A1); at 32, the
 # longer texts of a ledger would count as copies though date and amount differ from row to row.

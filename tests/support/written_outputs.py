@@ -14,6 +14,7 @@ from typing import Any
 from made_rows import made_id, made_stamp, rendered_page
 
 from ocrmill.configs.settings import OutputSettings
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import PAGE_COUNTS
 from ocrmill.pipeline.output.sink import Sink
@@ -24,7 +25,6 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     Reason,
-    RepetitionMeasures,
     Route,
     RouteDecision,
     Source,

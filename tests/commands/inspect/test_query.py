@@ -10,9 +10,10 @@ from written_outputs import add_document, add_failed_document, add_pages, failed
 from ocrmill.commands.inspect.query import PageQuery, select_details, select_documents, select_pages
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.open import open_output
-from ocrmill.pipeline.records import Reason, RepetitionMeasures, Status
+from ocrmill.pipeline.records import Reason, Status
 
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31mred\r\n\u202e"
 

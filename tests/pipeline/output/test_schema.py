@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from made_rows import made_document, made_id, made_page, made_pages, made_source_row, made_stamp
 
 from ocrmill.pipeline.errors import OutputError, UsageError
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.schema import (
     DETAIL_CHARACTERS,
     DOCUMENTS,
@@ -35,7 +36,6 @@ from ocrmill.pipeline.records import (
     PageText,
     Reason,
     RenderedPage,
-    RepetitionMeasures,
     Route,
     RouteDecision,
     Status,

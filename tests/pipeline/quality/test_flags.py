@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import (
     COMPRESSIBLE,
@@ -29,7 +30,6 @@ from ocrmill.pipeline.records import (
     LayerFidelity,
     PageGeometry,
     PageText,
-    RepetitionMeasures,
     Route,
     RouteDecision,
     Source,
