@@ -41,13 +41,16 @@ Sets = Annotated[
 ]
 
 EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
-RouteMode = Literal["auto", "ocr"]
+RouteMode = Literal["auto", "fast", "ocr"]
 Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
 Model = Annotated[
     str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
 ]
 Route = Annotated[
-    RouteMode | None, typer.Option(help="auto: good text layers are taken as they are. ocr: every page is read.")
+    RouteMode | None,
+    typer.Option(
+        help="auto: good text layers are taken as they are. fast: so, without a layout model. ocr: every page is read."
+    ),
 ]
 ChosenPages = Annotated[
     str | None,

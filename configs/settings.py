@@ -126,7 +126,11 @@ class RasterSettings(Settings):
 class RoutingSettings(Settings):
     """Choice between a page's text layer and OCR."""
 
-    mode: Literal["auto", "ocr"] = Field("auto", description="`ocr` sends every page that is not blank to the engine.")
+    mode: Literal["auto", "fast", "ocr"] = Field(
+        "auto",
+        description="`auto` reads good text layers with a layout model, `fast` as paragraphs in reading order; `ocr` "
+        "sends every page that is not blank to the engine.",
+    )
     blank_ink_share: float = Field(
         0.000015,
         ge=0,

@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 _FAITHFUL = 0.99  # of words and order: what has less is measured a second time
 
 
-def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_left: bool) -> PageText:
+def read_faithfully(
+    document: "pymupdf.Document", page_index: int, *, right_to_left: bool, fast: bool = False
+) -> PageText:
     """Write what a reader sees of a page's text layer as Markdown, and measure it against the layer.
 
     Of three ways the first is kept that has nearly all words: full Markdown, tables row by row, paragraphs alone. If
-    none has, the best is, and its row is flagged. Raises what PyMuPDF raises for a page that it cannot load.
+    none has, the best is, and its row is flagged.
+
+    `fast` asks for paragraphs alone. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
     hidden = find_hidden_text(page)
     words = _Words(page, hidden)
     best: PageText | None = None
-    for manner in Manner:
+    for manner in (Manner.PLAIN,) if fast else Manner:
         try:
             text = read_text_layer(document, page_index, right_to_left=right_to_left, hidden=hidden, manner=manner)
         except Exception:  # MuPDF's errors are not one family
@@ -36,7 +40,7 @@ def read_faithfully(document: "pymupdf.Document", page_index: int, *, right_to_l
                 raise
             continue  # its paths or images cannot be read; its words may be
         fidelity = words.measure(text)
-        if manner is not Manner.FULL:
+        if manner is not Manner.FULL and not fast:
             text = replace(text, notes=tuple(dict.fromkeys([*text.notes, TABLE_UNCERTAIN])))
         text = replace(text, fidelity=fidelity)
         if best is None or _worst_share(fidelity) > _worst_share(best.fidelity):

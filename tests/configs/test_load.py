@@ -132,7 +132,7 @@ def test_files_that_extend_in_a_circle_are_refused(tmp_path: Path) -> None:
         ("[raster]\ndpi = 5000", "mine.toml: raster.dpi: Input should be less than or equal to 600, got 5000"),
         ("[raster]\nmemory_mb = 999999999999", "raster.memory_mb: Input should be less than or equal to 1048576"),
         ("[raster]\nopen_cpu_s = 1e20", "raster.open_cpu_s: Input should be less than or equal to 86400"),
-        ("[routing]\nmode = 'ocrr'", "mine.toml: routing.mode: Input should be 'auto' or 'ocr', got 'ocrr'"),
+        ("[routing]\nmode = 'ocrr'", "mine.toml: routing.mode: Input should be 'auto', 'fast' or 'ocr', got 'ocrr'"),
         ("[input]\ninclude = 'a'", "mine.toml: input.include: Input should be a list, as in"),
         ("raster = 3", "mine.toml: raster: Input should be a valid dictionary"),
         ("[[raster]]\ndpi = 3", "mine.toml: raster: Input should be a valid dictionary"),

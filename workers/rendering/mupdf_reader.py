@@ -103,7 +103,7 @@ class MupdfReader:
         if mended:
             page = _load(document, number)
             layer = text_of(page)
-        if layer.strip() and routing.mode == "auto":  # likely to be read from its text: a small picture will do
+        if layer.strip() and routing.mode != "ocr":  # likely to be read from its text: a small picture will do
             thumbnail = rasterize.render_thumbnail(page, geometry)
         else:
             image = rasterize.render(page, self._scale(page, geometry))
@@ -117,7 +117,8 @@ class MupdfReader:
             _refuse_blank_with_warnings()
             return BlankPage(page_number, geometry, decision, features), None
         if decision.route is Route.TEXT_LAYER:
-            text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features))
+            is_fast = routing.mode == "fast"
+            text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features), fast=is_fast)
             raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
             text = replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
             return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))

@@ -9,6 +9,7 @@ import pytest
 from ocrmill.pipeline.quality import faithful_text
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text import text_layer
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
 
@@ -76,3 +77,25 @@ def test_words_that_mupdf_joins_are_measured_as_they_are_read(
     lossy = read_faithfully(document, 0, right_to_left=False).fidelity
     assert lossy is not None
     assert lossy.recall < 0.2
+
+
+def test_fast_asks_no_layout_model_and_keeps_words_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of formulas is read as paragraphs with all its words, measured and flagged as with the model."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for number, y in enumerate((100, 160)):
+            page.insert_text((60, y), f"The sums of mill {number} follow:")
+            page.insert_text((100, y + 30), "v =")
+            page.insert_text((125, y + 22), "a + b")
+            page.insert_text((135, y + 38), "t")
+            page.draw_line((123, y + 26), (153, y + 26), width=0.5)
+        monkeypatch.setattr(text_layer, "find_regions", _refuse)
+        text = read_faithfully(document, 0, right_to_left=False, fast=True)
+    assert text.notes == ("formula_as_text",)
+    assert text.fidelity is not None
+    assert (text.fidelity.recall, text.fidelity.precision) == (1.0, 1.0)
+    assert {block.label for block in text.blocks} == {"text"}
+
+
+def _refuse(*_: object) -> None:
+    pytest.fail("the layout model was asked")
