@@ -1,6 +1,7 @@
 # make demo   the main job, from a fresh clone to rows in out/
 # make test   everything the tests need, and the tests
 # make test-python PYTHON=python3.13   the tests that need no vLLM, on another Python
+# make wheels  each Python that we name has wheels of what we ask for, vLLM and Ray included
 # make faults kills, cuts off and fills up what a run needs, and writes docs/faults.md
 # make fuzz   the parsers of foreign bytes, for longer than `make test` does
 # make check  linters and contracts
@@ -15,7 +16,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-python faults fuzz check venv bench bench-smoke clean
+.PHONY: demo test test-python wheels faults fuzz check venv bench bench-smoke clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -63,6 +64,9 @@ test-python:
 	test -x $(OTHER)/bin/python || $(PYTHON) -m venv $(OTHER)
 	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) --editable '.[dev]'
 	$(OTHER)/bin/python -m pytest -m "not fault and not slow" -n 2 --dist loadfile tests/configs tests/pipeline
+
+wheels: .venv/.runtime
+	$(BIN)/python .ci/wheels.py
 
 faults: venv
 	$(BIN)/python -m pytest tests -m fault --fault-table=docs/faults.md
