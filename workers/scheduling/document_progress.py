@@ -43,6 +43,10 @@ class DocumentProgress:
 
     def add(self, row: PageRow) -> bool:
         """Count a page. Return True if its row may be written at once; else it waits here for the document's row."""
+        if row.page_number not in self.missing:
+            raise KeyError(
+                f"page {row.page_number} of {self.document.source.uri} is not awaited: it has its row, or is none"
+            )
         self.missing.remove(row.page_number)
         self.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
         if self.waiting is not None:

@@ -44,7 +44,7 @@ def test_a_page_is_counted_once(number: int) -> None:
     progress = begun(3, {2: PageOutcome(Status.OK, flagged=False, repetitive=False)})
     progress.add(made_page("a", 1, 3))
 
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="is not awaited"):
         progress.add(made_page("a", number, 3))
     assert (progress.missing, len(progress.outcomes)) == ({3}, 2)
 
