@@ -32,17 +32,29 @@ class FlowEncoder(nn.Module):
         self.norm = nn.RMSNorm(config.width, config.norm_eps)
         self._constants = Derived(partial(FlowConstants.of, config=config))
 
-    def forward(self, tokens_bnc: Tensor) -> Tensor:
-        """Image tokens to query outputs, both (B, n, C), n being 144 or 256."""
+    def forward(self, tokens_bnc: Tensor, constants: "FlowConstants | None" = None) -> Tensor:
+        """Image tokens to query outputs, both (B, n, C), n being 144 or 256.
+
+        Args:
+            tokens_bnc: the tokens.
+            constants: the result of `constants` for so many tokens; given, this compiles in one piece.
+        """
         batch, num_tokens, _ = tokens_bnc.shape
-        queries = {TILE_TOKENS: self.query_768, GLOBAL_TOKENS: self.query_1024}[num_tokens]
-        constants = self._constants((queries,), num_tokens)
-        x_btc = torch.cat([tokens_bnc, queries.expand(batch, -1, -1)], dim=1)
+        if constants is None:
+            constants = self.constants(num_tokens)
+        x_btc = torch.cat([tokens_bnc, self._queries(num_tokens).expand(batch, -1, -1)], dim=1)
         for layer in self.layers[:-1]:
             x_btc = layer(x_btc, constants, first_output=0)
         x_bnc = self.layers[-1](x_btc, constants, first_output=num_tokens)
         outputs: Tensor = self.norm(x_bnc)
         return outputs
+
+    def constants(self, num_tokens: int) -> "FlowConstants":
+        """Return the tensors that `forward` needs for so many image tokens beside them."""
+        return self._constants((self._queries(num_tokens),), num_tokens)
+
+    def _queries(self, num_tokens: int) -> Tensor:
+        return {TILE_TOKENS: self.query_768, GLOBAL_TOKENS: self.query_1024}[num_tokens]
 
     def peak_elements(self, num_tokens: int) -> int:
         """Estimate how many numbers a view takes at the worst moment: in an MLP, before gate and up are multiplied."""
