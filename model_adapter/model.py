@@ -37,7 +37,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
     With tensor parallelism the decoder is divided and each rank has the whole encoder.
     """
 
-    # For LoRA adapters, which name modules as the checkpoint does that they were trained on.
+    # For LoRA adapters, whose module names are those of their checkpoint.
     hf_to_vllm_mapper = WeightsMapper(
         orig_to_new_prefix={
             "model.language_model.": "language_model.model.",
@@ -58,7 +58,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
         self.config = hf_config
         self.published_schema = published_schema(hf_config)
         with self._mark_tower_model(vllm_config, "image"):  # type: ignore[operator]
-            self.encoder = _encoder(self.published_schema, vllm_config)
+            self.encoder = _make_encoder(self.published_schema, vllm_config)
         with self._mark_language_model(vllm_config):  # type: ignore[operator]
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -74,7 +74,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
         return IMAGE_TOKEN if modality == "image" else None
 
     def get_mm_mapping(self) -> MultiModelKeys:
-        """Name the language and the vision modules, for LoRA."""
+        """Return the names of the language and the vision modules, for LoRA."""
         return MultiModelKeys.from_string_field(language_model="language_model", tower_model="encoder")
 
     def embed_multimodal(self, **kwargs: torch.Tensor) -> MultiModalEmbeddings:
@@ -91,7 +91,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
         inputs_embeds: torch.Tensor | None = None,
         **kwargs: object,  # noqa: ARG002
     ) -> torch.Tensor | IntermediateTensors:
-        """Run the decoder over embeddings (of text and pages) or what the previous pipeline stage sent."""
+        """Run the decoder over embeddings (of text and pages), or over the output of the previous pipeline stage."""
         if intermediate_tensors is not None:
             inputs_embeds = None
         return self.language_model(input_ids, positions, intermediate_tensors, inputs_embeds=inputs_embeds)
@@ -105,17 +105,17 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
         """Fill encoder and decoder from a checkpoint in either published layout.
 
         Raises:
-            ValueError: naming what is missing, unexpected, of another shape than `config.json` says, or damaged.
+            ValueError: a tensor is missing, unexpected, damaged, or has another shape than in `config.json`.
         """
         shapes = {str(to_ours(name)): shape for name, shape in published_shapes(self.published_schema).items()}
-        given: set[str] = set()
+        loaded: set[str] = set()
         for_encoder: dict[str, torch.Tensor] = {}
 
         def for_decoder() -> Iterator[tuple[str, torch.Tensor]]:
-            for name, tensor in _under_our_names(weights):
-                given.add(name)
+            for name, tensor in _with_our_names(weights):
+                loaded.add(name)
                 if name not in shapes:
-                    continue  # `check_names` names it, once all others are known
+                    continue  # `check_names` reports it, with all others
                 if tuple(tensor.shape) != shapes[name]:
                     raise ValueError(f"{name} is {tuple(tensor.shape)}, but {shapes[name]} by config.json")
                 if name.startswith(_DECODER):
@@ -124,12 +124,12 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
                     for_encoder[name] = tensor
 
         self.language_model.load_weights(for_decoder())
-        check_names(given, shapes)
+        check_names(loaded, shapes)
         self.encoder.load_weights(for_encoder.items())
         return {name for name, _ in self.named_parameters()}
 
 
-def _under_our_names(weights: NamedTensors) -> Iterator[tuple[str, torch.Tensor]]:
+def _with_our_names(weights: NamedTensors) -> Iterator[tuple[str, torch.Tensor]]:
     try:
         for checkpoint_name, tensor in weights:
             name = to_ours(checkpoint_name)
@@ -141,7 +141,7 @@ def _under_our_names(weights: NamedTensors) -> Iterator[tuple[str, torch.Tensor]
         ) from error
 
 
-def _encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEncoderV2:
+def _make_encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEncoderV2:
     settings = vllm_config.additional_config
     encoder = DeepEncoderV2(EncoderConfig.from_hf(schema), memory_mb=settings.get(ENCODER_MEMORY_SETTING, MEMORY_MB))
     choose_attention(encoder.sam, settings.get(ENCODER_ATTENTION_SETTING, "auto"))

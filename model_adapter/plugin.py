@@ -1,6 +1,6 @@
-"""Makes vLLM find our DeepSeek-OCR 2: the `vllm.general_plugins` entry point, which vLLM calls in all its processes.
+"""Register our DeepSeek-OCR 2: the `vllm.general_plugins` entry point, which vLLM calls in all its processes.
 
-The model has an architecture name of its own, so that nothing changes for users who do not ask for it:
+The model has an architecture name of its own, so that nothing changes for other users of vLLM:
 
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -21,7 +21,7 @@ MODEL_CLASS = "ocrmill.model_adapter.model:DeepseekOCR2ForCausalLM"
 
 
 def register() -> None:
-    """Tell vLLM where the model is, how to read the configs of its checkpoints, and what to refuse early."""
+    """Register the model with vLLM, the reader of its checkpoints' configs, and the check of engine settings."""
     from transformers import AutoConfig
     from vllm import ModelRegistry
     from vllm.model_executor.models.config import MODELS_CONFIG_MAP
@@ -34,7 +34,7 @@ def register() -> None:
 
 
 def engine_arguments(max_tiles: int = MAX_TILES) -> dict[str, Any]:
-    """The arguments that choose our model in a vLLM engine, and that suit reading every page once.
+    """Return the arguments that select our model in a vLLM engine and suit reading every page once.
 
     Args:
         max_tiles: tiles that a page may be cut into. 6 is what the model was trained with; newspapers need more; 0
@@ -44,6 +44,6 @@ def engine_arguments(max_tiles: int = MAX_TILES) -> dict[str, Any]:
         "hf_overrides": {"architectures": [ARCHITECTURE]},
         "limit_mm_per_prompt": {"image": 1},
         "mm_processor_kwargs": {"max_tiles": max_tiles},
-        "mm_processor_cache_gb": 0,  # no page comes twice, and with both caches off its pixels are not hashed either
+        "mm_processor_cache_gb": 0,  # no page comes twice, and with both caches off vLLM does not hash its pixels
         "enable_prefix_caching": False,
     }

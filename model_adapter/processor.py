@@ -52,11 +52,11 @@ class PageItems(ImageProcessorItems):  # type: ignore[misc]
 
 
 class PageParser(MultiModalDataParser):  # type: ignore[misc]
-    """Takes `PageViews` beside everything that vLLM takes for an image."""
+    """Accepts `PageViews`, and everything that vLLM accepts as an image."""
 
     def _parse_image_data(self, data: Any) -> ModalityDataItems[Any, Any] | None:
         if self.is_embeddings(data):
-            raise TypeError("a page must be an image or PageViews: embeddings made elsewhere are not taken")
+            raise TypeError("a page must be an image or PageViews: embeddings are not accepted")
         pages = data if isinstance(data, list) else [data]
         if any(isinstance(page, PageViews | Image.Image) for page in pages):
             data = [_eight_bits(page) for page in pages]  # before vLLM converts them, which clips 16-bit greys
@@ -65,18 +65,18 @@ class PageParser(MultiModalDataParser):  # type: ignore[misc]
 
 
 class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
-    """Answers to vLLM's questions about pages before it has one."""
+    """Facts about pages that vLLM needs before the first one."""
 
     def get_supported_mm_limits(self) -> Mapping[str, int | None]:
-        """Any number of images."""
+        """Allow any number of images."""
         return {"image": None}
 
     def get_data_parser(self) -> MultiModalDataParser:
-        """Ours, which knows `PageViews`."""
+        """Return our parser, which knows `PageViews`."""
         return PageParser()
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:  # noqa: ARG002
-        """Visual tokens of the largest page."""
+        """Return the visual tokens of the largest page."""
         return {"image": Tiling(self.max_tiles, 1).num_visual_tokens}
 
     @cached_property
@@ -85,10 +85,10 @@ class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
         return configured_max_tiles(self.ctx.get_merged_mm_kwargs({}))
 
     def max_tiles_of(self, request_kwargs: Mapping[str, object]) -> int:
-        """The setting for one request, which may be lower than the engine's.
+        """Return the setting for one request, which may be lower than the engine's.
 
         Raises:
-            ValueError: where it is higher: memory was planned for the engine's.
+            ValueError: it is higher; memory was planned for the engine's.
         """
         max_tiles = configured_max_tiles(self.ctx.get_merged_mm_kwargs(request_kwargs))
         if max_tiles > self.max_tiles:
@@ -100,10 +100,10 @@ class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
 
     @cached_property
     def image_token_id(self) -> int:
-        """Id of the placeholder.
+        """The id of the placeholder.
 
         Raises:
-            ValueError: where the tokenizer is not this model's.
+            ValueError: the tokenizer is not this model's.
         """
         tokenizer = self.get_tokenizer()
         if IMAGE_TOKEN not in tokenizer.get_vocab():
@@ -118,10 +118,10 @@ class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
 
 
 class LargestPage(BaseDummyInputsBuilder[PageProcessingInfo]):  # type: ignore[misc]
-    """The page that vLLM measures memory with: as many tiles as there may be."""
+    """The page with which vLLM measures memory: it has the most tiles."""
 
     def get_dummy_text(self, mm_counts: Mapping[str, int]) -> str:
-        """One placeholder per page."""
+        """Return one placeholder for each page."""
         return IMAGE_TOKEN * mm_counts.get("image", 0)
 
     def get_dummy_mm_data(
@@ -130,7 +130,7 @@ class LargestPage(BaseDummyInputsBuilder[PageProcessingInfo]):  # type: ignore[m
         mm_counts: Mapping[str, int],
         mm_options: MultiModalDummyOptions,  # noqa: ARG002
     ) -> dict[str, list[PageViews]]:
-        """Blank views, the most that a page may have."""
+        """Return blank views, as many as a page may have."""
         num_tiles = Tiling(self.info.max_tiles, 1).num_tiles
         views = PageViews(np.zeros(_GLOBAL_SHAPE, np.uint8), np.zeros((num_tiles, *_TILE_SHAPE), np.uint8))
         return {"image": [views] * mm_counts.get("image", 0)}
@@ -180,14 +180,14 @@ class PageProcessor(BaseMultiModalProcessor[PageProcessingInfo]):  # type: ignor
         return [PromptReplacement(modality="image", target=[image_token_id], replacement=placeholders)]
 
     def _postprocess_prompt(self, prompt: list[int]) -> list[int]:
-        """Begin with BOS exactly once, whoever made the prompt: without it, or with two, the model reads nothing."""
+        """Make the prompt begin with exactly one BOS: without it, or with two, the model reads nothing."""
         bos = self.info.get_tokenizer().bos_token_id
         start = next((index for index, token in enumerate(prompt) if token != bos), len(prompt))
         return [bos, *prompt[start:]]
 
 
 def page_views(page: object, max_tiles: int) -> PageViews:
-    """The views of a page that comes as an image, an array or views.
+    """Return the views of a page that is an image, an array or views.
 
     Raises:
         ValueError: for arrays of another shape or type, and for views with more than `max_tiles` tiles.
@@ -205,7 +205,7 @@ def page_views(page: object, max_tiles: int) -> PageViews:
 
 
 def _eight_bits(page: object) -> object:
-    """An image upright and in 8 bits; anything else as it is."""
+    """Turn an image upright and convert it to 8 bits; return anything else unchanged."""
     if not isinstance(page, Image.Image):
         return page
     upright = ImageOps.exif_transpose(page)
@@ -230,5 +230,5 @@ def _check_views(views: PageViews, max_tiles: int) -> None:
 
 
 def _tensor(array: UInt8s) -> torch.Tensor:
-    """Shares the memory where it can: not with an array that may not be written to, such as one in an object store."""
+    """Make a tensor that shares the memory, unless the array is read-only, such as one in an object store."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))

@@ -22,12 +22,12 @@ PROMPTS: Mapping[str, str] = MappingProxyType(
 
 
 def prompt_text(name: str = DEFAULT_PROMPT) -> str:
-    """The prompt to send with one page: the image first, as the model was trained, then a newline and the question.
+    """Return the prompt for one page: the image first, as in training, then a newline and the question.
 
-    Without BOS: whatever tokenizes the text adds it.
+    It has no BOS: the tokenizer adds it.
 
     Raises:
-        ValueError: where there is no prompt of that name.
+        ValueError: there is no prompt of that name.
     """
     if name not in PROMPTS:
         raise ValueError(f"there is no prompt {name!r}; choose one of: {', '.join(PROMPTS)}")

@@ -9,15 +9,15 @@ from functools import lru_cache
 
 TILE_SIZE = 768  # px
 GLOBAL_SIZE = 1024  # px
-PATCH_SIZE = 16  # px a side of what SAM's patch embedding sees as one token
-DOWNSAMPLING = 4  # a side: two convolutions of stride 2 behind SAM
+PATCH_SIZE = 16  # px, the side of one token of SAM's patch embedding
+DOWNSAMPLING = 4  # of each side: two convolutions of stride 2 after SAM
 
 TILE_TOKENS = (TILE_SIZE // PATCH_SIZE // DOWNSAMPLING) ** 2  # 144
 GLOBAL_TOKENS = (GLOBAL_SIZE // PATCH_SIZE // DOWNSAMPLING) ** 2  # 256
 SEPARATOR_TOKENS = 1  # one learned embedding after the global view
 
-MIN_TILES = 2  # a single tile would show less than the global view does
-MAX_TILES = 6  # what the model was trained with
+MIN_TILES = 2  # a single tile would show less than the global view
+MAX_TILES = 6  # as in training
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Tiling:
 
 @dataclass(frozen=True, slots=True)
 class ContentBox:
-    """Return the box of the page in the square global view, in pixels; the rest is padding."""
+    """The box of a page in the square global view, in pixels; the rest is padding."""
 
     left: int
     top: int
@@ -50,22 +50,22 @@ class ContentBox:
 
 
 def plan_tiling(width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> Tiling:
-    """The grid of a page of this size; no tiles where both sides fit into one, or where `max_tiles` is below two."""
+    """Plan the grid of a page of this size; no tiles if both sides fit into one, or if `max_tiles` is below two."""
     return Tiling(*choose_grid(width_px, height_px, max_tiles))
 
 
 def num_visual_tokens(width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> int:
-    """Visual tokens of a page: 144 per tile, 256 for the global view, 1 separator."""
+    """Count the visual tokens of a page: 144 per tile, 256 for the global view, 1 separator."""
     return plan_tiling(width_px, height_px, max_tiles).num_visual_tokens
 
 
 def choose_grid(width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> tuple[int, int]:
-    """Columns and rows of the grid whose aspect ratio is nearest to the page's.
+    """Choose columns and rows of the grid whose aspect ratio is nearest to the page's.
 
     On an equal distance a later (larger) grid wins if the page has more than half of that grid's pixels.
 
     Raises:
-        ValueError: where a side is below 1 px.
+        ValueError: a side is below 1 px.
     """
     if min(width_px, height_px) < 1:
         raise ValueError(f"a page of {width_px} x {height_px} px has no views")

@@ -1,11 +1,11 @@
-"""Changes to an output that take several steps, so that a kill between two of them is mended by the next writer.
+"""Changes to an output in several steps; after a kill between two steps the next writer finishes or undoes them.
 
 An entry, `_journal/<name>.json`, is written before the first step and deleted after the last. Its change has happened
-once all files that it writes are visible; what is left then is taking away what they replace, which may be done twice.
-`recover` goes on from there, or undoes what came before. Only the holder of the lease writes or recovers entries.
+once all of its new files are visible; then only the files that they replace must be removed, which may be done twice.
+`recover` does that, or undoes a change that has not happened. Only the owner of the lease writes or recovers entries.
 
-Between the two our own readers see a merged shard only once. Whoever reads the shards by a plain glob may see rows
-twice for that moment, or meet a shard that is gone; never too few rows.
+Meanwhile our own readers see the rows of a merged shard once. A reader with a plain glob over the shards may see rows
+twice for a moment, or find a shard missing; it never sees too few rows.
 """
 
 import json
@@ -26,13 +26,13 @@ from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.store import JOURNAL, Store
 
 KEYS: Mapping[str, tuple[str, ...]] = {"pages": ("document_id", "page_number"), "documents": ("document_id",)}
-TRIES = 3  # of a reader whose shards are taken away
+TRIES = 3  # of a reader whose shards are removed
 _Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """One shard takes the place of several, row for row."""
+    """One shard replaces several, row for row."""
 
     new: ShardName
     old: tuple[ShardName, ...]
@@ -40,7 +40,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Rows of the new shards take the place of those of the same key in the old ones."""
+    """Rows of the new shards replace rows with the same key in the old ones."""
 
     new: tuple[ShardName, ...]
     old: tuple[ShardName, ...]
@@ -48,7 +48,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """All rows of some documents go: of their sources first, of their pages last."""
+    """All rows of some documents are removed: sources first, pages last."""
 
     documents: tuple[str, ...] = field(repr=False)
     old: tuple[ShardName, ...]  # the shards that may hold rows of them
@@ -59,13 +59,13 @@ _KINDS = {"merge": Merge, "replacement": Replacement, "withdrawal": Withdrawal, 
 
 
 def begin(store: Store, name: str, change: Change) -> None:
-    """Say what is about to be done; nothing of it has been done yet."""
+    """Write the entry of a change, before its first step."""
     kind = next(kind for kind, cls in _KINDS.items() if isinstance(change, cls))
     store.write(_entry(name), json.dumps({"kind": kind, **asdict(change)}, indent=1).encode())
 
 
 def finish(store: Store, name: str, change: Change) -> int:
-    """Take away what the new files replace, and the entry; gives the number of rows that went."""
+    """Remove the files and rows that the new ones replace, and the entry; return the number of removed rows."""
     gone = 0
     if isinstance(change, Merge):
         for shard in change.old:
@@ -86,7 +86,7 @@ def finish(store: Store, name: str, change: Change) -> int:
 
 
 def recover(store: Store) -> list[str]:
-    """Finish or undo what a killed writer left half-done; gives a sentence for each. To be called under the lease."""
+    """Finish or undo the changes of a killed writer, under the lease; return a sentence for each."""
     mended = []
     for entry, change in pending(store):
         name = entry.removeprefix(f"{JOURNAL}/").removesuffix(".json")
@@ -102,18 +102,18 @@ def recover(store: Store) -> list[str]:
 
 
 def shards(store: Store, folder: str) -> list[str]:
-    """The shards of a table, each row in one of them: a merged one hides those that it replaces."""
+    """List the shards of a table so that each row is in one of them: a merged shard hides those that it replaces."""
     return _not_replaced(store, store.list(folder))
 
 
 def shard_sizes(store: Store, folder: str) -> dict[str, int]:
-    """Yield the same with their sizes in bytes; in local folders each costs a call."""
+    """Return the same shards with their sizes in bytes; in local folders each costs a system call."""
     sizes = store.sizes(folder)
     return {name: sizes[name] for name in _not_replaced(store, sizes)}
 
 
 def _not_replaced(store: Store, names: Collection[str]) -> list[str]:
-    """Of shards that were listed before this reads the journal: what a later step takes away is missed, not doubled."""
+    """Leave out replaced shards. They were listed before this reads the journal: rows may be missed, never doubled."""
     hidden = {
         old for _, change in pending(store) if isinstance(change, Merge) and change.new in names for old in change.old
     }
@@ -121,10 +121,10 @@ def _not_replaced(store: Store, names: Collection[str]) -> list[str]:
 
 
 def read_again(read: Callable[[], _Read]) -> _Read:
-    """Call a reader; once more if shards were taken away or replaced under it.
+    """Call a reader, again if shards were removed or replaced meanwhile.
 
     Raises:
-        OcrmillError: what the reader raises, the last time.
+        OcrmillError: the error of the last call.
     """
     for _ in range(TRIES - 1):
         try:
@@ -138,7 +138,7 @@ def read_again(read: Callable[[], _Read]) -> _Read:
 
 
 def pending(store: Store) -> Iterable[tuple[str, Change]]:
-    """The changes that are begun and not finished, each with the name of its entry.
+    """Yield the unfinished changes, each with the name of its entry.
 
     Raises:
         OutputError: An entry is not one of ours.
@@ -148,17 +148,17 @@ def pending(store: Store) -> Iterable[tuple[str, Change]]:
             record = json.loads(store.read(entry))
             yield entry, TypeAdapter(_KINDS[record.pop("kind")]).validate_python(record)
         except FileGoneError:
-            continue  # it was finished while we looked
+            continue  # it was finished meanwhile
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise OutputError(
-                f"{store.url}/{entry} is not one of ours ({error}): look at it, and move it away if it is foreign"
+                f"{store.url}/{entry} is not one of ours ({error}): check it, and move it away if it is foreign"
             ) from error
 
 
 def has_happened(store: Store, change: Change) -> bool:
-    """Tell if all files that a change writes are visible, so that only what they replace is left to be taken away."""
+    """Tell if all files that a change writes are visible, so that only the replaced ones must be removed."""
     if isinstance(change, Withdrawal | Forgetting):
-        return True  # it writes nothing, so it can only go forwards
+        return True  # it writes nothing, so it can only be finished
     new = [change.new] if isinstance(change, Merge) else change.new
     return all(name in store.list(name.partition("/")[0]) for name in new)
 
@@ -169,7 +169,7 @@ def _drop_replaced(store: Store, new: str, old: Sequence[str], keys: tuple[str, 
 
 
 def _keys(table: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
-    """The key of each row as one string."""
+    """Return the key of each row as one string."""
     return pc.binary_join_element_wise(
         *(table[name].cast(pa.string()) for name in keys), "#", null_handling="emit_null"
     )

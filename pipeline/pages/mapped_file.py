@@ -1,6 +1,6 @@
-"""The bytes of a document as the renderers get them: mapped into memory, not copied, from an open file.
+"""The bytes of a document for the renderers: mapped into memory from an open file, not copied.
 
-A renderer that has no file name to open needs no right to open files. Bytes that vanish under the mapping (the file is
+A renderer without a file name to open needs no right to open files. Bytes that vanish under the mapping (the file is
 cut short, its disk fails) end the process with SIGBUS: only a process that may die should map what others can write.
 MuPDF crashes where it seeks in 2 GiB of memory or more, so larger files keep a name, too: that of the open file.
 """
@@ -18,14 +18,14 @@ LARGE_BYTES = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class MappedFile:
-    """A document's bytes, and how its name ended: without a dot, empty where that says nothing."""
+    """A document's bytes, and the ending of its name without the dot; empty if it is not a plain word."""
 
     data: memoryview
     suffix: str
     path: str | None = None  # of LARGE_BYTES or more
 
     def edges(self, size: int) -> bytes:
-        """The first and the last `size` bytes."""
+        """Return the first and the last `size` bytes."""
         return bytes(self.data[:size]) + bytes(self.data[size:][-size:])
 
 
@@ -37,7 +37,7 @@ def map_descriptor(descriptor: int, suffix: str) -> MappedFile:
     """
     try:
         size = os.fstat(descriptor).st_size
-        if not size:  # nothing cannot be mapped
+        if not size:  # an empty file cannot be mapped
             return MappedFile(memoryview(b""), suffix)
         mapping = mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
     except OSError as error:

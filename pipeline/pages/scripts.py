@@ -87,7 +87,7 @@ _FIRSTS = tuple(first for first, _ in _RANGES)
 
 # Letters that Persian, Urdu and Arabic keyboards write with different code points.
 _SAME_LETTER = str.maketrans("\u06a9\u06cc\u0649\u06c1\u06be", "\u0643\u064a\u064a\u0647\u0647")
-_TATWEEL = "\u0640"  # lengthens a word, and is none of its letters
+_TATWEEL = "\u0640"  # lengthens a word, and is no letter of it
 
 
 # Vietnamese letters with a tone: Latin by their block, but not in what most Latin recognizers can write.
@@ -96,7 +96,7 @@ LATIN_CJK = frozenset({"latin", "han", "kana", "bopomofo"})
 
 
 def unwritable_share(text: str, scripts: frozenset[str] | None) -> float:
-    """Share of a text's letters that are not of these scripts, from 0 to 1; 0 where `scripts` is None, for any.
+    """Share of a text's letters that are not of these scripts, from 0 to 1; 0 if `scripts` is None, for any.
 
     Vietnamese letters with a tone are a script of their own, `vietnamese`: most Latin recognizers cannot write them.
     """

@@ -1,9 +1,9 @@
 """Measure how well two readings of a page agree, whatever the language and the order of their blocks.
 
-Both texts are brought to the same plain form: Markdown, HTML and LaTeX commands taken off, compatibility forms and
-ligatures undone (NFKC), case folded, everything but letters and digits dropped, so that white space, hyphenation and
-punctuation do not count. The agreement is the Dice coefficient of their multisets of character trigrams: twice what
-they share over all they have. Linear in both texts; needs no spaces between words.
+Both texts are reduced to the same plain form: without Markdown, HTML and LaTeX commands, in NFKC, case-folded, letters
+and digits only, so that white space, hyphenation and punctuation do not count. The agreement is the Dice coefficient of
+their multisets of character trigrams: twice the shared ones over all. Linear in both texts; needs no spaces between
+words.
 
 One wrong character spoils three trigrams, a block in another place two. On texts of 1,500 characters in 8 languages of
 5 scripts, 2 % wrong characters gave 0.91 to 0.94, 10 % 0.64 to 0.73, lines in another order 0.92 to 0.98, another text
@@ -24,7 +24,7 @@ _MARKUP = re.compile(
 
 
 def text_layer_agreement(markdown: str, layer_text: str) -> float:
-    """Agreement of a page's Markdown with its text layer, from 0 (nothing in common) to 1; 1 if both are empty."""
+    """Measure how a page's Markdown agrees with its layer, from 0 (nothing in common) to 1; 1 if both are empty."""
     ours, theirs = _trigrams(html.unescape(_MARKUP.sub(r"\g<label>", markdown))), _trigrams(layer_text)
     total = ours.total() + theirs.total()
     return 2 * (ours & theirs).total() / total if total else 1.0

@@ -2,7 +2,7 @@
 
 A page is bad if the engine wrote nothing on it or hardly more than empty markup, was cut off at its limit, or repeats
 itself. It is then read again with each entry of the engine's retry policy that handles that defect, until one attempt
-is good; the least bad one stands if none is. What was tried is in the row's `attempts`.
+is good; if none is, the least bad one stands. The row's `attempts` lists all of them.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from ocrmill.pipeline.records import PageRow, Reason, Status
 
 _LOOPS, _EMPTY, _CUT_OFF = Reason.REPETITION, Reason.EMPTY_OUTPUT, Reason.TRUNCATED
 
-KEPT_SHARE = 0.5  # of what the first attempt says: a good attempt that says less has not repaired the page but lost it
+KEPT_SHARE = 0.5  # of the content of the first attempt: a good attempt with less has not repaired the page but lost it
 _BY_HARM = (None, _CUT_OFF, _EMPTY, _LOOPS)  # of attempts with text; one without any is worse
 
 
 def find_defect(row: PageRow) -> Reason | None:
-    """Say what is bad about a page that an engine was given; null if it is good."""
+    """Return the defect of a page that an engine read; None if it is good."""
     if row.status is Status.FAILED:
         return row.reason
     if row.repetition_flag:
@@ -32,7 +32,7 @@ def find_defect(row: PageRow) -> Reason | None:
 
 
 def was_degenerate(row: PageRow) -> bool:
-    """Say if the first attempt at a page repeated itself, or did not come to an end."""
+    """Tell if the first attempt at a page repeated itself, or was cut off."""
     return row.engine is not None and row.reason in (Reason.REPETITION, Reason.TRUNCATED)
 
 
@@ -60,7 +60,7 @@ def best_of(rows: Sequence[PageRow]) -> PageRow:
     if find_defect(chosen) is None:
         return replace(row, status=Status.REPAIRED, reason=defect)
     if find_defect(chosen) is _CUT_OFF and _LOOPS in map(find_defect, takewhile(lambda row: row is not chosen, rows)):
-        # Under a rule against its loop a page that loops runs to its limit: that it has no end is the same fault.
+        # Under a rule against its loop a looping page runs to its limit: the missing end is the same defect.
         row = replace(row, repetition_flag=True, flags=looped_before(chosen.flags))
     return replace(row, reason=defect)
 

@@ -1,9 +1,9 @@
-"""Numbers that count on: what a loop changes from row to row so as not to repeat itself.
+"""Numbers that count on: the part that a loop changes from row to row.
 
-A place is what stands before a number: the two words before it, where any number is as good as another. A number counts
-on if it goes on from the last one in its place by the same step, which is not 0, as that one did from the one before.
+The place of a number is the two words before it, in which all numbers are equal. A number counts on if its step from
+the last number in the same place equals the step before, and is not 0.
 The numbers of a ledger do not; those of `1. Small 2. Small 3. Small` all do, from the third on, and so do those of an
-honest numbered list: how many there are, and how little else there is, is for flags.py to judge.
+honest numbered list: flags.py judges their number and how little else there is.
 
 Not covered: counters that take turns in one place, as in `1 1 2 2 3 3`.
 """
@@ -20,7 +20,7 @@ _Place = tuple[str, str]
 
 
 def without_counting(content: str) -> tuple[str, int]:
-    """Take out the numbers that count on, and say how many they were. Linear in the length."""
+    """Remove the numbers that count on, and return their number, too. Linear in the length."""
     kept: list[str] = []
     end = 0  # of what has been kept or left out
     spans = counting_spans(content)
@@ -32,7 +32,7 @@ def without_counting(content: str) -> tuple[str, int]:
 
 
 def counting_spans(content: str) -> list[tuple[int, int]]:
-    """Give start and end of each number that counts on, in the order of the text."""
+    """Return start and end of each number that counts on, in the order of the text."""
     last: dict[_Place, tuple[int, int | None]] = {}  # the last number in a place, and the step that led to it
     place: _Place = ("", "")
     spans: list[tuple[int, int]] = []

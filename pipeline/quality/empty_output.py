@@ -1,4 +1,4 @@
-"""Output without text: boxes, cells and tags that an engine wrote with nothing in them.
+"""Output without text: boxes, cells and tags with nothing in them.
 
 Text is at least one letter, digit, or sign outside ASCII (a tick box, a note, a formula's integral). What is left of
 Markdown and HTML without any (bars, dashes, dots, tags, `&nbsp;`) shows that a table or a line was drawn, and says
@@ -24,22 +24,22 @@ _NEVER_DRIFT = _TABLE | {"br", "hr", "img", "input", "wbr"}
 
 
 def has_text(markdown: str) -> bool:
-    """Say if there is any text among the markup."""
+    """Tell if there is any text in the markup."""
     return any(_is_text(character) for character in html.unescape(_TAG.sub(" ", markdown)))
 
 
 def is_empty(text: PageText) -> bool:
-    """Say if an engine read nothing at all: no text, and no picture either, or one among boxes that drift."""
+    """Tell if an engine read nothing: no text, and no picture except among drifting boxes."""
     if has_text(text.markdown):
         return False
     return is_mostly_empty(text) or all(block.label != PICTURE for block in text.blocks)
 
 
 def is_mostly_empty(text: PageText) -> bool:
-    """Say if most of what was written is empty: the output drifted off the page, whatever stands at its beginning.
+    """Tell if most of the output is empty: it drifted off the page, whatever its beginning.
 
-    That is so if at least `LEAST_EMPTY` boxes, pictures aside, and more than half of all have no text, or if more than
-    `MOST_EMPTY_ELEMENTS` pairs of tags that are no table's stand around nothing.
+    That is so if at least `LEAST_EMPTY` boxes without a picture, and more than half of them, have no text, or if more
+    than `MOST_EMPTY_ELEMENTS` pairs of tags outside tables are empty.
     """
     empty, boxes = _empty_boxes(text.markdown, text.blocks)
     return (empty >= LEAST_EMPTY and 2 * empty > boxes) or _empty_elements(text.markdown) > MOST_EMPTY_ELEMENTS
@@ -55,7 +55,7 @@ def _empty_boxes(markdown: str, blocks: Sequence[Block]) -> tuple[int, int]:
 
 
 def _empty_elements(markdown: str) -> int:
-    """Count pairs of an opening and its closing tag with no text between, those within each other too."""
+    """Count pairs of an opening and its closing tag with no text between, nested ones included."""
     count, end = 0, 0
     opened: list[str] = []
     for tag in _TAG.finditer(markdown):

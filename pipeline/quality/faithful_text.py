@@ -1,4 +1,4 @@
-"""Reads a page from its text layer, and reads it again in a plainer way if its Markdown is untrue to the layer."""
+"""Reads a page from its text layer, again in a plainer way if the Markdown differs from the layer."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

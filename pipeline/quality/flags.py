@@ -6,21 +6,21 @@ from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.records import PageText
 
-QUALITY_VERSION = 3  # goes into every row; raise it when a flag comes to mean something else
+QUALITY_VERSION = 3  # in every row; raise it when the meaning of a flag changes
 
 REPETITION = "repetition"  # raised with at least one of the eight that follow, which say why
 REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy
 REPEATED_TAIL = "repeated_tail"  # the text runs periodically into its end
-COMPRESSIBLE = "compressible"  # a long text that hardly says anything new
+COMPRESSIBLE = "compressible"  # a long text with hardly anything new in it
 LONG_RUN = "long_run"  # one character, again and again
 COUNTING = "counting"  # more numbers that count on than an honest page has
 LOOP = "loop"  # the same several times in a row, more often than on an honest page
-LOOP_STOPPED = "loop_stopped"  # the engine saw a loop while it wrote, and stopped there
+LOOP_STOPPED = "loop_stopped"  # the engine detected a loop while it wrote, and stopped
 LOOPED_BEFORE = "looped_before"  # cut off at its limit, after an attempt at the same page that looped (attempts.py)
-TRUNCATED = "truncated"  # the engine came to its limit before the page came to its end
-EMPTY_MARKUP = "empty_markup"  # most of what was written is boxes or tags that hold no text
-LOW_CONFIDENCE = "low_confidence"  # the recognizer is unsure of what it read: another script, handwriting, a poor scan
-LAYER_DISAGREES = "layer_disagrees"  # OCR and a text layer that can be trusted have next to nothing in common
+TRUNCATED = "truncated"  # the engine reached its limit before the end of the page
+EMPTY_MARKUP = "empty_markup"  # most of the output is boxes or tags without text
+LOW_CONFIDENCE = "low_confidence"  # the recognizer is unsure: another script, handwriting, a poor scan
+LAYER_DISAGREES = "layer_disagrees"  # OCR and a trusted text layer have next to nothing in common
 UNMAPPED_TEXT = "unmapped_text"  # the text holds U+FFFD, for letters that are lost
 LAYER_WORDS_DIFFER = "layer_words_differ"  # words of the text layer are lost, changed or doubled in the Markdown
 ORDER_UNCERTAIN = "order_uncertain"  # ... or stand in another order, or in another block
@@ -34,8 +34,8 @@ DEGENERATE = frozenset(
 LEAST_CONFIDENCE = 0.85
 # Another text of the same language has 0.03 (Chinese) to 0.26 (German) in common: agreement.py.
 LEAST_AGREEMENT = 0.1
-# Of layer_recall and layer_precision. Of 751 real pages, as a library's Markdown had them, 17 have less: words are
-# joined, cut or lost on them.
+# Of layer_recall and layer_precision. Of 751 real pages, in a library's Markdown, 17 have less: words are joined, cut
+# or lost on them.
 LEAST_SHARE_OF_WORDS = 0.95
 # Of layer_order. Chosen on half of the real documents, tried on the other half, of 612 pages: it is below on none of
 # 600 good pages, on 11 of 12 whose Markdown is in disorder, on all where a block of a tenth of the words or more was
@@ -45,9 +45,9 @@ LEAST_ORDER = 0.96
 
 
 def signals(text: PageText, *, agreement: float | None = None, unsupported_script: bool = False) -> tuple[str, ...]:
-    """Flags of what the engine, the text layer and the text itself say of a page, in the order above.
+    """Return the flags from the engine, the text layer and the text itself, in the order above.
 
-    Those that the reader of the text raised follow, in its own order, each once.
+    The flags that the reader of the text raised follow, in its own order, each once.
     """
     seen = text.fidelity
     raised = {
@@ -81,7 +81,7 @@ def judge(
     settings: QualitySettings,
     is_mostly_empty: bool = False,
 ) -> Judgement:
-    """Judge a page by what was measured on its Markdown, `text_chars` long.
+    """Judge a page by the measures of its Markdown, `text_chars` long.
 
     `finish_reason` is the engine's: `length` if it was cut off, `repetition` if it was stopped in a loop, anything else
     (null too) if it ended by itself. `is_mostly_empty` is `empty_output.is_mostly_empty`.

@@ -1,4 +1,4 @@
-"""Make the row of a page. Every page leaves through exactly one of these functions."""
+"""Make the row of a page. Every row is made by one of these functions."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from ocrmill.pipeline.records import (
     TextLayerPage,
 )
 
-_MOST = 0.5  # of the letters
+_MOST_LETTERS = 0.5
 
 
 def finished_row(
@@ -33,7 +33,7 @@ def finished_row(
     quality: QualitySettings,
     figures: tuple[Figure, ...] | None = None,
 ) -> PageRow:
-    """The row of a page that needs no engine: read from its text layer, blank, or failed."""
+    """Make the row of a page that needs no engine: read from its text layer, blank, or failed."""
     if isinstance(page, FailedPage):
         return failed_row(document, page, page.reason, page.detail)
     if isinstance(page, BlankPage):
@@ -46,7 +46,7 @@ def finished_row(
 def recognized_row(
     document: Document, page: RenderedPage, text: PageText, attempt: Attempt, quality: QualitySettings
 ) -> PageRow:
-    """The row of a page that an engine has read, or failed to read because it cannot write its script."""
+    """Make the row of a page that an engine has read, or failed to read because it cannot write its script."""
     if _is_foreign(page, text):
         reason = Reason.UNSUPPORTED_SCRIPT
         detail = (
@@ -71,12 +71,12 @@ def recognized_row(
 
 
 def unrendered_row(document: Document, page_number: int, reason: Reason, detail: str) -> PageRow:
-    """The row of a page that no renderer brought back."""
+    """Make the row of a page that no renderer returned."""
     return failed_row(document, FailedPage(page_number, reason, detail), reason, detail)
 
 
 def failed_row(document: Document, page: PageResult, reason: Reason, detail: str | None, *attempts: Attempt) -> PageRow:
-    """The row of a page that could not be read."""
+    """Make the row of a page that could not be read."""
     return PageRow(
         **_place(document, page),
         status=Status.FAILED,
@@ -95,7 +95,7 @@ def _is_foreign(page: RenderedPage, text: PageText) -> bool:
     One that reads without doubts has shown that the layer's letters are wrong ones.
     """
     doubted = text.confidence is not None and text.confidence < LEAST_CONFIDENCE
-    return doubted and page.unwritable_share > _MOST
+    return doubted and page.unwritable_share > _MOST_LETTERS
 
 
 def _place(document: Document, page: PageResult) -> dict[str, Any]:

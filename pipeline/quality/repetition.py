@@ -1,8 +1,8 @@
 """Measure how repetitive a text is. The judgement is in flags.py.
 
-They look at characters only, so they mean the same in every language, with or without spaces. The ratio and those of
-the content discount what may repeat on an honest page (markup, leaders, rules); the other measures see it all, because
-a model loops on `<td></td>` and on zeros too. What sees which loop:
+The measures use characters only, so they mean the same in every language, with or without spaces. The ratio and the
+measures of content discount what may repeat on an honest page (markup, leaders, rules); the others count everything,
+because a model loops on `<td></td>` and on zeros, too. This table shows which measure detects which loop:
 
 | what repeats                              | ratio       | tail, if it lasts | compression | longest run | content |
 |-------------------------------------------|-------------|-------------------|-------------|-------------|---------|
@@ -14,7 +14,7 @@ a model loops on `<td></td>` and on zeros too. What sees which loop:
 | one character                             | if a letter | yes               | yes         | yes         |         |
 | bare counting (`1 2 3 4 ...`)             |             |                   |             |             | counted |
 
-A loop that counts (row 1, row 2 ...) is in the ratio if the text between two numbers fills a window. Shorter rows are
+A loop that counts (row 1, row 2 ...) raises the ratio if the text between two numbers fills a window. Shorter rows are
 alike in `content_ratio`, where numbers that count on are left out (counting.py); those of a ledger, whose amounts say
 something new, are not.
 """
@@ -32,14 +32,14 @@ from ocrmill.pipeline.quality.loops import strongest_loop
 # A power of two. About ten English words, the longest n-gram of Gopher's rules (arXiv 2112.11446, table A1); at 32, the
 # longer texts of a ledger would count as copies though date and amount differ from row to row.
 WINDOW = 64
-# Honest pages say things twice (forms, copies of a receipt, table heads): of 791 real pages the most repetitive has
+# Honest pages repeat things (forms, copies of a receipt, table heads): of 791 real pages the most repetitive has
 # 0.33 of its content in second or later copies, 0.17 in third or later ones.
 COPIES = 3
 MIN_LETTERS = WINDOW // 3  # a window with fewer is a row of numbers, and tables of zeros are honest
-PROBE = 4  # characters: shorter periods are tried one by one before the others are looked for
-TAIL_WINDOW = 8192  # characters from the end in which a period is looked for: 8,192 tokens are the most a model writes
+PROBE = 4  # characters; shorter periods are tried one by one
+TAIL_WINDOW = 8192  # characters from the end in which a period is searched; a model writes at most 8,192 tokens
 
-# Linear: a tag is given up at the next bracket or after 200 characters, and what was matched is never given back.
+# Linear: a tag ends at the next bracket or after 200 characters, and a match never backtracks.
 NO_CONTENT = re.compile(r"(?:</?[A-Za-z][^<>]{0,200}>|[\W_])+")
 
 Codes = npt.NDArray[np.uint32]
@@ -132,12 +132,12 @@ def longest_run(text: str) -> int:
 
 
 def code_points(text: str) -> Codes:
-    """The text as one number for each character; lone surrogates too."""
+    """Return one number for each character, also for lone surrogates."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 def window_hashes(codes: Codes) -> Hashes:
-    """A 64-bit hash of each window of `WINDOW` characters: windows of 1 are joined to windows of 2, of 4, and so on.
+    """Hash each window of `WINDOW` characters to 64 bits: windows of 1 are joined to windows of 2, of 4, and so on.
 
     The multipliers are the golden ratio's and splitmix64's; a million windows collide with a chance of about 3e-8.
     """
@@ -169,7 +169,7 @@ def has_letters(content: str) -> npt.NDArray[np.bool_]:
 
 
 def may_be_periodic(text: str) -> bool:
-    """Tell if a text may begin with `COPIES` whole periods. Rules out nearly every honest page at the cost of a search.
+    """Tell if a text may begin with `COPIES` whole periods. One search rules out nearly every honest page.
 
     A period of `PROBE` or more makes the first `PROBE * (COPIES - 1)` characters come again; shorter ones are tried.
     """
