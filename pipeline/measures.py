@@ -1,4 +1,4 @@
-"""What is measured on the text of a page: how much it repeats itself."""
+"""Measures of the text of a page: how much it repeats itself."""
 
 from dataclasses import dataclass
 

@@ -69,7 +69,7 @@ class PageText:
 
     glyphs: tuple[Glyph, ...]
     covers: tuple[Cover, ...]
-    silent: tuple[tuple[int, Rect], ...]  # order and box of text of which PDFium gives no character: blanks
+    silent: tuple[tuple[int, Rect], ...]  # order and box of text without a character from PDFium: blanks
 
 
 def read_page_text(document: "pypdfium2.PdfDocument", number: int) -> PageText | None:
