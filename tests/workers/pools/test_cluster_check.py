@@ -50,7 +50,8 @@ def described(gpus: int) -> EngineDescription:
 def test_what_a_node_lacks_is_said_in_time(tmp_path: Path):
     """By a node with a GPU, although the driver may have none: within five seconds of joining."""
     pytest.importorskip("vllm")
-    check_on_a_node(settings_for(make_checkpoint(tmp_path / "model")), described(1))
+    slots = check_on_a_node(settings_for(make_checkpoint(tmp_path / "model")), described(1))
+    assert slots == 64 + 16  # the node's own number, not the driver's
 
     started = time.monotonic()
     with pytest.raises(EngineError, match="engine deepseek-ocr2 cannot start: there is no folder /no/such/model"):
