@@ -241,6 +241,7 @@ class EngineDescription:
     temperature: float | None = None
     gpus: int = 0  # that one engine takes
     takes_all_cores: bool = False  # so that a machine without GPUs runs one
+    writes_markup: bool = False  # formulas as LaTeX, tables with their cells, text in pictures
     scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
     retry_policy: tuple[RetryParams, ...] = ()  # for pages whose output is bad, in this order
 
@@ -309,6 +310,7 @@ class RenderedPage(RoutedPage):
     layer_text: str | None = None  # the page's own text where OCR can be checked against it
     unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
     image_bytes: int = 0  # of the image that travels beside it, or of its views
+    kept: PageText | None = None  # from a good layer: stands if the engine does worse
     kind: Literal["rendered"] = "rendered"
 
 

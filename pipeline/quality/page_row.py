@@ -6,6 +6,7 @@ from typing import Any
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.pages.routing import FOREIGN_SHARE
 from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
 from ocrmill.pipeline.quality.repetition import measure_repetition
@@ -25,6 +26,8 @@ from ocrmill.pipeline.records import (
 )
 
 _MOST_LETTERS = 0.5
+# An engine that writes a tenth of the characters wrong has 0.64 to 0.73 in common with the layer (agreement.py).
+_LEAST_AGREEMENT = 0.5
 
 
 def finished_row(
@@ -68,6 +71,32 @@ def recognized_row(
             text, quality, signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
         ),
     )
+
+
+def better_of_layer(document: Document, row: PageRow, quality: QualitySettings) -> PageRow:
+    """Return the row of the engine, or that of the layer if the page has a good one and the engine did worse.
+
+    It did worse if it failed, if its text has a defect, or if the text has too little in common with the layer. The
+    row then names the attempts, and the defect as its reason; its route and flags still say what the text lacks.
+    """
+    page = row.page
+    if not isinstance(page, RenderedPage) or page.kept is None:
+        return row
+    agreement = row.text_layer_agreement
+    if find_defect(row) is None and (agreement is None or agreement >= _LEAST_AGREEMENT):
+        return row
+    layer = TextLayerPage(
+        page.page_number,
+        page.geometry,
+        page.decision,
+        page.features,
+        page.renderer,
+        page.detail,
+        page.render_ms,
+        text=page.kept,
+    )
+    kept = finished_row(document, layer, quality)
+    return replace(kept, reason=find_defect(row), attempts=row.attempts, engine_ms=row.engine_ms)
 
 
 def unrendered_row(document: Document, page_number: int, reason: Reason, detail: str) -> PageRow:

@@ -36,6 +36,12 @@ FORMULA = "formula"
 FORMULA_AS_TEXT = "formula_as_text"  # the flag of a page with formulas, which are no LaTeX
 FIGURE_TEXT = "figure_text"  # the flag of a page with pictures that show text
 
+ENGINE_REASONS = {  # for which an engine that writes markup is asked, by the flag of the text
+    FORMULA_AS_TEXT: "formulas",
+    TABLE_UNCERTAIN: "complex_table",
+    FIGURE_TEXT: "figure_text",
+}
+
 
 class Manner(Enum):
     """Ways to write a page, from the one that says most to the one that can err least."""

@@ -68,7 +68,7 @@ class SerialPool:
         engine = make_engine(settings.engine)
         self._description = engine.describe()
         self.in_flight_bytes = in_flight_bytes(settings, self._description.slots, image_memory())
-        self._rasterizer = Rasterizer(settings, self._description.scripts)
+        self._rasterizer = Rasterizer(settings, self._description)
         self._recognizer = Recognizer(engine, settings)
         self._started: asyncio.Task[None] | None = None
 

@@ -19,7 +19,15 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.pipeline.records import Document, PageRange, PageRow, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.records import (
+    Document,
+    EngineDescription,
+    PageRange,
+    PageRow,
+    RenderedPage,
+    Source,
+    UnreadableDocument,
+)
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.early_stop import check_time
@@ -36,11 +44,11 @@ class RasterizerActor:
 
     def __init__(
         self,
-        make_rasterizer: Callable[[RunSettings, frozenset[str] | None], Rasterizer],
+        make_rasterizer: Callable[[RunSettings, EngineDescription], Rasterizer],
         settings: RunSettings,
-        scripts: frozenset[str] | None,
+        engine: EngineDescription,
     ) -> None:
-        self._rasterizer = make_rasterizer(settings, scripts)
+        self._rasterizer = make_rasterizer(settings, engine)
         self._since: float | None = None
 
     @ray.method(concurrency_group="watch")  # type: ignore[untyped-decorator]

@@ -82,7 +82,7 @@ class RayPool:
         self,
         settings: RunSettings,
         make_engine: Callable[[EngineSettings], Engine],
-        make_rasterizer: Callable[[RunSettings, frozenset[str] | None], Rasterizer] = Rasterizer,
+        make_rasterizer: Callable[[RunSettings, EngineDescription], Rasterizer] = Rasterizer,
         until: float = math.inf,
     ) -> None:
         self._settings = settings
@@ -95,7 +95,7 @@ class RayPool:
         gpus = self._description.gpus
         engine_actor = EngineActor.options(num_gpus=gpus, num_cpus=0 if gpus else 1)  # type: ignore[attr-defined]
         actors = [
-            RasterizerActor.remote(make_rasterizer, settings, self._description.scripts)  # type: ignore[attr-defined]
+            RasterizerActor.remote(make_rasterizer, settings, self._description)  # type: ignore[attr-defined]
             for _ in range(self.rasterizers)
         ]
         engines = [engine_actor.remote(make_engine, settings) for _ in range(self.engines)]

@@ -28,10 +28,12 @@ from ocrmill.pipeline.records import (
     Reason,
     RenderedPage,
     Route,
+    RouteDecision,
     TextLayerPage,
 )
 from ocrmill.pipeline.text.figures import has_pictures
 from ocrmill.pipeline.text.layer.page_words import clean_text
+from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
@@ -116,17 +118,21 @@ class MupdfReader:
         if decision.route is Route.BLANK:
             _refuse_blank_with_warnings()
             return BlankPage(page_number, geometry, decision, features), None
+        kept = None
         if decision.route is Route.TEXT_LAYER:
             is_fast = routing.mode == "fast"
             text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features), fast=is_fast)
             raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
             text = replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
-            return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))
+            reason = next((ENGINE_REASONS[flag] for flag in text.notes if flag in ENGINE_REASONS), None)
+            if reason is None or not self._settings.writes_markup:
+                return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))
+            decision, kept = RouteDecision(Route.OCR, reason), text
         image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
         checkable = clean_text(layer) if layer_can_check(features, routing) else None
         geometry = with_raster(geometry, image)
         return RenderedPage(
-            page_number, geometry, decision, features, layer_text=checkable, unwritable_share=unwritable
+            page_number, geometry, decision, features, layer_text=checkable, unwritable_share=unwritable, kept=kept
         ), image
 
     def _with_image(self, page: "pymupdf.Page", result: TextLayerPage) -> tuple[TextLayerPage, RGB | None]:

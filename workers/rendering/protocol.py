@@ -25,6 +25,7 @@ class ChildSettings:
     figures: bool = False  # whether pages with pictures are rendered for them, too
     max_tiles: int | None = None  # of the engine, if it is given views of a page and not the page
     scripts: frozenset[str] | None = None  # that the engine can write; see EngineDescription
+    writes_markup: bool = False  # as in EngineDescription
 
 
 @dataclass(frozen=True, slots=True)

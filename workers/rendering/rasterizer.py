@@ -13,6 +13,7 @@ from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.records import (
     BlankPage,
     Document,
+    EngineDescription,
     FailedPage,
     Failure,
     Figure,
@@ -48,14 +49,14 @@ _MUPDF_FAILED = frozenset(
 class Rasterizer:
     """One worker: a MuPDF process, a PDFium process that starts when it is needed, and the files they read."""
 
-    def __init__(self, settings: RunSettings, scripts: frozenset[str] | None = None) -> None:
-        """Start nothing yet; `scripts` are those that the engine can write (`EngineDescription`)."""
+    def __init__(self, settings: RunSettings, engine: EngineDescription | None = None) -> None:
+        """Start nothing yet; `engine` is the one that will read the page images, if that is known."""
         self._settings = settings
         self._max_tiles = settings.engine.max_tiles
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
-        child_settings = ChildSettings(
-            settings.raster, settings.routing, settings.output.figures, self._max_tiles, scripts
-        )
+        child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures, self._max_tiles)
+        if engine is not None:
+            child_settings = replace(child_settings, scripts=engine.scripts, writes_markup=engine.writes_markup)
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()

@@ -285,7 +285,7 @@ class Coordinator:
         with reserved:
             reserved.resize(page.image_bytes)
             try:
-                row = await recognize(self._pool, document, page, image, self._stop.is_set)
+                row = await recognize(self._pool, document, page, image, self._stop.is_set, self._settings.quality)
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night

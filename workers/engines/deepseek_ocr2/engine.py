@@ -87,6 +87,7 @@ class DeepseekOcr2Engine:
             model_revision=settings.revision,
             prompt=settings.prompt,
             temperature=0.0,
+            writes_markup=settings.prompt == "markdown",
             scripts=None,  # its tokenizer is of bytes and writes any; what it reads well is not known by script
             gpus=0 if is_cpu_build() else settings.tensor_parallel,
             takes_all_cores=True,
