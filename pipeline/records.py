@@ -282,7 +282,7 @@ class RoutedPage:
     page_number: int
     geometry: PageGeometry
     decision: RouteDecision
-    features: PageFeatures | None = None  # PDFium measures none
+    features: PageFeatures | None = None  # the basis of the decision
     renderer: str = "mupdf"  # or pdfium, or pillow (image files)
     detail: str | None = None  # the library's messages, capped
     render_ms: float = 0.0
