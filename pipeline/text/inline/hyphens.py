@@ -19,6 +19,10 @@ _NO_COMPOUND = re.compile(
     "arily|ware|lights?|lighted|lighting|lands?|itude|fold|tons?|names?|ways?|comings?|fall|cut|ercase|ments?|ner|"
     "ners|nership|able|ish|sense|ial|ially|ials|icles?|icular|icularly|icipants?|icipate|ition|ies|iness|night|dle)"
 )
+_NUMBER = re.compile(  # `twenty-one`; no typesetter leaves one letter alone, as in `e-mail`
+    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty-(?:one|two|three|four|five|six|seven|eight|nine|first|second|third)\b.*",
+    re.IGNORECASE,
+)
 _REPEATED_VOWEL = re.compile("(?:co|de|pre|re)", re.IGNORECASE)  # `re-elected`, `co-operate`
 _COMPOUND_SECOND = re.compile(
     "based|driven|(?:in)?dependent|specific|oriented|aware|related|hearted|friendly|going|wide-.*"
@@ -46,6 +50,8 @@ def is_own_hyphen(before: str, after: str, known: AbstractSet[str]) -> bool:
     rest = match[0] if match else ""
     first = start.rsplit("-", 1)[-1]
     if not rest or not first[-1:].isalpha() or not rest[0].isalpha() or any(map(str.isdigit, first)):
+        return True
+    if _NUMBER.fullmatch(f"{first}-{rest}") or (len(first) == 1 and len(start) == 1):
         return True
     seen = _as_on_page(start, first, rest, known)
     if seen is not None:
