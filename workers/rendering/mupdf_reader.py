@@ -23,8 +23,10 @@ from ocrmill.pipeline.records import (
     BlankPage,
     FailedPage,
     Failure,
+    PageFeatures,
     PageGeometry,
     PageResult,
+    PageText,
     Reason,
     RenderedPage,
     Route,
@@ -78,9 +80,38 @@ class MupdfReader:
         result: PageResult
         image = None
         try:
-            result, image = self._read(page_number)
+            page, layer, mended = self._load_page(page_number)
+            geometry = rasterize.displayed_geometry(page)
+            if layer.strip() and self._settings.routing.mode != "ocr":  # a small picture will do for text
+                thumbnail = rasterize.render_thumbnail(page, geometry)
+            else:
+                image = rasterize.render(page, self._scale(page, geometry))
+                thumbnail = shrink_to_thumbnail(image)
+            features = inspect_page(page, thumbnail)
+            unwritable = unwritable_share(layer, self._settings.scripts)
+            decision = self._decide(page, features, geometry, unwritable)
+            if decision.route is Route.BLANK:
+                _refuse_blank_with_warnings()
+                result, image = BlankPage(page_number, geometry, decision, features), None
+            else:
+                text = (
+                    self._read_text(page_number, features, mended=mended)
+                    if decision.route is Route.TEXT_LAYER
+                    else None
+                )
+                decision = self._reconsider(decision, text)
+                if text is not None and decision.route is Route.TEXT_LAYER:
+                    seen = TextLayerPage(page_number, geometry, decision, features, text=text)
+                    result, image = self._with_image(page, seen)
+                else:
+                    image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
+                    checkable = clean_text(layer) if layer_can_check(features, self._settings.routing) else None
+                    awaiting = RenderedPage(
+                        page_number, with_raster(geometry, image), decision, features, layer_text=checkable
+                    )
+                    result = replace(awaiting, unwritable_share=unwritable, kept=text)
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
-            result = _failed(page_number, error)
+            result, image = _failed(page_number, error), None
         warnings = "\n".join(filter(None, (result.detail, rasterize.take_warnings())))
         took_ms = (time.perf_counter() - started) * 1000
         return replace(result, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
@@ -94,46 +125,40 @@ class MupdfReader:
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
-    def _read(self, page_number: int) -> tuple[BlankPage | TextLayerPage | RenderedPage, RGB | None]:
+    def _load_page(self, page_number: int) -> tuple["pymupdf.Page", str, bool]:
+        """Load a page and its text, and map its unmapped glyphs if they are few; tell if that succeeded."""
         assert self._portfolio is not None
         document, number = self._portfolio.at(page_number)
-        routing = self._settings.routing
-        page, image = _load(document, number), None
-        geometry, layer = rasterize.displayed_geometry(page), text_of(page)
+        page = _load(document, number)
+        layer = text_of(page)
         lost = layer.count(UNMAPPED)  # with many it goes to OCR, and each takes 10 ms to tell
-        mended = 0 < lost < routing.max_unmapped * len(layer) and map_unmapped_glyphs(document, number - 1)
-        if mended:
+        few = 0 < lost < self._settings.routing.max_unmapped * len(layer)
+        if few and map_unmapped_glyphs(document, number - 1):
             page = _load(document, number)
-            layer = text_of(page)
-        if layer.strip() and routing.mode != "ocr":  # likely to be read from its text: a small picture will do
-            thumbnail = rasterize.render_thumbnail(page, geometry)
-        else:
-            image = rasterize.render(page, self._scale(page, geometry))
-            thumbnail = shrink_to_thumbnail(image)
-        features = inspect_page(page, thumbnail)
-        unwritable = unwritable_share(layer, self._settings.scripts)
-        decision = decide(features, routing, geometry, unwritable)
-        if may_be_codes(decision, features, routing) and confirms_letters(page):
-            decision = CODES
-        if decision.route is Route.BLANK:
-            _refuse_blank_with_warnings()
-            return BlankPage(page_number, geometry, decision, features), None
-        kept = None
-        if decision.route is Route.TEXT_LAYER:
-            is_fast = routing.mode == "fast"
-            text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features), fast=is_fast)
-            raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
-            text = replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
-            reason = next((ENGINE_REASONS[flag] for flag in text.notes if flag in ENGINE_REASONS), None)
-            if reason is None or not self._settings.writes_markup:
-                return self._with_image(page, TextLayerPage(page_number, geometry, decision, features, text=text))
-            decision, kept = RouteDecision(Route.OCR, reason), text
-        image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
-        checkable = clean_text(layer) if layer_can_check(features, routing) else None
-        geometry = with_raster(geometry, image)
-        return RenderedPage(
-            page_number, geometry, decision, features, layer_text=checkable, unwritable_share=unwritable, kept=kept
-        ), image
+            return page, text_of(page), True
+        return page, layer, False
+
+    def _decide(
+        self, page: "pymupdf.Page", features: PageFeatures, geometry: PageGeometry, unwritable: float
+    ) -> RouteDecision:
+        decision = decide(features, self._settings.routing, geometry, unwritable)
+        if may_be_codes(decision, features, self._settings.routing) and confirms_letters(page):
+            return CODES
+        return decision
+
+    def _reconsider(self, decision: RouteDecision, text: PageText | None) -> RouteDecision:
+        """Send a page to an engine that writes markup if its text cannot hold what is on it."""
+        reason = next((ENGINE_REASONS[flag] for flag in text.notes if flag in ENGINE_REASONS), None) if text else None
+        return decision if reason is None or not self._settings.writes_markup else RouteDecision(Route.OCR, reason)
+
+    def _read_text(self, page_number: int, features: PageFeatures, *, mended: bool) -> PageText:
+        """Read a page's text layer, and add the reader's own flags to its notes."""
+        assert self._portfolio is not None
+        document, number = self._portfolio.at(page_number)
+        is_fast = self._settings.routing.mode == "fast"
+        text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features), fast=is_fast)
+        raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
+        return replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
 
     def _with_image(self, page: "pymupdf.Page", result: TextLayerPage) -> tuple[TextLayerPage, RGB | None]:
         """Render a page that was read from its text layer, if pictures are to be cut from it; its text stands."""
