@@ -37,7 +37,7 @@ def ancestors(name: str, bases: dict[str, list[str]]) -> set[str]:
     return {name}.union(*(ancestors(base, bases) for base in bases.get(name, ())))
 
 
-def test_every_error_of_ours_is_in_the_tree():
+def test_every_error_of_ours_is_in_the_tree() -> None:
     """Each exception class derives from OcrmillError; those of `model_adapter`, which imports nothing, from its own."""
     bases = bases_by_class()
     ours = {name for name in bases if ancestors(name, bases) & BUILT_IN}
@@ -46,13 +46,13 @@ def test_every_error_of_ours_is_in_the_tree():
     assert {name for name in ours if not ancestors(name, bases) & ROOTS} == OUTSIDE
 
 
-def test_the_tree_in_the_docstring_names_every_public_error():
+def test_the_tree_in_the_docstring_names_every_public_error() -> None:
     """The docstring of errors.py shows all errors that the module offers."""
     assert not [name for name in errors.__all__ if name not in (errors.__doc__ or "")]
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_every_error_survives_the_way_between_processes(name: str):
+def test_every_error_survives_the_way_between_processes(name: str) -> None:
     """An error raised in a worker comes out with its type, text and attributes."""
     kind = getattr(errors, name)
     error = PageError(Reason.DAMAGED, "cut off") if kind is PageError else kind("cut off")
@@ -63,7 +63,7 @@ def test_every_error_survives_the_way_between_processes(name: str):
     assert vars(again) == vars(error)
 
 
-def test_errors_of_buckets_and_servers_survive_it_too():
+def test_errors_of_buckets_and_servers_survive_it_too() -> None:
     """So do the errors that stand in other modules."""
     bucket = pickle.loads(pickle.dumps(BucketError(BucketErrorCode.CLOCK, "an hour off")))
 

@@ -79,7 +79,7 @@ def test_no_quoted_secret_gets_through(user: str, password: str, value: str, nam
     assert urlsplit(shown).username is None
 
 
-def test_a_command_line_keeps_its_secrets():
+def test_a_command_line_keeps_its_secrets() -> None:
     """Passwords that --set gives, in any way of writing it, and the credentials of URLs are `***`; the rest stays."""
     secret = "sesame-7301"
     command = [

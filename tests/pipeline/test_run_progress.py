@@ -1,15 +1,15 @@
 """The words and the estimate of a run's progress."""
 
+from functools import partial
+
 import pytest
 
 from ocrmill.pipeline.run_progress import READING, STARTING, STOPPING, RunProgress, duration_text
 
-
-def reading(**counts) -> RunProgress:
-    return RunProgress(READING, 100.0, **counts)
+reading = partial(RunProgress, READING, 100.0)
 
 
-def test_documents_that_are_not_opened_yet_count_with_the_mean():
+def test_documents_that_are_not_opened_yet_count_with_the_mean() -> None:
     """10 of 100 listed documents are open, with 50 pages: 500 are expected, and the time left is that of 480."""
     progress = reading(
         pages_done=20, pages_known=50, documents_opened=10, documents_listed=100, listing_complete=True, pages_per_s=2.0
@@ -20,7 +20,7 @@ def test_documents_that_are_not_opened_yet_count_with_the_mean():
     assert progress.to_text().endswith("about 4 min to go")
 
 
-def test_a_listing_that_goes_on_promises_no_end():
+def test_a_listing_that_goes_on_promises_no_end() -> None:
     """As long as more documents may come, pages and time are `more than`, not `about`."""
     text = reading(pages_done=5, pages_known=50, documents_opened=10, documents_listed=20, pages_per_s=1.0).to_text()
 
@@ -28,7 +28,7 @@ def test_a_listing_that_goes_on_promises_no_end():
     assert text.endswith("more than 2 min to go")
 
 
-def test_pages_that_are_all_known_are_not_estimated():
+def test_pages_that_are_all_known_are_not_estimated() -> None:
     """Once every document is open, the number of pages is exact."""
     progress = reading(
         pages_done=40, pages_known=50, documents_opened=3, documents_listed=3, listing_complete=True, pages_per_s=0.05
@@ -39,7 +39,7 @@ def test_pages_that_are_all_known_are_not_estimated():
 
 
 @pytest.mark.parametrize("phase", [STARTING, STOPPING])
-def test_no_time_is_told_where_none_is_known(phase: str):
+def test_no_time_is_told_where_none_is_known(phase: str) -> None:
     """While workers start, and after a stop, no time left is claimed; a rate of zero claims none either."""
     assert RunProgress(phase, 7.0, pages_known=9, documents_opened=3, pages_per_s=1.0).left_s is None
     assert "to go" not in RunProgress(phase, 7.0).to_text()
@@ -50,6 +50,6 @@ def test_no_time_is_told_where_none_is_known(phase: str):
     ("seconds", "text"),
     [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5300, "88 min"), (5400, "1.5 h"), (1e6, "11.6 days")],
 )
-def test_durations_have_the_unit_that_suits_them(seconds: float, text: str):
+def test_durations_have_the_unit_that_suits_them(seconds: float, text: str) -> None:
     """Seconds up to 90, then minutes, hours and days."""
     assert text == duration_text(seconds)

@@ -1,4 +1,6 @@
-"""Processes below this one, as tests look for them."""
+"""Processes below this one: looking for them, and talking with those whose pipes are open."""
+
+import subprocess
 
 import psutil
 
@@ -13,3 +15,16 @@ def descendants(word: str) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
+
+
+def say(process: subprocess.Popen[str], text: str) -> None:
+    """Write to a process's standard input, which is a pipe, at once."""
+    assert process.stdin is not None
+    process.stdin.write(text)
+    process.stdin.flush()
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """Wait for the next line of a process's standard output, which is a pipe."""
+    assert process.stdout is not None
+    return process.stdout.readline()

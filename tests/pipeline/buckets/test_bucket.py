@@ -4,10 +4,9 @@ import gzip
 import io
 import pickle
 import random
-from collections.abc import Iterator
 
 import pytest
-from azure_server import AzureServer
+from clouds import empty_bucket
 from gcs_server import PAGE_KEYS, GoogleServer
 from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
@@ -30,15 +29,12 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
     """An empty bucket of each kind, and obstore's own in memory."""
     if request.param == "memory":
         return ObstoreBucket("memory://bucket", MemoryStore(), 1.0)
-    if request.param == "az":
-        azure: AzureServer = request.getfixturevalue("azure")
-        return open_bucket(BucketUrl("az", azure.container()), azure.settings)
-    server: S3Server | GoogleServer = request.getfixturevalue({"s3": "s3", "gs": "google"}[request.param])
-    return open_bucket(BucketUrl(request.param, server.bucket()), server.settings)
+    name, settings = empty_bucket(request, request.param)
+    return open_bucket(BucketUrl(request.param, name), settings)
 
 
 @pytest.fixture
-def behind_proxy(s3: S3Server, faulty_s3: FaultyS3) -> Iterator[Bucket]:
+def behind_proxy(s3: S3Server, faulty_s3: FaultyS3) -> Bucket:
     """An empty bucket behind the proxy."""
     return open_bucket(BucketUrl("s3", s3.bucket()), faulty_s3.settings)
 
@@ -49,7 +45,7 @@ def error_code(action: object, *arguments: object, **options: object) -> BucketE
     return caught.value.code
 
 
-def test_what_is_written_is_read(bucket: Bucket):
+def test_what_is_written_is_read(bucket: Bucket) -> None:
     """An object goes in in one step, is listed, read whole, in ranges and from its end, downloaded, and deleted."""
     version = bucket.write("a/b.pdf", b"0123456789")
     file = io.BytesIO()
@@ -70,7 +66,7 @@ def test_what_is_written_is_read(bucket: Bucket):
     assert missing == {BucketErrorCode.NO_OBJECT}
 
 
-def test_empty_objects(bucket: Bucket):
+def test_empty_objects(bucket: Bucket) -> None:
     """An object without bytes is one like others."""
     version = bucket.write("empty", b"")
     file = io.BytesIO()
@@ -80,7 +76,7 @@ def test_empty_objects(bucket: Bucket):
     assert b"" == ObjectFile(bucket, "empty").read()
 
 
-def test_the_end_of_an_empty_object(faulty_s3: FaultyS3, behind_proxy: Bucket):
+def test_the_end_of_an_empty_object(faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
     """AWS refuses a range of an object without bytes, which has an end all the same."""
     behind_proxy.write("empty", b"")
     faulty_s3.answers(416, "InvalidRange", times=1, method="GET")
@@ -88,7 +84,7 @@ def test_the_end_of_an_empty_object(faulty_s3: FaultyS3, behind_proxy: Bucket):
     assert (b"", behind_proxy.head("empty")) == behind_proxy.tail("empty", 100)
 
 
-def test_listings_have_the_order_of_keys(bucket: Bucket):
+def test_listings_have_the_order_of_keys(bucket: Bucket) -> None:
     """All keys that begin with the prefix come, in order; those behind a key, if one is named."""
     keys = sorted([*(f"p/{number:03}" for number in range(120)), "p", "p2", "p/z/y"])
     for key in keys:
@@ -101,8 +97,8 @@ def test_listings_have_the_order_of_keys(bucket: Bucket):
     assert [] == list(bucket.list("q"))
 
 
-def test_keys_are_any_text(bucket: Bucket):
-    """What means something in URLs, in XML and in percent encoding means nothing in a key."""
+def test_keys_are_any_text(bucket: Bucket) -> None:
+    """Characters that mean something in URLs, in XML and in percent encoding mean nothing in a key."""
     keys = sorted(
         f"p/{name}.pdf" for name in ("a b", "a%20b", "a+b", "a#b?c=d", "a:b", "<&'\">", "100%", "é日本", "[~*]")
     )
@@ -117,7 +113,7 @@ def test_keys_are_any_text(bucket: Bucket):
     assert [] == list(bucket.list(""))
 
 
-def test_writes_on_a_condition(bucket: Bucket):
+def test_writes_on_a_condition(bucket: Bucket) -> None:
     """An object is made only where there is none, and replaced only in the version that was seen."""
     first = bucket.write("lease", b"1", replacing=ABSENT)
     assert BucketErrorCode.CHANGED is error_code(bucket.write, "lease", b"2", replacing=ABSENT)
@@ -129,7 +125,7 @@ def test_writes_on_a_condition(bucket: Bucket):
     assert BucketErrorCode.CHANGED is error_code(bucket.download, "lease", io.BytesIO(), version=first)
 
 
-def test_an_object_is_a_file(bucket: Bucket):
+def test_an_object_is_a_file(bucket: Bucket) -> None:
     """Any order of seeks and reads gives the object's bytes, through a buffer too, and never those of two versions."""
     size = TAIL_BYTES * 3 + 17
     bucket.write("big", DIGITS[:size])
@@ -148,7 +144,7 @@ def test_an_object_is_a_file(bucket: Bucket):
     assert BucketErrorCode.CHANGED is error_code(file.read, 10)
 
 
-def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
+def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
     """A connection that breaks off in a body goes on from there: no byte twice, none missing."""
     version = behind_proxy.write("a.pdf", DIGITS)
     faulty_s3.cuts_answers(after=2_000_000, method="GET", times=2)
@@ -163,8 +159,10 @@ def test_a_cut_download_is_taken_up_again(s3: S3Server, faulty_s3: FaultyS3, beh
     assert BucketErrorCode.UNREACHABLE is error_code(behind_proxy.download, "a.pdf", io.BytesIO(), version=version)
 
 
-def test_a_download_that_changes_in_the_middle_is_refused(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
-    """What is taken up again is of the same version, or nothing is taken for whole."""
+def test_a_download_that_changes_in_the_middle_is_refused(
+    s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket
+) -> None:
+    """A download that is taken up again is of the same version, or nothing is taken for whole."""
     version = behind_proxy.write("a.pdf", DIGITS)
     reader, file = open_bucket(BucketUrl("s3", behind_proxy.url[5:]), faulty_s3.settings), _Replacing(behind_proxy)
     faulty_s3.cuts_answers(after=2_000_000, method="GET")
@@ -185,7 +183,7 @@ class _Replacing(io.BytesIO):
         return super().write(data)  # type: ignore[arg-type]
 
 
-def test_uploads_survive_bad_connections(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket):
+def test_uploads_survive_bad_connections(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
     """A body that is cut and an answer that is lost are sent again; no half object is ever there."""
     faulty_s3.cuts_requests(after=1_000_000, method="PUT")
     faulty_s3.loses_answers(method="PUT")
@@ -198,8 +196,8 @@ def test_uploads_survive_bad_connections(s3: S3Server, faulty_s3: FaultyS3, behi
     assert ["a.pdf"] == s3.keys(behind_proxy.url[5:])
 
 
-def test_a_conditional_write_whose_answer_is_lost_says_changed(faulty_s3: FaultyS3, behind_proxy: Bucket):
-    """It had arrived: whoever asks has to look whose object it is, as the interface says."""
+def test_a_conditional_write_whose_answer_is_lost_says_changed(faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
+    """The write had arrived: whoever asks has to look whose object it is, as the interface says."""
     faulty_s3.loses_answers(method="PUT")
 
     assert BucketErrorCode.CHANGED is error_code(behind_proxy.write, "lease", b"mine", replacing=ABSENT)
@@ -224,7 +222,7 @@ def test_a_conditional_write_whose_answer_is_lost_says_changed(faulty_s3: Faulty
 )
 def test_errors_are_told_apart(
     faulty_s3: FaultyS3, behind_proxy: Bucket, status: int, code: str, expected: BucketErrorCode
-):
+) -> None:
     """Whatever was asked for, the code is the one that the server names; throttling was tried again before."""
     faulty_s3.answers(status, code)
     found = {
@@ -240,7 +238,7 @@ def test_errors_are_told_apart(
         assert 3 == faulty_s3.requests["PUT"] == faulty_s3.requests["DELETE"]
 
 
-def test_throttling_passes(faulty_s3: FaultyS3, behind_proxy: Bucket):
+def test_throttling_passes(faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
     """Requests that are slowed down, or meet an error or a silence, are sent again until they get through."""
     faulty_s3.answers(503, "SlowDown", times=2)
     behind_proxy.write("a", b"x")
@@ -250,15 +248,15 @@ def test_throttling_passes(faulty_s3: FaultyS3, behind_proxy: Bucket):
     assert b"x" == behind_proxy.read("a")
 
 
-def test_errors_travel_between_processes():
+def test_errors_travel_between_processes() -> None:
     """A BucketError is pickled as it is: Ray hands it over."""
     error = pickle.loads(pickle.dumps(BucketError(BucketErrorCode.DENIED, "s3://b: no")))
 
     assert (BucketErrorCode.DENIED, "s3://b: no") == (error.code, str(error))
 
 
-def test_urls():
-    """Scheme, bucket and key are told apart, and nothing in a key is decoded; other texts are no such URLs."""
+def test_urls() -> None:
+    """Scheme, bucket and key are separated, and nothing in a key is decoded; other texts are no such URLs."""
     assert BucketUrl("s3", "b", "a//b%20c#d?e!f\n") == BucketUrl.parse("S3://b/a//b%20c#d?e!f\n")
     for text in ("s3://b", "gs://b/a", "az://b//a", "s3://b/ "):
         assert text == str(BucketUrl.parse(text))
@@ -271,7 +269,7 @@ def test_urls():
         assert "secret" not in str(caught.value)
 
 
-def test_a_server_named_in_the_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch):
+def test_a_server_named_in_the_environment(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS_ENDPOINT_URL serves without a setting; its buckets are asked for by path, as by storage.endpoint."""
     name = s3.bucket()
     s3.put(name, "a.pdf", b"found")
@@ -280,8 +278,8 @@ def test_a_server_named_in_the_environment(s3: S3Server, monkeypatch: pytest.Mon
     assert ["a.pdf"] == [entry.key for entry in bucket.list("")]
 
 
-def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.MonkeyPatch):
-    """Missing and impossible buckets, a wrong token and an object that is unpacked on its way are told apart."""
+def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing and impossible buckets, a wrong token and an object that is unpacked on its way get different errors."""
 
     def error_codes(name: str) -> set[BucketErrorCode]:
         bucket = open_bucket(BucketUrl("gs", name), google.settings)
@@ -307,7 +305,7 @@ def test_google_says_who_is_refused(google: GoogleServer, monkeypatch: pytest.Mo
     assert {BucketErrorCode.DENIED} == error_codes(google.bucket())
 
 
-def test_only_what_may_have_the_prefix_is_listed(google: GoogleServer, monkeypatch: pytest.MonkeyPatch):
+def test_only_what_may_have_the_prefix_is_listed(google: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither what lies before a prefix nor what lies behind it is listed."""
     monkeypatch.setattr(obstore_bucket, "LISTED_AT_ONCE", PAGE_KEYS)
     name = google.bucket()
@@ -328,8 +326,8 @@ def test_only_what_may_have_the_prefix_is_listed(google: GoogleServer, monkeypat
     assert 1 == len(google.requests)
 
 
-def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
-    """Who has not said which Azure account it is is told so at once, instead of waiting for a service to come back."""
+def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing Azure account name is an error at once; nobody waits for a service to come back."""
     for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(BucketError, match="credentials") as caught:
@@ -337,7 +335,7 @@ def test_azure_without_an_account_is_no_outage(monkeypatch: pytest.MonkeyPatch):
     assert caught.value.code is BucketErrorCode.DENIED
 
 
-def test_a_redirect_that_names_no_region_is_told_from_any_depth(faulty_s3: FaultyS3, behind_proxy: Bucket):
+def test_a_redirect_that_names_no_region_is_told_from_any_depth(faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
     """Botocore follows it until Python stops it, and what it makes of that depends on where it was called from."""
 
     def found_at(depth: int) -> BucketErrorCode:
@@ -370,8 +368,8 @@ def test_a_redirect_that_names_no_region_is_told_from_any_depth(faulty_s3: Fault
         ("Generic GCS error: Received non-partial response when range requested", BucketErrorCode.OTHER),
     ],
 )
-def test_a_key_is_not_taken_for_trouble(said: str, expected: BucketErrorCode):
-    """What obstore has no error of its own for is told by words of its text: not by those of a key, nor by times."""
+def test_a_key_is_not_taken_for_trouble(said: str, expected: BucketErrorCode) -> None:
+    """Errors that obstore has no class for are recognized by their words: not by those of a key, nor by times."""
     with pytest.raises(BucketError) as caught, explained("gs://b", "credential 401/token request.pdf", "read"):
         raise GenericError(said)
     assert caught.value.code is expected

@@ -1,4 +1,4 @@
-"""Which document a source holds: every command names the same one, however its rows came to lie."""
+"""The document that a source holds: every command names the same one, however its rows came to lie."""
 
 import json
 import random
@@ -65,7 +65,7 @@ def without_sequence(out: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_document_that_changed_while_it_was_read(tmp_path: Path):
+def test_a_document_that_changed_while_it_was_read(tmp_path: Path) -> None:
     """Of two in one run the one read last is held: 50 times of 50, in one shard or two, also by the first release."""
     for number in range(50):
         out = tmp_path / f"out-{number}"
@@ -81,7 +81,7 @@ def test_a_document_that_changed_while_it_was_read(tmp_path: Path):
         assert_all_name(out, made_id(after))
 
 
-def test_the_clock_does_not_matter(tmp_path: Path):
+def test_the_clock_does_not_matter(tmp_path: Path) -> None:
     """A run whose clock went back years has the last word all the same."""
     for run, content in ((9, "before"), (1, "after")):
         with writing(tmp_path / "out", run=run) as sink:
@@ -91,8 +91,8 @@ def test_the_clock_does_not_matter(tmp_path: Path):
 
 
 @pytest.mark.parametrize("nights", [1, 2], ids=["one run", "the next run"])
-def test_a_file_that_is_put_back_while_it_is_read(tmp_path: Path, nights: int):
-    """It holds again what it held before, though its row of then is there already."""
+def test_a_file_that_is_put_back_while_it_is_read(tmp_path: Path, nights: int) -> None:
+    """The file holds again what it held before, though its row of then is there already."""
     out = tmp_path / "out"
     with writing(out, run=1) as sink:
         add_document(sink, URI, [page()], content="first", version="1")
@@ -108,7 +108,7 @@ def test_a_file_that_is_put_back_while_it_is_read(tmp_path: Path, nights: int):
     assert_all_name(out, made_id("first"))
 
 
-def test_a_document_without_a_source_row_is_held_by_its_own(tmp_path: Path):
+def test_a_document_without_a_source_row_is_held_by_its_own(tmp_path: Path) -> None:
     """As a kill between the two shards leaves it; once there is a row, that counts."""
     out = tmp_path / "out"
     with writing(out) as sink:
@@ -121,7 +121,7 @@ def test_a_document_without_a_source_row_is_held_by_its_own(tmp_path: Path):
     assert read_catalogue(LocalStore(out)).held().to_pylist() == [{"source": URI, "document_id": made_id("second")}]
 
 
-def test_of_several_sources_the_last_is_tried_first(tmp_path: Path):
+def test_of_several_sources_the_last_is_tried_first(tmp_path: Path) -> None:
     """A document is read again from where it lies now; one that no source holds, from where it lay."""
     with writing(tmp_path) as sink:
         add_document(sink, "/in/a.pdf", [page()], content="a", others=["/in/b.pdf", "/in/c.pdf"])
@@ -140,7 +140,7 @@ def test_of_several_sources_the_last_is_tried_first(tmp_path: Path):
 
 @dataclass(frozen=True)
 class Said:
-    """What a row of a made table says."""
+    """The contents of a row of a made table."""
 
     source: str
     document: str
@@ -153,7 +153,7 @@ def table(rows: Sequence[Said]) -> pa.Table:
     return pa.concat_tables(built).select(["source", "document_id", "sequence", "ingested_at"])
 
 
-def test_rows_with_a_number_are_in_its_order_wherever_they_lie():
+def test_rows_with_a_number_are_in_its_order_wherever_they_lie() -> None:
     """Rows of before come first, the others by their number; what the shards are called and hold does not matter."""
     rows = [Said("s", f"document-{number}", number) for number in range(1, 9)] + [Said("s", "old", None)]
     for seed in range(20):
@@ -162,7 +162,7 @@ def test_rows_with_a_number_are_in_its_order_wherever_they_lie():
         assert held.to_pylist() == [{"source": "s", "document_id": made_id("document-8")}]
 
 
-def test_an_empty_output_has_an_empty_catalogue(tmp_path: Path):
+def test_an_empty_output_has_an_empty_catalogue(tmp_path: Path) -> None:
     """Nothing is held, nothing is superseded, and the first number is 1."""
     with writing(tmp_path):
         pass

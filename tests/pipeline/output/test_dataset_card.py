@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -33,7 +34,7 @@ print(json.dumps(found))
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """Three nights, one of which changed a document."""
+    """Three nights; in one of them a document changed."""
     for run in (1, 2, 3):
         with writing(tmp_path / "out", run=run) as sink:
             add_document(sink, f"/in/{run}.pdf", [page(f"{run} one"), page(f"{run} two", flags=("truncated",))])
@@ -42,7 +43,7 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def loaded(out: Path, cache: Path) -> dict:
+def loaded(out: Path, cache: Path) -> dict[str, Any]:
     environment = {**os.environ, "HF_HOME": str(cache), "HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", _LOAD, str(out)],
@@ -52,11 +53,12 @@ def loaded(out: Path, cache: Path) -> dict:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 @pytest.mark.skipif(find_spec("datasets") is None, reason="the library `datasets` is not installed")
-def test_load_dataset_reads_an_output(out: Path, tmp_path: Path):
+def test_load_dataset_reads_an_output(out: Path, tmp_path: Path) -> None:
     """After nights, after `compact` and after `forget`, each table is a configuration; pages is the first one."""
     store = LocalStore(out)
     write_dataset_card(store)
@@ -74,7 +76,7 @@ def test_load_dataset_reads_an_output(out: Path, tmp_path: Path):
     assert "1 one" not in loaded(out, tmp_path / "cache3")["pages"][1]
 
 
-def test_a_card_that_was_changed_is_kept(out: Path):
+def test_a_card_that_was_changed_is_kept(out: Path) -> None:
     """The header follows the columns of this version, the text below stays; so does a header of one's own."""
     store = LocalStore(out)
     write_dataset_card(store)

@@ -1,4 +1,4 @@
-"""What an output already holds, read back from its shards."""
+"""The ledger of what an output already holds, read back from its shards."""
 
 import json
 from itertools import count
@@ -70,19 +70,19 @@ def ledger(store: LocalStore) -> Ledger:
         ("never seen", "v1", False),
     ],
 )
-def test_a_source_is_known_if_nothing_is_left_to_do(ledger: Ledger, name: str, version: str, known: bool):
-    """A source is known in a version of which the document is done, or could not be had for a lasting reason."""
+def test_a_source_is_known_if_nothing_is_left_to_do(ledger: Ledger, name: str, version: str, known: bool) -> None:
+    """A source is known in a version if its document is done, or cannot be read for a lasting reason."""
     assert ledger.knows_source(made_source(name).uri, version) is known
 
 
-def test_a_document_is_complete_once_it_has_its_row(ledger: Ledger):
+def test_a_document_is_complete_once_it_has_its_row(ledger: Ledger) -> None:
     """Documents with a row are complete, failed ones too; one with only some pages is not."""
     names = ("read", "damaged", "begun", "never seen")
 
     assert [ledger.is_complete(made_id(name)) for name in names] == [True, True, False, False]
 
 
-def test_a_row_of_a_source_is_recognized(ledger: Ledger):
+def test_a_row_of_a_source_is_recognized(ledger: Ledger) -> None:
     """Only the very same source, version and document count as the same row."""
     assert ledger.has_source(made_source_row("copy", "read"))
     assert ledger.has_source(SourceRow(made_source("away"), None))
@@ -90,7 +90,7 @@ def test_a_row_of_a_source_is_recognized(ledger: Ledger):
     assert not ledger.has_source(made_source_row("copy", "read", "v2"))
 
 
-def test_durable_pages_of_unfinished_documents(ledger: Ledger):
+def test_durable_pages_of_unfinished_documents(ledger: Ledger) -> None:
     """The pages that a killed run left are given with what became of them; those of finished documents are not."""
     assert ledger.unfinished_pages(made_id("begun")) == {
         1: PageOutcome(Status.OK, flagged=False, repetitive=False),
@@ -99,8 +99,8 @@ def test_durable_pages_of_unfinished_documents(ledger: Ledger):
     assert ledger.unfinished_pages(made_id("read")) == {}
 
 
-def test_the_last_document_of_a_source(store: LocalStore):
-    """Of several documents that a source held, the latest is given; a version that could not be had does not count."""
+def test_the_last_document_of_a_source(store: LocalStore) -> None:
+    """Of several documents that a source held, the latest is given; a version that could not be read does not count."""
     for day, name, version in ((3, "newer", "v2"), (4, None, "v3")):
         row = SourceRow(made_source("read", version), made_id(name) if name else None, sequence=100 + day)
         store.write(f"sources/{day}.parquet", encode_shard(sources_table([row], made_stamp(day))))
@@ -111,22 +111,23 @@ def test_the_last_document_of_a_source(store: LocalStore):
     assert ledger.document_of_source(made_source("never seen").uri) is None
 
 
-def test_a_source_that_could_not_be_had(ledger: Ledger):
+def test_a_source_that_could_not_be_had(ledger: Ledger) -> None:
     """Its version and reason are given, and the shards from which its rows go."""
     stale = ledger.stale_unreadable(made_source("away").uri)
 
+    assert stale is not None
     assert (stale.version, stale.reason) == ("v1", Reason.UNREADABLE)
     assert stale.shards == ("documents/20260101-020000-000002.parquet", "sources/20260101-020000-000002.parquet")
     assert ledger.stale_unreadable(made_source("read").uri) is None
     assert ledger.superseded() == {}
 
 
-def test_fingerprints_of_all_rows_that_say_something(ledger: Ledger):
-    """Finished documents and pages of unfinished ones count by fingerprint; sources that could not be had do not."""
+def test_fingerprints_of_all_rows_that_say_something(ledger: Ledger) -> None:
+    """Finished documents and pages of unfinished ones count by fingerprint; sources that could not be read do not."""
     assert ledger.fingerprints() == {"f" * 16: 3, "e" * 16: 1}
 
 
-def test_an_empty_output_holds_nothing(tmp_path: Path):
+def test_an_empty_output_holds_nothing(tmp_path: Path) -> None:
     """A folder that is not there yet has a ledger that knows nothing, and stays not there."""
     ledger = read_ledger(LocalStore(tmp_path / "new"))
 
@@ -136,7 +137,7 @@ def test_an_empty_output_holds_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize("folder", ["pages", "documents", "sources"])
-def test_a_shard_that_cannot_be_read_stops_the_run(store: LocalStore, folder: str):
+def test_a_shard_that_cannot_be_read_stops_the_run(store: LocalStore, folder: str) -> None:
     """A truncated shard is named with the command that mends it, rather than taken for missing work."""
     name = store.list(folder)[0]
     store.write(name, store.read(name)[:-50])
@@ -148,7 +149,7 @@ def test_a_shard_that_cannot_be_read_stops_the_run(store: LocalStore, folder: st
 @pytest.mark.parametrize(
     ("folder", "column"), [("pages", "document_id"), ("pages", "flags"), ("documents", "reason"), ("sources", "source")]
 )
-def test_a_shard_without_one_of_our_columns_stops_the_run(store: LocalStore, folder: str, column: str):
+def test_a_shard_without_one_of_our_columns_stops_the_run(store: LocalStore, folder: str, column: str) -> None:
     """A shard in which a column is missing is named, with the column and the command that mends it."""
     name = store.list(folder)[-1]
     store.write(name, encode_shard(pq.read_table(store.file(name), partitioning=None).drop_columns([column])))
@@ -157,8 +158,8 @@ def test_a_shard_without_one_of_our_columns_stops_the_run(store: LocalStore, fol
         read_ledger(store)
 
 
-def test_many_sources_are_asked_for_at_once(store: LocalStore):
-    """What is left of a listing is what `knows_source` does not know, in its order, over several batches."""
+def test_many_sources_are_asked_for_at_once(store: LocalStore) -> None:
+    """A listing is reduced to what `knows_source` does not know, in its order, over several batches."""
     for day, version in ((3, "v2"), (4, "v3")):  # `read` has several rows, the latest without document
         row = SourceRow(made_source("read", version), None, sequence=100 + day)
         store.write(f"sources/{day}.parquet", encode_shard(sources_table([row], made_stamp(day))))
@@ -174,7 +175,7 @@ def test_many_sources_are_asked_for_at_once(store: LocalStore):
     assert report.sources_known == len(listing) - len(left) == 3
 
 
-def test_a_listing_is_taken_as_it_is_asked_for(ledger: Ledger):
+def test_a_listing_is_taken_as_it_is_asked_for(ledger: Ledger) -> None:
     """The first source that is left is given when no more than a batch of the listing was taken."""
     taken = count()
     endless = (made_source(f"new {number}") for number in taken)
@@ -183,7 +184,7 @@ def test_a_listing_is_taken_as_it_is_asked_for(ledger: Ledger):
     assert next(taken) <= SOURCES_PER_LOOKUP
 
 
-def test_sources_that_are_gone(ledger: Ledger):
+def test_sources_that_are_gone(ledger: Ledger) -> None:
     """Known sources below the inputs that no listing gave are counted once each; those elsewhere are not."""
     listing = [made_source("read"), made_source("copy", "changed"), made_source("never seen")]
     assert ledger.gone(["/data/"]) == 5
@@ -195,7 +196,7 @@ def test_sources_that_are_gone(ledger: Ledger):
     assert ledger.gone(["/elsewhere/"]) == ledger.gone([]) == 0
 
 
-def test_an_index_tells_hash_twins_apart():
+def test_an_index_tells_hash_twins_apart() -> None:
     """A value whose hash is that of another is not taken for it, and rows of one value come in their order."""
 
     class Twin(str):
@@ -210,7 +211,7 @@ def test_an_index_tells_hash_twins_apart():
     assert index.rows(Twin("x")) == []
 
 
-def test_an_index_finds_many_values_at_once():
+def test_an_index_finds_many_values_at_once() -> None:
     """A value in one row is found there; one in several, or in none, has no single row, and only the former is held."""
     index = StringIndex(pa.chunked_array([["a", "b"], ["c", "b"]]))
     values = pa.array(["c", "b", "x", None, "a"])
@@ -221,7 +222,7 @@ def test_an_index_finds_many_values_at_once():
     assert StringIndex(pa.chunked_array([], pa.string())).holds(values).tolist() == [False] * 5
 
 
-def test_a_run_leaves_its_record(tmp_path: Path):
+def test_a_run_leaves_its_record(tmp_path: Path) -> None:
     """The settings and totals of a run are JSON under its id."""
     store = LocalStore(tmp_path)
     write_run(store, "20260101-020000", {"settings": {"dpi": 144}, "totals": {"pages": 3}})

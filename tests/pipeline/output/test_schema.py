@@ -1,7 +1,8 @@
 """The Parquet contract, seen as users see it: through DuckDB and the files' own metadata."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -80,6 +81,8 @@ CONTRACT = {
         | ingested_at timestamp[us, tz=UTC]
         | ocrmill_version {WORD} | sequence int64""",
 }
+GEOMETRY = PageGeometry(612.0, 792.0, 90, 1224, 1584, 144.0)
+TEXT = PageText("# Title\n\nText", "<raw>", (Block("title", 1.0, 2.0, 3.0, 4.0, 0, 7),), "stop", 10, 20, 256)
 FULL = made_page(
     "full",
     2,
@@ -87,15 +90,15 @@ FULL = made_page(
     Status.REPAIRED,
     page=RenderedPage(
         2,
-        PageGeometry(612.0, 792.0, 90, 1224, 1584, 144.0),
+        GEOMETRY,
         RouteDecision(Route.OCR, "no_text"),
-        PageFeatures(**{field.name: "latin" if field.type is str else 1 for field in fields(PageFeatures)}),
+        PageFeatures(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "latin", 1, 1, 1, 1, 1, 1),
         "mupdf",
         render_ms=12.5,
     ),
     reason=Reason.REPETITION,
     detail="looped once",
-    text=PageText("# Title\n\nText", "<raw>", (Block("title", 1.0, 2.0, 3.0, 4.0, 0, 7),), "stop", 10, 20, 256),
+    text=TEXT,
     measures=RepetitionMeasures(0.25, 3, 40, 2.5, 5),
     repetition_flag=True,
     text_layer_agreement=0.75,
@@ -114,12 +117,13 @@ def written(path: Path, table: pa.Table) -> duckdb.DuckDBPyRelation:
     return duckdb.connect().sql(f"select * from '{path}'")
 
 
-def records(relation: duckdb.DuckDBPyRelation) -> list[dict]:
-    return relation.to_arrow_table().to_pylist()
+def records(relation: duckdb.DuckDBPyRelation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = relation.to_arrow_table().to_pylist()
+    return found
 
 
 @pytest.mark.parametrize(("table", "schema"), [("pages", PAGES), ("documents", DOCUMENTS), ("sources", SOURCES)])
-def test_columns_keep_their_names_and_types(table: str, schema: pa.Schema):
+def test_columns_keep_their_names_and_types(table: str, schema: pa.Schema) -> None:
     """Renaming, dropping or retyping a column breaks what others built on it, and raises the schema version."""
     promised = [" ".join(column.split()) for column in CONTRACT[table].split("|")]
 
@@ -127,7 +131,7 @@ def test_columns_keep_their_names_and_types(table: str, schema: pa.Schema):
     assert schema.metadata == {b"schema_version": b"1"}
 
 
-def test_a_page_row_arrives_whole(tmp_path: Path):
+def test_a_page_row_arrives_whole(tmp_path: Path) -> None:
     """Every field of a page row is in its column, nested ones too."""
     (row,) = records(written(tmp_path / "a.parquet", pages_table([FULL], made_stamp())))
 
@@ -154,7 +158,7 @@ def test_a_page_row_arrives_whole(tmp_path: Path):
     assert [row[name] for name in ("tile_columns", "tile_rows")] == [None] * 2
 
 
-def test_what_is_not_there_is_null(tmp_path: Path):
+def test_what_is_not_there_is_null(tmp_path: Path) -> None:
     """A failed page has no Markdown and a blank one an empty one; sizes that nobody measured are null, not 0."""
     unmeasured = PageGeometry(612.0, 792.0, 90)
     pages = [
@@ -171,7 +175,7 @@ def test_what_is_not_there_is_null(tmp_path: Path):
     assert (failed["figures"], layer["figures"]) == (None, [])
 
 
-def test_documents_and_sources_arrive_whole(tmp_path: Path):
+def test_documents_and_sources_arrive_whole(tmp_path: Path) -> None:
     """A documents row has its counts and its source's version, a sources row says which document it holds."""
     document = made_document("a", made_pages("a", 2), title="T", producer="P", warnings="W", supersedes=made_id("old"))
     (row,) = records(written(tmp_path / "d.parquet", documents_table([document], made_stamp())))
@@ -185,7 +189,7 @@ def test_documents_and_sources_arrive_whole(tmp_path: Path):
     assert (source["bytes"], source["document_id"]) == (1234, made_id("a"))
 
 
-def test_only_pages_read_from_their_layer_have_its_measures(tmp_path: Path):
+def test_only_pages_read_from_their_layer_have_its_measures(tmp_path: Path) -> None:
     """Recall, precision and order are columns, null where another way led to the text."""
     read = made_page("read", 1, 1, text=PageText("Text", fidelity=LayerFidelity(0.5, 0.75, 0.25, changed_numbers=3)))
     rows = records(written(tmp_path / "a.parquet", pages_table([read, FULL], made_stamp())))
@@ -195,9 +199,9 @@ def test_only_pages_read_from_their_layer_have_its_measures(tmp_path: Path):
 
 
 @given(st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\ud800\udfff"), max_size=40))
-def test_any_text_can_be_written(text: str):
+def test_any_text_can_be_written(text: str) -> None:
     """NUL is left out and a surrogate becomes U+FFFD, wherever a string goes; nothing else changes."""
-    page = replace(FULL, source=text, detail=text, flags=(text,), text=replace(FULL.text, markdown=text, raw=text))
+    page = replace(FULL, source=text, detail=text, flags=(text,), text=replace(TEXT, markdown=text, raw=text))
     page = replace(page, attempts=(Attempt(text, 1.0, finish_reason=text),), engine=text)
     row = pages_table([page], made_stamp()).to_pylist()[0]
     clean = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text if c != "\0")
@@ -207,8 +211,8 @@ def test_any_text_can_be_written(text: str):
 
 
 @given(st.text("ab\0", min_size=1, max_size=30), st.data())
-def test_spans_still_cover_their_text_without_nuls(markdown: str, data: st.DataObject):
-    """Where NULs are taken out of the Markdown, blocks still cover the text that they covered."""
+def test_spans_still_cover_their_text_without_nuls(markdown: str, data: st.DataObject) -> None:
+    """Blocks of a Markdown whose NULs are taken out still cover the text that they covered."""
     start = data.draw(st.integers(0, len(markdown)))
     end = data.draw(st.integers(start, len(markdown)))
     text = PageText(markdown, blocks=(Block("text", 0, 0, 1, 1, start, end),))
@@ -218,7 +222,7 @@ def test_spans_still_cover_their_text_without_nuls(markdown: str, data: st.DataO
     assert row["markdown"][block["start"] : block["end"]] == markdown[start:end].replace("\0", "")
 
 
-def test_a_long_detail_is_cut_and_says_so():
+def test_a_long_detail_is_cut_and_says_so() -> None:
     """A detail of megabytes is cut to its cap, and says how long it was."""
     row = pages_table([replace(FULL, detail="x" * 100_000)], made_stamp()).to_pylist()[0]
 
@@ -226,7 +230,7 @@ def test_a_long_detail_is_cut_and_says_so():
     assert row["detail"].endswith("x ... (cut, it had 100000 characters)")
 
 
-def test_a_reader_can_skip_row_groups(tmp_path: Path):
+def test_a_reader_can_skip_row_groups(tmp_path: Path) -> None:
     """Whatever order pages come in, a document is in one row group or in two that touch, as their statistics say."""
     names = [f"document {number}" for number in range(ROW_GROUP_ROWS)]
     rows = [page for number in (1, 2, 3) for name in names for page in [made_page(name, number, 3)]]
@@ -240,7 +244,7 @@ def test_a_reader_can_skip_row_groups(tmp_path: Path):
     assert metadata.row_group(0).column(4).statistics.max == "ok"
 
 
-def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path):
+def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """Truncated, foreign, of another version, with a flipped byte, or a column whose name is no text.
 
     The error names the shard and the way out.
@@ -267,7 +271,7 @@ def test_a_shard_that_cannot_be_read_is_named(tmp_path: Path):
     assert read_shard(pa.BufferReader(whole), "whole", ["markdown"]).num_rows == 50
 
 
-def test_a_newer_shard_is_not_taken_for_a_broken_one():
+def test_a_newer_shard_is_not_taken_for_a_broken_one() -> None:
     """A shard of a later schema version is refused with the advice to use that ocrmill, not to repair."""
     newer = encode_shard(PAGES.with_metadata({"schema_version": "2"}).empty_table())
 
@@ -275,7 +279,7 @@ def test_a_newer_shard_is_not_taken_for_a_broken_one():
         read_shard(pa.BufferReader(newer), "a.parquet", ["markdown"])
 
 
-def test_only_what_the_contract_has_is_compared():
+def test_only_what_the_contract_has_is_compared() -> None:
     """A column more is fine; one that is missing or of another type is a breach."""
     more = SOURCES.append(pa.field("note", pa.string()))
     less = SOURCES.remove(0).set(0, pa.field("source_version", pa.int32()))

@@ -22,7 +22,7 @@ def recorded(tmp_path: Path, settings: RunSettings, name: str = "20260101-020000
     return store
 
 
-def test_settings_that_differ_are_named_with_both_values(tmp_path: Path):
+def test_settings_that_differ_are_named_with_both_values(tmp_path: Path) -> None:
     """Only settings that change rows are named, each by its dotted name, with what it was and what it is."""
     before = changed(raster={"dpi": 144, "recycle_documents": 7}, routing={"mode": "ocr"})
     now = changed(raster={"dpi": 200}, engine={"deepseek_ocr2": {"model": "models/b"}})
@@ -34,7 +34,7 @@ def test_settings_that_differ_are_named_with_both_values(tmp_path: Path):
     assert "recycle_documents" not in text
 
 
-def test_the_record_of_that_fingerprint_is_taken(tmp_path: Path):
+def test_the_record_of_that_fingerprint_is_taken(tmp_path: Path) -> None:
     """Of several runs the one is compared that made the rows, not the last one."""
     older, newer = changed(raster={"dpi": 100}), changed(raster={"dpi": 120})
     recorded(tmp_path, older, "20260101-020000")
@@ -43,7 +43,7 @@ def test_the_record_of_that_fingerprint_is_taken(tmp_path: Path):
     assert "raster.dpi was 100 and is 144 now" == describe_difference(store, older.fingerprint(), RunSettings())
 
 
-def test_a_record_without_a_newer_setting_read_by_its_default(tmp_path: Path):
+def test_a_record_without_a_newer_setting_read_by_its_default(tmp_path: Path) -> None:
     """A setting that came later is not named where it has its default, and is where it has not."""
     store, before = recorded(tmp_path, RunSettings()), RunSettings()
     path = tmp_path / "runs" / "20260101-020000.json"
@@ -57,7 +57,7 @@ def test_a_record_without_a_newer_setting_read_by_its_default(tmp_path: Path):
     assert "raster.max_side_px was 4096 and is 1024 now" == also
 
 
-def test_settings_that_the_fingerprint_leaves_out_are_named(tmp_path: Path):
+def test_settings_that_the_fingerprint_leaves_out_are_named(tmp_path: Path) -> None:
     """A setting that came later, and was changed, is named when it has its neutral value again."""
     (section, name, other), *_ = [
         (section, name, field)
@@ -76,7 +76,7 @@ def test_settings_that_the_fingerprint_leaves_out_are_named(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [None, "{ half", "[1]", '{"settings_fingerprint": "FP", "settings": 5}'])
-def test_without_a_record_the_fingerprints_are_given(tmp_path: Path, content: str | None):
+def test_without_a_record_the_fingerprints_are_given(tmp_path: Path, content: str | None) -> None:
     """A record that is gone, damaged or of something else leaves the two fingerprints to tell."""
     if content is not None:
         (tmp_path / "runs").mkdir()
@@ -86,7 +86,7 @@ def test_without_a_record_the_fingerprints_are_given(tmp_path: Path, content: st
     assert f"fingerprint 0123456789abcdef, now {RunSettings().fingerprint()}" == text
 
 
-def test_many_differences_are_cut(tmp_path: Path):
+def test_many_differences_are_cut(tmp_path: Path) -> None:
     """A line stays readable: eight settings are named, and the others counted; values are printable and short."""
     before = changed(
         engine={"deepseek_ocr2": {"model": "m" * 500 + "\x1b[2J"}},

@@ -1,17 +1,12 @@
 """From rows to shards: what is visible is right at every moment, and in the end every page is there once."""
 
-import os
-import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
+from glob_query import query
 from made_rows import (
     made_document,
     made_id,
@@ -30,8 +25,6 @@ from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.records import PageText, Reason, SourceRow, Status
-
-ROOT = Path(__file__).parents[3]
 
 
 class WatchedStore(LocalStore):
@@ -57,8 +50,8 @@ class Clock:
         return self.now
 
 
-def new_sink(store: LocalStore, day: int = 1, **settings) -> Sink:
-    return Sink(store, made_stamp(day), OutputSettings(**settings), read_ledger(store))
+def new_sink(store: LocalStore, day: int = 1) -> Sink:
+    return Sink(store, made_stamp(day), OutputSettings(), read_ledger(store))
 
 
 def add_document(sink: Sink, name: str, count: int) -> None:
@@ -72,12 +65,7 @@ def finish_unreadable(sink: Sink, name: str, reason: Reason = Reason.UNREADABLE,
     sink.finish_document(made_unreadable(name, reason, version), [SourceRow(made_source(name, version), None)])
 
 
-def query(store: LocalStore, columns: str, table: str) -> list[tuple]:
-    """What a user finds with a plain glob, sorted."""
-    return sorted(duckdb.connect().sql(f"select {columns} from '{store.root}/{table}/*.parquet'").fetchall())
-
-
-def test_rows_arrive_once_in_three_tables(tmp_path: Path):
+def test_rows_arrive_once_in_three_tables(tmp_path: Path) -> None:
     """Pages of interleaved documents, their documents and all sources of them are found with plain globs."""
     store = LocalStore(tmp_path)
     sink = new_sink(store)
@@ -109,7 +97,7 @@ def test_rows_arrive_once_in_three_tables(tmp_path: Path):
     assert verify(store, repair=False).findings == ()
 
 
-def test_a_documents_row_comes_after_its_pages(tmp_path: Path):
+def test_a_documents_row_comes_after_its_pages(tmp_path: Path) -> None:
     """In each flush pages become visible first, then documents, then sources."""
     store = WatchedStore(tmp_path)
     sink = new_sink(store)
@@ -124,7 +112,7 @@ def test_a_documents_row_comes_after_its_pages(tmp_path: Path):
     ]
 
 
-def test_an_empty_flush_writes_nothing(tmp_path: Path):
+def test_an_empty_flush_writes_nothing(tmp_path: Path) -> None:
     """A sink that got nothing leaves no shard."""
     store = WatchedStore(tmp_path)
     sink = new_sink(store)
@@ -135,8 +123,8 @@ def test_an_empty_flush_writes_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize("folder", ["pages", "documents", "sources"])
-def test_a_failed_write_is_made_good_by_the_next(tmp_path: Path, folder: str):
-    """What could not be written is written first by the next flush, under the same names, and later rows follow it."""
+def test_a_failed_write_is_made_good_by_the_next(tmp_path: Path, folder: str) -> None:
+    """Rows that could not be written are written first by the next flush, under the same names; later rows follow."""
     store = WatchedStore(tmp_path)
     sink = new_sink(store)
     add_document(sink, "a", 2)
@@ -151,7 +139,7 @@ def test_a_failed_write_is_made_good_by_the_next(tmp_path: Path, folder: str):
     assert verify(store, repair=False).findings == ()
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path):
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     """Pages that an earlier run made durable count, with their flags, for the document that this run finishes."""
     store = LocalStore(tmp_path)
     first = made_page("a", 1, 2, Status.FAILED, flags=("repetition",), repetition_flag=True)
@@ -169,7 +157,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path):
     assert verify(store, repair=False).findings == ()
 
 
-def test_new_rows_of_a_document_replace_its_old_ones(tmp_path: Path):
+def test_new_rows_of_a_document_replace_its_old_ones(tmp_path: Path) -> None:
     """The pages come with the row of their document, and the shards with the older rows go then."""
     store = LocalStore(tmp_path)
     sink = new_sink(store)
@@ -186,15 +174,15 @@ def test_new_rows_of_a_document_replace_its_old_ones(tmp_path: Path):
     assert verify(store, repair=False).findings == ()
 
 
-def test_due_by_rows_bytes_or_age(tmp_path: Path):
+def test_due_by_rows_bytes_or_age(tmp_path: Path) -> None:
     """A flush is due at so many rows, so much text, or once the oldest row has waited so long; never without rows."""
     clock = Clock()
     store = LocalStore(tmp_path)
 
-    def sink(**settings) -> Sink:
-        return Sink(store, made_stamp(), OutputSettings(**settings), read_ledger(store), clock)
-
-    many, large, old = sink(shard_rows=2), sink(shard_mb=1), sink(flush_s=30)
+    many, large, old = (
+        Sink(store, made_stamp(), settings, read_ledger(store), clock)
+        for settings in (OutputSettings(shard_rows=2), OutputSettings(shard_mb=1), OutputSettings(flush_s=30))
+    )
     for each in (many, large, old):
         assert not each.due()
         each.add_page(made_page("a", 1, 2))
@@ -208,7 +196,7 @@ def test_due_by_rows_bytes_or_age(tmp_path: Path):
     assert not old.due()
 
 
-def test_the_first_rows_are_due_soon(tmp_path: Path):
+def test_the_first_rows_are_due_soon(tmp_path: Path) -> None:
     """A run shows its first rows after seconds; each flush doubles the wait, up to flush_s."""
     clock = Clock()
     sink = Sink(
@@ -226,7 +214,7 @@ def test_the_first_rows_are_due_soon(tmp_path: Path):
     assert waits == [2, 4, 8, 10, 10, 10]
 
 
-def test_rows_have_the_time_of_their_shard(tmp_path: Path):
+def test_rows_have_the_time_of_their_shard(tmp_path: Path) -> None:
     """`ingested_at` is when the shard was begun, not when the run was: a night's rows are not all of one second."""
     clock, store = Clock(), LocalStore(tmp_path)
     sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store), clock)
@@ -244,7 +232,7 @@ def test_rows_have_the_time_of_their_shard(tmp_path: Path):
     assert query(store, "ingested_at", "documents") == query(store, "ingested_at", "sources") == [(hours[2],)]
 
 
-def test_a_shard_that_is_written_again_is_the_same(tmp_path: Path):
+def test_a_shard_that_is_written_again_is_the_same(tmp_path: Path) -> None:
     """A flush that failed halfway and is tried again an hour later does not give its rows two times."""
     clock, store = Clock(), WatchedStore(tmp_path)
     sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store), clock)
@@ -258,7 +246,7 @@ def test_a_shard_that_is_written_again_is_the_same(tmp_path: Path):
     assert query(store, "ingested_at", "documents") == query(store, "ingested_at", "pages")
 
 
-def test_rows_may_come_while_shards_are_written(tmp_path: Path):
+def test_rows_may_come_while_shards_are_written(tmp_path: Path) -> None:
     """Two threads flush without pause while a third adds: nothing is lost, doubled or visible too early."""
     store = LocalStore(tmp_path)
     sink = new_sink(store)
@@ -285,7 +273,7 @@ def test_rows_may_come_while_shards_are_written(tmp_path: Path):
     assert verify(store, repair=False).findings == ()
 
 
-def test_the_same_failure_is_said_once(tmp_path: Path):
+def test_the_same_failure_is_said_once(tmp_path: Path) -> None:
     """A source that stays unreadable keeps its one row; with another reason or version it gets a new one instead."""
     store = LocalStore(tmp_path)
     for day, reason, version, written_on in (
@@ -302,7 +290,7 @@ def test_the_same_failure_is_said_once(tmp_path: Path):
         assert query(store, "source_version, run_id", "sources") == [(version, run_id)]
 
 
-def test_a_stale_row_goes_when_its_source_is_read(tmp_path: Path):
+def test_a_stale_row_goes_when_its_source_is_read(tmp_path: Path) -> None:
     """Once an unreadable source is read, its old row goes from the shard; other rows of that shard stay."""
     store = LocalStore(tmp_path)
     sink = new_sink(store)
@@ -328,7 +316,7 @@ def test_a_stale_row_goes_when_its_source_is_read(tmp_path: Path):
 
 
 @pytest.mark.parametrize("folder", ["documents", "sources"])
-def test_a_stale_row_that_a_killed_run_left_goes_later(tmp_path: Path, folder: str):
+def test_a_stale_row_that_a_killed_run_left_goes_later(tmp_path: Path, folder: str) -> None:
     """If a run ends between the new row and the end of the old one, the next run clears up, whatever it does."""
     store = WatchedStore(tmp_path)
     sink = new_sink(store)
@@ -349,7 +337,7 @@ def test_a_stale_row_that_a_killed_run_left_goes_later(tmp_path: Path, folder: s
     assert verify(store, repair=False).findings == ()
 
 
-def test_a_source_is_not_written_twice(tmp_path: Path):
+def test_a_source_is_not_written_twice(tmp_path: Path) -> None:
     """A sources row that is there already, as after a repair of documents, is not added again."""
     store = LocalStore(tmp_path)
     sink = new_sink(store)
@@ -361,82 +349,3 @@ def test_a_source_is_not_written_twice(tmp_path: Path):
     sink.close()
 
     assert query(store, "source", "sources") == [("/data/a.pdf",), ("/data/b.pdf",)]
-
-
-# For each line "DAY DOCUMENTS" on its stdin forks a run, which reads what is missing of so many documents of 1 to 5
-# pages and flushes after every few. The run says its process id once it writes, then this process its wait status.
-RUNS = """
-import os, sys
-sys.path[:0] = [".", "tests/support"]
-from pathlib import Path
-from made_rows import made_document, made_id, made_page, made_source_row, made_stamp
-from ocrmill.configs.settings import OutputSettings
-from ocrmill.pipeline.output.ledger import read_ledger
-from ocrmill.pipeline.output.sink import Sink
-from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.output.stores.store import LeaseOwner
-
-def run(day, documents):
-    store = LocalStore(Path(sys.argv[1]))
-    with store.lease(LeaseOwner.current("child")):
-        ledger = read_ledger(store)
-        sink = Sink(store, made_stamp(day), OutputSettings(), ledger)
-        print(os.getpid(), flush=True)
-        for number in range(documents):
-            name, count = f"document {number}", 1 + number % 5
-            if ledger.is_complete(made_id(name)):
-                continue
-            durable = ledger.unfinished_pages(made_id(name))
-            pages = [made_page(name, at, count) for at in range(1, count + 1)]
-            for page in pages:
-                if page.page_number not in durable:
-                    sink.add_page(page)
-                    if (number + page.page_number) % 3 == 0:
-                        sink.flush()
-            sink.finish_document(made_document(name, pages), [made_source_row(name)])
-        sink.close()
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            run(*map(int, line.split()))
-            os._exit(0)
-        finally:
-            os._exit(1)
-    print(os.waitpid(child, 0)[1], flush=True)
-"""
-
-
-def test_a_run_may_be_killed_at_any_moment(tmp_path: Path):
-    """Ten SIGKILLs: after each, all that is visible is readable and in order; in the end every page is there once."""
-    store, rng = LocalStore(tmp_path), random.Random(7)
-    command = [sys.executable, "-c", RUNS, str(tmp_path)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as runs:
-
-        def start(day: int, documents: int) -> int:
-            runs.stdin.write(f"{day} {documents}\n")
-            return int(runs.stdout.readline())
-
-        for day in range(1, 11):
-            before = len(store.list("pages"))
-            process_id = start(day, 100_000)
-            while len(store.list("pages")) < before + rng.randint(1, 6):
-                time.sleep(0.001)
-            time.sleep(rng.uniform(0, 0.03))
-            os.kill(process_id, signal.SIGKILL)
-            assert int(runs.stdout.readline()) == signal.SIGKILL
-            report = verify(store, repair=False)
-            assert report.sound, report.findings
-            assert query(store, "count(distinct (document_id, page_number))", "pages") == [(report.pages,)]
-        done = report.documents + 20
-        start(99, done)
-        assert int(runs.stdout.readline()) == 0
-
-    assert report.pages > 10
-    assert query(store, "source, page_number", "pages") == sorted(
-        (f"/data/document {number}.pdf", at) for number in range(done) for at in range(1, 2 + number % 5)
-    )
-    assert verify(store, repair=False).findings == ()

@@ -4,6 +4,7 @@ import pytest
 
 from ocrmill.pipeline.pages.inspection import ink_share, inspect_page, text_of
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
+from ocrmill.pipeline.records import PageFeatures
 
 LINES = [
     "The quick settlement of the northern valleys was followed by a long",
@@ -13,29 +14,31 @@ LINES = [
 ]
 
 
-def with_text(document, *, at=(72, 100), **options):
+def with_text(document: pymupdf.Document, *, at: tuple[float, float] = (72, 100), **options: object) -> pymupdf.Page:
     page = document.new_page(width=600, height=800)
     page.insert_text(at, LINES, fontsize=12, **options)
     return page
 
 
-def saved(document):
+def saved(document: pymupdf.Document) -> pymupdf.Document:
     return pymupdf.open(stream=document.tobytes())
 
 
-def features_of(document, number=0):
+def features_of(document: pymupdf.Document, number: int = 0) -> PageFeatures:
     page = saved(document)[number]
     return inspect_page(page, render_thumbnail(page, displayed_geometry(page)))
 
 
-def picture(document, number=0, *, alpha=False):
+def picture(document: pymupdf.Document, number: int = 0, *, alpha: bool = False) -> pymupdf.Pixmap:
     pixmap = document[number].get_pixmap(dpi=150)
     return pymupdf.Pixmap(pixmap, 1) if alpha else pixmap
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("crop", [None, (60, 70, 560, 400)])
-def test_boxes_lie_on_the_ink_however_the_page_is_turned_and_cropped(rotation, crop):
+def test_boxes_lie_on_the_ink_however_the_page_is_turned_and_cropped(
+    rotation: int, crop: tuple[int, int, int, int] | None
+) -> None:
     """On a page of plain text every letter is seen and nothing is seen but the letters."""
     document = pymupdf.open()
     page = with_text(document)
@@ -49,7 +52,7 @@ def test_boxes_lie_on_the_ink_however_the_page_is_turned_and_cropped(rotation, c
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_boxes_lie_on_the_ink_if_the_crop_box_is_larger_than_the_page(rotation):
+def test_boxes_lie_on_the_ink_if_the_crop_box_is_larger_than_the_page(rotation: int) -> None:
     """PyMuPDF's rotation matrix takes the crop box as it is written; shown is what of it lies on the page's media."""
     document = pymupdf.open()
     with_text(document)
@@ -61,7 +64,7 @@ def test_boxes_lie_on_the_ink_if_the_crop_box_is_larger_than_the_page(rotation):
     assert found.uncovered_ink_share < 0.01
 
 
-def test_what_lies_outside_the_crop_box_is_not_in_the_layer():
+def test_what_lies_outside_the_crop_box_is_not_in_the_layer() -> None:
     """Nobody sees it, so nobody reads it."""
     document = pymupdf.open()
     page = with_text(document)
@@ -71,7 +74,7 @@ def test_what_lies_outside_the_crop_box_is_not_in_the_layer():
     assert "northern" in text_of(saved(document)[0])
 
 
-def test_a_picture_of_text_beside_text_is_uncovered():
+def test_a_picture_of_text_beside_text_is_uncovered() -> None:
     """Ink that no text lies over is found, in a picture."""
     document = pymupdf.open()
     with_text(document)
@@ -82,7 +85,7 @@ def test_a_picture_of_text_beside_text_is_uncovered():
     assert found.image_cover == pytest.approx(0.5, abs=0.01)
 
 
-def test_letters_turned_into_curves_are_uncovered():
+def test_letters_turned_into_curves_are_uncovered() -> None:
     """Small paths may be letters."""
     document = pymupdf.open()
     page = with_text(document)
@@ -92,7 +95,7 @@ def test_letters_turned_into_curves_are_uncovered():
     assert features_of(document).uncovered_ink_share > 0.8
 
 
-def test_rules_and_table_cells_are_no_ink_of_interest():
+def test_rules_and_table_cells_are_no_ink_of_interest() -> None:
     """A grid round the text does not make the page look as if text were missing."""
     document = pymupdf.open()
     page = with_text(document)
@@ -102,7 +105,7 @@ def test_rules_and_table_cells_are_no_ink_of_interest():
     assert features_of(document).uncovered_ink_share < 0.15
 
 
-def test_text_drawn_without_paint_is_invisible():
+def test_text_drawn_without_paint_is_invisible() -> None:
     """The layer that OCR programs leave under a scan is found, whether the scan is drawn before or after it."""
     for first in (True, False):
         document = pymupdf.open()
@@ -119,7 +122,7 @@ def test_text_drawn_without_paint_is_invisible():
 
 
 @pytest.mark.parametrize(("alpha", "share"), [(False, 1.0), (True, 0.0)])
-def test_text_under_an_opaque_picture_is_invisible_under_a_stamp_is_not(alpha, share):
+def test_text_under_an_opaque_picture_is_invisible_under_a_stamp_is_not(alpha: bool, share: float) -> None:
     """A picture hides the text drawn before it, if it has no mask."""
     document = pymupdf.open()
     with_text(document)
@@ -128,7 +131,7 @@ def test_text_under_an_opaque_picture_is_invisible_under_a_stamp_is_not(alpha, s
     assert share == features_of(document, 1).invisible_share
 
 
-def test_text_over_a_picture_is_visible():
+def test_text_over_a_picture_is_visible() -> None:
     """A background picture hides nothing."""
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
@@ -138,7 +141,7 @@ def test_text_over_a_picture_is_visible():
     assert (0.0, 0.0) == (found.invisible_share, found.inkless_text_share)
 
 
-def test_white_text_on_white_and_text_under_a_bar_are_inkless():
+def test_white_text_on_white_and_text_under_a_bar_are_inkless() -> None:
     """Text where nothing can be read is found, whatever hides it."""
     white, barred = pymupdf.open(), pymupdf.open()
     with_text(white, color=(1, 1, 1))
@@ -146,8 +149,8 @@ def test_white_text_on_white_and_text_under_a_bar_are_inkless():
     assert 1.0 == features_of(white).inkless_text_share == features_of(barred).inkless_text_share
 
 
-def test_annotations_and_field_values_are_part_of_the_layer():
-    """What is written into a form or onto a page is neither lost nor taken for ink without text."""
+def test_annotations_and_field_values_are_part_of_the_layer() -> None:
+    """Text written into a form or onto a page is neither lost nor taken for ink without text."""
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
     page.add_freetext_annot((72, 72, 500, 120), "written onto the page", fontsize=14)
@@ -162,12 +165,12 @@ def test_annotations_and_field_values_are_part_of_the_layer():
 
 
 @pytest.mark.parametrize("level", [0, 90, 255])
-def test_a_page_of_one_colour_has_no_ink(level):
+def test_a_page_of_one_colour_has_no_ink(level: int) -> None:
     """Ink is what differs from the page, not what is dark."""
     assert 0.0 == ink_share(np.full((600, 424), level, np.uint8))
 
 
-def test_faint_and_small_things_are_ink():
+def test_faint_and_small_things_are_ink() -> None:
     """A pale hairline and a page number are seen; paper noise is not."""
     lined, numbered = pymupdf.open(), pymupdf.open()
     lined.new_page().draw_line((72, 400), (523, 400), color=(0.6, 0.6, 0.6), width=0.5)
@@ -179,7 +182,7 @@ def test_faint_and_small_things_are_ink():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 3), (14400, 3), (17, 1024), (14400, 14400)])
-def test_pages_of_any_size_are_measured(size):
+def test_pages_of_any_size_are_measured(size: tuple[int, int]) -> None:
     """From one point to the largest page, with text that does not fit."""
     document = pymupdf.open()
     document.new_page(width=size[0], height=size[1]).insert_text((0.5, 1), "abc")
@@ -188,7 +191,7 @@ def test_pages_of_any_size_are_measured(size):
     assert 0.0 <= found.uncovered_ink_share <= 1.0
 
 
-def test_an_empty_page_has_no_features():
+def test_an_empty_page_has_no_features() -> None:
     """Nothing there is zero everywhere, and no division by it."""
     document = pymupdf.open()
     document.new_page()
@@ -197,7 +200,7 @@ def test_an_empty_page_has_no_features():
     assert 0.0 == found.ink_share == found.uncovered_ink_share == found.inkless_text_share == found.image_cover
 
 
-def test_a_coarser_picture_tells_the_same():
+def test_a_coarser_picture_tells_the_same() -> None:
     """The thumbnail's size is the caller's choice."""
     document = pymupdf.open()
     with_text(document)

@@ -36,50 +36,50 @@ NOTHING = replace(GOOD, characters=0, words=0, script="none", ink_share=0.0, unc
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("features", "reason"),
     [
-        ({"characters": 0}, "no_text"),
-        ({"invisible_share": 0.9}, "invisible_text"),
-        ({"inkless_text_share": 0.5}, "inkless_text"),
-        ({"unmapped_share": 0.03}, "garbled"),
-        ({"control_share": 0.02}, "garbled"),
-        ({"private_use_share": 0.02}, "garbled"),
-        ({"vowelless_share": 0.2}, "garbled"),
-        ({"stopword_share": 0.0, "consonant_run_share": 0.05}, "garbled"),
-        ({"stopword_share": 0.0, "vowel_share": 0.2}, "garbled"),
-        ({"stopword_share": 0.0, "vowel_share": 0.6}, "garbled"),
-        ({"stopword_share": 0.0, "one_letter_share": 0.4}, "garbled"),
-        ({"script": "cyrillic", "script_oddness": 0.3}, "odd_script"),
-        ({"uncovered_ink_share": 0.7}, "uncovered_ink"),
-        ({"invisible_share": 0.9, "unmapped_share": 0.5, "uncovered_ink_share": 1.0}, "invisible_text"),
+        (replace(GOOD, characters=0), "no_text"),
+        (replace(GOOD, invisible_share=0.9), "invisible_text"),
+        (replace(GOOD, inkless_text_share=0.5), "inkless_text"),
+        (replace(GOOD, unmapped_share=0.03), "garbled"),
+        (replace(GOOD, control_share=0.02), "garbled"),
+        (replace(GOOD, private_use_share=0.02), "garbled"),
+        (replace(GOOD, vowelless_share=0.2), "garbled"),
+        (replace(GOOD, stopword_share=0.0, consonant_run_share=0.05), "garbled"),
+        (replace(GOOD, stopword_share=0.0, vowel_share=0.2), "garbled"),
+        (replace(GOOD, stopword_share=0.0, vowel_share=0.6), "garbled"),
+        (replace(GOOD, stopword_share=0.0, one_letter_share=0.4), "garbled"),
+        (replace(GOOD, script="cyrillic", script_oddness=0.3), "odd_script"),
+        (replace(GOOD, uncovered_ink_share=0.7), "uncovered_ink"),
+        (replace(GOOD, invisible_share=0.9, unmapped_share=0.5, uncovered_ink_share=1.0), "invisible_text"),
     ],
 )
-def test_each_doubt_sends_a_page_to_ocr_by_its_name(changes, reason):
+def test_each_doubt_sends_a_page_to_ocr_by_its_name(features: PageFeatures, reason: str) -> None:
     """One measurement past its threshold is enough, and the weightiest gives the reason."""
-    decision = decide(replace(GOOD, **changes), AUTO)
+    decision = decide(features, AUTO)
     assert (Route.OCR, reason) == (decision.route, decision.reason)
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "features",
     [
-        {},
-        {"stopword_share": 0.0},
-        {"words": 79, "stopword_share": 0.0, "consonant_run_share": 0.5},
-        {"words": 3, "vowelless_share": 1.0},
-        {"words": 0, "stopword_share": 0.0, "vowel_share": 0.0, "script": "none"},
-        {"script": "han", "stopword_share": 0.0, "vowel_share": 0.1, "vowelless_share": 1.0, "one_letter_share": 0.9},
-        {"image_cover": 1.0},
+        GOOD,
+        replace(GOOD, stopword_share=0.0),
+        replace(GOOD, words=79, stopword_share=0.0, consonant_run_share=0.5),
+        replace(GOOD, words=3, vowelless_share=1.0),
+        replace(GOOD, words=0, stopword_share=0.0, vowel_share=0.0, script="none"),
+        replace(GOOD, script="han", stopword_share=0.0, vowel_share=0.1, vowelless_share=1.0, one_letter_share=0.9),
+        replace(GOOD, image_cover=1.0),
     ],
 )
-def test_what_is_no_doubt(changes):
+def test_what_is_no_doubt(features: PageFeatures) -> None:
     """Prose, lists without stopwords, headings, numbers, other scripts and background pictures keep their layer."""
-    decision = decide(replace(GOOD, **changes), AUTO)
+    decision = decide(features, AUTO)
     assert (Route.TEXT_LAYER, "good_text") == (decision.route, decision.reason)
 
 
 @pytest.mark.parametrize("settings", [AUTO, FORCED])
-def test_a_page_is_blank_when_nothing_is_seen(settings):
+def test_a_page_is_blank_when_nothing_is_seen(settings: RoutingSettings) -> None:
     """No ink and no text that shows; text nobody sees does not make a page worth reading."""
     assert Route.BLANK is decide(NOTHING, settings).route
     hidden = replace(NOTHING, characters=900, invisible_share=1.0)
@@ -89,35 +89,35 @@ def test_a_page_is_blank_when_nothing_is_seen(settings):
     assert Route.BLANK is not decide(replace(NOTHING, characters=1), settings).route
 
 
-def test_ocr_can_be_forced_on_all_that_is_not_blank():
+def test_ocr_can_be_forced_on_all_that_is_not_blank() -> None:
     """A good layer is then read by the engine, and serves to check it."""
     assert "forced" == decide(GOOD, FORCED).reason
     assert layer_can_check(GOOD, FORCED)
 
 
 @pytest.mark.parametrize(
-    ("changes", "can"),
+    ("features", "can"),
     [
-        ({"invisible_share": 1.0, "image_cover": 1.0}, True),
-        ({"invisible_share": 1.0, "unmapped_share": 0.2}, False),
-        ({"invisible_share": 1.0, "script_oddness": 0.5}, False),
-        ({"invisible_share": 1.0, "uncovered_ink_share": 0.7}, False),
-        ({"inkless_text_share": 0.5}, False),
-        ({"characters": 0}, False),
+        (replace(GOOD, invisible_share=1.0, image_cover=1.0), True),
+        (replace(GOOD, invisible_share=1.0, unmapped_share=0.2), False),
+        (replace(GOOD, invisible_share=1.0, script_oddness=0.5), False),
+        (replace(GOOD, invisible_share=1.0, uncovered_ink_share=0.7), False),
+        (replace(GOOD, inkless_text_share=0.5), False),
+        (replace(GOOD, characters=0), False),
     ],
 )
-def test_a_layer_checks_ocr_if_it_is_text_that_covers_what_is_seen(changes, can):
+def test_a_layer_checks_ocr_if_it_is_text_that_covers_what_is_seen(features: PageFeatures, can: bool) -> None:
     """The layer of a searchable scan does, a garbled, hidden or partial one does not."""
-    assert can == layer_can_check(replace(GOOD, **changes), AUTO)
+    assert can == layer_can_check(features, AUTO)
 
 
-def test_scripts_that_run_from_right_to_left():
-    """They are told by the script of most letters."""
+def test_scripts_that_run_from_right_to_left() -> None:
+    """The script of most letters decides it."""
     assert is_right_to_left(replace(GOOD, script="arabic"))
     assert not is_right_to_left(GOOD)
 
 
-def test_thresholds_are_settings():
+def test_thresholds_are_settings() -> None:
     """Whoever trusts pictures less or layers more can say so."""
     assert "uncovered_ink" == decide(GOOD, RoutingSettings(max_uncovered_ink=0.01)).reason
     assert "good_text" == decide(replace(GOOD, uncovered_ink_share=0.9), RoutingSettings(max_uncovered_ink=0.95)).reason
@@ -153,7 +153,7 @@ def test_thresholds_are_settings():
         ("tracemonkey.pdf", 13, "good_text"),  # half of it plots
     ],
 )
-def test_real_pages_go_where_a_reader_would_send_them(name, number, reason):
+def test_real_pages_go_where_a_reader_would_send_them(name: str, number: int, reason: str) -> None:
     """Bad layers are caught; scans, blanks, turned, Chinese, Korean and repaired pages go where they belong."""
     page = pymupdf.open(CORPUS / name)[number - 1]
     features = inspect_page(page, render_thumbnail(page, displayed_geometry(page)))
@@ -165,7 +165,7 @@ def test_real_pages_go_where_a_reader_would_send_them(name, number, reason):
 
 
 @needs_cases
-def test_codes_of_a_font_without_names_are_garbled():
+def test_codes_of_a_font_without_names_are_garbled() -> None:
     """The reported page, whose Type 3 font names its letters a33, a34 ..., is sent to OCR."""
     (path,) = (CASES / "pages").glob("17-*.pdf")
     with pymupdf.open(path) as document:

@@ -19,12 +19,12 @@ def scale_of(size: tuple[float, float], picture: tuple[int, int], cover: float =
     return page_scale(page, displayed_geometry(page), 144, 4096)
 
 
-def test_a_small_page_with_a_large_scan_gets_its_pixels():
+def test_a_small_page_with_a_large_scan_gets_its_pixels() -> None:
     """A scan of 1,200 by 1,500 pixels on a page of 96 by 120 pt is rendered at 12.5 pixels a point, not at 2."""
     assert scale_of((96, 120), (1200, 1500)) == pytest.approx(12.5)
 
 
-def test_it_is_no_larger_than_a_letter_page():
+def test_it_is_no_larger_than_a_letter_page() -> None:
     """A scan of 6,000 pixels is rendered at 1,584, as a Letter page is at 144 dpi."""
     assert scale_of((96, 120), (4800, 6000)) * 120 == pytest.approx(1584)
 
@@ -38,6 +38,8 @@ def test_it_is_no_larger_than_a_letter_page():
         ((96, 120), (96, 120), 1.0),  # a picture of few pixels
     ],
 )
-def test_others_are_rendered_at_the_dpi_of_the_settings(size, picture, cover):
+def test_others_are_rendered_at_the_dpi_of_the_settings(
+    size: tuple[int, int], picture: tuple[int, int], cover: float
+) -> None:
     """Ordinary pages, pictures that are a part of the page, and coarse ones change nothing."""
     assert scale_of(size, picture, cover) == pytest.approx(2.0)

@@ -69,7 +69,7 @@ def shifted(text: str) -> str:
         (RUSSIAN + ENGLISH, "cyrillic"),
     ],
 )
-def test_ordinary_text_of_many_scripts_is_not_odd(text, script):
+def test_ordinary_text_of_many_scripts_is_not_odd(text: str, script: str) -> None:
     """Text as people write it, two languages on a page included, has its script and little oddness."""
     found = measure_text(text)
     assert (found.script, found.script_oddness < 0.2) == (script, True)
@@ -96,8 +96,8 @@ def test_ordinary_text_of_many_scripts_is_not_odd(text, script):
         " ".join("".join(random.Random(n).choices("абвգდეאבגअआइกขဠ", k=6)) for n in range(40)),
     ],
 )
-def test_letters_that_no_language_has_are_odd(garbled):
-    """Shifted, mis-decoded, replaced, tripled, reversed or mixed letters are told from text of their script."""
+def test_letters_that_no_language_has_are_odd(garbled: str) -> None:
+    """Shifted, mis-decoded, replaced, tripled, reversed or mixed letters are odd, text of their script is not."""
     assert measure_text(garbled).script_oddness >= ODD
 
 
@@ -114,12 +114,12 @@ def test_letters_that_no_language_has_are_odd(garbled):
         "Yes No " * 200,
     ],
 )
-def test_little_text_repeats_and_numbers_are_not_odd(text):
+def test_little_text_repeats_and_numbers_are_not_odd(text: str) -> None:
     """Headings, page numbers, tables of numbers, formulas and repeated cells are judged by nothing that needs prose."""
     assert 0.0 == measure_text(text).script_oddness
 
 
-def test_glyphs_that_are_no_text_are_counted():
+def test_glyphs_that_are_no_text_are_counted() -> None:
     """Unmapped glyphs, controls (NUL, unassigned, surrogates) and private characters are shares of all that is there."""
     found = measure_text("ab \ufffd\ufffd \x00\x01\ud800\u0378 \ue000 \t\n")
     assert (9, 2 / 9, 4 / 9, 1 / 9) == (
@@ -130,7 +130,7 @@ def test_glyphs_that_are_no_text_are_counted():
     )
 
 
-def test_latin_words_are_measured_without_accents_and_formulas():
+def test_latin_words_are_measured_without_accents_and_formulas() -> None:
     """Shares of words speak of words of letters alone; accents do not hide vowels."""
     found = measure_text("Élève \u00fcber strngth xqzptl a b C6H12O6 the")
     assert 7 == found.words
@@ -139,14 +139,14 @@ def test_latin_words_are_measured_without_accents_and_formulas():
     assert 2 / 7 == found.stopword_share
 
 
-def test_persian_and_arabic_code_points_of_a_letter_are_one():
+def test_persian_and_arabic_code_points_of_a_letter_are_one() -> None:
     """Text typed with the keyboard of the neighbouring language is as ordinary as before."""
     typed = URDU.replace("\u06a9", "\u0643").replace("\u06cc", "\u064a")
     assert measure_text(URDU).script_oddness == measure_text(typed).script_oddness
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_codes_of_a_font_that_names_no_letters_are_odd(seed):
+def test_codes_of_a_font_that_names_no_letters_are_odd(seed: int) -> None:
     """Text whose letters come out as the codes from 33 on is odd, whichever letter has which code, with blanks or not."""
     draw = random.Random(seed)
     glyphs = sorted(set(ENGLISH) - {" "} if seed % 2 else set(ENGLISH))
@@ -167,6 +167,6 @@ def test_codes_of_a_font_that_names_no_letters_are_odd(seed):
         "!\"#&'*;<=>?",
     ],
 )
-def test_numbers_without_letters_are_not_odd(text):
+def test_numbers_without_letters_are_not_odd(text: str) -> None:
     """Sums, stars, coordinates and leaders are not the codes of a font."""
     assert measure_text(text).script_oddness == 0.0

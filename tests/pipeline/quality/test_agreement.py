@@ -30,12 +30,12 @@ CHINESE = "人人生而自由,在尊严和权利上一律平等。他们赋有�
         ("", " \n"),
     ],
 )
-def test_markup_spacing_and_compatibility_forms_do_not_count(markdown, layer):
-    """The same words agree fully, however they are dressed."""
+def test_markup_spacing_and_compatibility_forms_do_not_count(markdown: str, layer: str) -> None:
+    """Equal words agree fully, however they are dressed."""
     assert 1.0 == text_layer_agreement(markdown, layer)
 
 
-def test_agreement_falls_with_the_share_of_wrong_characters():
+def test_agreement_falls_with_the_share_of_wrong_characters() -> None:
     """A few wrong characters cost a little, many cost much, another text has little in common."""
     rng = random.Random(0)
     few, many = ("".join(rng.choice("xqzjk") if rng.random() < p else c for c in PAGE * 5) for p in (0.02, 0.2))
@@ -45,21 +45,21 @@ def test_agreement_falls_with_the_share_of_wrong_characters():
     assert 0.0 == text_layer_agreement(CHINESE, PAGE) == text_layer_agreement("", PAGE)
 
 
-def test_text_left_out_and_text_repeated_both_cost():
+def test_text_left_out_and_text_repeated_both_cost() -> None:
     """Half of a page agrees at two thirds, and so does a page read twice; the order of blocks hardly counts."""
     assert text_layer_agreement(PAGE[: len(PAGE) // 2], PAGE) == pytest.approx(2 / 3, abs=0.03)
     assert text_layer_agreement(PAGE + PAGE, PAGE) == pytest.approx(2 / 3, abs=0.03)
     assert text_layer_agreement(CHINESE + "\n" + PAGE, PAGE + "\n" + CHINESE) > 0.96
 
 
-def test_it_is_symmetric_and_bounded():
+def test_it_is_symmetric_and_bounded() -> None:
     """Neither side is the truth."""
     for other in (PAGE[:40], PAGE + CHINESE, "1"):
         assert text_layer_agreement(other, PAGE) == text_layer_agreement(PAGE, other) <= 1.0
 
 
 @pytest.mark.parametrize("unit", ["<", "[", "[a](", "<a ", "\\", "&", "![a", "[a](b", "<!--", "&#"])
-def test_hostile_text_takes_linear_time(unit):
+def test_hostile_text_takes_linear_time(unit: str) -> None:
     """No markup, however broken, makes the patterns look at everything again and again."""
     text = unit * (400_000 // len(unit))
     started = time.thread_time()

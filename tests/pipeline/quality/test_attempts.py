@@ -1,4 +1,4 @@
-"""Which attempt at a page stands, and what its row says of the others."""
+"""The attempt at a page that stands, and what its row says of the others."""
 
 import random
 
@@ -41,22 +41,24 @@ def nothing(reason: Reason = Reason.EMPTY_OUTPUT) -> PageRow:
         (nothing(Reason.ENGINE_TIMEOUT), Reason.ENGINE_TIMEOUT),
     ],
 )
-def test_what_is_bad_about_a_page(row: PageRow, reason: Reason | None):
+def test_what_is_bad_about_a_page(row: PageRow, reason: Reason | None) -> None:
     """A page repeats itself, was cut off, has no text, or is good."""
     assert find_defect(row) is reason
 
 
-def test_a_good_first_attempt_stands_as_it_is():
+def test_a_good_first_attempt_stands_as_it_is() -> None:
     """Nothing of its row changes."""
     for row in (attempt(HONEST), failed_row(DOCUMENT, PAGE, Reason.ENGINE_CRASH, "not tried")):
         assert best_of([row]) == row
 
 
-def test_a_later_good_attempt_repairs_the_page():
+def test_a_later_good_attempt_repairs_the_page() -> None:
     """Its text stands, with the reason of the first one; the row lists all attempts, and the time of all."""
     row = best_of([attempt(LOOP, seconds=2.0), nothing(), attempt(HONEST, prompt="free_ocr")])
 
-    assert (row.status, row.reason, row.text.markdown, row.flags) == (Status.REPAIRED, Reason.REPETITION, HONEST, ())
+    assert (row.status, row.reason, row.flags) == (Status.REPAIRED, Reason.REPETITION, ())
+    assert row.text
+    assert row.text.markdown == HONEST
     assert [each.reason for each in row.attempts] == [Reason.REPETITION, Reason.EMPTY_OUTPUT, None]
     assert [each.prompt for each in row.attempts] == ["markdown", "markdown", "free_ocr"]
     assert row.prompt == "free_ocr"
@@ -74,7 +76,7 @@ def test_a_later_good_attempt_repairs_the_page():
         ([attempt(LOOP), attempt("The mill.")], 0, Reason.REPETITION),  # good, but hardly anything of the page
     ],
 )
-def test_a_page_without_a_good_attempt_is_not_repaired(rows: list[PageRow], stands: int, reason: Reason):
+def test_a_page_without_a_good_attempt_is_not_repaired(rows: list[PageRow], stands: int, reason: Reason) -> None:
     """The least bad attempt stands, `ok` with its flags, and its reason is what was bad about the first attempt."""
     row = best_of(rows)
 
@@ -84,24 +86,25 @@ def test_a_page_without_a_good_attempt_is_not_repaired(rows: list[PageRow], stan
     assert len(row.attempts) == len(rows)
 
 
-def test_a_page_without_text_fails():
-    """Where no attempt has text, the first one's reason is the row's."""
+def test_a_page_without_text_fails() -> None:
+    """If no attempt has text, the first one's reason is the row's."""
     row = best_of([nothing(), nothing(Reason.ENGINE_CRASH)])
 
     assert (row.status, row.reason, row.text) == (Status.FAILED, Reason.EMPTY_OUTPUT, None)
 
 
-def test_a_page_that_looped_and_was_then_cut_off_counts_as_repetition():
+def test_a_page_that_looped_and_was_then_cut_off_counts_as_repetition() -> None:
     """The rule against loops only let it run to its limit: the kept text carries the flag, and says why."""
     row = best_of([attempt(LOOP, "repetition"), attempt(LOOP, "repetition"), attempt(HONEST, "length")])
 
+    assert row.text
     assert row.text.markdown == HONEST
     assert (row.status, row.reason) == (Status.OK, Reason.REPETITION)
     assert row.flags == ("repetition", "looped_before", "truncated")
     assert row.repetition_flag
 
 
-def test_what_a_loop_repeats_is_no_loss():
+def test_what_a_loop_repeats_is_no_loss() -> None:
     """A good attempt that says what the first one said before it looped repairs the page, whatever the loop's form."""
     variants = "\n".join(random.Random(3).choices(["Hakate Toolbox", "Hoketo Toolbox", "Hekate ToolBox"], k=700))
     first = attempt(f"{HONEST}\n{variants}", "repetition")
@@ -109,7 +112,7 @@ def test_what_a_loop_repeats_is_no_loss():
     assert best_of([first, attempt(HONEST)]).status is Status.REPAIRED
 
 
-def test_no_retry_repeats_an_earlier_attempt():
+def test_no_retry_repeats_an_earlier_attempt() -> None:
     """Each differs from all others, and is against something that `find_defect` finds."""
     ways = [(params.prompt, params.temperature, params.ngram_size, params.ngram_window) for params in RETRY_POLICY]
 

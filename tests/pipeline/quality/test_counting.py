@@ -22,12 +22,12 @@ from ocrmill.pipeline.quality.counting import without_counting
         ("", "", 0),
     ],
 )
-def test_a_number_that_goes_on_by_its_step_counts(content: str, left: str, counted: int):
+def test_a_number_that_goes_on_by_its_step_counts(content: str, left: str, counted: int) -> None:
     """Two numbers in a place make a step, by which a third must go on. What comes first has a place of its own."""
     assert without_counting(content) == (left, counted)
 
 
-def test_a_ledger_keeps_its_amounts():
+def test_a_ledger_keeps_its_amounts() -> None:
     """Rows whose amounts are drawn at random lose at most the few numbers that happen to go on."""
     draw = random.Random(1)
     rows = " ".join(f"Monthly account fee {draw.randrange(10**5)} paid {draw.randrange(10**5)}" for _ in range(200))
@@ -38,7 +38,7 @@ def test_a_ledger_keeps_its_amounts():
 
 
 @given(st.text(st.characters()))
-def test_any_text_keeps_what_is_no_number(text: str):
+def test_any_text_keeps_what_is_no_number(text: str) -> None:
     """No text raises, and nothing but numbers and white space goes."""
     left, counted = without_counting(text)
 

@@ -1,4 +1,4 @@
-"""What counts as text, and which output holds none, or hardly any."""
+"""Outputs that hold text, none, or hardly any, and what counts as text."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def page(*texts: str, pictures: int = 0) -> PageText:
 @pytest.mark.parametrize(
     "text", ["a", "7", "深", "م", "☐", "♪", "∫", "<td>x</td>", "| | 0 |", "&amp;c", "<3", "a < b > c"]
 )
-def test_a_letter_a_digit_or_a_sign_is_text(text: str):
+def test_a_letter_a_digit_or_a_sign_is_text(text: str) -> None:
     """In any script, and inside any markup."""
     assert has_text(text)
 
@@ -28,7 +28,7 @@ def test_a_letter_a_digit_or_a_sign_is_text(text: str):
 @pytest.mark.parametrize(
     "text", ["", " \n\u3000", "<td></td>", "| |\n|---|", "&nbsp;", "<pre> <b></b>", "....", "____", "- - -", "**", "# "]
 )
-def test_markup_alone_is_no_text(text: str):
+def test_markup_alone_is_no_text(text: str) -> None:
     """Tags, bars, rules, leaders, bullets, spaces however they are written."""
     assert not has_text(text)
 
@@ -45,7 +45,7 @@ def test_markup_alone_is_no_text(text: str):
         (page(*[""] * LEAST_EMPTY, pictures=1), True),
     ],
 )
-def test_an_output_without_text_or_picture_is_empty(text: PageText, empty: bool):
+def test_an_output_without_text_or_picture_is_empty(text: PageText, empty: bool) -> None:
     """A picture is something; one among boxes that drift is not."""
     assert is_empty(text) == empty
 
@@ -64,6 +64,6 @@ def test_an_output_without_text_or_picture_is_empty(text: PageText, empty: bool)
         (page("<p>" + "<br>" * 300 + SENTENCE + "</p>"), False),
     ],
 )
-def test_most_boxes_or_many_tags_without_text_are_drift(text: PageText, mostly: bool):
+def test_most_boxes_or_many_tags_without_text_are_drift(text: PageText, mostly: bool) -> None:
     """Each limit is the last that an honest page may have."""
     assert is_mostly_empty(text) == mostly

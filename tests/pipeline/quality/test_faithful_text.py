@@ -1,5 +1,6 @@
 """A page is read again in a plainer way if reading it in full loses words or fails."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ WORDS = "The miller never worked by the sun, for high water comes about fifty mi
 
 
 @pytest.fixture
-def document():
+def document() -> Iterator[pymupdf.Document]:
     with pymupdf.open() as made:
         made.new_page().insert_textbox((72, 72, 540, 300), WORDS, fontsize=11)
         yield made
@@ -33,14 +34,16 @@ def with_full_reading(monkeypatch: pytest.MonkeyPatch, spoil: Any) -> None:
     monkeypatch.setattr(faithful_text, "read_text_layer", read)
 
 
-def test_a_faithful_page_is_kept(document: pymupdf.Document):
+def test_a_faithful_page_is_kept(document: pymupdf.Document) -> None:
     """A page with all its words has no flag."""
     text = read_faithfully(document, 0, right_to_left=False)
 
     assert (text.markdown, text.notes) == (WORDS, ())
 
 
-def test_a_page_that_loses_words_is_written_more_plainly(document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch):
+def test_a_page_that_loses_words_is_written_more_plainly(
+    document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The plainer Markdown has all words, and says that it is plainer."""
     with_full_reading(monkeypatch, lambda text: replace(text, markdown="The miller", blocks=()))
     text = read_faithfully(document, 0, right_to_left=False)
@@ -50,7 +53,9 @@ def test_a_page_that_loses_words_is_written_more_plainly(document: pymupdf.Docum
     assert text.fidelity.recall == 1
 
 
-def test_a_page_whose_paths_cannot_be_read_keeps_its_words(document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch):
+def test_a_page_whose_paths_cannot_be_read_keeps_its_words(
+    document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Damage to tables or images costs no word."""
 
     def fail(_: PageText) -> PageText:
@@ -63,7 +68,7 @@ def test_a_page_whose_paths_cannot_be_read_keeps_its_words(document: pymupdf.Doc
 
 def test_words_that_mupdf_joins_are_measured_as_they_are_read(
     document: pymupdf.Document, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """Blanks that MuPDF takes for none lower no score, lost words do all the same."""
     joined = [("".join(WORDS.split()), Box(72, 72, 540, 90))]
     monkeypatch.setattr(faithful_text, "visible_words", lambda *_: joined)

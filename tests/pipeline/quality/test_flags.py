@@ -113,7 +113,7 @@ def test_a_threshold_is_reached_by_being_met(measures: RepetitionMeasures, text_
 
 
 def test_thresholds_come_from_the_settings() -> None:
-    """What is honest by default is flagged under stricter settings."""
+    """A text that is honest by default is flagged under stricter settings."""
     strict = QualitySettings(
         repeated_chars=100, tail_chars=100, compressible_chars=100, compression_ratio=2, longest_run=1, loop_score=0.5
     )
@@ -164,7 +164,9 @@ def layer_page(text: PageText) -> TextLayerPage:
         (0.0, 0.0, 0.0, ("layer_words_differ", "order_uncertain")),
     ],
 )
-def test_a_page_that_is_untrue_to_its_layer_is_flagged(recall, precision, order, flags) -> None:
+def test_a_page_that_is_untrue_to_its_layer_is_flagged(
+    recall: float, precision: float, order: float, flags: tuple[str, ...]
+) -> None:
     """Lost or added words, and words in another order, each raise a flag of their own."""
     text = PageText("text", fidelity=LayerFidelity(recall, precision, order))
     document = Document("0" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
@@ -226,7 +228,7 @@ LEGAL = {
 @pytest.mark.parametrize("text", LEGAL.values(), ids=LEGAL.keys())
 @pytest.mark.parametrize("around", ["", HONEST])
 def test_legal_repetition_is_not_flagged(text: str, around: str) -> None:
-    """What repeats on honest pages raises nothing, whether it fills the page or stands between other text."""
+    """Repetition of honest pages raises nothing, whether it fills the page or stands between other text."""
     assert flags(around + text + around) == ()
 
 

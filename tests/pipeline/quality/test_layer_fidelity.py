@@ -78,8 +78,8 @@ def fidelity(markdown: str, *lines: str) -> LayerFidelity:
         ("", ""),
     ],
 )
-def test_markup_and_typesetting_do_not_count(markdown, line):
-    """The same words are all there, however Markdown and type dress them."""
+def test_markup_and_typesetting_do_not_count(markdown: str, line: str) -> None:
+    """Every word is found again, however Markdown and type dress them."""
     assert fidelity(markdown, line) == LayerFidelity(1, 1, 1)
 
 
@@ -99,12 +99,12 @@ def test_markup_and_typesetting_do_not_count(markdown, line):
         ("a dash \u2014 and more", ("a dash\u2014and", "more")),
     ],
 )
-def test_cut_and_spaced_words_are_equal_to_whole_ones(markdown, lines):
+def test_cut_and_spaced_words_are_equal_to_whole_ones(markdown: str, lines: tuple[str, ...]) -> None:
     """A hyphen at the end of a line, and letters set apart, are typesetting."""
     assert fidelity(markdown, *lines) == LayerFidelity(1, 1, fidelity(markdown, *lines).order)
 
 
-def test_a_large_initial_belongs_to_its_word():
+def test_a_large_initial_belongs_to_its_word() -> None:
     """A drop cap is joined to the rest of its word, a letter of the same size is not."""
     rest = printed("he end is near", left=80)
     drop = [("T", Box(50, 50, 75, 80)), *rest]
@@ -114,7 +114,7 @@ def test_a_large_initial_belongs_to_its_word():
     assert measure_fidelity("The end is near", None, small).recall == 1 - 2 / 5
 
 
-def test_raised_and_lowered_characters_belong_to_their_word():
+def test_raised_and_lowered_characters_belong_to_their_word() -> None:
     """A layer parts a word at a change of height; a Markdown that has it whole is right, and neighbours stay apart."""
     formula = [
         ("Sb", Box(50, 50, 62, 60)),
@@ -148,7 +148,7 @@ def test_raised_and_lowered_characters_belong_to_their_word():
         ("\u4eba\u751f", "\u4eba\u6c11", 0),
     ],
 )
-def test_what_changes_the_meaning_counts(right, wrong, numbers):
+def test_what_changes_the_meaning_counts(right: str, wrong: str, numbers: int) -> None:
     """A lost point, sign, blank, hyphen or letter is a lost word, and changed numbers are counted on both sides."""
     there, back = fidelity(f"so {wrong} it", f"so {right} it"), fidelity(f"so {right} it", f"so {wrong} it")
 
@@ -158,7 +158,7 @@ def test_what_changes_the_meaning_counts(right, wrong, numbers):
     assert there.changed_numbers == back.changed_numbers == numbers
 
 
-def test_a_range_cut_at_the_end_of_a_line_keeps_its_hyphen():
+def test_a_range_cut_at_the_end_of_a_line_keeps_its_hyphen() -> None:
     """Digits are never closed up: only letters lose the hyphen of a line's end."""
     lost = fidelity("in 19901995", "in 1990-", "1995")
 
@@ -167,13 +167,13 @@ def test_a_range_cut_at_the_end_of_a_line_keeps_its_hyphen():
     assert fidelity("AngloAmerican", "Anglo-", "American").recall == 0
 
 
-def test_an_unescaped_sign_is_lost():
+def test_an_unescaped_sign_is_lost() -> None:
     """A CommonMark parser decides: `> 60` at the start of a line is a quotation."""
     assert fidelity("> 60 percent", "> 60 percent").recall == 2 / 3
     assert fidelity("[note]: see", "[note]: see").recall == 0
 
 
-def test_lost_and_added_words_are_told_apart():
+def test_lost_and_added_words_are_told_apart() -> None:
     """Half of the words missing is half of the recall, a page written twice half of the precision."""
     markdown, _, words = page()
     half = " ".join(markdown.split()[: len(words) // 2])
@@ -185,7 +185,7 @@ def test_lost_and_added_words_are_told_apart():
     assert measure_fidelity("", [], words).recall == 0
 
 
-def test_a_page_as_it_is_has_no_fault():
+def test_a_page_as_it_is_has_no_fault() -> None:
     """Every word once, in order, inside its block."""
     markdown, blocks, words = page()
 
@@ -193,7 +193,7 @@ def test_a_page_as_it_is_has_no_fault():
 
 
 @pytest.mark.parametrize("moved", ["northern", "the"])
-def test_a_missing_word_that_is_appended_lowers_the_order(moved):
+def test_a_missing_word_that_is_appended_lowers_the_order(moved: str) -> None:
     """A word at the end of the page is outside of the box it comes from, be it unique or not."""
     markdown, blocks, words = page()
     without = markdown.replace(f"{moved} ", "", 1)
@@ -210,7 +210,7 @@ def test_a_missing_word_that_is_appended_lowers_the_order(moved):
     assert measure_fidelity(f"{without}\n\n{moved}", kept, words).order < 1
 
 
-def test_blocks_that_move_lower_the_order():
+def test_blocks_that_move_lower_the_order() -> None:
     """A block in another place of the Markdown, its box with it, and boxes that change places, both cost."""
     _, blocks, words = page()
     markdown, turned, _ = page(PAGE[::-1])
@@ -222,7 +222,7 @@ def test_blocks_that_move_lower_the_order():
     assert measure_fidelity(markdown, turned, words).order < 0.7
 
 
-def test_order_is_that_of_the_layer_or_of_reading():
+def test_order_is_that_of_the_layer_or_of_reading() -> None:
     """A layer that draws the right column first is no reason to call a page read by columns disordered."""
     left = printed(*[f"left{n} side{n} row{n} text{n}" for n in range(10, 22)])
     right = printed(*[f"right{n} part{n} line{n} word{n}" for n in range(10, 22)], left=330)
@@ -235,7 +235,7 @@ def test_order_is_that_of_the_layer_or_of_reading():
 
 
 @pytest.mark.parametrize("turn", [0, 90, 270])
-def test_order_of_columns_and_tables_is_known_on_pages_on_their_side(turn):
+def test_order_of_columns_and_tables_is_known_on_pages_on_their_side(turn: int) -> None:
     """A layer that draws the right column first, and a table column by column, is no disorder on a turned page."""
     left = printed(*[f"left{n} side{n} rows{n} text{n}" for n in range(10, 22)])
     right = printed(*[f"right{n} part{n} line{n} word{n}" for n in range(10, 22)], left=330)
@@ -255,7 +255,7 @@ def test_order_of_columns_and_tables_is_known_on_pages_on_their_side(turn):
     assert measure_fidelity(table, block, shown(columns[0] + columns[1])).order == 1
 
 
-def test_words_know_the_line_of_the_markdown_on_which_they_stand():
+def test_words_know_the_line_of_the_markdown_on_which_they_stand() -> None:
     """Blocks are spans of the Markdown: each word is found in its own, also in tables, lists, code and HTML."""
     markdown = (
         "# w0\n\nw2 **w2\nw3**\n\n1. w5\n   w6\n   - w7\n\n| w9 | w9 |\n|---|---|\n| w11 | w11<br>w11 |"
@@ -268,7 +268,7 @@ def test_words_know_the_line_of_the_markdown_on_which_they_stand():
     assert len(words_of_markdown(markdown)) == 20
 
 
-def test_a_page_takes_milliseconds():
+def test_a_page_takes_milliseconds() -> None:
     """A page of 500 words, a table of 500 cells too, is measured in a few milliseconds: 5 on an idle core."""
     rng = random.Random(0)
     lines = [" ".join(f"{rng.randrange(10**6) / 100}" for _ in range(5)) for _ in range(100)]
@@ -290,7 +290,7 @@ def test_a_page_takes_milliseconds():
     "unit",
     ["<", "[", "[a](", "<a ", "\\", "&", "![a", "`", "a- ", "a b ", "*a **", "|a", "> ", "- ", "<!--", "<b>\n<!--"],
 )
-def test_hostile_markup_takes_linear_time(unit):
+def test_hostile_markup_takes_linear_time(unit: str) -> None:
     """No markup, however broken, makes the parser or the patterns look at everything again and again."""
     text = unit * (100_000 // len(unit))
     started = time.thread_time()
@@ -300,7 +300,7 @@ def test_hostile_markup_takes_linear_time(unit):
 
 
 @pytest.mark.parametrize("line", ["T e s t s", "exam- ple a\u0301"])
-def test_a_layer_of_100_000_words_takes_seconds(line):
+def test_a_layer_of_100_000_words_takes_seconds(line: str) -> None:
     """Neither many words, nor many large blocks, nor words that all differ make the measure quadratic."""
     words = printed(*[f"{line} {n} x{n}-" for n in range(100_000 // (len(line.split()) + 2))])
     blocks = [Block("text", 0, 0, 1000, 1e7, 2 * n, 2 * n + 1) for n in range(2000)]
@@ -319,7 +319,7 @@ PIECES = st.sampled_from(
 
 @settings(deadline=None)
 @given(st.lists(PIECES).map("".join), st.lists(st.lists(PIECES).map("".join)))
-def test_any_text_is_measured(markdown: str, texts: list[str]):
+def test_any_text_is_measured(markdown: str, texts: list[str]) -> None:
     """No Markdown and no layer makes the measure fail, or gives a share outside 0 to 1."""
     words = [(text, Box(n, n, n + 5, n + 5)) for n, text in enumerate(texts)]
     blocks = [Block("text", 0, 0, 3, 3, 0, len(markdown) // 2), Block("text", 2, 2, 9, 9, len(markdown) // 2, 10**6)]

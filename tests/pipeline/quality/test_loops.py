@@ -64,7 +64,7 @@ def test_a_loop_is_described_by_its_turns() -> None:
     ids=["year", "counting", "counting in lines", "two lines", "a word that changes"],
 )  # fmt: skip
 def test_drifting_loops_are_found(text: str) -> None:
-    """What counts on, alternates, or changes a word each turn is a loop."""
+    """Text that counts on, alternates, or changes a word each turn is a loop."""
     assert strongest_loop(PAGE + text + PAGE).score >= 1
 
 

@@ -9,6 +9,7 @@ from ocrmill.pipeline.quality.page_row import better_of_layer, failed_row, recog
 from ocrmill.pipeline.records import (
     Attempt,
     Document,
+    FailedPage,
     PageGeometry,
     PageText,
     Reason,
@@ -57,6 +58,7 @@ def test_the_layer_stands_where_the_engine_did_worse(read: PageText | None, reas
     kept = better_of_layer(DOCUMENT, row, QUALITY)
     assert (kept.status, kept.reason, kept.flags) == (Status.TEXT_LAYER, reason, ("formula_as_text",))
     assert kept.text is not None
+    assert not isinstance(kept.page, FailedPage)
     assert (kept.text.markdown, kept.attempts, kept.page.decision) == (LAYER, row.attempts, PAGE.decision)
 
 

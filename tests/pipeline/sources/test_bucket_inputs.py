@@ -73,7 +73,7 @@ def tar_bytes(**files: bytes) -> bytes:
     return packed.getvalue()
 
 
-def test_a_prefix_is_searched_like_a_folder(s3: S3Server):
+def test_a_prefix_is_searched_like_a_folder(s3: S3Server) -> None:
     """Documents below are found by ending, in the order of their keys; hidden and other ones are counted."""
     names = ("p/b.pdf", "p/a.PDF", "p/c/d/e.tiff", "p/c/", "p/", "p/notes.md", "p/.h/a.pdf", "p/.b.pdf", "p2/x.pdf")
     bucket = put(s3, *names, "p")
@@ -91,7 +91,7 @@ def test_a_prefix_is_searched_like_a_folder(s3: S3Server):
     assert [] == found([f"s3://{s3.bucket()}"], s3.settings)
 
 
-def test_a_source_says_where_and_which_version(s3: S3Server):
+def test_a_source_says_where_and_which_version(s3: S3Server) -> None:
     """Its URI is the URL of the object; its version is new when its bytes are, and only then."""
     bucket = put(s3, "a.pdf")
     (before,) = found([f"s3://{bucket}"], s3.settings)
@@ -116,7 +116,7 @@ def test_a_source_says_where_and_which_version(s3: S3Server):
 )
 def test_globs_list_from_their_longest_fixed_prefix(
     s3: S3Server, faulty_s3: FaultyS3, glob: str, expected: list[str], prefix: str
-):
+) -> None:
     """A glob takes what it matches and all below it, as in folders, and lists no key that cannot match."""
     bucket = put(s3, "a.pdf", "2023/x.pdf", "2024-01/b.pdf", "2024-01/y/c.pdf", "2024-01/y/d.png", "2024-02/e.pdf")
 
@@ -124,7 +124,7 @@ def test_globs_list_from_their_longest_fixed_prefix(
     assert f"&prefix={prefix}&" in faulty_s3.paths[-1].replace("?", "&") + "&"
 
 
-def test_include_and_exclude_count_below_the_prefix(s3: S3Server):
+def test_include_and_exclude_count_below_the_prefix(s3: S3Server) -> None:
     """The globs of the settings see the key below the prefix, or the whole URL where they are one."""
     bucket = put(s3, "in/a.pdf", "in/d/b.pdf", "in/d/c.png")
 
@@ -143,7 +143,7 @@ ODD_KEYS = (
 )
 
 
-def test_keys_are_any_text(s3: S3Server, tmp_path: Path):
+def test_keys_are_any_text(s3: S3Server, tmp_path: Path) -> None:
     """Whatever a key holds, its URI is one line of its own that can be named again, and its bytes are its own."""
     bucket = s3.bucket()
     for key in ODD_KEYS:
@@ -165,7 +165,7 @@ no_newlines = st.text(st.characters(exclude_categories=["Cs"], exclude_character
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(no_newlines.map(lambda key: f"{key}.pdf"), min_size=1, max_size=3))
-def test_keys_of_any_text_are_named_again(s3: S3Server, names: set[str]):
+def test_keys_of_any_text_are_named_again(s3: S3Server, names: set[str]) -> None:
     """The round trip from a listing's URI back to the object holds for any keys together in a bucket."""
     bucket = put(s3, *(key for key in names if not key.startswith(".")))
     for source in found([f"s3://{bucket}"], s3.settings):
@@ -173,7 +173,7 @@ def test_keys_of_any_text_are_named_again(s3: S3Server, names: set[str]):
         assert [source] == found([source.uri], s3.settings)
 
 
-def test_archives_in_buckets(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_archives_in_buckets(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """Members are found, named and read; a zip is read by ranges, a tar is downloaded once, and both once only."""
     bucket = s3.bucket()
     s3.put(bucket, "big.zip", zip_bytes(first=b"1" * 10, large=DIGITS, last=b"2" * 10))
@@ -204,7 +204,7 @@ def test_archives_in_buckets(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
     assert b"new" == content(now, storage, tmp_path)
 
 
-def test_manifests_name_objects_and_lie_in_buckets(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_manifests_name_objects_and_lie_in_buckets(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """A manifest lists URLs, here or in a bucket, relative to itself; what is not there is a source with a reason."""
     bucket = put(s3, "in/a.pdf", "in/b.pdf")
     s3.put(bucket, "in/z.zip", zip_bytes(m=b"m"))
@@ -225,7 +225,7 @@ def test_manifests_name_objects_and_lie_in_buckets(s3: S3Server, faulty_s3: Faul
         found([f"s3://{bucket}/in/zeros.txt"], s3.settings)
 
 
-def test_what_is_read_is_what_was_found(s3: S3Server, tmp_path: Path):
+def test_what_is_read_is_what_was_found(s3: S3Server, tmp_path: Path) -> None:
     """An object in another version is `changed_while_reading`, one that is gone `unreadable`; copies stay."""
     bucket = put(s3, "a.pdf", "b.pdf")
     source, gone = found([f"s3://{bucket}"], s3.settings)
@@ -245,8 +245,8 @@ def test_what_is_read_is_what_was_found(s3: S3Server, tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_downloads_have_a_limit_and_need_room(s3: S3Server, tmp_path: Path):
-    """What is larger than input.max_object_mb is `object_limit`; a full scratch folder is an error of the run."""
+def test_downloads_have_a_limit_and_need_room(s3: S3Server, tmp_path: Path) -> None:
+    """An object larger than input.max_object_mb is `object_limit`; a full scratch folder is an error of the run."""
     bucket = s3.bucket()
     s3.put(bucket, "a.pdf", DIGITS)
     s3.put(bucket, "b.tar.gz", tar_bytes(x=os.urandom(3 << 20)))
@@ -268,7 +268,7 @@ def test_downloads_have_a_limit_and_need_room(s3: S3Server, tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_listing_streams(s3: S3Server, faulty_s3: FaultyS3):
+def test_a_listing_streams(s3: S3Server, faulty_s3: FaultyS3) -> None:
     """The first source comes after the first page of the listing, whatever follows; all come, in order, once."""
     bucket = put(s3, *(f"{number:04}.pdf" for number in range(220)))
     discovery = Discovery([f"s3://{bucket}"], SETTINGS, faulty_s3.settings)
@@ -280,8 +280,8 @@ def test_a_listing_streams(s3: S3Server, faulty_s3: FaultyS3):
     assert asked + 4 == faulty_s3.requests["GET"]
 
 
-def test_a_listing_goes_on_behind_an_outage(s3: S3Server, faulty_s3: FaultyS3):
-    """Errors, throttling and answers that are cut cost time and no key; what lasts longer is told."""
+def test_a_listing_goes_on_behind_an_outage(s3: S3Server, faulty_s3: FaultyS3) -> None:
+    """Errors, throttling and answers that are cut cost time and no key; what lasts longer is an error."""
     bucket = put(s3, *(f"{number:04}.pdf" for number in range(220)))
     storage = faulty_s3.settings.model_copy(update={"attempts": 1, "outage_s": 30.0})
     names = [f"{number:04}.pdf" for number in range(220)]
@@ -301,7 +301,7 @@ def test_a_listing_goes_on_behind_an_outage(s3: S3Server, faulty_s3: FaultyS3):
     assert "SlowDown" in (told.detail or "")
 
 
-def test_a_bucket_that_is_down_for_a_while_costs_no_document(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_a_bucket_that_is_down_for_a_while_costs_no_document(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """Reading waits for storage.outage_s beyond the retries; then the document is `unreadable`, and says why."""
     bucket = s3.bucket()
     s3.put(bucket, "a.pdf", DIGITS)
@@ -344,7 +344,7 @@ def test_a_bucket_that_is_down_for_a_while_costs_no_document(s3: S3Server, fault
 @pytest.mark.parametrize("key", ["", "/a.pdf"])
 def test_trouble_with_a_bucket_is_named_at_the_start(
     s3: S3Server, faulty_s3: FaultyS3, status: int, code: str, region: str, says: str, key: str
-):
+) -> None:
     """Wrong credentials, clock, region or name end the command within seconds, and say which; nothing secret in it."""
     bucket = put(s3, "a.pdf")
     faulty_s3.answers(status, code, region=region)
@@ -358,8 +358,8 @@ def test_trouble_with_a_bucket_is_named_at_the_start(
     assert "S3CRET" not in str(caught.value)
 
 
-def test_inputs_that_lead_nowhere_stop_the_run_at_once(s3: S3Server, monkeypatch: pytest.MonkeyPatch):
-    """A missing bucket, key, prefix or match, a server that is not there and missing credentials are told at once."""
+def test_inputs_that_lead_nowhere_stop_the_run_at_once(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing bucket, key, prefix or match, a server that is not there and missing credentials are errors at once."""
     bucket = put(s3, "a.pdf")
     for name, says in (
         ("s3://no-such-bucket-here/a.pdf", "no such bucket"),
@@ -379,7 +379,7 @@ def test_inputs_that_lead_nowhere_stop_the_run_at_once(s3: S3Server, monkeypatch
         Discovery([f"s3://{bucket}"], SETTINGS, s3.settings.model_copy(update={"timeout_s": 9.0}))
 
 
-def test_who_may_not_list_may_still_read(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_who_may_not_list_may_still_read(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """An object that is named is read with the right to read alone."""
     bucket = put(s3, "a.pdf")
     faulty_s3.answers(403, "AccessDenied", path="list-type=2")
@@ -390,7 +390,9 @@ def test_who_may_not_list_may_still_read(s3: S3Server, faulty_s3: FaultyS3, tmp_
         Discovery([f"s3://{bucket}"], SETTINGS, faulty_s3.settings)
 
 
-def test_a_downloaded_archive_leaves_nothing_behind(s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_downloaded_archive_leaves_nothing_behind(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """The copy of an archive has no name once it is open, so that no kill can leave it on the disk."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     bucket = s3.bucket()

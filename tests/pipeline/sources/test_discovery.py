@@ -24,7 +24,7 @@ from ocrmill.pipeline.sources.discovery import Discovery, Skipped
 from ocrmill.pipeline.sources.fetch import fetch
 
 
-def test_a_folder_is_searched_to_its_bottom_in_order(tmp_path: Path):
+def test_a_folder_is_searched_to_its_bottom_in_order(tmp_path: Path) -> None:
     """Documents in all folders below are found by ending, in any case, by name in each folder; others are counted."""
     write(
         tmp_path,
@@ -44,7 +44,7 @@ def test_a_folder_is_searched_to_its_bottom_in_order(tmp_path: Path):
     assert Skipped(other_endings=2, hidden=2) == discovery.skipped
 
 
-def test_a_source_says_where_and_which_version(tmp_path: Path):
+def test_a_source_says_where_and_which_version(tmp_path: Path) -> None:
     """A file's URI is its absolute path; its version is new when its size or time is."""
     write(tmp_path, "a.pdf")
     (before,) = found([tmp_path])
@@ -59,7 +59,7 @@ def test_a_source_says_where_and_which_version(tmp_path: Path):
     assert 3 == len({before.version, touched.version, grown.version})
 
 
-def test_named_files_are_taken_whatever_they_are_called(tmp_path: Path):
+def test_named_files_are_taken_whatever_they_are_called(tmp_path: Path) -> None:
     """A file that is named is taken without the ending of a PDF, and hidden; so is one with the signs of a glob."""
     write(tmp_path, "scan", ".hidden.pdf", "report[1].pdf", "report1.pdf", "what?.pdf")
     names = [tmp_path / name for name in ("scan", ".hidden.pdf", "report[1].pdf", "what?.pdf")]
@@ -67,7 +67,7 @@ def test_named_files_are_taken_whatever_they_are_called(tmp_path: Path):
     assert [str(name) for name in names] == [source.uri for source in found(names)]
 
 
-def test_relative_inputs_have_absolute_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_relative_inputs_have_absolute_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The URI does not depend on how the input was written."""
     write(tmp_path, "d/a.pdf")
     monkeypatch.chdir(tmp_path)
@@ -75,7 +75,7 @@ def test_relative_inputs_have_absolute_uris(tmp_path: Path, monkeypatch: pytest.
         assert [f"{tmp_path}/d/a.pdf"] == [source.uri for source in found([name])]
 
 
-def test_dots_after_a_link_lead_where_the_system_goes(tmp_path: Path):
+def test_dots_after_a_link_lead_where_the_system_goes(tmp_path: Path) -> None:
     """`link/..` is the parent of what the link leads to, not the folder that the link lies in."""
     write(tmp_path, "real/a.pdf", "real/sub/b.pdf", "a.pdf")
     (tmp_path / "link").symlink_to(tmp_path / "real" / "sub")
@@ -83,7 +83,7 @@ def test_dots_after_a_link_lead_where_the_system_goes(tmp_path: Path):
     assert ["real/a.pdf"] == below(tmp_path, found([f"{tmp_path}/link/../a.pdf"]))
 
 
-def test_overlapping_inputs_give_each_uri_once(tmp_path: Path):
+def test_overlapping_inputs_give_each_uri_once(tmp_path: Path) -> None:
     """A file that is reached by several inputs comes once, and the repeats are counted."""
     write(tmp_path, "d/a.pdf", "d/b.pdf")
     discovery = Discovery(
@@ -108,14 +108,14 @@ def test_overlapping_inputs_give_each_uri_once(tmp_path: Path):
         ("x/**/y/../../*.pdf", ["x/b.pdf"]),
     ],
 )
-def test_globs(tmp_path: Path, glob: str, expected: list[str]):
+def test_globs(tmp_path: Path, glob: str, expected: list[str]) -> None:
     """A glob takes the documents that it matches, and all in the folders that it matches; `**` is any depth."""
     write(tmp_path, "a.pdf", "x/b.pdf", "x/y/c.pdf", "x/y/d.png", "x2/e.pdf", "x/y/.z.pdf", "x/note.txt")
 
     assert expected == below(tmp_path, found([f"{tmp_path}/{glob}"]))
 
 
-def test_inputs_that_lead_nowhere_stop_the_run_at_once(tmp_path: Path):
+def test_inputs_that_lead_nowhere_stop_the_run_at_once(tmp_path: Path) -> None:
     """A missing file, an empty glob, an unreadable manifest and a strange URL are errors before a source is taken."""
     write(tmp_path, "a.pdf", "notes.md", "zeros.txt", data=b"\0\0")
     write(tmp_path, "bad.parquet", data=b"PAR1nonsensePAR1")
@@ -135,12 +135,12 @@ def test_inputs_that_lead_nowhere_stop_the_run_at_once(tmp_path: Path):
             Discovery([str(tmp_path), f"{tmp_path}/{name}"], SETTINGS, STORAGE)
         assert name in str(caught.value)
     for name in ("ftp://host/a.pdf", "file:///data", "gcs://bucket", "s3://", "s3://ann:secret@bucket/a.pdf"):
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(UsageError) as refused:
             Discovery([name], SETTINGS, STORAGE)
-        assert "secret" not in str(caught.value)
+        assert "secret" not in str(refused.value)
 
 
-def test_links_are_followed_but_not_in_circles(tmp_path: Path):
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     """Linked files and folders are found under the link's name; a link to a folder above it ends there."""
     write(tmp_path, "elsewhere/a.pdf", "top/b.pdf")
     (tmp_path / "top" / "file.pdf").symlink_to(tmp_path / "elsewhere" / "a.pdf")
@@ -152,7 +152,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path):
     assert ["b.pdf", "file.pdf", "folder/a.pdf"] == below(tmp_path / "top", found([tmp_path / "top"]))
 
 
-def test_what_cannot_be_read_in_a_folder_is_a_source_with_a_reason(tmp_path: Path):
+def test_what_cannot_be_read_in_a_folder_is_a_source_with_a_reason(tmp_path: Path) -> None:
     """Links to nothing, pipes, broken archives and archives of other kinds are rows, and the rest is found."""
     write(tmp_path, "a.pdf")
     write(tmp_path, "b.zip", "c.tar.gz", "d.7z", "e.tar.xz", "empty.tar", data=b"")
@@ -196,7 +196,7 @@ def without_privileges() -> Iterator[None]:
         os.seteuid(me)
 
 
-def test_what_may_not_be_read_is_a_source_with_a_reason(bottomless: Path):
+def test_what_may_not_be_read_is_a_source_with_a_reason(bottomless: Path) -> None:
     """Folders and archives without permission are rows and the rest is found; a folder that is named is an error."""
     bottomless.chmod(0o755)
     write(bottomless, "locked/b.pdf", "a.pdf")
@@ -222,7 +222,7 @@ def nest(folder: Path, names: Sequence[str]) -> None:
     os.close(here)
 
 
-def test_a_folder_that_cannot_be_listed_is_a_source_with_a_reason(bottomless: Path):
+def test_a_folder_that_cannot_be_listed_is_a_source_with_a_reason(bottomless: Path) -> None:
     """A folder too deep for the system to open is a row, whatever the globs ask for, and the rest is found."""
     write(bottomless, "z.pdf")
     nest(bottomless, ["n" * 250] * 17)  # 17 * 251 characters are more than a path may have
@@ -233,7 +233,7 @@ def test_a_folder_that_cannot_be_listed_is_a_source_with_a_reason(bottomless: Pa
         assert "cannot be listed" in (deep.detail or "")
 
 
-def test_folders_deeper_than_python_can_recurse(bottomless: Path):
+def test_folders_deeper_than_python_can_recurse(bottomless: Path) -> None:
     """A thousand folders in each other are gone through."""
     nest(bottomless, ["d"] * 1200)
     path = f"{bottomless}{'/d' * 1200}/a.pdf"
@@ -242,7 +242,7 @@ def test_folders_deeper_than_python_can_recurse(bottomless: Path):
     assert [path] == [source.uri for source in found([bottomless])]
 
 
-def test_archives_are_searched_and_named_apart(tmp_path: Path):
+def test_archives_are_searched_and_named_apart(tmp_path: Path) -> None:
     """Members have their archive in their URI, so equal names never collide; what is not read is counted or told."""
     zipped(tmp_path / "a.zip", "x.pdf", "d/y.PNG", "readme.txt", "__MACOSX/._x.pdf", "in.zip", "in.tar.gz")
     zipped(tmp_path / "b" / "a.zip", "x.pdf")
@@ -263,7 +263,7 @@ def test_archives_are_searched_and_named_apart(tmp_path: Path):
     assert Skipped(other_endings=1, hidden=1) == discovery.skipped
 
 
-def test_an_archive_that_breaks_keeps_what_came_before(tmp_path: Path):
+def test_an_archive_that_breaks_keeps_what_came_before(tmp_path: Path) -> None:
     """The members before the damage are sources, and the archive itself is one more, with its reason."""
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name in ("a.pdf", "b.pdf"):
@@ -277,7 +277,7 @@ def test_an_archive_that_breaks_keeps_what_came_before(tmp_path: Path):
     assert [None, None, Reason.DAMAGED] == [source.reason for source in sources]
 
 
-def test_include_and_exclude(tmp_path: Path):
+def test_include_and_exclude(tmp_path: Path) -> None:
     """A glob matches a path below the input or a folder above it, from any part on; after a slash, an absolute path."""
     write(tmp_path, "a.pdf", "d/b.pdf", "d/e/c.pdf", "d/e/c.png")
     zipped(tmp_path / "d" / "z.zip", "e/f.pdf", "g.pdf")
@@ -313,7 +313,7 @@ name_bytes = st.binary(min_size=1, max_size=40).map(
 
 @settings(max_examples=40, deadline=None)
 @given(st.sets(name_bytes, min_size=1, max_size=5))
-def test_files_of_any_names_are_found_named_again_and_opened(names: set[bytes]):
+def test_files_of_any_names_are_found_named_again_and_opened(names: set[bytes]) -> None:
     """Whatever bytes a name holds, its URI is one line of text, its own, and can be given back as an input."""
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
@@ -331,14 +331,14 @@ def test_files_of_any_names_are_found_named_again_and_opened(names: set[bytes]):
         assert sources == found([manifest])
 
 
-def test_the_longest_names_are_found(tmp_path: Path):
+def test_the_longest_names_are_found(tmp_path: Path) -> None:
     """Names of 255 bytes are sources like others."""
     write(tmp_path, "x" * 251 + ".pdf", "\u8ad6" * 83 + "ab.pdf")
 
     assert [255, 255] == [len(os.fsencode(Path(source.path).name)) for source in found([tmp_path])]
 
 
-def test_sources_are_found_as_they_are_taken(tmp_path: Path):
+def test_sources_are_found_as_they_are_taken(tmp_path: Path) -> None:
     """The listing of one folder is held at a time: the first source comes before the later folders are looked at."""
     for number in range(40):
         write(tmp_path, *[f"{number:02}/{page:03}.pdf" for page in range(100)])
@@ -356,7 +356,7 @@ def test_sources_are_found_as_they_are_taken(tmp_path: Path):
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([".txt", ".parquet", ".zip", ".tar", ".tgz"]), st.binary(max_size=400).filter(harmless))
-def test_no_bytes_make_discovery_raise_anything_else(ending: str, data: bytes):
+def test_no_bytes_make_discovery_raise_anything_else(ending: str, data: bytes) -> None:
     """Random bytes given as a manifest or archive give sources or one of our errors."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"x{ending}")

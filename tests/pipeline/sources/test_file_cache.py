@@ -10,7 +10,7 @@ from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.pipeline.sources.file_cache import MOST_FILES, FileCache
 
 
-def test_a_document_is_downloaded_once_for_its_ranges(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_a_document_is_downloaded_once_for_its_ranges(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """Ranges of several documents in turn cost one download each, as long as their copies have room."""
     bucket, settings = s3.bucket(), InputSettings(kept_mb=2)
     for name in ("a", "b", "c"):
@@ -33,7 +33,7 @@ def test_a_document_is_downloaded_once_for_its_ranges(s3: S3Server, faulty_s3: F
     assert not list(tmp_path.iterdir())
 
 
-def test_one_file_larger_than_the_room_is_kept_alone(s3: S3Server, tmp_path: Path):
+def test_one_file_larger_than_the_room_is_kept_alone(s3: S3Server, tmp_path: Path) -> None:
     """With room for nothing every source is still had, one copy at a time."""
     bucket, settings = s3.bucket(), InputSettings(kept_mb=0)
     for name in ("a", "b"):
@@ -45,8 +45,8 @@ def test_one_file_larger_than_the_room_is_kept_alone(s3: S3Server, tmp_path: Pat
     files.close()
 
 
-def test_files_of_this_machine_are_not_copied(s3: S3Server, tmp_path: Path):
-    """They take no room, are read where they lie, and only so many are remembered."""
+def test_files_of_this_machine_are_not_copied(s3: S3Server, tmp_path: Path) -> None:
+    """Local files take no room, are read where they lie, and only so many are remembered."""
     for number in range(MOST_FILES + 5):
         (tmp_path / f"{number}.pdf").write_bytes(b"x")
     scratch = tmp_path / "scratch"

@@ -48,8 +48,8 @@ def refusal(source: Source, scratch: Path, limits: InputSettings = LOCAL) -> Pag
     return caught.value
 
 
-def test_a_document_of_a_web_server(web: WebServer, tmp_path: Path):
-    """It is one source with its URL, size and version, and comes with its bytes; a fragment is not asked for."""
+def test_a_document_of_a_web_server(web: WebServer, tmp_path: Path) -> None:
+    """A document is one source with URL, size and version, and comes with its bytes; a fragment is not asked for."""
     web.serves("/d/a.pdf?x=1", DIGITS, ETag='"v1"')
     source = found(f"{web.url}/d/a.pdf?x=1")
 
@@ -60,7 +60,7 @@ def test_a_document_of_a_web_server(web: WebServer, tmp_path: Path):
         found(f"{web.url}/none.pdf")
 
 
-def test_versions(web: WebServer, tmp_path: Path):
+def test_versions(web: WebServer, tmp_path: Path) -> None:
     """The entity tag tells the version, else date and length, else nothing does, and every night reads it again."""
     web.serves("/tag", b"1", ETag='W/"weak"', Last_Modified="Sun, 01 Nov 2026 00:00:00 GMT")
     web.serves("/date", b"12", Last_Modified="Sun, 01 Nov 2026 00:00:00 GMT")
@@ -78,7 +78,7 @@ def test_versions(web: WebServer, tmp_path: Path):
     assert b"123" == content(current(date, LOCAL, STORAGE), tmp_path)
 
 
-def test_servers_that_know_no_head_are_asked_with_get(web: WebServer, tmp_path: Path):
+def test_servers_that_know_no_head_are_asked_with_get(web: WebServer, tmp_path: Path) -> None:
     """A server that refuses HEAD is asked as for the document, whose bytes are left where they are."""
 
     def get_only(asked: Asked) -> None:
@@ -89,8 +89,8 @@ def test_servers_that_know_no_head_are_asked_with_get(web: WebServer, tmp_path: 
 
 
 @pytest.mark.parametrize(("etag", "resumes"), [('"strong"', True), ('W/"weak"', False)])
-def test_a_cut_download_is_taken_up_again(web: WebServer, tmp_path: Path, etag: str, *, resumes: bool):
-    """Where the entity tag names bytes, the rest is asked for; else all of it: no byte twice, none missing."""
+def test_a_cut_download_is_taken_up_again(web: WebServer, tmp_path: Path, etag: str, *, resumes: bool) -> None:
+    """If the entity tag names bytes, the rest is asked for; else all of it: no byte twice, none missing."""
     cuts = [1_000_000, 500_000]
     web.serves("/a.pdf", DIGITS, ETag=etag)
     whole = web.answers["/a.pdf"]
@@ -111,7 +111,7 @@ def test_a_cut_download_is_taken_up_again(web: WebServer, tmp_path: Path, etag: 
     assert ([None, "bytes=1000000-", "bytes=1500000-"] if resumes else [None, None, None]) == ranges
 
 
-def test_parts_that_nobody_asked_for_are_not_put_together(web: WebServer, tmp_path: Path):
+def test_parts_that_nobody_asked_for_are_not_put_together(web: WebServer, tmp_path: Path) -> None:
     """A server that answers with another range than the missing one costs a new start, and never a wrong byte."""
     web.serves("/a.pdf", DIGITS, ETag='"v"')
     whole, answers = web.answers["/a.pdf"], ["cut", "wrong", "short", "whole"]
@@ -133,8 +133,8 @@ def test_parts_that_nobody_asked_for_are_not_put_together(web: WebServer, tmp_pa
         assert DIGITS == path.read_bytes()
 
 
-def test_throttling_is_waited_for(web: WebServer, tmp_path: Path):
-    """429 and server errors are tried again, after as long as Retry-After asks for; then they are told."""
+def test_throttling_is_waited_for(web: WebServer, tmp_path: Path) -> None:
+    """429 and server errors are tried again, after as long as Retry-After asks for; then they are errors."""
     web.serves("/a.pdf", b"1", ETag='"v"')
     source = found(f"{web.url}/a.pdf")
     web.fails("/a.pdf", 429, times=1, Retry_After="1")
@@ -148,7 +148,7 @@ def test_throttling_is_waited_for(web: WebServer, tmp_path: Path):
     assert (Reason.UNREADABLE, True) == ((told := refusal(source, tmp_path)).reason, "500" in told.detail)
 
 
-def test_servers_that_hang_are_given_up(web: WebServer, tmp_path: Path):
+def test_servers_that_hang_are_given_up(web: WebServer, tmp_path: Path) -> None:
     """No answer, and an answer that drips, end after the time limit, with a reason."""
     web.serves("/a.pdf", b"1", ETag='"v"')
     source = found(f"{web.url}/a.pdf")
@@ -182,7 +182,7 @@ def test_servers_that_hang_are_given_up(web: WebServer, tmp_path: Path):
         "http://100.100.100.200/a.pdf",
     ],
 )
-def test_private_addresses_are_refused(web: WebServer, tmp_path: Path, target: str):
+def test_private_addresses_are_refused(web: WebServer, tmp_path: Path, target: str) -> None:
     """However an address of this machine, its networks or its cloud is written, nothing is asked there."""
     web.serves("/secret.pdf", b"secret")
     url = target.format(port=web.server_port)
@@ -204,7 +204,7 @@ class _Names:
         return self.real(self.answers.pop(0) if host == "rebinding.example" else host, *rest, **more)  # type: ignore[arg-type]
 
 
-def test_redirects_are_checked_hop_by_hop(web: WebServer, monkeypatch: pytest.MonkeyPatch):
+def test_redirects_are_checked_hop_by_hop(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A public server that leads to a private address, or to a file, gets no further."""
     monkeypatch.setattr(
         "ocrmill.pipeline.sources.http.is_public", lambda address: address == "127.0.0.1"
@@ -220,7 +220,7 @@ def test_redirects_are_checked_hop_by_hop(web: WebServer, monkeypatch: pytest.Mo
     assert {"/a.pdf"} == {path for _, path, _ in web.asked}
 
 
-def test_a_name_is_looked_up_once(web: WebServer, monkeypatch: pytest.MonkeyPatch):
+def test_a_name_is_looked_up_once(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection goes to the address that was checked, whatever the name server says the next time."""
     names = _Names("127.0.0.1", "169.254.169.254")
     monkeypatch.setattr(socket, "getaddrinfo", names)
@@ -234,7 +234,7 @@ def test_a_name_is_looked_up_once(web: WebServer, monkeypatch: pytest.MonkeyPatc
         look_up(url, WebAccess.of(PUBLIC, STORAGE))
 
 
-def test_redirects_end(web: WebServer, tmp_path: Path):
+def test_redirects_end(web: WebServer, tmp_path: Path) -> None:
     """Some are followed, relative ones too; a circle ends with an error that names the URL."""
     web.serves("/b.pdf", b"1", ETag='"v"')
     web.redirects("/a.pdf", "b.pdf", 301)
@@ -246,7 +246,7 @@ def test_redirects_end(web: WebServer, tmp_path: Path):
         found(f"{web.url}/circle")
 
 
-def test_credentials_stay_with_their_server(web: WebServer, tmp_path: Path):
+def test_credentials_stay_with_their_server(web: WebServer, tmp_path: Path) -> None:
     """A login in a URL is sent to its server and to no other; no source and no error shows it, or a signature."""
     web.serves("/a.pdf?sig=S3CRET", b"1", ETag='"v"')
     with web_server.serving() as other:
@@ -268,8 +268,8 @@ def test_credentials_stay_with_their_server(web: WebServer, tmp_path: Path):
         assert "S3CRET" not in said
 
 
-def test_downloads_have_a_limit(web: WebServer, tmp_path: Path):
-    """What says that it is too large, what turns out to be, and what unpacks to more is `object_limit`."""
+def test_downloads_have_a_limit(web: WebServer, tmp_path: Path) -> None:
+    """An answer that says that it is too large, turns out to be, or unpacks to more is `object_limit`."""
     small = InputSettings(allow_private_addresses=True, max_object_mb=1)
     web.serves("/big", DIGITS, ETag='"v"')
     web.answers["/silent"] = lambda asked: (
@@ -283,7 +283,7 @@ def test_downloads_have_a_limit(web: WebServer, tmp_path: Path):
         assert (Reason.OBJECT_LIMIT, True) == (told.reason, "input.max_object_mb" in told.detail)
 
 
-def test_archives_on_web_servers(web: WebServer, tmp_path: Path):
+def test_archives_on_web_servers(web: WebServer, tmp_path: Path) -> None:
     """An archive is downloaded whole, and its members named by its URL; one without a version cannot be."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -308,6 +308,6 @@ def test_archives_on_web_servers(web: WebServer, tmp_path: Path):
         *((address, False) for address in ("::ffff:127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::127.0.0.1")),
     ],
 )
-def test_which_addresses_are_public(address: str, *, public: bool):
+def test_which_addresses_are_public(address: str, *, public: bool) -> None:
     """Loopback, private, link-local, shared, multicast and reserved ones are not, in whatever IPv6 wraps them."""
     assert public is is_public(address)

@@ -15,7 +15,7 @@ from ocrmill.pipeline.records import Reason
 from ocrmill.pipeline.sources.discovery import Discovery
 
 
-def test_a_text_manifest(tmp_path: Path):
+def test_a_text_manifest(tmp_path: Path) -> None:
     """Lines are relative to the manifest; comments and blank lines are passed over; a line to nowhere is a row."""
     write(tmp_path, "m/a.pdf", "m/caf\u00e9 1.pdf", "other/b.pdf", "other/c.pdf", "m/inner.txt")
     zipped(tmp_path / "m" / "z.zip", "p.pdf", "q.pdf")
@@ -37,7 +37,7 @@ def test_a_text_manifest(tmp_path: Path):
     "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
 )
 @pytest.mark.parametrize("column", ["source", "path", "anything"])
-def test_a_parquet_manifest(tmp_path: Path, kind: pa.DataType, column: str):
+def test_a_parquet_manifest(tmp_path: Path, kind: pa.DataType, column: str) -> None:
     """The column `source`, else `path`, else the only one of text is read; empty rows are passed over."""
     write(tmp_path, "a.pdf", "b.pdf")
     rows = pa.array(["a.pdf", None, "", f"{tmp_path}/b.pdf", "none.pdf"]).cast(kind)
@@ -49,7 +49,7 @@ def test_a_parquet_manifest(tmp_path: Path, kind: pa.DataType, column: str):
     assert [None, None, Reason.UNREADABLE] == [source.reason for source in sources]
 
 
-def test_a_parquet_manifest_without_a_clear_column_is_refused(tmp_path: Path):
+def test_a_parquet_manifest_without_a_clear_column_is_refused(tmp_path: Path) -> None:
     """With several text columns of other names the error says which there are."""
     pq.write_table(pa.table({"one": ["x"], "two": ["y"]}), tmp_path / "m.parquet")
 
@@ -64,7 +64,7 @@ lines = st.one_of(st.text(st.sampled_from("abz/.*?[]!#\\x0 \t\u8ad6:"), max_size
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(lines, max_size=8), st.sampled_from(["txt", "parquet"]))
-def test_no_line_makes_a_manifest_raise_anything_else(entries: list[str], kind: str):
+def test_no_line_makes_a_manifest_raise_anything_else(entries: list[str], kind: str) -> None:
     """Whatever stands in a manifest, each line is looked for or reported."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"m.{kind}")
@@ -77,7 +77,7 @@ def test_no_line_makes_a_manifest_raise_anything_else(entries: list[str], kind: 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), min_size=1, max_size=4))
-def test_no_damage_makes_a_parquet_manifest_raise_anything_else(changes: list[tuple[float, bytes]]):
+def test_no_damage_makes_a_parquet_manifest_raise_anything_else(changes: list[tuple[float, bytes]]) -> None:
     """A Parquet manifest with some bytes changed gives sources or one of our errors."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "m.parquet")

@@ -8,7 +8,7 @@ import pytest
 from ocrmill.pipeline.sources.prefetch import AT_ONCE, in_order
 
 
-def test_answers_come_in_order_while_slow_ones_are_asked_together():
+def test_answers_come_in_order_while_slow_ones_are_asked_together() -> None:
     """Two questions that wait for each other are both answered, so they were asked at once; the order is the items'."""
     together = threading.Barrier(2, timeout=20)
 
@@ -20,25 +20,24 @@ def test_answers_come_in_order_while_slow_ones_are_asked_together():
     assert [item * 2 for item in range(100)] == list(in_order(ask, range(100), is_slow=lambda item: item % 7 != 0))
 
 
-def test_items_are_taken_as_they_are_needed():
+def test_items_are_taken_as_they_are_needed() -> None:
     """Before the first answer is taken no more than the bound are read, and quick ones are asked in their turn."""
-    taken, asked = [], []
+    taken: list[int] = []
+    asked: list[int] = []
 
     def items() -> Iterator[int]:
         for item in range(1000):
             taken.append(item)
             yield item
 
-    answers = in_order(asked.append, items(), is_slow=lambda item: False)
-    next(answers)
+    next(in_order(asked.append, items(), is_slow=lambda item: False))
 
     assert AT_ONCE + 1 == len(taken)
     assert [0] == asked
-    answers.close()
 
 
-def test_a_question_that_fails_fails_in_its_turn():
-    """What was asked before is answered first."""
+def test_a_question_that_fails_fails_in_its_turn() -> None:
+    """Questions that were asked before the failing one are answered first."""
 
     def ask(item: int) -> int:
         if item == 5:

@@ -1,6 +1,6 @@
-"""A layer of codes is told from a garbled one by the shapes of its glyphs."""
+"""A layer of codes differs from a garbled one in the shapes of its glyphs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -57,7 +57,7 @@ def garbled() -> Iterator[pymupdf.Page]:
 
 @pytest.mark.parametrize("kind", [registers, part_numbers, hashes, airports])
 @pytest.mark.parametrize("font", ["cour", "helv", "tiro"])
-def test_codes_are_taken_from_their_layer(kind, font: str):
+def test_codes_are_taken_from_their_layer(kind: Callable[[Random], str], font: str) -> None:
     """Words that no language has speak against a layer; glyphs that look like their letters speak for it."""
     dice = Random(f"{kind.__name__} {font}")
     page = drawn([kind(dice) for _ in range(45)], font)[0]
@@ -69,32 +69,32 @@ def test_codes_are_taken_from_their_layer(kind, font: str):
     assert confirms_letters(page)
 
 
-def test_letters_that_are_others_than_drawn_are_not_confirmed(garbled: pymupdf.Page):
+def test_letters_that_are_others_than_drawn_are_not_confirmed(garbled: pymupdf.Page) -> None:
     """The sample whose map to Unicode is shifted stays garbled."""
     assert not confirms_letters(garbled)
 
 
 @needs_corpus
-def test_a_real_garbled_layer_is_not_confirmed():
+def test_a_real_garbled_layer_is_not_confirmed() -> None:
     """A real page whose layer is of wrong letters stays with OCR."""
     with pymupdf.open(CORPUS / "olmo-page-1.pdf") as document:
         assert not confirms_letters(document[0])
 
 
 @needs_cases
-def test_a_font_of_pictures_confirms_nothing():
+def test_a_font_of_pictures_confirms_nothing() -> None:
     """Glyphs of Type 3 fonts have no outline that could be compared."""
     (path,) = (CASES / "pages").glob("17-*.pdf")
     with pymupdf.open(path) as document:
         assert not confirms_letters(document[0])
 
 
-def test_a_page_without_letters_confirms_nothing():
+def test_a_page_without_letters_confirms_nothing() -> None:
     """Nothing to compare is no proof."""
     assert not confirms_letters(drawn([], "helv")[0])
 
 
-def test_letters_that_stand_apart_are_not_codes():
+def test_letters_that_stand_apart_are_not_codes() -> None:
     """A layer whose words are cut into letters goes to OCR, though each letter is right."""
     dice = Random(1)
     page = drawn([" ".join(dice.choices(CONSONANTS, k=30)) for _ in range(40)], "helv")[0]

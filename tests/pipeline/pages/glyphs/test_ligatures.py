@@ -27,7 +27,7 @@ def without_ligatures(text: str) -> pymupdf.Document:
     return pymupdf.open(stream=document.tobytes())
 
 
-def test_the_name_of_a_glyph_tells_its_letters():
+def test_the_name_of_a_glyph_tells_its_letters() -> None:
     """The words are whole in all that reads the page, and the file's bytes are not touched."""
     document = without_ligatures("The o\ufb03ce \ufb01nds a \ufb02at stone.")
     before = text_of(document[0])
@@ -38,13 +38,13 @@ def test_the_name_of_a_glyph_tells_its_letters():
     assert not map_unmapped_glyphs(document, 0)
 
 
-def test_what_has_its_letters_is_left_alone():
+def test_what_has_its_letters_is_left_alone() -> None:
     """A page without unmapped glyphs keeps its fonts as they are."""
     assert not map_unmapped_glyphs(without_ligatures("Letters alone."), 0)
 
 
 @needs_cases
-def test_the_shape_of_a_glyph_tells_its_letters():
+def test_the_shape_of_a_glyph_tells_its_letters() -> None:
     """The reported page shows `commiffee`, drawn with the font's ligature of two f, which has no name there."""
     (path,) = (CASES / "pages").glob("19-*.pdf")
     with pymupdf.open(path) as document:
@@ -56,7 +56,7 @@ def test_the_shape_of_a_glyph_tells_its_letters():
 
 
 @pytest.mark.parametrize("name", ["helv", "tiro", "tibo", "cour"])
-def test_a_letter_is_no_ligature(name: str):
+def test_a_letter_is_no_ligature(name: str) -> None:
     """An unmapped glyph that is a plain letter stays unmapped: its shape is no row of letters."""
     font = pymupdf.Font(name).this
     letters = {letter: glyph_number(font, letter) for letter in "abcdefhijlmnoprstuvwxyzABCDEFGHIJ"}

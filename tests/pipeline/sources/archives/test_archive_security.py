@@ -37,7 +37,7 @@ SPELT = ["two\nlines.pdf", "\x1b[2J\x1b]0;owned\x07.pdf", "tab\t.pdf", "x.zip!y.
 
 
 def refused(path: Path, limits: InputSettings = SETTINGS) -> tuple[int, PageError]:
-    """How many members come before the archive is given up, and why it is."""
+    """The number of members that come before the archive is given up, and why it is."""
     count = 0
     with pytest.raises(PageError) as caught:  # noqa: PT012 - they are counted
         for _ in members(str(path), limits, STORAGE):
@@ -67,7 +67,7 @@ def pax(key: str, value: str) -> bytes:
 
 
 @pytest.mark.parametrize("make", [zip_of, tar_of])
-def test_names_are_only_names(tmp_path: Path, make: Callable[..., Path]):
+def test_names_are_only_names(tmp_path: Path, make: Callable[..., Path]) -> None:
     """Names that lead elsewhere, hold commands or control signs: bytes go to scratch, URIs are one harmless line."""
     inner, scratch = tmp_path / "one" / "two", tmp_path / "scratch"
     inner.mkdir(parents=True)
@@ -88,7 +88,7 @@ def test_names_are_only_names(tmp_path: Path, make: Callable[..., Path]):
 
 
 @pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
-def test_links_cannot_leave_an_archive(tmp_path: Path, kind: bytes):
+def test_links_cannot_leave_an_archive(tmp_path: Path, kind: bytes) -> None:
     """Hard and soft links to files of this machine, by any path, have a reason and give no byte."""
     (tmp_path / "secret.pdf").write_bytes(b"secret")
     path = tar_of(tmp_path / "a.tar", [("in.pdf", b"in")])
@@ -105,8 +105,8 @@ def test_links_cannot_leave_an_archive(tmp_path: Path, kind: bytes):
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE, b"Z"])
-def test_devices_and_pipes_are_not_opened(tmp_path: Path, kind: bytes):
-    """What is no file in a tar is never made, opened or waited for."""
+def test_devices_and_pipes_are_not_opened(tmp_path: Path, kind: bytes) -> None:
+    """An entry that is no file in a tar is never made, opened or waited for."""
     path = tmp_path / "a.tar"
     path.write_bytes(header("dev.pdf", 0, kind) + header("ok.pdf", 2) + padded(b"ok") + bytes(1024))
     found = listed(path)
@@ -116,7 +116,7 @@ def test_devices_and_pipes_are_not_opened(tmp_path: Path, kind: bytes):
         assert Reason.UNSUPPORTED_TYPE == refusal(found["dev.pdf"], tmp_path).reason
 
 
-def test_nested_archives_are_not_opened(tmp_path: Path):
+def test_nested_archives_are_not_opened(tmp_path: Path) -> None:
     """An archive in an archive, as 42.zip has them level below level, is one source with its reason."""
     inner = zip_of(tmp_path / "inner.zip", [("bomb.pdf", bytes(1 << 20))]).read_bytes()
     path = zip_of(tmp_path / "42.zip", [(f"lib {number}.zip", inner) for number in range(16)])
@@ -138,7 +138,7 @@ def overlapping(path: Path, entries: int, size: int) -> Path:
     return path
 
 
-def test_zip_members_cannot_share_their_bytes(tmp_path: Path):
+def test_zip_members_cannot_share_their_bytes(tmp_path: Path) -> None:
     """A zip whose members overlap, which unpacks to the square of its size, is refused before one is unpacked."""
     count, error = refused(overlapping(tmp_path / "a.zip", 1000, 100_000))
 
@@ -148,7 +148,7 @@ def test_zip_members_cannot_share_their_bytes(tmp_path: Path):
 
 
 @pytest.mark.parametrize("claimed", [0, 10, 99, 101, 5000, 0xFFFFFFFF])
-def test_a_zip_member_cannot_lie_about_its_size(tmp_path: Path, claimed: int):
+def test_a_zip_member_cannot_lie_about_its_size(tmp_path: Path, claimed: int) -> None:
     """A member that unpacks to more or less than it says is refused, and never writes more than it says."""
     path = zip_of(tmp_path / "a.zip", [("a.pdf", b"x" * 100), ("b.pdf", b"b")])
     raw = path.read_bytes()
@@ -162,7 +162,7 @@ def test_a_zip_member_cannot_lie_about_its_size(tmp_path: Path, claimed: int):
 
 @pytest.mark.parametrize("size", [1 << 40, (1 << 63) - 1, (1 << 64) - 1])
 @pytest.mark.parametrize("field", [0, 1, 2])
-def test_zip64_fields_cannot_lie(tmp_path: Path, size: int, field: int):
+def test_zip64_fields_cannot_lie(tmp_path: Path, size: int, field: int) -> None:
     """Sizes and places of 64 bits that no file has are refused without taking memory or disk for them."""
     data = b"x" * 100
     values = [len(data), len(data), 0]
@@ -213,7 +213,7 @@ def sparse_block() -> bytes:
     return b"00000000001\x0000000000001\0" * 21 + b"\1" + bytes(7)
 
 
-def test_header_floods_do_not_fill_the_memory(tmp_path: Path):
+def test_header_floods_do_not_fill_the_memory(tmp_path: Path) -> None:
     """A tar whose headers say more and more is given up early: listing it takes less than 100 MB."""
     paths = [streamed(tmp_path / f"{name}.tar.gz", blocks) for name, blocks in floods()]
     program = (
@@ -236,7 +236,7 @@ def test_header_floods_do_not_fill_the_memory(tmp_path: Path):
     assert [Reason.DAMAGED] * len(paths) == [line.split()[0] for line in said.stdout.splitlines()], said.stdout
 
 
-def test_an_archive_has_a_limit_of_members(tmp_path: Path):
+def test_an_archive_has_a_limit_of_members(tmp_path: Path) -> None:
     """More members than input.max_archive_members are not listed; of a tar, what came before the limit is good."""
     files = [(f"{number}.pdf", b"x") for number in range(50)]
     limits = InputSettings(max_archive_members=20)
@@ -249,7 +249,7 @@ def test_an_archive_has_a_limit_of_members(tmp_path: Path):
         assert [b"x"] * 50 == [content(source, tmp_path, whole) for source in members(str(path), whole, STORAGE)]
 
 
-def test_a_zip_directory_is_not_read_into_memory_if_it_is_absurd(tmp_path: Path):
+def test_a_zip_directory_is_not_read_into_memory_if_it_is_absurd(tmp_path: Path) -> None:
     """A directory of gigabytes is refused by its size, before it is read."""
     path = tmp_path / "a.zip"
     with path.open("wb") as file:
@@ -265,7 +265,7 @@ def test_a_zip_directory_is_not_read_into_memory_if_it_is_absurd(tmp_path: Path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
-def test_an_archive_has_a_limit_of_bytes(tmp_path: Path):
+def test_an_archive_has_a_limit_of_bytes(tmp_path: Path) -> None:
     """Links that share a member's bytes, and members below each limit, end at input.max_archive_gb in all."""
     path = tar_of(tmp_path / "a.tar", [("a.pdf", bytes(3 << 20))])
     with tarfile.open(path, "a") as archive:
@@ -281,7 +281,7 @@ def test_an_archive_has_a_limit_of_bytes(tmp_path: Path):
     assert 1001 == len(list(members(str(path), InputSettings(max_archive_gb=4), STORAGE)))
 
 
-def test_one_member_at_a_time_is_on_the_disk(tmp_path: Path):
+def test_one_member_at_a_time_is_on_the_disk(tmp_path: Path) -> None:
     """However many members are read, scratch never holds more than the one in use, and none after it."""
     path = zip_of(tmp_path / "a.zip", [(f"{number}.pdf", os.urandom(50_000)) for number in range(40)])
     scratch = tmp_path / "scratch"
@@ -292,8 +292,8 @@ def test_one_member_at_a_time_is_on_the_disk(tmp_path: Path):
     assert not list(scratch.iterdir())
 
 
-def test_a_refused_member_leaves_nothing_on_the_disk(tmp_path: Path):
-    """A member that breaks in its middle is gone from scratch when its reason is told."""
+def test_a_refused_member_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    """A member that breaks in its middle is gone from scratch when its reason is given."""
     path = zip_of(tmp_path / "a.zip", [("a.pdf", os.urandom(5 << 20))], zipfile.ZIP_STORED)
     patched(path, 4 << 20, b"broken")
     scratch = tmp_path / "scratch"
@@ -304,7 +304,7 @@ def test_a_refused_member_leaves_nothing_on_the_disk(tmp_path: Path):
     assert not list(scratch.iterdir())
 
 
-def test_sparse_files_are_not_blown_up(tmp_path: Path):
+def test_sparse_files_are_not_blown_up(tmp_path: Path) -> None:
     """A file of a tar that is mostly holes, in either notation, is refused with a reason; its neighbour is read."""
     said = [("major", "1"), ("minor", "0"), ("realsize", str(1 << 50)), ("name", "s.pdf")]
     new = extension(tarfile.XHDTYPE, b"".join(pax(f"GNU.sparse.{key}", value) for key, value in said))
@@ -319,7 +319,7 @@ def test_sparse_files_are_not_blown_up(tmp_path: Path):
         assert b"ok" == content(found["ok.pdf"], tmp_path)
 
 
-def test_a_name_that_is_shown_is_not_obeyed(tmp_path: Path):
+def test_a_name_that_is_shown_is_not_obeyed(tmp_path: Path) -> None:
     """Details that quote a member's names are one line, cut, and without control signs."""
     path = tar_of(tmp_path / "a.tar", [("in.pdf", b"in")])
     linking(path, "l.pdf", "\x1b[2J\n" + "x" * 3000, tarfile.SYMTYPE)
@@ -329,7 +329,7 @@ def test_a_name_that_is_shown_is_not_obeyed(tmp_path: Path):
     assert not set(detail) & {"\x1b", "\n"}
 
 
-def test_gzip_headers_and_paddings_are_passed_in_bounded_memory(tmp_path: Path):
+def test_gzip_headers_and_paddings_are_passed_in_bounded_memory(tmp_path: Path) -> None:
     """Names and comments of megabytes in a gzip header, and zeros behind it, cost nothing but their reading."""
     inner = io.BytesIO()
     with tarfile.open(fileobj=inner, mode="w") as archive:

@@ -1,4 +1,4 @@
-"""How a source becomes a file that can be opened, how it is called, and what is said when it cannot be had."""
+"""Sources become files that can be opened, with names, and with reasons if they cannot be read."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: os.fsdecode(b"
 
 
 @given(st.binary(max_size=80))
-def test_any_name_becomes_one_line_and_back(raw: bytes):
+def test_any_name_becomes_one_line_and_back(raw: bytes) -> None:
     """A name of any bytes has a one-line, encodable spelling that leads back to it, so no two names share one."""
     name = os.fsdecode(raw)
     line = one_line(name)
@@ -35,28 +35,28 @@ def test_any_name_becomes_one_line_and_back(raw: bytes):
     assert 1 == len((line.encode() + b"x").decode().split("\n"))
 
 
-def test_ordinary_names_stay_as_they_are():
+def test_ordinary_names_stay_as_they_are() -> None:
     """Percent signs, spaces, accents, backslashes and exclamation marks in names are spelled as they are."""
     for name in ("/d/100%.pdf", "/d/My%20Paper.pdf", "/d/caf\u00e9 \u8ad6\u6587.pdf", "/d/a\\b.pdf", "/d/Hello!.pdf"):
         assert name == one_line(name)
 
 
 @given(paths, paths, st.integers(1, 12))
-def test_a_member_uri_has_one_reading(archive: str, member: str, ordinal: int):
+def test_a_member_uri_has_one_reading(archive: str, member: str, ordinal: int) -> None:
     """The URI of a member gives back archive, name and ordinal, whatever signs the names hold."""
     name = MemberName(f"/{archive}.zip", member, ordinal)
 
     assert name == split_uri(joined_uri(name))
 
 
-def test_a_file_named_like_a_member_is_not_taken_for_it():
+def test_a_file_named_like_a_member_is_not_taken_for_it() -> None:
     """A plain file whose name looks like a member's URI has another URI than the member."""
     assert "/d/a.zip!b.pdf" == joined_uri(MemberName("/d/a.zip", "b.pdf", 1))
     assert "/d/a.zip\\x21b.pdf" == one_line("/d/a.zip!b.pdf")
 
 
 @pytest.mark.parametrize("ending", [".zip", ".tar", ".tar.gz", ".tgz"])
-def test_members_come_out_as_they_went_in(tmp_path: Path, ending: str):
+def test_members_come_out_as_they_went_in(tmp_path: Path, ending: str) -> None:
     """Every member is listed in order with its size, and fetched with exactly its bytes; the file is gone after."""
     files = [("a.pdf", b"first"), ("deep/b.PDF", os.urandom(3_000_000)), ("empty.png", b""), ("\u8ad6.tif", b"x" * 9)]
     path = (zip_of if ending == ".zip" else tar_of)(tmp_path / f"some{ending}", files)
@@ -74,7 +74,7 @@ def test_members_come_out_as_they_went_in(tmp_path: Path, ending: str):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(paths, st.binary(max_size=20)), min_size=1, max_size=6), st.sampled_from([".zip", ".tar"]))
-def test_members_of_any_names_are_told_apart(files: list[tuple[str, bytes]], ending: str):
+def test_members_of_any_names_are_told_apart(files: list[tuple[str, bytes]], ending: str) -> None:
     """Whatever its members are called, equal names included, each is a source of its own, with its own bytes."""
     if ending == ".zip":  # zip holds text only
         files = [(one_line(name), data) for name, data in files]
@@ -93,7 +93,7 @@ def test_members_of_any_names_are_told_apart(files: list[tuple[str, bytes]], end
 
 
 @pytest.mark.parametrize("name", ["../../evil.pdf", "/evil.pdf", "a/../../../evil.pdf"])
-def test_members_cannot_leave_the_scratch_folder(tmp_path: Path, name: str):
+def test_members_cannot_leave_the_scratch_folder(tmp_path: Path, name: str) -> None:
     """A name that points elsewhere is only a name: the bytes land in scratch, and nowhere else."""
     inner = tmp_path / "one" / "two"
     inner.mkdir(parents=True)
@@ -105,8 +105,8 @@ def test_members_cannot_leave_the_scratch_folder(tmp_path: Path, name: str):
     assert {"a.zip", "a.tar"} == {path.name for path in tmp_path.rglob("*") if path.is_file()}
 
 
-def test_a_source_that_changed_or_vanished_is_not_read(tmp_path: Path):
-    """What is no longer the version that was found is refused, with a reason that says which."""
+def test_a_source_that_changed_or_vanished_is_not_read(tmp_path: Path) -> None:
+    """A source that is no longer in the version that was found is refused, with a reason that says which."""
     plain = tmp_path / "a.pdf"
     plain.write_bytes(b"one")
     file = Source(str(plain), file_version(plain.stat()), 3, str(plain))
@@ -129,14 +129,14 @@ def test_a_source_that_changed_or_vanished_is_not_read(tmp_path: Path):
     assert Reason.UNREADABLE == refusal(member, tmp_path).reason
 
 
-def test_a_source_with_a_reason_is_refused_with_it(tmp_path: Path):
-    """What discovery found unreadable stays so, with its words."""
+def test_a_source_with_a_reason_is_refused_with_it(tmp_path: Path) -> None:
+    """A source that discovery found unreadable stays so, with its words."""
     refused = refusal(Source("/x", "absent", 0, "/x", reason=Reason.UNREADABLE, detail="because"), tmp_path)
 
     assert (Reason.UNREADABLE, "because") == (refused.reason, refused.detail)
 
 
-def test_a_damaged_member_costs_only_itself(tmp_path: Path):
+def test_a_damaged_member_costs_only_itself(tmp_path: Path) -> None:
     """A member whose bytes do not match its checksum is damaged; its neighbour is read."""
     path = zip_of(tmp_path / "a.zip", [("a.pdf", b"A" * 99), ("b.pdf", b"B" * 99)], zipfile.ZIP_STORED)
     patched(path, path.read_bytes().index(b"AAAA"), b"X")
@@ -146,7 +146,7 @@ def test_a_damaged_member_costs_only_itself(tmp_path: Path):
     assert b"B" * 99 == content(found["b.pdf"], tmp_path)
 
 
-def test_members_have_limits(tmp_path: Path):
+def test_members_have_limits(tmp_path: Path) -> None:
     """A member that is too large, or packed too tight, is refused before a byte of it is written."""
     path = zip_of(tmp_path / "a.zip", [("zeros.tif", bytes(3 << 20)), ("noise.pdf", os.urandom(3 << 20))])
     zeros, noise = members(str(path), SETTINGS, STORAGE)
@@ -158,8 +158,8 @@ def test_members_have_limits(tmp_path: Path):
     assert 3 << 20 == len(content(noise, tmp_path))
 
 
-def test_a_full_scratch_folder_is_nobodys_document(tmp_path: Path):
-    """When a member cannot be written, that is an error of the run, not a reason of the document."""
+def test_a_full_scratch_folder_is_nobodys_document(tmp_path: Path) -> None:
+    """A member that cannot be written is an error of the run, not a reason of the document."""
     (source,) = members(str(zip_of(tmp_path / "a.zip", [("x.pdf", os.urandom(100_000))])), SETTINGS, STORAGE)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
@@ -173,8 +173,8 @@ def test_a_full_scratch_folder_is_nobodys_document(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["many.zip", "many.tar", "many.tar.gz"])
-def test_reading_all_members_does_not_list_the_archive_each_time(tmp_path: Path, name: str):
-    """1,000 members, fetched in no order, cost a second or two of CPU; listing anew for each would cost a minute."""
+def test_reading_all_members_does_not_list_the_archive_each_time(tmp_path: Path, name: str) -> None:
+    """1,000 members, fetched in no order, cost a second or two of CPU; listing again for each would cost a minute."""
     noise = random.Random(0).randbytes(1 << 16)
     files = [(f"{number}.pdf", noise[number : number + 4000]) for number in range(1000)]
     found = list(members(str((zip_of if name.endswith("zip") else tar_of)(tmp_path / name, files)), SETTINGS, STORAGE))
@@ -186,8 +186,8 @@ def test_reading_all_members_does_not_list_the_archive_each_time(tmp_path: Path,
     assert dict(files) == fetched
 
 
-def test_the_sha256_of_a_file(tmp_path: Path):
-    """It is that of its bytes; a file that cannot be read has a reason."""
+def test_the_sha256_of_a_file(tmp_path: Path) -> None:
+    """The hash is that of the bytes; a file that cannot be read has a reason."""
     path = tmp_path / "a.pdf"
     path.write_bytes(b"x" * 1_000_000)
 

@@ -23,7 +23,7 @@ from ocrmill.pipeline.sources.archives.seekable_gzip import SeekableGzip
     st.integers(1, 4),
     st.integers(200, 20_000),
 )
-def test_a_sought_gzip_reads_as_its_bytes(steps: list[tuple[int, int]], streams: int, spacing: int):
+def test_a_sought_gzip_reads_as_its_bytes(steps: list[tuple[int, int]], streams: int, spacing: int) -> None:
     """At any position, forwards or back, in one stream or several, it gives what unpacking it whole gives."""
     rng = random.Random(streams)
     parts = [bytes(rng.choices(b"abcdef", k=20_000)) for _ in range(streams)]
@@ -37,7 +37,7 @@ def test_a_sought_gzip_reads_as_its_bytes(steps: list[tuple[int, int]], streams:
         assert min(position, len(whole)) + len(whole[position : position + size]) == stream.tell()
 
 
-def test_a_sought_gzip_keeps_few_states():
+def test_a_sought_gzip_keeps_few_states() -> None:
     """However long the file, at most 257 states are held, and a step back still gives the right bytes."""
     whole = bytes(random.Random(0).choices(range(64), k=400_000))
     stream = SeekableGzip(io.BytesIO(gzip.compress(whole, 1)), 200, 100)
@@ -48,7 +48,7 @@ def test_a_sought_gzip_keeps_few_states():
     assert whole[200_000:] == stream.read(400_000)
 
 
-def test_a_gzip_bomb_is_not_unpacked_to_its_end(tmp_path: Path):
+def test_a_gzip_bomb_is_not_unpacked_to_its_end(tmp_path: Path) -> None:
     """Listing a tar.gz stops with a reason when it grows beyond the ratio, long before its end."""
     path = tmp_path / "a.tar.gz"
     info = tarfile.TarInfo("zeros.tif")

@@ -1,4 +1,4 @@
-"""What archives hold: members, links and versions, and damage that does not pass for the end."""
+"""Archives: members, links and versions, and damage that does not pass for the end."""
 
 import os
 import random
@@ -6,6 +6,7 @@ import struct
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ocrmill.pipeline.sources.fetch import fetch
 
 
 @pytest.mark.parametrize("make", [zip_of, tar_of])
-def test_equal_names_are_numbered(tmp_path: Path, make):
+def test_equal_names_are_numbered(tmp_path: Path, make: Callable[[Path, list[tuple[str, bytes]]], Path]) -> None:
     """The second member of a name is `name#2`, and each is fetched with its own bytes."""
     path = make(tmp_path / ("a.zip" if make is zip_of else "a.tar"), [("x.pdf", b"one"), ("x.pdf", b"two")])
     found = listed(path)
@@ -30,7 +31,7 @@ def test_equal_names_are_numbered(tmp_path: Path, make):
     assert [b"one", b"two"] == [content(source, tmp_path) for source in found.values()]
 
 
-def test_links_in_a_tar_lead_to_members_only(tmp_path: Path):
+def test_links_in_a_tar_lead_to_members_only(tmp_path: Path) -> None:
     """Hard and symbolic links share the bytes of a member, also of a later one; all others are rows with a reason."""
     secret = tmp_path / "secret.pdf"
     secret.write_bytes(b"secret")
@@ -54,7 +55,7 @@ def test_links_in_a_tar_lead_to_members_only(tmp_path: Path):
     assert 9 == len(found)
 
 
-def test_a_rewritten_archive_with_the_same_members_has_the_same_versions(tmp_path: Path):
+def test_a_rewritten_archive_with_the_same_members_has_the_same_versions(tmp_path: Path) -> None:
     """Members keep their version when the archive around them changes, and lose it with their bytes."""
     for make, name in ((zip_of, "a.zip"), (tar_of, "a.tar"), (tar_of, "a.tgz")):
         before = listed(make(tmp_path / name, [("x.pdf", b"same"), ("y.pdf", b"old")]))
@@ -66,8 +67,8 @@ def test_a_rewritten_archive_with_the_same_members_has_the_same_versions(tmp_pat
 
 
 @pytest.mark.parametrize("mtime", [0, 1, 315_532_800])
-def test_normalised_times_in_a_tar_are_not_trusted(tmp_path: Path, mtime: int):
-    """Where a tar says nothing of a member's time, another member of the same size has another version."""
+def test_normalised_times_in_a_tar_are_not_trusted(tmp_path: Path, mtime: int) -> None:
+    """If a tar says nothing of a member's time, another member of the same size has another version."""
     path = tar_of(tmp_path / "a.tar", [("x.pdf", b"one")], mtime)
     before = listed(path)["x.pdf"]
     tar_of(path, [("x.pdf", b"two")], mtime)
@@ -77,7 +78,7 @@ def test_normalised_times_in_a_tar_are_not_trusted(tmp_path: Path, mtime: int):
     assert Reason.CHANGED == refusal(before, tmp_path).reason
 
 
-def test_zip_members_that_cannot_be_unpacked_say_why(tmp_path: Path):
+def test_zip_members_that_cannot_be_unpacked_say_why(tmp_path: Path) -> None:
     """Encryption, a packing method that is not read, and a link are reasons of the member; the others come out."""
     path = zip_of(tmp_path / "a.zip", [(f"{name}.pdf", name.encode()) for name in "abcd"], zipfile.ZIP_STORED)
     raw = path.read_bytes()
@@ -93,7 +94,7 @@ def test_zip_members_that_cannot_be_unpacked_say_why(tmp_path: Path):
     assert b"d" == content(found["d.pdf"], tmp_path)
 
 
-def test_members_without_a_name_are_passed_over(tmp_path: Path):
+def test_members_without_a_name_are_passed_over(tmp_path: Path) -> None:
     """An entry of an empty name is no document, and no reason to give up the others."""
     path = zip_of(tmp_path / "a.zip", [("x", b"one"), ("y.pdf", b"two")], zipfile.ZIP_STORED)
     raw = path.read_bytes()
@@ -113,7 +114,7 @@ def test_members_without_a_name_are_passed_over(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
-def test_a_truncated_archive_gives_what_it_has_and_then_says_so(tmp_path: Path, name: str):
+def test_a_truncated_archive_gives_what_it_has_and_then_says_so(tmp_path: Path, name: str) -> None:
     """The members before the break are listed and read; then the archive as a whole is reported damaged."""
     files = [(f"{number}.pdf", random.Random(number).randbytes(20_000)) for number in range(5)]
     path = tar_of(tmp_path / name, files)
@@ -129,7 +130,7 @@ def test_a_truncated_archive_gives_what_it_has_and_then_says_so(tmp_path: Path, 
     assert Reason.DAMAGED == refusal(found[-1], tmp_path).reason
 
 
-def test_a_broken_header_is_not_the_end(tmp_path: Path):
+def test_a_broken_header_is_not_the_end(tmp_path: Path) -> None:
     """A header that is damaged in the middle of a tar is reported; tarfile alone would call it the end."""
     path = tar_of(tmp_path / "a.tar", [("a.pdf", b"A"), ("b.pdf", b"B"), ("c.pdf", b"C")])
     patched(path, 1024, b"\xff" * 512)
@@ -139,7 +140,7 @@ def test_a_broken_header_is_not_the_end(tmp_path: Path):
     assert Reason.DAMAGED == caught.value.reason
 
 
-def test_a_tar_without_its_end_marks_is_whole(tmp_path: Path):
+def test_a_tar_without_its_end_marks_is_whole(tmp_path: Path) -> None:
     """Some writers leave the final zeros out; all members are there, so nothing is wrong."""
     path = tar_of(tmp_path / "a.tar", [("a.pdf", b"A"), ("b.pdf", b"B")])
     os.truncate(path, 2048)
@@ -148,7 +149,7 @@ def test_a_tar_without_its_end_marks_is_whole(tmp_path: Path):
 
 
 @pytest.mark.parametrize("size", [b"\xff" * 12, b"\x80" + b"\0" * 3 + b"\x7f" * 8, b"777777777777"])
-def test_absurd_sizes_in_a_tar_end_it(tmp_path: Path, size: bytes):
+def test_absurd_sizes_in_a_tar_end_it(tmp_path: Path, size: bytes) -> None:
     """A negative or impossible size neither loops nor fills the memory: the archive is damaged."""
     for kind in (tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
         info = tarfile.TarInfo("a.pdf")
@@ -184,7 +185,7 @@ edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), 
 @given(st.sampled_from(seed_archives()), edits, st.floats(0.3, 1), st.binary(max_size=600), st.booleans())
 def test_no_bytes_make_an_archive_raise_anything_else(
     seed: tuple[str, bytes], changes: list[tuple[float, bytes]], kept: float, noise: bytes, only_noise: bool
-):
+) -> None:
     """Random bytes, and archives with some bytes changed or cut off, give sources or a `PageError`, nothing else."""
     name, data = seed
     raw = bytearray(noise if only_noise else data)
