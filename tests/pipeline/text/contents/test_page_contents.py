@@ -6,12 +6,12 @@ import numpy as np
 import pymupdf
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.formulas import has_formulas
 from ocrmill.pipeline.text.layer.page_words import read_layout
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
-from tests.support.real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 PROSE = "The mill of the town ground rye and wheat for a fee of 5 to 7 pence a sack in 1790-1795."
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pymupdf
 import pytest
+from real_pdfs import CORPUS
 
 from ocrmill.pipeline.text.layer import page_words
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
-from tests.support.real_pdfs import CORPUS
 
 LINES = ("Plain words, with 1,234.50 and (brackets).", "Größe über alles, naïve café.", "A B C D E F", "It`s an accent")
 FEW_PAGES = 12
