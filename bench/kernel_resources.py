@@ -15,11 +15,11 @@ import json
 import re
 import subprocess
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import triton
 from triton.backends.compiler import GPUTarget
+from triton.backends.nvidia.compiler import get_ptxas
 from triton.compiler import ASTSource
 
 from ocrmill.model_adapter.vision.config import SamConfig
@@ -82,7 +82,7 @@ def resources_of(architecture: int, grid: int, window: int, dtype: str = "bf16")
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(code)
         file.flush()
-        command = [assembler(architecture), "-v", f"--gpu-name={target[1]}", file.name, "-o", "/dev/null"]
+        command = [get_ptxas(architecture).path, "-v", f"--gpu-name={target[1]}", file.name, "-o", "/dev/null"]
         report = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     registers = re.search(r"Used (\d+) registers", report)
     assert registers is not None, report
@@ -114,12 +114,6 @@ def compile_kernel(architecture: int, grid: int, window: int, dtype: str) -> Any
         attend_on_grids_kernel, types, {(names.index(name),): value for name, value in constants.items()}, aligned
     )
     return triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=OPTIONS)
-
-
-def assembler(architecture: int) -> str:
-    """Return the ptxas of Triton's wheel; it has one of its own for Blackwell."""
-    folder = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-    return str(folder / ("ptxas-blackwell" if architecture >= 100 else "ptxas"))
 
 
 if __name__ == "__main__":

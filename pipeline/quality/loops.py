@@ -9,7 +9,8 @@ A page of words and a page of markup loop in different ways, so they are looked 
 How many turns are too many depends on the unit: an honest page has a word sixty times in a row sooner than a sentence
 five times. `loop_score` is the number of turns over that number; 1 or more is a loop.
 
-Not covered: turns that alternate in more than one place at once, and units longer than `LONGEST_UNIT` tokens.
+Not covered: turns that alternate in more than one place at once, units longer than `LONGEST_UNIT` tokens, and what
+stands more than `MOST_CHARS` characters before the end.
 """
 
 import re
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from ocrmill.pipeline.quality.counting import counting_spans
 
+MOST_CHARS = 200_000  # from the end; 8,192 tokens, the most a model writes, are 40,000
 LONGEST_UNIT = 1500  # tokens, about 8,000 characters; a page of print has 600 words
 SHORT_UNIT = 32  # tokens: every period up to this is tried, longer ones only where n-grams come again at that distance
 SHARED_TOKENS = 4  # of two places whose distance may be a period
@@ -94,7 +96,8 @@ class _Run:
 
 
 def strongest_loop(text: str) -> Loop:
-    """Find the loop with the highest score. Linear in the length of the text but for a sort."""
+    """Find the loop with the highest score, in the last `MOST_CHARS` characters; linear in them but for a sort."""
+    text = text[-MOST_CHARS:]
     counted = counting_spans(_MARKUP.sub(lambda found: " " * len(found[0]), text))
     found = [*_loops_of_words(text, counted), *_loops_of_markup(text, counted), *_runs_of_one_character(text)]
     return max(found, key=lambda loop: loop.score, default=Loop())

@@ -254,7 +254,7 @@ def test_a_record_that_cannot_be_read_stops_the_run(out: Path):
     forget(store, ForgetQuery(sources=("/in/secret.pdf",)), STORAGE)
     (out / store.list("_forgotten", ".json")[0]).write_text("{}")
 
-    with pytest.raises(OutputError, match="it says what must not be read again"):
+    with pytest.raises(OutputError, match="it lists what must not be read again"):
         read_ledger(store)
 
 

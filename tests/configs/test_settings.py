@@ -83,6 +83,7 @@ def other(value: object) -> list[object]:
         "aws",
         "fp8",
         "v2",
+        "torch",
         "https://other",
         ("x",),
     ]

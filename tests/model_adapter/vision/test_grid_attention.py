@@ -16,7 +16,7 @@ from ocrmill.model_adapter.vision.grid_attention import has_kernel_for
 from ocrmill.model_adapter.vision.sam_vit import SamVit
 
 ROOT = Path(__file__).parents[3]
-TRITONS = ("3.6.0", "3.7.1", "installed")  # `make .venv/.triton` puts the first two beside the environment
+COMPILERS = ("3.6.0", "3.7.1")  # those of torch 2.11 and 2.13; `make .venv/.triton` puts them beside the environment
 SPILLS = {("3.6.0", "sm_100a"): 64}  # of the 4 x 16 rectangle; the Triton of the pinned torch, 3.7.1, spills nothing
 REGISTERS = {"sm_80": 255, "sm_90a": 200, "sm_100a": 200}  # 168 would be three programs on a multiprocessor, 255 two
 SHARED_BYTES = 99 * 1024  # the least that a multiprocessor from compute capability 8.0 on gives to a program
@@ -37,7 +37,7 @@ def environment_of(name: str) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", TRITONS)
+@pytest.mark.parametrize("name", [*COMPILERS, "installed"])
 def test_the_interpreted_kernel_is_right(name):
     """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter."""
     tests = Path(__file__).with_name("interpreted_kernel.py")
@@ -59,7 +59,7 @@ def resources(name: str) -> list[dict]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", TRITONS)
+@pytest.mark.parametrize("name", COMPILERS)
 def test_the_kernel_compiles_for_gpus_that_are_not_here(name):
     """For Ampere, Hopper and Blackwell: products on tensor cores, wide copies, no spills, and room on every GPU."""
     for found in resources(name):

@@ -1,12 +1,10 @@
 """Turns in a row: each kind of unit at the number of turns that is a loop and below it, and what is honest."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrmill.pipeline.quality.loops import strongest_loop
+from ocrmill.pipeline.quality.loops import MOST_CHARS, strongest_loop
 
 PAGE = "It was the best of times, it was the worst of times, it was the age of wisdom.\n"
 LINE = "The quick brown fox jumps over the lazy dog.\n"
@@ -96,14 +94,9 @@ def test_any_text_can_be_looked_at(text: str) -> None:
     assert (loop.turns > 0) == (loop.score > 0)
 
 
-@pytest.mark.parametrize("unit", ["a b ", "ab ", "x", "<td></td>", "a a b b c c d d ", "1 2 3 5 8 13 ", "_ "])
-def test_time_is_linear(unit: str) -> None:
-    """Four times the text takes less than twelve times as long, for units that make many runs."""
-    took = []
-    for size in (20_000, 80_000):
-        text = unit * (size // len(unit))
-        started = time.thread_time()
-        strongest_loop(text)
-        took.append(time.thread_time() - started)
+def test_a_loop_is_looked_for_near_the_end() -> None:
+    """Of a very long text the last `MOST_CHARS` characters are looked at."""
+    prose = "".join(f"{number * 7919 % 104729:06} " for number in range(MOST_CHARS // 7))
 
-    assert took[1] < 12 * took[0] + 0.1
+    assert strongest_loop(prose + SENTENCE * 9).turns == 9
+    assert strongest_loop(SENTENCE * 9 + prose).turns != 9

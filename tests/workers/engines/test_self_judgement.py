@@ -20,6 +20,7 @@ from ocrmill.pipeline.records import (
     RGB,
     Attempt,
     Document,
+    EngineDescription,
     PageGeometry,
     PageRow,
     PageText,
@@ -40,6 +41,7 @@ CASES = Path(__file__).parents[2] / "cases"
 UPSIDE_DOWN = CASES / "02-dense-scan-read-upside-down.pdf"
 GOOD_LAYERS = CASES / "03-good-layer-thrown-away-for-an-engine-that-cannot-read-it.pdf"
 BAD_LAYERS = CASES / "04-unreadable-script-comes-out-ok.pdf"
+CPU = EngineDescription("cpu", slots=1, scripts=LATIN_CJK)
 DOCUMENT = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
 
 
@@ -50,7 +52,7 @@ def engine() -> CpuEngine:
 
 @pytest.fixture
 def rasterizer() -> Iterator[Rasterizer]:
-    made = Rasterizer(RunSettings(), LATIN_CJK)
+    made = Rasterizer(RunSettings(), CPU)
     yield made
     made.close()
 
@@ -150,7 +152,7 @@ def test_letters_are_counted_by_script():
 
 def test_forced_ocr_is_not_overruled():
     """With `--route ocr` the engine reads every page, whatever it can write."""
-    rasterizer = Rasterizer(RunSettings(routing=RoutingSettings(mode="ocr")), LATIN_CJK)
+    rasterizer = Rasterizer(RunSettings(routing=RoutingSettings(mode="ocr")), CPU)
     document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
     assert isinstance(document, Document)
     read = rasterizer.read(document, 2)

@@ -68,6 +68,6 @@ def test_vllm_is_given_the_settings(find):
     given = DeepseekOcr2Engine(EngineSettings(deepseek_ocr2=settings))._engine_arguments(memory=1.0)
 
     assert (given["max_num_seqs"], given["max_num_batched_tokens"]) == (256, 8192)
-    assert given["additional_config"] == {"encoder_memory_mb": 1024}
+    assert given["additional_config"] == {"encoder_memory_mb": 1024, "encoder_attention": "auto"}
     assert given["kv_cache_dtype"] == "fp8"
     assert given["logits_processors"] == [engine.NGRAM_BANS["v2"]]
