@@ -16,7 +16,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-python wheels faults fuzz check venv bench bench-smoke clean
+.PHONY: demo test test-python wheels faults fuzz check venv bench bench-smoke gpu-bench clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -79,6 +79,12 @@ bench: .venv/.vllm
 
 bench-smoke: .venv/.vllm
 	$(BIN)/python bench/smoke.py
+
+# What needs torch and Triton only; the pieces with vLLM are listed by `python -m bench.gpu.pages --help`.
+gpu-bench:
+	$(BIN)/python -m bench.gpu.encoder kernel
+	for pages in 1 8 32; do $(BIN)/python -m bench.gpu.encoder speed --pages $$pages || exit; done
+	$(BIN)/python -m bench.gpu.encoder table
 
 check: .venv/.vllm
 	$(BIN)/ruff check .
