@@ -36,7 +36,7 @@ def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, l
 
 
 def test_pages_that_come_slowly_are_read_at_once(make):
-    """Where rasterizers are slower than the engine, and at the end of a run, no page waits beside a free slot."""
+    """No page waits beside a free slot if rasterizers are slower than the engine, nor at the end of a run."""
     from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
 
     counted = simulate(make(GroupedAsyncScheduler, SLOTS), SLOTS, Feed(page_ms=60.0), [100] * 200)

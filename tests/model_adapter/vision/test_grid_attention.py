@@ -85,7 +85,7 @@ def test_the_kernel_is_for_cuda(tensor, width):
 
 @pytest.mark.parametrize("choice", ["auto", "torch"])
 def test_a_cpu_takes_torch_without_a_word(small_config, caplog, choice):
-    """Where the kernel is for another device, `auto` says nothing."""
+    """`auto` says nothing if the kernel is for another device."""
     trunk = SamVit(small_config.sam, small_config.flow.width)
     choose_attention(trunk, choice)
 

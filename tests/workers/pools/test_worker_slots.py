@@ -1,4 +1,4 @@
-"""Which engine takes the next page."""
+"""The choice of the engine that takes the next page."""
 
 import asyncio
 
@@ -12,11 +12,12 @@ async def comes_back(_handle: object) -> None:
     """An engine that is up again at once."""
 
 
-def test_pages_go_to_the_least_busy_engine():
-    """Two engines of two slots take four pages, evenly, and no fifth."""
+@pytest.mark.parametrize(("slots_each", "expected"), [(2, ["a", "a", "b", "b"]), ([1, 3], ["a", "b", "b", "b"])])
+def test_pages_go_to_the_least_busy_engine(slots_each, expected):
+    """Two engines take four pages, each as many as its own slots allow, and no fifth."""
 
     async def scenario():
-        slots = WorkerSlots("an engine", ["a", "b"], 2, comes_back)
+        slots = WorkerSlots("an engine", ["a", "b"], slots_each, comes_back)
         taken = [(await slots.acquire()).worker.handle for _ in range(4)]
         fifth = asyncio.create_task(slots.acquire())
         await asyncio.sleep(0)
@@ -24,22 +25,7 @@ def test_pages_go_to_the_least_busy_engine():
         fifth.cancel()
         return sorted(taken), waits
 
-    assert asyncio.run(scenario()) == (["a", "a", "b", "b"], True)
-
-
-def test_engines_may_have_different_numbers_of_slots():
-    """On a cluster each engine takes the pages that its own GPU allows."""
-
-    async def scenario():
-        slots = WorkerSlots("an engine", ["a", "b"], [1, 3], comes_back)
-        taken = [(await slots.acquire()).worker.handle for _ in range(4)]
-        fifth = asyncio.create_task(slots.acquire())
-        await asyncio.sleep(0)
-        waits = not fifth.done()
-        fifth.cancel()
-        return sorted(taken), waits
-
-    assert asyncio.run(scenario()) == (["a", "b", "b", "b"], True)
+    assert asyncio.run(scenario()) == (expected, True)
 
 
 def test_a_suspect_gets_an_engine_to_itself():

@@ -201,7 +201,7 @@ def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make):
 
 
 def test_text_under_a_bar_is_not_read(tmp_path: Path):
-    """What is struck out is left out, and the page is flagged."""
+    """Struck-out text is left out, and the page is flagged."""
     document, page = one_page()
     page.draw_rect(page.search_for("the coast built")[0], fill=(0, 0, 0), color=None)
     row = read(only_for_pdfium(tmp_path / "a.pdf", document))

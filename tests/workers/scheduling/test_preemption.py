@@ -122,7 +122,7 @@ def test_a_token_that_is_too_old_is_renewed():
 
 
 def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixture):
-    """Where nobody answers the run goes on, and the log says once that no warning can be received."""
+    """The run goes on if nobody answers, and the log says once that no warning can be received."""
 
     async def scenario() -> None:
         with pytest.raises(TimeoutError):
