@@ -1,1 +1,1 @@
-"""Commands that the user types: the options of the commands, and in time a file for each command."""
+"""Commands that the user types: one file for each, and in `terminal/` their options, messages and exit codes."""

@@ -10,7 +10,7 @@ import pytest
 from pdfs import scan_pdf
 
 from ocrmill import cli
-from ocrmill.commands.failing import EXIT_CODES
+from ocrmill.commands.terminal.failing import EXIT_CODES
 
 ROOT = Path(__file__).parents[1]
 

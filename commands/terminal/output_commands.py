@@ -1,0 +1,172 @@
+"""The commands on an output that exists already: they show it, check it, hand it over and take out of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ocrmill.commands.terminal.chosen_settings import chosen_settings
+from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail
+from ocrmill.commands.terminal.options import (
+    Configs,
+    DocumentName,
+    DryRun,
+    ExportFormat,
+    Failed,
+    Figures,
+    Flagged,
+    ForgottenDocuments,
+    ForgottenGlobs,
+    ForgottenSources,
+    Gone,
+    IncludeFailed,
+    Output,
+    ReasonName,
+    Sets,
+)
+
+if TYPE_CHECKING:
+    from ocrmill.pipeline.output.stores.store import Store
+
+
+def status(output: Output, configs: Configs = None, sets: Sets = None) -> None:
+    """Say how far an output is: finished, interrupted, or being written right now."""
+    from ocrmill.commands.status import read_status
+    from ocrmill.pipeline.output.journal import read_again
+
+    store = _output(output, configs, sets)
+    typer.echo(read_again(lambda: read_status(store)).to_text(), nl=False)
+
+
+def inspect(
+    output: Output,
+    flagged: Flagged = False,
+    failed: Failed = False,
+    only_status: Annotated[str | None, typer.Option("--status", metavar="S", help="Only pages of this status.")] = None,
+    reason: ReasonName = None,
+    document: DocumentName = None,
+    page: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only page N; with --document, every column of it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most rows to show.")] = 50,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the pages into a web page, beside their images.")
+    ] = None,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Show rows in the terminal: one line for each page, or everything about one page."""
+    from ocrmill.commands.inspect.query import PageQuery, select_details, select_documents, select_pages
+    from ocrmill.pipeline.output.journal import read_again
+
+    store = _output(output, configs, sets)
+    query = PageQuery(flagged, failed, only_status, reason, document, page)
+    if html is not None:
+        from ocrmill.commands.inspect.html_view import write_view
+
+        settings = chosen_settings(configs, sets)
+        typer.echo(read_again(lambda: write_view(store, query, limit, settings, html)))
+        return
+    if document is not None and page is not None:
+        shown = read_again(lambda: [detail.to_text() for detail in select_details(store, query, limit)])
+    else:
+        shown = read_again(lambda: [row.to_text() for row in select_documents(store, query, limit)])
+        shown += read_again(lambda: [row.to_text() for row in select_pages(store, query, limit)])
+    typer.echo("\n".join(shown) if shown else "no rows match")
+    if len(shown) >= limit:
+        typer.echo(f"... at most {limit} rows are shown of each kind; --limit shows more", err=True)
+
+
+def export(
+    output: Output,
+    destination: Annotated[
+        Path, typer.Argument(metavar="DEST", help="The folder of the Markdown files, or the file of JSON lines.")
+    ],
+    export_format: ExportFormat = "markdown",
+    per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
+    include_failed: IncludeFailed = False,
+    figures: Figures = False,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
+    from ocrmill.commands.export.export import export_jsonl, export_markdown
+    from ocrmill.pipeline.output.journal import read_again
+
+    store = _output(output, configs, sets)
+    if export_format == "markdown" and per_page:
+        fail("--per-page goes with --format jsonl", WRONG_USAGE)
+    if export_format == "markdown":
+        report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed, figures=figures))
+    else:
+        report = read_again(lambda: export_jsonl(store, destination, per_page=per_page, include_failed=include_failed))
+    typer.echo(report.to_text(str(destination)), nl=False)
+
+
+def verify(
+    output: Output,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; `run` does the rest.")] = False,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Check that every page has exactly one row, that the sums are right, and that every shard can be read.
+
+    Exit code 0: all right, or repaired. 3: something is wrong. 75: documents are unfinished. 130: ended by Ctrl-C.
+    """
+    from ocrmill.commands.verify import verify as verify_output
+    from ocrmill.pipeline.output.journal import read_again
+
+    store = _output(output, configs, sets)
+    report = read_again(lambda: verify_output(store, repair=repair))
+    typer.echo(report.to_text(), nl=False)
+    if not report.sound:
+        raise typer.Exit(SOME_FAILED)
+    if report.unfinished_documents or report.withdrawn_sources:
+        raise typer.Exit(WORK_LEFT)
+
+
+def compact(
+    output: Output,
+    target_mb: Annotated[int, typer.Option(min=1, metavar="MB", help="Shards grow up to this size, in MiB.")] = 256,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Merge small shards, and drop the rows of documents whose sources hold newer ones.
+
+    It may be killed at any moment, and readers may go on meanwhile; no run may write at the same time.
+    """
+    from ocrmill.commands.compact import compact as compact_output
+
+    typer.echo(compact_output(_output(output, configs, sets), target_mb=target_mb).to_text(), nl=False)
+
+
+def forget(
+    output: Output,
+    sources: ForgottenSources = None,
+    documents: ForgottenDocuments = None,
+    globs: ForgottenGlobs = None,
+    gone: Gone = False,
+    dry_run: DryRun = False,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Take sources or documents out of OUT for good, text and name: for takedown requests.
+
+    They are not read again: OUT keeps a record of hashes. It may be killed at any moment; the next command that writes
+    goes on.
+    """
+    from ocrmill.commands.forget import ForgetQuery
+    from ocrmill.commands.forget import forget as forget_in
+
+    query = ForgetQuery(tuple(sources or ()), tuple(documents or ()), tuple(globs or ()), gone)
+    if query.is_empty():
+        fail("say what to forget: --source, --document, --glob or --gone", WRONG_USAGE)
+    storage = chosen_settings(configs, sets).storage
+    report = forget_in(_output(output, configs, sets), query, storage, dry_run=dry_run)
+    typer.echo(report.to_text(), nl=False)
+
+
+def _output(output: str, configs: list[str] | None, overrides: list[str] | None) -> "Store":
+    from ocrmill.pipeline.output.stores.open import open_output
+
+    return open_output(output, chosen_settings(configs, overrides).storage)
