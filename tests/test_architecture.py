@@ -74,14 +74,14 @@ def libraries(path: Path, *, at_import_only: bool) -> set[str]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_holds_one_thing(path: Path):
+def test_a_file_holds_one_thing(path: Path) -> None:
     """No file is over 400 lines, and none is a drawer."""
     assert len(path.read_text().splitlines()) <= 400
     assert path.stem not in DRAWERS
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_folder_is_small_enough_to_read(folder: Path):
+def test_a_folder_is_small_enough_to_read(folder: Path) -> None:
     """No package folder holds more than twelve modules beside `__init__.py`, and each says what is in it."""
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
 
@@ -90,7 +90,7 @@ def test_a_folder_is_small_enough_to_read(folder: Path):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_function_fits_on_a_screen(path: Path):
+def test_a_function_fits_on_a_screen(path: Path) -> None:
     """No function is over 60 lines, its signature and docstring counted. Commands of cli.py list their options."""
     functions = [
         node
@@ -102,7 +102,7 @@ def test_a_function_fits_on_a_screen(path: Path):
     assert {node.name for node in functions if node.end_lineno - node.lineno >= limit} == set()
 
 
-def test_no_module_imports_itself_in_a_circle():
+def test_no_module_imports_itself_in_a_circle() -> None:
     """The imports between our modules have no circle, those inside functions counted, those for types only left out."""
     modules = {module_of(path): path for path in SOURCES}
     edges = {name: imports(path, for_types=False) & modules.keys() - {name} for name, path in modules.items()}
@@ -120,14 +120,14 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 @pytest.mark.parametrize("library", OWNERS)
-def test_heavy_libraries_have_owners(library: str):
+def test_heavy_libraries_have_owners(library: str) -> None:
     """A heavy library is imported only by the files that own it."""
     users = {str(path.relative_to(ROOT)) for path in SOURCES if library in libraries(path, at_import_only=False)}
 
     assert users <= OWNERS[library]
 
 
-def test_there_is_one_import_name():
+def test_there_is_one_import_name() -> None:
     """No file imports a folder of ours by another name than `ocrmill`: it would be loaded twice."""
     files = [*SOURCES, *(path for name in ("bench", "samples", "tests") for path in (ROOT / name).rglob("*.py"))]
     bare = {"cli", *PACKAGES}
@@ -135,12 +135,12 @@ def test_there_is_one_import_name():
     assert not [path for path in files if libraries(path, at_import_only=False) & bare]
 
 
-def test_nothing_imports_the_command_line():
+def test_nothing_imports_the_command_line() -> None:
     """cli.py is on top: it imports the packages, never the other way round."""
     assert not [path for path in SOURCES if "ocrmill.cli" in imports(path)]
 
 
-def test_the_command_line_starts_light():
+def test_the_command_line_starts_light() -> None:
     """Importing cli loads none of our packages and no heavy library; `--help` must be quick."""
     program = (
         "import sys; from ocrmill import cli\n"
@@ -154,7 +154,7 @@ def test_the_command_line_starts_light():
     assert done.returncode == 0, done.stderr
 
 
-def test_everything_else_imports_without_ray_torch_and_vllm():
+def test_everything_else_imports_without_ray_torch_and_vllm() -> None:
     """With the heavy libraries missing, all modules import but those that own one at import."""
     modules = [
         module_of(path)
@@ -193,7 +193,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("contract", CONTRACTS)
-def test_a_contract_can_fail(contract: str, tmp_path: Path):
+def test_a_contract_can_fail(contract: str, tmp_path: Path) -> None:
     """Each import contract breaks when an import that it forbids is planted."""
     for name in ("pyproject.toml", "cli.py", *PACKAGES, "ocrmill"):
         copy_with_links(ROOT / name, tmp_path / name)
@@ -218,7 +218,7 @@ def copy_with_links(source: Path, target: Path) -> None:
         shutil.copy(source, target)
 
 
-def test_no_other_distribution_owns_our_name():
+def test_no_other_distribution_owns_our_name() -> None:
     """`ocrmill` is the only name that our distribution takes in an environment, and nobody else takes it."""
     owners = packages_distributions()
 
@@ -226,12 +226,12 @@ def test_no_other_distribution_owns_our_name():
     assert not [name for name in ("cli", *PACKAGES) if "ocrmill" in owners.get(name, [])]
 
 
-def test_tests_shadow_no_package():
+def test_tests_shadow_no_package() -> None:
     """An `__init__.py` below tests would hide the real package of that name."""
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
 
-def test_tests_mirror_the_tree():
+def test_tests_mirror_the_tree() -> None:
     """A folder of tests is named for a folder of the code; what tests share is in tests/support."""
     folders = {path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*") if list(path.glob("test_*.py"))}
     own = {Path("faults"), Path("fuzz"), Path("samples")}
@@ -240,7 +240,7 @@ def test_tests_mirror_the_tree():
     assert {path.name for path in (ROOT / "tests").glob("*.py") if not path.name.startswith("test_")} <= {"conftest.py"}
 
 
-def test_the_wheel_holds_what_runs_and_nothing_else(tmp_path: Path):
+def test_the_wheel_holds_what_runs_and_nothing_else(tmp_path: Path) -> None:
     """A built wheel has the package `ocrmill` with its rooms and the shipped settings, and no tests."""
     from hatchling.builders.wheel import WheelBuilder
 
@@ -252,7 +252,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(tmp_path: Path):
     assert {f"ocrmill/{path.relative_to(ROOT)}" for path in SOURCES if path.parts[-2] != "ocrmill"} <= names
 
 
-def test_numbers_have_one_value():
+def test_numbers_have_one_value() -> None:
     """Module constants in capitals that share a name share their value."""
     values: dict[str, set[str]] = {}
     for path in SOURCES:

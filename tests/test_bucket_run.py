@@ -48,7 +48,7 @@ def documents(out: Path) -> list[tuple]:
     ).fetchall()
 
 
-def test_a_bucket_gives_the_rows_of_a_folder(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_a_bucket_gives_the_rows_of_a_folder(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """Objects, and members of a zip among them, give the same pages and documents; a second night reads none again."""
     folder, bucket = tmp_path / "in", s3.bucket()
     folder.mkdir()
@@ -76,7 +76,7 @@ def test_a_bucket_gives_the_rows_of_a_folder(s3: S3Server, faulty_s3: FaultyS3, 
     assert not [path for path in faulty_s3.paths if path.startswith("GET") and path.endswith(".pdf")]
 
 
-def test_trouble_at_the_start_is_an_exit_code(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path):
+def test_trouble_at_the_start_is_an_exit_code(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:
     """A bucket that refuses us ends the command with 2 and one line that says why; no output is begun."""
     faulty_s3.answers(403, "InvalidAccessKeyId")
     done = ocrmill(f"s3://{s3.bucket()}", tmp_path / "out", faulty_s3.endpoint)

@@ -50,7 +50,7 @@ def out(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_every_page_has_one_row(out: Path):
+def test_every_page_has_one_row(out: Path) -> None:
     """A plain glob read by DuckDB shows each page of each document that opens, once."""
     found = duckdb.sql(
         f"select regexp_extract(source, '[^/]+$'), page_number, status from '{out}/pages/*.parquet' order by all"
@@ -65,7 +65,7 @@ def test_every_page_has_one_row(out: Path):
     ]
 
 
-def test_documents_add_up(out: Path):
+def test_documents_add_up(out: Path) -> None:
     """The counts of a document are those of its pages, and what did not open has its reason."""
     failed = duckdb.sql(
         f"select reason, page_count from '{out}/documents/*.parquet' where status = 'failed'"
@@ -79,7 +79,7 @@ def test_documents_add_up(out: Path):
     assert sums == [(True,)]
 
 
-def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path):
+def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path) -> None:
     """What is done is not done again, and the run says so at once, without starting Ray."""
     again = ocrmill("run", inputs, "--out", out)
 
@@ -87,7 +87,7 @@ def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path):
     assert "nothing to do" in again.stdout
 
 
-def test_a_first_run_that_finds_nothing_is_a_mistake(out: Path, tmp_path: Path):
+def test_a_first_run_that_finds_nothing_is_a_mistake(out: Path, tmp_path: Path) -> None:
     """A mistyped folder ends with 2 and a sentence; over an output with rows it is a night without news: 0.
 
     So does a retry for a reason that no row has now.
@@ -108,7 +108,7 @@ def test_a_first_run_that_finds_nothing_is_a_mistake(out: Path, tmp_path: Path):
     assert "no page and no document matches" in retry.stderr
 
 
-def test_a_text_that_is_taken_for_a_manifest_is_called_one(tmp_path: Path):
+def test_a_text_that_is_taken_for_a_manifest_is_called_one(tmp_path: Path) -> None:
     """Whoever hands in a .txt to be read finds, in the rows of its lines, that it was read as a list of sources."""
     (tmp_path / "letter.txt").write_text("Dear all,\nthis is no list.\n")
     done = ocrmill("run", tmp_path / "letter.txt", "--out", tmp_path / "out", "--no-ray")
@@ -128,7 +128,9 @@ def test_a_text_that_is_taken_for_a_manifest_is_called_one(tmp_path: Path):
         (["inspect", "--status", "OK"], "There are: ok"),
     ],
 )
-def test_a_status_or_reason_that_there_is_not_lists_those_that_there_are(out: Path, arguments: list[str], says: str):
+def test_a_status_or_reason_that_there_is_not_lists_those_that_there_are(
+    out: Path, arguments: list[str], says: str
+) -> None:
     """A misspelt word is a mistake in the command, not a query without rows."""
     done = ocrmill(arguments[0], out, *arguments[1:])
 
@@ -137,7 +139,7 @@ def test_a_status_or_reason_that_there_is_not_lists_those_that_there_are(out: Pa
     assert "no rows match" not in done.stdout
 
 
-def test_new_files_are_added(inputs: Path, tmp_path: Path):
+def test_new_files_are_added(inputs: Path, tmp_path: Path) -> None:
     """A later run reads what is new, and a copy of known bytes becomes a second source of its document."""
     out, folder = tmp_path / "out", tmp_path / "in"
     folder.mkdir()
@@ -153,7 +155,7 @@ def test_new_files_are_added(inputs: Path, tmp_path: Path):
     ]
 
 
-def test_a_changed_file_supersedes_what_it_was(tmp_path: Path):
+def test_a_changed_file_supersedes_what_it_was(tmp_path: Path) -> None:
     """A file with new bytes is a new document that names the one before."""
     out, path = tmp_path / "out", tmp_path / "a.pdf"
     text_pdf(path, pages=1)
@@ -168,7 +170,7 @@ def test_a_changed_file_supersedes_what_it_was(tmp_path: Path):
     assert older[1] is None
 
 
-def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
+def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path) -> None:
     """An output is not mixed silently: the error names the ways out, and one of them works."""
     refused = ocrmill("run", inputs, "--out", out, "--set", "raster.dpi=200", "--no-ray")
     allowed = ocrmill("run", inputs, "--out", out, "--set", "raster.dpi=200", "--no-ray", "--keep-existing")
@@ -210,7 +212,7 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path):
         (["model", "seed", "/proc/none/model"], 1, "/proc"),
     ],
 )
-def test_mistakes_get_one_line_and_their_exit_code(tmp_path: Path, arguments: list[str], code: int, says: str):
+def test_mistakes_get_one_line_and_their_exit_code(tmp_path: Path, arguments: list[str], code: int, says: str) -> None:
     """A wrong command says what is wrong with what, without a traceback."""
     done = ocrmill(*(argument.format(tmp=tmp_path) for argument in arguments))
 
@@ -219,7 +221,7 @@ def test_mistakes_get_one_line_and_their_exit_code(tmp_path: Path, arguments: li
     assert "Traceback" not in done.stderr
 
 
-def test_the_settings_can_be_printed_and_read_back(tmp_path: Path):
+def test_the_settings_can_be_printed_and_read_back(tmp_path: Path) -> None:
     """--print-config prints TOML that --config takes, with what was set."""
     printed = ocrmill("run", "--print-config", "--set", "raster.dpi=200", "--route", "ocr")
     (tmp_path / "mine.toml").write_text(printed.stdout)
@@ -229,7 +231,7 @@ def test_the_settings_can_be_printed_and_read_back(tmp_path: Path):
     assert again.stdout == printed.stdout
 
 
-def test_names_that_look_like_numbers_are_names():
+def test_names_that_look_like_numbers_are_names() -> None:
     """A model's folder may be called 2024."""
     printed = ocrmill("run", "--print-config", "--model", "2024", "--lora", 'a "b"')
     assert (0, "") == (printed.returncode, printed.stderr)
@@ -237,7 +239,7 @@ def test_names_that_look_like_numbers_are_names():
     assert ("2024", 'a "b"') == (settings["model"], settings["lora"])
 
 
-def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPatch):
+def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed holds names and texts of documents, in any script."""
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     done = ocrmill("run", "--print-config", "--set", 'input.include=["\u8336.pdf"]')
@@ -246,7 +248,7 @@ def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPa
     assert "\\u8336.pdf" in done.stdout
 
 
-def test_status_inspect_and_verify_read_the_output(out: Path):
+def test_status_inspect_and_verify_read_the_output(out: Path) -> None:
     """Each reading command finds what the run made."""
     status, verify = ocrmill("status", out), ocrmill("verify", out)
     failed, one = (
@@ -260,7 +262,7 @@ def test_status_inspect_and_verify_read_the_output(out: Path):
     assert "settings_fingerprint" in one.stdout, "one page is shown with every column"
 
 
-def test_a_repair_that_leaves_work_says_so(inputs: Path, tmp_path: Path):
+def test_a_repair_that_leaves_work_says_so(inputs: Path, tmp_path: Path) -> None:
     """Exit code 75 once documents were withdrawn, though nothing of them is left; 0 when a run has read them again."""
     out = tmp_path / "out"
     assert ocrmill("run", inputs / "blank.pdf", "--out", out, "--no-ray").returncode == 0
@@ -272,7 +274,7 @@ def test_a_repair_that_leaves_work_says_so(inputs: Path, tmp_path: Path):
     assert ocrmill("verify", out, "--repair").returncode == 0
 
 
-def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path):
+def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path) -> None:
     """The text leaves as a tree of Markdown files and as JSON lines."""
     tree, lines = (
         ocrmill("export", out, tmp_path / "tree"),
@@ -285,7 +287,7 @@ def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path):
     assert any(record["text"] for record in records)
 
 
-def test_plan_estimates_without_an_output(inputs: Path):
+def test_plan_estimates_without_an_output(inputs: Path) -> None:
     """A plan counts all documents, and says how their pages would be read."""
     plan = ocrmill("plan", inputs)
 
@@ -294,7 +296,7 @@ def test_plan_estimates_without_an_output(inputs: Path):
     assert "text_layer" in plan.stdout
 
 
-def test_logs_can_be_json(inputs: Path, tmp_path: Path):
+def test_logs_can_be_json(inputs: Path, tmp_path: Path) -> None:
     """With --log-json every line on stderr is a JSON object."""
     done = ocrmill("run", inputs / "secret.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")
 
@@ -302,7 +304,7 @@ def test_logs_can_be_json(inputs: Path, tmp_path: Path):
     assert any("password_required" in line["message"] for line in lines)
 
 
-def test_a_clean_night_in_json_has_its_start_and_its_end(tmp_path: Path):
+def test_a_clean_night_in_json_has_its_start_and_its_end(tmp_path: Path) -> None:
     """A run without a warning says what began, and how it ended: exit code, times and totals, as in its record."""
     text_pdf(tmp_path / "a.pdf", pages=2)
     done = ocrmill("run", tmp_path / "a.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")
@@ -317,7 +319,7 @@ def test_a_clean_night_in_json_has_its_start_and_its_end(tmp_path: Path):
     assert record["command"][1:] == ["run", str(tmp_path / "a.pdf"), "--out", str(tmp_path / "out"), *done.args[-2:]]
 
 
-def test_an_error_in_json_is_a_line_of_json(tmp_path: Path):
+def test_an_error_in_json_is_a_line_of_json(tmp_path: Path) -> None:
     """What ends a run that asked for JSON is JSON, too, with its exit code; its record has both."""
     (tmp_path / "not.pdf").mkdir()
     wrong = ocrmill("run", tmp_path, "--out", tmp_path / "out", "--log-json", "--set", "raster.dpii=1")
@@ -328,7 +330,7 @@ def test_an_error_in_json_is_a_line_of_json(tmp_path: Path):
         assert ("error", 2, True) == (last["event"], last["exit_code"], word in last["message"])
 
 
-def test_a_run_that_fails_leaves_its_exit_code(out: Path, inputs: Path):
+def test_a_run_that_fails_leaves_its_exit_code(out: Path, inputs: Path) -> None:
     """The record of a run has the exit code of its process; this one met a file with a password."""
     first = min((out / "runs").iterdir())
     record = json.loads(first.read_text())
@@ -337,7 +339,7 @@ def test_a_run_that_fails_leaves_its_exit_code(out: Path, inputs: Path):
     assert record["command"][1:3] == ["run", str(inputs)]
 
 
-def test_the_last_of_several_settings_files_wins(tmp_path: Path):
+def test_the_last_of_several_settings_files_wins(tmp_path: Path) -> None:
     """--config may be given more than once; files are merged in their order."""
     (tmp_path / "mine.toml").write_text("[output]\nflush_s = 7.0\n")
     printed = ocrmill("run", "--print-config", "-c", "nightly", "-c", tmp_path / "mine.toml", "--config", "cpu")
@@ -346,7 +348,7 @@ def test_the_last_of_several_settings_files_wins(tmp_path: Path):
     assert (7.0, 256, "cpu") == (output["flush_s"], output["shard_mb"], engine["name"])
 
 
-def test_passwords_stay_out_of_the_output(tmp_path: Path):
+def test_passwords_stay_out_of_the_output(tmp_path: Path) -> None:
     """A password of the settings opens the document and is written nowhere."""
     encrypted_pdf(tmp_path / "secret.pdf", "sesame-7301")
     (tmp_path / "mine.toml").write_text('[input]\npasswords = ["sesame-7301"]\n')
@@ -363,7 +365,7 @@ def test_passwords_stay_out_of_the_output(tmp_path: Path):
     assert "sesame-7301" not in done.stdout + done.stderr
 
 
-def test_a_model_can_be_seeded(tmp_path: Path):
+def test_a_model_can_be_seeded(tmp_path: Path) -> None:
     """`model seed` writes a checkpoint, says how large it is, and does not write over it."""
     done, again = ocrmill("model", "seed", tmp_path / "tiny"), ocrmill("model", "seed", tmp_path / "tiny")
 

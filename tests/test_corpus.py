@@ -36,7 +36,7 @@ def rasterizer() -> Iterator[Rasterizer]:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", manifest(), ids=lambda entry: entry["file"])
-def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict):
+def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict) -> None:
     """Each document has its pages or its reason, and a page that cannot be read says why."""
     opened = rasterizer.open(next(Discovery([str(CORPUS / entry["file"])], InputSettings(), StorageSettings())))
     expected = entry["expected"]

@@ -37,7 +37,7 @@ def kubernetes_arguments() -> list[str]:
 @pytest.mark.parametrize(
     ("extras", "compiler"), [("", []), ("[vllm]", ["gcc", "libc6-dev"]), ("[s3,vllm]", ["gcc", "libc6-dev"])]
 )
-def test_the_image_has_a_compiler_where_it_has_vllm(tmp_path: Path, extras: str, compiler: list[str]):
+def test_the_image_has_a_compiler_where_it_has_vllm(tmp_path: Path, extras: str, compiler: list[str]) -> None:
     """Triton compiles C at its first kernel; the image for CPUs goes without.
 
     The real command runs, with an apt-get that only notes what it is asked for.
@@ -56,7 +56,7 @@ def test_the_image_has_a_compiler_where_it_has_vllm(tmp_path: Path, extras: str,
 
 
 @pytest.mark.parametrize("arguments", [systemd_arguments(), kubernetes_arguments()], ids=["systemd", "kubernetes"])
-def test_the_command_is_one_that_we_have(arguments: list[str]):
+def test_the_command_is_one_that_we_have(arguments: list[str]) -> None:
     """Every option is known and every value of a kind that it takes; settings by name and by hand are valid."""
     name, *options = arguments
     command = typer.main.get_command(app).commands[name]
@@ -67,7 +67,7 @@ def test_the_command_is_one_that_we_have(arguments: list[str]):
         load_settings([Path(name) for name in run.params["configs"] or []], run.params["sets"] or [])
 
 
-def test_systemd_takes_the_units(tmp_path: Path):
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
     """Its own checker finds nothing to say."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")
@@ -81,7 +81,7 @@ def test_systemd_takes_the_units(tmp_path: Path):
     assert (0, "") == (checked.returncode, "\n".join(line for line in checked.stderr.splitlines() if "ocrmill" in line))
 
 
-def test_the_image_gets_all_that_it_copies():
+def test_the_image_gets_all_that_it_copies() -> None:
     """No file that the Dockerfile copies is left out of its build context."""
     copied = [name for line in re.findall(r"^COPY (.*) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()]
     kept = {line[1:] for line in (DEPLOY.parent / ".dockerignore").read_text().splitlines() if line.startswith("!")}

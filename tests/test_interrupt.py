@@ -72,7 +72,7 @@ def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_a_second_ctrl_c_ends_the_run_with_130(tmp_path: Path):
+def test_a_second_ctrl_c_ends_the_run_with_130(tmp_path: Path) -> None:
     """The exit code is 130, in the run's record too, and nobody is shown a traceback."""
     code, said, out = interrupt_twice(tmp_path)
     (record,) = (json.loads(path.read_text()) for path in (out / "runs").iterdir())
@@ -83,7 +83,7 @@ def test_a_second_ctrl_c_ends_the_run_with_130(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", [(ROOT / "docs/commands.md").read_text(), EXIT_CODES, cli.verify.__doc__])
-def test_every_list_of_exit_codes_has_130(text: str):
+def test_every_list_of_exit_codes_has_130(text: str) -> None:
     """docs/commands.md, `ocrmill --help`, `run --help`, `retry --help` and `verify --help` name it."""
     lists = [part for part in text.split("\n\n") if "xit code 0:" in part or "Exit codes: 0" in part]
 

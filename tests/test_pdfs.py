@@ -62,7 +62,7 @@ def warnings_of(page: pymupdf.Page) -> str:
 
 
 @pytest.fixture(autouse=True)
-def silent_mupdf():
+def silent_mupdf() -> None:
     pymupdf.TOOLS.mupdf_display_errors(False)
     pymupdf.TOOLS.mupdf_display_warnings(False)
 
@@ -76,7 +76,7 @@ def open_pdf(write: Callable[[Path], Path], tmp_path: Path) -> pymupdf.Document:
     return pymupdf.open(write(tmp_path / "a.pdf"))
 
 
-def test_text_pages_have_their_headings(tmp_path: Path):
+def test_text_pages_have_their_headings(tmp_path: Path) -> None:
     """Every page of a text PDF says which one it is, and holds the prose."""
     document = open_pdf(pdfs.text_pdf, tmp_path)
 
@@ -84,7 +84,7 @@ def test_text_pages_have_their_headings(tmp_path: Path):
     assert "harbour office" in " ".join(document[2].get_text().split())
 
 
-def test_a_scan_has_an_image_and_no_text(tmp_path: Path):
+def test_a_scan_has_an_image_and_no_text(tmp_path: Path) -> None:
     """A scanned page shows dark words and has one image as its only content."""
     page = open_pdf(pdfs.scan_pdf, tmp_path)[0]
 
@@ -93,7 +93,7 @@ def test_a_scan_has_an_image_and_no_text(tmp_path: Path):
     assert pixels_of(page).min() < 60
 
 
-def test_mixed_pages_are_text_scan_and_blank(tmp_path: Path):
+def test_mixed_pages_are_text_scan_and_blank(tmp_path: Path) -> None:
     """The three kinds of page come in the order promised."""
     document = open_pdf(pdfs.mixed_pdf, tmp_path)
 
@@ -101,7 +101,7 @@ def test_mixed_pages_are_text_scan_and_blank(tmp_path: Path):
     assert [len(page.get_images()) for page in document] == [0, 1, 0]
 
 
-def test_a_blank_page_is_white(tmp_path: Path):
+def test_a_blank_page_is_white(tmp_path: Path) -> None:
     """A blank page has no content and no ink."""
     page = open_pdf(pdfs.blank_pdf, tmp_path)[0]
 
@@ -109,7 +109,7 @@ def test_a_blank_page_is_white(tmp_path: Path):
     assert pixels_of(page).min() == 255
 
 
-def test_an_encrypted_file_opens_with_its_password_only(tmp_path: Path):
+def test_an_encrypted_file_opens_with_its_password_only(tmp_path: Path) -> None:
     """Without the password nothing can be read; with it, both pages."""
     path = pdfs.encrypted_pdf(tmp_path / "a.pdf", "sesame")
     locked, opened = pymupdf.open(path), pymupdf.open(path)
@@ -120,7 +120,7 @@ def test_an_encrypted_file_opens_with_its_password_only(tmp_path: Path):
     assert [page.get_text()[:6] for page in opened] == ["Page 1", "Page 2"]
 
 
-def test_a_truncated_file_is_repaired_to_no_pages(tmp_path: Path):
+def test_a_truncated_file_is_repaired_to_no_pages(tmp_path: Path) -> None:
     """The commonest look of a broken upload: it opens, it was repaired, and it has no pages."""
     document = open_pdf(pdfs.truncated_pdf, tmp_path)
 
@@ -128,7 +128,7 @@ def test_a_truncated_file_is_repaired_to_no_pages(tmp_path: Path):
     assert document.page_count == 0
 
 
-def test_a_rotated_page_lies_on_its_side(tmp_path: Path):
+def test_a_rotated_page_lies_on_its_side(tmp_path: Path) -> None:
     """The page is displayed wider than high, and is stored higher than wide."""
     page = open_pdf(pdfs.rotated_pdf, tmp_path)[0]
 
@@ -137,7 +137,7 @@ def test_a_rotated_page_lies_on_its_side(tmp_path: Path):
     assert page.mediabox.width < page.mediabox.height
 
 
-def test_the_crop_box_hides_what_is_outside(tmp_path: Path):
+def test_the_crop_box_hides_what_is_outside(tmp_path: Path) -> None:
     """Only the cropped part is displayed, and the rest stays in the file."""
     page = open_pdf(pdfs.cropbox_pdf, tmp_path)[0]
 
@@ -146,7 +146,7 @@ def test_the_crop_box_hides_what_is_outside(tmp_path: Path):
     assert b"4f757473696465" in page.read_contents().lower()  # "Outside", as PyMuPDF writes it
 
 
-def test_transparency_over_nothing_is_transparent(tmp_path: Path):
+def test_transparency_over_nothing_is_transparent(tmp_path: Path) -> None:
     """Without a paper colour the page is see-through, and its square half so."""
     page = open_pdf(pdfs.transparent_pdf, tmp_path)[0]
     pixels = page.get_pixmap(alpha=True)
@@ -155,7 +155,7 @@ def test_transparency_over_nothing_is_transparent(tmp_path: Path):
     assert pixels.pixel(300, 400)[3] in range(120, 136)
 
 
-def test_annotations_and_fields_are_the_only_marks(tmp_path: Path):
+def test_annotations_and_fields_are_the_only_marks(tmp_path: Path) -> None:
     """The square and the field show with annotations, and the page is white without them."""
     page = open_pdf(pdfs.annotated_pdf, tmp_path)[0]
     shown = pixels_of(page)
@@ -170,14 +170,14 @@ def test_annotations_and_fields_are_the_only_marks(tmp_path: Path):
 @pytest.mark.parametrize(
     ("write", "width", "height"), [(pdfs.huge_page_pdf, 36_000, 18_000), (pdfs.tiny_page_pdf, 1, 1)]
 )
-def test_page_sizes_reach_both_ends(tmp_path: Path, write: Callable[[Path], Path], width: int, height: int):
+def test_page_sizes_reach_both_ends(tmp_path: Path, write: Callable[[Path], Path], width: int, height: int) -> None:
     """The largest and the smallest page have the size they promise."""
     page = open_pdf(write, tmp_path)[0]
 
     assert (page.rect.width, page.rect.height) == (width, height)
 
 
-def test_the_huge_page_is_too_large_for_144_dpi(tmp_path: Path):
+def test_the_huge_page_is_too_large_for_144_dpi(tmp_path: Path) -> None:
     """Rendered without a limit the huge page is refused, and a small picture of it has ink."""
     page = open_pdf(pdfs.huge_page_pdf, tmp_path)[0]
 
@@ -187,7 +187,7 @@ def test_the_huge_page_is_too_large_for_144_dpi(tmp_path: Path):
     assert min(small.samples) < 60
 
 
-def test_a_text_layer_can_hold_nul(tmp_path: Path):
+def test_a_text_layer_can_hold_nul(tmp_path: Path) -> None:
     """The text layer has a NUL, the page shows letters."""
     page = open_pdf(pdfs.nul_text_pdf, tmp_path)[0]
 
@@ -195,7 +195,7 @@ def test_a_text_layer_can_hold_nul(tmp_path: Path):
     assert pixels_of(page).min() < 60
 
 
-def test_an_undecodable_image_is_white_with_a_warning(tmp_path: Path):
+def test_an_undecodable_image_is_white_with_a_warning(tmp_path: Path) -> None:
     """The page comes out white without an exception, and only the warnings tell."""
     page = open_pdf(pdfs.undecodable_image_pdf, tmp_path)[0]
 
@@ -214,7 +214,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("write", HOSTILE, ids=lambda write: write.__name__)
-def test_the_other_pages_of_hostile_files_are_ordinary(tmp_path: Path, write: Callable[[Path, int, int], Path]):
+def test_the_other_pages_of_hostile_files_are_ordinary(tmp_path: Path, write: Callable[[Path, int, int], Path]) -> None:
     """Around the bad page there is text, the file needs no repair, and the bad page can be any one."""
     document = pymupdf.open(write(tmp_path / "a.pdf", 4, 3))
 
@@ -223,7 +223,7 @@ def test_the_other_pages_of_hostile_files_are_ordinary(tmp_path: Path, write: Ca
     assert pixels_of(document[3]).min() < 60
 
 
-def test_the_hanging_page_hangs_mupdf_alone(tmp_path: Path):
+def test_the_hanging_page_hangs_mupdf_alone(tmp_path: Path) -> None:
     """MuPDF runs into its CPU limit on the page; PDFium shows its marks."""
     path = pdfs.hanging_pdf(tmp_path / "a.pdf")
 
@@ -233,14 +233,14 @@ def test_the_hanging_page_hangs_mupdf_alone(tmp_path: Path):
 
 
 @pytest.mark.parametrize("renderer", ["mupdf", "pdfium"])
-def test_one_page_hangs_both_renderers(tmp_path: Path, renderer: str):
+def test_one_page_hangs_both_renderers(tmp_path: Path, renderer: str) -> None:
     """Either renderer runs into its CPU limit, in little memory."""
     path = pdfs.hanging_everywhere_pdf(tmp_path / "a.pdf")
 
     assert read_in_child(path, 2, renderer=renderer, cpu_s=3).returncode == -signal.SIGXCPU
 
 
-def test_the_endless_page_does_not_even_give_its_text(tmp_path: Path):
+def test_the_endless_page_does_not_even_give_its_text(tmp_path: Path) -> None:
     """MuPDF runs into its CPU limit when it reads the text; PDFium aborts when its memory is used up."""
     path = pdfs.endless_pdf(tmp_path / "a.pdf")
 
@@ -248,7 +248,7 @@ def test_the_endless_page_does_not_even_give_its_text(tmp_path: Path):
     assert read_in_child(path, 2, renderer="pdfium", memory_mib=400).returncode == -signal.SIGABRT
 
 
-def test_the_memory_page_is_black_without_an_exception(tmp_path: Path):
+def test_the_memory_page_is_black_without_an_exception(tmp_path: Path) -> None:
     """MuPDF gives up for want of memory, pads the image with black, and says so in its warnings only."""
     read = read_in_child(pdfs.memory_pdf(tmp_path / "a.pdf"), 2)
 
@@ -257,7 +257,7 @@ def test_the_memory_page_is_black_without_an_exception(tmp_path: Path):
     assert "Insufficient memory" in read.stdout
 
 
-def test_the_image_flood_uses_up_the_memory(tmp_path: Path):
+def test_the_image_flood_uses_up_the_memory(tmp_path: Path) -> None:
     """MuPDF raises when an allocation fails; PDFium aborts."""
     path = pdfs.image_flood_pdf(tmp_path / "a.pdf")
     in_mupdf = read_in_child(path, 2, memory_mib=512)
@@ -267,7 +267,7 @@ def test_the_image_flood_uses_up_the_memory(tmp_path: Path):
     assert read_in_child(path, 2, renderer="pdfium", memory_mib=512).returncode == -signal.SIGABRT
 
 
-def test_the_crashing_page_is_a_real_crash(tmp_path: Path):
+def test_the_crashing_page_is_a_real_crash(tmp_path: Path) -> None:
     """PDFium dies of SIGSEGV on the page; MuPDF survives it with a warning."""
     path = pdfs.crashing_pdf(tmp_path / "a.pdf")
     in_mupdf = read_in_child(path, 2)

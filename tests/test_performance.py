@@ -31,12 +31,12 @@ RESULTS = {
 }
 
 
-def test_the_table_is_what_make_bench_writes():
+def test_the_table_is_what_make_bench_writes() -> None:
     """Rows, commands and marks are those of bench/figures.py; results are kept where nothing was measured."""
     assert with_results(TEXT, {}) == TEXT
 
 
-def test_a_result_changes_its_row_and_no_other():
+def test_a_result_changes_its_row_and_no_other() -> None:
     """A measurement writes result, day and machine of its own row."""
     what = FIGURES[3].what
     changed = with_results(TEXT, {what: ("0.5 of it", "2026-01-31, a machine, 4 cores")})
@@ -47,20 +47,20 @@ def test_a_result_changes_its_row_and_no_other():
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_figures_are_read_from_an_output(name: str):
+def test_figures_are_read_from_an_output(name: str) -> None:
     """The figures of a bench are found in what it prints."""
     figures = [figure for figure in FIGURES if figure.command[0] == name and "--scale" not in figure.command]
 
     assert [figure.read(OUTPUTS[name]) for figure in figures] == RESULTS[name]
 
 
-def test_an_output_without_the_figure_is_an_error():
+def test_an_output_without_the_figure_is_an_error() -> None:
     """A bench that prints something else does not leave an empty cell."""
     with pytest.raises(ValueError, match="has no line like"):
         FIGURES[0].read("nothing of the kind\n")
 
 
-def test_rows_have_names_of_their_own():
+def test_rows_have_names_of_their_own() -> None:
     """A row is found by what it measures."""
     names = [figure.what for figure in FIGURES]
 

@@ -41,7 +41,7 @@ PUBLIC = {
 }
 
 
-def test_the_public_names_are_these_and_no_others():
+def test_the_public_names_are_these_and_no_others() -> None:
     """`__all__` is the API: a name joins or leaves it on purpose, here too. Each is there, and `dir` shows it."""
     assert set(ocrmill.__all__) == PUBLIC
     assert sorted(ocrmill.__all__) == list(ocrmill.__all__)
@@ -51,7 +51,7 @@ def test_the_public_names_are_these_and_no_others():
         _ = ocrmill.make_plan
 
 
-def test_types_and_loader_agree_on_the_names():
+def test_types_and_loader_agree_on_the_names() -> None:
     """Type checkers see in `__init__.py` the names that are loaded at run time, from the same modules."""
     source = (ROOT / "ocrmill/__init__.py").read_text()
     seen = {
@@ -65,7 +65,7 @@ def test_types_and_loader_agree_on_the_names():
     assert {name for _, name in seen} | {"__version__"} == PUBLIC
 
 
-def test_importing_it_is_light():
+def test_importing_it_is_light() -> None:
     """`import ocrmill` loads nothing else of ours and no library; names come on their first use."""
     program = (
         "import sys, ocrmill\n"
@@ -79,7 +79,7 @@ def test_importing_it_is_light():
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__"}))
-def test_every_public_name_says_what_it_is(name: str):
+def test_every_public_name_says_what_it_is(name: str) -> None:
     """Classes and functions have docstrings, and so have the methods of classes."""
     value = getattr(ocrmill, name)
 
@@ -119,7 +119,7 @@ def names(rows: list[str]) -> list[str]:
     return sorted(Path(row).name for row in rows)
 
 
-def test_rows_are_those_of_current_documents(out: Path):
+def test_rows_are_those_of_current_documents(out: Path) -> None:
     """A document that its source does not hold any more is in the shards, and not in `open_output`."""
     output = ocrmill.open_output(out)
     shards = duckdb.sql(f"select count(*) from '{out}/pages/*.parquet' where source like '%changed.pdf'").fetchall()
@@ -135,7 +135,7 @@ def test_rows_are_those_of_current_documents(out: Path):
     assert "password_required" in {row["reason"] for row in documents}
 
 
-def test_rows_have_the_columns_of_the_contract(out: Path):
+def test_rows_have_the_columns_of_the_contract(out: Path) -> None:
     """Every column is there with its type; a selection has its own in its order, and a misspelt one is refused."""
     output = ocrmill.open_output(out)
 
@@ -147,7 +147,7 @@ def test_rows_have_the_columns_of_the_contract(out: Path):
         output.pages.select("sourcex")
 
 
-def test_pandas_duckdb_and_arrow_show_the_same_rows(out: Path):
+def test_pandas_duckdb_and_arrow_show_the_same_rows(out: Path) -> None:
     """Each form has the same pages; a relation of DuckDB can be asked twice."""
     rows = ocrmill.open_output(out).pages.select("source", "page_number", "status")
     table = rows.to_arrow()
@@ -159,7 +159,7 @@ def test_pandas_duckdb_and_arrow_show_the_same_rows(out: Path):
     assert sum(len(batch) for batch in rows.batches()) == len(table) == len(pa.table(rows))
 
 
-def test_an_optional_package_that_is_missing_is_named(out: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_optional_package_that_is_missing_is_named(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pandas or duckdb the error says what to install; it is ours and an ImportError."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     rows = ocrmill.open_output(out).sources
@@ -171,7 +171,7 @@ def test_an_optional_package_that_is_missing_is_named(out: Path, monkeypatch: py
     assert isinstance(error.value, ocrmill.OcrmillError)
 
 
-def test_rows_that_are_being_taken_out_are_not_shown(papers: Path, tmp_path: Path):
+def test_rows_that_are_being_taken_out_are_not_shown(papers: Path, tmp_path: Path) -> None:
     """Withdrawn and forgotten documents vanish when the journal names them, and replaced pages are seen once."""
     ocrmill.run(papers / "report.pdf", tmp_path / "out", use_ray=False)
     store, output = LocalStore(tmp_path / "out"), ocrmill.open_output(tmp_path / "out")
@@ -195,7 +195,7 @@ def test_rows_that_are_being_taken_out_are_not_shown(papers: Path, tmp_path: Pat
     assert len(output.pages.to_arrow()) == 2
 
 
-def test_pages_of_unfinished_documents_are_shown_on_demand(papers: Path, tmp_path: Path):
+def test_pages_of_unfinished_documents_are_shown_on_demand(papers: Path, tmp_path: Path) -> None:
     """A trial reads one page of two: it is there with `unfinished`, and only then."""
     report = ocrmill.run(papers / "report.pdf", tmp_path / "out", use_ray=False, pages="1")
 
@@ -204,7 +204,7 @@ def test_pages_of_unfinished_documents_are_shown_on_demand(papers: Path, tmp_pat
     assert len(ocrmill.open_output(tmp_path / "out", unfinished=True).pages.to_arrow()) == 1
 
 
-def test_a_bucket_reads_like_a_folder(papers: Path, s3: S3Server):
+def test_a_bucket_reads_like_a_folder(papers: Path, s3: S3Server) -> None:
     """Run, verify and rows work with a bucket, by the settings of storage."""
     out = f"s3://{s3.bucket()}/corpus"
     settings = ocrmill.RunSettings(storage=s3.settings)
@@ -216,7 +216,7 @@ def test_a_bucket_reads_like_a_folder(papers: Path, s3: S3Server):
     assert rows.to_duckdb(duckdb.connect()).aggregate("max(page_number)").fetchall() == [(2,)]
 
 
-def test_retry_plan_and_verify_take_objects(papers: Path, out: Path):
+def test_retry_plan_and_verify_take_objects(papers: Path, out: Path) -> None:
     """The other commands work as functions, and refuse what the command line refuses."""
     planned = ocrmill.plan([papers / "report.pdf", papers / "blank.pdf"], out=out)
     settings = ocrmill.load_settings("cpu", overrides={"raster.dpi": 100, "input.passwords": ["a", "b"]})
@@ -237,7 +237,7 @@ def test_retry_plan_and_verify_take_objects(papers: Path, out: Path):
         ocrmill.open_output(papers)
 
 
-def test_the_process_is_as_it_was(papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_process_is_as_it_was(papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a run, one that fails too, folder, handlers, environment, import path and loggers are the caller's own."""
     monkeypatch.chdir(tmp_path)
 
@@ -273,7 +273,7 @@ def _state() -> tuple[object, ...]:
 
 
 @pytest.mark.slow
-def test_the_process_is_as_it_was_after_ray(papers: Path, tmp_path: Path):
+def test_the_process_is_as_it_was_after_ray(papers: Path, tmp_path: Path) -> None:
     """The same with Ray, which sets a handler of its own, from a program that knows `ocrmill` alone."""
     program = f"""
 import logging, os, signal, sys, ocrmill
@@ -296,7 +296,7 @@ assert not differing, differing
     assert done.returncode == 0, done.stderr
 
 
-def test_it_runs_in_a_thread(papers: Path, tmp_path: Path):
+def test_it_runs_in_a_thread(papers: Path, tmp_path: Path) -> None:
     """A run in a thread that is not the main one needs no signals, and its result comes out."""
     reports = []
     thread = threading.Thread(
@@ -308,7 +308,7 @@ def test_it_runs_in_a_thread(papers: Path, tmp_path: Path):
     assert reports[0].pages["text_layer"] == 2
 
 
-def test_it_runs_inside_an_event_loop(papers: Path, tmp_path: Path):
+def test_it_runs_inside_an_event_loop(papers: Path, tmp_path: Path) -> None:
     """In a notebook, where a loop runs already, `run` and `plan` work and their errors come out."""
 
     async def cell() -> tuple[ocrmill.RunReport, ocrmill.Plan]:
@@ -322,7 +322,7 @@ def test_it_runs_inside_an_event_loop(papers: Path, tmp_path: Path):
     assert (report.pages["text_layer"], plan.documents) == (2, 1)
 
 
-def test_another_thread_can_stop_it(tmp_path: Path):
+def test_another_thread_can_stop_it(tmp_path: Path) -> None:
     """`stop` ends a run as SIGTERM does: what is in flight is finished, work is left, and the next call goes on."""
     (tmp_path / "in").mkdir()
     for number in range(12):
@@ -348,7 +348,7 @@ def test_another_thread_can_stop_it(tmp_path: Path):
     assert first.pages.total() + rest.pages.total() == 48
 
 
-def test_an_interrupt_in_a_notebook_stops_it(tmp_path: Path):
+def test_an_interrupt_in_a_notebook_stops_it(tmp_path: Path) -> None:
     """Ctrl-C while a cell waits for a run stops it as it stops the command: the report says so."""
     (tmp_path / "in").mkdir()
     for number in range(40):
@@ -373,7 +373,7 @@ loop.run_until_complete(cell())
     assert done.stdout == "True True\n", done.stderr
 
 
-def test_a_program_configures_our_loggers(papers: Path, tmp_path: Path):
+def test_a_program_configures_our_loggers(papers: Path, tmp_path: Path) -> None:
     """Messages go to loggers named after modules below `ocrmill`; the program decides about level and handlers."""
     program = f"""
 import logging, ocrmill
@@ -395,7 +395,7 @@ assert len(records) == seen
     assert done.stdout == ""
 
 
-def test_a_page_goes_through_the_functions(tmp_path: Path):
+def test_a_page_goes_through_the_functions(tmp_path: Path) -> None:
     """Bytes of a document give a picture in the asked size, features, a route and text; Reason names what is wrong."""
     text = text_pdf(tmp_path / "text.pdf", pages=2).read_bytes()
     scan = scan_pdf(tmp_path / "scan.pdf").read_bytes()
@@ -414,7 +414,7 @@ def test_a_page_goes_through_the_functions(tmp_path: Path):
     assert inspected.layer_text.split()[0] in ocrmill.read_text_layer(text, 2).markdown
 
 
-def test_page_functions_say_what_is_wrong(tmp_path: Path):
+def test_page_functions_say_what_is_wrong(tmp_path: Path) -> None:
     """A page that cannot be had is a PageError with its Reason, a wrong argument a UsageError."""
     text = text_pdf(tmp_path / "text.pdf", pages=2).read_bytes()
     secret = encrypted_pdf(tmp_path / "secret.pdf", "open sesame").read_bytes()
@@ -429,7 +429,7 @@ def test_page_functions_say_what_is_wrong(tmp_path: Path):
             ocrmill.render_page(text, **wrong)
 
 
-def test_page_functions_and_a_run_agree(tmp_path: Path):
+def test_page_functions_and_a_run_agree(tmp_path: Path) -> None:
     """Routes and Markdown from the functions are those in the rows of a run over the same document."""
     path = mixed_pdf(tmp_path / "mixed.pdf")
     data = path.read_bytes()
@@ -446,7 +446,7 @@ def test_page_functions_and_a_run_agree(tmp_path: Path):
     assert {"text_layer", "ocr"} <= {row["route"] for row in rows}
 
 
-def test_page_functions_leave_pymupdf_as_it_was(tmp_path: Path):
+def test_page_functions_leave_pymupdf_as_it_was(tmp_path: Path) -> None:
     """A program may import PyMuPDF's layout library afterwards, and its messages are shown or not as before."""
     path = text_pdf(tmp_path / "text.pdf")
     program = f"""
@@ -466,7 +466,7 @@ print("read")
     assert done.stdout.endswith("read\n"), done.stderr
 
 
-def test_page_functions_may_be_called_from_many_threads(tmp_path: Path):
+def test_page_functions_may_be_called_from_many_threads(tmp_path: Path) -> None:
     """A lock keeps MuPDF to one thread: sixteen calls at once give what one gives."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -478,7 +478,7 @@ def test_page_functions_may_be_called_from_many_threads(tmp_path: Path):
     assert found == [expected] * 16
 
 
-def test_model_output_becomes_markdown_with_boxes():
+def test_model_output_becomes_markdown_with_boxes() -> None:
     """Boxes on the model's grid of 999 come out in points of the page; text flags are those of rows."""
     raw = "<|ref|>sub_title<|/ref|><|det|>[[0, 0, 999, 111]]<|/det|>\n## Method\n"
     parsed = ocrmill.parse_markdown(raw, width_pt=600, height_pt=900)
@@ -492,7 +492,7 @@ def test_model_output_becomes_markdown_with_boxes():
     assert ocrmill.measure_repetition(looped).repetition_period == 41
 
 
-def test_nothing_from_the_current_folder_is_imported(tmp_path: Path):
+def test_nothing_from_the_current_folder_is_imported(tmp_path: Path) -> None:
     """A program in a folder that holds `pipeline/`, `configs/` and `pyarrow.py` takes none of them through us."""
     folder = hostile_folder(tmp_path / "folder")
     program = "import ocrmill; print(ocrmill.run('docs/text.pdf', 'out', use_ray=False).pages['text_layer'])"
@@ -505,7 +505,7 @@ def test_nothing_from_the_current_folder_is_imported(tmp_path: Path):
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_the_snippets_of_the_guide_run(number: int, papers: Path, tmp_path: Path):
+def test_the_snippets_of_the_guide_run(number: int, papers: Path, tmp_path: Path) -> None:
     """Each ```python block of docs/python.md runs as it stands, in a folder with `papers/` and an output of them.
 
     One that needs a package which is not installed is skipped; `dev` has all of them.
@@ -527,7 +527,7 @@ def test_the_snippets_of_the_guide_run(number: int, papers: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
 
 
-def test_the_guide_names_everything_public():
+def test_the_guide_names_everything_public() -> None:
     """docs/python.md tells of each public name."""
     guide = GUIDE.read_text()
 

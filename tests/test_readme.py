@@ -73,7 +73,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_docs_show_the_help_of_every_command():
+def test_the_docs_show_the_help_of_every_command() -> None:
     """The help in docs/commands.md is the program's own."""
     shown = re.search(r"<!-- help.*?-->\n(.*?)<!-- /help -->", TEXTS["docs/commands.md"], re.DOTALL).group(1)
 
@@ -81,7 +81,7 @@ def test_the_docs_show_the_help_of_every_command():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_says_what_it_does(name: str):
+def test_every_option_says_what_it_does(name: str) -> None:
     """No command and no option is without help."""
     command = COMMANDS[name]
 
@@ -89,7 +89,7 @@ def test_every_option_says_what_it_does(name: str):
     assert not [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
 
 
-def test_every_word_of_a_row_is_explained():
+def test_every_word_of_a_row_is_explained() -> None:
     """Every reason, status and flag that a row may have is in docs/output-format.md."""
     raised = {value for name, value in vars(flags).items() if name.isupper() and isinstance(value, str)}
 
@@ -97,7 +97,7 @@ def test_every_word_of_a_row_is_explained():
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_column_is_explained(table: str):
+def test_every_column_is_explained(table: str) -> None:
     """docs/output-format.md has the columns of each table, in their order, with their types."""
     section = re.search(rf"^## {table}\n(.*?)^## ", FORMAT, re.MULTILINE | re.DOTALL).group(1)
     shown = dict(re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", section, re.MULTILINE))
@@ -109,7 +109,7 @@ def test_every_column_is_explained(table: str):
 
 
 @every_page
-def test_every_command_line_parses(page: str):
+def test_every_command_line_parses(page: str) -> None:
     """The `ocrmill` lines of a page name commands, options and settings that exist."""
     for line in re.findall(r"^ocrmill (.*?)(?:\s+#.*)?$", "\n".join(fences(page, ".*")), re.MULTILINE):
         name = next(name for name in COMMANDS if f"{line} ".startswith(f"{name} "))
@@ -121,7 +121,7 @@ def test_every_command_line_parses(page: str):
 
 
 @every_page
-def test_every_setting_that_is_named_exists(page: str):
+def test_every_setting_that_is_named_exists(page: str) -> None:
     """A word such as `raster.dpi` names a setting."""
     sections = "|".join(RunSettings.model_fields)
     for name in re.findall(rf"(?:`|--set )((?:{sections})\.[a-z_0-9.]+)", TEXTS[page]):
@@ -134,7 +134,7 @@ def test_every_setting_that_is_named_exists(page: str):
 
 
 @every_page
-def test_every_snippet_of_settings_is_valid(page: str, tmp_path: Path):
+def test_every_snippet_of_settings_is_valid(page: str, tmp_path: Path) -> None:
     """A TOML snippet is a settings file that loads."""
     for snippet in fences(page, "toml"):
         assert tomllib.loads(snippet)
@@ -144,7 +144,7 @@ def test_every_snippet_of_settings_is_valid(page: str, tmp_path: Path):
 
 
 @every_page
-def test_every_python_snippet_imports_what_there_is(page: str):
+def test_every_python_snippet_imports_what_there_is(page: str) -> None:
     """A Python snippet parses, and what it imports from ocrmill is there."""
     for snippet in fences(page, "python"):
         for node in ast.walk(ast.parse(snippet)):
@@ -154,7 +154,7 @@ def test_every_python_snippet_imports_what_there_is(page: str):
 
 
 @every_page
-def test_every_query_runs(page: str):
+def test_every_query_runs(page: str) -> None:
     """An SQL snippet runs in DuckDB over an output, that of the first release as well as any."""
     output = str(ROOT / "tests/older_outputs/first_release")
     for snippet in fences(page, "sql"):
@@ -164,7 +164,7 @@ def test_every_query_runs(page: str):
 
 
 @every_page
-def test_every_link_leads_somewhere(page: str):
+def test_every_link_leads_somewhere(page: str) -> None:
     """A link to a file or a heading of the repository leads to one."""
     for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page]):
         if target.startswith(("http://", "https://", "mailto:")):
@@ -177,7 +177,7 @@ def test_every_link_leads_somewhere(page: str):
 
 
 @every_page
-def test_every_file_and_target_that_is_named_exists(page: str):
+def test_every_file_and_target_that_is_named_exists(page: str) -> None:
     """A path of the repository that a page names is there, and so is each make target."""
     text = TEXTS[page]
     folders = "bench|commands|configs|deploy|docs|model_adapter|pipeline|samples|tests|workers"

@@ -59,7 +59,7 @@ def table(out: Path, columns: str, name: str = "documents") -> list[tuple]:
     return duckdb.sql(f"select {columns} from '{out}/{name}/*.parquet' order by all").fetchall()
 
 
-def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path):
+def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path) -> None:
     """Pages read before stay those of the old document, the rest of it failed; the new one supersedes it."""
     path = text_pdf(tmp_path / "a.pdf", pages=6)
     run_changing(path, tmp_path / "out", after_page={2: lambda: text_pdf(path, pages=4, text="New words.")})
@@ -71,7 +71,7 @@ def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path):
     assert sorted(table(tmp_path / "out", "document_id", "sources")) == sorted([(new[4],), (old[4],)])
 
 
-def test_a_document_that_is_only_touched_goes_on(tmp_path: Path):
+def test_a_document_that_is_only_touched_goes_on(tmp_path: Path) -> None:
     """The same bytes with a new time are the same document: each page is read, and the source has its new version."""
     path = text_pdf(tmp_path / "a.pdf", pages=6)
     run_changing(path, tmp_path / "out", after_page={2: lambda: os.utime(path, ns=(1, 1))})
@@ -80,7 +80,7 @@ def test_a_document_that_is_only_touched_goes_on(tmp_path: Path):
     assert table(tmp_path / "out", "source_version", "sources") == [(f"{path.stat().st_size}-1",)]
 
 
-def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: Path):
+def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: Path) -> None:
     """Between listing and opening lie hours: there is one document, and none that failed."""
     path = text_pdf(tmp_path / "a.pdf", pages=6)
     run_changing(path, tmp_path / "out", before_opening=[lambda: text_pdf(path, pages=2)])
@@ -88,7 +88,7 @@ def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: 
     assert table(tmp_path / "out", "page_count, pages_text_layer, status") == [(2, 2, "complete")]
 
 
-def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path):
+def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path) -> None:
     """It is opened some times, then left to the next run; the run ends."""
     path = text_pdf(tmp_path / "a.pdf")
     changes = [lambda pages=pages: text_pdf(path, pages=pages) for pages in range(1, 3 * OPENINGS)]
@@ -99,7 +99,7 @@ def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path):
     assert table(tmp_path / "out", "status, reason") == [("complete", None)]
 
 
-def test_a_document_that_vanishes_has_two_rows(tmp_path: Path):
+def test_a_document_that_vanishes_has_two_rows(tmp_path: Path) -> None:
     """What was read of it stays, and the source is said to be gone."""
     path = text_pdf(tmp_path / "a.pdf", pages=6)
 
@@ -114,7 +114,7 @@ def test_a_document_that_vanishes_has_two_rows(tmp_path: Path):
     ]
 
 
-def test_a_copy_stands_in_for_a_file_that_is_rewritten(tmp_path: Path):
+def test_a_copy_stands_in_for_a_file_that_is_rewritten(tmp_path: Path) -> None:
     """Where another source holds the same bytes, the document is read to its end from there."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -152,7 +152,7 @@ class CopyChangingPool(SerialPool):
             await self._all_opened.wait()
 
 
-def test_a_copy_that_changes_takes_no_page_along(tmp_path: Path):
+def test_a_copy_that_changes_takes_no_page_along(tmp_path: Path) -> None:
     """The bytes that were hashed are gone from there, not from where the document is being read."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -169,7 +169,7 @@ def test_a_copy_that_changes_takes_no_page_along(tmp_path: Path):
     assert verify(LocalStore(tmp_path / "out"), repair=False).findings == ()
 
 
-def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path):
+def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path) -> None:
     """The same holds inside a zip file."""
     old, new = text_pdf(tmp_path / "old.pdf", pages=6), text_pdf(tmp_path / "new.pdf", pages=2)
     archive = tmp_path / "a.zip"
@@ -190,7 +190,7 @@ def run_once(inputs: Path, out: Path) -> RunReport:
     return report
 
 
-def test_a_file_that_is_put_back_holds_its_first_document_again(tmp_path: Path):
+def test_a_file_that_is_put_back_holds_its_first_document_again(tmp_path: Path) -> None:
     """It is known by its bytes, and what it held meanwhile is superseded: not exported, and dropped by compact."""
     path, out = text_pdf(tmp_path / "a.pdf", pages=2), tmp_path / "out"
     first, times = path.read_bytes(), path.stat()
@@ -207,7 +207,7 @@ def test_a_file_that_is_put_back_holds_its_first_document_again(tmp_path: Path):
     assert run_once(path, out).sources_known == 1
 
 
-def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path):
+def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path) -> None:
     """As after a night without a mount: what is said of the files then goes when they are found as they were."""
     path, out, manifest = text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out", tmp_path / "list.txt"
     manifest.write_text("a.pdf\n")
@@ -221,7 +221,7 @@ def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path):
     assert run_once(manifest, out).sources_known == 1
 
 
-def test_the_row_of_an_archive_goes_when_it_is_read_to_its_end(tmp_path: Path):
+def test_the_row_of_an_archive_goes_when_it_is_read_to_its_end(tmp_path: Path) -> None:
     """It failed for a limit; when that is raised, the members have rows, the archive has none, and nothing is gone."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -237,7 +237,7 @@ def test_the_row_of_an_archive_goes_when_it_is_read_to_its_end(tmp_path: Path):
     assert len(table(tmp_path / "out", "source", "sources")) == 2
 
 
-def test_the_row_of_a_folder_goes_when_it_can_be_listed(tmp_path: Path):
+def test_the_row_of_a_folder_goes_when_it_can_be_listed(tmp_path: Path) -> None:
     """This holds too where its documents are all known, so that there is nothing to read."""
     folder = tmp_path / "in"
     folder.mkdir()

@@ -16,13 +16,13 @@ from ocrmill.pipeline.run_report import RunReport
 
 
 @pytest.mark.slow
-def test_nights_over_azure(azure: AzureServer, tmp_path: Path):
+def test_nights_over_azure(azure: AzureServer, tmp_path: Path) -> None:
     """From a container into another."""
     nights("az", azure, azure.container(), azure.container(), tmp_path)
 
 
 @pytest.mark.slow
-def test_nights_over_google(google: GoogleServer, tmp_path: Path):
+def test_nights_over_google(google: GoogleServer, tmp_path: Path) -> None:
     """From a bucket into another."""
     nights("gs", google, google.bucket(), google.bucket(), tmp_path)
 

@@ -74,7 +74,7 @@ def texts(store: Store) -> list[str]:
     return sorted(row.excerpt for row in select_pages(store, PageQuery()))
 
 
-def test_superseded_documents_go_and_all_else_stays(out: Path):
+def test_superseded_documents_go_and_all_else_stays(out: Path) -> None:
     """Rows of documents that no source holds any more are dropped; bytes that another source still holds stay."""
     store = LocalStore(out)
     assert {made_id("/in/a.pdf"), made_id("a2")} == set(read_catalogue(store).superseded().to_pylist())
@@ -90,7 +90,7 @@ def test_superseded_documents_go_and_all_else_stays(out: Path):
     assert store.list("_journal", ".json") == []
 
 
-def test_what_is_known_stays_known(out: Path):
+def test_what_is_known_stays_known(out: Path) -> None:
     """After compaction the next run skips what it skipped before."""
     store = LocalStore(out)
     compact(store)
@@ -100,7 +100,7 @@ def test_what_is_known_stays_known(out: Path):
     assert not ledger.knows_source("/in/a.pdf", "2")
 
 
-def test_shards_grow_to_the_target_and_not_beyond(tmp_path: Path):
+def test_shards_grow_to_the_target_and_not_beyond(tmp_path: Path) -> None:
     """Neighbours are merged while they stay under the target; what is large enough is not written again."""
     store = LocalStore(tmp_path)
     for run in range(1, 7):
@@ -118,7 +118,7 @@ def test_shards_grow_to_the_target_and_not_beyond(tmp_path: Path):
 
 
 @pytest.mark.fault
-def test_a_kill_at_any_step_changes_no_row(out: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_a_kill_at_any_step_changes_no_row(out: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """SIGKILL of `compact` before each of its steps: readers see the same rows, the next one finishes the work."""
     undisturbed = tmp_path_factory.mktemp("undisturbed")
     make_output(undisturbed)
@@ -144,7 +144,7 @@ def test_a_kill_at_any_step_changes_no_row(out: Path, tmp_path_factory: pytest.T
     pytest.fail("it never came to its end")
 
 
-def test_readers_may_be_at_work(tmp_path: Path):
+def test_readers_may_be_at_work(tmp_path: Path) -> None:
     """Readers that go on while shards are merged under them see every page once, each time."""
     store = LocalStore(tmp_path)
     with store.lease(LeaseOwner.current("run")):
@@ -167,13 +167,13 @@ def test_readers_may_be_at_work(tmp_path: Path):
     assert expected == texts(store)
 
 
-def test_a_shard_that_is_merged_away_is_no_damage(out: Path):
+def test_a_shard_that_is_merged_away_is_no_damage(out: Path) -> None:
     """`verify` that meets a compaction between listing and reading looks again, and sees all rows once."""
     verified = read_again(lambda: verify(CompactedAtTheFirstRead(out), repair=False))
     assert (verified.findings, verified.shards) == ((), 3)
 
 
-def test_the_status_of_an_output_that_is_compacted_meanwhile(out: Path):
+def test_the_status_of_an_output_that_is_compacted_meanwhile(out: Path) -> None:
     """The same for `status`."""
     status = read_again(lambda: read_status(CompactedAtTheFirstRead(out)))
     assert (status.unreadable_shards, status.pages.total()) == ((), len(texts(LocalStore(out))))
@@ -188,13 +188,13 @@ class CompactedAtTheFirstRead(LocalStore):
         return super().file(name)
 
 
-def test_no_compaction_while_a_run_writes(out: Path):
+def test_no_compaction_while_a_run_writes(out: Path) -> None:
     """It needs the lease, like every writer."""
     with LocalStore(out).lease(LeaseOwner.current("run-9")), pytest.raises(LeaseHeldError, match="run run-9"):
         compact(LocalStore(out))
 
 
-def test_an_output_in_a_bucket_is_compacted(s3: S3Server, out: Path):
+def test_an_output_in_a_bucket_is_compacted(s3: S3Server, out: Path) -> None:
     """The same in a bucket."""
     bucket = s3.bucket()
     for path in out.rglob("*.parquet"):
@@ -218,7 +218,7 @@ def test_an_output_in_a_bucket_is_compacted(s3: S3Server, out: Path):
         "[" * 100_000,
     ],
 )
-def test_a_foreign_entry_touches_nothing(tmp_path: Path, entry: str):
+def test_a_foreign_entry_touches_nothing(tmp_path: Path, entry: str) -> None:
     """An output of somebody else's may hold any entry: it deletes nothing that is not a shard, and is told."""
     outside = tmp_path / "outside.parquet"
     outside.write_bytes(b"ours")

@@ -92,7 +92,7 @@ def rows(root: Path, folder: str) -> list[tuple]:
     return duckdb.sql(f"select * exclude (ingested_at) from '{root}/{folder}/*.parquet' order by all").fetchall()
 
 
-def test_nothing_is_left_of_a_source(out: Path):
+def test_nothing_is_left_of_a_source(out: Path) -> None:
     """Rows of every version go, other rows and the records of runs do not name it; all else is as it was."""
     store = LocalStore(out)
     others = [row for row in rows(out, "sources") if "secret" not in row[0]]
@@ -114,7 +114,7 @@ def test_nothing_is_left_of_a_source(out: Path):
     assert store.list("_journal", ".json") == []
 
 
-def test_bytes_that_lie_elsewhere_stay_under_that_name(out: Path):
+def test_bytes_that_lie_elsewhere_stay_under_that_name(out: Path) -> None:
     """A document that another source holds keeps its rows, which name that one from then on."""
     forget(LocalStore(out), ForgetQuery(sources=("/in/twin.pdf",)), STORAGE)
 
@@ -125,7 +125,7 @@ def test_bytes_that_lie_elsewhere_stay_under_that_name(out: Path):
     assert verify(LocalStore(out), repair=False).sound
 
 
-def test_a_document_goes_from_all_of_its_sources(out: Path):
+def test_a_document_goes_from_all_of_its_sources(out: Path) -> None:
     """By the beginning of its id a document is found; its bytes are not read again, its sources may hold others."""
     store = LocalStore(out)
     name = made_id("/in/twin.pdf")
@@ -141,7 +141,7 @@ def test_a_document_goes_from_all_of_its_sources(out: Path):
     assert ledger.forgotten.documents == {name}
 
 
-def test_what_is_forgotten_is_not_taken_up_again(out: Path):
+def test_what_is_forgotten_is_not_taken_up_again(out: Path) -> None:
     """A forgotten source is passed over in any version; so is one that no row named when it was forgotten."""
     store = LocalStore(out)
     forget(store, ForgetQuery(sources=("/in/secret.pdf", "/in/never-seen.pdf")), STORAGE)
@@ -156,12 +156,12 @@ def test_what_is_forgotten_is_not_taken_up_again(out: Path):
 
 
 @pytest.mark.parametrize("query", [ForgetQuery(globs=("secret*",)), ForgetQuery(globs=("/in/s*",))])
-def test_globs_name_sources(out: Path, query: ForgetQuery):
+def test_globs_name_sources(out: Path, query: ForgetQuery) -> None:
     """A glob stands for the sources that match it: below any folder, or from the root."""
     assert forget(LocalStore(out), query, STORAGE).sources == ("/in/secret.pdf",)
 
 
-def test_a_folder_and_an_archive_stand_for_all_in_them(tmp_path: Path):
+def test_a_folder_and_an_archive_stand_for_all_in_them(tmp_path: Path) -> None:
     """Members of an archive and files of a folder are forgotten with it; neighbours with a longer name are not."""
     with writing(tmp_path / "out") as sink:
         for uri in ("/in/a.zip!x/b.pdf", "/in/a.zip!c.pdf", "/in/a.zipper.pdf", "/in/sub/d.pdf", "/in/sub2.pdf"):
@@ -171,14 +171,14 @@ def test_a_folder_and_an_archive_stand_for_all_in_them(tmp_path: Path):
     assert report.sources == ("/in/a.zip!c.pdf", "/in/a.zip!x/b.pdf", "/in/sub/d.pdf")
 
 
-def test_half_read_documents_go_too(out: Path):
+def test_half_read_documents_go_too(out: Path) -> None:
     """Pages without a documents row are found by the source that they name."""
     forget(LocalStore(out), ForgetQuery(sources=("/in/half.pdf",)), STORAGE)
 
     assert "half" not in "".join(everything(out))
 
 
-def test_sources_that_are_gone(tmp_path: Path):
+def test_sources_that_are_gone(tmp_path: Path) -> None:
     """Rows of deleted files go, and come back with the file; if most are missing, a disk is not mounted."""
     store = LocalStore(tmp_path / "out")
     paths = [tmp_path / f"{name}.pdf" for name in ("a", "b", "c")]
@@ -201,7 +201,7 @@ def test_sources_that_are_gone(tmp_path: Path):
         forget(store, ForgetQuery(gone=True), STORAGE)
 
 
-def test_a_dry_run_changes_nothing(out: Path):
+def test_a_dry_run_changes_nothing(out: Path) -> None:
     """It says what would go, and leaves every byte as it is."""
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
@@ -218,13 +218,13 @@ def test_a_dry_run_changes_nothing(out: Path):
         (ForgetQuery(documents=("abc",)), "0 documents have an id that begins so"),
     ],
 )
-def test_what_matches_nothing_is_refused(out: Path, query: ForgetQuery, words: str):
+def test_what_matches_nothing_is_refused(out: Path, query: ForgetQuery, words: str) -> None:
     """A typing error must not look like a takedown that was done."""
     with pytest.raises(UsageError, match=words):
         forget(LocalStore(out), query, STORAGE)
 
 
-def test_what_was_set_aside_is_searched_too(out: Path):
+def test_what_was_set_aside_is_searched_too(out: Path) -> None:
     """Of a shard that a repair moved away, rows go as well; one that nobody can open is named."""
     store = LocalStore(out)
     aside = store.set_aside(store.list("pages")[0])
@@ -237,7 +237,7 @@ def test_what_was_set_aside_is_searched_too(out: Path):
     assert "_damaged/pages-broken.parquet cannot be opened" in report.to_text()
 
 
-def test_rows_that_come_back_are_found(out: Path):
+def test_rows_that_come_back_are_found(out: Path) -> None:
     """A shard that somebody brings back from a copy is damage: `verify` says so."""
     store = LocalStore(out)
     name = store.list("pages")[0]
@@ -248,7 +248,7 @@ def test_rows_that_come_back_are_found(out: Path):
     assert "rows of what was forgotten" in verify(store, repair=False).to_text()
 
 
-def test_a_record_that_cannot_be_read_stops_the_run(out: Path):
+def test_a_record_that_cannot_be_read_stops_the_run(out: Path) -> None:
     """To go on without it would read what must not be read."""
     store = LocalStore(out)
     forget(store, ForgetQuery(sources=("/in/secret.pdf",)), STORAGE)
@@ -258,7 +258,7 @@ def test_a_record_that_cannot_be_read_stops_the_run(out: Path):
         read_ledger(store)
 
 
-def test_the_record_names_nobody(out: Path):
+def test_the_record_names_nobody(out: Path) -> None:
     """It holds times and hashes of 64 digits."""
     store = LocalStore(out)
     forget(store, ForgetQuery(sources=("/in/secret.pdf",), documents=(made_id("/in/kept.pdf"),)), STORAGE)
@@ -270,7 +270,7 @@ def test_the_record_names_nobody(out: Path):
 
 
 @pytest.mark.fault
-def test_a_kill_at_any_step(out: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_a_kill_at_any_step(out: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """SIGKILL of `forget` before each of its steps: the next command finishes it, or the same one does it all."""
     forget(LocalStore(out), ForgetQuery(sources=("/in/secret.pdf", "/in/twin.pdf")), STORAGE)
     for step in range(100):
@@ -296,7 +296,7 @@ def test_a_kill_at_any_step(out: Path, tmp_path_factory: pytest.TempPathFactory)
     pytest.fail("it never came to its end")
 
 
-def test_in_a_bucket(s3: S3Server, tmp_path: Path):
+def test_in_a_bucket(s3: S3Server, tmp_path: Path) -> None:
     """An output in a bucket forgets as one in a folder does; an object that is gone is found by asking for it."""
     make_output(tmp_path)
     bucket = s3.bucket()

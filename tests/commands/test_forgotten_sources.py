@@ -37,7 +37,7 @@ def held(folder: Path) -> list[str]:
     return sorted({Path(row.source).name for row in select_pages(LocalStore(folder / "out"), PageQuery())})
 
 
-def test_a_forgotten_source_is_not_read_the_next_night(folder: Path):
+def test_a_forgotten_source_is_not_read_the_next_night(folder: Path) -> None:
     """Nor in a newer version; the report counts it, `plan` leaves it out, every command finds the output sound."""
     night(folder)
     store = LocalStore(folder / "out")
@@ -54,7 +54,7 @@ def test_a_forgotten_source_is_not_read_the_next_night(folder: Path):
     assert (plan.documents, plan.known) == (0, 1)
 
 
-def test_the_bytes_of_a_forgotten_document_are_not_read_elsewhere(folder: Path):
+def test_the_bytes_of_a_forgotten_document_are_not_read_elsewhere(folder: Path) -> None:
     """A copy under another name is opened, recognized by its bytes, and left alone; no row names it."""
     night(folder)
     store = LocalStore(folder / "out")

@@ -23,7 +23,7 @@ def nights(s3: S3Server, tmp_path: Path) -> Nights:
     return Nights(s3, tmp_path)
 
 
-def test_three_nights(nights: Nights):
+def test_three_nights(nights: Nights) -> None:
     """Each night reads what is new or changed and nothing else; what changed supersedes, what was deleted stays."""
     nights.put("in/same.pdf", "Same. Every night.", pages=3)
     nights.put("in/changes.pdf", "First. It will change.")
@@ -68,7 +68,7 @@ def test_three_nights(nights: Nights):
     nights.assert_sound()
 
 
-def test_a_listing_that_breaks_off_says_nothing_of_what_was_deleted(nights: Nights, faulty_s3: FaultyS3):
+def test_a_listing_that_breaks_off_says_nothing_of_what_was_deleted(nights: Nights, faulty_s3: FaultyS3) -> None:
     """What was not listed is not taken for deleted; the night ends with 3, and the next one is whole again."""
     nights.put("in/000.pdf", "One. For all.")
     for number in range(1, 120):
@@ -86,7 +86,7 @@ def test_a_listing_that_breaks_off_says_nothing_of_what_was_deleted(nights: Nigh
 
 
 @pytest.mark.fault
-def test_two_nights_that_overlap(nights: Nights):
+def test_two_nights_that_overlap(nights: Nights) -> None:
     """While one night writes, the next one stops at once and says who holds the lease; the first is not disturbed."""
     for number in range(3):
         nights.put(f"in/{number}.pdf", f"Number {number}. Text.", pages=20)
@@ -106,7 +106,7 @@ def test_two_nights_that_overlap(nights: Nights):
 
 
 @pytest.mark.fault
-def test_the_time_budget_ends_a_night(nights: Nights):
+def test_the_time_budget_ends_a_night(nights: Nights) -> None:
     """--time-budget over a bucket ends with 75 and durable rows; the next night goes on with the rest."""
     for number in range(8):
         nights.put(f"in/{number}.pdf", f"Number {number}. Text.", pages=100)

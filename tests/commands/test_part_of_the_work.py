@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_some_pages_then_the_rest(tmp_path: Path, folder: Path):
+def test_some_pages_then_the_rest(tmp_path: Path, folder: Path) -> None:
     """`--pages` reads those pages; documents that have more get no row, the exit code is 75, `verify` finds no damage.
 
     A run without it reads the rest, each page once.
@@ -75,7 +75,7 @@ def test_some_pages_then_the_rest(tmp_path: Path, folder: Path):
     assert verify(LocalStore(out), repair=False).findings == ()
 
 
-def test_pages_that_no_document_has(tmp_path: Path, folder: Path):
+def test_pages_that_no_document_has(tmp_path: Path, folder: Path) -> None:
     """Documents shorter than the chosen pages have none of them: nothing is read, and they are unfinished."""
     out = tmp_path / "out"
 
@@ -86,7 +86,7 @@ def test_pages_that_no_document_has(tmp_path: Path, folder: Path):
     assert report.documents_in_part == 2  # the leaf, once for both of its names
 
 
-def test_what_cannot_be_opened_is_told_in_a_trial_too(tmp_path: Path):
+def test_what_cannot_be_opened_is_told_in_a_trial_too(tmp_path: Path) -> None:
     """A damaged document gets its row, whichever pages were asked for."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -107,7 +107,7 @@ def drawn(folder: Path, count: int) -> Path:
     return folder
 
 
-def test_a_sample_is_drawn_again(tmp_path: Path):
+def test_a_sample_is_drawn_again(tmp_path: Path) -> None:
     """`--sample N` reads N whole documents; again, and where the folder lies elsewhere, it draws the same ones."""
     here, there = drawn(tmp_path / "here", 8), drawn(tmp_path / "there/below", 8)
 
@@ -121,7 +121,7 @@ def test_a_sample_is_drawn_again(tmp_path: Path):
     assert again.sources_gone == 0, "what was not drawn is not gone"
 
 
-def test_shares_are_disjoint_and_miss_nothing(tmp_path: Path):
+def test_shares_are_disjoint_and_miss_nothing(tmp_path: Path) -> None:
     """Three machines, which mount the documents at different places, read each document once between them."""
     outs = [tmp_path / f"out{number}" for number in (1, 2, 3)]
     for number, out in enumerate(outs, start=1):
@@ -132,7 +132,7 @@ def test_shares_are_disjoint_and_miss_nothing(tmp_path: Path):
     assert pages_of(*(out for out in outs if list(out.glob("pages/*")))) == [(f"{n}.pdf", 1) for n in range(9)]
 
 
-def test_shares_into_one_output_in_turn(tmp_path: Path):
+def test_shares_into_one_output_in_turn(tmp_path: Path) -> None:
     """One output takes the shares one after the other; a run over everything then has nothing to do."""
     folder, out = drawn(tmp_path / "in", 6), tmp_path / "out"
     for number in (1, 2):
@@ -142,7 +142,7 @@ def test_shares_into_one_output_in_turn(tmp_path: Path):
     assert pages_of(out) == [(f"{n}.pdf", 1) for n in range(6)]
 
 
-def test_cut_off_documents_are_complete_in_their_own_way(tmp_path: Path):
+def test_cut_off_documents_are_complete_in_their_own_way(tmp_path: Path) -> None:
     """Pages are those that the opened document has: of a cut-off one, those that are left after repair."""
     folder = tmp_path / "in"
     folder.mkdir()

@@ -92,7 +92,7 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.fault
 @pytest.mark.timeout(600)
-def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_s: float, tmp_path: Path):
+def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_s: float, tmp_path: Path) -> None:
     """After eight SIGKILLs at random moments the output is the same, and every page kept the run that first made it."""
     out = tmp_path / "out"
     dice = random.Random(20_552)
@@ -112,7 +112,7 @@ def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_
 
 
 @pytest.mark.fault
-def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_path: Path):
+def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_path: Path) -> None:
     """The same with Ray: workers of the killed run do not write, hold the lease or disturb the next run."""
     out = tmp_path / "out"
     kill_at(16.0, inputs, out)
@@ -124,7 +124,7 @@ def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_
     assert documents(out) == documents(undisturbed)
 
 
-def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path):
+def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path) -> None:
     """SIGTERM ends with 75 and durable pages; a run that is over says so; the next one goes on and ends as usual."""
     out = tmp_path / "out"
     process = subprocess.Popen(
@@ -143,7 +143,7 @@ def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path):
     assert finished(inputs, out, "--no-ray") == 0, "nothing is left to do"
 
 
-def test_a_second_run_stops_at_once(inputs: Path, tmp_path: Path):
+def test_a_second_run_stops_at_once(inputs: Path, tmp_path: Path) -> None:
     """While one run writes, another on the same output ends with an error that names it."""
     out = tmp_path / "out"
     first = subprocess.Popen(
@@ -164,7 +164,7 @@ def test_a_second_run_stops_at_once(inputs: Path, tmp_path: Path):
     assert str(first.pid) in second.stderr
 
 
-def test_the_time_budget_leaves_work_for_the_next_night(inputs: Path, tmp_path: Path):
+def test_the_time_budget_leaves_work_for_the_next_night(inputs: Path, tmp_path: Path) -> None:
     """A budget that is too short ends with 75; what it made is kept."""
     out = tmp_path / "out"
 

@@ -87,7 +87,7 @@ def again(out: Path, settings: RunSettings | None = None, **query: object) -> Ru
     return retry(job(out, settings=settings), PageQuery(**query))
 
 
-def test_one_page_is_read_again(out: Path):
+def test_one_page_is_read_again(out: Path) -> None:
     """--document and --page: that page has a new row, its neighbours and other documents keep theirs."""
     before = pages(out)
     assert again(out, document="book", page_number=2).failures == 0
@@ -95,7 +95,7 @@ def test_one_page_is_read_again(out: Path):
     assert_sound(out)
 
 
-def test_a_document_that_failed_is_read_once_it_can_be(out: Path):
+def test_a_document_that_failed_is_read_once_it_can_be(out: Path) -> None:
     """--reason password_required with the password: pages take the place of the failure, nothing else is read."""
     before = pages(out)
     report = again(out, RunSettings(input=InputSettings(passwords=("open sesame",))), reason="password_required")
@@ -106,7 +106,7 @@ def test_a_document_that_failed_is_read_once_it_can_be(out: Path):
     assert_sound(out)
 
 
-def test_what_was_over_a_limit_is_read_once_it_may_be(inputs: Path, tmp_path: Path):
+def test_what_was_over_a_limit_is_read_once_it_may_be(inputs: Path, tmp_path: Path) -> None:
     """--reason archive_limit with a higher limit: of such a document not even the bytes were had before."""
     with zipfile.ZipFile(inputs / "box.zip", "w", zipfile.ZIP_DEFLATED) as box:
         box.writestr("hollow.pdf", (inputs / "leaf.pdf").read_bytes() + bytes(2_000_000))
@@ -120,7 +120,7 @@ def test_what_was_over_a_limit_is_read_once_it_may_be(inputs: Path, tmp_path: Pa
     assert [("complete", 1)] == duckdb.sql(query).fetchall()
 
 
-def test_what_fails_again_has_one_row(out: Path):
+def test_what_fails_again_has_one_row(out: Path) -> None:
     """Without the password the document fails again, with one row as before."""
     again(out, failed=True)
     query = f"select reason, count(*) from '{out}/documents/*.parquet' where source like '%locked.pdf' group by all"
@@ -128,7 +128,7 @@ def test_what_fails_again_has_one_row(out: Path):
     assert_sound(out)
 
 
-def test_old_rows_stay_where_the_source_is_gone(out: Path, inputs: Path, caplog: pytest.LogCaptureFixture):
+def test_old_rows_stay_where_the_source_is_gone(out: Path, inputs: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The file was deleted: the pages that were read from it stay, and the log says that they were not read again."""
     before = pages(out)
     (inputs / "book.pdf").unlink()
@@ -138,7 +138,7 @@ def test_old_rows_stay_where_the_source_is_gone(out: Path, inputs: Path, caplog:
     assert verify(LocalStore(out), repair=False).sound
 
 
-def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, inputs: Path):
+def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, inputs: Path) -> None:
     """Opening takes too long this time: pages that were read before are not given up for that."""
     before = pages(out)
     fail_fast = RunSettings(raster=RasterSettings(page_wall_s=0.001, page_cpu_s=0.0005, fallback="none"))
@@ -147,7 +147,7 @@ def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, inputs
     assert_sound(out)
 
 
-def test_old_rows_stay_where_the_document_has_other_pages_now(out: Path, caplog: pytest.LogCaptureFixture):
+def test_old_rows_stay_where_the_document_has_other_pages_now(out: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Two renderers may count the pages of a damaged file differently: rows of one count are not mixed with another."""
     before = pages(out)
     retry(job(out), PageQuery(document="book", page_number=2), lambda job: OnePageLess(job.settings))
@@ -164,7 +164,7 @@ class OnePageLess(SerialPool):
         return replace(opened, page_count=opened.page_count - 1)
 
 
-def test_other_settings_are_refused(out: Path):
+def test_other_settings_are_refused(out: Path) -> None:
     """Rows of two settings are not comparable: without --keep-existing nothing is read, and no run is recorded."""
     before, runs = pages(out), sorted((out / "runs").iterdir())
     with pytest.raises(SettingsMismatchError):
@@ -172,7 +172,7 @@ def test_other_settings_are_refused(out: Path):
     assert (before, runs) == (pages(out), sorted((out / "runs").iterdir()))
 
 
-def test_nothing_matches(out: Path):
+def test_nothing_matches(out: Path) -> None:
     """A retry without anything to do changes nothing and starts no worker."""
     before = pages(out)
     assert again(out, reason="render_timeout").failures == 0
@@ -181,7 +181,7 @@ def test_nothing_matches(out: Path):
 
 @pytest.mark.fault
 @pytest.mark.timeout(600)
-def test_a_kill_at_any_step_loses_no_page(out: Path, tmp_path: Path):
+def test_a_kill_at_any_step_loses_no_page(out: Path, tmp_path: Path) -> None:
     """SIGKILL of `retry` before each of its steps: the next run finds every page once, old or new, and ends sound."""
     before = pages(out)
     for step in range(100):

@@ -100,7 +100,7 @@ def page_keys(store: LocalStore) -> list[tuple[str, int]]:
 ALL_PAGES = [(f"/data/{name}.pdf", number) for name in NAMES for number in (1, 2, 3)]
 
 
-def test_a_whole_output_is_sound(store: LocalStore):
+def test_a_whole_output_is_sound(store: LocalStore) -> None:
     """Nothing is found in the output of a run, and everything is counted."""
     report = verify(store, repair=False)
 
@@ -109,7 +109,7 @@ def test_a_whole_output_is_sound(store: LocalStore):
     assert (report.unfinished_documents, report.unfinished_pages) == (0, 0)
 
 
-def test_a_repair_leaves_a_sound_output_alone(store: LocalStore):
+def test_a_repair_leaves_a_sound_output_alone(store: LocalStore) -> None:
     """Repairing what is whole changes no byte."""
     before = {path: path.read_bytes() for path in store.root.rglob("*.parquet")}
     report = verify(store, repair=True)
@@ -118,7 +118,7 @@ def test_a_repair_leaves_a_sound_output_alone(store: LocalStore):
     assert {path: path.read_bytes() for path in store.root.rglob("*.parquet")} == before
 
 
-def test_an_empty_output_is_sound(tmp_path: Path):
+def test_an_empty_output_is_sound(tmp_path: Path) -> None:
     """Where nothing is, nothing is wrong."""
     report = verify(LocalStore(tmp_path), repair=False)
 
@@ -139,7 +139,9 @@ def foreign(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("damage", [truncated, flipped, foreign])
 @pytest.mark.parametrize(("folder", "redone"), [("pages", 3), ("documents", 0), ("sources", 0)])
-def test_a_shard_that_cannot_be_read(store: LocalStore, damage: Callable[[bytes], bytes], folder: str, redone: int):
+def test_a_shard_that_cannot_be_read(
+    store: LocalStore, damage: Callable[[bytes], bytes], folder: str, redone: int
+) -> None:
     """It is named, set aside and not deleted, and the next run redoes what it held and nothing else."""
     name = f"{folder}/{SECOND}"
     content = damage(store.read(name))
@@ -164,7 +166,7 @@ def test_a_shard_that_cannot_be_read(store: LocalStore, damage: Callable[[bytes]
     ],
     ids=["dropped", "renamed", "retyped", "null key"],
 )
-def test_a_shard_that_breaks_the_contract(store: LocalStore, edit: Callable[[pa.Table], pa.Table]):
+def test_a_shard_that_breaks_the_contract(store: LocalStore, edit: Callable[[pa.Table], pa.Table]) -> None:
     """A shard whose columns are not those of the contract is as good as unreadable."""
     change(store, f"pages/{FIRST}", edit)
 
@@ -175,7 +177,7 @@ def test_a_shard_that_breaks_the_contract(store: LocalStore, edit: Callable[[pa.
     assert page_keys(store) == ALL_PAGES
 
 
-def test_a_column_more_is_fine(store: LocalStore):
+def test_a_column_more_is_fine(store: LocalStore) -> None:
     """A later version may add columns, and a repair that rewrites the shard keeps them."""
     change(store, f"pages/{FIRST}", lambda table: table.append_column("note", pa.array(["kept"] * 3)))
     assert verify(store, repair=False).findings == ()
@@ -185,7 +187,7 @@ def test_a_column_more_is_fine(store: LocalStore):
     assert pq.read_table(store.file(f"pages/{FIRST}"), partitioning=None)["note"].to_pylist() == ["kept"] * 3
 
 
-def test_pages_that_are_there_twice(store: LocalStore):
+def test_pages_that_are_there_twice(store: LocalStore) -> None:
     """A shard under two names and a row copied into another: the first by shard name stays, the other goes."""
     store.write("pages/20260103-copy.parquet", store.read(f"pages/{FIRST}"))
     later = pages_table([replace(pages_of("b")[0], detail="later")], made_stamp(4))
@@ -201,7 +203,7 @@ def test_pages_that_are_there_twice(store: LocalStore):
     assert run_once(store, 5) == 0
 
 
-def test_a_page_that_is_missing(store: LocalStore):
+def test_a_page_that_is_missing(store: LocalStore) -> None:
     """A documents row that lacks a page is withdrawn, and the next run reads that page only."""
     change(store, f"pages/{SECOND}", lambda table: table.filter(pc.not_equal(table["page_number"], 2)))
 
@@ -215,7 +217,7 @@ def test_a_page_that_is_missing(store: LocalStore):
     assert verify(store, repair=False).findings == ()
 
 
-def test_a_shard_that_somebody_deleted(store: LocalStore):
+def test_a_shard_that_somebody_deleted(store: LocalStore) -> None:
     """All pages of a document gone: its row and its source are withdrawn, and the next run reads it again."""
     store.delete(f"pages/{SECOND}")
 
@@ -234,7 +236,7 @@ def test_a_shard_that_somebody_deleted(store: LocalStore):
 @pytest.mark.parametrize(
     ("column", "value"), [("pages_ok", 2), ("pages_flagged", 0), ("pages_repaired", 1), ("page_count", 2)]
 )
-def test_a_documents_row_with_wrong_counts(store: LocalStore, column: str, value: int):
+def test_a_documents_row_with_wrong_counts(store: LocalStore, column: str, value: int) -> None:
     """Counts that are not those of the pages are found, and written anew without reading a page."""
     change(store, f"documents/{FIRST}", lambda table: with_value(table, column, 0, value))
 
@@ -246,7 +248,7 @@ def test_a_documents_row_with_wrong_counts(store: LocalStore, column: str, value
     assert duckdb.connect().sql(query).fetchall() == [(3, 1, 1, 1)]
 
 
-def test_pages_that_disagree_on_their_number(store: LocalStore):
+def test_pages_that_disagree_on_their_number(store: LocalStore) -> None:
     """A page row whose page_count is not its document's is found."""
     change(store, f"pages/{FIRST}", lambda table: with_value(table, "page_count", 0, 4))
 
@@ -255,7 +257,7 @@ def test_pages_that_disagree_on_their_number(store: LocalStore):
     ]
 
 
-def test_documents_and_sources_that_are_there_twice(store: LocalStore):
+def test_documents_and_sources_that_are_there_twice(store: LocalStore) -> None:
     """Of rows of one document, or of one source, version and document, one stays."""
     store.write("documents/20260103-copy.parquet", store.read(f"documents/{FIRST}"))
     store.write("sources/20260103-copy.parquet", store.read(f"sources/{FIRST}"))
@@ -268,7 +270,7 @@ def test_documents_and_sources_that_are_there_twice(store: LocalStore):
     assert (report.findings, report.documents, report.sources) == ((), 3, 3)
 
 
-def test_a_source_without_document_that_is_there_twice(store: LocalStore):
+def test_a_source_without_document_that_is_there_twice(store: LocalStore) -> None:
     """Of two rows of one run that say that a source could not be had, one stays."""
     row = encode_shard(documents_table([made_unreadable("x"), made_unreadable("y")], made_stamp(2)))
     store.write("documents/20260102-020000-000001.parquet", row)
@@ -282,7 +284,7 @@ def test_a_source_without_document_that_is_there_twice(store: LocalStore):
     assert (report.findings, report.documents) == ((), 5)
 
 
-def test_a_source_without_its_document(store: LocalStore):
+def test_a_source_without_its_document(store: LocalStore) -> None:
     """A sources row whose document has no row is found and goes, and the run that finds the source writes it anew."""
     store.delete(f"documents/{FIRST}")
 
@@ -305,7 +307,7 @@ def test_a_source_without_its_document(store: LocalStore):
         ("page_number", 2, 4, "page rows of no page from 1 to page_count"),
     ],
 )
-def test_page_rows_that_break_a_rule(store: LocalStore, column: str, row: int, value: object, finding: str):
+def test_page_rows_that_break_a_rule(store: LocalStore, column: str, row: int, value: object, finding: str) -> None:
     """They are found with the page; a repair does not remove them, for they may be all that there is of the page."""
     change(store, f"pages/{FIRST}", lambda table: with_value(table, column, row, value))
 
@@ -315,7 +317,7 @@ def test_page_rows_that_break_a_rule(store: LocalStore, column: str, row: int, v
     assert report.pages == 9
 
 
-def test_a_documents_row_without_document_or_reason(store: LocalStore):
+def test_a_documents_row_without_document_or_reason(store: LocalStore) -> None:
     """A row that says neither what it is about nor why goes."""
     row = documents_table([made_unreadable("x", reason=None)], made_stamp(2))
     store.write("documents/20260102-x.parquet", encode_shard(row))
@@ -326,7 +328,7 @@ def test_a_documents_row_without_document_or_reason(store: LocalStore):
     assert verify(store, repair=True).findings == ()
 
 
-def test_unfinished_documents_are_no_damage(store: LocalStore):
+def test_unfinished_documents_are_no_damage(store: LocalStore) -> None:
     """Pages of a document without a row are work left for the next run."""
     sink = Sink(store, made_stamp(2), OutputSettings(), read_ledger(store))
     sink.add_page(made_page("d", 1, 2))
@@ -338,7 +340,7 @@ def test_unfinished_documents_are_no_damage(store: LocalStore):
     assert verify(store, repair=True).pages == 10
 
 
-def test_leftovers_of_a_killed_run(store: LocalStore):
+def test_leftovers_of_a_killed_run(store: LocalStore) -> None:
     """Temporary files and stale rows are noted, and a repair clears them away."""
     store.write("pages/.ocrmill-x.parquet.tmp", b"half")
     stale = documents_table([made_unreadable("a", Reason.UNREADABLE)], made_stamp(0))
@@ -361,7 +363,7 @@ def test_leftovers_of_a_killed_run(store: LocalStore):
     )
 
 
-def test_a_running_run_is_not_disturbed(store: LocalStore):
+def test_a_running_run_is_not_disturbed(store: LocalStore) -> None:
     """While a run writes, a check says so and takes its files for no leftovers, and a repair is refused."""
     with store.lease(LeaseOwner.current("run-2")):
         store.write("pages/.ocrmill-x.parquet.tmp", b"being written")
@@ -371,7 +373,7 @@ def test_a_running_run_is_not_disturbed(store: LocalStore):
         assert store.temporary_files("pages") == ["pages/.ocrmill-x.parquet.tmp"]
 
 
-def test_a_newer_output_is_not_repaired(store: LocalStore):
+def test_a_newer_output_is_not_repaired(store: LocalStore) -> None:
     """Shards of a later schema version are not set aside; they need the ocrmill that wrote them."""
     store.write("pages/newer.parquet", encode_shard(PAGES.with_metadata({"schema_version": "2"}).empty_table()))
 
@@ -380,7 +382,7 @@ def test_a_newer_output_is_not_repaired(store: LocalStore):
     assert "pages/newer.parquet" in store.list("pages")
 
 
-def test_all_damage_at_once(store: LocalStore):
+def test_all_damage_at_once(store: LocalStore) -> None:
     """A truncated shard, doubled pages, a missing page and a deleted shard: one repair and one run mend them all."""
     run_once(store, 2, ("d", "e"))
     store.write(f"pages/{FIRST}", truncated(store.read(f"pages/{FIRST}")))
@@ -396,7 +398,7 @@ def test_all_damage_at_once(store: LocalStore):
     assert (report.findings, report.documents, report.sources) == ((), 5, 5)
 
 
-def test_many_findings_of_a_kind_are_one(tmp_path: Path):
+def test_many_findings_of_a_kind_are_one(tmp_path: Path) -> None:
     """A finding names three examples and counts the rest."""
     store = LocalStore(tmp_path)
     documents = [made_document(f"n{number}", made_pages(f"n{number}", 1)) for number in range(1234)]

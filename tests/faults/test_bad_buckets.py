@@ -46,46 +46,46 @@ def strike_in_mid_run(
     return process.returncode, said
 
 
-def test_a_minute_of_500(nights: Nights, faulty_s3: FaultyS3):
+def test_a_minute_of_500(nights: Nights, faulty_s3: FaultyS3) -> None:
     """The bucket answers 500 for a minute: the run waits, and ends normally."""
     code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.answers(500, "InternalError", seconds=60))
     assert code == 0, said
     assert "Trying again for" in said
 
 
-def test_throttling(nights: Nights, faulty_s3: FaultyS3):
+def test_throttling(nights: Nights, faulty_s3: FaultyS3) -> None:
     """The bucket answers 503 SlowDown for a while: the run backs off, and ends normally."""
     code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.answers(503, "SlowDown", seconds=20))
     assert code == 0, said
 
 
-def test_silence(nights: Nights, faulty_s3: FaultyS3):
+def test_silence(nights: Nights, faulty_s3: FaultyS3) -> None:
     """The bucket takes requests and says nothing: they time out and are sent again."""
     code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.hangs(times=5))
     assert code == 0, said
 
 
-def test_cut_uploads(nights: Nights, faulty_s3: FaultyS3):
+def test_cut_uploads(nights: Nights, faulty_s3: FaultyS3) -> None:
     """Uploads break off in the middle: nothing half-written is visible, and they are sent again."""
     strike = lambda: faulty_s3.cuts_requests(after=500, times=6, method="PUT")  # noqa: E731
     code, said = strike_in_mid_run(nights, faulty_s3, strike)
     assert code == 0, said
 
 
-def test_lost_answers(nights: Nights, faulty_s3: FaultyS3):
+def test_lost_answers(nights: Nights, faulty_s3: FaultyS3) -> None:
     """Uploads arrive and their answers do not: they are sent again, and nothing is there twice."""
     code, said = strike_in_mid_run(nights, faulty_s3, lambda: faulty_s3.loses_answers(times=6, method="PUT"))
     assert code == 0, said
 
 
-def test_cut_downloads(nights: Nights, faulty_s3: FaultyS3):
+def test_cut_downloads(nights: Nights, faulty_s3: FaultyS3) -> None:
     """Downloads break off in the middle: they resume where they stopped."""
     faulty_s3.cuts_answers(after=5_000, times=6, method="GET", path=r"/in/")
     said = nights.night()
     assert said.returncode == 0, said.stderr
 
 
-def test_credentials_that_expire(nights: Nights, faulty_s3: FaultyS3):
+def test_credentials_that_expire(nights: Nights, faulty_s3: FaultyS3) -> None:
     """Credentials expire in mid-run: it stops and says so, what is durable stays, with new ones the rest is read."""
     strike = lambda: faulty_s3.answers(403, "ExpiredToken")  # noqa: E731
     code, said = strike_in_mid_run(
@@ -101,7 +101,7 @@ def test_credentials_that_expire(nights: Nights, faulty_s3: FaultyS3):
     assert first.items() <= nights.pages().items(), "a finished page was read again"
 
 
-def test_sigkill_of_a_writer_to_a_bucket(nights: Nights, faulty_s3: FaultyS3):
+def test_sigkill_of_a_writer_to_a_bucket(nights: Nights, faulty_s3: FaultyS3) -> None:
     """SIGKILL of a run that writes to a bucket: the next names its lease, waits, takes over and goes on."""
     process = start_in_shards(nights, said=subprocess.DEVNULL)
     faulty_s3.at_request(2, process.kill, method="PUT", path="/corpus/pages/")

@@ -25,7 +25,7 @@ COMMANDS = (
 
 
 @pytest.mark.fault
-def test_nothing_in_the_current_folder_is_executed(tmp_path: Path):
+def test_nothing_in_the_current_folder_is_executed(tmp_path: Path) -> None:
     """Modules called pyarrow, ray, configs ... lie among the documents: no command executes one, each does its work."""
     folder = hostile_folder(tmp_path / "hostile")
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONSAFEPATH"}}

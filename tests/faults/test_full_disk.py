@@ -38,7 +38,7 @@ def fill(disk: Path) -> Path:
             return ballast
 
 
-def test_a_disk_that_is_full_for_a_while(inputs: Path, pages: dict[str, int], disk: Path):
+def test_a_disk_that_is_full_for_a_while(inputs: Path, pages: dict[str, int], disk: Path) -> None:
     """The disk fills for a while: the run waits without taking pages, and ends normally once there is room."""
     with FaultyRun(inputs, disk / "out") as run:
         run.await_rows(5)
@@ -53,7 +53,7 @@ def test_a_disk_that_is_full_for_a_while(inputs: Path, pages: dict[str, int], di
     assert_whole(disk / "out", pages)
 
 
-def test_a_disk_that_stays_full(inputs: Path, pages: dict[str, int], disk: Path):
+def test_a_disk_that_stays_full(inputs: Path, pages: dict[str, int], disk: Path) -> None:
     """The disk stays full: after output.retry_s the run ends with exit code 1 and says so, what is durable is kept."""
     with FaultyRun(inputs, disk / "out", "output.retry_s=2") as first:
         seen = first.await_rows(5)

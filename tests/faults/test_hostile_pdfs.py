@@ -206,7 +206,7 @@ def children() -> set[int]:
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
-def test_hostile_documents_cost_themselves(tmp_path: Path):
+def test_hostile_documents_cost_themselves(tmp_path: Path) -> None:
     """Each page of each file has its row: those that harm the renderer fail with a reason, all others are read."""
     inputs, before = tmp_path / "in", children()
     inputs.mkdir()
@@ -236,7 +236,7 @@ def test_hostile_documents_cost_themselves(tmp_path: Path):
     assert children() == before
 
 
-def test_names_are_only_names(tmp_path: Path):
+def test_names_are_only_names(tmp_path: Path) -> None:
     """Names of 255 bytes, of no Unicode, with line breaks and escapes, below a path of 2,000: each is read."""
     inputs = tmp_path.joinpath("in", *["d" * 200] * 10)
     inputs.mkdir(parents=True)
@@ -261,7 +261,7 @@ def book_of_one_page(path: Path, pages: int) -> Path:
     return path
 
 
-def test_a_hundred_thousand_pages_begin_at_once_and_stay_small(tmp_path: Path):
+def test_a_hundred_thousand_pages_begin_at_once_and_stay_small(tmp_path: Path) -> None:
     """Of a document too long for the time there is, the first pages are in the output when the run has to stop."""
     path = book_of_one_page(tmp_path / "book.pdf", 100_000)
     peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

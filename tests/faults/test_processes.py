@@ -14,7 +14,7 @@ from ray.cluster_utils import Cluster
 pytestmark = pytest.mark.fault
 
 
-def test_sigkill_of_a_rasterizer(inputs: Path, pages: dict[str, int], tmp_path: Path):
+def test_sigkill_of_a_rasterizer(inputs: Path, pages: dict[str, int], tmp_path: Path) -> None:
     """SIGKILL of a rasterizer: another reads its pages, and none fails."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
@@ -24,7 +24,7 @@ def test_sigkill_of_a_rasterizer(inputs: Path, pages: dict[str, int], tmp_path: 
     assert_whole(tmp_path / "out", pages)
 
 
-def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp_path: Path):
+def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp_path: Path) -> None:
     """SIGKILL of a rendering process: it costs the page being rendered, unless the second renderer saves it."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
@@ -34,7 +34,7 @@ def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp
     assert_whole(tmp_path / "out", pages, failed=1)
 
 
-def test_sigkill_of_an_engine(inputs: Path, pages: dict[str, int], tmp_path: Path):
+def test_sigkill_of_an_engine(inputs: Path, pages: dict[str, int], tmp_path: Path) -> None:
     """SIGKILL of an engine: the pages it was reading are read again, and only those."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
@@ -47,7 +47,7 @@ def test_sigkill_of_an_engine(inputs: Path, pages: dict[str, int], tmp_path: Pat
     assert list(times_read.values()).count(2) <= SLOTS
 
 
-def test_a_rasterizer_that_hangs(inputs: Path, pages: dict[str, int], tmp_path: Path):
+def test_a_rasterizer_that_hangs(inputs: Path, pages: dict[str, int], tmp_path: Path) -> None:
     """SIGSTOP of a rasterizer: after workers.unresponsive_s it is replaced, and its pages are read."""
     with FaultyRun(inputs, tmp_path / "out", "workers.unresponsive_s=2") as run:
         run.await_rows(5)
@@ -59,7 +59,7 @@ def test_a_rasterizer_that_hangs(inputs: Path, pages: dict[str, int], tmp_path: 
 
 
 @pytest.mark.parametrize("whole_group", [False, True], ids=["driver", "process group"])
-def test_sigkill_of_the_driver(inputs: Path, pages: dict[str, int], tmp_path: Path, whole_group: bool):
+def test_sigkill_of_the_driver(inputs: Path, pages: dict[str, int], tmp_path: Path, whole_group: bool) -> None:
     """SIGKILL of the driver, or of its process group: nothing of it stays, and the next run reads the rest."""
     with FaultyRun(inputs, tmp_path / "out") as first:
         seen = first.await_rows(20)
@@ -88,7 +88,7 @@ def cluster() -> Iterator[Cluster]:
     cluster.shutdown()
 
 
-def test_sigkill_of_a_raylet(inputs: Path, pages: dict[str, int], tmp_path: Path, cluster: Cluster):
+def test_sigkill_of_a_raylet(inputs: Path, pages: dict[str, int], tmp_path: Path, cluster: Cluster) -> None:
     """SIGKILL of a raylet of a two-node cluster: pages in flight are rendered again, and none fails."""
     (node,) = cluster.worker_nodes
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
@@ -105,7 +105,7 @@ def test_sigkill_of_a_raylet(inputs: Path, pages: dict[str, int], tmp_path: Path
     assert list(times_read.values()).count(2) <= SLOTS * len(there)
 
 
-def test_sigterm_drains(inputs: Path, pages: dict[str, int], tmp_path: Path):
+def test_sigterm_drains(inputs: Path, pages: dict[str, int], tmp_path: Path) -> None:
     """SIGTERM, or a spot warning: what is in flight is finished, exit code 75, the next run does the rest."""
     with FaultyRun(inputs, tmp_path / "out") as first:
         first.await_rows(5)

@@ -34,7 +34,7 @@ def noise(width, height, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def count_encoder_calls(worker):
+def count_encoder_calls(worker) -> None:
     """Runs in the engine: remember the shapes of each call."""
     encoder = worker.model_runner.model.encoder
     encoder.calls = []
@@ -61,7 +61,7 @@ def pages():
     return [noise(1224, 1584), noise(600, 700, seed=1), noise(3000, 1000, seed=2)]
 
 
-def test_pages_of_a_step_are_encoded_in_one_call(llm, pages):
+def test_pages_of_a_step_are_encoded_in_one_call(llm, pages) -> None:
     """Ragged pages that wait when a step begins reach the encoder together, as bytes; each gets its own output."""
     llm.collective_rpc(count_encoder_calls)
     together = generate(llm, pages)
@@ -79,14 +79,14 @@ def test_pages_of_a_step_are_encoded_in_one_call(llm, pages):
     assert [output.prompt_token_ids.count(IMAGE_ID) for output in together] == [1121, 257, 689]
 
 
-def test_an_image_and_its_views_are_read_alike(llm, pages):
+def test_an_image_and_its_views_are_read_alike(llm, pages) -> None:
     """It makes no difference who cuts a page."""
     first, second, third = tokens(generate(llm, [pages[2], cut_views(pages[2]), Image.fromarray(pages[2])]))
 
     assert first == second == third
 
 
-def test_the_router_weighs_experts_as_it_was_trained(llm, tiny_checkpoint):
+def test_the_router_weighs_experts_as_it_was_trained(llm, tiny_checkpoint) -> None:
     """The six experts' weights are not renormalised, so that they sum to less than one; shared experts add unscaled."""
     (result,) = llm.collective_rpc(partial(moe_outputs, weights_file=next(tiny_checkpoint.glob("*.safetensors"))))
     layer, as_trained, renormalised, sums = (np.array(values) for values in result)
@@ -125,7 +125,7 @@ def moe_outputs(worker, weights_file):
     return [values.tolist() for values in (layer, as_trained, renormalised, chosen.sum(-1))]
 
 
-def rename_as_transformers_does(directory):
+def rename_as_transformers_does(directory) -> None:
     """Give a checkpoint the names of transformers, with the experts of a layer in one tensor."""
     import torch
     from safetensors.torch import load_file, save_file
@@ -156,7 +156,7 @@ def rename_as_transformers_does(directory):
     save_file(renamed, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def test_the_layout_of_transformers_loads_alike(make_llm, llm, pages, with_config, config_forms, tmp_path):
+def test_the_layout_of_transformers_loads_alike(make_llm, llm, pages, with_config, config_forms, tmp_path) -> None:
     """Renamed and joined as transformers does it, the same weights give the same tokens."""
     directory = with_config(tmp_path / "native", config_forms["native"])
     rename_as_transformers_does(directory)
@@ -210,7 +210,7 @@ def adapter_in_the_engine(worker):
     }
 
 
-def test_adapters_load_on_the_decoder(make_llm, dense_checkpoint, pages, tmp_path):
+def test_adapters_load_on_the_decoder(make_llm, dense_checkpoint, pages, tmp_path) -> None:
     """An adapter trained on the published checkpoint changes the output, and each part is where it belongs."""
     from vllm.lora.request import LoRARequest
 
@@ -237,7 +237,7 @@ def test_adapters_load_on_the_decoder(make_llm, dense_checkpoint, pages, tmp_pat
 class Decoder:
     """Takes what vLLM's DeepSeek-V2 would take."""
 
-    def load_weights(self, weights):
+    def load_weights(self, weights) -> None:
         self.names = {name for name, _ in weights}
 
 
@@ -265,7 +265,7 @@ def weights(vllm_environment, tiny_checkpoint):
     return load_file(next(tiny_checkpoint.glob("*.safetensors")))
 
 
-def test_every_tensor_finds_its_place(tiny_checkpoint, weights):
+def test_every_tensor_finds_its_place(tiny_checkpoint, weights) -> None:
     """All of a checkpoint's tensors are taken, with three query tables besides that nothing needs."""
     import torch
 
@@ -276,7 +276,7 @@ def test_every_tensor_finds_its_place(tiny_checkpoint, weights):
     assert len(decoder.names) + len(encoder.checkpoint_slots()) == len(weights)
 
 
-def test_missing_and_unexpected_tensors_are_all_named(tiny_checkpoint, weights):
+def test_missing_and_unexpected_tensors_are_all_named(tiny_checkpoint, weights) -> None:
     """One expert and one bias too few, one tensor too many: one error names the three."""
     del weights["model.layers.2.mlp.experts.7.up_proj.weight"], weights["model.sam_model.neck.1.bias"]
     weights["model.layers.2.mlp.experts.16.up_proj.weight"] = weights["model.norm.weight"]
@@ -284,14 +284,14 @@ def test_missing_and_unexpected_tensors_are_all_named(tiny_checkpoint, weights):
         load(tiny_checkpoint, weights.items())
 
 
-def test_a_tensor_of_another_shape_is_named(tiny_checkpoint, weights):
+def test_a_tensor_of_another_shape_is_named(tiny_checkpoint, weights) -> None:
     """A checkpoint that is not of this config says so with both shapes."""
     weights["model.layers.0.mlp.up_proj.weight"] = weights["model.layers.0.mlp.up_proj.weight"][:8]
     with pytest.raises(ValueError, match=r"layers\.0\.mlp\.up_proj\.weight is \(8, 320\), but \(640, 320\)"):
         load(tiny_checkpoint, weights.items())
 
 
-def test_a_damaged_checkpoint_says_what_to_do(tiny_checkpoint, tmp_path, vllm_environment):
+def test_a_damaged_checkpoint_says_what_to_do(tiny_checkpoint, tmp_path, vllm_environment) -> None:
     """A file that was not copied to its end is called that."""
     from vllm.model_executor.model_loader.weight_utils import safetensors_weights_iterator
 

@@ -22,7 +22,7 @@ def make(vllm_environment, tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize(("slots", "pages", "least"), [(64, 500, 4.0), (256, 1600, 6.0)])
-def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, least: float):
+def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, least: float) -> None:
     """In the steady state calls are full, and hardly a slot is idle; vLLM's own scheduler calls it page by page."""
     from bench.page_groups import AsyncScheduler, Feed, GroupedAsyncScheduler, output_lengths, simulate
 
@@ -35,7 +35,7 @@ def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, l
     assert own.pages_per_call(slots) < ALONE_AT_MOST
 
 
-def test_pages_that_come_slowly_are_read_at_once(make):
+def test_pages_that_come_slowly_are_read_at_once(make) -> None:
     """No page waits beside a free slot if rasterizers are slower than the engine, nor at the end of a run."""
     from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
 
@@ -45,7 +45,7 @@ def test_pages_that_come_slowly_are_read_at_once(make):
     assert counted.finished[-1] == 200
 
 
-def test_no_page_waits_for_pages_that_do_not_end(make):
+def test_no_page_waits_for_pages_that_do_not_end(make) -> None:
     """Three slots become free and all others stay taken for long: the pages that wait get them after a bound."""
     from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
     from ocrmill.model_adapter.page_groups import MOST_STEPS_HELD
@@ -57,7 +57,7 @@ def test_no_page_waits_for_pages_that_do_not_end(make):
     assert counted.finished[-1] == len(lengths)
 
 
-def test_pages_with_many_tokens_make_smaller_groups(make):
+def test_pages_with_many_tokens_make_smaller_groups(make) -> None:
     """A group is never larger than what one call of the encoder may have, nor than a sixteenth of the slots."""
     from bench.page_groups import GroupedAsyncScheduler, new_page
 

@@ -22,7 +22,7 @@ def checkpoint(request, with_config, config_forms, tmp_path_factory):
     return with_config(tmp_path_factory.mktemp("form") / request.param, config_forms[request.param])
 
 
-def test_the_installed_package_offers_the_plugin():
+def test_the_installed_package_offers_the_plugin() -> None:
     """Whoever installs us has the entry point, and it leads to `register`."""
     (entry_point,) = [found for found in entry_points(group="vllm.general_plugins") if found.name == "ocrmill"]
 
@@ -30,7 +30,7 @@ def test_the_installed_package_offers_the_plugin():
     assert callable(entry_point.load())
 
 
-def test_the_plugin_module_imports_no_vllm():
+def test_the_plugin_module_imports_no_vllm() -> None:
     """Reading the engine's arguments costs no import of vLLM or torch."""
     code = (
         "import sys, ocrmill.model_adapter.plugin; print(sorted({'torch', 'transformers', 'vllm'} & set(sys.modules)))"
@@ -40,7 +40,7 @@ def test_the_plugin_module_imports_no_vllm():
     assert result.stdout.strip() == "[]"
 
 
-def test_registering_twice_adds_one_lazy_name(vllm_environment):
+def test_registering_twice_adds_one_lazy_name(vllm_environment) -> None:
     """A plugin may be called many times; our module is named, not imported, and vLLM's own model stays."""
     from vllm import ModelRegistry
 
@@ -54,7 +54,7 @@ def test_registering_twice_adds_one_lazy_name(vllm_environment):
     assert theirs.module_name.startswith("vllm.")
 
 
-def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, make_model_config):
+def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, make_model_config) -> None:
     """Published, re-saved or native to transformers: same decoder with plain attention, same encoder."""
     from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
     from ocrmill.model_adapter.vision.config import EncoderConfig
@@ -74,7 +74,7 @@ def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, m
     assert encoder == EncoderConfig.from_hf(tiny)
 
 
-def test_each_form_of_config_gets_the_right_tokenizer_and_chat_template(checkpoint, make_model_config):
+def test_each_form_of_config_gets_the_right_tokenizer_and_chat_template(checkpoint, make_model_config) -> None:
     """Blanks and newlines survive, special tokens are one id, and a chat becomes BOS and the message, no roles."""
     from vllm.tokenizers import cached_tokenizer_from_config
     from vllm.transformers_utils.chat_templates import get_chat_template_fallback_path
@@ -97,7 +97,7 @@ def engine_config(directory, **arguments):
     ).create_engine_config()
 
 
-def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny_checkpoint):
+def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny_checkpoint) -> None:
     """The published model can be halved only: 5 divides its heads, but not its 6,848 and 896 columns."""
     from ocrmill.model_adapter.checkpoint.hf_config import _check_tensor_parallel
 
@@ -114,19 +114,19 @@ def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny
         _check_tensor_parallel(published, 4)
 
 
-def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(vllm_environment, tiny_checkpoint):
+def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(vllm_environment, tiny_checkpoint) -> None:
     """The refusal comes while the settings are read."""
     with pytest.raises(ValueError, match="tensor_parallel_size 3 does not divide 10 attention heads"):
         engine_config(tiny_checkpoint, tensor_parallel_size=3)
 
 
-def test_a_page_must_fit_into_the_context(vllm_environment, tiny_checkpoint):
+def test_a_page_must_fit_into_the_context(vllm_environment, tiny_checkpoint) -> None:
     """More tiles than `max_model_len` can hold are refused with both numbers."""
     with pytest.raises(ValueError, match="20 tiles takes 3137 tokens, and max_model_len is 2048"):
         engine_config(tiny_checkpoint, **engine_arguments(max_tiles=20))
 
 
-def test_a_server_leaves_images_as_they_come(vllm_environment, tiny_checkpoint):
+def test_a_server_leaves_images_as_they_come(vllm_environment, tiny_checkpoint) -> None:
     """A 16-bit grey scan keeps its values on its way to the processor; vLLM's own conversion would make it white."""
     from vllm.multimodal.media.image import ImageMediaIO
 
@@ -141,7 +141,7 @@ def test_a_server_leaves_images_as_they_come(vllm_environment, tiny_checkpoint):
     assert chosen.multimodal_config.media_io_kwargs["image"]["image_mode"] == "RGB"
 
 
-def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint):
+def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint) -> None:
     """Where there is no Triton, as on CPUs, the experts cannot run beside adapters; that is said at once."""
     from vllm.triton_utils import HAS_TRITON
 
@@ -151,7 +151,7 @@ def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint):
         engine_config(tiny_checkpoint, enable_lora=True)
 
 
-def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_path):
+def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_path) -> None:
     """Our architecture chosen for a checkpoint of another model: the error names what is missing."""
     llama = {
         "architectures": ["LlamaForCausalLM"],
@@ -167,7 +167,7 @@ def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_pat
         engine_config(directory)
 
 
-def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config, tmp_path):
+def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config, tmp_path) -> None:
     """Version 1 has the same model type but another encoder."""
 
     def version_1(config):
@@ -178,13 +178,13 @@ def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config
         engine_config(with_config(tmp_path / "version_1", version_1))
 
 
-def test_a_directory_without_a_model_is_refused(vllm_environment, tmp_path):
+def test_a_directory_without_a_model_is_refused(vllm_environment, tmp_path) -> None:
     """The words are vLLM's, and say what a model directory must hold."""
     with pytest.raises(ValueError, match=r"(?s)Invalid repository ID or local directory.*'config.json'"):
         engine_config(tmp_path)
 
 
-def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_path):
+def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_path) -> None:
     """Without the tokenizer's files there is no engine, and the error says what could not be loaded."""
     directory = tmp_path / "without_tokenizer"
     directory.mkdir()
@@ -194,7 +194,7 @@ def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_
         make_processor(directory=directory)
 
 
-def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment):
+def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment) -> None:
     """Another base of the rotary positions, or epsilon, reaches the encoder; without them it has the published ones."""
     from ocrmill.model_adapter.checkpoint.config_schema import _SHARED_LANGUAGE_FIELDS, _from_native
     from ocrmill.model_adapter.vision.config import EncoderConfig

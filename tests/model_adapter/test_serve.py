@@ -58,7 +58,7 @@ def server(vllm_environment, tiny_checkpoint, tmp_path_factory):
             end_group(process.pid)
 
 
-def wait_until_healthy(url, process, log):
+def wait_until_healthy(url, process, log) -> None:
     while process.poll() is None:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=5).close()
@@ -69,7 +69,7 @@ def wait_until_healthy(url, process, log):
     pytest.fail(f"the server ended:\n{log.read_text()[-4000:]}")
 
 
-def end_group(group):
+def end_group(group) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
@@ -106,7 +106,7 @@ def page():
     return data_uri(Image.fromarray(noise))
 
 
-def test_a_chat_request_with_a_page_is_answered(server, page):
+def test_a_chat_request_with_a_page_is_answered(server, page) -> None:
     """The prompt is one BOS, 689 placeholders for a page with three tiles, and the question; text comes back."""
     status, answer = ask(server, "chat/completions", messages=message(page), skip_special_tokens=False)
     ids = answer["prompt_token_ids"]
@@ -118,7 +118,7 @@ def test_a_chat_request_with_a_page_is_answered(server, page):
     assert answer["usage"]["completion_tokens"] == len(answer["choices"][0]["token_ids"])
 
 
-def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint):
+def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint) -> None:
     """After the placeholders stands, id for id, what `prompt_text` has after its image."""
     from tokenizers import Tokenizer
 
@@ -139,7 +139,7 @@ def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint):
     ],
     ids=["no image", "two images"],
 )
-def test_what_cannot_be_read_is_refused_with_the_reason(server, messages, reason):
+def test_what_cannot_be_read_is_refused_with_the_reason(server, messages, reason) -> None:
     """The client gets a 400 that says why, and the server goes on."""
     status, answer = ask(server, "chat/completions", messages=messages)
 

@@ -76,14 +76,14 @@ TIES = [
 
 
 @pytest.mark.parametrize(("size", "grid", "tokens"), OFFICIAL)
-def test_grids_and_costs_are_the_official_ones(size, grid, tokens):
+def test_grids_and_costs_are_the_official_ones(size, grid, tokens) -> None:
     """Grid and number of visual tokens are those of the official scripts."""
     assert choose_grid(*size) == grid
     assert num_visual_tokens(*size) == tokens
 
 
 @given(SIDES, SIDES)
-def test_the_nearest_ratio_wins(width, height):
+def test_the_nearest_ratio_wins(width, height) -> None:
     """Away from the ties, a page that needs tiles gets the grid whose aspect ratio is nearest to its own."""
     if max(width, height) <= TILE_SIZE:
         assert choose_grid(width, height) == (1, 1)
@@ -95,7 +95,7 @@ def test_the_nearest_ratio_wins(width, height):
 
 
 @pytest.mark.parametrize(("ratio", "smaller", "larger", "limit"), TIES)
-def test_exact_ties_go_by_area(ratio, smaller, larger, limit):
+def test_exact_ties_go_by_area(ratio, smaller, larger, limit) -> None:
     """At an exact tie the larger grid needs more than half its pixels; at the limit itself the smaller one stays."""
     for unit in range(1, 1500):
         width, height = unit * ratio.numerator, unit * ratio.denominator
@@ -115,14 +115,14 @@ def test_exact_ties_go_by_area(ratio, smaller, larger, limit):
         ((1224, 1584), 0, (1, 1)),
     ],
 )
-def test_max_tiles_bounds_the_grid(size, max_tiles, grid):
+def test_max_tiles_bounds_the_grid(size, max_tiles, grid) -> None:
     """More tiles than six may be asked for, and fewer; below two there are none."""
     assert choose_grid(*size, max_tiles=max_tiles) == grid
 
 
 @given(SIDES, SIDES, st.integers(0, 40))
 @example(500_000, 1, 40)
-def test_the_cost_is_the_sum_of_the_views(width, height, max_tiles):
+def test_the_cost_is_the_sum_of_the_views(width, height, max_tiles) -> None:
     """144 tokens per tile, 256 for the global view and one separator; never one tile, never more than allowed."""
     tiling = plan_tiling(width, height, max_tiles)
 
@@ -132,7 +132,7 @@ def test_the_cost_is_the_sum_of_the_views(width, height, max_tiles):
 
 
 @pytest.mark.parametrize("size", [(0, 100), (100, 0), (-5, 1000)])
-def test_a_page_without_pixels_is_refused(size):
+def test_a_page_without_pixels_is_refused(size) -> None:
     """A side below one pixel is an error."""
     with pytest.raises(ValueError, match="has no views"):
         choose_grid(*size)
@@ -149,12 +149,12 @@ def test_a_page_without_pixels_is_refused(size):
         ((1, 5000), (512, 0, 0, 1024)),
     ],
 )
-def test_content_boxes_of_known_pages(size, box):
+def test_content_boxes_of_known_pages(size, box) -> None:
     """The page lies where the official global view has it."""
     assert content_box(*size) == ContentBox(*box)
 
 
-def test_content_boxes_are_pillows():
+def test_content_boxes_are_pillows() -> None:
     """For any page size the box is the one that `ImageOps.pad` fills."""
     sizes = random.Random(0)
     for _ in range(60):

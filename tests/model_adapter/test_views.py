@@ -91,7 +91,7 @@ def assert_equal(views: PageViews, expected: PageViews) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_known_sizes_in_the_bytes_of_pillow(size):
+def test_known_sizes_in_the_bytes_of_pillow(size) -> None:
     """Noise, which shows every difference of rounding, and a page of mixed parts come out as Pillow resizes them."""
     draw = random.Random(0)
     for kind in ("noise", "text"):
@@ -100,7 +100,7 @@ def test_known_sizes_in_the_bytes_of_pillow(size):
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_any_page_in_the_bytes_of_pillow(seed):
+def test_any_page_in_the_bytes_of_pillow(seed) -> None:
     """Pages of any size, with flat, grey and coloured parts anywhere, come out as Pillow resizes them."""
     draw = random.Random(seed)
     page = paint((draw.randrange(1, 2600), draw.randrange(1, 2600)), draw.choice(PAINTS), draw)
@@ -109,14 +109,14 @@ def test_any_page_in_the_bytes_of_pillow(seed):
 
 
 @pytest.mark.parametrize("max_tiles", [0, 1, 2, 9, 15])
-def test_the_number_of_tiles_is_a_choice(max_tiles):
+def test_the_number_of_tiles_is_a_choice(max_tiles) -> None:
     """With fewer or more tiles than six the views are still Pillow's, on grids with odd divisors too."""
     page = paint((1100, 1750), "figure", random.Random(max_tiles))
 
     assert_equal(cut_views(page, max_tiles), by_pillow(page, max_tiles))
 
 
-def test_views_cost_what_tiling_says():
+def test_views_cost_what_tiling_says() -> None:
     """144 embeddings for every tile and 257 for the rest are the tokens that tiling counts, whatever the size."""
     draw = random.Random(0)
     sizes = [(draw.randrange(1, 2000), draw.randrange(1, 2000)) for _ in range(12)]
@@ -126,14 +126,14 @@ def test_views_cost_what_tiling_says():
         assert 144 * len(tiles) + 257 == num_visual_tokens(width, height)
 
 
-def test_pages_in_other_memory_orders():
+def test_pages_in_other_memory_orders() -> None:
     """A page that is a slice or a mirrored view of an array gives the same views as its copy."""
     page = paint((900, 1300), "patches", random.Random(3))
 
     assert_equal(cut_views(page[::-1, 20:-30, ::-1]), by_pillow(page[::-1, 20:-30, ::-1].copy()))
 
 
-def test_the_page_is_left_alone():
+def test_the_page_is_left_alone() -> None:
     """Cutting views neither changes the page nor shares its memory, and a page that cannot be written to will do."""
     page = paint((1024, 1024), "figure", random.Random(0))
     before = page.copy()
@@ -144,7 +144,7 @@ def test_the_page_is_left_alone():
     assert not np.shares_memory(result.global_view, page)
 
 
-def test_padding_is_the_grey_that_normalises_to_zero():
+def test_padding_is_the_grey_that_normalises_to_zero() -> None:
     """Around the page the global view is 127, which (x / 255 - 0.5) / 0.5 takes to -0.0039."""
     view = cut_views(np.full((1000, 500, 3), 255, np.uint8)).global_view
 
@@ -152,7 +152,7 @@ def test_padding_is_the_grey_that_normalises_to_zero():
     assert round((PADDING / 255 - 0.5) / 0.5, 4) == -0.0039
 
 
-def test_a_mixed_page_is_cut_into_its_kinds():
+def test_a_mixed_page_is_cut_into_its_kinds() -> None:
     """On an A4 page with a margin, text and a coloured figure, runs of each kind are found; that is what saves time."""
     page = paint((1191, 1684), "figure", random.Random(0))
     whole = views._Page(page, page[..., 1].copy())
@@ -169,7 +169,7 @@ def test_a_mixed_page_is_cut_into_its_kinds():
 
 
 @pytest.mark.parametrize(("size", "view_size"), [(1684, 2304), (1584, 1024), (667, 1536), (3508, 1024), (97, 1009)])
-def test_filter_weights_are_pillows(size, view_size):
+def test_filter_weights_are_pillows(size, view_size) -> None:
     """Convolved with our integer weights in integers, noise gives the bytes of Pillow's resize along one axis."""
     noise = np.random.default_rng(0).integers(0, 256, (size, 200), dtype=np.uint8)
     first, weights = views._filter_weights(size, (0.0, float(size)), view_size)
@@ -181,7 +181,7 @@ def test_filter_weights_are_pillows(size, view_size):
     assert np.array_equal(ours, np.asarray(Image.fromarray(noise).resize((200, view_size), Image.Resampling.BICUBIC)))
 
 
-def test_pieces_with_other_weights_are_found():
+def test_pieces_with_other_weights_are_found() -> None:
     """Where float64 gives a piece other weights than the whole page has, that is noticed, and no cut is made."""
     bands = views._bands(582, 894, views._SHORTEST_ROWS)
     is_same = [views._has_page_weights(582, 894, band.start, band.stop) for band in bands]
@@ -197,7 +197,7 @@ def test_pieces_with_other_weights_are_found():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("max_tiles", [0, 6])
-def test_a_page_comes_back_from_its_views(size: tuple[int, int], max_tiles: int):
+def test_a_page_comes_back_from_its_views(size: tuple[int, int], max_tiles: int) -> None:
     """Stretched over its tiles, or as large as the global view shows it, in the same bytes."""
     width, height = size
     page = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)

@@ -11,14 +11,14 @@ from ocrmill.workers.import_path import OWN_FOLDER, leave_out_current_folder, sa
 
 
 @pytest.mark.parametrize("named", ["", ":", ".", "./", ":/more", "/more:", "/more::.", "/more:."])
-def test_children_take_no_module_from_the_current_folder(named: str):
+def test_children_take_no_module_from_the_current_folder(named: str) -> None:
     """Every way in which PYTHONPATH names the current folder goes, other entries stay."""
     variables = safe_variables({"PYTHONPATH": named})
 
     assert variables == {"PYTHONSAFEPATH": "1", "PYTHONPATH": "/more" if "more" in named else None}
 
 
-def test_other_relative_entries_mean_the_same_in_every_folder():
+def test_other_relative_entries_mean_the_same_in_every_folder() -> None:
     """`PYTHONPATH=lib` goes on naming the folder that it named here."""
     assert safe_variables({"PYTHONPATH": "lib:/more"})["PYTHONPATH"] == f"{Path.cwd() / 'lib'}:/more"
 
@@ -31,7 +31,7 @@ def _path_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_path_of_its_own")
-def test_the_current_folder_leaves_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_current_folder_leaves_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`python -m` puts it first: neither this process nor a `python -m` or `-c` below it imports from there."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "numpy.py").write_text("raise SystemExit(9)")
@@ -46,7 +46,7 @@ def test_the_current_folder_leaves_the_path(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.usefixtures("_path_of_its_own")
 @pytest.mark.parametrize("folder", [OWN_FOLDER, str(Path(os.__file__).parent)])
-def test_an_installation_stays_on_the_path(folder: str, monkeypatch: pytest.MonkeyPatch):
+def test_an_installation_stays_on_the_path(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who works in the clone, or stands in a folder of Python's own, can still start the program."""
     monkeypatch.chdir(folder)
     if folder not in sys.path:

@@ -30,7 +30,7 @@ def end(process: subprocess.Popen[str], blow: signal.Signals) -> None:
     process.communicate()
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path):
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
     """A folder whose owner was killed goes when the next one is made; that of a living owner stays."""
     dead, left = owner_of_a_folder_in(tmp_path)
     alive, in_use = owner_of_a_folder_in(tmp_path)
@@ -49,7 +49,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_closed_folder_is_gone_with_what_is_in_it(tmp_path: Path):
+def test_a_closed_folder_is_gone_with_what_is_in_it(tmp_path: Path) -> None:
     """Closing removes everything, folders below included, and leaves no descriptor open."""
     before = len(list(Path("/proc/self/fd").iterdir()))
     scratch = Scratch(tmp_path)
@@ -61,7 +61,7 @@ def test_a_closed_folder_is_gone_with_what_is_in_it(tmp_path: Path):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_what_is_not_ours_stays(tmp_path: Path):
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     """Folders of another name, and links that lead elsewhere, are left alone."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -54,7 +54,7 @@ def files(tree: Path) -> dict[str, bytes]:
     return {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
 
 
-def test_a_link_stands_where_the_picture_does(tmp_path: Path):
+def test_a_link_stands_where_the_picture_does(tmp_path: Path) -> None:
     """Between the paragraphs around it, in the order of the blocks; the file is the kept picture."""
     report = export_markdown(write(tmp_path / "out", "/in/a b.pdf"), tmp_path / "tree", figures=True)
     written = files(tmp_path / "tree")
@@ -67,7 +67,7 @@ def test_a_link_stands_where_the_picture_does(tmp_path: Path):
     assert "2 figures" in report.to_text("tree")
 
 
-def test_without_the_option_there_are_neither_files_nor_links(tmp_path: Path):
+def test_without_the_option_there_are_neither_files_nor_links(tmp_path: Path) -> None:
     """Also not those that an earlier export left; the text is the same beside the links."""
     store, tree = write(tmp_path / "out", "/in/a.pdf"), tmp_path / "tree"
     export_markdown(store, tree, figures=True)
@@ -78,7 +78,7 @@ def test_without_the_option_there_are_neither_files_nor_links(tmp_path: Path):
     assert files(tree)["a.pdf.md"].decode() == re.sub(r"!\[\]\(.*?\)\n\n", "", with_figures)
 
 
-def test_an_export_done_again_gives_the_same_files(tmp_path: Path):
+def test_an_export_done_again_gives_the_same_files(tmp_path: Path) -> None:
     """Byte for byte, without what an earlier one left of documents or figures that are gone."""
     store, tree = write(tmp_path / "out", "/in/a.pdf", "/in/b/c.pdf"), tmp_path / "tree"
     export_markdown(store, tree, figures=True)
@@ -93,7 +93,7 @@ def test_an_export_done_again_gives_the_same_files(tmp_path: Path):
     ]
 
 
-def test_no_document_comes_to_lie_among_the_figures(tmp_path: Path):
+def test_no_document_comes_to_lie_among_the_figures(tmp_path: Path) -> None:
     """Sources called like the folder of the figures, or a file in it, keep paths of their own; links hold."""
     uris = ["/in/a.pdf", "/in/_figures/a.pdf/page-2-block-3.jpg", "/in/_Figures/a.pdf", "/in/_figures"]
     tree = tmp_path / "tree"
@@ -108,7 +108,7 @@ def test_no_document_comes_to_lie_among_the_figures(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["../../escape.jpg", "block-3.jpg/x", "block-99.jpg", "", "block-0.jpg"])
-def test_names_that_no_figure_has_are_left_out(tmp_path: Path, name: str):
+def test_names_that_no_figure_has_are_left_out(tmp_path: Path, name: str) -> None:
     """The output may come from anybody: nothing is written outside the folder of the figures, or linked to."""
     export_markdown(write(tmp_path / "out", "/in/a.pdf", names=(name,)), tmp_path / "tree", figures=True)
 
@@ -118,7 +118,7 @@ def test_names_that_no_figure_has_are_left_out(tmp_path: Path, name: str):
     assert "![](" not in (tmp_path / "tree" / "a.pdf.md").read_text()
 
 
-def test_pages_that_wait_for_others_keep_their_figures(tmp_path: Path):
+def test_pages_that_wait_for_others_keep_their_figures(tmp_path: Path) -> None:
     """A document whose pages lie in several shards has each link."""
     uri, root = "/in/a.pdf", tmp_path / "out"
     store = LocalStore(root)
@@ -141,7 +141,7 @@ def test_pages_that_wait_for_others_keep_their_figures(tmp_path: Path):
     assert 2 == (tmp_path / "tree" / "a.pdf.md").read_text().count("![](_figures/a.pdf/page-")
 
 
-def test_an_output_without_figures_is_exported_as_without_the_option(tmp_path: Path):
+def test_an_output_without_figures_is_exported_as_without_the_option(tmp_path: Path) -> None:
     """Nothing is linked, and no folder made."""
     with writing(tmp_path / "out") as sink:
         add_document(sink, "/in/a.pdf", [page("text")])
@@ -151,7 +151,7 @@ def test_an_output_without_figures_is_exported_as_without_the_option(tmp_path: P
     assert files(tmp_path / "plain") == files(tmp_path / "tree")
 
 
-def test_places_follow_the_spans_of_the_blocks():
+def test_places_follow_the_spans_of_the_blocks() -> None:
     """At the start, in the middle and at the end of a text; a picture of no block has no place."""
     document = Path("a.md")
     spans = [{"start": 0}, {"start": 3}, {"start": 99}]

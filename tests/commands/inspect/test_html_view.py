@@ -72,7 +72,7 @@ def viewed(store: LocalStore, file: Path, query: PageQuery | None = None, limit:
     return html, reader
 
 
-def test_each_page_stands_beside_its_text(tmp_path: Path):
+def test_each_page_stands_beside_its_text(tmp_path: Path) -> None:
     """In the order of their numbers: the image as displayed, the Markdown to the letter, blocks linked both ways."""
     store = ingest(mixed_pdf(tmp_path / "mixed.pdf"), tmp_path / "out")
     html, reader = viewed(store, tmp_path / "view.html")
@@ -90,7 +90,7 @@ def test_each_page_stands_beside_its_text(tmp_path: Path):
     assert {target.removeprefix("#") for target in reader.targets} == reader.ids
 
 
-def test_a_picture_is_framed_though_it_has_no_text(tmp_path: Path):
+def test_a_picture_is_framed_though_it_has_no_text(tmp_path: Path) -> None:
     """Its frame is there, at its place on the page."""
     store = ingest(picture_pdf(tmp_path / "picture.pdf"), tmp_path / "out")
     html, _ = viewed(store, tmp_path / "view.html")
@@ -99,7 +99,7 @@ def test_a_picture_is_framed_though_it_has_no_text(tmp_path: Path):
     assert (float(x), float(y)) == pytest.approx((150, 500), abs=2)
 
 
-def test_nothing_from_a_document_is_markup(tmp_path: Path):
+def test_nothing_from_a_document_is_markup(tmp_path: Path) -> None:
     """Text and names that try to leave their place are shown as they are; the file asks for nothing, runs nothing."""
     folder = tmp_path / 'in"><script>alert(3)'
     folder.mkdir()
@@ -115,7 +115,7 @@ def test_nothing_from_a_document_is_markup(tmp_path: Path):
     assert "default-src 'none'" in html
 
 
-def test_documents_that_are_gone_or_changed_show_their_text(tmp_path: Path):
+def test_documents_that_are_gone_or_changed_show_their_text(tmp_path: Path) -> None:
     """Never the image of another document beside the text of this one."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -132,7 +132,7 @@ def test_documents_that_are_gone_or_changed_show_their_text(tmp_path: Path):
 
 def test_a_file_has_a_limit_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     """However many pages are asked for, a file holds so many that a browser opens it; progress is shown meanwhile."""
     monkeypatch.setattr(view, "MOST_PAGES", 2)
     store = ingest(text_pdf(tmp_path / "long.pdf", pages=3), tmp_path / "out")
@@ -145,7 +145,7 @@ def test_a_file_has_a_limit_of_its_own(
     assert "more match" not in write_view(store, PageQuery(page_number=1), 1000, SETTINGS, tmp_path / "b.html")
 
 
-def test_what_is_asked_for_is_shown(tmp_path: Path):
+def test_what_is_asked_for_is_shown(tmp_path: Path) -> None:
     """The conditions of `inspect` hold, the limit too, and documents without pages are named with their reason."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -163,14 +163,14 @@ def test_what_is_asked_for_is_shown(tmp_path: Path):
     assert "password_required" in html
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """And nothing half is left."""
     store = ingest(text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out")
     with pytest.raises(OutputError, match=r"nowhere/view\.html cannot be written"):
         write_view(store, PageQuery(), 50, SETTINGS, tmp_path / "nowhere" / "view.html")
 
 
-def test_a_file_that_is_none_is_refused(tmp_path: Path):
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     """A folder, a device and a URL stay what they are."""
     store = ingest(text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out")
     for destination, what in (

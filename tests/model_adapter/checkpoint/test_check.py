@@ -43,21 +43,21 @@ def renamed(folder: Path, *, fused: bool) -> None:
 
 
 @pytest.mark.parametrize("size", ModelSize)
-def test_published_checkpoints_pass(tmp_path, size):
+def test_published_checkpoints_pass(tmp_path, size) -> None:
     """Of every size, in shards; the schema comes back."""
     schema = check_checkpoint(make_checkpoint(tmp_path / "model", size))
 
     assert {"language_config", "vision_config", "projector_config"} == set(schema)
 
 
-def test_a_seeded_checkpoint_passes(tiny_checkpoint):
+def test_a_seeded_checkpoint_passes(tiny_checkpoint) -> None:
     """With real weights and the real tokenizer."""
     assert check_checkpoint(tiny_checkpoint) is not None
 
 
 @pytest.mark.parametrize("form", ["published", "resaved", "native"])
 @pytest.mark.parametrize("fused", [False, True])
-def test_every_form_passes(tmp_path, config_forms, form, fused):
+def test_every_form_passes(tmp_path, config_forms, form, fused) -> None:
     """Published, re-saved, and native to transformers, whose names and experts differ."""
     folder = make_checkpoint(tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
@@ -68,7 +68,7 @@ def test_every_form_passes(tmp_path, config_forms, form, fused):
     assert check_checkpoint(folder) is not None
 
 
-def test_what_transformers_leaves_out_is_no_fault(tmp_path, config_forms):
+def test_what_transformers_leaves_out_is_no_fault(tmp_path, config_forms) -> None:
     """Its configs may lack sizes that are its defaults: those are left to vLLM, which reads them with transformers."""
     folder = make_checkpoint(tmp_path / "model")
     config = config_forms["native"](json.loads((folder / "config.json").read_text()))
@@ -79,7 +79,7 @@ def test_what_transformers_leaves_out_is_no_fault(tmp_path, config_forms):
     assert check_checkpoint(folder) is None
 
 
-def test_query_tables_of_other_sizes_are_no_fault(tmp_path):
+def test_query_tables_of_other_sizes_are_no_fault(tmp_path) -> None:
     """Some copies of the published checkpoint still hold them, and loading drops them."""
     folder = make_checkpoint(tmp_path / "model")
     (folder / INDEX).unlink()
@@ -88,7 +88,7 @@ def test_query_tables_of_other_sizes_are_no_fault(tmp_path):
     assert check_checkpoint(folder) is not None
 
 
-def test_an_index_decides_which_files_count(tmp_path):
+def test_an_index_decides_which_files_count(tmp_path) -> None:
     """As for vLLM: a file that lies there and is not in the index, as of another format, is nobody's."""
     folder = make_checkpoint(tmp_path / "model")
     write_safetensors(folder / "consolidated.safetensors", {"tok_embeddings.weight": ("BF16", (8, 8))})
@@ -111,7 +111,7 @@ DECODER_ONLY = {f"{LAYER}.self_attn.q_proj": (320, 320), f"{LAYER}.mlp.up_proj":
     ],
     ids=["published", "transformers", "experts", "fused experts", "head"],
 )
-def test_an_adapter_of_the_decoder_passes(tmp_path, modules):
+def test_an_adapter_of_the_decoder_passes(tmp_path, modules) -> None:
     """On attention, dense layers, experts and head, by either naming."""
     schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
 
@@ -119,7 +119,7 @@ def test_an_adapter_of_the_decoder_passes(tmp_path, modules):
     check_adapter(tmp_path / "adapter", None)
 
 
-def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path):
+def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path) -> None:
     """Trained on a deeper model."""
     schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
     folder = make_adapter(tmp_path / "adapter", {"model.layers.99.self_attn.q_proj": (320, 320)})
@@ -129,7 +129,7 @@ def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("config", "rank"), [({"r": 4}, 8), ({"r": 4, "rank_pattern": {"q_proj": 33}}, 64)])
-def test_the_rank_covers_every_module(tmp_path, config, rank):
+def test_the_rank_covers_every_module(tmp_path, config, rank) -> None:
     """The smallest rank that vLLM offers, for the module that takes most."""
     assert rank == lora_rank(make_adapter(tmp_path / "adapter", DECODER_ONLY, **config))
 
@@ -148,7 +148,7 @@ def test_the_rank_covers_every_module(tmp_path, config, rank):
         b"[" * 100_000,
     ],
 )
-def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path, header):
+def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path, header) -> None:
     """Whatever the bytes are."""
     path = tmp_path / "a.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))

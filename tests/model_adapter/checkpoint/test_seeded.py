@@ -64,7 +64,7 @@ def read_tensor(path: Path, name: str) -> np.ndarray:
     return bits.view(np.float32).reshape(entry["shape"])
 
 
-def test_the_published_sizes_give_the_published_names():
+def test_the_published_sizes_give_the_published_names() -> None:
     """2,707 names and 3,389,119,360 parameters, part by part."""
     shapes = published_shapes(published_config(ModelSize.FULL))
     parameters = Counter()
@@ -97,19 +97,19 @@ def test_the_published_sizes_give_the_published_names():
         ("lm_head.weight", (129280, 1280)),
     ],
 )
-def test_the_published_sizes_give_the_published_shapes(name: str, shape: tuple[int, ...]):
+def test_the_published_sizes_give_the_published_shapes(name: str, shape: tuple[int, ...]) -> None:
     """One tensor of each kind has the shape listed for the published checkpoint."""
     assert published_shapes(published_config(ModelSize.FULL))[name] == shape
 
 
-def test_the_header_of_the_full_file_is_as_long_as_the_published_one():
+def test_the_header_of_the_full_file_is_as_long_as_the_published_one() -> None:
     """The header's length, 335,152 bytes, follows from the known sizes of published files of the same writer."""
     header = safetensors_header(published_shapes(published_config(ModelSize.FULL)))
 
     assert len(header) == 8 + 335_152
 
 
-def test_the_encoder_size_is_the_published_model_with_two_decoder_layers():
+def test_the_encoder_size_is_the_published_model_with_two_decoder_layers() -> None:
     """Its tensors are those of the full size with the same names, so its weights are, too."""
     full = published_shapes(published_config(ModelSize.FULL))
     encoder = published_shapes(published_config(ModelSize.ENCODER))
@@ -119,7 +119,7 @@ def test_the_encoder_size_is_the_published_model_with_two_decoder_layers():
     assert any(".experts." in name for name in encoder)
 
 
-def test_the_sizes_are_in_the_docs():
+def test_the_sizes_are_in_the_docs() -> None:
     """Whoever looks for a size finds how many parameters it has."""
     text = (Path(__file__).parents[3] / "docs" / "model.md").read_text()
 
@@ -143,7 +143,7 @@ def test_the_sizes_are_in_the_docs():
         ("model.sam_model.blocks.0.attn.rel_pos_h", (127, 500), 0.2, 0),
     ],
 )
-def test_each_kind_of_tensor_has_its_own_scale(name: str, shape: tuple[int, ...], spread: float, centre: float):
+def test_each_kind_of_tensor_has_its_own_scale(name: str, shape: tuple[int, ...], spread: float, centre: float) -> None:
     """Projections keep the variance of what they get, norms are near one, the rest is small."""
     values = seeded_tensor(name, shape)
 
@@ -161,12 +161,12 @@ def test_each_kind_of_tensor_has_its_own_scale(name: str, shape: tuple[int, ...]
         ("layers.1.mlp.gate.weight", (64, 1280), [0.0096716, 0.011254, 0.0280616]),
     ],
 )
-def test_weights_are_those_the_goldens_were_made_with(name: str, shape: tuple[int, ...], first: list[float]):
+def test_weights_are_those_the_goldens_were_made_with(name: str, shape: tuple[int, ...], first: list[float]) -> None:
     """The recorded first values of three tensors: another stream of random numbers would be noticed."""
     np.testing.assert_allclose(seeded_tensor(name, shape).flat[:3], first, atol=1e-7)
 
 
-def test_a_weight_is_numpys_normal_seeded_by_the_name():
+def test_a_weight_is_numpys_normal_seeded_by_the_name() -> None:
     """The values do not depend on the blocks they are made in, nor on the `model.` in front of the name."""
     name, shape = "layers.0.mlp.up_proj.weight", (700, 641)
     seed = int.from_bytes(sha256(name.encode()).digest()[:8], "little")
@@ -176,14 +176,14 @@ def test_a_weight_is_numpys_normal_seeded_by_the_name():
     np.testing.assert_array_equal(seeded_tensor(name, shape), seeded_tensor("model." + name, shape))
 
 
-def test_the_published_files_are_there(tiny: SeededCheckpoint):
+def test_the_published_files_are_there(tiny: SeededCheckpoint) -> None:
     """A seeded folder holds what the published one holds, but no Python, and it says how much it wrote."""
     assert {path.name for path in tiny.directory.iterdir()} == PUBLISHED_FILES
     assert tiny.num_bytes == sum(path.stat().st_size for path in tiny.directory.iterdir())
     assert f"{tiny.num_parameters:,} parameters" in tiny.to_text()
 
 
-def test_the_index_names_every_tensor(tiny: SeededCheckpoint):
+def test_the_index_names_every_tensor(tiny: SeededCheckpoint) -> None:
     """The index points each name at the one file, and counts two bytes for each parameter."""
     index = json.loads((tiny.directory / "model.safetensors.index.json").read_text())
     config = json.loads((tiny.directory / "config.json").read_text())
@@ -192,7 +192,7 @@ def test_the_index_names_every_tensor(tiny: SeededCheckpoint):
     assert index["metadata"]["total_size"] == 2 * tiny.num_parameters
 
 
-def test_the_config_has_the_published_schema(tiny: SeededCheckpoint):
+def test_the_config_has_the_published_schema(tiny: SeededCheckpoint) -> None:
     """Language fields stand in `language_config` and at the top; no remote code is named."""
     config = json.loads((tiny.directory / "config.json").read_text())
     language = {name: value for name, value in config["language_config"].items() if name != "architectures"}
@@ -206,7 +206,7 @@ def test_the_config_has_the_published_schema(tiny: SeededCheckpoint):
     assert "auto_map" not in json.dumps(config)
 
 
-def test_the_tiny_model_takes_the_code_paths_of_the_full_one():
+def test_the_tiny_model_takes_the_code_paths_of_the_full_one() -> None:
     """It has window and global blocks, a dense layer and layers of experts, and may be split in 2 or 5."""
     config = published_config(ModelSize.TINY)
     language, sam = config["language_config"], config["vision_config"]["width"]["sam_vit_b"]
@@ -219,7 +219,7 @@ def test_the_tiny_model_takes_the_code_paths_of_the_full_one():
 
 
 @pytest.mark.parametrize("name", ["model.sam_model.blocks.0.attn.qkv.weight", "model.norm.weight"])
-def test_weights_are_stored_as_the_nearest_bfloat16(tiny: SeededCheckpoint, name: str):
+def test_weights_are_stored_as_the_nearest_bfloat16(tiny: SeededCheckpoint, name: str) -> None:
     """What is read back is the seeded tensor to half a unit in the last of bfloat16's 8 bits (float32 has 24)."""
     stored = read_tensor(tiny.directory / WEIGHTS_FILE, name)
     seeded = seeded_tensor(name, stored.shape)
@@ -227,7 +227,7 @@ def test_weights_are_stored_as_the_nearest_bfloat16(tiny: SeededCheckpoint, name
     assert np.all(np.abs(stored - seeded) <= np.spacing(np.abs(seeded)) * 2**15)
 
 
-def test_other_programs_read_the_weights(tiny: SeededCheckpoint):
+def test_other_programs_read_the_weights(tiny: SeededCheckpoint) -> None:
     """The safetensors library finds every tensor, and PyTorch rounds to the same bfloat16 values."""
     torch = pytest.importorskip("torch")
     safe_open = pytest.importorskip("safetensors").safe_open
@@ -239,7 +239,7 @@ def test_other_programs_read_the_weights(tiny: SeededCheckpoint):
             assert torch.equal(file.get_tensor(name), torch.from_numpy(seeded_tensor(name, shape)).bfloat16()), name
 
 
-def test_the_same_size_gives_the_same_bytes(tiny: SeededCheckpoint, tmp_path: Path):
+def test_the_same_size_gives_the_same_bytes(tiny: SeededCheckpoint, tmp_path: Path) -> None:
     """Neither threads nor time leave a trace in any file."""
     again = seed_checkpoint(tmp_path / "again", ModelSize.TINY)
 
@@ -247,7 +247,7 @@ def test_the_same_size_gives_the_same_bytes(tiny: SeededCheckpoint, tmp_path: Pa
         assert (again.directory / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_tensor_may_be_larger_than_a_block(tmp_path: Path):
+def test_a_tensor_may_be_larger_than_a_block(tmp_path: Path) -> None:
     """A tensor that is written piece by piece is whole, and its neighbours stay as they are."""
     shapes = {"a.weight": (3, 5), "b.weight": (1023, 1025), "c.weight": (7,)}
     write_seeded_weights(tmp_path / "weights", shapes)
@@ -258,7 +258,7 @@ def test_a_tensor_may_be_larger_than_a_block(tmp_path: Path):
 
 
 @pytest.mark.parametrize("taken", ["file", "folder"])
-def test_what_is_there_is_not_overwritten(tmp_path: Path, taken: str):
+def test_what_is_there_is_not_overwritten(tmp_path: Path, taken: str) -> None:
     """A folder with anything in it, or a file of that name, is refused and left alone."""
     target = tmp_path / "model"
     kept = target if taken == "file" else target / "notes.txt"
@@ -271,7 +271,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path, taken: str):
     assert kept.read_text() == "mine"
 
 
-def test_a_broken_off_folder_is_seeded_again(tiny: SeededCheckpoint, tmp_path: Path):
+def test_a_broken_off_folder_is_seeded_again(tiny: SeededCheckpoint, tmp_path: Path) -> None:
     """What a killed run leaves is no checkpoint by its names, and is replaced."""
     target = tmp_path / "model"
     target.mkdir()
@@ -284,7 +284,7 @@ def test_a_broken_off_folder_is_seeded_again(tiny: SeededCheckpoint, tmp_path: P
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
-def test_a_disk_that_fills_up_is_named(tmp_path: Path):
+def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
     """When writing fails for want of room, the error says so, and nothing that looks like a checkpoint is left."""
     target = tmp_path / "model"
     target.mkdir()
@@ -295,14 +295,14 @@ def test_a_disk_that_fills_up_is_named(tmp_path: Path):
     assert not list(target.iterdir())
 
 
-def test_room_is_asked_for_first(tmp_path: Path):
+def test_room_is_asked_for_first(tmp_path: Path) -> None:
     """A checkpoint that cannot fit is refused before anything is written, with both sizes."""
     with pytest.raises(SeedError, match=r"takes 1152921504.6 GB and [\d.]+ GB are free"):
         require_room(tmp_path / "not" / "yet" / "there", 1 << 60)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """Where the system refuses the folder, its reason is in the error."""
     (tmp_path / "file").touch()
 

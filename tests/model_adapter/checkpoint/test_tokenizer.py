@@ -72,7 +72,7 @@ def load_fast(folder: Path):
 
 
 @pytest.mark.parametrize(("token", "token_id"), PUBLISHED_IDS.items())
-def test_special_tokens_have_the_published_ids(tokenizer, token: str, token_id: int):
+def test_special_tokens_have_the_published_ids(tokenizer, token: str, token_id: int) -> None:
     """Each special token is one id, wherever it stands, and comes back only if special tokens are kept."""
     ids = tokenizer.encode(f"a{token}b", add_special_tokens=False).ids
 
@@ -82,13 +82,13 @@ def test_special_tokens_have_the_published_ids(tokenizer, token: str, token_id: 
     assert tokenizer.decode(ids) == "ab"
 
 
-def test_only_the_bare_table_tags_are_tokens(tokenizer):
+def test_only_the_bare_table_tags_are_tokens(tokenizer) -> None:
     """`<table>`, and a cell with attributes, are ordinary text."""
     for text in ("<table>", '<td colspan="2">'):
         assert max(tokenizer.encode(text).ids) < 128000
 
 
-def test_added_tokens_fill_the_published_ids(tokenizer):
+def test_added_tokens_fill_the_published_ids(tokenizer) -> None:
     """830 tokens: BOS, EOS, PAD, and 128000 to 128826; the base vocabulary has 128,000, and no id is without text."""
     added = tokenizer.get_added_tokens_decoder()
 
@@ -97,7 +97,7 @@ def test_added_tokens_fill_the_published_ids(tokenizer):
     assert all(tokenizer.decode([token_id], skip_special_tokens=False) for token_id in range(128827))
 
 
-def test_a_prompt_gets_one_bos(tokenizer):
+def test_a_prompt_gets_one_bos(tokenizer) -> None:
     """Encoding puts BOS in front, once, and no EOS behind; without special tokens there is neither."""
     ids = tokenizer.encode("<image>" + GROUNDED).ids
 
@@ -107,7 +107,7 @@ def test_a_prompt_gets_one_bos(tokenizer):
     assert tokenizer.encode("<image>" + GROUNDED, add_special_tokens=False).ids == ids[1:]
 
 
-def test_a_prompt_may_be_put_together_from_pieces(tokenizer):
+def test_a_prompt_may_be_put_together_from_pieces(tokenizer) -> None:
     """BOS, as many image ids as there are visual tokens, and the text after the image: the same ids as in one go."""
     after_image = tokenizer.encode(GROUNDED, add_special_tokens=False).ids
 
@@ -116,14 +116,14 @@ def test_a_prompt_may_be_put_together_from_pieces(tokenizer):
 
 
 @given(text=st.text(max_size=200))
-def test_any_text_comes_back(tokenizer, text: str):
+def test_any_text_comes_back(tokenizer, text: str) -> None:
     """Byte-level tokens hold every character: blanks, line ends, all scripts."""
     ids = tokenizer.encode(text, add_special_tokens=False).ids
 
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
 
-def test_transformers_chooses_the_byte_level_tokenizer(folder: Path):
+def test_transformers_chooses_the_byte_level_tokenizer(folder: Path) -> None:
     """With the published model type, the misleading class name in tokenizer_config.json is not followed."""
     tokenizer = pytest.importorskip("transformers").AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     ids = tokenizer.encode(PAGE)
@@ -135,7 +135,7 @@ def test_transformers_chooses_the_byte_level_tokenizer(folder: Path):
     assert {token: tokenizer.vocab[token] for token in PUBLISHED_IDS} == PUBLISHED_IDS
 
 
-def test_a_resaved_checkpoint_needs_the_class_named(folder: Path, tmp_path: Path):
+def test_a_resaved_checkpoint_needs_the_class_named(folder: Path, tmp_path: Path) -> None:
     """Under an unknown model type AutoTokenizer drops blanks and line ends; PreTrainedTokenizerFast does not."""
     transformers = pytest.importorskip("transformers")
     copy = resaved(folder, tmp_path)

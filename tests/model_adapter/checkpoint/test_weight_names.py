@@ -35,20 +35,20 @@ DECODER = ["embed_tokens.weight", "layers.0.mlp.gate.weight", "layers.3.mlp.expe
 
 
 @pytest.mark.parametrize(("deepseek", "transformers"), PAIRS)
-def test_the_encoder_has_deepseeks_names_without_the_first_model(deepseek, transformers):
+def test_the_encoder_has_deepseeks_names_without_the_first_model(deepseek, transformers) -> None:
     """Both layouts give DeepSeek's name without its first `model.`; a later `model.` stays."""
     assert to_ours(f"model.{deepseek}") == to_ours(f"model.{transformers}") == deepseek
 
 
 @pytest.mark.parametrize("name", DECODER)
-def test_the_decoder_has_vllms_names(name):
+def test_the_decoder_has_vllms_names(name) -> None:
     """Both layouts give the decoder's names below `language_model.model.`, and the head beside it."""
     assert to_ours(f"model.{name}") == to_ours(f"model.language_model.{name}") == f"language_model.model.{name}"
     assert to_ours("lm_head.weight") == "language_model.lm_head.weight"
 
 
 @pytest.mark.parametrize("size", [512, 640, 1280])
-def test_unpublished_query_tables_are_dropped(size):
+def test_unpublished_query_tables_are_dropped(size) -> None:
     """Query tables for sizes that the model does not have are nobody's."""
     assert to_ours(f"model.qwen2_model.query_{size}.weight") is None
 
@@ -56,13 +56,13 @@ def test_unpublished_query_tables_are_dropped(size):
 @pytest.mark.parametrize(
     "name", ["model.vision_model.pre_layrnorm.weight", "model.image_newline", "embed_tokens.weight"]
 )
-def test_names_of_another_model_are_refused(name):
+def test_names_of_another_model_are_refused(name) -> None:
     """A name that neither layout can begin with is an error that repeats it."""
     with pytest.raises(WeightNamesError, match=name):
         to_ours(name)
 
 
-def test_all_published_names_differ_from_each_other():
+def test_all_published_names_differ_from_each_other() -> None:
     """The 2,707 published names become 2,707 of ours."""
     published = published_shapes(published_config(ModelSize.FULL))
     ours = {to_ours(name) for name in published}
@@ -70,7 +70,7 @@ def test_all_published_names_differ_from_each_other():
     assert len(published) == len(ours - {None}) == 2707
 
 
-def test_transformers_own_model_is_understood():
+def test_transformers_own_model_is_understood() -> None:
     """Every tensor of transformers' model has our name: together, once the experts are apart, those of DeepSeek's."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -124,7 +124,7 @@ class Experts(np.ndarray):
         return np.split(self, parts)
 
 
-def test_fused_experts_come_apart():
+def test_fused_experts_come_apart() -> None:
     """Of gates and ups in one tensor the gates are the first half of each expert; other tensors pass as they are."""
     fused = np.arange(2 * 4 * 3).reshape(2, 4, 3).view(Experts)
     parts = dict(split_experts("language_model.model.layers.1.mlp.experts.gate_up_proj", fused))
@@ -141,7 +141,7 @@ def test_fused_experts_come_apart():
     assert dict(split_experts("m.mlp.down_proj.weight", fused)) == {"m.mlp.down_proj.weight": fused}
 
 
-def test_everything_missing_and_unknown_is_in_one_error():
+def test_everything_missing_and_unknown_is_in_one_error() -> None:
     """One error names all that is missing and all that is unknown, alike names once."""
     expected = ["view_seperator", *(f"sam_model.blocks.{index}.attn.proj.bias" for index in range(12))]
 

@@ -90,7 +90,7 @@ requests = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(batches=st.lists(requests, min_size=1, max_size=3), data=st.data())
-def test_bans_are_the_official_rules_in_every_row(batches, data):
+def test_bans_are_the_official_rules_in_every_row(batches, data) -> None:
     """Each row is banned what the rule calls for after its output and the drafts before it, in any order of the slots.
 
     A slot that is used again keeps nothing of the request that had it.
@@ -110,7 +110,7 @@ def test_bans_are_the_official_rules_in_every_row(batches, data):
 
 @settings(max_examples=100, deadline=None)
 @given(rule=rules, output=st.lists(small_ids, max_size=40))
-def test_both_runners_ban_alike(rule, output):
+def test_both_runners_ban_alike(rule, output) -> None:
     """The processor of the V1 runner, which reads ids on the host, bans the same."""
     host = NGramBan(CONFIG, CPU, is_pin_memory=False)
     sampling = SamplingParams(temperature=0, extra_args=rule)
@@ -122,7 +122,7 @@ def test_both_runners_ban_alike(rule, output):
     assert [set(torch.nonzero(banned[0]).flatten().tolist())] == runner.bans([(0, output, [])])
 
 
-def test_a_prompt_that_is_read_in_parts_bans_nothing():
+def test_a_prompt_that_is_read_in_parts_bans_nothing() -> None:
     """A row inside the prompt has no output yet, however the prompt repeats."""
     runner = V2Runner()
     runner.join(0, {"ngram_size": 2, "window_size": 5})
@@ -134,7 +134,7 @@ def test_a_prompt_that_is_read_in_parts_bans_nothing():
     assert not torch.isneginf(after).any()
 
 
-def test_no_operation_waits_for_the_device():
+def test_no_operation_waits_for_the_device() -> None:
     """On the meta device nothing has a value: an operation that asks for one, or for a shape made of one, fails."""
     runner = V2Runner()
     runner.join(0, {"ngram_size": 3, "window_size": 9, "whitelist_token_ids": [1]})
@@ -160,7 +160,7 @@ def test_no_operation_waits_for_the_device():
         ({"ngram_size": 20, "whitelist_token_ids": list(range(65))}, "whitelist_token_ids"),
     ],
 )
-def test_a_rule_that_cannot_be_followed_is_refused(rule, key):
+def test_a_rule_that_cannot_be_followed_is_refused(rule, key) -> None:
     """The request fails as it is admitted, by vLLM's own check of the processors that were named to it."""
     validate = build_custom_logits_processors_params_validator([NAME])
     with pytest.raises(VLLMValidationError, match=key):

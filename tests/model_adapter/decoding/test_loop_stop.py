@@ -32,7 +32,7 @@ def stopped_at(stream) -> int | None:
 
 @pytest.mark.parametrize("text_before", [0, 700])
 @pytest.mark.parametrize("period", [1, 2, 3, 5, 8, 13, 31, 32, 64, 100, 150, 200, 250])
-def test_a_loop_of_any_period_wastes_under_300_tokens(period, text_before):
+def test_a_loop_of_any_period_wastes_under_300_tokens(period, text_before) -> None:
     """After its first round, a loop of 1 to 250 tokens goes on for less than 300."""
     stream = chain(words(text_before, seed=1), islice(cycle(words(period)), 3000))
 
@@ -40,7 +40,7 @@ def test_a_loop_of_any_period_wastes_under_300_tokens(period, text_before):
 
 
 @pytest.mark.parametrize("unit", [[-1, DOT, NEWLINE], [-1, DOT], [*words(4), -1, *words(3, seed=1), NEWLINE]])
-def test_a_loop_that_counts_is_a_loop(unit):
+def test_a_loop_that_counts_is_a_loop(unit) -> None:
     """`1. 2. 3.` and `Item 1 of the list`, `Item 2 of the list` stop as if the number stood still."""
     rounds = ([NUMBERS[number] if token == -1 else token for token in unit] for number in count(1))
 
@@ -72,30 +72,30 @@ def loop_under_ban(period: int, ngram: int, window: int, evasion: str):
 @pytest.mark.parametrize("evasion", ["replaces", "inserts", "jumps"])
 @pytest.mark.parametrize(("ngram", "window"), [(20, 50), (20, 90), (30, 90)])
 @pytest.mark.parametrize("period", [1, 2, 4, 11, 23, 31])
-def test_a_loop_that_the_ban_keeps_breaking_is_a_loop(period, ngram, window, evasion):
+def test_a_loop_that_the_ban_keeps_breaking_is_a_loop(period, ngram, window, evasion) -> None:
     """A foreign word now and then, and a start anywhere after it, do not hide a loop."""
     assert stopped_at(loop_under_ban(period, ngram, window, evasion)) - period < MOST_WASTED
 
 
 @pytest.mark.parametrize("content", [(NUMBERS[0],), ()])
 @pytest.mark.parametrize("cells", [1, 2, 5, 10])
-def test_80_equal_rows_of_a_table_survive(cells, content):
+def test_80_equal_rows_of_a_table_survive(cells, content) -> None:
     """A page of zeros, or of empty cells, is honest."""
     assert stopped_at([*words(200), *row(cells, *content) * 80, *words(200, seed=1)]) is None
 
 
-def test_rows_without_end_are_a_loop():
+def test_rows_without_end_are_a_loop() -> None:
     """More rows than a page has lines, or than a page has room for, are stopped."""
     assert 500 >= stopped_at(row(1, NUMBERS[0]) * 1000)
     assert 3300 > stopped_at(row(10, NUMBERS[0]) * 1000)
 
 
-def test_cells_without_the_end_of_a_row_are_a_loop():
+def test_cells_without_the_end_of_a_row_are_a_loop() -> None:
     """The loop that the whitelist of the ban lets through: `<td></td>` for ever."""
     assert stopped_at([*row(4, NUMBERS[0]) * 10, TR, *[TD, TD_END] * 2000]) < 180 + MOST_WASTED
 
 
-def test_a_loop_of_words_after_a_table_is_stopped_as_soon():
+def test_a_loop_of_words_after_a_table_is_stopped_as_soon() -> None:
     """The room that rows get ends with the table."""
     before = [*words(100), *row(5, NUMBERS[0]) * 30]
 
@@ -103,7 +103,7 @@ def test_a_loop_of_words_after_a_table_is_stopped_as_soon():
 
 
 @pytest.mark.parametrize("dots", [1, 8, 40, 120])
-def test_dot_leaders_survive(dots):
+def test_dot_leaders_survive(dots) -> None:
     """A table of contents of 60 lines, whose dots are most of its tokens."""
     lines = (
         [NUMBERS[line // 10], DOT, NUMBERS[line % 10], *words(4, seed=line), *[COMMA] * dots, NUMBERS[line], NEWLINE]
@@ -113,7 +113,7 @@ def test_dot_leaders_survive(dots):
     assert stopped_at(chain.from_iterable(lines)) is None
 
 
-def test_numbered_text_and_tables_of_numbers_survive():
+def test_numbered_text_and_tables_of_numbers_survive() -> None:
     """Numbers that count beside text of their own, and cells that share only their marks."""
     notes = ([NUMBERS[number], DOT, *words(8, seed=number), NEWLINE] for number in range(1, 200))
     cells = (
@@ -128,7 +128,7 @@ def test_numbered_text_and_tables_of_numbers_survive():
     assert stopped_at([*chain.from_iterable(notes), *chain.from_iterable(cells)]) is None
 
 
-def test_a_page_of_equal_marks_survives():
+def test_a_page_of_equal_marks_survives() -> None:
     """Sixty little figures in a column differ in their coordinates only."""
     figures = (
         [
@@ -154,19 +154,19 @@ def test_a_page_of_equal_marks_survives():
     assert stopped_at(chain.from_iterable(figures)) is None
 
 
-def test_a_receipt_printed_twice_survives():
+def test_a_receipt_printed_twice_survives() -> None:
     """One copy of a page's text is not a loop, however long."""
     receipt = words(600)
 
     assert stopped_at([*receipt, *words(30, seed=1), *receipt]) is None
 
 
-def test_twenty_equal_lines_survive():
+def test_twenty_equal_lines_survive() -> None:
     """Twenty lines of twelve tokens stay below a thousand characters, from which the quality flags count."""
     assert stopped_at([*words(300), *words(12, seed=1) * 20, *words(300, seed=2)]) is None
 
 
-def test_tokens_may_come_in_any_portions():
+def test_tokens_may_come_in_any_portions() -> None:
     """A stream that is read every hundred tokens is stopped at the first reading after the loop was seen."""
     stream = words(50) * 40
     detector = LoopDetector(VALUES)
@@ -176,7 +176,7 @@ def test_tokens_may_come_in_any_portions():
     assert -(-stopped_at(stream) // 100) == read
 
 
-def test_numbers_are_told_from_a_vocabulary():
+def test_numbers_are_told_from_a_vocabulary() -> None:
     """Only tokens of plain digits count on; digits of other scripts and signs do not."""
     assert {5: 7, 6: 120, 7: 7} == number_values(
         {"7": 5, "120": 6, "007": 7, "a": 8, "1a": 9, "²": 10, "٣": 11, "-1": 12}
@@ -185,7 +185,7 @@ def test_numbers_are_told_from_a_vocabulary():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, as vllm is imported
 @pytest.mark.parametrize("rounds", [3, 10, 40, 80])
-def test_the_check_in_vllm_cannot_do_both(rounds):
+def test_the_check_in_vllm_cannot_do_both(rounds) -> None:
     """Any number of rounds that spares 80 equal rows lets a loop of 100 tokens run on: the reason for this module."""
     pytest.importorskip("vllm")
     from vllm.sampling_params import RepetitionDetectionParams

@@ -46,7 +46,7 @@ def added(processor: NGramBan, rule: dict | None, ids: list[int], row: int = 0) 
 
 @settings(max_examples=200, deadline=None)
 @given(rule=rules, stream=st.lists(small_ids, max_size=40), already=st.integers(0, 20))
-def test_bans_are_the_official_rules_at_every_step(rule, stream, already):
+def test_bans_are_the_official_rules_at_every_step(rule, stream, already) -> None:
     """Whatever a request has written, and however much of it when it joins, exactly the rule's ids are banned."""
     ids = stream[:already]
     processor = new_processor()
@@ -60,7 +60,7 @@ def test_bans_are_the_official_rules_at_every_step(rule, stream, already):
 
 @settings(max_examples=100, deadline=None)
 @given(rule=rules, stream=st.lists(small_ids, min_size=1, max_size=30), data=st.data())
-def test_steps_without_a_token_and_cut_outputs_are_followed(rule, stream, data):
+def test_steps_without_a_token_and_cut_outputs_are_followed(rule, stream, data) -> None:
     """A row that stands still, gains several ids at once or loses its last ones is banned what it now calls for."""
     ids: list[int] = []
     processor = new_processor()
@@ -114,7 +114,7 @@ class PersistentBatch:
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), is_ahead=st.booleans())
-def test_bans_follow_the_requests_through_the_batch(data, is_ahead):
+def test_bans_follow_the_requests_through_the_batch(data, is_ahead) -> None:
     """Under any leaving, joining, preemption, moving and swapping, each row is banned what its own request calls for.
 
     Where vLLM schedules ahead, the newest id is a placeholder at `update_state` and known only at `apply`.
@@ -144,7 +144,7 @@ def test_bans_follow_the_requests_through_the_batch(data, is_ahead):
         assert expected == bans(processor, len(batch.rows))
 
 
-def test_a_longer_window_joins_and_leaves_a_batch():
+def test_a_longer_window_joins_and_leaves_a_batch() -> None:
     """Requests with other n-grams and windows keep their own rule while they share the batch."""
     short, long = {"ngram_size": 2, "window_size": 3}, {"ngram_size": 3, "window_size": 9}
     processor = new_processor()
@@ -158,14 +158,14 @@ def test_a_longer_window_joins_and_leaves_a_batch():
     assert [set(), set()] == bans(processor, num_rows=2)
 
 
-def test_greedy_decoding_applies_it():
+def test_greedy_decoding_applies_it() -> None:
     """It is among the processors that vLLM runs before the argmax."""
     processor = new_processor()
 
     assert [processor] == LogitsProcessors([processor]).non_argmax_invariant
 
 
-def test_a_request_without_the_keys_is_left_alone():
+def test_a_request_without_the_keys_is_left_alone() -> None:
     """Without `ngram_size` nothing is banned, however often the text repeats."""
     for rule in (None, {}, {"window_size": 50}, {"other": 1}):
         processor = new_processor()
@@ -173,7 +173,7 @@ def test_a_request_without_the_keys_is_left_alone():
         assert [set()] == bans(processor)
 
 
-def test_the_window_defaults_to_vllms():
+def test_the_window_defaults_to_vllms() -> None:
     """The keys mean what they mean to vLLM's own processor."""
     rule = read_rule(params({"ngram_size": 20, "whitelist_token_ids": [128821, 128822]}))
 
@@ -195,13 +195,13 @@ def test_the_window_defaults_to_vllms():
         ({"ngram_size": 20, "whitelist_token_ids": [-1]}, "whitelist_token_ids"),
     ],
 )
-def test_a_rule_that_cannot_be_followed_is_refused(rule, key):
+def test_a_rule_that_cannot_be_followed_is_refused(rule, key) -> None:
     """The request fails with the name of the key, instead of running without the ban."""
     with pytest.raises(ValueError, match=key):
         NGramBan.validate_params(params(rule))
 
 
-def test_ids_that_vllm_has_not_filled_in_are_an_error():
+def test_ids_that_vllm_has_not_filled_in_are_an_error() -> None:
     """A placeholder left at `apply` would switch the ban off unseen."""
     processor = new_processor()
     ids: list[int] = []

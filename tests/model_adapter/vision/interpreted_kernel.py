@@ -25,7 +25,7 @@ from ocrmill.model_adapter.vision.windows import windows_of
 RECTANGLES = [Rectangle(1, 64), Rectangle(4, 16), Rectangle(2, 16), Rectangle(1, 16), Rectangle(8, 8)]
 
 
-def test_this_is_the_wanted_triton():
+def test_this_is_the_wanted_triton() -> None:
     """The Triton that is tested is the one that was put first on the path."""
     assert os.environ["EXPECTED_TRITON"] == triton.__version__
 
@@ -64,7 +64,7 @@ def distance(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     rectangle=st.sampled_from(RECTANGLES),
     queries=st.sampled_from([16, 32, 64]),
 )
-def test_the_kernel_is_the_reference(monkeypatch, views, grid, window, heads, width, rectangle, queries):
+def test_the_kernel_is_the_reference(monkeypatch, views, grid, window, heads, width, rectangle, queries) -> None:
     """Whatever the grid, window (padded or not), heads and tiling, the kernel gives what the reference gives."""
     window = min(grid, window)
     monkeypatch.setattr(grid_attention, "rectangle_of", lambda _window: rectangle)
@@ -77,7 +77,7 @@ def test_the_kernel_is_the_reference(monkeypatch, views, grid, window, heads, wi
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 2e-6), (torch.float16, 3e-3)], ids=str)
 @pytest.mark.parametrize(("grid", "window"), [(64, 64), (48, 48), (48, 14)])
-def test_the_sizes_that_occur(monkeypatch, grid, window, dtype, bound):
+def test_the_sizes_that_occur(monkeypatch, grid, window, dtype, bound) -> None:
     """Grids of the published model, with the rectangles and the width of heads that a GPU takes."""
     monkeypatch.setattr(grid_attention, "QUERIES", 1024)  # the interpreter's time goes by programs
     packed, padding, tables = drawn(1, grid, window, 1, grid_attention.HEAD_WIDTH, dtype)
@@ -88,7 +88,7 @@ def test_the_sizes_that_occur(monkeypatch, grid, window, dtype, bound):
 
 
 @pytest.mark.parametrize("extreme", [60.0, -60.0])
-def test_large_scores_do_not_overflow(extreme):
+def test_large_scores_do_not_overflow(extreme) -> None:
     """Scores of thousands, and rectangles in which all keys are far below the largest, leave no NaN."""
     packed, padding, tables = drawn(1, 10, 7, 1, 16)
     packed *= extreme
@@ -98,7 +98,7 @@ def test_large_scores_do_not_overflow(extreme):
 
 
 @pytest.mark.parametrize(("grid", "window"), [(5, 5), (9, 4), (20, 14), (18, 18)])
-def test_flops_are_those_that_the_kernel_computes(monkeypatch, grid, window):
+def test_flops_are_those_that_the_kernel_computes(monkeypatch, grid, window) -> None:
     """The formula of the operator is the sum over all products that the kernel really takes, counted one by one."""
     from triton.runtime.interpreter import InterpreterBuilder
 
@@ -121,7 +121,7 @@ def test_flops_are_those_that_the_kernel_computes(monkeypatch, grid, window):
 @torch.inference_mode()
 def test_an_encoder_with_the_kernel_agrees_with_the_official_one(
     monkeypatch, distances_to, golden, golden_config, seeded_encoder, views
-):
+) -> None:
     """All stages of the small golden encoder, its windows and its global layers through the kernel."""
     monkeypatch.setattr(grid_attention, "QUERIES", 1024)
     encoder = seeded_encoder(golden_config)
@@ -143,7 +143,7 @@ def trunk(small_config, monkeypatch) -> SamVit:
 
 
 @pytest.mark.parametrize("choice", ["auto", "triton"])
-def test_a_right_kernel_is_taken(trunk, choice):
+def test_a_right_kernel_is_taken(trunk, choice) -> None:
     """The check at the start runs the kernel beside torch's operations, at every grid and window, and takes it."""
     choose_attention(trunk, choice)
 
@@ -159,7 +159,7 @@ def test_a_right_kernel_is_taken(trunk, choice):
     ],
     ids=["raises", "wrong", "nan"],
 )
-def test_a_broken_kernel_is_not_taken(trunk, caplog, monkeypatch, broken, reason):
+def test_a_broken_kernel_is_not_taken(trunk, caplog, monkeypatch, broken, reason) -> None:
     """One that raises, differs or gives NaN is left, with a warning; who insists on it gets an error."""
     monkeypatch.setattr(attention_choice, "attend_on_grids", broken)
     choose_attention(trunk, "auto")

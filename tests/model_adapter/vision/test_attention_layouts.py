@@ -43,7 +43,7 @@ LAYOUTS = [contiguous, heads_inside, as_the_query, cut_off_padding, cut_off_padd
 @pytest.mark.parametrize("lay_out", LAYOUTS)
 def test_the_encoder_takes_every_layout(
     distances_to, golden, golden_config, seeded_encoder, views, as_on_cuda, lay_out
-):
+) -> None:
     """On the branches that GPUs take, every stage is the official one's, whatever layout the kernels return."""
     encoder = seeded_encoder(golden_config)
     with as_on_cuda(lay_out) as kernels:
@@ -55,7 +55,7 @@ def test_the_encoder_takes_every_layout(
 
 @torch.inference_mode()
 @pytest.mark.parametrize("lay_out", LAYOUTS)
-def test_a_page_takes_every_layout(small_config, seeded_encoder, views, as_on_cuda, lay_out):
+def test_a_page_takes_every_layout(small_config, seeded_encoder, views, as_on_cuda, lay_out) -> None:
     """So do whole pages, with one view and with several at a time, to the same embeddings."""
     encoder = seeded_encoder(small_config)
     page = views([1], GLOBAL_SIZE), views([2, 3], TILE_SIZE), [2]
@@ -68,7 +68,7 @@ def test_a_page_takes_every_layout(small_config, seeded_encoder, views, as_on_cu
 
 
 @pytest.mark.parametrize("lay_out", LAYOUTS)
-def test_wide_attention_takes_every_layout(as_on_cuda, lay_out):
+def test_wide_attention_takes_every_layout(as_on_cuda, lay_out) -> None:
     """Queries of a single grid, or that lie between keys and values, give what contiguous ones give."""
     size, width = 5, 8
     q, k, v = torch.randn(1, size * size, 3, 2, width).permute(2, 0, 3, 1, 4)
@@ -97,7 +97,7 @@ def kernels_of_cuda():
 
 @pytest.mark.parametrize("kernel", kernels_of_cuda())
 @pytest.mark.parametrize("query_layout", [contiguous, heads_inside], ids=["contiguous", "heads_inside"])
-def test_these_are_the_layouts_of_cuda(kernel, query_layout):
+def test_these_are_the_layouts_of_cuda(kernel, query_layout) -> None:
     """Each kernel's strides, as torch's meta kernels give them, are among those tried above: another torch may differ.
 
     Where a kernel returns a new layout, add it to LAYOUTS.
@@ -110,7 +110,7 @@ def test_these_are_the_layouts_of_cuda(kernel, query_layout):
     assert output.stride() in tried
 
 
-def test_masked_attention_is_transposed():
+def test_masked_attention_is_transposed() -> None:
     """The kernel that vLLM leaves for masked attention on CUDA writes heads inside: no view merges those axes."""
     output = ATEN._scaled_dot_product_efficient_attention(*meta_shapes(64), False)[0]
 

@@ -49,7 +49,7 @@ def page_of_six_tiles() -> tuple[torch.Tensor, torch.Tensor, list[int]]:
 
 
 @torch.inference_mode()
-def test_no_operation_waits_for_the_host(encoder):
+def test_no_operation_waits_for_the_host(encoder) -> None:
     """A page goes through the encoder without a number or a tensor that comes back to the CPU."""
     encoder(*page_of_six_tiles())  # what is made once
     with NoWaiting() as mode:
@@ -58,7 +58,7 @@ def test_no_operation_waits_for_the_host(encoder):
     assert mode.operations > 500
 
 
-def test_a_wait_would_be_seen():
+def test_a_wait_would_be_seen() -> None:
     """The mode fails on a number that is read, and on a tensor that is copied to the host."""
     with NoWaiting(), pytest.raises(AssertionError, match="waits"):
         torch.ones(1).item()
@@ -67,7 +67,7 @@ def test_a_wait_would_be_seen():
 
 
 @torch.inference_mode()
-def test_a_page_takes_few_operations(encoder, monkeypatch):
+def test_a_page_takes_few_operations(encoder, monkeypatch) -> None:
     """With the kernel a page of six tiles takes at most 5.75 TFLOP, padding counted; torch's operations take 6.54."""
     monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
     with FlopCounterMode(display=False) as counter:
@@ -83,7 +83,7 @@ def test_a_page_takes_few_operations(encoder, monkeypatch):
 
 @pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "torch"])
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
-def test_no_graph_is_broken(small_config, seeded_encoder, views, kernel, size, monkeypatch):
+def test_no_graph_is_broken(small_config, seeded_encoder, views, kernel, size, monkeypatch) -> None:
     """Trunk and flow encoder are one graph each, whichever attention they take."""
     monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
     encoder = seeded_encoder(small_config).to("meta")

@@ -32,13 +32,13 @@ NATIVE = {
 }
 
 
-def test_the_published_file_gives_the_published_sizes():
+def test_the_published_file_gives_the_published_sizes() -> None:
     """The published config.json, which leaves most of them out, gives the default sizes; its stale 1024 is ignored."""
     assert EncoderConfig.from_hf(published_config(ModelSize.FULL)) == EncoderConfig()
     assert EncoderConfig().flow.head_width == 64
 
 
-def test_every_size_can_be_named():
+def test_every_size_can_be_named() -> None:
     """Keys that the published file leaves out are read where they are."""
     tiny = EncoderConfig.from_hf(published_config(ModelSize.TINY))
     sam = published_config(ModelSize.TINY)["vision_config"]["width"]["sam_vit_b"]
@@ -56,7 +56,7 @@ def test_every_size_can_be_named():
     assert tiny.embedding_width == published_config(ModelSize.TINY)["projector_config"]["n_embed"]
 
 
-def test_the_transformers_layout_is_read():
+def test_the_transformers_layout_is_read() -> None:
     """The schema of transformers names all sizes; SAM's absent ones are the published ones."""
     expected = EncoderConfig(
         SamConfig(64, 3, 4, (2,), window_size=7, neck_channels=32, downsample_channels=48),
@@ -81,7 +81,7 @@ def test_the_transformers_layout_is_read():
         ({"vision_config": {"sam_config": {}}, "text_config": {"hidden_size": 9}}, "lacks 'hidden_size'"),
     ],
 )
-def test_configs_of_other_models_are_refused(config, message):
+def test_configs_of_other_models_are_refused(config, message) -> None:
     """A config that does not describe this encoder is an error that says what is wrong with it."""
     with pytest.raises(ValueError, match=message):
         EncoderConfig.from_hf(config)
@@ -100,7 +100,7 @@ def test_configs_of_other_models_are_refused(config, message):
         (lambda: EncoderConfig(embedding_width=0), "embedding_width must be positive"),
     ],
 )
-def test_sizes_that_do_not_divide_are_refused(make, message):
+def test_sizes_that_do_not_divide_are_refused(make, message) -> None:
     """Sizes of which no model can be made are refused with both numbers."""
     with pytest.raises(ValueError, match=message):
         make()

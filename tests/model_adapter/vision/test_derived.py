@@ -9,7 +9,7 @@ from ocrmill.model_adapter.vision.derived import Derived
 class Counted:
     """Sums a parameter's entries beyond a place, and counts how often."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls = 0
 
     def __call__(self, parameters, size):
@@ -27,7 +27,7 @@ def parameter():
     return torch.nn.Parameter(torch.arange(4.0))
 
 
-def test_once_per_size(counted, parameter):
+def test_once_per_size(counted, parameter) -> None:
     """A size is worked out once, whether in inference mode or not."""
     derived = Derived(counted)
     for _ in range(3):
@@ -41,7 +41,7 @@ def test_once_per_size(counted, parameter):
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_new_weights_are_noticed(counted, parameter, mode):
+def test_new_weights_are_noticed(counted, parameter, mode) -> None:
     """Weights written into a parameter, or into a part of it, make the kept result void."""
     derived = Derived(counted)
     assert derived((parameter,), 0) == 6
@@ -51,7 +51,7 @@ def test_new_weights_are_noticed(counted, parameter, mode):
     assert derived((parameter,), 0) == 31
 
 
-def test_moves_are_noticed(counted):
+def test_moves_are_noticed(counted) -> None:
     """A module moved to another dtype and back, its weights rounded on the way, is another one."""
     module = torch.nn.Linear(1, 4, bias=False)
     torch.nn.init.constant_(module.weight, 1 / 3)
@@ -64,7 +64,7 @@ def test_moves_are_noticed(counted):
     assert derived((module.to(torch.bfloat16).weight,), 0).dtype == torch.bfloat16
 
 
-def test_weights_that_torch_does_not_watch_are_not_kept(counted):
+def test_weights_that_torch_does_not_watch_are_not_kept(counted) -> None:
     """Changes of tensors made in inference mode are not counted, so nothing made of them is kept."""
     derived = Derived(counted)
     with torch.inference_mode():

@@ -17,7 +17,7 @@ TILES_PER_PAGE = [1, 0, 7]  # seven: more than the model was trained with
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
 def test_a_small_encoder_agrees_with_the_official_one(
     distances_to, golden, golden_config, seeded_encoder, views, dtype, tolerance
-):
+) -> None:
     """With the same seeded weights every stage is the official one's, in float32 and in bfloat16."""
     encoder = seeded_encoder(golden_config, dtype)
     distances = distances_to(golden("encoder_tiny"), encoder, views, flow_step=2, out_step=1)
@@ -31,7 +31,7 @@ def test_a_small_encoder_agrees_with_the_official_one(
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
 def test_the_published_encoder_agrees_with_the_official_one(
     distances_to, golden, seeded_encoder, views, dtype, tolerance
-):
+) -> None:
     """At the published sizes, too."""
     encoder = seeded_encoder(EncoderConfig(), dtype)
     distances = distances_to(golden("encoder_full"), encoder, views, flow_step=8, out_step=4)
@@ -46,7 +46,7 @@ def pages(views) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @torch.inference_mode()
-def test_pages_together_are_pages_one_by_one(small_config, seeded_encoder, pages):
+def test_pages_together_are_pages_one_by_one(small_config, seeded_encoder, pages) -> None:
     """A call with any mix of pages gives each what it gets alone: tiles in order, then global view, then separator."""
     encoder = seeded_encoder(small_config)
     global_views, tiles = pages
@@ -60,7 +60,7 @@ def test_pages_together_are_pages_one_by_one(small_config, seeded_encoder, pages
 
 
 @torch.inference_mode()
-def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages):
+def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages) -> None:
     """Pages in another order give the same embeddings in that order, and nothing else changes."""
     encoder = seeded_encoder(small_config)
     global_views, tiles = pages
@@ -74,7 +74,7 @@ def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages):
 
 
 @torch.inference_mode()
-def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder, pages, monkeypatch):
+def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder, pages, monkeypatch) -> None:
     """With less memory the views go in smaller chunks, one by one at the least, to the same embeddings."""
     global_views, tiles = pages
     encoder = seeded_encoder(small_config, memory_mb=4096)
@@ -92,7 +92,7 @@ def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder,
 
 
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
-def test_the_memory_estimates_hold(seeded_encoder, views, size):
+def test_the_memory_estimates_hold(seeded_encoder, views, size) -> None:
     """What views take at the worst moments is what was estimated, give or take a quarter: kernels differ with the CPU.
 
     In proportions like the published ones: a neck wider than the trunk would take more.
@@ -111,7 +111,7 @@ def test_the_memory_estimates_hold(seeded_encoder, views, size):
     assert 0.75 < flow_peak / (3 * encoder.flow_bytes(size)) < 1.25
 
 
-def test_the_memory_estimate_of_widened_attention_holds():
+def test_the_memory_estimate_of_widened_attention_holds() -> None:
     """Widened queries, keys, values and outputs are what widened attention takes, give or take a quarter."""
     grids, heads, size, width = 3, 4, 24, 64
     q, k, v = torch.randn(3, grids, heads, size * size, width)
@@ -132,7 +132,7 @@ def peak_bytes(work) -> int:
 
 
 @pytest.mark.parametrize("size", [512, 640, 1280, 1024 + 16])
-def test_other_views_are_refused(small_config, seeded_encoder, views, size):
+def test_other_views_are_refused(small_config, seeded_encoder, views, size) -> None:
     """The queries are for 768 and 1024 px: a view of another size is an error that says so."""
     encoder = seeded_encoder(small_config)
     with pytest.raises(ValueError, match=r"\(views, 1024, 1024, 3\).*not"):
@@ -145,20 +145,20 @@ def test_other_views_are_refused(small_config, seeded_encoder, views, size):
         encoder(views([1], GLOBAL_SIZE), torch.zeros(2, size, size, 3, dtype=torch.uint8), [2])
 
 
-def test_normalised_pixels_are_refused(small_config, seeded_encoder, views):
+def test_normalised_pixels_are_refused(small_config, seeded_encoder, views) -> None:
     """Views are bytes; floats have already been through what the encoder does itself."""
     with pytest.raises(ValueError, match="uint8"):
         seeded_encoder(small_config)(views([1], GLOBAL_SIZE).float(), views([2], TILE_SIZE), [1])
 
 
 @pytest.mark.parametrize("tiles_per_page", [[3], [1, 1], [2, 2], []])
-def test_tiles_must_add_up(small_config, seeded_encoder, views, tiles_per_page):
+def test_tiles_must_add_up(small_config, seeded_encoder, views, tiles_per_page) -> None:
     """A count for each page, together all tiles; else which tile is whose would be a guess."""
     with pytest.raises(ValueError, match="2 global views and 3 tiles"):
         seeded_encoder(small_config)(views([1, 2], GLOBAL_SIZE), views([3, 4, 5], TILE_SIZE), tiles_per_page)
 
 
-def test_no_pages_are_no_embeddings(small_config, seeded_encoder):
+def test_no_pages_are_no_embeddings(small_config, seeded_encoder) -> None:
     """A call without pages is answered without work."""
     nothing = [torch.zeros(0, size, size, 3, dtype=torch.uint8) for size in (GLOBAL_SIZE, TILE_SIZE)]
 
@@ -166,7 +166,7 @@ def test_no_pages_are_no_embeddings(small_config, seeded_encoder):
 
 
 @torch.inference_mode()
-def test_weights_loaded_again_are_used(small_config, seeded_encoder, views):
+def test_weights_loaded_again_are_used(small_config, seeded_encoder, views) -> None:
     """Nothing worked out from weights outlives them: neither loading others nor another dtype leaves a trace."""
     encoder, fresh = seeded_encoder(small_config), seeded_encoder(small_config)
     tiles = views([1], TILE_SIZE)
@@ -182,7 +182,7 @@ def test_weights_loaded_again_are_used(small_config, seeded_encoder, views):
     torch.testing.assert_close(encoder.to(torch.float32)._encode(tiles), fresh._encode(tiles), rtol=0, atol=0)
 
 
-def test_wrong_weights_are_refused(small_config, seeded_encoder):
+def test_wrong_weights_are_refused(small_config, seeded_encoder) -> None:
     """A tensor of another name or shape is an error that names it."""
     encoder = seeded_encoder(small_config)
     with pytest.raises(ValueError, match="no weight sam_model"):
@@ -191,7 +191,7 @@ def test_wrong_weights_are_refused(small_config, seeded_encoder):
         encoder.load_weights([("view_seperator", torch.zeros(3))])
 
 
-def test_every_parameter_is_in_the_checkpoint(small_config, seeded_encoder):
+def test_every_parameter_is_in_the_checkpoint(small_config, seeded_encoder) -> None:
     """The tensors of the checkpoint fill all parameters, each number once."""
     encoder = seeded_encoder(small_config)
     with torch.no_grad():

@@ -25,7 +25,7 @@ def after_first_layer(flow, x_btc):
         return flow.layers[0](x_btc, constants, first_output=0)
 
 
-def test_image_tokens_see_later_image_tokens(flow, tokens):
+def test_image_tokens_see_later_image_tokens(flow, tokens) -> None:
     """The mask is not plain causal: what the last image token is, the first one knows."""
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     changed = x_btc.clone()
@@ -35,7 +35,7 @@ def test_image_tokens_see_later_image_tokens(flow, tokens):
     assert ((before - after).abs().amax(-1) > 1e-4).all()
 
 
-def test_image_tokens_see_no_query(flow, tokens):
+def test_image_tokens_see_no_query(flow, tokens) -> None:
     """Queries leave the image tokens as they are."""
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     changed = x_btc.clone()
@@ -46,7 +46,7 @@ def test_image_tokens_see_no_query(flow, tokens):
 
 
 @pytest.mark.parametrize("query", [0, 70, TOKENS - 1])
-def test_queries_see_earlier_queries_only(flow, tokens, query):
+def test_queries_see_earlier_queries_only(flow, tokens, query) -> None:
     """A query changes itself and all later ones, and no earlier one."""
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     changed = x_btc.clone()
@@ -58,7 +58,7 @@ def test_queries_see_earlier_queries_only(flow, tokens, query):
 
 
 @torch.inference_mode()
-def test_the_whole_mask_gives_the_same(flow, tokens):
+def test_the_whole_mask_gives_the_same(flow, tokens) -> None:
     """All layers under one mask of all tokens by all tokens, heads one by one, give the same query outputs."""
     sees = torch.zeros(2 * TOKENS, 2 * TOKENS, dtype=torch.bool)
     sees[:, :TOKENS] = True

@@ -38,7 +38,7 @@ def environment_of(name: str) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [*COMPILERS, "installed"])
-def test_the_interpreted_kernel_is_right(name):
+def test_the_interpreted_kernel_is_right(name) -> None:
     """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter."""
     tests = Path(__file__).with_name("interpreted_kernel.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
@@ -60,7 +60,7 @@ def resources(name: str) -> list[dict]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", COMPILERS)
-def test_the_kernel_compiles_for_gpus_that_are_not_here(name):
+def test_the_kernel_compiles_for_gpus_that_are_not_here(name) -> None:
     """For Ampere, Hopper and Blackwell: products on tensor cores, wide copies, no spills, and room on every GPU."""
     for found in resources(name):
         print(found)
@@ -78,13 +78,13 @@ def test_the_kernel_compiles_for_gpus_that_are_not_here(name):
     ("tensor", "width"),
     [(torch.empty(1), 64), (torch.empty(1, dtype=torch.bfloat16), 64), (torch.empty(1, device="meta"), 64)],
 )
-def test_the_kernel_is_for_cuda(tensor, width):
+def test_the_kernel_is_for_cuda(tensor, width) -> None:
     """Nothing that is not on a CUDA GPU goes to the kernel."""
     assert not has_kernel_for(tensor, width)
 
 
 @pytest.mark.parametrize("choice", ["auto", "torch"])
-def test_a_cpu_takes_torch_without_a_word(small_config, caplog, choice):
+def test_a_cpu_takes_torch_without_a_word(small_config, caplog, choice) -> None:
     """`auto` says nothing if the kernel is for another device."""
     trunk = SamVit(small_config.sam, small_config.flow.width)
     choose_attention(trunk, choice)
@@ -93,13 +93,13 @@ def test_a_cpu_takes_torch_without_a_word(small_config, caplog, choice):
     assert not caplog.records
 
 
-def test_who_insists_on_the_kernel_is_told(small_config):
+def test_who_insists_on_the_kernel_is_told(small_config) -> None:
     """`triton` on a CPU is an error that says what the kernel is for."""
     with pytest.raises(RuntimeError, match="it is for CUDA, 16 bits and heads 64 wide, not for cpu, float32, 32"):
         choose_attention(SamVit(small_config.sam, small_config.flow.width), "triton")
 
 
-def test_the_module_needs_no_triton():
+def test_the_module_needs_no_triton() -> None:
     """The CPU's path imports none: Triton is loaded by the kernel's first run."""
     code = "import sys; sys.modules['triton'] = None; import ocrmill.model_adapter.vision.encoder"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -29,7 +29,7 @@ def by_formula(q, k, v, rows, columns, size):
 
 @pytest.mark.parametrize("size", [1, 5, 7])
 @pytest.mark.parametrize("block_scores", [1, 200, 3000, 1 << 20])
-def test_blocks_follow_the_formula(size, block_scores):
+def test_blocks_follow_the_formula(size, block_scores) -> None:
     """A bias made block by block, from one grid row of one head to several heads at once, gives the formula."""
     q, k, v, rows, columns = tensors(size, 2 * size - 1)
     table = PositionTable.of((rows, columns), size)
@@ -39,7 +39,7 @@ def test_blocks_follow_the_formula(size, block_scores):
 
 
 @pytest.mark.parametrize("size", [1, 5, 7])
-def test_wide_heads_follow_the_formula(size):
+def test_wide_heads_follow_the_formula(size) -> None:
     """Queries and keys widened by the relative terms, which is how a GPU does it, give the formula."""
     q, k, v, rows, columns = tensors(size, 2 * size - 1)
     ours = attend_widened(q, k, v, PositionTable.of((rows, columns), size))
@@ -48,7 +48,7 @@ def test_wide_heads_follow_the_formula(size):
 
 
 @pytest.mark.parametrize(("given", "size"), [(127, 48), (27, 20), (9, 3)])
-def test_tables_are_resized_linearly(given, size):
+def test_tables_are_resized_linearly(given, size) -> None:
     """A table for another grid is interpolated between the centres of its entries, without reaching past its ends."""
     _, _, _, rows, _ = tensors(2, given)
     wanted = 2 * size - 1

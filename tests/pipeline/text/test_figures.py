@@ -36,7 +36,7 @@ def opened(figure: Figure) -> RGB:
 
 
 @pytest.mark.parametrize("image", [page(), page(1536, 1536), page(100, 400)])
-def test_a_figure_shows_what_its_box_holds(image: RGB):
+def test_a_figure_shows_what_its_box_holds(image: RGB) -> None:
     """Its pixels have the page's colours and resolution, also where the image is stretched; its box is its block's."""
     (figure,) = cut_figures(image, blocks_of(image_block("500, 0, 999, 999")), GEOMETRY)
     pixels = opened(figure)
@@ -46,7 +46,7 @@ def test_a_figure_shows_what_its_box_holds(image: RGB):
     assert (figure.x0, figure.y1) == pytest.approx((500 / 999 * 100, 50))
 
 
-def test_a_figure_is_called_after_its_block():
+def test_a_figure_is_called_after_its_block() -> None:
     """Only pictures are cut, and those without area leave out their number."""
     text = "<|ref|>text<|/ref|><|det|>[[1, 2, 300, 400]]<|/det|>\nText.\n"
     raw = text + image_block("0, 0, 500, 500") + image_block("5, 5, 5, 90") + text + image_block("0, 0, 99, 99")
@@ -58,7 +58,7 @@ def test_a_figure_is_called_after_its_block():
     assert not has_pictures(blocks_of(text))
 
 
-def test_a_picture_of_several_boxes_is_cut_once_for_each():
+def test_a_picture_of_several_boxes_is_cut_once_for_each() -> None:
     """No figure holds what lies between the boxes; each is called after its own block."""
     blocks = blocks_of(image_block("0, 0, 99, 999], [900, 0, 999, 999"))
     left, right = cut_figures(page(), blocks, GEOMETRY)
@@ -69,12 +69,12 @@ def test_a_picture_of_several_boxes_is_cut_once_for_each():
     assert opened(right)[..., 1:].mean() < 5
 
 
-def test_a_loop_of_pictures_is_cut_off():
+def test_a_loop_of_pictures_is_cut_off() -> None:
     """Figures together have at most four times the pixels of the page."""
     assert len(cut_figures(page(), blocks_of(image_block("0, 0, 999, 999") * 300), GEOMETRY)) == 4
 
 
-def test_figures_have_the_fields_of_their_column():
+def test_figures_have_the_fields_of_their_column() -> None:
     """A figure is what the Parquet contract says that it is."""
     (figure,) = cut_figures(page(), blocks_of(image_block("0, 0, 99, 99")), GEOMETRY)
 
@@ -82,7 +82,7 @@ def test_figures_have_the_fields_of_their_column():
 
 
 @given(st.lists(st.tuples(*[st.integers(-20, 1100)] * 4), max_size=8))
-def test_any_box_gives_a_picture_or_none(boxes: list[tuple[int, ...]]):
+def test_any_box_gives_a_picture_or_none(boxes: list[tuple[int, ...]]) -> None:
     """Each figure opens, is as large as its box at the page's dpi, and comes in the order of the blocks."""
     blocks = blocks_of("".join(image_block(", ".join(map(str, box))) for box in boxes))
 

@@ -19,7 +19,7 @@ def drawn() -> pymupdf.Document:
     return pymupdf.open(stream=document.tobytes())
 
 
-def test_regions_hold_the_text_of_a_page():
+def test_regions_hold_the_text_of_a_page() -> None:
     """A heading and three paragraphs are four regions, from top to bottom, each around its text."""
     document = drawn()
     regions = sorted(find_regions(document[0]), key=lambda region: region.box.y0)
@@ -29,7 +29,7 @@ def test_regions_hold_the_text_of_a_page():
         assert sum(region.box.contains_centre_of(Box(*word[:4])) for region in regions) == 1, word
 
 
-def test_boxes_that_pymupdf_reports_stay_as_they_were():
+def test_boxes_that_pymupdf_reports_stay_as_they_were() -> None:
     """The model wants glyph boxes of another kind; nobody else sees them."""
     before = pymupdf.TOOLS.unset_quad_corrections()
     find_regions(drawn()[0])
@@ -39,7 +39,7 @@ def test_boxes_that_pymupdf_reports_stay_as_they_were():
 
 @needs_corpus
 @pytest.mark.parametrize(("name", "index"), [("2305.03393v1-pg9.pdf", 0), ("lots_of_sci_tables.pdf", 0)])
-def test_tables_come_with_a_grid(name, index):
+def test_tables_come_with_a_grid(name, index) -> None:
     """The borders of rows and columns are in ascending order, within the region."""
     tables = [
         region for region in find_regions(pymupdf.open(CORPUS / name)[index]) if region.label == "table" and region.grid

@@ -39,12 +39,12 @@ SHORT = "and ends before it."
         (["", "  a   b ", ""], "a b"),
     ],
 )
-def test_lines_become_running_text(texts, joined):
+def test_lines_become_running_text(texts, joined) -> None:
     """Hyphens at line ends go unless they are the word's own, spaces where the script has none."""
     assert join_lines(texts) == joined
 
 
-def test_short_lines_indents_and_gaps_end_paragraphs():
+def test_short_lines_indents_and_gaps_end_paragraphs() -> None:
     """A last line, white space and an indent each begin a new paragraph; a full line does not."""
     assert len(written(lines(FULL, FULL, FULL))) == 1
     assert len(written(lines(FULL, SHORT, FULL))) == 2
@@ -53,7 +53,7 @@ def test_short_lines_indents_and_gaps_end_paragraphs():
     assert len(written(indented)) == 2
 
 
-def test_right_to_left_paragraphs_mirror():
+def test_right_to_left_paragraphs_mirror() -> None:
     """What is an indent or a short line is seen from the right edge."""
     found = lines(FULL, FULL[:40] + ".", FULL)
     mirrored = [
@@ -64,7 +64,7 @@ def test_right_to_left_paragraphs_mirror():
     assert len(written(found)) == 2
 
 
-def test_items_are_lines_of_a_list():
+def test_items_are_lines_of_a_list() -> None:
     """Bullets become dashes, numbers stay, and an item goes on over its hanging lines."""
     found = [
         *lines("• the first item, which is as long as a line is on this page,"),
@@ -82,7 +82,7 @@ def test_items_are_lines_of_a_list():
     assert {block.label for block in blocks} == {"list"}
 
 
-def test_short_large_type_is_a_heading():
+def test_short_large_type_is_a_heading() -> None:
     """Type larger than the body's by the given ratio makes a heading, unless it is long or nothing else is there."""
     title, body = lines("The Title", size=18), lines(FULL, FULL, FULL, SHORT, top=60)
 
@@ -94,12 +94,12 @@ def test_short_large_type_is_a_heading():
     assert not written([*lines(*[FULL] * 4, size=18), *lines(*[FULL] * 20, top=200)])[0].startswith("#")
 
 
-def test_levels_do_not_depend_on_other_headings():
+def test_levels_do_not_depend_on_other_headings() -> None:
     """A heading's level comes from its type and the body's alone, so that it is the same on every page."""
     assert [heading_level(size, 10) for size in (20, 16, 15, 12, 11, 0)] == [1, 2, 2, 3, 4, 4]
 
 
-def test_columns_are_not_joined():
+def test_columns_are_not_joined() -> None:
     """The last line of one column and the first of the next belong to different blocks."""
     left, right = lines(*[FULL] * 8), lines(*[FULL] * 8, x0=340)
 
@@ -109,7 +109,7 @@ def test_columns_are_not_joined():
 
 
 @given(st.lists(st.builds(Written, st.text(), st.sampled_from(["text", "list"]), st.just(Box(0, 0, 1, 1))), max_size=8))
-def test_spans_are_exact(parts):
+def test_spans_are_exact(parts) -> None:
     """Every block's span is its own text, in order; what is empty is left out; between blocks is only white space."""
     markdown, blocks = assemble(parts)
 

@@ -20,7 +20,7 @@ def blocks(text: PageText, label: str) -> list[str]:
 
 
 @needs_cases
-def test_tables_beside_each_other_keep_their_rows():
+def test_tables_beside_each_other_keep_their_rows() -> None:
     """Of two tables with rows half a line apart each is one of its own, and every cell is whole."""
     first, second = blocks(read(1), "table")
 
@@ -30,7 +30,7 @@ def test_tables_beside_each_other_keep_their_rows():
 
 
 @needs_cases
-def test_listings_keep_their_blanks():
+def test_listings_keep_their_blanks() -> None:
     """Words of a listing stand in their columns, although no glyph draws the blanks between them."""
     (listing,) = blocks(read(6), "code")
 
@@ -47,7 +47,7 @@ def test_listings_keep_their_blanks():
 
 
 @needs_cases
-def test_a_row_across_all_columns_is_one_cell():
+def test_a_row_across_all_columns_is_one_cell() -> None:
     """A sentence that spans a table is written whole, in a cell as wide as the table."""
     (table,) = blocks(read(7), "table")
     sentence = (
@@ -59,7 +59,7 @@ def test_a_row_across_all_columns_is_one_cell():
 
 
 @needs_cases
-def test_words_drawn_from_left_to_right_are_read_from_right_to_left():
+def test_words_drawn_from_left_to_right_are_read_from_right_to_left() -> None:
     """Persian whose words are drawn one by one in visual order comes out in the order of reading."""
     assert read(8, right_to_left=True).markdown.startswith(
         "نظر به اهمیت و کاربرد شبکه در محیط دانشگاهی در کشورهای پیشرفته"
@@ -67,7 +67,7 @@ def test_words_drawn_from_left_to_right_are_read_from_right_to_left():
 
 
 @needs_cases
-def test_compounds_and_ranges_keep_their_hyphens():
+def test_compounds_and_ranges_keep_their_hyphens() -> None:
     """A hyphen at a line's end stays if it is the word's own, and goes if it is the typesetter's."""
     markdown = read(10).markdown
 
@@ -76,13 +76,13 @@ def test_compounds_and_ranges_keep_their_hyphens():
 
 
 @needs_cases
-def test_vertical_japanese_is_read_column_by_column():
+def test_vertical_japanese_is_read_column_by_column() -> None:
     """Glyphs set one below the other are columns, read from right to left."""
     assert read(15).markdown.startswith("縦書きの日本語の文章です。右から左へ列が進みます。")
 
 
 @needs_cases
-def test_marks_at_the_start_of_a_line_stay_text():
+def test_marks_at_the_start_of_a_line_stay_text() -> None:
     """Text that Markdown would take for a quotation, a heading, a rule, a tag or a link is escaped."""
     lines = read(20).markdown.split("\n\n")
 
@@ -99,7 +99,7 @@ def test_marks_at_the_start_of_a_line_stay_text():
 
 
 @needs_cases
-def test_soft_hyphens_go():
+def test_soft_hyphens_go() -> None:
     """A soft hyphen is no part of the word, within a line or at its end."""
     markdown = read(21).markdown
 
@@ -109,7 +109,7 @@ def test_soft_hyphens_go():
 
 
 @needs_cases
-def test_drop_caps_belong_to_their_word_and_notes_to_the_margin():
+def test_drop_caps_belong_to_their_word_and_notes_to_the_margin() -> None:
     """A large initial is put onto its word; a note in the margin is a block of its own."""
     text = read(23)
 
@@ -121,7 +121,7 @@ def test_drop_caps_belong_to_their_word_and_notes_to_the_margin():
 
 
 @needs_cases
-def test_a_sideways_table_on_an_upright_page_is_a_table():
+def test_a_sideways_table_on_an_upright_page_is_a_table() -> None:
     """Text that runs up the page beside upright text is laid out as what it is."""
     (table,) = blocks(read(25), "table")
 
@@ -130,7 +130,7 @@ def test_a_sideways_table_on_an_upright_page_is_a_table():
 
 
 @needs_cases
-def test_ruled_paper_is_not_struck_out():
+def test_ruled_paper_is_not_struck_out() -> None:
     """Lines that stand on rules are a paragraph."""
     text = read(30)
 
@@ -139,13 +139,13 @@ def test_ruled_paper_is_not_struck_out():
 
 
 @needs_cases
-def test_a_highlight_leaves_words_whole():
+def test_a_highlight_leaves_words_whole() -> None:
     """A highlight or its note changes no word."""
     assert "winter months" in read(32).markdown
 
 
 @needs_cases
-def test_lists_are_nested_by_their_places():
+def test_lists_are_nested_by_their_places() -> None:
     """Items stand below the item that they are part of; a further line is no item of its own."""
     markdown = read(35).markdown
 
@@ -164,7 +164,7 @@ def test_lists_are_nested_by_their_places():
 
 
 @needs_corpus
-def test_numbers_of_a_table_stay_in_their_rows():
+def test_numbers_of_a_table_stay_in_their_rows() -> None:
     """Decimal points stand in their numbers, and numbers in their rows."""
     with pymupdf.open(CORPUS / "DeepSeek_OCR2_paper.pdf") as document:
         markdown = read_text_layer(document, 8, right_to_left=False).markdown
@@ -174,7 +174,7 @@ def test_numbers_of_a_table_stay_in_their_rows():
 
 
 @needs_corpus
-def test_formulas_have_no_unmapped_glyph_and_are_flagged():
+def test_formulas_have_no_unmapped_glyph_and_are_flagged() -> None:
     """Characters of a formula are written with their scripts; glyphs without a Unicode value are left out."""
     with pymupdf.open(CORPUS / "DeepSeek_OCR2_paper.pdf") as document:
         text = read_text_layer(document, 6, right_to_left=False)
@@ -184,7 +184,7 @@ def test_formulas_have_no_unmapped_glyph_and_are_flagged():
 
 
 @needs_corpus
-def test_cells_hold_whole_words():
+def test_cells_hold_whole_words() -> None:
     """The word `Language` of a header stands in one cell, in full."""
     with pymupdf.open(CORPUS / "2305.03393v1-pg9.pdf") as document:
         (table,) = blocks(read_text_layer(document, 0, right_to_left=False), "table")
@@ -194,7 +194,7 @@ def test_cells_hold_whole_words():
 
 
 @needs_corpus
-def test_tables_with_frames_of_their_own_keep_their_rows():
+def test_tables_with_frames_of_their_own_keep_their_rows() -> None:
     """Of two ruled tables side by side, with rules at different heights, each has a row for each of its lines."""
     with pymupdf.open(CORPUS / "195981.pdf") as document:
         tables = blocks(read_text_layer(document, 45, right_to_left=False), "table")
@@ -205,7 +205,7 @@ def test_tables_with_frames_of_their_own_keep_their_rows():
 
 
 @needs_cases
-def test_glyphs_without_a_unicode_value_are_no_letters():
+def test_glyphs_without_a_unicode_value_are_no_letters() -> None:
     """Unmapped ligatures are U+FFFD, which flags the page, and never some other letter or control character."""
     markdown = read(19).markdown
 

@@ -38,7 +38,7 @@ def grid(top: float, rows_below: int) -> Rules:
     return Rules(tuple(flat), tuple(Box(x, ys[0], x, ys[-1]) for x in (50.0, 150.0, 300.0)))
 
 
-def test_a_caption_across_a_region_parts_two_tables():
+def test_a_caption_across_a_region_parts_two_tables() -> None:
     """A region in which a caption stands alone on its line is cut there; the words of each side keep a region."""
     above, below, caption = rows(100, 4), rows(220, 4), line(CAPTION, 55, 190)
     words = [*above, *caption, *below]
@@ -47,7 +47,7 @@ def test_a_caption_across_a_region_parts_two_tables():
     assert found == [around(above), around(below)]
 
 
-def test_a_cell_of_text_parts_no_table():
+def test_a_cell_of_text_parts_no_table() -> None:
     """Text with words beside it, or inside a ruled grid, is a cell: its region stays whole."""
     note = line(CAPTION, 55, 145)
     beside = [*rows(100, 3), *note, *line("12.50", 400, 145), *rows(160, 3)]
@@ -60,7 +60,7 @@ def test_a_cell_of_text_parts_no_table():
     assert parted_tables(regions, framed, grid(90, 8))[0] == regions[0]
 
 
-def test_a_table_ends_where_its_grid_does():
+def test_a_table_ends_where_its_grid_does() -> None:
     """Rows of a ruled grid that the model leaves out belong to its table; a grid that it does not see is added."""
     words, rules = rows(101, 6), grid(90, 6)
     whole = Box(50, 90, 300, 180)
@@ -71,7 +71,7 @@ def test_a_table_ends_where_its_grid_does():
     assert with_ruled_tables([], words, rules) == [Region(TABLE, whole)]
 
 
-def test_entries_of_a_contents_page_are_a_list():
+def test_entries_of_a_contents_page_are_a_list() -> None:
     """A region of rows with leaders is no doubtful table: each entry is an item, with the rows before its dots."""
     texts = [
         "1. Of ferries ....... 10",

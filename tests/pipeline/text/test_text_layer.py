@@ -57,7 +57,7 @@ def everything(document: pymupdf.Document) -> list[str]:
     return [document.xref_object(xref) for xref in range(1, document.xref_length())]
 
 
-def test_headings_columns_and_notes_of_the_margin():
+def test_headings_columns_and_notes_of_the_margin() -> None:
     """A heading is marked, columns are read one after the other, and what runs sideways is kept."""
     markdown = read(paper()).markdown
 
@@ -69,7 +69,7 @@ def test_headings_columns_and_notes_of_the_margin():
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_boxes_are_where_the_page_shows_the_text(rotation):
+def test_boxes_are_where_the_page_shows_the_text(rotation) -> None:
     """On a rotated page too, each word of a block is displayed inside the block's box."""
     document = paper(rotation)
     page = document[0]
@@ -81,7 +81,7 @@ def test_boxes_are_where_the_page_shows_the_text(rotation):
             assert any((hit.tl + hit.br) / 2 in box for hit in hits), phrase
 
 
-def test_sideways_text_is_read_upright():
+def test_sideways_text_is_read_upright() -> None:
     """A page whose text runs sideways is turned for reading; its boxes stay where the page shows them."""
     text = read(sideways())
 
@@ -90,7 +90,7 @@ def test_sideways_text_is_read_upright():
     assert text.blocks[0].y1 - text.blocks[0].y0 > 3 * (text.blocks[0].x1 - text.blocks[0].x0)
 
 
-def test_fields_and_annotations_are_read_and_nothing_is_written():
+def test_fields_and_annotations_are_read_and_nothing_is_written() -> None:
     """Reading a form twice gives the same, with the values that it shows, and changes no object of the document."""
     document = paper()
     field = pymupdf.Widget()
@@ -110,7 +110,7 @@ def test_fields_and_annotations_are_read_and_nothing_is_written():
     assert everything(document) == before
 
 
-def test_hidden_layers_stay_hidden():
+def test_hidden_layers_stay_hidden() -> None:
     """Text of a layer that is switched off is not read, and the rest of the page is."""
     document = paper()
     hidden = document.add_ocg("draft", on=False)
@@ -122,7 +122,7 @@ def test_hidden_layers_stay_hidden():
     assert markdown.startswith("# A Heading Across Both Columns")
 
 
-def test_a_page_with_thousands_of_lines_is_read_in_time():
+def test_a_page_with_thousands_of_lines_is_read_in_time() -> None:
     """A directory in small type, too much for the layout model, is read column by column in two seconds of CPU."""
     document = pymupdf.open()
     page = document.new_page(width=1200, height=1600)
@@ -137,7 +137,7 @@ def test_a_page_with_thousands_of_lines_is_read_in_time():
     assert re.findall(r"(\d{4}) Smith", markdown) == [name[:4] for name in names]
 
 
-def test_a_page_without_text_has_none():
+def test_a_page_without_text_has_none() -> None:
     """An empty page gives empty Markdown and no blocks."""
     document = pymupdf.open()
     document.new_page()
@@ -145,7 +145,7 @@ def test_a_page_without_text_has_none():
     assert read_text_layer(document, 0, right_to_left=False) == PageText("")
 
 
-def test_nothing_is_printed(capfd):
+def test_nothing_is_printed(capfd) -> None:
     """Libraries keep quiet while a page is read."""
     read(paper())
 
@@ -153,7 +153,7 @@ def test_nothing_is_printed(capfd):
 
 
 @given(st.text(st.characters(codec=None), max_size=50))
-def test_clean_text_can_be_stored(text):
+def test_clean_text_can_be_stored(text) -> None:
     """Cleaned text encodes as UTF-8, has no NUL, and keeps all else."""
     cleaned = clean_text(text)
 
@@ -161,7 +161,7 @@ def test_clean_text_can_be_stored(text):
     assert cleaned == "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text if c != "\0")
 
 
-def test_layout_loads_late_in_a_small_process():
+def test_layout_loads_late_in_a_small_process() -> None:
     """Where its import was blocked, the layout model loads on first use, in 3 GiB of address space, on one thread."""
     program = (
         "import resource, sys, threading, pathlib\n"
@@ -196,7 +196,7 @@ def test_layout_loads_late_in_a_small_process():
     ("name", "heading", "hidden"),
     [("right_to_left_01", "#### تحسين الإنتاجية وحل المشكلات", ""), ("right_to_left_02", "", "11")],
 )
-def test_arabic_is_in_logical_order_with_its_ligatures(name, heading, hidden):
+def test_arabic_is_in_logical_order_with_its_ligatures(name, heading, hidden) -> None:
     """Arabic comes out as it is written, lam-alef in order, and every letter of the page is there.
 
     But for the page number of the second file, which lies under the picture at its foot.
@@ -216,7 +216,7 @@ def test_arabic_is_in_logical_order_with_its_ligatures(name, heading, hidden):
     ("name", "index"),
     [("clockwise_table_1.pdf", 0), ("lots_of_sci_tables.pdf", 1), ("form_dd0293.pdf", 1), ("tracemonkey.pdf", 1)],
 )
-def test_no_text_of_real_pages_is_lost(name, index):
+def test_no_text_of_real_pages_is_lost(name, index) -> None:
     """Sideways tables, forms and papers: what is written holds at least 98 of 100 letters that the page has."""
     document = pymupdf.open(CORPUS / name)
     markdown = read(document, index).markdown
@@ -225,7 +225,7 @@ def test_no_text_of_real_pages_is_lost(name, index):
 
 
 @needs_corpus
-def test_a_sideways_table_is_a_table():
+def test_a_sideways_table_is_a_table() -> None:
     """A table that runs down the page has its header first and a row for each state."""
     markdown = read(pymupdf.open(CORPUS / "clockwise_table_1.pdf")).markdown
     rows = [re.findall(r"<td>(.*?)</td>", line) for line in markdown.splitlines()]
@@ -235,7 +235,7 @@ def test_a_sideways_table_is_a_table():
 
 
 @needs_corpus
-def test_facing_pages_are_read_one_after_the_other():
+def test_facing_pages_are_read_one_after_the_other() -> None:
     """On a spread, question 25 of the left page comes before question 26 of the right one."""
     markdown = read(pymupdf.open(CORPUS / "table_mislabeled_as_picture.pdf")).markdown
 

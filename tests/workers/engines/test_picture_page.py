@@ -127,7 +127,7 @@ def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: in
 @pytest.mark.parametrize("gives_up", [True, False])
 @pytest.mark.parametrize("max_tiles", [None, 6])
 @pytest.mark.parametrize("page", [photograph(WIDTH, HEIGHT), with_picture(paper())], ids=["full", "on paper"])
-def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | None, *, gives_up: bool):
+def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | None, *, gives_up: bool) -> None:
     """It fills the page or stands on paper; the engine gives up or writes nothing; the row says why it is blank."""
     row = read(np.asarray(page), rendered_page(), gives_up=gives_up, max_tiles=max_tiles)
 
@@ -136,14 +136,14 @@ def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | 
 
 
 @pytest.mark.parametrize("name", TEXT_PAGES)
-def test_a_page_of_text_is_never_blank(name: str):
+def test_a_page_of_text_is_never_blank(name: str) -> None:
     """With an engine that writes nothing it fails, and is found by `retry --failed`."""
     row = read(TEXT_PAGES[name], rendered_page())
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.EMPTY_OUTPUT)
 
 
-def test_no_sample_page_is_blank():
+def test_no_sample_page_is_blank() -> None:
     """Every page of the samples with a letter on it fails, scans too, where the engine writes nothing."""
     judge = PicturePages(CpuEngineSettings())
     seen = 0
@@ -160,7 +160,7 @@ def test_no_sample_page_is_blank():
     assert seen >= 5
 
 
-def test_a_page_with_a_layer_of_its_own_stays_failed():
+def test_a_page_with_a_layer_of_its_own_stays_failed() -> None:
     """Letters that the PDF has, be they garbage, are letters that somebody may want to read."""
     features = PageFeatures(9, 1, *[0.0] * 8, "none", *[0.0] * 6)
     row = read(np.asarray(photograph(WIDTH, HEIGHT)), rendered_page(features=features))
@@ -168,12 +168,12 @@ def test_a_page_with_a_layer_of_its_own_stays_failed():
     assert (row.status, row.reason) == (Status.FAILED, Reason.EMPTY_OUTPUT)
 
 
-def test_small_images_are_left_to_the_engine():
+def test_small_images_are_left_to_the_engine() -> None:
     """An image of fewer than ten cells may be a word that was cut out."""
     assert not looks_like_picture(np.asarray(photograph(150, 400)))
 
 
-def test_a_folder_of_photographs_ends_well(tmp_path: Path):
+def test_a_folder_of_photographs_ends_well(tmp_path: Path) -> None:
     """Exit code 0: nothing failed, and the rows say that these pages show only pictures."""
     (tmp_path / "in").mkdir()
     photograph(900, 700).save(tmp_path / "in" / "a.jpg", quality=90, dpi=(144, 144))

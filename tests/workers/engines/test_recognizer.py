@@ -60,7 +60,7 @@ def read(image: RGB | PageViews, *, max_tiles: int | None, figures: bool) -> Pag
 
 
 @pytest.mark.parametrize("max_tiles", [None, 0, 6])
-def test_a_picture_is_cut_from_what_the_engine_saw(max_tiles: int | None):
+def test_a_picture_is_cut_from_what_the_engine_saw(max_tiles: int | None) -> None:
     """From the page image, from tiles that stretch it or from the global view: as large as on the page."""
     page = page_with_picture()
     row = read(page if max_tiles is None else cut_views(page, max_tiles), max_tiles=max_tiles, figures=True)
@@ -73,6 +73,6 @@ def test_a_picture_is_cut_from_what_the_engine_saw(max_tiles: int | None):
     assert row.text == TEXT
 
 
-def test_no_picture_is_kept_unasked():
+def test_no_picture_is_kept_unasked() -> None:
     """The column is null then."""
     assert read(page_with_picture(), max_tiles=None, figures=False).figures is None

@@ -59,7 +59,7 @@ def third_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("third_engine")
-def test_a_third_engine_reads_a_page_by_its_own_settings(tmp_path: Path):
+def test_a_third_engine_reads_a_page_by_its_own_settings(tmp_path: Path) -> None:
     """Its rows name it and its model, and its options change what it writes."""
     settings = load_settings([], ["engine.name=size", "engine.options=['times=2']"])
     scan = scan_pdf(tmp_path / "scan.pdf")
@@ -71,7 +71,7 @@ def test_a_third_engine_reads_a_page_by_its_own_settings(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("third_engine")
-def test_options_that_do_not_fit_are_refused():
+def test_options_that_do_not_fit_are_refused() -> None:
     """A name that the engine's schema lacks, and a value that is none, end with a sentence that names them."""
     with pytest.raises(UsageError, match=r"engine.options of size: tmies: Extra inputs are not permitted"):
         registry.make_engine(EngineSettings(name="size", options=("tmies=2",)))
@@ -79,13 +79,13 @@ def test_options_that_do_not_fit_are_refused():
         registry.make_engine(EngineSettings(name="size", options=("times=many",)))
 
 
-def test_an_engine_that_is_not_registered_is_refused():
+def test_an_engine_that_is_not_registered_is_refused() -> None:
     """The sentence names it and those that there are."""
     with pytest.raises(UsageError, match="there is no engine 'third'; choose auto, deepseek-ocr2, cpu"):
         with_engine_chosen(load_settings([], ["engine.name=third"]))
 
 
-def test_options_that_nobody_sets_leave_the_fingerprint_of_older_outputs():
+def test_options_that_nobody_sets_leave_the_fingerprint_of_older_outputs() -> None:
     """An output made before there were options can still be added to; with options, rows may differ."""
     plain, others = load_settings([], []), load_settings([], ["engine.options=['times=2']"])
     assert "options" not in plain.row_settings()["engine"]

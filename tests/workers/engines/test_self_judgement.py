@@ -71,7 +71,7 @@ def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number: int):
+def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number: int) -> None:
     """Where lines are read with little confidence, they are read the other way up too, and the better way stands."""
     page = pymupdf.open(UPSIDE_DOWN)[number]
     text = asyncio.run(engine.read(render(page, 2.0), displayed_geometry(page)))
@@ -81,7 +81,9 @@ def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number
     assert text.confidence > 0.9
 
 
-def test_a_good_layer_is_kept_where_the_engine_cannot_write_its_script(rasterizer: Rasterizer, engine: CpuEngine):
+def test_a_good_layer_is_kept_where_the_engine_cannot_write_its_script(
+    rasterizer: Rasterizer, engine: CpuEngine
+) -> None:
     """Greek, Russian, Korean and Vietnamese under a photograph come from the layer, with a flag."""
     rows = rows_of(rasterizer, engine, GOOD_LAYERS)
 
@@ -91,7 +93,7 @@ def test_a_good_layer_is_kept_where_the_engine_cannot_write_its_script(rasterize
     assert all(start in row.text.markdown for start, row in zip(starts, rows, strict=True) if row.text)
 
 
-def test_an_engine_of_any_script_is_asked_for_what_lies_outside_a_layer():
+def test_an_engine_of_any_script_is_asked_for_what_lies_outside_a_layer() -> None:
     """Without a limit of scripts the same pages go to OCR: what is in their pictures may be text."""
     rasterizer = Rasterizer(RunSettings())
     document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
@@ -102,7 +104,7 @@ def test_an_engine_of_any_script_is_asked_for_what_lies_outside_a_layer():
     assert all(not isinstance(page, PageRow) for page in read)
 
 
-def test_a_script_that_cannot_be_read_fails_with_its_reason(rasterizer: Rasterizer, engine: CpuEngine):
+def test_a_script_that_cannot_be_read_fails_with_its_reason(rasterizer: Rasterizer, engine: CpuEngine) -> None:
     """Devanagari, Thai, Tamil and Bengali with a layer that is no text give no row that is ok."""
     rows = rows_of(rasterizer, engine, BAD_LAYERS)
 
@@ -110,7 +112,7 @@ def test_a_script_that_cannot_be_read_fails_with_its_reason(rasterizer: Rasteriz
 
 
 @pytest.mark.parametrize(("path", "number"), [(BAD_LAYERS, 0), (BAD_LAYERS, 3), (GOOD_LAYERS, 0), (GOOD_LAYERS, 1)])
-def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, path: Path, number: int):
+def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, path: Path, number: int) -> None:
     """Nothing but the image is known of them: the recognizer's confidence and how much it writes decide."""
     image, page = scan_of(pymupdf.open(path)[number])
     row = asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, page, image))
@@ -118,7 +120,7 @@ def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, p
     assert (row.status, row.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)
 
 
-def test_signals_are_flags():
+def test_signals_are_flags() -> None:
     """Low confidence, a layer that says something else and lost letters are raised; none is without its measure."""
     good = PageText("text", confidence=0.97)
 
@@ -129,7 +131,7 @@ def test_signals_are_flags():
     assert signals(PageText("The commi\ufffdee")) == ("unmapped_text",)
 
 
-def test_a_layer_of_wrong_letters_yields_to_a_confident_reading():
+def test_a_layer_of_wrong_letters_yields_to_a_confident_reading() -> None:
     """A font whose letters are mapped to Hebrew is read by OCR: it is flagged, and no failure."""
     page = rendered_page(unwritable_share=1.0)
     attempt = Attempt("cpu", 1.0)
@@ -141,7 +143,7 @@ def test_a_layer_of_wrong_letters_yields_to_a_confident_reading():
     assert (unsure.status, unsure.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)
 
 
-def test_letters_are_counted_by_script():
+def test_letters_are_counted_by_script() -> None:
     """Vietnamese needs letters with a tone that Latin recognizers lack; digits and signs are of no script."""
     assert unwritable_share("plain text, 12 %", LATIN_CJK) == 0
     assert unwritable_share("текст", LATIN_CJK) == 1
@@ -150,7 +152,7 @@ def test_letters_are_counted_by_script():
     assert unwritable_share("港務局 と カナ", LATIN_CJK) == 0
 
 
-def test_forced_ocr_is_not_overruled():
+def test_forced_ocr_is_not_overruled() -> None:
     """With `--route ocr` the engine reads every page, whatever it can write."""
     rasterizer = Rasterizer(RunSettings(routing=RoutingSettings(mode="ocr")), CPU)
     document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
@@ -162,7 +164,7 @@ def test_forced_ocr_is_not_overruled():
     assert read[0].unwritable_share == 1
 
 
-def test_a_damaged_page_that_only_pdfium_opens_is_no_blank_one(rasterizer: Rasterizer, engine: CpuEngine):
+def test_a_damaged_page_that_only_pdfium_opens_is_no_blank_one(rasterizer: Rasterizer, engine: CpuEngine) -> None:
     """PDFium says nothing of content that it cannot decode: a page without objects in such a file has not been seen."""
     damaged, second = rows_of(rasterizer, engine, CASES / "18-damaged-page-is-blank.pdf")
 
@@ -171,7 +173,7 @@ def test_a_damaged_page_that_only_pdfium_opens_is_no_blank_one(rasterizer: Raste
     assert "Second page of the damaged file." in second.text.markdown
 
 
-def test_lines_of_which_only_commas_are_read_are_not_read():
+def test_lines_of_which_only_commas_are_read_are_not_read() -> None:
     """Poor scans in Cyrillic come out as commas, each of them sure: a page without letters is unsupported."""
     from bench.scanned_scripts import DOCUMENT as DRAWN
     from bench.scanned_scripts import degrade, draw

@@ -47,7 +47,7 @@ def described(gpus: int) -> EngineDescription:
 
 
 @pytest.mark.usefixtures("joined")
-def test_what_a_node_lacks_is_said_in_time(tmp_path: Path):
+def test_what_a_node_lacks_is_said_in_time(tmp_path: Path) -> None:
     """By a node with a GPU, although the driver may have none: within five seconds of joining."""
     pytest.importorskip("vllm")
     slots = check_on_a_node(settings_for(make_checkpoint(tmp_path / "model")), described(1))
@@ -60,7 +60,7 @@ def test_what_a_node_lacks_is_said_in_time(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("joined")
-def test_a_busy_cluster_is_not_waited_for():
+def test_a_busy_cluster_is_not_waited_for() -> None:
     """Another run has the GPU: engines wait for it and check then."""
 
     @ray.remote(num_gpus=1)
@@ -76,7 +76,7 @@ def test_a_busy_cluster_is_not_waited_for():
     assert time.monotonic() - started < LIMIT_S
 
 
-def test_joining_ends_where_a_node_lacks_something(cluster: Cluster):
+def test_joining_ends_where_a_node_lacks_something(cluster: Cluster) -> None:
     """The run leaves the cluster again, without having started a worker."""
     pytest.importorskip("vllm")
     with pytest.raises(EngineError, match="there is no folder /no/such/model"):

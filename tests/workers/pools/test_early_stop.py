@@ -22,7 +22,7 @@ def start_run(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path):
+def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path) -> None:
     """`--time-budget 1s` does not wait until Ray and its workers are up: exit code 75, and no row."""
     (tmp_path / "in").mkdir()
     with start_run(tmp_path, "--time-budget", "1s") as run:
@@ -35,7 +35,7 @@ def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path):
     assert not (tmp_path / "out" / "_lease").exists()
 
 
-def test_a_signal_at_the_start_ends_it(tmp_path: Path):
+def test_a_signal_at_the_start_ends_it(tmp_path: Path) -> None:
     """SIGTERM while Ray starts gives the lease back, so that the next run need not wait; exit code 75."""
     (tmp_path / "in").mkdir()
     with start_run(tmp_path) as run:
@@ -52,7 +52,7 @@ def test_a_signal_at_the_start_ends_it(tmp_path: Path):
     assert not (tmp_path / "out" / "_lease").exists()
 
 
-def test_time_that_is_left_is_no_reason_to_stop():
+def test_time_that_is_left_is_no_reason_to_stop() -> None:
     """Only a budget that has ended raises; handlers of signals are those of before again."""
     check_time(time.monotonic() + 60)
     with pytest.raises(StoppedEarlyError):
@@ -65,18 +65,18 @@ def test_time_that_is_left_is_no_reason_to_stop():
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_heeded_where_python_drops_exceptions(number: signal.Signals):
+def test_a_signal_is_heeded_where_python_drops_exceptions(number: signal.Signals) -> None:
     """Python drops what a handler raises in `__del__` or in a hook of a fork; the signal ends the start nonetheless."""
 
     class Signals:
-        def __del__(self):
+        def __del__(self) -> None:
             signal.raise_signal(number)
 
     with pytest.raises(StoppedEarlyError, match=number.name), ended_early(time.monotonic() + 60):
         Signals()
 
 
-def test_a_budget_ends_what_takes_long():
+def test_a_budget_ends_what_takes_long() -> None:
     """A step that never looks at the time, as the start of Ray, is interrupted; an alarm of before still comes."""
     heard = []
     before = signal.signal(signal.SIGALRM, lambda *_: heard.append("alarm"))

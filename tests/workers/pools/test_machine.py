@@ -36,13 +36,13 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
 @pytest.mark.parametrize(
     ("quota", "cores"), [("max 100000", 16), ("50000 100000", 1), ("250000 100000", 3), ("9900000 100000", 16)]
 )
-def test_a_container_leaves_the_cores_of_its_quota(tree: Tree, quota: str, cores: int):
+def test_a_container_leaves_the_cores_of_its_quota(tree: Tree, quota: str, cores: int) -> None:
     """Half a core is one, two and a half are three, and no quota makes more cores than there are."""
     tree("0::/\n", {"cpu.max": f"{quota}\n"})
     assert cores == usable_cores()
 
 
-def test_the_narrowest_group_counts(tree: Tree):
+def test_the_narrowest_group_counts(tree: Tree) -> None:
     """A service in a slice has the least of what both have; groups beside them do not count."""
     service, total = "system.slice/ocrmill.service", psutil.virtual_memory().total
     tree(
@@ -59,7 +59,7 @@ def test_the_narrowest_group_counts(tree: Tree):
     assert (4, total // 2) == (usable_cores(), usable_memory())
 
 
-def test_the_first_version_has_a_tree_for_each_controller(tree: Tree):
+def test_the_first_version_has_a_tree_for_each_controller(tree: Tree) -> None:
     """Within a container the named group cannot be seen: what is mounted is the container's own."""
     tree(
         "5:cpuset:/docker/1a\n4:memory:/docker/1a\n3:cpu,cpuacct:/docker/1a\n0::/\n",
@@ -74,7 +74,7 @@ def test_the_first_version_has_a_tree_for_each_controller(tree: Tree):
     assert 16 == usable_cores()
 
 
-def test_without_groups_the_whole_machine_is_there(tree: Tree, tmp_path: Path):
+def test_without_groups_the_whole_machine_is_there(tree: Tree, tmp_path: Path) -> None:
     """Neither an empty list of groups nor none at all is an error."""
     assert (16, psutil.virtual_memory().total) == (usable_cores(), usable_memory())
     tree("", {})
@@ -94,7 +94,7 @@ def real_group() -> Iterator[Path]:
         REAL_GROUP.rmdir()
 
 
-def test_a_process_in_a_real_group_sees_its_quota(real_group: Path):
+def test_a_process_in_a_real_group_sees_its_quota(real_group: Path) -> None:
     """The kernel's own files read as expected."""
     code = "from ocrmill.workers.pools.machine import usable_cores; input(); print(usable_cores())"
     with subprocess.Popen(

@@ -136,7 +136,7 @@ async def read_all(pool: RayPool, path: Path) -> list[PageRow]:
     return await asyncio.gather(*tasks)
 
 
-def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: Path):
+def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: Path) -> None:
     """A scan goes through rasterizer and engine, and its row says who read it."""
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
 
@@ -144,7 +144,9 @@ def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: P
     assert row.text.markdown == "Seen and read."
 
 
-def test_an_engine_that_dies_once_is_forgiven(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+def test_an_engine_that_dies_once_is_forgiven(
+    runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path
+) -> None:
     """Ray restarts the engine, the page is read at the second try."""
     orders.write_text("die once")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
@@ -152,7 +154,9 @@ def test_an_engine_that_dies_once_is_forgiven(runner: asyncio.Runner, pool: RayP
     assert row.status is Status.OK
 
 
-def test_a_page_at_which_the_engine_hangs_fails(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+def test_a_page_at_which_the_engine_hangs_fails(
+    runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path
+) -> None:
     """After engine.max_attempts timeouts the page is a row with its reason, and each try is in it."""
     orders.write_text("hang")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
@@ -163,7 +167,7 @@ def test_a_page_at_which_the_engine_hangs_fails(runner: asyncio.Runner, pool: Ra
 
 def test_a_page_may_take_long_if_the_engine_gets_on(
     runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path
-):
+) -> None:
     """A slow GPU writes a long page for minutes: only an engine that stands still has hung."""
     orders.write_text("take long")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
@@ -172,7 +176,9 @@ def test_a_page_may_take_long_if_the_engine_gets_on(
     assert row.attempts[0].seconds > 5  # the timeout of these tests
 
 
-def test_an_error_of_the_engine_concerns_one_page(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+def test_an_error_of_the_engine_concerns_one_page(
+    runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path
+) -> None:
     """An exception inside the engine is that page's row; the engine goes on."""
     orders.write_text("fail")
     (bad,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
@@ -183,7 +189,7 @@ def test_an_error_of_the_engine_concerns_one_page(runner: asyncio.Runner, pool: 
     assert "no such luck" in bad.detail
 
 
-def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, tmp_path: Path):
+def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, tmp_path: Path) -> None:
     """What a killed rasterizer had in work is read by its successor, each page once, nobody blamed."""
     path = text_pdf(tmp_path / "book.pdf", pages=12)
 
@@ -211,7 +217,7 @@ def kill_actor(name: str) -> None:
 
 def test_an_engine_out_of_memory_gets_fewer_pages(
     runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     """It is started again with less memory, the page is read, and the log says that half as many pages go there."""
     orders.write_text("out of memory")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
@@ -226,7 +232,7 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
 
 
 @pytest.mark.parametrize("deaths", [DEATHS_AT_START - 1, DEATHS_AT_START])
-def test_an_engine_that_dies_while_it_starts_is_started_again(pool: RayPool, orders: Path, deaths: int):
+def test_an_engine_that_dies_while_it_starts_is_started_again(pool: RayPool, orders: Path, deaths: int) -> None:
     """A node that goes, or a GPU that is not free yet, may pass; what dies each time is an error."""
     orders.write_text(str(deaths))
     actor = EngineActor.options(num_cpus=0).remote(lambda _: StillbornEngine(orders), RunSettings())
@@ -241,7 +247,9 @@ def test_an_engine_that_dies_while_it_starts_is_started_again(pool: RayPool, ord
         ray.kill(actor)
 
 
-def test_an_engine_that_keeps_dying_ends_the_run(runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path):
+def test_an_engine_that_keeps_dying_ends_the_run(
+    runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path
+) -> None:
     """Of a document no more than some pages may kill engines; if another one does it too, the engine is given up.
 
     Last in this file: the pool has no engine afterwards.

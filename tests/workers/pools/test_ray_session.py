@@ -119,7 +119,7 @@ def files_in(home: Path) -> set[str]:
 
 
 @pytest.mark.timeout(400)
-def test_a_local_run_leaves_ray_as_it_was(home: Path):
+def test_a_local_run_leaves_ray_as_it_was(home: Path) -> None:
     """After it, home is as empty as before, and a cluster started by hand lets in who joins it, without a word."""
     local = ocrmill(home, "out")
     assert local.returncode == 0, local.stdout + local.stderr
@@ -141,7 +141,7 @@ def test_a_local_run_leaves_ray_as_it_was(home: Path):
 
 
 @pytest.mark.timeout(400)
-def test_a_cluster_that_asks_for_a_token_is_given_it(home: Path):
+def test_a_cluster_that_asks_for_a_token_is_given_it(home: Path) -> None:
     """The token is found where Ray looks for it; without one, or with a wrong one, the run says so within seconds."""
     token = "0123456789abcdef" * 4
     with cluster(home, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token) as address:
@@ -158,7 +158,7 @@ def test_a_cluster_that_asks_for_a_token_is_given_it(home: Path):
 
 
 @pytest.mark.timeout(300)
-def test_others_cannot_use_the_ray_of_a_run(home: Path):
+def test_others_cannot_use_the_ray_of_a_run(home: Path) -> None:
     """Its Ray asks for a token that lies in a folder of this user's alone."""
     program = LOOK.replace("pool.close()", ASK + "pool.close()")
     said = run_program(program, home, RAY_TMPDIR=str(home))
@@ -169,7 +169,7 @@ def test_others_cannot_use_the_ray_of_a_run(home: Path):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("joins", [False, True], ids=["local", "cluster"])
-def test_workers_import_nothing_from_the_current_folder(home: Path, tmp_path: Path, joins: bool):
+def test_workers_import_nothing_from_the_current_folder(home: Path, tmp_path: Path, joins: bool) -> None:
     """Ray's processes start in an empty folder, without empty entries of PYTHONPATH; ours gets its folder back."""
     folder = hostile_folder(tmp_path / "hostile")
     if joins:
@@ -208,7 +208,7 @@ def run_program(program: str, home: Path, folder: Path | None = None, **more: st
     return said
 
 
-def test_this_process_does_not_lose_its_own_ray(home: Path):
+def test_this_process_does_not_lose_its_own_ray(home: Path) -> None:
     """A program that uses Ray already is told so, and its Ray goes on."""
     program = (
         "import ray; ray.init(num_cpus=1, include_dashboard=False, logging_level='ERROR')\n"

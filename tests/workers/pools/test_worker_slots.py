@@ -13,7 +13,7 @@ async def comes_back(_handle: object) -> None:
 
 
 @pytest.mark.parametrize(("slots_each", "expected"), [(2, ["a", "a", "b", "b"]), ([1, 3], ["a", "b", "b", "b"])])
-def test_pages_go_to_the_least_busy_engine(slots_each, expected):
+def test_pages_go_to_the_least_busy_engine(slots_each, expected) -> None:
     """Two engines take four pages, each as many as its own slots allow, and no fifth."""
 
     async def scenario():
@@ -28,7 +28,7 @@ def test_pages_go_to_the_least_busy_engine(slots_each, expected):
     assert asyncio.run(scenario()) == (expected, True)
 
 
-def test_a_suspect_gets_an_engine_to_itself():
+def test_a_suspect_gets_an_engine_to_itself() -> None:
     """A page that was there when an engine died waits for an empty engine and fills it."""
 
     async def scenario():
@@ -44,10 +44,10 @@ def test_a_suspect_gets_an_engine_to_itself():
     assert asyncio.run(scenario()) == (True, 2)
 
 
-def test_an_engine_at_which_page_after_page_is_blamed_is_given_up():
+def test_an_engine_at_which_page_after_page_is_blamed_is_given_up() -> None:
     """After MAX_FAILURES in a row, of several documents, no page is sent there; with no engine left the run is told."""
 
-    async def scenario():
+    async def scenario() -> None:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for number in range(MAX_FAILURES):
             await die(slots, blame=True, document=f"document {number}")
@@ -57,7 +57,7 @@ def test_an_engine_at_which_page_after_page_is_blamed_is_given_up():
         asyncio.run(scenario())
 
 
-def test_an_engine_is_not_given_up_for_one_document():
+def test_an_engine_is_not_given_up_for_one_document() -> None:
     """However many pages of it are blamed: the document may be poisonous, and the engine good for all others."""
 
     async def scenario():
@@ -69,7 +69,7 @@ def test_an_engine_is_not_given_up_for_one_document():
     assert asyncio.run(scenario()).alone
 
 
-def test_suspects_are_tried_some_at_a_time():
+def test_suspects_are_tried_some_at_a_time() -> None:
     """Of 80 slots, eight pages that were there when an engine died take all, so that a ninth waits."""
 
     async def scenario():
@@ -84,7 +84,7 @@ def test_suspects_are_tried_some_at_a_time():
     assert asyncio.run(scenario()) == (True, {False})
 
 
-def test_a_page_may_kill_an_engine_again_and_again():
+def test_a_page_may_kill_an_engine_again_and_again() -> None:
     """However often one page is tried, the engine is not given up for it."""
 
     async def scenario():
@@ -96,10 +96,10 @@ def test_a_page_may_kill_an_engine_again_and_again():
     assert asyncio.run(scenario()).alone
 
 
-def test_a_finished_page_clears_the_count_of_blamed_pages():
+def test_a_finished_page_clears_the_count_of_blamed_pages() -> None:
     """Bad pages far apart, with finished ones between them, do not add up."""
 
-    async def scenario():
+    async def scenario() -> bool:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for number in range(MAX_FAILURES * 2):
             await die(slots, blame=True, document=f"document {number}")
@@ -110,7 +110,7 @@ def test_a_finished_page_clears_the_count_of_blamed_pages():
     assert asyncio.run(scenario())
 
 
-def test_late_news_of_a_death_does_not_count_against_the_successor():
+def test_late_news_of_a_death_does_not_count_against_the_successor() -> None:
     """Two pages die with an engine; the second hears of it when the next process is already up."""
 
     async def scenario():

@@ -29,7 +29,7 @@ def read(rasterizer: Rasterizer, path: Path) -> object:
     return rasterizer.read(document, 1)
 
 
-def test_a_table_of_registers_is_read_from_its_layer(rasterizer: Rasterizer, tmp_path: Path):
+def test_a_table_of_registers_is_read_from_its_layer(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Each address is as it is in the file, and the row says why the layer was taken."""
     dice = Random(5)
     addresses = [f"0x{dice.getrandbits(32):08X}" for _ in range(40)]
@@ -47,13 +47,13 @@ def test_a_table_of_registers_is_read_from_its_layer(rasterizer: Rasterizer, tmp
     assert all(address in row.text.markdown for address in addresses)
 
 
-def test_a_garbled_layer_goes_to_ocr(rasterizer: Rasterizer):
+def test_a_garbled_layer_goes_to_ocr(rasterizer: Rasterizer) -> None:
     """The sample whose letters are others than are drawn awaits its engine."""
     assert not isinstance(read(rasterizer, ROOT / "samples" / "garbled.pdf"), PageRow)
 
 
 @needs_cases
-def test_unmapped_ligatures_are_written_and_flagged(rasterizer: Rasterizer):
+def test_unmapped_ligatures_are_written_and_flagged(rasterizer: Rasterizer) -> None:
     """No letter is lost: the words are those that the page shows, and the row says how they were found."""
     (path,) = (CASES / "pages").glob("19-*.pdf")
     row = read(rasterizer, path)

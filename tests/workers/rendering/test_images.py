@@ -75,7 +75,7 @@ def dark_corner(image: RGB) -> str:
 
 
 @pytest.mark.parametrize("ending", ["tiff", "png", "jpg", "webp", "avif"])
-def test_orientation_is_honoured_in_every_format(rasterizer: Rasterizer, tmp_path: Path, ending: str):
+def test_orientation_is_honoured_in_every_format(rasterizer: Rasterizer, tmp_path: Path, ending: str) -> None:
     """Each of EXIF's eight orientations is undone, mirrored ones too: tag 274, eXIf, APP1, or of the container."""
     for orientation, corner in CORNERS.items():
         exif = Image.Exif()
@@ -88,7 +88,7 @@ def test_orientation_is_honoured_in_every_format(rasterizer: Rasterizer, tmp_pat
         assert dark_corner(image) == corner, orientation
 
 
-def test_each_page_of_a_tiff_has_its_own_orientation(rasterizer: Rasterizer, tmp_path: Path):
+def test_each_page_of_a_tiff_has_its_own_orientation(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A TIFF's pages are its pages, and each is turned by its own tag."""
     parts = []
     for orientation in (1, 3, 6):
@@ -103,7 +103,7 @@ def test_each_page_of_a_tiff_has_its_own_orientation(rasterizer: Rasterizer, tmp
 
 
 @pytest.mark.parametrize("ending", ["tif", "png", "jpg", "bmp"])
-def test_fax_keeps_its_width_and_gets_square_pixels(rasterizer: Rasterizer, tmp_path: Path, ending: str):
+def test_fax_keeps_its_width_and_gets_square_pixels(rasterizer: Rasterizer, tmp_path: Path, ending: str) -> None:
     """204 x 98 dpi and 1,728 x 1,078 px become 1,728 x 2,244: the denser axis stays, in every format alike."""
     fax = Image.new("1", (1728, 1078), 1)
     fax.paste(0, (100, 100, 900, 500))
@@ -117,7 +117,7 @@ def test_fax_keeps_its_width_and_gets_square_pixels(rasterizer: Rasterizer, tmp_
     assert image[300:1000, 120:880].max() < 30
 
 
-def test_a_fax_stored_sideways_is_stretched_across(rasterizer: Rasterizer, tmp_path: Path):
+def test_a_fax_stored_sideways_is_stretched_across(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """The resolutions of a TIFF are those of its rows and columns as they are stored."""
     exif = Image.Exif()
     exif[274] = 6
@@ -127,7 +127,9 @@ def test_a_fax_stored_sideways_is_stretched_across(rasterizer: Rasterizer, tmp_p
 
 
 @pytest.mark.parametrize("dpi", [(300, 299.5), (1, 1), (72000, 72000), (1000, 20)])
-def test_resolutions_that_are_no_sense_change_nothing(rasterizer: Rasterizer, tmp_path: Path, dpi: tuple[float, float]):
+def test_resolutions_that_are_no_sense_change_nothing(
+    rasterizer: Rasterizer, tmp_path: Path, dpi: tuple[float, float]
+) -> None:
     """Rounded, missing, extreme or absurdly unlike ones leave the pixels as they are."""
     marked().save(tmp_path / "a.tif", dpi=dpi)
 
@@ -180,7 +182,7 @@ MODES = {
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_every_mode_is_dark_on_white(rasterizer: Rasterizer, tmp_path: Path, name: str):
+def test_every_mode_is_dark_on_white(rasterizer: Rasterizer, tmp_path: Path, name: str) -> None:
     """No depth arrives white or black all over, CMYK is not inverted, and transparent parts show white paper."""
     MODES[name]().save(tmp_path / name)
     image = pixels_of(pages(rasterizer, tmp_path / name)[0])
@@ -191,7 +193,7 @@ def test_every_mode_is_dark_on_white(rasterizer: Rasterizer, tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("ending", [ending for ending in DOCUMENT_ENDINGS if ending not in {".pdf", ".heic", ".heif"}])
-def test_every_ending_is_found_and_read(rasterizer: Rasterizer, tmp_path: Path, ending: str):
+def test_every_ending_is_found_and_read(rasterizer: Rasterizer, tmp_path: Path, ending: str) -> None:
     """A folder's images of all formats are sources, and each is one page in the sandbox."""
     path = tmp_path / f"a{ending.upper()}"
     marked().save(path, {".jfif": "JPEG", ".jpf": "JPEG2000", ".jpx": "JPEG2000"}.get(ending))
@@ -205,7 +207,7 @@ def test_every_ending_is_found_and_read(rasterizer: Rasterizer, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("ending", ["gif", "webp", "png", "avif"])
-def test_of_an_animation_the_first_picture_is_read(rasterizer: Rasterizer, tmp_path: Path, ending: str):
+def test_of_an_animation_the_first_picture_is_read(rasterizer: Rasterizer, tmp_path: Path, ending: str) -> None:
     """One page, and its document says that there are more pictures."""
     others = [marked().rotate(180), marked().rotate(90)]
     marked().save(tmp_path / f"a.{ending}", save_all=True, append_images=others)
@@ -216,7 +218,7 @@ def test_of_an_animation_the_first_picture_is_read(rasterizer: Rasterizer, tmp_p
     assert dark_corner(pixels_of(pages(rasterizer, tmp_path / f"a.{ending}")[0])) == "00"
 
 
-def test_heif_pages_are_read_where_the_decoder_is_installed(rasterizer: Rasterizer, tmp_path: Path):
+def test_heif_pages_are_read_where_the_decoder_is_installed(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Each picture of a HEIF file is a page."""
     pytest.importorskip("pi_heif")
     path = tmp_path / "a.heic"
@@ -227,7 +229,7 @@ def test_heif_pages_are_read_where_the_decoder_is_installed(rasterizer: Rasteriz
     assert dark_corner(255 - second) == "00"
 
 
-def test_heif_without_the_decoder_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+def test_heif_without_the_decoder_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """A format that this installation cannot read is a failed document with its reason, not a file passed over."""
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     reply = ImageReader(CHILD).open(map_path(HEIC))
@@ -237,7 +239,7 @@ def test_heif_without_the_decoder_says_what_to_install(monkeypatch: pytest.Monke
     assert list(Discovery([str(HEIC.parent)], InputSettings(), StorageSettings()))
 
 
-def test_formats_are_told_by_bytes_not_names(rasterizer: Rasterizer, tmp_path: Path):
+def test_formats_are_told_by_bytes_not_names(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A picture with a wrong ending is read; what only begins with two letters of a bitmap is none."""
     marked().save(tmp_path / "a.pdf", "WEBP")
 
@@ -248,7 +250,7 @@ def test_formats_are_told_by_bytes_not_names(rasterizer: Rasterizer, tmp_path: P
     assert image_format(b"") is None
 
 
-def test_an_image_larger_than_pages_is_resampled_once(tmp_path: Path):
+def test_an_image_larger_than_pages_is_resampled_once(tmp_path: Path) -> None:
     """The views of a 5,000 px scan are cut from its own pixels; without views it is shrunk once, to the limit."""
     rng = np.random.default_rng(2)
     scan = Image.fromarray(rng.integers(0, 255, (300, 1100, 3), np.uint8)).resize((5000, 1200))
@@ -276,7 +278,7 @@ def test_an_image_larger_than_pages_is_resampled_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.gif", "a.bmp"])
-def test_what_is_left_of_a_file_that_was_cut_off_is_read(rasterizer: Rasterizer, tmp_path: Path, name: str):
+def test_what_is_left_of_a_file_that_was_cut_off_is_read(rasterizer: Rasterizer, tmp_path: Path, name: str) -> None:
     """The rows that arrived are a page, and its detail says that the rest is missing."""
     noise = np.random.default_rng(3).integers(0, 90, (300, 400, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / name)
@@ -294,7 +296,7 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_read(rasterizer: Rasterizer,
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.avif", "a.jp2"])
-def test_what_cannot_be_read_in_part_fails_with_its_reason(rasterizer: Rasterizer, tmp_path: Path, name: str):
+def test_what_cannot_be_read_in_part_fails_with_its_reason(rasterizer: Rasterizer, tmp_path: Path, name: str) -> None:
     """Formats that come whole or not at all are failed documents or pages that say why."""
     Image.fromarray(np.random.default_rng(3).integers(0, 255, (300, 400, 3), np.uint8)).save(tmp_path / name)
     data = (tmp_path / name).read_bytes()
@@ -324,7 +326,7 @@ def bomb_png(path: Path, side: int) -> Path:
     return path
 
 
-def test_a_decompression_bomb_is_a_failed_page(rasterizer: Rasterizer, tmp_path: Path):
+def test_a_decompression_bomb_is_a_failed_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A file of half a megabyte that unpacks to 3.6 gigapixels hits the limit of the process; the next is read."""
     (row,) = pages(rasterizer, bomb_png(tmp_path / "bomb.png", 60_000))
 
@@ -335,7 +337,7 @@ def test_a_decompression_bomb_is_a_failed_page(rasterizer: Rasterizer, tmp_path:
     assert dark_corner(pixels_of(pages(rasterizer, tmp_path / "next.png")[0])) == "00"
 
 
-def test_blank_images_are_blank(rasterizer: Rasterizer, tmp_path: Path):
+def test_blank_images_are_blank(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """White, black and fully transparent pictures hold nothing to read."""
     for number, image in enumerate(
         [Image.new("L", (90, 90), 255), Image.new("1", (90, 90)), Image.new("RGBA", (90, 90))]
@@ -346,7 +348,7 @@ def test_blank_images_are_blank(rasterizer: Rasterizer, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.webp", "a.gif", "a.bmp", "a.jp2", "a.avif"])
-def test_any_damage_gives_a_page_or_a_reason(tmp_path: Path, name: str):
+def test_any_damage_gives_a_page_or_a_reason(tmp_path: Path, name: str) -> None:
     """Whatever bytes are wrong, the reader answers for every page that it counted, and never raises."""
     whole = io.BytesIO()
     marked().save(whole, Image.registered_extensions()[f".{name.partition('.')[2]}"])

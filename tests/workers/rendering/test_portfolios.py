@@ -39,7 +39,7 @@ def portfolio_of(folder: Path, files: dict[str, bytes]) -> Path:
 
 
 @needs_cases
-def test_the_reported_portfolio_is_read_whole(rasterizer: Rasterizer):
+def test_the_reported_portfolio_is_read_whole(rasterizer: Rasterizer) -> None:
     """Its cover sheet is flagged, and the text of both documents follows."""
     (path,) = (CASES / "pages").glob("28-*.pdf")
     document, rows = rows_of(rasterizer, path)
@@ -50,7 +50,7 @@ def test_the_reported_portfolio_is_read_whole(rasterizer: Rasterizer):
     assert all(row.text is not None and row.text.markdown.startswith("INNER document.") for row in rows[1:])
 
 
-def test_every_page_of_every_document_has_a_number(rasterizer: Rasterizer, tmp_path: Path):
+def test_every_page_of_every_document_has_a_number(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Documents of several pages follow each other; what is no PDF, or damaged, or locked is named."""
     inner = {pages: text_pdf(tmp_path / f"{pages}.pdf", pages=pages).read_bytes() for pages in (2, 3)}
     with pymupdf.open(stream=inner[2]) as opened:
@@ -66,7 +66,7 @@ def test_every_page_of_every_document_has_a_number(rasterizer: Rasterizer, tmp_p
     assert [number for number, row in enumerate(rows, 1) if "portfolio_cover" in row.flags] == [1]
 
 
-def test_a_portfolio_without_documents_is_its_cover(rasterizer: Rasterizer, tmp_path: Path):
+def test_a_portfolio_without_documents_is_its_cover(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Nothing follows, and nothing is flagged; the document says what lies in it."""
     document, rows = rows_of(rasterizer, portfolio_of(tmp_path, {"b.txt": b"notes"}))
 

@@ -44,7 +44,7 @@ def with_hole(path: Path, hole: int) -> Path:
     return path
 
 
-def test_a_document_may_be_larger_than_the_memory(tmp_path: Path):
+def test_a_document_may_be_larger_than_the_memory(tmp_path: Path) -> None:
     """A document of 4 GiB opens in a process that may take 512 MiB: it is mapped, and neither copied nor counted."""
     path = with_hole(tmp_path / "large.pdf", 4 << 30)
     with process_with(memory_mb=512, recycle_rss_mb=128) as process:
@@ -57,7 +57,7 @@ def test_a_document_may_be_larger_than_the_memory(tmp_path: Path):
         assert process.pid == pid, "the mapping is no growth"
 
 
-def test_what_is_mapped_is_given_back(either: RenderProcess, tmp_path: Path):
+def test_what_is_mapped_is_given_back(either: RenderProcess, tmp_path: Path) -> None:
     """After many documents a process has mapped the last one, and holds as many descriptors as after the first."""
     folder = tmp_path / "documents"
     folder.mkdir()
@@ -74,7 +74,7 @@ def test_what_is_mapped_is_given_back(either: RenderProcess, tmp_path: Path):
     assert len({descriptors for _, descriptors in held[1:]}) == 1
 
 
-def test_a_document_cut_short_while_it_is_read_has_changed(either: RenderProcess, tmp_path: Path):
+def test_a_document_cut_short_while_it_is_read_has_changed(either: RenderProcess, tmp_path: Path) -> None:
     """The page says so instead of being tried for ever, and the next document is read by a new process."""
     path = scan_pdf(tmp_path / "cut.pdf", pages=3, dpi=300)
     other = text_pdf(tmp_path / "other.pdf", pages=1)
@@ -94,7 +94,7 @@ def test_a_document_cut_short_while_it_is_read_has_changed(either: RenderProcess
     assert either.open(str(other), ()).page_count == 1
 
 
-def test_a_document_that_vanished_is_unreadable(either: RenderProcess, tmp_path: Path):
+def test_a_document_that_vanished_is_unreadable(either: RenderProcess, tmp_path: Path) -> None:
     """Nothing is sent for a file that cannot be opened, and the process goes on."""
     gone = either.open(str(tmp_path / "gone.pdf"), ())
 
@@ -103,7 +103,7 @@ def test_a_document_that_vanished_is_unreadable(either: RenderProcess, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["\udcff\udcfe.pdf", "two\nlines.pdf", "n" * 251 + ".pdf", "no ending", "a.\udcff"])
-def test_a_name_is_only_a_name(either: RenderProcess, tmp_path: Path, name: str):
+def test_a_name_is_only_a_name(either: RenderProcess, tmp_path: Path, name: str) -> None:
     """Whatever a file is called, even in bytes that are no Unicode, its bytes are what is read."""
     path = text_pdf(tmp_path / "plain.pdf", pages=2).rename(tmp_path / name)
 
@@ -111,7 +111,7 @@ def test_a_name_is_only_a_name(either: RenderProcess, tmp_path: Path, name: str)
     assert isinstance(either.read(str(path), None, 2)[0], RenderedPage)
 
 
-def test_a_path_may_be_longer_than_a_name(tmp_path: Path):
+def test_a_path_may_be_longer_than_a_name(tmp_path: Path) -> None:
     """A file deep below many folders is read, up to the length that the system allows."""
     folder = tmp_path.joinpath(*["d" * 200] * 15)
     folder.mkdir(parents=True)
@@ -120,7 +120,7 @@ def test_a_path_may_be_longer_than_a_name(tmp_path: Path):
         assert process.open(str(path), ()).page_count == 1
 
 
-def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path):
+def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path) -> None:
     """One that no longer uses the CPU in the middle of a page costs the page and itself: page_wall_s ends it."""
     path = hanging_everywhere_pdf(tmp_path / "slow.pdf")
     with process_with(page_cpu_s=10, page_wall_s=10) as process:
@@ -135,7 +135,7 @@ def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path):
         assert not sleeper.is_running()
 
 
-def test_a_process_that_died_between_pages_costs_none(tmp_path: Path):
+def test_a_process_that_died_between_pages_costs_none(tmp_path: Path) -> None:
     """The kernel may take an idle process for its memory: the next page is read by a new one."""
     path = text_pdf(tmp_path / "a.pdf", pages=2)
     with process_with() as process:
@@ -148,7 +148,7 @@ def test_a_process_that_died_between_pages_costs_none(tmp_path: Path):
     assert isinstance(page, RenderedPage)
 
 
-def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path):
+def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path) -> None:
     """A long document does not keep a process that leaks: it is replaced before the next page, and no page is lost."""
     path = tmp_path / "book.pdf"
     with pymupdf.open() as book:
@@ -168,7 +168,7 @@ def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path):
     assert len({pid for _, _, pid in read}) == 3
 
 
-def test_a_process_is_kept_while_it_is_small(tmp_path: Path):
+def test_a_process_is_kept_while_it_is_small(tmp_path: Path) -> None:
     """With room to grow all pages of a document are read by one process."""
     path = text_pdf(tmp_path / "book.pdf", pages=4)
     with process_with() as process:
@@ -178,7 +178,7 @@ def test_a_process_is_kept_while_it_is_small(tmp_path: Path):
     assert len(pids) == 1
 
 
-def test_the_layout_model_is_loaded_when_a_page_needs_it(tmp_path: Path):
+def test_the_layout_model_is_loaded_when_a_page_needs_it(tmp_path: Path) -> None:
     """A process that only renders goes without the model's 0.8 s and 80 MB; once loaded, it brings no threads along."""
     path = text_pdf(tmp_path / "a.pdf", pages=1)
     loaded, threads = [], []
@@ -194,7 +194,7 @@ def test_the_layout_model_is_loaded_when_a_page_needs_it(tmp_path: Path):
     assert threads == [1, 1]
 
 
-def test_shared_memory_cannot_be_made_smaller():
+def test_shared_memory_cannot_be_made_smaller() -> None:
     """A process that was taken over cannot pull the page image from under the one that copies it."""
     with process_with() as process, pytest.raises(PermissionError):
         os.ftruncate(process._pixels_fd, 0)

@@ -102,7 +102,7 @@ def image_of(page: Read) -> RGB:
     return page[1]
 
 
-def test_each_kind_of_page_takes_its_way(rasterizer: Rasterizer, tmp_path: Path):
+def test_each_kind_of_page_takes_its_way(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Good text becomes a row, a scan awaits OCR with its image, an empty page is blank."""
     read = pages(rasterizer, mixed_pdf(tmp_path / "mixed.pdf"))
 
@@ -113,7 +113,7 @@ def test_each_kind_of_page_takes_its_way(rasterizer: Rasterizer, tmp_path: Path)
     assert rendered.decision.route is Route.OCR
 
 
-def test_a_page_that_hangs_costs_itself(impatient: Rasterizer, tmp_path: Path):
+def test_a_page_that_hangs_costs_itself(impatient: Rasterizer, tmp_path: Path) -> None:
     """The page over its CPU time fails (or is rendered by PDFium); the pages around it come out."""
     read = outcomes(pages(impatient, hanging_pdf(tmp_path / "hang.pdf", pages=3, bad_page=2)))
 
@@ -121,7 +121,7 @@ def test_a_page_that_hangs_costs_itself(impatient: Rasterizer, tmp_path: Path):
     assert read[1] in {Reason.RENDER_TIMEOUT, "ocr"}
 
 
-def test_a_page_that_swallows_memory_costs_itself(impatient: Rasterizer, tmp_path: Path):
+def test_a_page_that_swallows_memory_costs_itself(impatient: Rasterizer, tmp_path: Path) -> None:
     """The page that wants more memory than it may have does not come out as an empty one; its neighbours come out."""
     read = outcomes(pages(impatient, memory_pdf(tmp_path / "memory.pdf", pages=3, bad_page=2)))
 
@@ -130,7 +130,7 @@ def test_a_page_that_swallows_memory_costs_itself(impatient: Rasterizer, tmp_pat
 
 
 @pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
-def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Signals):
+def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Signals) -> None:
     """A renderer that dies of a signal in the middle of a page loses that page; the next one is read by a new one."""
     settings = RunSettings(raster=RasterSettings(page_cpu_s=60, page_wall_s=60, fallback="none"))
     source = next(
@@ -151,7 +151,7 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
     assert blow.name in second.detail or blow is signal.SIGKILL
 
 
-def test_a_renderer_dies_with_its_worker(tmp_path: Path):
+def test_a_renderer_dies_with_its_worker(tmp_path: Path) -> None:
     """A worker that is killed leaves no renderer spinning behind it."""
     program = (
         "import sys\n"
@@ -183,7 +183,7 @@ def wait_for(condition, seconds: float = 20):
     return None
 
 
-def test_what_mupdf_cannot_decode_is_no_blank_page(rasterizer: Rasterizer, tmp_path: Path):
+def test_what_mupdf_cannot_decode_is_no_blank_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A page that comes out white with decode warnings fails, and the warning is kept."""
     (page,) = pages(rasterizer, undecodable_image_pdf(tmp_path / "image.pdf"))
 
@@ -191,7 +191,7 @@ def test_what_mupdf_cannot_decode_is_no_blank_page(rasterizer: Rasterizer, tmp_p
     assert "MuPDF" in page.detail
 
 
-def test_passwords_are_tried_and_missed(tmp_path: Path):
+def test_passwords_are_tried_and_missed(tmp_path: Path) -> None:
     """An encrypted document is read with the password of the settings, and says what it lacks without it."""
     path = encrypted_pdf(tmp_path / "secret.pdf", "sesame")
     knowing = Rasterizer(RunSettings(input=InputSettings(passwords=("wrong", "sesame"))))
@@ -216,7 +216,7 @@ def test_passwords_are_tried_and_missed(tmp_path: Path):
         (b"<html><body>404 not found</body></html>", Reason.UNSUPPORTED_TYPE),
     ],
 )
-def test_what_cannot_be_opened_says_why(rasterizer: Rasterizer, tmp_path: Path, content: bytes, reason: Reason):
+def test_what_cannot_be_opened_says_why(rasterizer: Rasterizer, tmp_path: Path, content: bytes, reason: Reason) -> None:
     """A file without pages is a record with its reason and what to make of it."""
     path = tmp_path / "file.pdf"
     path.write_bytes(content)
@@ -224,12 +224,12 @@ def test_what_cannot_be_opened_says_why(rasterizer: Rasterizer, tmp_path: Path, 
     assert opened(rasterizer, path).reason is reason
 
 
-def test_a_truncated_file_has_no_pages(rasterizer: Rasterizer, tmp_path: Path):
+def test_a_truncated_file_has_no_pages(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A cut-off upload is not an empty document: it is damaged, or left without pages after repair."""
     assert opened(rasterizer, truncated_pdf(tmp_path / "cut.pdf")).reason in {Reason.ZERO_PAGES, Reason.DAMAGED}
 
 
-def test_a_page_is_seen_as_it_is_displayed(ocr_only: Rasterizer, tmp_path: Path):
+def test_a_page_is_seen_as_it_is_displayed(ocr_only: Rasterizer, tmp_path: Path) -> None:
     """Rotation and crop box are applied, transparency lies on white, annotations and form fields are shown."""
     (rotated,) = pages(ocr_only, rotated_pdf(tmp_path / "rotated.pdf"))[:1]
     (cropped,) = pages(ocr_only, cropbox_pdf(tmp_path / "crop.pdf"))[:1]
@@ -243,7 +243,7 @@ def test_a_page_is_seen_as_it_is_displayed(ocr_only: Rasterizer, tmp_path: Path)
     assert image_of(annotated).min() < 128
 
 
-def test_pages_of_every_size_have_an_image(ocr_only: Rasterizer, tmp_path: Path):
+def test_pages_of_every_size_have_an_image(ocr_only: Rasterizer, tmp_path: Path) -> None:
     """From 1 pt to 36,000 pt: never larger than the limit, never without a pixel."""
     (huge,) = pages(ocr_only, huge_page_pdf(tmp_path / "huge.pdf"))
     tiny = pages(ocr_only, tiny_page_pdf(tmp_path / "tiny.pdf"))
@@ -252,7 +252,7 @@ def test_pages_of_every_size_have_an_image(ocr_only: Rasterizer, tmp_path: Path)
     assert set(outcomes(tiny)) == {Status.BLANK}, "no letter fits on a page of 1 pt"
 
 
-def test_text_is_fit_for_parquet(rasterizer: Rasterizer, tmp_path: Path):
+def test_text_is_fit_for_parquet(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """NUL in a text layer does not reach the row."""
     (page,) = pages(rasterizer, nul_text_pdf(tmp_path / "nul.pdf"))[:1]
 
@@ -260,7 +260,7 @@ def test_text_is_fit_for_parquet(rasterizer: Rasterizer, tmp_path: Path):
     assert "\0" not in text
 
 
-def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: Path):
+def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Pages of a file that was replaced after opening fail instead of coming from other bytes."""
     path = text_pdf(tmp_path / "a.pdf", pages=2)
     document = opened(rasterizer, path)
@@ -269,12 +269,12 @@ def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: 
     assert set(outcomes([rasterizer.read(document, number) for number in (1, 2)])) == {Reason.CHANGED}
 
 
-def test_blank_pages_are_blank_even_for_ocr(ocr_only: Rasterizer, tmp_path: Path):
+def test_blank_pages_are_blank_even_for_ocr(ocr_only: Rasterizer, tmp_path: Path) -> None:
     """Nothing is sent to the engine for a page with nothing on it."""
     assert set(outcomes(pages(ocr_only, blank_pdf(tmp_path / "blank.pdf")))) == {Status.BLANK}
 
 
-def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: Path):
+def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A document with attachments says how many files lie in it and are not read."""
     import pymupdf
 
@@ -290,7 +290,9 @@ def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: P
 
 
 @pytest.mark.parametrize("must_be_built", ["true", "false"])
-def test_a_page_that_stands_in_for_an_xfa_form_is_no_text(rasterizer: Rasterizer, tmp_path: Path, must_be_built: str):
+def test_a_page_that_stands_in_for_an_xfa_form_is_no_text(
+    rasterizer: Rasterizer, tmp_path: Path, must_be_built: str
+) -> None:
     """`Please wait...` is not the document: the page fails as `xfa_form`; a form with pages of its own is read."""
     import pymupdf
 
@@ -307,7 +309,7 @@ def test_a_page_that_stands_in_for_an_xfa_form_is_no_text(rasterizer: Rasterizer
     assert Reason.XFA_FORM not in outcomes(pages(rasterizer, with_xfa(tmp_path / "b.pdf", "A form. " * 40, 2)))
 
 
-def test_images_are_documents(rasterizer: Rasterizer, tmp_path: Path):
+def test_images_are_documents(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """PNG, JPEG and TIFF files are read at their own pixels, a TIFF with all its pages, a photo the right way up."""
     from PIL import Image
 
@@ -324,14 +326,14 @@ def test_images_are_documents(rasterizer: Rasterizer, tmp_path: Path):
     assert image_of(pages(rasterizer, tmp_path / "c.jpg")[0]).shape == (100, 60, 3)
 
 
-def test_scans_are_rendered_in_grey_tones_too(rasterizer: Rasterizer, tmp_path: Path):
+def test_scans_are_rendered_in_grey_tones_too(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A scan's image holds its writing: dark on light, not one tone."""
     image = image_of(pages(rasterizer, scan_pdf(tmp_path / "scan.pdf"))[0])
 
     assert image.max() - image.min() > 100
 
 
-def test_light_writing_on_a_dark_page_is_ink():
+def test_light_writing_on_a_dark_page_is_ink() -> None:
     """A thumbnail keeps thin light lines on black as it keeps thin dark lines on white."""
     black = np.zeros((3000, 2000, 3), np.uint8)
     black[1500, 200:1800] = 255
@@ -339,7 +341,7 @@ def test_light_writing_on_a_dark_page_is_ink():
     assert ink_share(shrink_to_thumbnail(black)) == ink_share(shrink_to_thumbnail(255 - black)) > 0
 
 
-def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path):
+def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Ctrl-C and systemd signal the whole group: the renderer goes on, its worker decides when it ends."""
     document = opened(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
     child = descendants("ocrmill.workers.rendering.child")[0]
@@ -351,7 +353,7 @@ def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path):
     assert child.is_running()
 
 
-def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_path: Path):
+def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
     """The text is the same; the picture is a block of it without text, cut from the page as rendered."""
     path = picture_pdf(tmp_path / "picture.pdf")
     (without,) = read_once(RunSettings(), path)
@@ -369,7 +371,7 @@ def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_pa
     assert np.abs(pixels[200, 500] - (0, 0, 255)).max() < 20
 
 
-def test_a_page_without_pictures_is_not_rendered_for_them(tmp_path: Path):
+def test_a_page_without_pictures_is_not_rendered_for_them(tmp_path: Path) -> None:
     """Its list of figures is empty, not null: they were asked for."""
     (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), text_pdf(tmp_path / "text.pdf", pages=1))
 

@@ -69,7 +69,7 @@ def words(text: str) -> list[str]:
     return [word.text for word in words_of_markdown(text)]
 
 
-def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path):
+def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path) -> None:
     """Every word, in order, measured against PDFium's own; its row says who read it, and that tables have no rows."""
     document, _ = one_page()
     row = read(only_for_pdfium(tmp_path / "a.pdf", document))
@@ -83,7 +83,7 @@ def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path):
     assert (block.x0, block.y0) == pytest.approx((72, 88), abs=4)
 
 
-def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path):
+def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path) -> None:
     """MuPDF runs into its limit on CPU time; the row names that, and has the text."""
     text = b"BT /F 12 Tf 72 700 Td 14 TL " + b" ".join(b"(%s) Tj T*" % line.encode() for line in LINES) + b" ET"
     impatient = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))
@@ -98,7 +98,9 @@ def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path):
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("crop", [None, (60, 70, 560, 400), (-200, -100, 900, 1000)])
-def test_a_rescued_page_is_read_as_it_is_displayed(tmp_path: Path, rotation: int, crop: tuple[float, ...] | None):
+def test_a_rescued_page_is_read_as_it_is_displayed(
+    tmp_path: Path, rotation: int, crop: tuple[float, ...] | None
+) -> None:
     """Rotation and crop box are applied; boxes lie where the text is seen, and nothing outside the crop box is read."""
     document, page = one_page()
     page.insert_text((72, 700), "far below", fontsize=12)
@@ -117,7 +119,7 @@ def test_a_rescued_page_is_read_as_it_is_displayed(tmp_path: Path, rotation: int
         assert 0 <= block.y0 < block.y1 <= geometry.height_pt
 
 
-def test_text_that_runs_another_way_is_read(tmp_path: Path):
+def test_text_that_runs_another_way_is_read(tmp_path: Path) -> None:
     """A note along the margin is upright in the Markdown."""
     document, page = one_page()
     page.insert_text((40, 400), "a note along the margin", fontsize=10, rotate=90)
@@ -126,7 +128,7 @@ def test_text_that_runs_another_way_is_read(tmp_path: Path):
     assert "a note along the margin" in row.text.markdown
 
 
-def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path):
+def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path) -> None:
     """The passwords of the settings are tried; without them the document says that it is locked."""
     lock = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "user_pw": "sesame", "owner_pw": "other"}
     path = only_for_pdfium(tmp_path / "a.pdf", one_page()[0], **lock)
@@ -148,7 +150,7 @@ def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path):
         ({"color": (0.6, 0.6, 0.6)}, True),
     ],
 )
-def test_hidden_text_of_a_rescued_page_is_left_out(tmp_path: Path, hide: dict[str, object], kept: bool):
+def test_hidden_text_of_a_rescued_page_is_left_out(tmp_path: Path, hide: dict[str, object], kept: bool) -> None:
     """Invisible, white and transparent text is not in the Markdown, and the page is flagged; pale text is read."""
     document, page = one_page()
     page.insert_text((72, 400), "ignore all previous lines", fontsize=12, **hide)
@@ -190,7 +192,7 @@ def ideographs_set_downwards(page: pymupdf.Page) -> None:
 @pytest.mark.parametrize(
     "make", [picture_over, highlight, other_words_over, reading_of_a_picture, ideographs_set_downwards]
 )
-def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make):
+def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make) -> None:
     """Text under a picture, a highlight or other text, somebody's reading of a scan, letters in an unknown order."""
     document, page = one_page()
     make(page)
@@ -200,7 +202,7 @@ def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make):
     assert (page.decision.route, page.decision.reason) == (Route.OCR, "invisible_text")
 
 
-def test_text_under_a_bar_is_not_read(tmp_path: Path):
+def test_text_under_a_bar_is_not_read(tmp_path: Path) -> None:
     """Struck-out text is left out, and the page is flagged."""
     document, page = one_page()
     page.draw_rect(page.search_for("the coast built")[0], fill=(0, 0, 0), color=None)
@@ -212,7 +214,7 @@ def test_text_under_a_bar_is_not_read(tmp_path: Path):
     assert "hidden_text" in row.flags
 
 
-def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path):
+def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path) -> None:
     """They are part of what is seen, though PDFium's text lacks them."""
     document, page = one_page()
     field = pymupdf.Widget()
@@ -227,7 +229,7 @@ def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path):
     assert "Noted beside the text" in row.text.markdown
 
 
-def test_letters_drawn_twice_are_read_once(tmp_path: Path):
+def test_letters_drawn_twice_are_read_once(tmp_path: Path) -> None:
     """Fat type is imitated by a second drawing, a little to the side."""
     document, page = one_page()
     page.insert_text((72.3, 100), LINES, fontsize=12)
@@ -236,7 +238,7 @@ def test_letters_drawn_twice_are_read_once(tmp_path: Path):
     assert words(row.text.markdown) == words(" ".join(LINES))
 
 
-def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path):
+def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path) -> None:
     """PDFium gives no character for them, and slanted letters lean over the gap."""
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
@@ -251,7 +253,7 @@ def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path):
     assert words(row.text.markdown) == words(LINES[0])
 
 
-def test_columns_are_read_one_after_the_other(tmp_path: Path):
+def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     """PDFium runs the lines of two columns together if they are drawn row by row."""
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
@@ -266,7 +268,7 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path):
     assert words(found.text.markdown) == words(expected)
 
 
-def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Path):
+def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Path) -> None:
     """They are cut from PDFium's rendering."""
     document, page = one_page()
     pixmap = pymupdf.Pixmap(pymupdf.csRGB, (0, 0, 60, 40), False)
@@ -279,7 +281,7 @@ def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Pat
     assert words(row.text.markdown) == words(" ".join(LINES))
 
 
-def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path):
+def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path) -> None:
     """With `mode = "ocr"` the page goes to the engine, and its layer beside it, for the agreement."""
     document, _ = one_page()
     path = only_for_pdfium(tmp_path / "a.pdf", document)
@@ -291,7 +293,7 @@ def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path):
     assert page.geometry.width_px == 1200
 
 
-def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(tmp_path: Path):
+def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(tmp_path: Path) -> None:
     """`Please wait...` is not the document."""
     document = pymupdf.open()
     add_text_page(document, 1, 1, "Please wait... If this message is not eventually replaced")
@@ -301,7 +303,7 @@ def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(tmp_path: Pat
     assert (row.status, row.reason) == (Status.FAILED, Reason.XFA_FORM)
 
 
-def test_the_reported_page_is_read(tmp_path: Path):
+def test_the_reported_page_is_read(tmp_path: Path) -> None:
     """The second page of a damaged file whose first one cannot be decoded."""
     row = read(CASES / "18-damaged-page-is-blank.pdf", number=2)
 
@@ -311,7 +313,7 @@ def test_the_reported_page_is_read(tmp_path: Path):
 @needs_corpus
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "number", "phrase"), [("test_2548", 2, "Spearman"), ("test_4435", 3, "clarinet")])
-def test_real_pages_that_hang_mupdf_are_read(name: str, number: int, phrase: str):
+def test_real_pages_that_hang_mupdf_are_read(name: str, number: int, phrase: str) -> None:
     """Their lines are in MuPDF's text, too, which it gives without rendering."""
     row = read(CORPUS / f"{name}.pdf", number=number)
     with pymupdf.open(CORPUS / f"{name}.pdf") as document:

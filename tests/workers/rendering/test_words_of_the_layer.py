@@ -68,7 +68,7 @@ def shares(found: LayerFidelity) -> tuple[float, float, float]:
 
 
 @pytest.mark.parametrize("name", ["text", "table", "two_columns", "cjk", "rotated", "copy_of_text", "blank"])
-def test_samples_lose_no_word(rasterizer: Rasterizer, name: str):
+def test_samples_lose_no_word(rasterizer: Rasterizer, name: str) -> None:
     """Each page of the samples that is read from its layer has all of its words, in order, and no other."""
     found = measured(rasterizer, SAMPLES / f"{name}.pdf")
 
@@ -77,7 +77,7 @@ def test_samples_lose_no_word(rasterizer: Rasterizer, name: str):
 
 
 @pytest.mark.parametrize("make", [text_pdf, rotated_pdf, cropbox_pdf, annotated_pdf])
-def test_turned_cut_and_annotated_pages_lose_no_word(rasterizer: Rasterizer, tmp_path: Path, make):
+def test_turned_cut_and_annotated_pages_lose_no_word(rasterizer: Rasterizer, tmp_path: Path, make) -> None:
     """Words are measured where a viewer shows them: turned with the page, inside its crop box, with annotations."""
     path = make(tmp_path / "made.pdf")
     found = measured(rasterizer, path)
@@ -88,7 +88,7 @@ def test_turned_cut_and_annotated_pages_lose_no_word(rasterizer: Rasterizer, tmp
 
 @needs_corpus
 @pytest.mark.parametrize("name", WITH_LAYER)
-def test_real_pages_lose_no_word(rasterizer: Rasterizer, name: str):
+def test_real_pages_lose_no_word(rasterizer: Rasterizer, name: str) -> None:
     """Each page of the real PDFs reaches `LEAST`, or the bound that it has in `SHORT`."""
     found = measured(rasterizer, CORPUS / f"{name}.pdf")
     bounds = {number: SHORT.get((name, number), LEAST) for number in found}
@@ -102,6 +102,6 @@ def test_real_pages_lose_no_word(rasterizer: Rasterizer, name: str):
     assert worse == {}
 
 
-def test_bounds_are_of_pages_that_fall_short():
+def test_bounds_are_of_pages_that_fall_short() -> None:
     """A bound that is no weaker than `LEAST` has no place in `SHORT`."""
     assert [page for page, bound in SHORT.items() if all(map(float.__ge__, bound, LEAST))] == []

@@ -47,7 +47,7 @@ def state(breaker: CircuitBreaker) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("reason", [Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.RENDER_MEMORY])
-def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason):
+def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason) -> None:
     """The error comes with the window's last outcome, and names reason, share, an example and what to do."""
     breaker = CircuitBreaker(SETTINGS)
     for number in range(WINDOW - 1):
@@ -59,7 +59,7 @@ def test_pages_that_all_fail_for_one_reason_end_the_run(reason: Reason):
         assert words in str(caught.value)
 
 
-def test_documents_that_cannot_be_had_end_the_run():
+def test_documents_that_cannot_be_had_end_the_run() -> None:
     """Expired credentials or a vanished mount: the documents are not to blame."""
     breaker = CircuitBreaker(SETTINGS)
     for number in range(WINDOW - 1):
@@ -71,7 +71,7 @@ def test_documents_that_cannot_be_had_end_the_run():
 @pytest.mark.parametrize(
     "reason", [Reason.PASSWORD_REQUIRED, Reason.DAMAGED, Reason.UNSUPPORTED_TYPE, Reason.ZERO_PAGES]
 )
-def test_bad_documents_never_end_the_run(reason: Reason):
+def test_bad_documents_never_end_the_run(reason: Reason) -> None:
     """A folder of nothing but locked or damaged files is read to its end."""
     breaker = CircuitBreaker(SETTINGS)
     for number in range(5 * WINDOW):
@@ -81,7 +81,7 @@ def test_bad_documents_never_end_the_run(reason: Reason):
     assert [(WINDOW, 0), (WINDOW, 0), (0, 0)] == state(breaker)
 
 
-def test_pages_that_need_no_engine_do_not_hide_a_broken_one():
+def test_pages_that_need_no_engine_do_not_hide_a_broken_one() -> None:
     """Where nine pages of ten have a text layer, an engine that fails at every tenth page is broken."""
     breaker = CircuitBreaker(SETTINGS)
     for number in range(10 * (WINDOW - 1)):
@@ -91,7 +91,7 @@ def test_pages_that_need_no_engine_do_not_hide_a_broken_one():
         breaker.add_page(failed_page(10 * WINDOW, Reason.ENGINE_ERROR))
 
 
-def test_failures_up_to_the_share_go_on():
+def test_failures_up_to_the_share_go_on() -> None:
     """Half of the pages may fail, again and again, and more of them for a moment that has passed."""
     breaker = CircuitBreaker(SETTINGS)
     for number in range(5 * WINDOW):
@@ -101,7 +101,7 @@ def test_failures_up_to_the_share_go_on():
     assert [(0, 0), (WINDOW, 0), (WINDOW, WINDOW // 2)] == state(breaker)
 
 
-def test_one_document_does_not_end_the_run():
+def test_one_document_does_not_end_the_run() -> None:
     """5,000 pages of one document that crash the renderer, mixed with some good ones, stop nobody."""
     breaker = CircuitBreaker(SETTINGS)
     poison = Document("f" * 64, Source("/in/poison.pdf", "1", 1, "/in/poison.pdf"), 5000)
@@ -113,7 +113,7 @@ def test_one_document_does_not_end_the_run():
     assert [(0, 0), (WINDOW, WINDOW // 10), (0, 0)] == state(breaker)  # of one document, a tenth of a window
 
 
-def test_a_share_of_one_turns_it_off():
+def test_a_share_of_one_turns_it_off() -> None:
     """Whoever wants to go on in spite of it can."""
     breaker = CircuitBreaker(WorkerSettings(stop_window=10, stop_share=1))
     for number in range(100):

@@ -125,13 +125,13 @@ def report_of(tmp_path: Path, *names: str) -> RunReport:
     return FragileRun(tmp_path).over(*names)
 
 
-def test_an_error_that_ends_the_run_is_ours(tmp_path: Path):
+def test_an_error_that_ends_the_run_is_ours(tmp_path: Path) -> None:
     """What a task raises deep inside comes out as itself, so that a person gets one line and not a traceback."""
     with pytest.raises(EngineError, match="no engine is left"):
         report_of(tmp_path, "no engine")
 
 
-def test_a_bug_costs_its_document_or_its_pages(tmp_path: Path):
+def test_a_bug_costs_its_document_or_its_pages(tmp_path: Path) -> None:
     """An exception that nobody foresaw becomes rows; other documents are read."""
     report = report_of(tmp_path, "cannot open", "cannot read", "good")
 
@@ -140,7 +140,7 @@ def test_a_bug_costs_its_document_or_its_pages(tmp_path: Path):
     assert report.page_reasons == {Reason.RENDER_CRASH: 2, Reason.EMPTY_OUTPUT: 4}
 
 
-def test_a_page_that_comes_twice_is_written_once(tmp_path: Path):
+def test_a_page_that_comes_twice_is_written_once(tmp_path: Path) -> None:
     """A pool with such a bug ends the run, before a second row of the page is in the output."""
     run = FragileRun(tmp_path)
     with pytest.raises(KeyError):
@@ -149,19 +149,19 @@ def test_a_page_that_comes_twice_is_written_once(tmp_path: Path):
     assert run.rows() == run.report.pages_done <= 3
 
 
-def test_a_bug_in_ocr_costs_its_page(tmp_path: Path):
+def test_a_bug_in_ocr_costs_its_page(tmp_path: Path) -> None:
     """The page is a row with its reason, its neighbours and other documents are read."""
     report = report_of(tmp_path, "cannot recognize", "good")
 
     assert report.page_reasons == {Reason.ENGINE_ERROR: 1, Reason.EMPTY_OUTPUT: 5}
 
 
-def test_a_lost_image_is_rendered_again(tmp_path: Path):
+def test_a_lost_image_is_rendered_again(tmp_path: Path) -> None:
     """A page whose image is gone is rendered again and blamed for nothing."""
     assert report_of(tmp_path, "lost image").page_reasons == {Reason.EMPTY_OUTPUT: 3}
 
 
-def test_a_run_in_which_all_fails_ends(tmp_path: Path):
+def test_a_run_in_which_all_fails_ends(tmp_path: Path) -> None:
     """A vanished mount ends the run within a window of documents; what was read before is durable."""
     run = FragileRun(tmp_path, RunSettings(workers=WorkerSettings(stop_window=20)))
     with pytest.raises(TooManyFailuresError, match="the mount is gone"):
@@ -178,7 +178,7 @@ def vanish(out: Path) -> Path:
     return target
 
 
-def test_an_output_that_is_gone_for_a_while_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_an_output_that_is_gone_for_a_while_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Rows that cannot be written wait, no new pages are taken meanwhile, and none is missing when it is back."""
     target = vanish(tmp_path)
     run = FragileRun(tmp_path, RunSettings(output=OutputSettings(flush_s=0.2, shard_rows=30, retry_s=60)))
@@ -200,7 +200,7 @@ def test_an_output_that_is_gone_for_a_while_is_waited_for(tmp_path: Path, caplog
     assert "no new pages are taken meanwhile" in caplog.text
 
 
-def test_an_output_that_stays_away_ends_the_run(tmp_path: Path):
+def test_an_output_that_stays_away_ends_the_run(tmp_path: Path) -> None:
     """After output.retry_s the run ends with what is wrong; it does not read the corpus to no end."""
     vanish(tmp_path)
     run = FragileRun(tmp_path, RunSettings(output=OutputSettings(flush_s=0.2, shard_rows=30, retry_s=1)))
@@ -210,7 +210,7 @@ def test_an_output_that_stays_away_ends_the_run(tmp_path: Path):
     assert run.pool.opened < 150
 
 
-def test_a_stop_makes_finished_rows_durable_at_once(tmp_path: Path):
+def test_a_stop_makes_finished_rows_durable_at_once(tmp_path: Path) -> None:
     """After SIGTERM a page in the engine may keep the run for drain_s; what is finished does not wait for it."""
     run = FragileRun(tmp_path, RunSettings(workers=WorkerSettings(drain_s=4)))
     found = []
@@ -223,7 +223,7 @@ def test_a_stop_makes_finished_rows_durable_at_once(tmp_path: Path):
     assert report.stopped
 
 
-def test_a_stop_after_all_was_read_leaves_no_work(tmp_path: Path):
+def test_a_stop_after_all_was_read_leaves_no_work(tmp_path: Path) -> None:
     """A run that is told to stop while its last pages are in work, and finishes them, is finished and not stopped."""
     report = FragileRun(tmp_path).over("good", "brief", stop_after_s=1)
 
@@ -232,7 +232,7 @@ def test_a_stop_after_all_was_read_leaves_no_work(tmp_path: Path):
     assert report.listing_complete
 
 
-def test_a_stop_with_documents_unopened_leaves_work(tmp_path: Path):
+def test_a_stop_with_documents_unopened_leaves_work(tmp_path: Path) -> None:
     """Documents that were listed and not opened are work that is left, although no open document is."""
     run = FragileRun(tmp_path)
     report = run.over(*(f"opens slowly {number}" for number in range(200)), stop_after_s=0.5)

@@ -22,7 +22,7 @@ def wait_for(listed: int, report: RunReport) -> None:
         time.sleep(0.01)
 
 
-def test_sources_come_in_order_and_are_counted_before_they_are_taken():
+def test_sources_come_in_order_and_are_counted_before_they_are_taken() -> None:
     """All are listed while none is taken; they come in order, and after the last one none."""
     report = RunReport()
     listing = Listing(sources(150), report)
@@ -34,7 +34,7 @@ def test_sources_come_in_order_and_are_counted_before_they_are_taken():
     assert listing.exhausted
 
 
-def test_a_long_listing_waits_for_its_turn():
+def test_a_long_listing_waits_for_its_turn() -> None:
     """No more than the bound wait in memory; taking some lets the listing go on."""
     report = RunReport()
     listing = Listing(sources(1000), report, ahead=100)
@@ -47,7 +47,7 @@ def test_a_long_listing_waits_for_its_turn():
     listing.close()
 
 
-def test_an_error_comes_after_what_was_listed_before_it():
+def test_an_error_comes_after_what_was_listed_before_it() -> None:
     """A listing that breaks off loses nothing that it had found, and does not end as if it were complete."""
 
     def broken() -> Iterator[Source]:
@@ -63,7 +63,7 @@ def test_an_error_comes_after_what_was_listed_before_it():
     assert (False, False) == (report.listing_complete, listing.exhausted)
 
 
-def test_closing_wakes_whoever_waits():
+def test_closing_wakes_whoever_waits() -> None:
     """A stop does not wait for a listing that hangs; what was not taken is not taken for done."""
     hanging = threading.Event()
 

@@ -18,7 +18,7 @@ GIB = 1 << 30
 VIEWS = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings())
 
 
-def test_no_more_is_taken_than_there_is_room():
+def test_no_more_is_taken_than_there_is_room() -> None:
     """Takers beyond the capacity wait until bytes are given back, and are served in order."""
 
     async def scenario() -> list[str]:
@@ -39,7 +39,7 @@ def test_no_more_is_taken_than_there_is_room():
     assert asyncio.run(scenario()) == ["a", "b", "c"]
 
 
-def test_a_page_larger_than_the_room_gets_it_alone():
+def test_a_page_larger_than_the_room_gets_it_alone() -> None:
     """An oversized page is read when nothing else is in flight, instead of never."""
 
     async def scenario() -> int:
@@ -55,7 +55,7 @@ def test_a_page_larger_than_the_room_gets_it_alone():
     assert asyncio.run(scenario()) == 500
 
 
-def test_a_reservation_that_shrinks_lets_the_next_one_in():
+def test_a_reservation_that_shrinks_lets_the_next_one_in() -> None:
     """Correcting a reservation downwards serves whoever waits."""
 
     async def scenario() -> int:
@@ -70,7 +70,7 @@ def test_a_reservation_that_shrinks_lets_the_next_one_in():
     assert asyncio.run(scenario()) == 100
 
 
-def test_a_cancelled_waiter_leaves_no_trace():
+def test_a_cancelled_waiter_leaves_no_trace() -> None:
     """Cancelling a waiter neither takes bytes nor blocks those behind it."""
 
     async def scenario() -> int:
@@ -87,7 +87,7 @@ def test_a_cancelled_waiter_leaves_no_trace():
     assert asyncio.run(scenario()) == 60
 
 
-def test_bytes_that_are_handed_on_are_given_back_once():
+def test_bytes_that_are_handed_on_are_given_back_once() -> None:
     """The reservation of a page that is handed on keeps its bytes beyond the block that took them, and no longer."""
 
     async def scenario() -> list[int]:
@@ -103,7 +103,7 @@ def test_bytes_that_are_handed_on_are_given_back_once():
     assert asyncio.run(scenario()) == [60, 20, 0]
 
 
-def test_a_page_takes_what_its_views_take():
+def test_a_page_takes_what_its_views_take() -> None:
     """What is reserved for a page is what the views of a Letter page have, or somewhat more than its image."""
     letter = np.zeros((1584, 1224, 3), np.uint8)
 
@@ -111,7 +111,7 @@ def test_a_page_takes_what_its_views_take():
     assert letter.nbytes <= page_bytes(EngineSettings(name="cpu")) < 1.1 * letter.nbytes
 
 
-def test_the_room_is_what_the_engines_hold_and_a_quarter_more():
+def test_the_room_is_what_the_engines_hold_and_a_quarter_more() -> None:
     """80 pages as views are 1,050 MiB, so one engine gets 1,312 and eight get 10,500; a small one gets the least."""
     settings = RunSettings(engine=VIEWS)
 
@@ -120,7 +120,7 @@ def test_the_room_is_what_the_engines_hold_and_a_quarter_more():
     assert in_flight_bytes(RunSettings(engine=EngineSettings(name="cpu")), 4, 64 * GIB) == LEAST_BYTES
 
 
-def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogCaptureFixture):
+def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:
     """The budget is cut to what there is, never below the least, and the log says that engines will wait."""
     settings = RunSettings(engine=VIEWS)
     with caplog.at_level(logging.WARNING, "ocrmill"):
@@ -131,7 +131,7 @@ def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogC
     assert "--shm-size" in caplog.text
 
 
-def test_what_the_settings_say_is_taken(caplog: pytest.LogCaptureFixture):
+def test_what_the_settings_say_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     """Whoever sets in_flight_mb gets that, without a word."""
     settings = RunSettings(engine=VIEWS, workers=WorkerSettings(in_flight_mb=100))
 
@@ -139,6 +139,6 @@ def test_what_the_settings_say_is_taken(caplog: pytest.LogCaptureFixture):
     assert not caplog.text
 
 
-def test_this_machine_has_memory_for_images():
+def test_this_machine_has_memory_for_images() -> None:
     """At most a quarter of its memory: as much again is for pages that are rendered ahead."""
     assert 0 < image_memory() <= psutil.virtual_memory().total // 4

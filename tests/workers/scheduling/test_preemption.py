@@ -16,11 +16,11 @@ from ocrmill.workers.scheduling.preemption import preemption, stop_on_preemption
 class Metadata(BaseHTTPRequestHandler):
     """Answers as the three clouds do; the server's `events` are what is announced by now."""
 
-    def do_PUT(self):
+    def do_PUT(self) -> None:
         asked = "X-aws-ec2-metadata-token-ttl-seconds" in self.headers
         self._send(200 if asked else 400, self.server.token)
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         path = self.path
         if path.startswith("/latest/") and self.headers.get("X-aws-ec2-metadata-token") != self.server.token:
             self._send(401, "")
@@ -40,7 +40,7 @@ class Metadata(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
-    def log_message(self, *args):
+    def log_message(self, *args) -> None:
         """Stay silent."""
 
 
@@ -90,7 +90,7 @@ def azure(kind: str, machine: str) -> str:
         ),
     ],
 )
-def test_a_warning_is_heard(cloud: str, quiet: dict, announced: dict, words: str):
+def test_a_warning_is_heard(cloud: str, quiet: dict, announced: dict, words: str) -> None:
     """Nothing is heard before the cloud announces that this machine goes, and its words once it does."""
 
     async def scenario(server) -> str:
@@ -105,7 +105,7 @@ def test_a_warning_is_heard(cloud: str, quiet: dict, announced: dict, words: str
         assert words in asyncio.run(scenario(server))
 
 
-def test_a_token_that_is_too_old_is_renewed():
+def test_a_token_that_is_too_old_is_renewed() -> None:
     """AWS forgets tokens after some hours: the next question brings a new one, and the warning is heard."""
 
     async def scenario(server) -> str:
@@ -121,7 +121,7 @@ def test_a_token_that_is_too_old_is_renewed():
         assert 401 in server.answers
 
 
-def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixture):
+def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """The run goes on if nobody answers, and the log says once that no warning can be received."""
 
     async def scenario() -> None:
@@ -133,7 +133,7 @@ def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixtur
     assert 1 == caplog.text.count("no warning can be received")
 
 
-def test_a_warning_stops_the_run_as_a_signal_does():
+def test_a_warning_stops_the_run_as_a_signal_does() -> None:
     """The run's `stop` is called once; without a cloud nobody is asked."""
     stopped = []
     with metadata_server() as server:

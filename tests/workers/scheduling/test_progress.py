@@ -28,7 +28,7 @@ def report() -> RunReport:
     return RunReport(pages_known=50, sources_opened=10, sources_listed=100, listing_complete=True)
 
 
-def test_lines_come_by_time_and_not_by_pages(report: RunReport, caplog: pytest.LogCaptureFixture):
+def test_lines_come_by_time_and_not_by_pages(report: RunReport, caplog: pytest.LogCaptureFixture) -> None:
     """Every 30 s there is a line, in which no page may have ended, from the start of the workers on."""
     caplog.set_level(logging.INFO, "ocrmill")
     clock = Clock()
@@ -49,7 +49,7 @@ def test_lines_come_by_time_and_not_by_pages(report: RunReport, caplog: pytest.L
     assert "no page has finished for 3 min" in lines[-1]
 
 
-def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog: pytest.LogCaptureFixture):
+def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog: pytest.LogCaptureFixture) -> None:
     """A thread of its own writes them; here nobody calls anything for three seconds."""
     caplog.set_level(logging.INFO, "ocrmill")
     with Progress(report, io.StringIO(), line_every_s=0.5):
@@ -58,7 +58,7 @@ def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog
     assert len(caplog.records) >= 2
 
 
-def test_the_rate_is_that_of_the_last_minutes(report: RunReport):
+def test_the_rate_is_that_of_the_last_minutes(report: RunReport) -> None:
     """A fast hour of text layers does not promise that the scans after it are as fast."""
     clock = Clock()
     progress = Progress(report, io.StringIO(), clock=clock)
@@ -71,7 +71,7 @@ def test_the_rate_is_that_of_the_last_minutes(report: RunReport):
     assert progress.snapshot().pages_per_s == pytest.approx(1.0, rel=0.01)
 
 
-def test_the_bar_has_pages_per_second_and_the_expected_total(report: RunReport):
+def test_the_bar_has_pages_per_second_and_the_expected_total(report: RunReport) -> None:
     """A bar never shows seconds per page, and its percentage is that of all pages, not of those opened so far."""
     clock, terminal = Clock(), Terminal()
     progress = Progress(report, terminal, clock=clock)
@@ -87,7 +87,7 @@ def test_the_bar_has_pages_per_second_and_the_expected_total(report: RunReport):
     assert "s/ pages" not in terminal.getvalue()
 
 
-def test_a_bar_without_a_known_total_shows_no_percentage(report: RunReport):
+def test_a_bar_without_a_known_total_shows_no_percentage(report: RunReport) -> None:
     """While the listing goes on, the bar is empty and the words say `more than`."""
     report.listing_complete = False
     terminal = Terminal()
@@ -99,7 +99,7 @@ def test_a_bar_without_a_known_total_shows_no_percentage(report: RunReport):
     assert "  0 %|" in terminal.getvalue().rpartition("\r")[2]
 
 
-def test_a_limit_of_documents_limits_what_is_expected(report: RunReport):
+def test_a_limit_of_documents_limits_what_is_expected(report: RunReport) -> None:
     """With --max-documents 20 only 20 of the 100 listed ones are waited for."""
     progress = Progress(report, io.StringIO(), max_documents=20)
     progress.enter(READING)
@@ -107,7 +107,7 @@ def test_a_limit_of_documents_limits_what_is_expected(report: RunReport):
     assert progress.snapshot().pages_expected == 100
 
 
-def test_after_a_stop_no_time_left_is_told(report: RunReport):
+def test_after_a_stop_no_time_left_is_told(report: RunReport) -> None:
     """What is in work is finished, and the rest is left."""
     progress = Progress(report, io.StringIO())
     progress.enter(READING)

@@ -23,7 +23,7 @@ async def drain(queue: RangeQueue) -> list[tuple[str, tuple[int, ...]]]:
     return taken
 
 
-def test_a_document_is_cut_into_ranges_without_losing_a_page():
+def test_a_document_is_cut_into_ranges_without_losing_a_page() -> None:
     """Every page of a document is in exactly one range, in order."""
 
     async def scenario():
@@ -34,7 +34,7 @@ def test_a_document_is_cut_into_ranges_without_losing_a_page():
     assert asyncio.run(scenario()) == [("a", (1, 2, 3, 4)), ("a", (5, 6, 7, 8)), ("a", (9, 10))]
 
 
-def test_short_documents_are_served_in_turn_with_a_long_one():
+def test_short_documents_are_served_in_turn_with_a_long_one() -> None:
     """While short documents wait, a long one gets every second range and no more; it begins at once."""
 
     async def scenario():
@@ -45,7 +45,7 @@ def test_short_documents_are_served_in_turn_with_a_long_one():
     assert asyncio.run(scenario()) == ["leaf0", "book", "leaf1", "book", "leaf2", "book", "book", "book", "book"]
 
 
-def test_long_documents_share_their_lane():
+def test_long_documents_share_their_lane() -> None:
     """Two long documents advance together."""
 
     async def scenario():
@@ -56,7 +56,7 @@ def test_long_documents_share_their_lane():
     assert asyncio.run(scenario()) == ["a", "b", "a", "b", "a", "b"]
 
 
-def test_a_dropped_queue_gives_nothing_and_takes_nothing():
+def test_a_dropped_queue_gives_nothing_and_takes_nothing() -> None:
     """After a drop readers end at once, and a document that opens late is not queued."""
 
     async def scenario():
@@ -69,7 +69,7 @@ def test_a_dropped_queue_gives_nothing_and_takes_nothing():
     assert asyncio.run(scenario()) == (None, 0)
 
 
-def test_a_reader_waits_for_work():
+def test_a_reader_waits_for_work() -> None:
     """An open, empty queue makes its reader wait instead of ending it."""
 
     async def scenario():

@@ -83,7 +83,7 @@ def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple]:
     return report, duckdb.sql(f"select {columns} from '{out}/pages/*.parquet'").fetchall()[0]
 
 
-def test_a_page_is_repaired(tmp_path: Path):
+def test_a_page_is_repaired(tmp_path: Path) -> None:
     """The first repair that gives a good page ends the retries; row, document and report say `repaired`."""
     engine = ScriptedEngine({RETRY_POLICY[1]: GOOD})
     report, row = run_over(engine, tmp_path)
@@ -95,7 +95,7 @@ def test_a_page_is_repaired(tmp_path: Path):
     assert documents.fetchall() == [(1, 0.0)]
 
 
-def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: Path):
+def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: Path) -> None:
     """Not one attempt is good: row, report, record, status and document say that it degenerates, now and at first."""
     report, row = run_over(ScriptedEngine({RETRY_POLICY[2]: GOOD + "..."}), tmp_path)
     out = tmp_path / "out"
@@ -116,7 +116,7 @@ def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: 
     assert page_keys(LocalStore(out), PageQuery(reason="repetition")).num_rows == 1  # `retry --reason` reads it again
 
 
-def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path):
+def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path) -> None:
     """The two rates differ by what the retries repair."""
     report, _ = run_over(ScriptedEngine({RETRY_POLICY[0]: GOOD}), tmp_path)
     status = read_status(LocalStore(tmp_path / "out"))
@@ -126,7 +126,7 @@ def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path):
 
 
 @pytest.mark.parametrize("finish_reason", ["repetition", "length"])
-def test_a_page_stopped_in_its_loop_has_no_end(finish_reason: str, tmp_path: Path):
+def test_a_page_stopped_in_its_loop_has_no_end(finish_reason: str, tmp_path: Path) -> None:
     """Our loop stop counts as the limit does: the text came to no end by itself, however short it is."""
     engine = ScriptedEngine({None: GOOD}, retry_policy=())
     engine.finish_reason = finish_reason
@@ -144,7 +144,7 @@ EMPTY = [
 
 
 @pytest.mark.parametrize("markup", EMPTY)
-def test_markup_without_text_is_no_text(markup: str, tmp_path: Path):
+def test_markup_without_text_is_no_text(markup: str, tmp_path: Path) -> None:
     """It is retried as an empty page is, and where nothing better comes the page fails: it is never ok, nor blank."""
     engine = ScriptedEngine(dict.fromkeys([None, *RETRY_POLICY], markup))
     report, row = run_over(engine, tmp_path)
@@ -154,7 +154,7 @@ def test_markup_without_text_is_no_text(markup: str, tmp_path: Path):
     assert report.failures == 1
 
 
-def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
+def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path) -> None:
     """Text, and then box after box with nothing in it: flagged, and repaired by the first attempt that does not."""
     drift = GOOD + "\n\n" + "<pre> <pre> <pre></pre></pre></pre>\n" * 60
     _, row = run_over(ScriptedEngine(dict.fromkeys([None, *RETRY_POLICY], drift)), tmp_path / "kept")
@@ -176,7 +176,7 @@ def test_a_page_that_drifts_off_into_markup_is_asked_again(tmp_path: Path):
         ({}, [0, 1, 2]),
     ],
 )
-def test_each_defect_has_its_retries(script: Script, asked: list[int], tmp_path: Path):
+def test_each_defect_has_its_retries(script: Script, asked: list[int], tmp_path: Path) -> None:
     """Only what may help is tried, each entry of the policy once, and the page has its row whatever comes out."""
     engine = ScriptedEngine(script)
     _, row = run_over(engine, tmp_path)
@@ -185,7 +185,7 @@ def test_each_defect_has_its_retries(script: Script, asked: list[int], tmp_path:
     assert row[3] == 1 + len(asked)
 
 
-def test_an_engine_without_repairs_is_asked_once(tmp_path: Path):
+def test_an_engine_without_repairs_is_asked_once(tmp_path: Path) -> None:
     """The page keeps its flags."""
     engine = ScriptedEngine({}, retry_policy=())
     _, row = run_over(engine, tmp_path)
@@ -194,7 +194,7 @@ def test_an_engine_without_repairs_is_asked_once(tmp_path: Path):
     assert row == ("ok", "repetition", LOOP, 1, True, "markdown")
 
 
-def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path):
+def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path) -> None:
     """What is in flight is finished as it is, so that the run ends in time."""
     engine = ScriptedEngine({})
 

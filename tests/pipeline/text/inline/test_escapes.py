@@ -26,13 +26,13 @@ def shown(markdown: str) -> str:
         "5 * 3 < 7 > 2", "*a", "a_", "<http://example.invalid>",
     ],
 )  # fmt: skip
-def test_text_that_looks_like_markup_is_shown_as_it_is(text: str):
+def test_text_that_looks_like_markup_is_shown_as_it_is(text: str) -> None:
     """A parser shows the escaped line as the text that it was, in one paragraph."""
     assert shown(escape_start(escape(text))) == text
 
 
 @given(st.text(alphabet="ab1 *_`<>&;#[]()!\\-+.~=:", min_size=1, max_size=30))
-def test_any_text_comes_back(text: str):
+def test_any_text_comes_back(text: str) -> None:
     """Whatever a line is made of, a parser shows it."""
     text = " ".join(text.split())
     if text:

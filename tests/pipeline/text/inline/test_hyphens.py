@@ -16,20 +16,20 @@ TYPESET = [
 
 
 @pytest.mark.parametrize("broken", OWN)
-def test_hyphens_of_words_stay(broken: str):
+def test_hyphens_of_words_stay(broken: str) -> None:
     """Digits, capitals, compounds and prefixes show that a hyphen is the word's own."""
     before, after = broken.split()
     assert is_own_hyphen(before, after, frozenset())
 
 
 @pytest.mark.parametrize("broken", TYPESET)
-def test_hyphens_of_typesetters_go(broken: str):
+def test_hyphens_of_typesetters_go(broken: str) -> None:
     """Between syllables a hyphen is the typesetter's."""
     before, after = broken.split()
     assert not is_own_hyphen(before, after, frozenset())
 
 
-def test_the_page_decides_where_it_can():
+def test_the_page_decides_where_it_can() -> None:
     """A word that stands elsewhere on the page is written as it is there."""
     assert not is_own_hyphen("Trace-", "Monkey", frozenset({"TraceMonkey"}))
     assert is_own_hyphen("vision-", "language", frozenset({"vision-language"}))

@@ -29,17 +29,17 @@ def text_of(line: list[Character]) -> str:
         ("\u0939\u0935\u093e_\u0930\u093e\u0924,  ", "\u0939\u0935\u093e \u0930\u093e\u0924,  "),  # blanks at the end
     ],
 )
-def test_white_space_in_a_line_without_blanks_is_a_blank(line: str, read: str):
+def test_white_space_in_a_line_without_blanks_is_a_blank(line: str, read: str) -> None:
     """A short line whose gaps are mostly blanks has them all; blanks at its end do not count as blanks within it."""
     assert text_of(characters(line, gap=2.6)) == read
 
 
-def test_the_last_of_letters_set_apart_may_have_a_point():
+def test_the_last_of_letters_set_apart_may_have_a_point() -> None:
     """Letters set apart are one word, its last letter too, where a point follows it; initials stay apart."""
     assert text_of(characters("a p a r t.", gap=2.2)) == "apart."
     assert text_of(characters("A. B. C. D. E.", gap=2.2)) == "A. B. C. D. E."
 
 
-def test_a_row_of_dots_stays_one_word():
+def test_a_row_of_dots_stays_one_word() -> None:
     """Leaders have no blanks where the layer has none: the usual gap of such a line is that between its dots."""
     assert text_of(characters("_".join("." * 12), gap=2.2)) == "." * 12

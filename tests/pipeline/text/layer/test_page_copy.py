@@ -53,7 +53,7 @@ def everything(document: pymupdf.Document) -> list[str]:
 
 
 @pytest.mark.parametrize(("media", "crop", "rotation"), list(itertools.product(MEDIA, CROPS, (0, 90, 180, 270))))
-def test_the_copy_shows_what_the_page_shows(media, crop, rotation):
+def test_the_copy_shows_what_the_page_shows(media, crop, rotation) -> None:
     """Crop box and rotation are gone from the copy, and every word is where the page displays it."""
     document = page_with_words(media, crop, rotation)
     page = document[0]
@@ -68,7 +68,7 @@ def test_the_copy_shows_what_the_page_shows(media, crop, rotation):
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_copy_is_turned_clockwise(turn):
+def test_a_turned_copy_is_turned_clockwise(turn) -> None:
     """Text that runs upwards, downwards or upside down comes out upright."""
     document = page_with_words(MEDIA[0], CROPS[1], (360 - turn) % 360)
     with copy_of_page(document, 0, turn) as copy:
@@ -77,7 +77,7 @@ def test_a_turned_copy_is_turned_clockwise(turn):
         assert copy[0].rect == pymupdf.Rect(0, 0, 260, 360)
 
 
-def test_form_fields_and_notes_are_in_every_copy():
+def test_form_fields_and_notes_are_in_every_copy() -> None:
     """A second copy shows the same as the first, with the values of fields and nothing for fields without looks."""
     document = form()
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_form_fields_and_notes_are_in_every_copy():
             assert "a note" in copy[0].get_text()
 
 
-def test_the_source_is_left_alone():
+def test_the_source_is_left_alone() -> None:
     """Copying changes no object of the source: its fields, rotation and boxes stay."""
     document = form()
     document[0].set_rotation(90)

@@ -28,7 +28,7 @@ def texts(lines: list[dict[str, Any]]) -> list[str]:
     return ["".join(letter["c"] for span in each["spans"] for letter in span["chars"]) for each in lines]
 
 
-def test_a_syllable_is_not_torn_after_its_vowel_sign():
+def test_a_syllable_is_not_torn_after_its_vowel_sign() -> None:
     """A line that ends with a sign without width goes on in the next one, if a letter stands close to it there."""
     assert texts(joined_lines([line("\u0916\u093f", 50), line("\u0921\u0915", 63)])) == ["\u0916\u093f\u0921\u0915"]
 
@@ -42,12 +42,12 @@ def test_a_syllable_is_not_torn_after_its_vowel_sign():
     ]
     + [("\u0916\u093f", ("\u0921", 57.0, 114.0))],
 )
-def test_other_lines_stay_apart(first: str, second: tuple[str, float, float]):
+def test_other_lines_stay_apart(first: str, second: tuple[str, float, float]) -> None:
     """A blank, white space, another line and any other letter part what stands before and after them."""
     assert len(joined_lines([line(first, 50), line(*second)])) == 2
 
 
-def test_a_percent_sign_belongs_to_the_number_that_it_touches():
+def test_a_percent_sign_belongs_to_the_number_that_it_touches() -> None:
     """It does so on either side, with words of the layer between; one that stands apart is a word."""
     found = with_percent_signs([word("\u0648\u0642\u062a", 120), word("46", 100), word(".", 300), word("%", 95)])
     assert [each.text for each in found] == ["\u0648\u0642\u062a", "46%", "."]

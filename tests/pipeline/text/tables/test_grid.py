@@ -66,7 +66,7 @@ def tables_in(path: str, page: int, region: Box | None = None, corpus: str = "co
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_cells_of_unseen_tables_come_out_whole(kind: str):
+def test_cells_of_unseen_tables_come_out_whole(kind: str) -> None:
     """Text, place and span of nearly all cells are right on tables that nothing was tuned on."""
     right = total = 0
     for seed in HELD_BACK[KINDS.index(kind) :: len(KINDS)]:
@@ -108,7 +108,7 @@ def scattered_rules(draw: st.DrawFn) -> Rules:
 @settings(deadline=None, max_examples=400)
 def test_every_word_lies_in_one_cell(
     words: list[Word], rules: Rules, hint: tuple[list[float], list[float]] | None, right_to_left: bool
-):
+) -> None:
     """Whatever words, rules and hints are: no table comes out, or each word as it is in one cell, and cells tile it."""
     tables = build_tables(words, rules, hint, right_to_left=right_to_left)
 
@@ -128,7 +128,7 @@ def _places(table: Table) -> Iterator[tuple[int, int]]:
 
 @pytest.mark.parametrize("columns", [1, 2, 3])
 @pytest.mark.parametrize("size", [8, 10, 12])
-def test_prose_is_no_table(columns: int, size: int):
+def test_prose_is_no_table(columns: int, size: int) -> None:
     """Paragraphs in one column or several are no table, though a model says so."""
     with pymupdf.open() as document:
         page = document.new_page()
@@ -142,7 +142,7 @@ def test_prose_is_no_table(columns: int, size: int):
         assert build_tables(words, Rules(), ([], [60 + n * width - 8 for n in range(1, columns)])) is None
 
 
-def test_a_list_is_no_table():
+def test_a_list_is_no_table() -> None:
     """Bullets or numbers before text are no column."""
     lines = [(f"{n}.", "pier office") for n in range(1, 6)]
     words = [word(text, x, 14 * n) for n, line in enumerate(lines) for x, text in zip((0, 40), line, strict=True)]
@@ -150,7 +150,7 @@ def test_a_list_is_no_table():
     assert build_tables([*words], Rules()) is None
 
 
-def test_a_contents_page_is_no_table():
+def test_a_contents_page_is_no_table() -> None:
     """Dots that lead to page numbers are not cells."""
     words = []
     for n, title in enumerate(["Introduction", "Method", "Results", "Index"]):
@@ -169,7 +169,7 @@ def ruled_grid(page: pymupdf.Page, y: float, right: float = 300) -> None:
         page.insert_text((x, y + 14 + 20 * (place // 2)), f"cell {place}", fontsize=10)
 
 
-def test_ruled_grids_below_each_other_are_tables_of_their_own():
+def test_ruled_grids_below_each_other_are_tables_of_their_own() -> None:
     """A model may take two tables for one: each ruled grid is a table, and text between them leaves doubt."""
     with pymupdf.open() as document:
         page = document.new_page()
@@ -184,7 +184,7 @@ def test_ruled_grids_below_each_other_are_tables_of_their_own():
         assert build_tables(words_of(page), page_rules(page)) is None
 
 
-def test_justified_text_across_columns_is_not_cut():
+def test_justified_text_across_columns_is_not_cut() -> None:
     """Blanks that justified text stretches are no borders, and a cell that ends in one is told by its edge."""
     rows = [("Part", "Notes and remarks", "Cost"), ("Lens", "grinds", "12.5"), ("Oil", "smooth", "0.3")]
     words = grid_words(*rows, columns=(0, 80, 240))
@@ -198,12 +198,12 @@ def test_justified_text_across_columns_is_not_cut():
     assert rows_of(table)[3] == ["Lamp", "burns by the old rope", "7.25"]
 
 
-def test_no_words_are_no_table():
+def test_no_words_are_no_table() -> None:
     """An empty region has no table."""
     assert build_tables([], Rules()) is None
 
 
-def test_an_underline_is_no_border():
+def test_an_underline_is_no_border() -> None:
     """A rule right below a word and as long as it parts no rows."""
     words = grid_words(("Pier", "12"), ("Quay", "7"), ("Dock", "30"))
     rules = Rules(tuple(Box(w.box.x0, w.baseline + 1, w.box.x1, w.baseline + 1) for w in words))
@@ -214,7 +214,7 @@ def test_an_underline_is_no_border():
     assert rows_of(tables[0]) == [["Pier", "12"], ["Quay", "7"], ["Dock", "30"]]
 
 
-def test_columns_of_a_right_to_left_table_begin_at_the_right():
+def test_columns_of_a_right_to_left_table_begin_at_the_right() -> None:
     """The first cell of a row is the one that is read first."""
     words = grid_words(("Pier", "12"), ("Quay", "7"), ("Dock", "30"))
 
@@ -225,7 +225,7 @@ def test_columns_of_a_right_to_left_table_begin_at_the_right():
 
 
 @needs_cases
-def test_tables_beside_each_other_keep_their_rows():
+def test_tables_beside_each_other_keep_their_rows() -> None:
     """Two tables whose rows stand half a line apart are two, and no number loses its commas."""
     tables = tables_in("01-two-tables-side-by-side-tear-letters.pdf", 0, Box(0, 45, 612, 565), "cases/pages")
 
@@ -236,7 +236,7 @@ def test_tables_beside_each_other_keep_their_rows():
 
 
 @needs_cases
-def test_text_across_all_columns_is_one_cell():
+def test_text_across_all_columns_is_one_cell() -> None:
     """Rows that span a ruled table hold their sentence in full."""
     (table,) = tables_in("07-words-cut-across-cells.pdf", 0, None, "cases/pages") or []
 
@@ -248,7 +248,7 @@ def test_text_across_all_columns_is_one_cell():
 
 
 @needs_corpus
-def test_numbers_keep_their_points():
+def test_numbers_keep_their_points() -> None:
     """The table of results in a paper has each value in its row, with its decimal point."""
     (table,) = tables_in("DeepSeek_OCR2_paper.pdf", 8, Box(74, 150, 520, 500)) or []
 
@@ -258,7 +258,7 @@ def test_numbers_keep_their_points():
 
 
 @needs_corpus
-def test_cells_of_two_rows_and_headings_of_three_columns():
+def test_cells_of_two_rows_and_headings_of_three_columns() -> None:
     """A paper's table has its wrapped and spanning headings, and cells of two rows, as they are printed."""
     (table,) = tables_in("2305.03393v1-pg9.pdf", 0, Box(143, 340, 472, 468)) or []
 

@@ -18,14 +18,14 @@ def table(*cells: Cell, header_rows: int = 1) -> Table:
     return Table(rows, columns, header_rows, cells, BOX)
 
 
-def test_plain_cells_stand_between_pipes():
+def test_plain_cells_stand_between_pipes() -> None:
     """A table without spans is a pipe table; lines of a cell are joined, and hyphenation is mended."""
     written = table_to_markdown(table(cell(0, 0, "a"), cell(0, 1, "b"), cell(1, 0, "har-", "bour"), cell(1, 1)))
 
     assert written == "| a | b |\n| --- | --- |\n| harbour |  |"
 
 
-def test_spans_are_written_as_html():
+def test_spans_are_written_as_html() -> None:
     """A cell that spans, or a second header row, needs HTML; there is no blank line in it."""
     written = table_to_markdown(
         table(cell(0, 0, "a", column_span=2), cell(1, 0, "b", row_span=2), cell(1, 1, "c"), cell(2, 1, "d"))
@@ -41,7 +41,7 @@ def test_spans_are_written_as_html():
     assert table_to_markdown(table(cell(0, 0, "a"), cell(1, 0, "b"), header_rows=2)).startswith("<table>\n<tr><th>")
 
 
-def test_characters_of_markup_stay_text():
+def test_characters_of_markup_stay_text() -> None:
     """Pipes and what CommonMark or HTML would take for markup are escaped."""
     hostile = "a|b <i> & *c*"
 
@@ -52,14 +52,14 @@ def test_characters_of_markup_stay_text():
     assert "<th>a|b &lt;i&gt; &amp; *c*</th>" in as_html
 
 
-def test_a_backslash_before_a_pipe_is_kept():
+def test_a_backslash_before_a_pipe_is_kept() -> None:
     """GFM takes one backslash before a pipe away when it parts the cells; the text's own one is escaped besides."""
     written = table_to_markdown(table(cell(0, 0, "a"), cell(1, 0, r"c\|d")))
 
     assert written.splitlines()[2] == r"| c\\\|d |"
 
 
-def test_items_in_a_cell_begin_on_their_own_lines():
+def test_items_in_a_cell_begin_on_their_own_lines() -> None:
     """A break within a cell is kept where it parts items of a list, and only there."""
     written = table_to_markdown(
         table(cell(0, 0, "a"), cell(1, 0, "\u2022 one", "and more", "\u2022 two"), cell(2, 0, "b", "c"))
@@ -68,7 +68,7 @@ def test_items_in_a_cell_begin_on_their_own_lines():
     assert written.splitlines()[2:] == ["| \u2022 one and more<br>\u2022 two |", "| b c |"]
 
 
-def test_scripts_are_tags_in_html():
+def test_scripts_are_tags_in_html() -> None:
     """Sub- and superscripts keep their rise."""
     pieces = (Piece("H", BOX, 10), Piece("2", BOX, 7, rise=Rise.SUBSCRIPT), Piece("O", BOX, 10))
     water = Cell(0, 0, 2, 1, ((Word(pieces, BOX, 0, 0),),))

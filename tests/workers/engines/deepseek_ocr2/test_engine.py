@@ -55,7 +55,7 @@ def settings(tiny_checkpoint: Path) -> RunSettings:
     )
 
 
-def test_requests_are_decoded_as_the_authors_do(settings: RunSettings):
+def test_requests_are_decoded_as_the_authors_do(settings: RunSettings) -> None:
     """Greedily, special tokens kept, the n-gram rule on with its whitelist: acceptance checks 10 and 11."""
     engine = DeepseekOcr2Engine(settings.engine)
     sampling = engine._sampling_params(engine._usual)
@@ -66,7 +66,7 @@ def test_requests_are_decoded_as_the_authors_do(settings: RunSettings):
     assert sampling.extra_args == {"ngram_size": 20, "window_size": 50, "whitelist_token_ids": [128821, 128822]}
 
 
-def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_path: Path):
+def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_path: Path) -> None:
     """As a user runs it: pages cut off at the limit are flagged, none is dropped, and verify finds the sums right."""
     out = tmp_path / "out"
     model = settings.engine.deepseek_ocr2.model
@@ -154,12 +154,12 @@ def engine_process() -> psutil.Process:
     return engine
 
 
-def test_the_cpu_has_room_for_one_engine(pool: RayPool):
+def test_the_cpu_has_room_for_one_engine(pool: RayPool) -> None:
     """VLLM takes all cores, so however many are asked for, one is started."""
     assert pool.engines == 1
 
 
-def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """A row says what the model saw, wrote and why it ended; a loop costs under 300 tokens and is flagged.
 
     The model would write one word for ever: every n-gram of 20 words that it repeats would be one of these.
@@ -183,7 +183,7 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert row.attempts[-1].temperature == 0.0
 
 
-def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """Each entry of the retry policy is asked of vLLM; greedily the model always loops, sampled it babbles on."""
 
     async def scenario() -> list[PageRow]:
@@ -210,7 +210,7 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
     assert {"repetition", "looped_before", "truncated"} <= set(row.flags)
 
 
-def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """Each piece of text that vLLM writes is a sign of life, however long a page takes; without pages there is none."""
 
     async def idle_s() -> float:
@@ -231,14 +231,14 @@ def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runne
     assert afterwards >= 2
 
 
-def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """The rasterizer cuts them, and the room in flight counts their bytes."""
     page, _ = runner.run(rendered(pool, document))
 
     assert page.image_bytes == 3 * (1024**2 + 6 * 768**2)
 
 
-def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """Its row says why, and its neighbours are read."""
 
     async def scenario() -> list[PageRow]:
@@ -255,7 +255,7 @@ def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: async
     assert "(7, 7, 3)" in bad.detail
 
 
-def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """SIGKILL of vLLM's own engine process: the pages that were in it are read by its successor."""
 
     async def scenario() -> list[PageRow]:
@@ -270,7 +270,7 @@ def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, documen
     assert {row.text.finish_reason for row in rows} == {"repetition"}
 
 
-def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, document: Document):
+def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
     """When the actor is killed, its vLLM goes too, even one that hangs, or the GPU would stay taken.
 
     The last one that uses the pool.
@@ -284,7 +284,7 @@ def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, docum
     assert psutil.wait_procs([orphan], timeout=20)[0], "vLLM's process outlived the actor"
 
 
-def test_a_checkpoint_that_cannot_be_loaded_is_said_to_be(settings: RunSettings, tmp_path: Path):
+def test_a_checkpoint_that_cannot_be_loaded_is_said_to_be(settings: RunSettings, tmp_path: Path) -> None:
     """The command ends with vLLM's root cause in one line, not with its last words, and leaves no process behind."""
     checkpoint = tmp_path / "checkpoint"
     checkpoint.mkdir()

@@ -29,7 +29,7 @@ def slots(**settings: object) -> int:
     return DeepseekOcr2Engine(EngineSettings(deepseek_ocr2=DeepseekOcr2Settings(**settings))).describe().slots
 
 
-def test_pages_follow_the_gpu(find, caplog: pytest.LogCaptureFixture):
+def test_pages_follow_the_gpu(find, caplog: pytest.LogCaptureFixture) -> None:
     """Each process goes by the smallest GPU that it sees; what is set by hand is kept; the file is named."""
     caplog.set_level(logging.INFO)
     find(H100)
@@ -42,7 +42,7 @@ def test_pages_follow_the_gpu(find, caplog: pytest.LogCaptureFixture):
     assert slots() == 64 + 16
 
 
-def test_an_unknown_gpu_is_named(find, caplog: pytest.LogCaptureFixture):
+def test_an_unknown_gpu_is_named(find, caplog: pytest.LogCaptureFixture) -> None:
     """It gets a preset by its memory, with a warning."""
     find(UNKNOWN)
 
@@ -52,7 +52,7 @@ def test_an_unknown_gpu_is_named(find, caplog: pytest.LogCaptureFixture):
     ]
 
 
-def test_a_cpu_build_asks_no_driver(monkeypatch: pytest.MonkeyPatch):
+def test_a_cpu_build_asks_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU build of vLLM uses no GPU, if there is one or not."""
     monkeypatch.setattr(gpu_preset, "is_cpu_build", lambda: True)
     monkeypatch.setattr(gpu_preset, "find_gpus", lambda: pytest.fail("it was asked"))
@@ -60,7 +60,7 @@ def test_a_cpu_build_asks_no_driver(monkeypatch: pytest.MonkeyPatch):
     assert slots() == 64 + 16
 
 
-def test_vllm_is_given_the_settings(find):
+def test_vllm_is_given_the_settings(find) -> None:
     """The preset, the numbers of the cache, and the n-gram rule of the runner that is chosen."""
     pytest.importorskip("vllm")
     find(H100)

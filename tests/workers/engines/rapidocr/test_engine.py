@@ -63,7 +63,7 @@ def failure(engine: CpuEngine, image: RGB, geometry: PageGeometry) -> Failure:
     return failed
 
 
-def test_description_is_cheap_and_names_the_models():
+def test_description_is_cheap_and_names_the_models() -> None:
     """An engine can be made and described in a moment: it loads nothing before its first page."""
     program = (
         "import sys; from ocrmill.configs.settings import EngineSettings;"
@@ -78,7 +78,7 @@ def test_description_is_cheap_and_names_the_models():
     )
 
 
-def test_title_and_columns_become_markdown(engine, capfd):
+def test_title_and_columns_become_markdown(engine, capfd) -> None:
     """A scan's title is a heading, its columns are read one after the other, and nothing is printed."""
     text = read(engine, *page())
 
@@ -88,7 +88,7 @@ def test_title_and_columns_become_markdown(engine, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_boxes_are_points_of_the_page(engine):
+def test_boxes_are_points_of_the_page(engine) -> None:
     """Blocks enclose what they hold, in points, whatever the resolution."""
     image, geometry = page()
     half = np.asarray(Image.fromarray(image).resize((705, 300), Image.Resampling.BOX))
@@ -101,7 +101,7 @@ def test_boxes_are_points_of_the_page(engine):
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_sideways_and_upside_down_scans_are_read(engine, quarters):
+def test_sideways_and_upside_down_scans_are_read(engine, quarters) -> None:
     """Text, order and headings are those of the upright page; the boxes are on the page as it lies."""
     image, geometry = turned(*page(), quarters)
     text = read(engine, image, geometry)
@@ -113,7 +113,7 @@ def test_sideways_and_upside_down_scans_are_read(engine, quarters):
     assert all(block.x1 <= geometry.width_pt and block.y1 <= geometry.height_pt for block in text.blocks)
 
 
-def test_skewed_scans_are_read_in_order(engine):
+def test_skewed_scans_are_read_in_order(engine) -> None:
     """Three degrees of skew change neither order nor paragraphs."""
     image, geometry = page()
     skewed = Image.fromarray(image).rotate(-3, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255))
@@ -122,7 +122,7 @@ def test_skewed_scans_are_read_in_order(engine):
     assert [part.split()[0] for part in markdown.split("\n\n")] == ["#", "Rain", "In"]
 
 
-def test_raw_holds_every_line(engine):
+def test_raw_holds_every_line(engine) -> None:
     """`raw` is JSON: text, confidence and box of each line, those too that are too unsure for the Markdown."""
     image, geometry = page()
     picky = CpuEngine(EngineSettings(cpu=CpuEngineSettings(min_confidence=1.0)))
@@ -135,7 +135,7 @@ def test_raw_holds_every_line(engine):
     assert f"({len(lines)} lines" in failure(picky, image, geometry).detail
 
 
-def test_a_page_without_text_fails_with_its_reason(engine):
+def test_a_page_without_text_fails_with_its_reason(engine) -> None:
     """A picture, a white page and a page of one pixel give EMPTY_OUTPUT, and the engine goes on."""
     noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3), dtype=np.uint8)
     for image in (noise, np.full((400, 300, 3), 255, np.uint8), np.zeros((1, 1, 3), np.uint8)):
@@ -143,7 +143,7 @@ def test_a_page_without_text_fails_with_its_reason(engine):
     assert "Weather" in read(engine, *page()).markdown
 
 
-def test_what_the_library_cannot_do_is_an_engine_error(engine):
+def test_what_the_library_cannot_do_is_an_engine_error(engine) -> None:
     """A failure inside RapidOCR or OpenCV concerns the page alone."""
     failed = failure(engine, np.zeros((0, 0, 3), np.uint8), PageGeometry(150, 200, 0))
 
@@ -151,7 +151,7 @@ def test_what_the_library_cannot_do_is_an_engine_error(engine):
     assert "Weather" in read(engine, *page()).markdown
 
 
-def test_the_loop_stays_free_while_a_page_is_read(engine):
+def test_the_loop_stays_free_while_a_page_is_read(engine) -> None:
     """Two pages are in flight, one after the other, while the event loop answers others."""
 
     async def longest_wait() -> float:
@@ -170,7 +170,7 @@ def test_the_loop_stays_free_while_a_page_is_read(engine):
     assert longest < 0.5 * (time.perf_counter() - started)
 
 
-def test_closing_waits_for_no_page():
+def test_closing_waits_for_no_page() -> None:
     """Pages that are left after a stop has waited for them are dropped, so that the end comes at once."""
     engine = CpuEngine(EngineSettings())
 
@@ -192,7 +192,7 @@ def test_closing_waits_for_no_page():
     or subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode,
     reason="needs to leave the network",
 )
-def test_no_network_is_needed(tmp_path):
+def test_no_network_is_needed(tmp_path) -> None:
     """A machine without network reads a page: the models are in the wheel."""
     image, geometry = page()
     np.save(tmp_path / "page.npy", image)
@@ -212,7 +212,7 @@ def test_no_network_is_needed(tmp_path):
 
 
 @needs_corpus
-def test_a_real_sideways_scan():
+def test_a_real_sideways_scan() -> None:
     """A scan that was laid down sideways is read as one paragraph."""
     drawn = pymupdf.open(CORPUS / "ocr_test_rotated_90.pdf")[0]
     text = read(CpuEngine(EngineSettings()), render(drawn, 2.0), displayed_geometry(drawn))

@@ -140,7 +140,7 @@ def outcomes(mode: str, folder: Path, port: int) -> dict[str, str]:
     return results
 
 
-def test_the_sandbox_leaves_only_reading_the_program(tmp_path: Path, port: int):
+def test_the_sandbox_leaves_only_reading_the_program(tmp_path: Path, port: int) -> None:
     """Without it every act succeeds; inside, every one is refused, and what rendering needs goes on."""
     free, confined = outcomes("off", tmp_path / "off", port), outcomes("require", tmp_path / "require", port)
 
@@ -150,7 +150,7 @@ def test_the_sandbox_leaves_only_reading_the_program(tmp_path: Path, port: int):
     assert (tmp_path / "require" / "secret").read_bytes() == b"sesame"
 
 
-def test_each_half_of_the_sandbox_works_alone(tmp_path: Path, port: int):
+def test_each_half_of_the_sandbox_works_alone(tmp_path: Path, port: int) -> None:
     """Where a kernel has only one, seccomp lets files be read, Landlock lets some calls pass; the rest is refused."""
     refused = {"EPERM", "EACCES"}
     by_seccomp = outcomes("seccomp", tmp_path / "seccomp", port)
@@ -164,7 +164,7 @@ def test_each_half_of_the_sandbox_works_alone(tmp_path: Path, port: int):
     assert {by_seccomp[name] for name in HARMLESS} == {by_landlock[name] for name in HARMLESS} == {"done"}
 
 
-def test_calls_that_are_newer_than_the_filter_are_unknown():
+def test_calls_that_are_newer_than_the_filter_are_unknown() -> None:
     """A call of tomorrow, and the second numbering of x86-64, fail as on a kernel that does not have them."""
     program = (
         "import ctypes, sys\nfrom ocrmill.workers.rendering.sandbox import seccomp\nseccomp.refuse()\n"
@@ -182,7 +182,7 @@ def test_calls_that_are_newer_than_the_filter_are_unknown():
     ("machine", "header"),
     [("x86_64", "x86_64-linux-gnu/asm/unistd_64.h"), ("aarch64", "asm-generic/unistd.h")],
 )
-def test_the_numbers_are_the_kernels(machine: str, header: str):
+def test_the_numbers_are_the_kernels(machine: str, header: str) -> None:
     """Every number of a call is the one in the kernel's header, and below those that count as unknown."""
     path = Path("/usr/include") / header
     if not path.exists():
@@ -213,7 +213,7 @@ def rows(rasterizer: Rasterizer, path: Path) -> list[object]:
     return read
 
 
-def test_pages_are_read_as_without_a_sandbox(tmp_path: Path):
+def test_pages_are_read_as_without_a_sandbox(tmp_path: Path) -> None:
     """Text with the layout model, scans, blank pages, pictures, locked files and PDFium's pages come out the same."""
     from PIL import Image
 
@@ -237,7 +237,7 @@ def test_pages_are_read_as_without_a_sandbox(tmp_path: Path):
     assert text.status is Status.TEXT_LAYER
 
 
-def test_rendering_processes_are_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_rendering_processes_are_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process of a rasterizer has its filter on, and no environment variable that could hold a credential."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     rasterizer = Rasterizer(RunSettings(raster=RasterSettings(sandbox="require")))
@@ -254,7 +254,7 @@ def test_rendering_processes_are_inside(tmp_path: Path, monkeypatch: pytest.Monk
     assert b"hunter2" not in environment
 
 
-def test_a_module_beside_the_documents_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_module_beside_the_documents_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of documents may hold a file that is named like a library: rendering from inside it is safe."""
     for name in ("pymupdf", "numpy", "workers"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'was-here')!r}, 'w')\nraise SystemExit(9)\n")
@@ -284,7 +284,7 @@ cli.main()
 
 
 @pytest.mark.parametrize(("mode", "code"), [("auto", 0), ("require", 2)])
-def test_a_machine_without_landlock_says_so(tmp_path: Path, mode: str, code: int):
+def test_a_machine_without_landlock_says_so(tmp_path: Path, mode: str, code: int) -> None:
     """`auto` reads the pages and warns once of what is missing; `require` reads nothing, and fails naming it."""
     scan_pdf(tmp_path / "in.pdf")
     text_pdf(tmp_path / "text.pdf", pages=1)
@@ -321,7 +321,7 @@ print(refused.is_set())
 """
 
 
-def test_threads_are_confined_too():
+def test_threads_are_confined_too() -> None:
     """A thread that was there before the filter has it, too."""
     done = subprocess.run([sys.executable, "-P", "-c", THREAD], capture_output=True, text=True, check=True)
 
