@@ -68,6 +68,14 @@ int cuDeviceGetName(char *name, int length, int gpu) {
     return 0;
 }
 int cuDeviceTotalMem_v2(size_t *bytes, int gpu) { *bytes = 85ul << 30; return 0; }
+int cuDevicePrimaryCtxRetain(void **context, int gpu) { return atoi(given("FAKE_CUDA_CONTEXT_ERROR", "0")); }
+int cuDevicePrimaryCtxRelease_v2(int gpu) { return 0; }
+int cuCtxSetCurrent(void *context) { return 0; }
+int cuMemGetInfo_v2(size_t *free, size_t *total) {
+    *total = 80ul << 30;
+    *free = (size_t)atoi(given("FAKE_CUDA_FREE_GIB", "79")) << 30;
+    return 0;
+}
 """
 
 
@@ -189,10 +197,25 @@ def test_torch_is_a_build_for_cpus(refusal, tmp_path) -> None:
         ({"FAKE_CUDA_ERROR": "803"}, "NVIDIA's driver fails with CUDA error 803"),
         ({"FAKE_CUDA_VERSION": "12080"}, "runs CUDA 12.8 at most and torch needs 13.0: install a driver .*R580"),
         ({"FAKE_CUDA_GPUS": "97"}, "compute capability 7.5 does not compute in bfloat16, which takes 8.0"),
+        (
+            {"FAKE_CUDA_FREE_GIB": "20"},
+            "GPU 0 has 20.0 of 80.0 GiB free and vLLM takes 72.0, .*=0.9: end .* lower",
+        ),
+        ({"FAKE_CUDA_CONTEXT_ERROR": "2"}, "GPU 0 has 0.0 of 85.0 GiB free"),
         ({"PATH": "/nowhere"}, "there is no C compiler, which Triton needs: apt-get install gcc libc6-dev"),
         ({"CC": "no-such-compiler"}, "CC is no-such-compiler, and there is no such program"),
     ],
-    ids=["no driver", "no GPU", "broken driver", "old driver", "old GPU", "no compiler", "wrong CC"],
+    ids=[
+        "no driver",
+        "no GPU",
+        "broken driver",
+        "old driver",
+        "old GPU",
+        "taken GPU",
+        "full GPU",
+        "no compiler",
+        "wrong CC",
+    ],
 )
 def test_the_machine_lacks_something(refusal, tmp_path, environment, expected) -> None:
     """A GPU, a driver for torch's CUDA, bfloat16, or the C compiler that Triton calls at its first kernel."""
@@ -247,6 +270,13 @@ def folder_with(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(b"")
 
 
+AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm"}
+GPTQ = {"quant_method": "gptq", "bits": 8, "group_size": 128, "desc_act": False}
+PACKED = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}, "targets": ["Linear"]}},
+}
 BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
 MODELS = {
     "no folder": (lambda folder: None, r"there is no folder .*/model: name the checkpoint's folder, or its hub name"),
@@ -263,7 +293,16 @@ MODELS = {
     "no config": (partial(without, name="config.json"), r"model lacks config.json: fetch the checkpoint again"),
     "broken config": (partial(replaced, name="config.json", content=b'{"a": '), r"config.json is damaged \(no JSON"),
     "a config of lists": (partial(replaced, name="config.json", content=b"[]"), r"config.json is not as published"),
-    "4 bits by Unsloth": (partial(changed, quantization_config=BNB), r"is quantized \(bitsandbytes, 4 bits\)"),
+    "4 bits by Unsloth": (
+        partial(changed, quantization_config=BNB),
+        r"is quantized \(bitsandbytes, 4 bits\), as Unsloth's 4-bit checkpoints are, which vLLM itself no longer loads",
+    ),
+    "awq": (partial(changed, quantization_config=AWQ), r"model is quantized \(awq, 4 bits\), and ocrmill reads"),
+    "gptq": (partial(changed, quantization_config=GPTQ), r"model is quantized \(gptq, 8 bits\), and ocrmill reads"),
+    "compressed-tensors": (
+        partial(changed, quantization_config=PACKED),
+        r"model is quantized \(compressed-tensors, 4 bits\)",
+    ),
     "fp8": (partial(changed, quantization_config={"quant_method": "fp8"}), r"model is quantized \(fp8\)"),
     "mlx": (partial(changed, quantization={"group_size": 64, "bits": 4}), r"model is quantized \(MLX, 4 bits\)"),
     "fp8 tensors": (

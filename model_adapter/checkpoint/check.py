@@ -24,9 +24,15 @@ from ocrmill.model_adapter.errors import ModelFilesError
 WEIGHTS_INDEX = "model.safetensors.index.json"
 IMAGE_TOKEN_ID = 128815
 _FETCH = "fetch the checkpoint again"
-_QUANTIZED_NAME = re.compile(
-    r"\.(qweight|qzeros|scales|weight_scale|weight_scale_inv|weight_packed|absmax|quant_map|nested_absmax|SCB)$"
-)
+# What each method keeps beside or instead of a weight; the first that fits.
+_QUANTIZED_NAMES = {
+    "bitsandbytes": re.compile(r"\.(absmax|quant_map|nested_absmax|nested_quant_map|SCB|quant_state\.\w+)$"),
+    "GPTQ": re.compile(r"\.g_idx$"),
+    "AWQ": re.compile(r"\.(qweight|qzeros)$"),
+    "compressed-tensors": re.compile(r"\.(weight_packed|weight_zero_point)$"),
+    "fp8": re.compile(r"\.(weight_scale_inv|weight_scale|input_scale)$"),
+    "scales beside the weights": re.compile(r"\.scales$"),
+}
 _QUANTIZED_TYPE = re.compile(r"F[468]_|[UI](8|32)$")
 _TAKE_SAFETENSORS = "fetch the checkpoint with its *.safetensors files, which are what ocrmill reads"
 _OTHER_FORMATS = {
@@ -180,7 +186,8 @@ def _under_our_names(path: Path, tensors: Mapping[str, TensorHeader]) -> Iterato
 
 
 def _refuse_quantized_tensors(path: Path, tensors: Mapping[str, TensorHeader]) -> None:
-    types = sorted({tensor.dtype for tensor in tensors.values() if _QUANTIZED_TYPE.match(tensor.dtype)})
-    if types or any(map(_QUANTIZED_NAME.search, tensors)):
-        how = f"tensors of type {', '.join(types)}" if types else "it has scales beside its weights"
-        raise CheckpointError(quantized_sentence(str(path), how))
+    for method, pattern in _QUANTIZED_NAMES.items():
+        for name in filter(pattern.search, tensors):
+            raise CheckpointError(quantized_sentence(str(path), f"{method}, by its tensor {name}"))
+    if types := sorted({tensor.dtype for tensor in tensors.values() if _QUANTIZED_TYPE.match(tensor.dtype)}):
+        raise CheckpointError(quantized_sentence(str(path), f"tensors of type {', '.join(types)}"))

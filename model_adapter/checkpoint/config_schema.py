@@ -33,6 +33,7 @@ _SHARED_LANGUAGE_FIELDS = (
 )
 
 _FIRST_MODEL = {"DeepseekOCRForCausalLM", "DeepseekOCR", "deepseek_ocr", "DeepseekOcrForConditionalGeneration"}
+_GONE = "bitsandbytes"  # vLLM 0.32.0 has neither its loader nor its layers
 _TAKE = "name the folder or the hub name of DeepSeek-OCR 2 with --model"
 
 
@@ -79,9 +80,10 @@ def refuse_quantized(fields: Mapping[str, Any], name: str) -> None:
 
 def quantized_sentence(name: str, how: str) -> str:
     """Say that a checkpoint is quantized, and what to take instead."""
+    nobody = ", as Unsloth's 4-bit checkpoints are, which vLLM itself no longer loads" if _GONE in how else ""
     return (
-        f"{name} is quantized ({how}), and ocrmill reads weights in bfloat16, float16 or float32 only: take the "
-        "checkpoint as published, deepseek-ai/DeepSeek-OCR-2"
+        f"{name} is quantized ({how}){nobody}, and ocrmill reads weights in bfloat16, float16 or float32 only: take "
+        "the checkpoint as published, deepseek-ai/DeepSeek-OCR-2"
     )
 
 
@@ -90,6 +92,8 @@ def _bits(quantization: Any) -> str:
         return ""
     given = quantization.get("bits") or quantization.get("w_bit")
     bits = given or (4 if quantization.get("load_in_4bit") else 8 if quantization.get("load_in_8bit") else None)
+    for group in (quantization.get("config_groups") or {}).values():  # of compressed-tensors
+        bits = bits or (group.get("weights") or {}).get("num_bits")
     return f", {bits} bits" if bits else ""
 
 

@@ -45,11 +45,12 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
         """Check model and settings against each other, and have images come as they are.
 
         Raises:
-            ValueError: where the checkpoint is another model, the tensor parallel size does not divide it, adapters
-                could not run, or a page of `max_tiles` would not fit into the context.
+            ValueError: where the checkpoint is another model, it would run data parallel, the tensor parallel size
+                does not divide it, adapters could not run, or a page of `max_tiles` would not fit into the context.
         """
         model_config = vllm_config.model_config
         language = published_schema(model_config.hf_config)["language_config"]
+        _refuse_data_parallel(vllm_config.parallel_config.data_parallel_size)
         _check_tensor_parallel(language, vllm_config.parallel_config.tensor_parallel_size)
         if vllm_config.lora_config is not None and not HAS_TRITON and _has_experts(language):
             raise ValueError("LoRA on a model with experts needs Triton, which vLLM's CPU build lacks: use a GPU")
@@ -101,6 +102,15 @@ def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
         decoder = DeepseekVLV2TextConfig(**published_schema(config)["language_config"])
     decoder.moe_router_dtype = "float32"
     return decoder
+
+
+def _refuse_data_parallel(size: int) -> None:
+    """Refuse what vLLM makes of data parallelism for a model with experts: their columns are divided over all ranks."""
+    if size > 1:
+        raise ValueError(
+            f"data_parallel_size is {size}, which would divide every expert over all ranks and have them go in step: "
+            "start one server for each GPU (CUDA_VISIBLE_DEVICES) without --data-parallel-size"
+        )
 
 
 def _check_tensor_parallel(language: Mapping[str, Any], size: int) -> None:

@@ -120,6 +120,12 @@ def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(vllm_envir
         engine_config(tiny_checkpoint, tensor_parallel_size=3)
 
 
+def test_data_parallelism_is_refused_by_name(vllm_environment, tiny_checkpoint) -> None:
+    """It would divide the experts over all ranks, and no other check would see it; the error says what to do."""
+    with pytest.raises(ValueError, match=r"data_parallel_size is 2, .*start one server for each GPU"):
+        engine_config(tiny_checkpoint, data_parallel_size=2)
+
+
 def test_a_page_must_fit_into_the_context(vllm_environment, tiny_checkpoint) -> None:
     """More tiles than `max_model_len` can hold are refused with both numbers."""
     with pytest.raises(ValueError, match="20 tiles takes 3137 tokens, and max_model_len is 2048"):

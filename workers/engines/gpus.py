@@ -31,6 +31,34 @@ print(json.dumps([error, version.value, gpus]))
 """
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
+# Prints each GPU's number and bytes, free and in all, until as many as the second argument says have the share free
+# that the first one is. Like torch.cuda.mem_get_info, within the context of a process, whose own bytes count as taken.
+_FREE_MEMORY = """
+import ctypes, json, sys
+cuda = ctypes.CDLL("libcuda.so.1")
+share, wanted = float(sys.argv[1]), int(sys.argv[2])
+count, context, free, total = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_size_t()
+cuda.cuInit(0)
+cuda.cuDeviceGetCount(ctypes.byref(count))
+found = []
+for index in range(count.value):
+    if wanted <= 0:
+        break
+    if error := cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), index):
+        if error != 2:  # other than CUDA_ERROR_OUT_OF_MEMORY: vLLM will say what it is
+            wanted -= 1
+            continue
+        cuda.cuDeviceTotalMem_v2(ctypes.byref(total), index)
+        free.value = 0
+    else:
+        cuda.cuCtxSetCurrent(context)
+        cuda.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+        cuda.cuDevicePrimaryCtxRelease_v2(index)
+    wanted -= free.value >= share * total.value
+    found.append([index, free.value, total.value])
+print(json.dumps(found))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
@@ -43,6 +71,36 @@ class Gpus:
 
     def __len__(self) -> int:
         return len(self.capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeMemory:
+    """Bytes of a GPU that no process has taken."""
+
+    gpu: int  # among those that CUDA_VISIBLE_DEVICES shows
+    free: int
+    total: int
+
+
+def find_free_memory(share: float, wanted: int) -> list[FreeMemory]:
+    """Look for GPUs that have a share of their memory free.
+
+    A look takes some tenths of a second for each GPU and needs about 0.5 GiB there for its time.
+
+    Returns:
+        The GPUs that were looked at before there were as many as wanted; none if the driver does not answer.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _FREE_MEMORY, str(share), str(wanted)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=DRIVER_ANSWER_S,
+        )
+    except subprocess.TimeoutExpired:
+        return []
+    return [] if done.returncode else [FreeMemory(*numbers) for numbers in json.loads(done.stdout)]
 
 
 def find_gpus() -> Gpus:

@@ -31,15 +31,15 @@ def in_flight_bytes(settings: RunSettings, pages_in_engines: int, limit: int) ->
     """
     if settings.workers.in_flight_mb:
         return settings.workers.in_flight_mb << 20
-    wanted = max(LEAST_BYTES, int(SPARE * pages_in_engines * page_bytes(settings.engine)))
-    if wanted > (room := max(LEAST_BYTES, limit)):
+    needed = int(SPARE * pages_in_engines * page_bytes(settings.engine))
+    if needed > limit:
         log.warning(
-            "the engines need %d MiB of page images in flight and there is memory for %d: they will wait for pages. "
-            "Give more shared memory (docker run --shm-size), or set workers.in_flight_mb",
-            wanted >> 20,
-            room >> 20,
+            "the engines need %d MiB of page images in flight and there is memory for %d: they will wait for pages, or "
+            "for a disk. Give more shared memory (docker run --shm-size), or set workers.in_flight_mb",
+            needed >> 20,
+            limit >> 20,
         )
-    return min(wanted, room)
+    return min(max(LEAST_BYTES, needed), max(LEAST_BYTES, limit))
 
 
 def image_memory() -> int:

@@ -155,3 +155,23 @@ def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path, header) -> Non
 
     with pytest.raises(DamagedFileError, match=r"a\.safetensors"):
         read_header(path)
+
+
+@pytest.mark.parametrize(
+    ("method", "parts"),
+    {
+        "GPTQ": {"qweight": "I32", "qzeros": "I32", "scales": "F16", "g_idx": "I32"},
+        "AWQ": {"qweight": "I32", "qzeros": "I32", "scales": "F16"},
+        "compressed-tensors": {"weight_packed": "I32", "weight_scale": "BF16"},
+        "fp8": {"weight": "F8_E4M3", "weight_scale_inv": "F32"},
+        "bitsandbytes": {"weight": "U8", "weight.absmax": "U8", "weight.quant_state.bitsandbytes__nf4": "U8"},
+    }.items(),
+)
+def test_quantized_weights_are_called_what_they_are(tmp_path, method, parts) -> None:
+    """Also if config.json says nothing: by what each method keeps beside or instead of a weight."""
+    folder = make_checkpoint(tmp_path / "model")
+    tensors = {f"model.layers.0.mlp.up_proj.{name}": (dtype, (8,)) for name, dtype in parts.items()}
+    write_safetensors(folder / "model-2.safetensors", tensors)
+
+    with pytest.raises(CheckpointError, match=rf"model-2.safetensors is quantized \({method}, by its tensor model"):
+        check_checkpoint(folder)

@@ -121,9 +121,14 @@ def test_the_room_is_what_the_engines_hold_and_a_quarter_more() -> None:
 
 
 def test_a_machine_without_that_memory_is_told_what_it_costs(caplog: pytest.LogCaptureFixture) -> None:
-    """The budget is cut to what there is, never below the least, and the log says that engines will wait."""
+    """The budget is cut to what there is, never below the least, and the log says that engines will wait.
+
+    As in Docker's 64 MiB of shared memory, half of them for pages rendered ahead, and with 12 pages on a small GPU.
+    """
     settings = RunSettings(engine=VIEWS)
     with caplog.at_level(logging.WARNING, "ocrmill"):
+        assert in_flight_bytes(settings, 12, 32 << 20) == LEAST_BYTES
+        assert "need 196 MiB of page images in flight and there is memory for 32" in caplog.text
         assert in_flight_bytes(settings, 640, 4 * GIB) == 4 * GIB
         assert in_flight_bytes(settings, 640, GIB // 16) == LEAST_BYTES
 

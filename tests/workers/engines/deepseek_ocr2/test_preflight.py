@@ -10,6 +10,7 @@ from ocrmill.configs.engine_settings import DeepseekOcr2Settings
 from ocrmill.workers.engines.deepseek_ocr2 import preflight
 from ocrmill.workers.engines.deepseek_ocr2.hub import cached_folder
 from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION, check, obstacles
+from ocrmill.workers.engines.gpus import FreeMemory
 
 
 @pytest.fixture
@@ -116,6 +117,27 @@ def test_settings_that_the_machine_cannot_follow_are_refused(installed: dict[str
 
     assert "runs on GPUs only" in no_gpu
     assert "no table called E=*" in no_table
+
+
+def test_ranks_of_an_engine_need_shared_memory() -> None:
+    """Docker gives a container 64 MiB: two GPUs of one engine need 160 for their messages, one needs none."""
+    two = DeepseekOcr2Settings(tensor_parallel=2)
+    (problem,) = preflight._shared_memory_problems(two, free=64 << 20)
+
+    assert "has 64 MiB free and an engine of 2 GPUs takes 160" in problem
+    assert preflight._shared_memory_problems(two, free=160 << 20) == []
+    assert preflight._shared_memory_problems(DeepseekOcr2Settings(), free=0) == []
+
+
+def test_an_engine_takes_the_gpus_that_have_room() -> None:
+    """With two GPUs of three free, an engine of two starts, and one of three does not: the GPU that lacks is named."""
+    gib = 1 << 30
+    memory = [FreeMemory(0, 10 * gib, 80 * gib), FreeMemory(1, 79 * gib, 80 * gib), FreeMemory(2, 78 * gib, 80 * gib)]
+    (problem,) = preflight._memory_problems(DeepseekOcr2Settings(tensor_parallel=3), memory)
+
+    assert "GPU 0 has 10.0 of 80.0 GiB free" in problem
+    assert preflight._memory_problems(DeepseekOcr2Settings(tensor_parallel=2), memory) == []
+    assert preflight._memory_problems(DeepseekOcr2Settings(), []) == []
 
 
 def test_vllm_reads_the_tables_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
