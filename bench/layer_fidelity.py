@@ -3,9 +3,10 @@
     python bench/layer_fidelity.py PDF_OR_FOLDER ... [--pages 25] [--without-peer]
 
 Every page that routing sends to its text layer is read by `ocrmill`'s reader and by pymupdf4llm, and each Markdown is
-measured against the page's visible words (pipeline/quality/layer_fidelity.py). Pages under 0.97 of recall or precision
-are listed with both. Of the order of PyMuPDF's Markdown only the sequence of words is measured, for it has no blocks of
-ours. Pages per second are per CPU second, of the reading alone; a page that fails counts as one without a word.
+measured against the page's visible words (pipeline/quality/agreement/layer_fidelity.py). Pages under 0.97 of recall or
+precision are listed with both. Of the order of PyMuPDF's Markdown only the sequence of words is measured, for it has no
+blocks of ours. Pages per second are per CPU second, of the reading alone; a page that fails counts as one without a
+word.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from ocrmill.pipeline.pages.inspection import inspect_page
 from ocrmill.pipeline.pages.mapped_file import map_path
 from ocrmill.pipeline.pages.mupdf import count_pages, displayed_geometry, open_document, quiet, render_thumbnail
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left
-from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import LayerFidelity, PageText, Route
 from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.layout_model import load_layout_model

@@ -26,7 +26,7 @@ from bench.quality.report import circumstances
 from bench.quality.vocabulary import COMMAS, SCRIPTS, STOPS, WITHOUT_BLANKS
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.pages.raster_size import with_raster
-from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.records import (
     RGB,
     Document,
@@ -45,7 +45,7 @@ HALVES = ("tuning", "held-back")
 KINDS = ("prose", "columns", "list", "numbers")
 TURNS = (0, 90, 180, 270)
 BEGIN, END = "<!-- figures: written by `python bench/scanned_scripts.py` -->\n", "<!-- end of scanned figures -->"
-_READ = 0.6  # agreement.py: a tenth of wrong characters has 0.64 to 0.73
+_READ = 0.6  # trigrams.py: a tenth of wrong characters has 0.64 to 0.73
 _DPI, _WIDTH, _HEIGHT = 144, 840, 1190  # A5
 _MARGIN, _GUTTER = 70, 40
 _NOTO = Path("/usr/share/fonts/truetype/noto")

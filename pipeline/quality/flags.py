@@ -32,7 +32,7 @@ DEGENERATE = frozenset(
 
 # Read upside down or in a script that it does not know, the recognizer has 0.33 to 0.75; good pages have 0.9 and more.
 LEAST_CONFIDENCE = 0.85
-# Another text of the same language has 0.03 (Chinese) to 0.26 (German) in common: agreement.py.
+# Another text of the same language has 0.03 (Chinese) to 0.26 (German) in common: trigrams.py.
 LEAST_AGREEMENT = 0.1
 # Of layer_recall and layer_precision. Of 751 real pages, in a library's Markdown, 17 have less: words are joined, cut
 # or lost on them.

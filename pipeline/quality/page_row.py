@@ -5,7 +5,7 @@ from typing import Any
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.pages.routing import FOREIGN_SHARE
-from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
@@ -26,7 +26,7 @@ from ocrmill.pipeline.records import (
 )
 
 _MOST_LETTERS = 0.5
-# An engine that writes a tenth of the characters wrong has 0.64 to 0.73 in common with the layer (agreement.py).
+# An engine that writes a tenth of the characters wrong has 0.64 to 0.73 in common with the layer (trigrams.py).
 _LEAST_AGREEMENT = 0.5
 
 

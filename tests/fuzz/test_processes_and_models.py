@@ -21,7 +21,7 @@ from ocrmill.model_adapter.checkpoint.weight_names import WeightNamesError, chec
 from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.pipeline.pages.text_statistics import measure_text
 from ocrmill.pipeline.printable import printable, printable_line
-from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.quality.flags import judge
 from ocrmill.pipeline.quality.repetition import measure_repetition
 from ocrmill.pipeline.records import FailedPage, Failure, PageGeometry, PageResult

@@ -20,7 +20,7 @@ from ocrmill.pipeline.pages.pdfium_text import read_page_text
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.pages.scripts import unwritable_share
-from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import (
     RGB,
     BlankPage,

@@ -19,7 +19,7 @@ from ocrmill.configs.settings import (
     RunSettings,
     StorageSettings,
 )
-from ocrmill.pipeline.quality.plain_words import words_of_markdown
+from ocrmill.pipeline.quality.agreement.plain_words import words_of_markdown
 from ocrmill.pipeline.records import Document, PageRow, Reason, RenderedPage, Route, Status, UnreadableDocument
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer

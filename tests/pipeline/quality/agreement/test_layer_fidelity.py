@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocrmill.pipeline.quality.layer_fidelity import measure_fidelity
-from ocrmill.pipeline.quality.plain_words import words_of_markdown
+from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.quality.agreement.plain_words import words_of_markdown
 from ocrmill.pipeline.records import Block, LayerFidelity
 from ocrmill.pipeline.text.reading_order import Box, turned
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from ocrmill.pipeline.quality.agreement import text_layer_agreement
+from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 
 PAGE = (
     "The quick settlement of the northern valleys was followed by a long period in which the families who had come "

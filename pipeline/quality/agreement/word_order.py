@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.quality.plain_words import PlainWord
+from ocrmill.pipeline.quality.agreement.plain_words import PlainWord
 from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.reading_order import Box, reading_order, turned
 

@@ -20,8 +20,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from ocrmill.pipeline.quality.plain_words import plain_words, words_of_markdown
-from ocrmill.pipeline.quality.word_order import LayerWord, share_in_order, share_in_place
+from ocrmill.pipeline.quality.agreement.plain_words import plain_words, words_of_markdown
+from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_order, share_in_place
 from ocrmill.pipeline.records import Block, LayerFidelity
 from ocrmill.pipeline.text.reading_order import Box
 
