@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
+from ocrmill.pipeline.degenerate_rates import DegenerateRates, grouped
 from ocrmill.pipeline.errors import FileGoneError, OutputError
 from ocrmill.pipeline.output.catalogue import COLUMNS, Catalogue
 from ocrmill.pipeline.output.forgotten import records
@@ -22,17 +24,14 @@ from ocrmill.pipeline.output.journal import shard_sizes, shards
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable_line
-from ocrmill.pipeline.quality.flags import DEGENERATE
-from ocrmill.pipeline.records import ENGINE_FAILURES, Reason
 from ocrmill.pipeline.run_progress import RunProgress
-from ocrmill.pipeline.run_report import Reasons, counts_text, degenerate_text, outcomes_text, parts_text
+from ocrmill.pipeline.run_report import Reasons, counts_text, outcomes_text, parts_text
 
 LAST_RUNS = 5
 
 _WORDS = ("status", "route_reason", "renderer")
-_PAGE_COLUMNS = ("document_id", *_WORDS, "reason", "engine", "flags", "repetition_flag", "ingested_at")
+_PAGE_COLUMNS = tuple(dict.fromkeys([*_WORDS, *RATE_COLUMNS, "repetition_flag", "ingested_at"]))
 _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
-_DEGENERATE_REASONS = [Reason.REPETITION.value, Reason.TRUNCATED.value]
 _LARGEST_COUNT = 1 << 63
 _LONGEST_ERROR = 300
 _LONGEST_WORD = 60  # of a word in a run's record, which anybody may have written
@@ -78,9 +77,7 @@ class OutputStatus:
     renderers: Counter[str] = field(default_factory=Counter)
     flagged_pages: int = 0
     repetitive_pages: int = 0  # with the repetition flag, from any reader
-    engine_pages: int = 0  # answered by an engine
-    degenerate_pages: int = 0  # of these, the text repeats itself or is cut off
-    degenerate_at_first: int = 0  # of these, the first attempt was degenerate
+    rates: DegenerateRates = field(default_factory=DegenerateRates)  # without superseded pages
     sources: int = 0
     superseded_documents: int = 0  # no source holds them now; counted in `documents`, too
     unfinished_documents: int = 0  # with pages, but no documents row yet
@@ -97,25 +94,25 @@ class OutputStatus:
     def to_text(self) -> str:
         """Return the status in words, for people."""
         unreadable = self.unreadable_shards
-        lines = {
-            "state": self._state(),
-            "this run": self._progress(),
-            "documents": outcomes_text(self.documents, self.documents_by_reason),
-            "pages": outcomes_text(self.pages, self.pages_by_reason),
-            "routes": parts_text(self.routes, self.pages.total(), "not routed"),
-            "renderers": parts_text(self.renderers, self.pages.total(), "not rendered"),
-            "flagged": self._flagged(),
-            "degenerate": degenerate_text(self.engine_pages, self.degenerate_pages, self.degenerate_at_first),
-            "unfinished": f"{self.unfinished_documents:,} documents; {self.unfinished_pages:,} of their pages are done",
-            "sources": f"{self.sources:,}",
-            "forgotten": self.forgotten,
-            "superseded": self._superseded(),
-            "on disk": f"{self.bytes / 1e6:,.1f} MB in {counts_text(self.shards)} shards",
-            "rows from": f"{_time(self.oldest)} to {_time(self.newest)}" if self.oldest and self.newest else "",
-            "unreadable": f"{_first_names(unreadable)}; run `ocrmill verify`" if unreadable else "",
-        }
-        runs = [f"run         {_run_text(run)}" for run in self.runs]
-        return "".join(f"{line}\n" for line in [*(f"{name:11} {text}" for name, text in lines.items() if text), *runs])
+        lines = [
+            ("state", self._state()),
+            ("this run", self._progress()),
+            ("documents", outcomes_text(self.documents, self.documents_by_reason)),
+            ("pages", outcomes_text(self.pages, self.pages_by_reason)),
+            ("routes", parts_text(self.routes, self.pages.total(), "not routed")),
+            ("renderers", parts_text(self.renderers, self.pages.total(), "not rendered")),
+            ("flagged", self._flagged()),
+            *self.rates.to_lines(),
+            ("unfinished", self._unfinished()),
+            ("sources", f"{self.sources:,}"),
+            ("forgotten", self.forgotten),
+            ("superseded", self._superseded()),
+            ("on disk", f"{self.bytes / 1e6:,.1f} MB in {counts_text(self.shards)} shards"),
+            ("rows from", f"{_time(self.oldest)} to {_time(self.newest)}" if self.oldest and self.newest else ""),
+            ("unreadable", f"{_first_names(unreadable)}; run `ocrmill verify`" if unreadable else ""),
+            *(("run", _run_text(run)) for run in self.runs),
+        ]
+        return "".join(f"{name:11} {text}\n" for name, text in lines if text)
 
     def _state(self) -> str:
         if self.writer is not None and self.writer.alive:
@@ -134,6 +131,9 @@ class OutputStatus:
         if not self.writer.alive:
             return f"had read {self.writer.progress.pages_done:,} pages; those not counted here are read again"
         return self.writer.progress.to_text()
+
+    def _unfinished(self) -> str:
+        return f"{self.unfinished_documents:,} documents; {self.unfinished_pages:,} of their pages are done"
 
     def _superseded(self) -> str:
         if not self.superseded_documents:
@@ -160,10 +160,14 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
     status.forgotten = forgotten_text(records(store))
     sources = list(_shards(store, "sources", COLUMNS, status))
     status.sources = sum(map(len, sources))
-    status.superseded_documents = len(Catalogue(sources, _readable_documents(store, status)).superseded())
+    superseded = Catalogue(sources, _readable_documents(store, status)).superseded()
+    status.superseded_documents = len(superseded)
     if pages:
         done = pa.chunked_array(finished, pa.string())
-        every = pa.concat_tables(pages)
+        every = pa.concat_tables(counts for counts, _ in pages)
+        groups = pa.concat_tables(found for _, found in pages)
+        is_current = pc.invert(pc.is_in(groups["document_id"], superseded))
+        status.rates = DegenerateRates.from_groups([groups.filter(is_current)])
         unfinished = every.filter(pc.invert(pc.is_in(every["document_id"], done)))
         status.unfinished_documents = len(pc.unique(unfinished["document_id"]))
         status.unfinished_pages = pc.sum(unfinished["pages"]).as_py() or 0
@@ -192,19 +196,17 @@ def _readable_documents(store: Store, status: OutputStatus) -> Iterator[pa.Table
     return (read_shard(store.file(name), name, COLUMNS) for name in names)
 
 
-def _add_pages(status: OutputStatus, table: pa.Table) -> pa.Table:
-    """Count a shard, and return its number of pages by document."""
+def _add_pages(status: OutputStatus, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Count a shard; return its number of pages by document, and those that degenerate by document and group."""
     for counter, column in zip((status.pages, status.routes, status.renderers), _WORDS, strict=True):
         _count(counter, table[column])
     _count_reasons(status.pages_by_reason, table)
-    _count_degenerate(status, table)
     status.flagged_pages += pc.sum(pc.greater(pc.list_value_length(table["flags"]), 0)).as_py() or 0
     status.repetitive_pages += pc.sum(table["repetition_flag"]).as_py() or 0
     counts: Counter[str] = Counter()
     _count(counts, table["document_id"])
-    return pa.table(
-        {"document_id": pa.array(counts.keys(), pa.string()), "pages": pa.array(counts.values(), pa.int64())}
-    )
+    by_document = {"document_id": pa.array(counts.keys(), pa.string()), "pages": pa.array(counts.values(), pa.int64())}
+    return pa.table(by_document), grouped(table)
 
 
 def _add_documents(status: OutputStatus, table: pa.Table) -> pa.Array:
@@ -234,23 +236,6 @@ def _count_reasons(reasons: Reasons, table: pa.Table) -> None:
     for pair in pairs.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist():
         if pair["reason"] is not None:
             reasons[pair["status"]][pair["reason"]] += pair["count_all"]
-
-
-def _count_degenerate(status: OutputStatus, table: pa.Table) -> None:
-    """Count the pages that an engine read, and those that are or were degenerate (flags.py).
-
-    Rows of quality version 1 have no reason if a bad first attempt stands; their flags show it.
-    """
-    reason = pc.fill_null(table["reason"].cast(pa.string()), "")
-    asked = pc.is_valid(table["engine"])
-    answered = pc.and_(asked, pc.invert(pc.is_in(reason, pa.array(sorted(ENGINE_FAILURES)))))
-    flags = table["flags"].combine_chunks()
-    bad = pc.is_in(pc.list_flatten(flags), pa.array(sorted(DEGENERATE)))
-    now = pc.is_in(pa.array(range(len(table)), pa.int64()), pc.list_parent_indices(flags).filter(bad))
-    first = pc.or_(pc.is_in(reason, pa.array(_DEGENERATE_REASONS)), pc.and_(pc.equal(reason, ""), now))
-    status.engine_pages += pc.sum(answered).as_py() or 0
-    status.degenerate_pages += pc.sum(pc.and_(answered, now)).as_py() or 0
-    status.degenerate_at_first += pc.sum(pc.and_(answered, first)).as_py() or 0
 
 
 def _writer(store: Store, now: datetime | None) -> Writer | None:

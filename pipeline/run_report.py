@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ocrmill.pipeline.quality.attempts import was_degenerate
-from ocrmill.pipeline.quality.flags import DEGENERATE
-from ocrmill.pipeline.records import ENGINE_FAILURES, DocumentRow, FailedPage, PageRow, Status
+from ocrmill.pipeline.degenerate_rates import DegenerateRates
+from ocrmill.pipeline.records import DocumentRow, FailedPage, PageRow, Status
 
 Reasons = defaultdict[str, Counter[str]]
 """Counts of reasons, by status."""
@@ -27,9 +26,7 @@ class RunReport:
     routes: Counter[str] = field(default_factory=Counter)  # by route reason
     flagged: int = 0
     repetitive: int = 0  # with the repetition flag, from any reader
-    engine_pages: int = 0  # answered by an engine
-    degenerate: int = 0  # of these, the text repeats itself or is cut off
-    degenerate_at_first: int = 0  # of these, the first attempt was degenerate
+    rates: DegenerateRates = field(default_factory=DegenerateRates)  # of pages that degenerate
     documents_in_part: int = 0  # all chosen pages are read, but others are not
     pages_known: int = 0  # of documents that have been opened, done and to do
     sources_listed: int = 0  # with work left, as far as the listing has come
@@ -75,10 +72,7 @@ class RunReport:
         self.pages[row.status] += 1
         if row.reason is not None:
             self.pages_by_reason[row.status][row.reason] += 1
-        if row.engine is not None and row.reason not in ENGINE_FAILURES:
-            self.engine_pages += 1
-            self.degenerate += not DEGENERATE.isdisjoint(row.flags)
-            self.degenerate_at_first += was_degenerate(row)
+        self.rates.add(row)
         if not isinstance(row.page, FailedPage):
             self.routes[row.page.decision.reason] += 1
         self.flagged += bool(row.flags)
@@ -94,9 +88,16 @@ class RunReport:
 
     def to_record(self) -> dict[str, Any]:
         """Plain values for `runs/<run_id>.json`."""
-        names = [*(each.name for each in fields(self)), "document_reasons", "page_reasons"]
-        values = {name: getattr(self, name) for name in names}
-        return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
+        names = [each.name for each in fields(self) if each.name != "rates"]
+        values = {name: getattr(self, name) for name in (*names, "document_reasons", "page_reasons")}
+        total = self.rates.total
+        return {
+            **{name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()},
+            "engine_pages": total.pages,
+            "degenerate": total.kept,
+            "degenerate_at_first": total.at_first,
+            "degenerate_rates": self.rates.to_record(),
+        }
 
     def _gone(self) -> str:
         return f"{self.sources_gone:,} known sources are missing now; their rows stay\n" if self.sources_gone else ""
@@ -113,28 +114,37 @@ class RunReport:
             why += f"; {self._forgotten()}" if self.sources_forgotten else ""
             return f"nothing to do: {why}\n{self._gone()}" + (f"passed over: {passed_over}\n" if passed_over else "")
         share = self.repetitive / max(1, self.pages_done)
-        lines = {
-            "documents": outcomes_text(self.documents, self.documents_by_reason),
-            "in part": f"{self.documents_in_part:,} documents are unfinished; a run without --pages reads the rest"
-            if self.documents_in_part
-            else "",
-            "pages": outcomes_text(self.pages, self.pages_by_reason),
-            "routes": parts_text(self.routes, self.pages_done, "not routed"),
-            "flagged": f"{self.flagged:,} pages, {self.repetitive:,} of them for repetition ({share:.2%})",
-            "degenerate": degenerate_text(self.engine_pages, self.degenerate, self.degenerate_at_first),
-            "speed": f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s",
-            "worker time": f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, "
-            f"{self.write_s:.1f} s writing",
-            "known": f"{self.sources_known} sources hold what was read before or elsewhere"
-            if self.sources_known
-            else "",
-            "forgotten": self._forgotten() if self.sources_forgotten else "",
-            "gone": self._gone().strip(),
-            "passed over": passed_over,
-            "rows": f"{output}/pages/*.parquet, {output}/documents/*.parquet",
-            "stopped": "before all work was done; the same command goes on" if self.stopped else "",
-        }
-        return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
+        lines = [
+            ("documents", outcomes_text(self.documents, self.documents_by_reason)),
+            ("in part", self._in_part()),
+            ("pages", outcomes_text(self.pages, self.pages_by_reason)),
+            ("routes", parts_text(self.routes, self.pages_done, "not routed")),
+            ("flagged", f"{self.flagged:,} pages, {self.repetitive:,} of them for repetition ({share:.2%})"),
+            *self.rates.to_lines(),
+            ("speed", f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s"),
+            ("worker time", self._worker_time()),
+            (
+                "known",
+                f"{self.sources_known} sources hold what was read before or elsewhere" if self.sources_known else "",
+            ),
+            ("forgotten", self._forgotten() if self.sources_forgotten else ""),
+            ("gone", self._gone().strip()),
+            ("passed over", passed_over),
+            ("rows", f"{output}/pages/*.parquet, {output}/documents/*.parquet"),
+            ("stopped", "before all work was done; the same command goes on" if self.stopped else ""),
+        ]
+        return "".join(f"{name:12} {line}\n" for name, line in lines if line)
+
+    def _in_part(self) -> str:
+        if not self.documents_in_part:
+            return ""
+        return f"{self.documents_in_part:,} documents are unfinished; a run without --pages reads the rest"
+
+    def _worker_time(self) -> str:
+        return (
+            f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, {self.write_s:.1f} s "
+            "writing"
+        )
 
 
 def counts_text(counts: Mapping[str, int]) -> str:
@@ -161,16 +171,6 @@ def _reasons(reasons: Mapping[str, int], count: int) -> str:
         return ""
     some = "of these " if sum(reasons.values()) < count else ""
     return f" ({some}{', '.join(f'{name} {part:,}' for name, part in _by_size(reasons))})"
-
-
-def degenerate_text(engine_pages: int, kept: int, first: int) -> str:
-    """Return two rates over the pages of an engine: after all attempts, and at the first. Empty if it read none."""
-    if not engine_pages:
-        return ""
-    return (
-        f"{kept:,} of {engine_pages:,} pages from an engine repeat themselves or have no end "
-        f"({kept / engine_pages:.2%}), {first:,} did at the first attempt ({first / engine_pages:.2%})"
-    )
 
 
 def _by_size(counts: Mapping[str, int]) -> list[tuple[str, int]]:

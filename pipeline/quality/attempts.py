@@ -31,11 +31,6 @@ def find_defect(row: PageRow) -> Reason | None:
     return Reason.EMPTY_OUTPUT if EMPTY_MARKUP in row.flags else None
 
 
-def was_degenerate(row: PageRow) -> bool:
-    """Tell if the first attempt at a page repeated itself, or was cut off."""
-    return row.engine is not None and row.reason in (Reason.REPETITION, Reason.TRUNCATED)
-
-
 def best_of(rows: Sequence[PageRow]) -> PageRow:
     """Make one row for a page from those of its attempts, which come in their order.
 

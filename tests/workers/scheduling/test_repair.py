@@ -15,6 +15,7 @@ from ocrmill.commands.status import read_status
 from ocrmill.commands.verify import verify
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
+from ocrmill.pipeline.degenerate_rates import Counts
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.records import (
     RGB,
@@ -106,13 +107,20 @@ def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: 
     assert row == ("ok", "repetition", GOOD + "...", 4, True, "markdown")
     assert flags == ["repetition", "looped_before", "truncated"]
     assert rate == 1.0
-    told = (
-        "1 of 1 pages from an engine repeat themselves or have no end (100.00%), 1 did at the first attempt (100.00%)"
-    )
-    assert told in report.to_text("out")
-    assert told in read_status(LocalStore(out)).to_text()
+    for told in (
+        "1 of 1 pages (100.00%, 20.65 to 100.00) from an engine repeat themselves or have no end",
+        "1 of 1 pages (100.00%, 20.65 to 100.00) did at the first attempt",
+    ):
+        assert told in report.to_text("out")
+        assert told in read_status(LocalStore(out)).to_text()
     assert "1 ok (repetition 1)" in report.to_text("out")
     assert (record["engine_pages"], record["degenerate"], record["degenerate_at_first"]) == (1, 1, 1)
+    assert record["degenerate_rates"]["by_engine"]["scripted"]["kept"] == {
+        "pages": 1,
+        "share": 1.0,
+        "from": pytest.approx(0.2065, abs=1e-4),
+        "to": 1.0,
+    }
     assert page_keys(LocalStore(out), PageQuery(reason="repetition")).num_rows == 1  # `retry --reason` reads it again
 
 
@@ -121,8 +129,7 @@ def test_a_repaired_page_degenerated_only_at_first(tmp_path: Path) -> None:
     report, _ = run_over(ScriptedEngine({RETRY_POLICY[0]: GOOD}), tmp_path)
     status = read_status(LocalStore(tmp_path / "out"))
 
-    assert (report.engine_pages, report.degenerate, report.degenerate_at_first) == (1, 0, 1)
-    assert (status.engine_pages, status.degenerate_pages, status.degenerate_at_first) == (1, 0, 1)
+    assert report.rates.total == status.rates.total == Counts(pages=1, kept=0, at_first=1, no_end=0)
 
 
 @pytest.mark.parametrize("finish_reason", ["repetition", "length"])
@@ -132,7 +139,7 @@ def test_a_page_stopped_in_its_loop_has_no_end(finish_reason: str, tmp_path: Pat
     engine.finish_reason = finish_reason
     report, _ = run_over(engine, tmp_path)
 
-    assert (report.degenerate, report.degenerate_at_first) == (1, 1)
+    assert report.rates.total == Counts(pages=1, kept=1, at_first=1, no_end=1)
 
 
 EMPTY = [
