@@ -4,8 +4,10 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from output_rows import select_rows
 from real_pdfs import CORPUS, needs_corpus
 from s3_proxy import FaultyS3
 from s3_server import S3Server
@@ -35,17 +37,13 @@ def ocrmill(inputs: str, out: Path, endpoint: str) -> subprocess.CompletedProces
     )
 
 
-def pages(out: Path) -> list[tuple]:
-    return duckdb.sql(
-        f"select * exclude ({VOLATILE}) from '{out}/pages/*.parquet' order by document_id, page_number"
-    ).fetchall()
+def pages(out: Path) -> list[tuple[Any, ...]]:
+    return select_rows(out, f"* exclude ({VOLATILE})", order="document_id, page_number")
 
 
-def documents(out: Path) -> list[tuple]:
-    return duckdb.sql(
-        f"select * exclude (source, source_version, run_id, ingested_at), parse_filename(split_part(source, '!', -1)) "
-        f"from '{out}/documents/*.parquet' order by all"
-    ).fetchall()
+def documents(out: Path) -> list[tuple[Any, ...]]:
+    columns = "* exclude (source, source_version, run_id, ingested_at), parse_filename(split_part(source, '!', -1))"
+    return select_rows(out, columns, "documents")
 
 
 def test_a_bucket_gives_the_rows_of_a_folder(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from real_pdfs import CORPUS, needs_corpus
@@ -12,6 +13,7 @@ from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 # What a document may come to. PDFium reads pages of some that MuPDF calls damaged; the reason stays in the row.
+Entry = dict[str, Any]  # of the corpus's manifest
 UNREADABLE = {
     "encrypted": {Reason.PASSWORD_REQUIRED},
     "encrypted_unsupported": {Reason.ENCRYPTION_UNSUPPORTED},
@@ -21,7 +23,7 @@ UNREADABLE = {
 }
 
 
-def manifest() -> list[dict]:
+def manifest() -> list[Entry]:
     path = CORPUS / "manifest.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -36,7 +38,7 @@ def rasterizer() -> Iterator[Rasterizer]:
 
 @needs_corpus
 @pytest.mark.parametrize("entry", manifest(), ids=lambda entry: entry["file"])
-def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: dict) -> None:
+def test_a_real_pdf_comes_out_as_expected(rasterizer: Rasterizer, entry: Entry) -> None:
     """Each document has its pages or its reason, and a page that cannot be read says why."""
     opened = rasterizer.open(next(Discovery([str(CORPUS / entry["file"])], InputSettings(), StorageSettings())))
     expected = entry["expected"]

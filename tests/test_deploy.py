@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
+from narrowed import instance, present
+from typer.core import TyperGroup
 
 from ocrmill.cli import app
 from ocrmill.configs.load import load_settings
@@ -23,7 +25,7 @@ def systemd_arguments() -> list[str]:
     """The command of the service, with the variables of its example."""
     lines = (DEPLOY / "systemd/night.env").read_text().splitlines()
     values = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    command = re.search(r"^ExecStart=\S+ (.*)$", SERVICE, re.MULTILINE)[1]
+    command = present(re.search(r"^ExecStart=\S+ (.*)$", SERVICE, re.MULTILINE))[1]
     return [re.sub(r"\$\{(\w+)\}", lambda name: values[name[1]], word) for word in shlex.split(command)]
 
 
@@ -31,7 +33,7 @@ def kubernetes_arguments() -> list[str]:
     """The command of the only container."""
     job = yaml.safe_load((DEPLOY / "kubernetes/nightly.yaml").read_text())["spec"]["jobTemplate"]["spec"]
     (container,) = job["template"]["spec"]["containers"]
-    return container["args"]
+    return list(container["args"])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_the_image_has_a_compiler_where_it_has_vllm(tmp_path: Path, extras: str,
 
     The real command runs, with an apt-get that only notes what it is asked for.
     """
-    command = re.search(r"^RUN (apt-get update .*?[^\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL)[1]
+    command = present(re.search(r"^RUN (apt-get update .*?[^\\])$", DOCKERFILE, re.MULTILINE | re.DOTALL))[1]
     (tmp_path / "apt-get").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
     (tmp_path / "rm").write_text("#!/bin/sh\n")
     for program in ("apt-get", "rm"):
@@ -59,7 +61,7 @@ def test_the_image_has_a_compiler_where_it_has_vllm(tmp_path: Path, extras: str,
 def test_the_command_is_one_that_we_have(arguments: list[str]) -> None:
     """Every option is known and every value of a kind that it takes; settings by name and by hand are valid."""
     name, *options = arguments
-    command = typer.main.get_command(app).commands[name]
+    command = instance(TyperGroup, typer.main.get_command(app)).commands[name]
     with command.make_context(name, options) as run:
         assert "run" == name
         assert run.params["inputs"]

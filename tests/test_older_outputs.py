@@ -76,7 +76,8 @@ def run_record() -> dict[str, Any]:
 
 def versions(out: Path, table: str = "pages") -> list[tuple[Any, ...]]:
     query = f"select ocrmill_version, count(*) from read_parquet('{out}/{table}/*.parquet', union_by_name=true)"
-    return duckdb.sql(f"{query} group by all order by all").fetchall()
+    found: list[tuple[Any, ...]] = duckdb.sql(f"{query} group by all order by all").fetchall()
+    return found
 
 
 def test_verify_finds_nothing_wrong(old: Path) -> None:

@@ -119,7 +119,7 @@ def test_it_installs_and_runs(kind: str, built: dict[str, Path], tmp_path: Path)
     """After `pip install` of each kind the command runs, and importing us takes nothing from the current folder."""
     environment = FreshEnvironment(tmp_path / "venv")
     folder = checkout(tmp_path / "checkout")
-    what = {
+    what: dict[str, list[str | Path]] = {
         "wheel": [built["wheel"]],
         "sdist": [built["sdist"]],
         "folder": [folder],

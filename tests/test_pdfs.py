@@ -58,7 +58,7 @@ def read_in_child(
 def warnings_of(page: pymupdf.Page) -> str:
     pymupdf.TOOLS.reset_mupdf_warnings()
     page.get_pixmap()
-    return pymupdf.TOOLS.mupdf_warnings()
+    return str(pymupdf.TOOLS.mupdf_warnings())
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ def prose(page: Path) -> str:
 
 
 @pytest.mark.parametrize("name", FOLDERS + HELD_TESTS)
-def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
+def test_docstrings_begin_with_a_verb_or_a_noun(name: str) -> None:
     """No docstring begins with a question word or a pronoun, or has a banned phrase."""
     found = [each for path in files(name) for each in docstrings(path)]
 
@@ -87,7 +87,7 @@ def test_docstrings_begin_with_a_verb_or_a_noun(name: str):
 
 
 @pytest.mark.parametrize("name", sorted({*FOLDERS} - {"samples"}))  # which hold prose of others
-def test_comments_and_messages_have_no_banned_phrase(name: str):
+def test_comments_and_messages_have_no_banned_phrase(name: str) -> None:
     """A comment or a message of the product has none of the phrases that readers stumble over."""
     found = [each for path in files(name) for each in comments_and_strings(path)]
 
@@ -96,7 +96,7 @@ def test_comments_and_messages_have_no_banned_phrase(name: str):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_pages_have_no_banned_phrase(page: Path):
+def test_pages_have_no_banned_phrase(page: Path) -> None:
     """README, docs and the other pages at the top have none of the phrases that readers stumble over."""
     assert complaints(prose(page)) == []
 
@@ -104,6 +104,6 @@ def test_pages_have_no_banned_phrase(page: Path):
 @pytest.mark.parametrize(
     "text", ["Pages of\nwhich some fail.", "It is told so.", "Read it anew.", "Do it otherwise.", "It ends as ever."]
 )
-def test_the_check_can_fail(text: str):
+def test_the_check_can_fail(text: str) -> None:
     """A banned phrase is found, over a line break too."""
     assert complaints(text)

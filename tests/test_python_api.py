@@ -13,6 +13,7 @@ import time
 from dataclasses import fields, is_dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -24,7 +25,8 @@ from s3_server import S3Server
 
 import ocrmill
 from ocrmill.pipeline import errors
-from ocrmill.pipeline.output.journal import Forgetting, Replacement, Withdrawal, begin
+from ocrmill.pipeline.output.forgotten import Forgetting
+from ocrmill.pipeline.output.journal import Change, Replacement, Withdrawal, begin
 from ocrmill.pipeline.output.stores.local import LocalStore
 
 ROOT = Path(__file__).parents[1]
@@ -179,7 +181,7 @@ def test_rows_that_are_being_taken_out_are_not_shown(papers: Path, tmp_path: Pat
     old = tuple(name for folder in ("pages", "documents", "sources") for name in store.list(folder))
     assert len(output.pages.to_arrow()) == 2
 
-    changes = (
+    changes: tuple[Change, ...] = (
         Withdrawal((document,), old),
         Forgetting((document,), (document,), (), (), {}, old),
         Replacement(("pages/not-there-yet.parquet", old[0]), ()),
@@ -424,7 +426,14 @@ def test_page_functions_say_what_is_wrong(tmp_path: Path) -> None:
             ocrmill.render_page(document)
         assert error.value.reason == ocrmill.Reason(reason)
     assert ocrmill.count_pages(secret, password="open sesame") == 2
-    for wrong in ({"page_number": 3}, {"page_number": 0}, {"dpi": 0}, {"dpi": 601}, {"max_side_px": 10}):
+    wrong_arguments: list[dict[str, Any]] = [
+        {"page_number": 3},
+        {"page_number": 0},
+        {"dpi": 0},
+        {"dpi": 601},
+        {"max_side_px": 10},
+    ]
+    for wrong in wrong_arguments:
         with pytest.raises(ocrmill.UsageError, match=r"out of range|there is no page"):
             ocrmill.render_page(text, **wrong)
 

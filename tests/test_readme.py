@@ -8,10 +8,13 @@ import sys
 import tomllib
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import duckdb
 import pytest
+from narrowed import instance, present
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from ocrmill import cli
@@ -29,15 +32,18 @@ FORMAT = TEXTS["docs/output-format.md"]
 every_page = pytest.mark.parametrize("page", TEXTS)
 
 
-def commands_of(group, words: str = "") -> dict[str, object]:
+def commands_of(group: TyperGroup, words: str = "") -> dict[str, TyperCommand]:
     """Every command by the words that call it, `model seed` as well as `run`."""
-    found = {}
+    found: dict[str, TyperCommand] = {}
     for name, command in sorted(group.commands.items()):
-        found |= commands_of(command, f"{words}{name} ") if hasattr(command, "commands") else {words + name: command}
+        if isinstance(command, TyperGroup):
+            found |= commands_of(command, f"{words}{name} ")
+        else:
+            found[words + name] = instance(TyperCommand, command)
     return found
 
 
-COMMANDS = commands_of(get_command(cli.app))
+COMMANDS = commands_of(instance(TyperGroup, get_command(cli.app)))
 
 
 def help_of(*command: str) -> str:
@@ -75,7 +81,7 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_docs_show_the_help_of_every_command() -> None:
     """The help in docs/commands.md is the program's own."""
-    shown = re.search(r"<!-- help.*?-->\n(.*?)<!-- /help -->", TEXTS["docs/commands.md"], re.DOTALL).group(1)
+    shown = present(re.search(r"<!-- help.*?-->\n(.*?)<!-- /help -->", TEXTS["docs/commands.md"], re.DOTALL))[1]
 
     assert shown.strip() == help_section().strip()
 
@@ -99,7 +105,7 @@ def test_every_word_of_a_row_is_explained() -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_column_is_explained(table: str) -> None:
     """docs/output-format.md has the columns of each table, in their order, with their types."""
-    section = re.search(rf"^## {table}\n(.*?)^## ", FORMAT, re.MULTILINE | re.DOTALL).group(1)
+    section = present(re.search(rf"^## {table}\n(.*?)^## ", FORMAT, re.MULTILINE | re.DOTALL))[1]
     shown = dict(re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", section, re.MULTILINE))
 
     assert list(shown) == TABLES[table].names
@@ -127,7 +133,7 @@ def test_every_setting_that_is_named_exists(page: str) -> None:
     for name in re.findall(rf"(?:`|--set )((?:{sections})\.[a-z_0-9.]+)", TEXTS[page]):
         if name.endswith((".py", ".md", ".toml")):
             continue
-        found = RunSettings
+        found: Any = RunSettings
         for part in name.rstrip(".").split("."):
             assert part in found.model_fields, name
             found = found.model_fields[part].annotation
@@ -148,7 +154,7 @@ def test_every_python_snippet_imports_what_there_is(page: str) -> None:
     """A Python snippet parses, and what it imports from ocrmill is there."""
     for snippet in fences(page, "python"):
         for node in ast.walk(ast.parse(snippet)):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("ocrmill"):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ocrmill"):
                 module = importlib.import_module(node.module)
                 assert not [alias.name for alias in node.names if not hasattr(module, alias.name)], node.module
 

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import zipfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import duckdb
+from output_rows import select_rows
 from pdfs import text_pdf
 
 from ocrmill.commands.compact import compact
@@ -48,15 +50,15 @@ class ChangingPool(SerialPool):
 
 
 def run_changing(
-    inputs: Path, out: Path, *, before_opening: list[Change] = (), after_page: dict[int, Change] | None = None
+    inputs: Path, out: Path, *, before_opening: Sequence[Change] = (), after_page: dict[int, Change] | None = None
 ) -> None:
     job = Job((str(inputs),), str(out), SETTINGS, use_ray=False)
     run(job, lambda job: ChangingPool(job.settings, list(before_opening), after_page or {}))
     assert verify(LocalStore(out), repair=False).findings == ()
 
 
-def table(out: Path, columns: str, name: str = "documents") -> list[tuple]:
-    return duckdb.sql(f"select {columns} from '{out}/{name}/*.parquet' order by all").fetchall()
+def table(out: Path, columns: str, name: str = "documents") -> list[tuple[Any, ...]]:
+    return select_rows(out, columns, name)
 
 
 def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: 
 def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path) -> None:
     """It is opened some times, then left to the next run; the run ends."""
     path = text_pdf(tmp_path / "a.pdf")
-    changes = [lambda pages=pages: text_pdf(path, pages=pages) for pages in range(1, 3 * OPENINGS)]
+    changes = [partial(text_pdf, path, pages=pages) for pages in range(1, 3 * OPENINGS)]
     run_changing(path, tmp_path / "out", before_opening=changes)
     assert table(tmp_path / "out", "status, reason") == [("failed", "changed_while_reading")]
 

@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pytest
 from made_rows import made_id
+from output_rows import select_rows
 from s3_server import S3Server
 from written_outputs import add_document, add_failed_document, failed_page, page, writing
 
@@ -66,8 +67,8 @@ def out(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rows(root: Path, folder: str) -> list[tuple]:
-    return duckdb.sql(f"select * exclude (ingested_at) from '{root}/{folder}/*.parquet' order by all").fetchall()
+def rows(root: Path, folder: str) -> list[tuple[Any, ...]]:
+    return select_rows(root, "* exclude (ingested_at)", folder)
 
 
 def texts(store: Store) -> list[str]:

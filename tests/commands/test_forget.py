@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 from made_rows import made_id
+from output_rows import select_rows
 from s3_server import S3Server
 from written_outputs import add_document, add_failed_document, add_pages, page, writing
 
@@ -88,8 +90,8 @@ def everything(root: Path) -> Iterator[str]:
         yield path.name
 
 
-def rows(root: Path, folder: str) -> list[tuple]:
-    return duckdb.sql(f"select * exclude (ingested_at) from '{root}/{folder}/*.parquet' order by all").fetchall()
+def rows(root: Path, folder: str) -> list[tuple[Any, ...]]:
+    return select_rows(root, "* exclude (ingested_at)", folder)
 
 
 def test_nothing_is_left_of_a_source(out: Path) -> None:

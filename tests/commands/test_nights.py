@@ -13,9 +13,10 @@ from s3_server import S3Server
 from ocrmill.pipeline.output.stores.open import open_output
 
 
-def last_totals(nights: Nights) -> dict:
+def last_totals(nights: Nights) -> dict[str, dict[str, int]]:
     store = open_output(nights.out, nights.s3.settings)
-    return json.loads(store.read(store.list("runs", ".json")[-1]))["totals"]
+    totals: dict[str, dict[str, int]] = json.loads(store.read(store.list("runs", ".json")[-1]))["totals"]
+    return totals
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+from output_rows import select_rows
 from pdfs import encrypted_pdf, mixed_pdf, text_pdf, truncated_pdf
 
 from ocrmill.commands.verify import verify
@@ -41,8 +43,10 @@ def command(inputs: Path, out: Path, *options: str) -> list[str]:
     return [sys.executable, "-c", program, "run", str(inputs), "--out", str(out), "--workers", "1", *settings, *options]
 
 
-def finished(*arguments: str | Path) -> int:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, check=False, timeout=240).returncode
+def finished(inputs: Path, out: Path, *options: str) -> int:
+    return subprocess.run(
+        command(inputs, out, *options), cwd=ROOT, capture_output=True, check=False, timeout=240
+    ).returncode
 
 
 def kill_at(seconds: float, inputs: Path, out: Path, *options: str) -> None:
@@ -55,16 +59,12 @@ def kill_at(seconds: float, inputs: Path, out: Path, *options: str) -> None:
     process.wait()
 
 
-def rows(out: Path) -> list[tuple]:
-    return duckdb.sql(
-        f"select * exclude ({VOLATILE}) from '{out}/pages/*.parquet' order by document_id, page_number"
-    ).fetchall()
+def rows(out: Path) -> list[tuple[Any, ...]]:
+    return select_rows(out, f"* exclude ({VOLATILE})", order="document_id, page_number")
 
 
-def documents(out: Path) -> list[tuple]:
-    return duckdb.sql(
-        f"select * exclude (run_id, ingested_at, sequence) from '{out}/documents/*.parquet' order by document_id"
-    ).fetchall()
+def documents(out: Path) -> list[tuple[Any, ...]]:
+    return select_rows(out, "* exclude (run_id, ingested_at, sequence)", "documents", order="document_id")
 
 
 def durable(out: Path) -> dict[tuple[str, int], str]:

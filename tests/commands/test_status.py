@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from narrowed import instance, present
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
 from ocrmill.commands.status import read_status
@@ -38,7 +39,7 @@ def store(tmp_path: Path) -> LocalStore:
         add_pages(sink, "/in/long.pdf", [page("1"), page("2")], count=9)
         sink.flush()
         add_pages(sink, "/in/long.pdf", [page("3")], count=9, first=3)
-    return open_output(str(tmp_path), StorageSettings())
+    return instance(LocalStore, open_output(str(tmp_path), StorageSettings()))
 
 
 def by_reason(reasons: Reasons) -> Counter[str]:
@@ -78,7 +79,7 @@ def test_shards_are_measured(store: LocalStore) -> None:
 
     assert status.shards == {"pages": 3, "documents": 2, "sources": 2}
     assert sum(path.stat().st_size for path in files) == status.bytes
-    assert timedelta(days=1) <= status.newest - status.oldest < timedelta(days=1, minutes=1)
+    assert timedelta(days=1) <= present(status.newest) - present(status.oldest) < timedelta(days=1, minutes=1)
 
 
 def test_nothing_is_written_and_no_lease_taken(store: LocalStore) -> None:
@@ -98,9 +99,10 @@ def test_a_running_output_names_its_writer(tmp_path: Path) -> None:
         store = open_output(str(tmp_path), StorageSettings())
         status = read_status(store, now=datetime.now(UTC) + timedelta(seconds=60))
 
-        assert status.writer.alive
-        assert (socket.gethostname(), os.getpid()) == (status.writer.host, status.writer.pid)
-        assert 60 <= status.writer.heartbeat_age_s < 90
+        writer = present(status.writer)
+        assert writer.alive
+        assert (socket.gethostname(), os.getpid()) == (writer.host, writer.pid)
+        assert 60 <= present(writer.heartbeat_age_s) < 90
         assert "being written by run" in status.to_text()
     assert read_status(store).writer is None
 
@@ -117,7 +119,7 @@ def test_a_killed_run_is_told_from_a_running_one(tmp_path: Path) -> None:
     status = read_status(open_output(str(tmp_path), StorageSettings()))
 
     assert -9 == killed.returncode
-    assert not status.writer.alive
+    assert not present(status.writer).alive
     assert "was killed; `ocrmill run` goes on" in status.to_text()
     assert (status.unfinished_documents, status.unfinished_pages) == (1, 1)
 
@@ -172,7 +174,7 @@ def test_a_running_output_tells_what_is_not_durable_yet(tmp_path: Path) -> None:
         lease.renew()
         status = read_status(open_output(str(tmp_path), StorageSettings()))
 
-        assert progress == status.writer.progress
+        assert progress == present(status.writer).progress
         assert "this run    20 of about 500 pages" in status.to_text()
         assert "about 4 min to go" in status.to_text()
         assert "pages       0\n" in status.to_text(), "rows are not claimed before they are durable"
@@ -195,5 +197,5 @@ def test_leases_of_other_versions_are_understood(tmp_path: Path, progress: objec
     (tmp_path / "_lease").write_text(json.dumps(record | ({} if progress is None else {"progress": progress})))
     status = read_status(open_output(str(tmp_path), StorageSettings()))
 
-    assert "20260101T020000Z-abcdef" == status.writer.run_id
+    assert "20260101T020000Z-abcdef" == present(status.writer).run_id
     assert isinstance(status.to_text(), str)

@@ -11,6 +11,7 @@ import duckdb
 import psutil
 import pytest
 from fake_engine import FakeEngine
+from output_rows import select_rows
 from pdf_objects import file_of, first_free, form, stream, write_pages
 from pdfs import (
     crashing_pdf,
@@ -28,7 +29,6 @@ from ocrmill.configs.settings import RasterSettings, RoutingSettings, RunSetting
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.records import (
-    RGB,
     EngineDescription,
     PageGeometry,
     PageRange,
@@ -40,6 +40,7 @@ from ocrmill.pipeline.records import (
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import Image, SerialPool
+from ocrmill.workers.rendering.protocol import PageImage
 
 pytestmark = pytest.mark.fault
 
@@ -62,7 +63,7 @@ class QuickEngine(FakeEngine):
     def describe(self) -> EngineDescription:
         return EngineDescription("quick", slots=4)
 
-    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
+    async def read(self, _image: PageImage, _geometry: PageGeometry, _params: RetryParams | None, /) -> PageText:
         return PageText("Seen and read.", finish_reason="stop")
 
 
@@ -82,14 +83,14 @@ class TimedPool(SerialPool):
             started = time.monotonic()
 
 
-def run_over(inputs: Path, out: Path, **job: object) -> tuple[RunReport, TimedPool]:
+def run_over(inputs: Path, out: Path, *, time_budget_s: float | None = None) -> tuple[RunReport, TimedPool]:
     pools: list[TimedPool] = []
 
     def pool_for(job: Job) -> TimedPool:
         pools.append(TimedPool(job.settings))
         return pools[0]
 
-    report = run(Job((str(inputs),), str(out), SETTINGS, use_ray=False, **job), pool_for)
+    report = run(Job((str(inputs),), str(out), SETTINGS, use_ray=False, time_budget_s=time_budget_s), pool_for)
     return report, pools[0]
 
 
@@ -198,10 +199,6 @@ NAMES = [
 ]
 
 
-def rows_of(out: Path, columns: str, table: str = "pages") -> list[tuple]:
-    return duckdb.sql(f"select {columns} from '{out}/{table}/*.parquet' order by all").fetchall()
-
-
 def children() -> set[int]:
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
@@ -218,7 +215,7 @@ def test_hostile_documents_cost_themselves(tmp_path: Path) -> None:
     _, pool = run_over(inputs, tmp_path / "out")
 
     read: dict[str, dict[int, str]] = {name: {} for name in expected}
-    for source, number, status, reason, detail in rows_of(
+    for source, number, status, reason, detail in select_rows(
         tmp_path / "out", "source, page_number, status, reason, detail"
     ):
         pages = read[Path(source).name]
@@ -243,9 +240,9 @@ def test_names_are_only_names(tmp_path: Path) -> None:
     for number, name in enumerate(NAMES, start=1):
         text_pdf(tmp_path / "plain.pdf", pages=number).rename(inputs / name)
     run_over(tmp_path / "in", tmp_path / "out")
-    sources = {source for (source,) in rows_of(tmp_path / "out", "source", "documents")}
+    sources = {source for (source,) in select_rows(tmp_path / "out", "source", "documents")}
 
-    assert len(rows_of(tmp_path / "out", "source, page_number")) == sum(range(1, len(NAMES) + 1))
+    assert len(select_rows(tmp_path / "out", "source, page_number")) == sum(range(1, len(NAMES) + 1))
     assert len(sources) == len(NAMES)
     assert not any(character in source for source in sources for character in "\n\x1b")
     assert verify(LocalStore(tmp_path / "out"), repair=False).findings == ()
@@ -266,7 +263,7 @@ def test_a_hundred_thousand_pages_begin_at_once_and_stay_small(tmp_path: Path) -
     path = book_of_one_page(tmp_path / "book.pdf", 100_000)
     peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     report, _ = run_over(path, tmp_path / "out", time_budget_s=15.0)
-    numbers = [number for (number,) in rows_of(tmp_path / "out", "page_number")]
+    numbers = [number for (number,) in select_rows(tmp_path / "out", "page_number")]
 
     assert report.stopped
     assert report.pages_known == 100_000

@@ -78,7 +78,9 @@ def made_document(name: str, pages: list[PageRow], **others: Any) -> DocumentRow
     return replace(progress.row(), **others)
 
 
-def made_unreadable(name: str, reason: Reason = Reason.UNREADABLE, version: str = "v1", **others: Any) -> DocumentRow:
+def made_unreadable(
+    name: str, reason: Reason | None = Reason.UNREADABLE, version: str = "v1", **others: Any
+) -> DocumentRow:
     """The row of a source that could not be had."""
     source = made_source(name, version)
     fields: dict[str, Any] = {"document_id": None, "source": source, "page_count": 0, "status": "failed"}

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_rows import made_id
+from narrowed import instance
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
 from ocrmill.commands.export.export import export_jsonl, export_markdown
@@ -42,7 +43,7 @@ def store(tmp_path: Path) -> LocalStore:
         add_failed_document(sink, "/in/locked.pdf")
         add_failed_document(sink, "/in/gone.pdf", Reason.UNREADABLE, "permission denied")
         add_pages(sink, "/in/unfinished.pdf", [page("half")], count=2)
-    return open_output(str(root), StorageSettings())
+    return instance(LocalStore, open_output(str(root), StorageSettings()))
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -44,8 +44,8 @@ def write(root: Path, *uris: str, names: tuple[str, ...] = ("block-3.jpg", "bloc
         for row in pages:
             sink.add_page(row)
         held = Source(uri=uri, version="1", bytes=1, path=uri)
-        row = made_document(uri, pages, source=held)
-        sink.finish_document(row, [SourceRow(held, row.document_id)])
+        document = made_document(uri, pages, source=held)
+        sink.finish_document(document, [SourceRow(held, document.document_id)])
     sink.close()
     return store
 
@@ -132,8 +132,8 @@ def test_pages_that_wait_for_others_keep_their_figures(tmp_path: Path) -> None:
         sink.add_page(row)
         sink.flush()
     held = made_source("a")
-    row = made_document(uri, pages, source=held)
-    sink.finish_document(row, [SourceRow(held, row.document_id)])
+    document = made_document(uri, pages, source=held)
+    sink.finish_document(document, [SourceRow(held, document.document_id)])
     sink.close()
     report = export_markdown(store, tmp_path / "tree", figures=True)
 

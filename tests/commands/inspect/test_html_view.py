@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from narrowed import present
 from pdfs import blank_pdf, encrypted_pdf, mixed_pdf, picture_pdf, text_pdf
 from PIL import Image
 
@@ -40,7 +41,7 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        found = dict(attrs)
+        found = {name: value or "" for name, value in attrs}
         self.attributes |= found.keys()
         self.images += [found["src"]] if "src" in found else []
         self.targets += [found["href"]] if "href" in found else []
@@ -95,7 +96,7 @@ def test_a_picture_is_framed_though_it_has_no_text(tmp_path: Path) -> None:
     store = ingest(picture_pdf(tmp_path / "picture.pdf"), tmp_path / "out")
     html, _ = viewed(store, tmp_path / "view.html")
 
-    x, y = re.search(r'x="([\d.]+)" y="([\d.]+)"[^>]*><title>picture<', html).groups()
+    x, y = present(re.search(r'x="([\d.]+)" y="([\d.]+)"[^>]*><title>picture<', html)).groups()
     assert (float(x), float(y)) == pytest.approx((150, 500), abs=2)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from made_rows import made_id
+from narrowed import instance
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
 from ocrmill.commands.inspect.query import PageQuery, select_details, select_documents, select_pages
@@ -15,6 +16,7 @@ from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.open import open_output
 from ocrmill.pipeline.records import Reason, Status
 
+ALL_PAGES = PageQuery()
 ATTACK = "\x1b]0;owned\x07\x1b[2J\x9b31mred\r\n\u202e"
 
 
@@ -31,11 +33,11 @@ def store(tmp_path: Path) -> LocalStore:
         add_document(sink, "/in/apple.pdf", [page("a1")], others=["/copies/same-as-apple.pdf"])
         add_failed_document(sink, "/in/locked.pdf")
         add_failed_document(sink, "/in/gone.pdf", Reason.UNREADABLE, "permission denied")
-    return open_output(str(tmp_path), StorageSettings())
+    return instance(LocalStore, open_output(str(tmp_path), StorageSettings()))
 
 
-def keys(store: LocalStore, limit: int | None = None, **conditions: object) -> list[tuple[str, int]]:
-    return [(found.source, found.page_number) for found in select_pages(store, PageQuery(**conditions), limit)]
+def keys(store: LocalStore, limit: int | None = None, query: PageQuery = ALL_PAGES) -> list[tuple[str, int]]:
+    return [(found.source, found.page_number) for found in select_pages(store, query, limit)]
 
 
 def test_pages_come_by_source_and_number_over_all_shards(store: LocalStore) -> None:
@@ -63,31 +65,29 @@ def test_pages_come_in_order_when_they_do_not_fit_one_chunk(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("conditions", "expected"),
+    ("query", "expected"),
     [
-        ({"flagged": True}, [("/in/zebra.pdf", 1)]),
-        ({"failed": True}, [("/in/middle.pdf", 2)]),
-        ({"status": "repaired"}, [("/in/middle.pdf", 3)]),
-        ({"reason": "truncated"}, [("/in/middle.pdf", 3)]),
-        ({"reason": "render_timeout", "flagged": True}, []),
-        ({"document": "middle", "page_number": 1}, [("/in/middle.pdf", 1)]),
-        ({"document": made_id("/in/apple.pdf")[:8]}, [("/in/apple.pdf", 1)]),
-        ({"document": made_id("/in/apple.pdf")[:8].upper()}, [("/in/apple.pdf", 1)]),
-        ({"document": "copies/same-as"}, [("/in/apple.pdf", 1)]),
-        ({"document": "%"}, []),
-        ({"page_number": 9}, []),
+        (PageQuery(flagged=True), [("/in/zebra.pdf", 1)]),
+        (PageQuery(failed=True), [("/in/middle.pdf", 2)]),
+        (PageQuery(status="repaired"), [("/in/middle.pdf", 3)]),
+        (PageQuery(reason="truncated"), [("/in/middle.pdf", 3)]),
+        (PageQuery(reason="render_timeout", flagged=True), []),
+        (PageQuery(document="middle", page_number=1), [("/in/middle.pdf", 1)]),
+        (PageQuery(document=made_id("/in/apple.pdf")[:8]), [("/in/apple.pdf", 1)]),
+        (PageQuery(document=made_id("/in/apple.pdf")[:8].upper()), [("/in/apple.pdf", 1)]),
+        (PageQuery(document="copies/same-as"), [("/in/apple.pdf", 1)]),
+        (PageQuery(document="%"), []),
+        (PageQuery(page_number=9), []),
     ],
 )
-def test_conditions_narrow_the_pages(
-    store: LocalStore, conditions: dict[str, object], expected: list[tuple[str, int]]
-) -> None:
+def test_conditions_narrow_the_pages(store: LocalStore, query: PageQuery, expected: list[tuple[str, int]]) -> None:
     """Every condition holds for what is shown; a document is found by any of its sources and by the start of its id."""
-    assert expected == keys(store, **conditions)
+    assert expected == keys(store, query=query)
 
 
 def test_a_summary_says_what_became_of_the_page(store: LocalStore) -> None:
     """Status, reason, measurements and the beginning of the Markdown are those of the row."""
-    zebra, failed = (next(select_pages(store, PageQuery(**one))) for one in ({"flagged": True}, {"failed": True}))
+    zebra, failed = (next(select_pages(store, each)) for each in (PageQuery(flagged=True), PageQuery(failed=True)))
 
     assert (zebra.page_count, zebra.characters, zebra.excerpt) == (2, 16, "# Zebra stripes")
     assert (zebra.flags, zebra.route_reason) == (("repetition",), "no_text_layer")
@@ -128,7 +128,7 @@ def test_a_selected_page_can_be_had_whole(store: LocalStore) -> None:
 
 def test_each_row_reads_as_one_line(store: LocalStore) -> None:
     """A page or document is one line with its id, source, number, status, reason, flags and beginning."""
-    zebra, failed = (next(select_pages(store, PageQuery(**one))) for one in ({"flagged": True}, {"failed": True}))
+    zebra, failed = (next(select_pages(store, each)) for each in (PageQuery(flagged=True), PageQuery(failed=True)))
     gone, locked = select_documents(store, PageQuery())
 
     assert zebra.to_text() == (

@@ -450,7 +450,8 @@ def test_nothing_seen_on_real_pages_is_hidden(name: str) -> None:
                     character
                     for row in (row for block in layout_of(page)["blocks"] for row in block["lines"])
                     for character in (character for span in row["spans"] for character in span["chars"])
-                    if hidden.hides(*character["origin"], character["c"]) and not character["c"].isspace()
+                    if hidden.hides(character["origin"][0], character["origin"][1], character["c"])
+                    and not character["c"].isspace()
                 ]
                 assert [letter["c"] for letter in letters if shows_ink(page, letter["bbox"])] == []
 
@@ -461,4 +462,4 @@ def shows_ink(page: pymupdf.Page, box: tuple[float, float, float, float]) -> boo
     margin_x, margin_y = 0.2 * shown.width, 0.2 * shown.height
     middle = shown + (margin_x, margin_y, -margin_x, -margin_y)
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(4, 4), clip=middle, colorspace=pymupdf.csGRAY).samples
-    return max(pixels) - min(pixels) > 16
+    return bool(max(pixels) - min(pixels) > 16)

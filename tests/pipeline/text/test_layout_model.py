@@ -39,7 +39,7 @@ def test_boxes_that_pymupdf_reports_stay_as_they_were() -> None:
 
 @needs_corpus
 @pytest.mark.parametrize(("name", "index"), [("2305.03393v1-pg9.pdf", 0), ("lots_of_sci_tables.pdf", 0)])
-def test_tables_come_with_a_grid(name, index) -> None:
+def test_tables_come_with_a_grid(name: str, index: int) -> None:
     """The borders of rows and columns are in ascending order, within the region."""
     tables = [
         region for region in find_regions(pymupdf.open(CORPUS / name)[index]) if region.label == "table" and region.grid

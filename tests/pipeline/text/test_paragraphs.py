@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrmill.pipeline.text.paragraphs import Line, Written, assemble, heading_level, join_lines, paragraphs, to_written
+from ocrmill.pipeline.text.inline.running_text import join_lines
+from ocrmill.pipeline.text.paragraphs import Line, Written, assemble, heading_level, paragraphs, to_written
 from ocrmill.pipeline.text.reading_order import Box
 
 
@@ -39,7 +40,7 @@ SHORT = "and ends before it."
         (["", "  a   b ", ""], "a b"),
     ],
 )
-def test_lines_become_running_text(texts, joined) -> None:
+def test_lines_become_running_text(texts: list[str], joined: str) -> None:
     """Hyphens at line ends go unless they are the word's own, spaces where the script has none."""
     assert join_lines(texts) == joined
 
@@ -109,7 +110,7 @@ def test_columns_are_not_joined() -> None:
 
 
 @given(st.lists(st.builds(Written, st.text(), st.sampled_from(["text", "list"]), st.just(Box(0, 0, 1, 1))), max_size=8))
-def test_spans_are_exact(parts) -> None:
+def test_spans_are_exact(parts: list[Written]) -> None:
     """Every block's span is its own text, in order; what is empty is left out; between blocks is only white space."""
     markdown, blocks = assemble(parts)
 

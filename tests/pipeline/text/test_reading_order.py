@@ -88,33 +88,33 @@ PAGES = {
 
 
 @given(st.lists(anywhere, max_size=60), st.booleans())
-def test_every_box_is_read_once(boxes, right_to_left) -> None:
+def test_every_box_is_read_once(boxes: list[Box], right_to_left: bool) -> None:
     """The order is a permutation, whatever the boxes: overlapping, empty, or all the same."""
     assert sorted(reading_order(boxes, right_to_left=right_to_left)) == list(range(len(boxes)))
 
 
 @given(st.lists(anywhere, max_size=40))
-def test_right_to_left_mirrors(boxes) -> None:
+def test_right_to_left_mirrors(boxes: list[Box]) -> None:
     """Pages read from the right are ordered as their mirror images are from the left."""
     assert reading_order(boxes, right_to_left=True) == reading_order(mirrored(boxes))
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_layouts_are_read_as_people_do(name) -> None:
+def test_layouts_are_read_as_people_do(name: str) -> None:
     """Columns one after the other, rows of tables across, headings where they stand; from the right in its mirror."""
     assert is_read_as_given(PAGES[name])
     assert is_read_as_given(mirrored(PAGES[name]), right_to_left=True)
 
 
 @pytest.mark.parametrize("slope", [-0.012, 0.012])
-def test_slight_skew_changes_nothing(slope) -> None:
+def test_slight_skew_changes_nothing(slope: float) -> None:
     """A page that is off by two thirds of a degree is read as a straight one."""
     for name in ("one column", "two columns", "three columns below a title"):
         assert is_read_as_given(skewed(PAGES[name], slope)), name
 
 
 @given(st.integers(1, 60), st.floats(1, 100), st.floats(1e-2, 1e3))
-def test_one_column_is_read_downwards_at_any_scale(rows, width, scale) -> None:
+def test_one_column_is_read_downwards_at_any_scale(rows: int, width: float, scale: float) -> None:
     """Tolerances are in line heights: the unit of the boxes does not matter."""
     boxes = [Box(0, row * PITCH * scale, width * scale, (row * PITCH + LINE) * scale) for row in range(rows)]
 
@@ -132,7 +132,7 @@ def test_time_grows_gently() -> None:
 
 
 @given(anywhere, st.sampled_from([0, 90, 180, 270]))
-def test_turning_back_gives_the_same_box(box, degrees) -> None:
+def test_turning_back_gives_the_same_box(box: Box, degrees: int) -> None:
     """A turned box turned back, on the turned page, is where it was."""
     width, height = 612, 792
     turned_size = (height, width) if degrees in (90, 270) else (width, height)

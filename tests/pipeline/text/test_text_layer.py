@@ -69,7 +69,7 @@ def test_headings_columns_and_notes_of_the_margin() -> None:
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_boxes_are_where_the_page_shows_the_text(rotation) -> None:
+def test_boxes_are_where_the_page_shows_the_text(rotation: int) -> None:
     """On a rotated page too, each word of a block is displayed inside the block's box."""
     document = paper(rotation)
     page = document[0]
@@ -145,7 +145,7 @@ def test_a_page_without_text_has_none() -> None:
     assert read_text_layer(document, 0, right_to_left=False) == PageText("")
 
 
-def test_nothing_is_printed(capfd) -> None:
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     """Libraries keep quiet while a page is read."""
     read(paper())
 
@@ -153,7 +153,7 @@ def test_nothing_is_printed(capfd) -> None:
 
 
 @given(st.text(st.characters(codec=None), max_size=50))
-def test_clean_text_can_be_stored(text) -> None:
+def test_clean_text_can_be_stored(text: str) -> None:
     """Cleaned text encodes as UTF-8, has no NUL, and keeps all else."""
     cleaned = clean_text(text)
 
@@ -196,7 +196,7 @@ def test_layout_loads_late_in_a_small_process() -> None:
     ("name", "heading", "hidden"),
     [("right_to_left_01", "#### تحسين الإنتاجية وحل المشكلات", ""), ("right_to_left_02", "", "11")],
 )
-def test_arabic_is_in_logical_order_with_its_ligatures(name, heading, hidden) -> None:
+def test_arabic_is_in_logical_order_with_its_ligatures(name: str, heading: str, hidden: str) -> None:
     """Arabic comes out as it is written, lam-alef in order, and every letter of the page is there.
 
     But for the page number of the second file, which lies under the picture at its foot.
@@ -216,7 +216,7 @@ def test_arabic_is_in_logical_order_with_its_ligatures(name, heading, hidden) ->
     ("name", "index"),
     [("clockwise_table_1.pdf", 0), ("lots_of_sci_tables.pdf", 1), ("form_dd0293.pdf", 1), ("tracemonkey.pdf", 1)],
 )
-def test_no_text_of_real_pages_is_lost(name, index) -> None:
+def test_no_text_of_real_pages_is_lost(name: str, index: int) -> None:
     """Sideways tables, forms and papers: what is written holds at least 98 of 100 letters that the page has."""
     document = pymupdf.open(CORPUS / name)
     markdown = read(document, index).markdown

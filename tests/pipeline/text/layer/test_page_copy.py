@@ -6,11 +6,12 @@ import pytest
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.reading_order import Box, turned
 
-MEDIA = [(0, 0, 400, 600), (-50, -80, 350, 520)]
-CROPS = [None, (40, 60, 300, 420)]  # of the media box
+Corners = tuple[int, int, int, int]
+MEDIA: list[Corners] = [(0, 0, 400, 600), (-50, -80, 350, 520)]
+CROPS: list[Corners | None] = [None, (40, 60, 300, 420)]  # of the media box
 
 
-def page_with_words(media, crop, rotation) -> pymupdf.Document:
+def page_with_words(media: Corners, crop: Corners | None, rotation: int) -> pymupdf.Document:
     """Words on a diagonal; some lie outside the crop box."""
     document = pymupdf.open()
     page = document.new_page(width=400, height=600)
@@ -53,7 +54,7 @@ def everything(document: pymupdf.Document) -> list[str]:
 
 
 @pytest.mark.parametrize(("media", "crop", "rotation"), list(itertools.product(MEDIA, CROPS, (0, 90, 180, 270))))
-def test_the_copy_shows_what_the_page_shows(media, crop, rotation) -> None:
+def test_the_copy_shows_what_the_page_shows(media: Corners, crop: Corners | None, rotation: int) -> None:
     """Crop box and rotation are gone from the copy, and every word is where the page displays it."""
     document = page_with_words(media, crop, rotation)
     page = document[0]
@@ -68,7 +69,7 @@ def test_the_copy_shows_what_the_page_shows(media, crop, rotation) -> None:
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_copy_is_turned_clockwise(turn) -> None:
+def test_a_turned_copy_is_turned_clockwise(turn: int) -> None:
     """Text that runs upwards, downwards or upside down comes out upright."""
     document = page_with_words(MEDIA[0], CROPS[1], (360 - turn) % 360)
     with copy_of_page(document, 0, turn) as copy:

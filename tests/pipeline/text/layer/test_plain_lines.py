@@ -1,6 +1,7 @@
 """Lines that need no mending are read by a shorter way."""
 
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 import pytest
@@ -13,7 +14,7 @@ LINES = ("Plain words, with 1,234.50 and (brackets).", "Größe über alles, na�
 FEW_PAGES = 12
 
 
-def layout_of(page: pymupdf.Page) -> list[dict]:
+def layout_of(page: pymupdf.Page) -> list[dict[str, Any]]:
     return [line for block in page_words.read_layout(page)["blocks"] for line in block["lines"]]
 
 

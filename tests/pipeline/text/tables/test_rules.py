@@ -1,5 +1,7 @@
 """Straight lines of a page are found however they are drawn, and grids of them."""
 
+from collections.abc import Iterator
+
 import pymupdf
 import pytest
 from layer_words import words_of
@@ -12,7 +14,7 @@ from ocrmill.pipeline.text.tables.rules import Rules, page_rules
 
 
 @pytest.fixture
-def page():
+def page() -> Iterator[pymupdf.Page]:
     with pymupdf.open() as document:
         yield document.new_page()
 
