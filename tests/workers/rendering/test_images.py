@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from narrowed import instance, present
 from PIL import Image
+from rasterized import image_of, opened, rasterizer_with, read_pages, rendered_of, row_of
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings, StorageSettings
@@ -34,9 +36,8 @@ CORNERS = {1: "00", 2: "01", 3: "11", 4: "10", 5: "00", 6: "01", 7: "11", 8: "10
 @pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
     """As in a run, its process without files and network."""
-    rasterizer = Rasterizer(RunSettings(raster=RasterSettings(sandbox="auto")))
-    yield rasterizer
-    rasterizer.close()
+    with rasterizer_with(RunSettings(raster=RasterSettings(sandbox="auto"))) as made:
+        yield made
 
 
 def marked(width: int = 120, height: int = 60) -> Image.Image:
@@ -44,22 +45,6 @@ def marked(width: int = 120, height: int = 60) -> Image.Image:
     pixels = np.full((height, width, 3), 255, np.uint8)
     pixels[: height // 2, : width // 2] = 20
     return Image.fromarray(pixels)
-
-
-def opened(rasterizer: Rasterizer, path: Path) -> Document | UnreadableDocument:
-    (source,) = Discovery([str(path)], InputSettings(), StorageSettings())
-    return rasterizer.open(source)
-
-
-def pages(rasterizer: Rasterizer, path: Path) -> list[PageRow | tuple[RenderedPage, RGB]]:
-    document = opened(rasterizer, path)
-    assert isinstance(document, Document), document
-    return [rasterizer.read(document, number) for number in range(1, document.page_count + 1)]
-
-
-def pixels_of(page: PageRow | tuple[RenderedPage, RGB]) -> RGB:
-    assert isinstance(page, tuple), page
-    return page[1]
 
 
 def dark_corner(image: RGB) -> str:
@@ -82,7 +67,7 @@ def test_orientation_is_honoured_in_every_format(rasterizer: Rasterizer, tmp_pat
         exif[274] = orientation
         path = tmp_path / f"{orientation}.{ending}"
         marked().save(path, exif=exif)
-        image = pixels_of(pages(rasterizer, path)[0])
+        image = image_of(read_pages(rasterizer, path)[0])
 
         assert image.shape == ((60, 120, 3) if orientation < 5 else (120, 60, 3)), orientation
         assert dark_corner(image) == corner, orientation
@@ -97,7 +82,7 @@ def test_each_page_of_a_tiff_has_its_own_orientation(rasterizer: Rasterizer, tmp
         parts.append(page)
     parts[0].save(tmp_path / "a.tif", save_all=True, append_images=parts[1:], tiffinfo={274: 1})
 
-    images = [pixels_of(page) for page in pages(rasterizer, tmp_path / "a.tif")]
+    images = [image_of(page) for page in read_pages(rasterizer, tmp_path / "a.tif")]
 
     assert [(dark_corner(image), image.shape[1]) for image in images] == [("00", 120), ("11", 120), ("01", 60)]
 
@@ -109,7 +94,8 @@ def test_fax_keeps_its_width_and_gets_square_pixels(rasterizer: Rasterizer, tmp_
     fax.paste(0, (100, 100, 900, 500))
     compression = {"compression": "group4"} if ending == "tif" else {}
     (fax if ending == "tif" else fax.convert("L")).save(tmp_path / f"a.{ending}", dpi=(204, 98), **compression)
-    ((page, image),) = pages(rasterizer, tmp_path / f"a.{ending}")
+    (read,) = read_pages(rasterizer, tmp_path / f"a.{ending}")
+    page, image = rendered_of(read), image_of(read)
 
     assert image.shape[:2] == (pytest.approx(2244, abs=2), 1728)
     assert page.geometry.dpi == pytest.approx(204, abs=0.1)
@@ -123,7 +109,7 @@ def test_a_fax_stored_sideways_is_stretched_across(rasterizer: Rasterizer, tmp_p
     exif[274] = 6
     marked(200, 100).save(tmp_path / "a.tif", dpi=(200, 100), exif=exif)
 
-    assert pixels_of(pages(rasterizer, tmp_path / "a.tif")[0]).shape == (200, 200, 3)
+    assert image_of(read_pages(rasterizer, tmp_path / "a.tif")[0]).shape == (200, 200, 3)
 
 
 @pytest.mark.parametrize("dpi", [(300, 299.5), (1, 1), (72000, 72000), (1000, 20)])
@@ -133,7 +119,7 @@ def test_resolutions_that_are_no_sense_change_nothing(
     """Rounded, missing, extreme or absurdly unlike ones leave the pixels as they are."""
     marked().save(tmp_path / "a.tif", dpi=dpi)
 
-    assert pixels_of(pages(rasterizer, tmp_path / "a.tif")[0]).shape == (60, 120, 3)
+    assert image_of(read_pages(rasterizer, tmp_path / "a.tif")[0]).shape == (60, 120, 3)
 
 
 def grey_values(dtype: str, top: float) -> Image.Image:
@@ -185,7 +171,7 @@ MODES = {
 def test_every_mode_is_dark_on_white(rasterizer: Rasterizer, tmp_path: Path, name: str) -> None:
     """No depth arrives white or black all over, CMYK is not inverted, and transparent parts show white paper."""
     MODES[name]().save(tmp_path / name)
-    image = pixels_of(pages(rasterizer, tmp_path / name)[0])
+    image = image_of(read_pages(rasterizer, tmp_path / name)[0])
 
     assert dark_corner(image) == "00"
     assert image[40:, 70:].mean() > 245
@@ -202,7 +188,8 @@ def test_every_ending_is_found_and_read(rasterizer: Rasterizer, tmp_path: Path, 
 
     assert isinstance(document, Document)
     assert document.page_count == 1
-    page, image = rasterizer.read(document, 1)
+    read = rasterizer.read(document, 1)
+    page, image = rendered_of(read), image_of(read)
     assert (page.renderer, page.decision.reason, dark_corner(image)) == ("pillow", "no_text", "00")
 
 
@@ -215,7 +202,7 @@ def test_of_an_animation_the_first_picture_is_read(rasterizer: Rasterizer, tmp_p
 
     assert isinstance(document, Document)
     assert (document.page_count, document.detail) == (1, "the first of its 3 pictures is read")
-    assert dark_corner(pixels_of(pages(rasterizer, tmp_path / f"a.{ending}")[0])) == "00"
+    assert dark_corner(image_of(read_pages(rasterizer, tmp_path / f"a.{ending}")[0])) == "00"
 
 
 def test_heif_pages_are_read_where_the_decoder_is_installed(rasterizer: Rasterizer, tmp_path: Path) -> None:
@@ -223,7 +210,7 @@ def test_heif_pages_are_read_where_the_decoder_is_installed(rasterizer: Rasteriz
     pytest.importorskip("pi_heif")
     path = tmp_path / "a.heic"
     path.write_bytes(HEIC.read_bytes())
-    first, second = (pixels_of(page) for page in pages(rasterizer, path))
+    first, second = (image_of(page) for page in read_pages(rasterizer, path))
 
     assert dark_corner(first) == "00"
     assert dark_corner(255 - second) == "00"
@@ -234,8 +221,9 @@ def test_heif_without_the_decoder_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     reply = ImageReader(CHILD).open(map_path(HEIC))
 
+    assert isinstance(reply, Failure)
     assert reply.reason is Reason.UNSUPPORTED_TYPE
-    assert "ocrmill[heif]" in reply.detail
+    assert "ocrmill[heif]" in present(reply.detail)
     assert list(Discovery([str(HEIC.parent)], InputSettings(), StorageSettings()))
 
 
@@ -243,7 +231,7 @@ def test_formats_are_told_by_bytes_not_names(rasterizer: Rasterizer, tmp_path: P
     """A picture with a wrong ending is read; what only begins with two letters of a bitmap is none."""
     marked().save(tmp_path / "a.pdf", "WEBP")
 
-    assert dark_corner(pixels_of(pages(rasterizer, tmp_path / "a.pdf")[0])) == "00"
+    assert dark_corner(image_of(read_pages(rasterizer, tmp_path / "a.pdf")[0])) == "00"
     assert image_format(b"BMW builds cars, and this is a text about it") is None
     assert image_format(b"\0\0\0\x1cftypmif1\0\0\0\0avifmif1miaf") == "AVIF"
     assert image_format(b"\0\0\0\x18ftypmp42\0\0\0\0isommp42") is None
@@ -256,25 +244,20 @@ def test_an_image_larger_than_pages_is_resampled_once(tmp_path: Path) -> None:
     scan = Image.fromarray(rng.integers(0, 255, (300, 1100, 3), np.uint8)).resize((5000, 1200))
     scan.save(tmp_path / "a.bmp")
     settings = RunSettings(engine=EngineSettings(name="deepseek-ocr2"))
-    rasterizer = Rasterizer(settings)
-    try:
-        ((page, views),) = pages(rasterizer, tmp_path / "a.bmp")
-    finally:
-        rasterizer.close()
-    expected = cut_views(np.asarray(scan), settings.engine.max_tiles)
+    with rasterizer_with(settings) as rasterizer:
+        (read,) = read_pages(rasterizer, tmp_path / "a.bmp")
+    assert not isinstance(read, PageRow)
+    page, views = rendered_of(read), instance(PageViews, read[1])
+    expected = cut_views(np.asarray(scan), present(settings.engine.max_tiles))
 
-    assert isinstance(views, PageViews)
     assert (page.geometry.width_px, page.geometry.height_px) == (5000, 1200)
     assert page.image_bytes == expected.nbytes
     assert np.array_equal(views.global_view, expected.global_view)
     assert np.array_equal(views.tiles, expected.tiles)
-    shrunk = Rasterizer(RunSettings())
-    try:
-        ((page, image),) = pages(shrunk, tmp_path / "a.bmp")
-    finally:
-        shrunk.close()
+    with rasterizer_with(RunSettings()) as rasterizer:
+        (read,) = read_pages(rasterizer, tmp_path / "a.bmp")
     once = np.asarray(scan.resize((4096, 983), Image.Resampling.BICUBIC))
-    assert np.array_equal(image, once)
+    assert np.array_equal(image_of(read), once)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.gif", "a.bmp"])
@@ -290,9 +273,8 @@ def test_what_is_left_of_a_file_that_was_cut_off_is_read(rasterizer: Rasterizer,
         return
     page = rasterizer.read(document, 1)
 
-    assert isinstance(page, tuple), page
-    assert page[0].detail
-    assert page[1][:100].mean() < 100
+    assert rendered_of(page).detail
+    assert image_of(page)[:100].mean() < 100
 
 
 @pytest.mark.parametrize("name", ["a.webp", "a.avif", "a.jp2"])
@@ -328,13 +310,13 @@ def bomb_png(path: Path, side: int) -> Path:
 
 def test_a_decompression_bomb_is_a_failed_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A file of half a megabyte that unpacks to 3.6 gigapixels hits the limit of the process; the next is read."""
-    (row,) = pages(rasterizer, bomb_png(tmp_path / "bomb.png", 60_000))
+    (row,) = read_pages(rasterizer, bomb_png(tmp_path / "bomb.png", 60_000))
 
     assert isinstance(row, PageRow)
     assert row.status is Status.FAILED
     assert row.reason in {Reason.RENDER_MEMORY, Reason.RENDER_TIMEOUT}
     marked().save(tmp_path / "next.png")
-    assert dark_corner(pixels_of(pages(rasterizer, tmp_path / "next.png")[0])) == "00"
+    assert dark_corner(image_of(read_pages(rasterizer, tmp_path / "next.png")[0])) == "00"
 
 
 def test_blank_images_are_blank(rasterizer: Rasterizer, tmp_path: Path) -> None:
@@ -343,7 +325,8 @@ def test_blank_images_are_blank(rasterizer: Rasterizer, tmp_path: Path) -> None:
         [Image.new("L", (90, 90), 255), Image.new("1", (90, 90)), Image.new("RGBA", (90, 90))]
     ):
         image.save(tmp_path / f"{number}.png")
-        (row,) = pages(rasterizer, tmp_path / f"{number}.png")
+        (page,) = read_pages(rasterizer, tmp_path / f"{number}.png")
+        row = row_of(page)
         assert (row.status, row.page.renderer) == (Status.BLANK, "pillow")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pymupdf
 import pytest
+from rasterized import image_of
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.records import Document, EngineDescription, PageRow, Route, RouteDecision, Status
@@ -36,8 +37,8 @@ def test_a_good_layer_goes_to_an_engine_that_writes_markup_for_what_text_cannot_
         made.close()
     if writes_markup:
         assert not isinstance(result, PageRow)
-        rendered, image = result
-        assert (rendered.decision, image.size > 0) == (RouteDecision(Route.OCR, "formulas"), True)
+        rendered = result[0]
+        assert (rendered.decision, image_of(result).size > 0) == (RouteDecision(Route.OCR, "formulas"), True)
         assert rendered.kept is not None
         assert rendered.kept.notes == ("formula_as_text",)
     else:

@@ -10,13 +10,14 @@ from pathlib import Path
 import psutil
 import pymupdf
 import pytest
+from narrowed import instance
 from pdf_objects import write_pages
 from pdfs import hanging_everywhere_pdf, scan_pdf, text_pdf
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
-from ocrmill.pipeline.records import Reason, RenderedPage, TextLayerPage
+from ocrmill.pipeline.records import FailedPage, Failure, Reason, RenderedPage, TextLayerPage
 from ocrmill.workers.rendering.process import RenderProcess
-from ocrmill.workers.rendering.protocol import ChildSettings
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument
 
 
 def process_with(renderer: str = "mupdf", mode: str = "ocr", **raster: object) -> RenderProcess:
@@ -52,7 +53,7 @@ def test_a_document_may_be_larger_than_the_memory(tmp_path: Path) -> None:
         pid = process.pid
         page, _ = process.read(str(path), None, 2)
 
-        assert opened.page_count == 2
+        assert instance(OpenedDocument, opened).page_count == 2
         assert isinstance(page, RenderedPage)
         assert process.pid == pid, "the mapping is no growth"
 
@@ -87,19 +88,19 @@ def test_a_document_cut_short_while_it_is_read_has_changed(either: RenderProcess
         child.resume()
 
     threading.Timer(1.5, cut).start()
-    failed, _ = either.read(str(path), None, 3)
+    failed = instance(FailedPage, either.read(str(path), None, 3)[0])
 
     assert failed.reason is Reason.CHANGED
     assert "cut short" in (failed.detail or "")
-    assert either.open(str(other), ()).page_count == 1
+    assert instance(OpenedDocument, either.open(str(other), ())).page_count == 1
 
 
 def test_a_document_that_vanished_is_unreadable(either: RenderProcess, tmp_path: Path) -> None:
     """Nothing is sent for a file that cannot be opened, and the process goes on."""
     gone = either.open(str(tmp_path / "gone.pdf"), ())
 
-    assert gone.reason is Reason.UNREADABLE
-    assert either.open(str(text_pdf(tmp_path / "here.pdf", pages=1)), ()).page_count == 1
+    assert instance(Failure, gone).reason is Reason.UNREADABLE
+    assert instance(OpenedDocument, either.open(str(text_pdf(tmp_path / "here.pdf", pages=1)), ())).page_count == 1
 
 
 @pytest.mark.parametrize("name", ["\udcff\udcfe.pdf", "two\nlines.pdf", "n" * 251 + ".pdf", "no ending", "a.\udcff"])
@@ -107,7 +108,7 @@ def test_a_name_is_only_a_name(either: RenderProcess, tmp_path: Path, name: str)
     """Whatever a file is called, even in bytes that are no Unicode, its bytes are what is read."""
     path = text_pdf(tmp_path / "plain.pdf", pages=2).rename(tmp_path / name)
 
-    assert either.open(str(path), ()).page_count == 2
+    assert instance(OpenedDocument, either.open(str(path), ())).page_count == 2
     assert isinstance(either.read(str(path), None, 2)[0], RenderedPage)
 
 
@@ -117,7 +118,7 @@ def test_a_path_may_be_longer_than_a_name(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     path = text_pdf(tmp_path / "a.pdf", pages=1).rename(folder / "a.pdf")
     with process_with() as process:
-        assert process.open(str(path), ()).page_count == 1
+        assert instance(OpenedDocument, process.open(str(path), ())).page_count == 1
 
 
 def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path) -> None:
         assert process.pid is not None
         sleeper = psutil.Process(process.pid)
         threading.Timer(0.5, sleeper.suspend).start()
-        slept, _ = process.read(str(path), None, 2)
+        slept = instance(FailedPage, process.read(str(path), None, 2)[0])
 
         assert slept.reason is Reason.RENDER_TIMEOUT
         assert "no answer for 10 s" in (slept.detail or "")

@@ -3,15 +3,16 @@
 import io
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from narrowed import instance, present
 from pdfs import (
     annotated_pdf,
     blank_pdf,
@@ -33,6 +34,19 @@ from pdfs import (
 )
 from PIL import Image
 from processes import descendants
+from rasterized import (
+    PageRead,
+    geometry_of,
+    image_of,
+    open_document,
+    opened,
+    rasterizer_with,
+    read_pages,
+    rendered_of,
+    row_of,
+    text_of,
+)
+from waiting import wait_for
 
 from ocrmill.configs.settings import (
     InputSettings,
@@ -45,69 +59,46 @@ from ocrmill.configs.settings import (
 from ocrmill.pipeline.pages.inspection import ink_share
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail
 from ocrmill.pipeline.records import (
-    RGB,
     Document,
     PageRow,
     Reason,
-    RenderedPage,
     Route,
     Status,
-    UnreadableDocument,
 )
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
-Read = PageRow | tuple[RenderedPage, RGB]
-
 
 @pytest.fixture
 def rasterizer() -> Iterator[Rasterizer]:
-    yield from rasterizer_with(RunSettings())
+    with rasterizer_with(RunSettings()) as made:
+        yield made
 
 
 @pytest.fixture
 def impatient() -> Iterator[Rasterizer]:
     """A rasterizer that gives a page three seconds of CPU, one of them for the layout model, and thirty in all."""
-    yield from rasterizer_with(RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30)))
+    with rasterizer_with(RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))) as made:
+        yield made
 
 
 @pytest.fixture
 def ocr_only() -> Iterator[Rasterizer]:
-    yield from rasterizer_with(RunSettings(routing=RoutingSettings(mode="ocr")))
+    with rasterizer_with(RunSettings(routing=RoutingSettings(mode="ocr"))) as made:
+        yield made
 
 
-def rasterizer_with(settings: RunSettings) -> Iterator[Rasterizer]:
-    made = Rasterizer(settings)
-    yield made
-    made.close()
-
-
-def opened(rasterizer: Rasterizer, path: Path) -> Document | UnreadableDocument:
-    return rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
-
-
-def pages(rasterizer: Rasterizer, path: Path) -> list[Read]:
-    document = opened(rasterizer, path)
-    assert isinstance(document, Document), document
-    return [rasterizer.read(document, number) for number in range(1, document.page_count + 1)]
-
-
-def outcomes(read: list[Read]) -> list[str]:
+def outcomes(read: list[PageRead]) -> list[str]:
     """One word for each page: its status, its reason if it failed, or `ocr`."""
     return [page.reason or page.status if isinstance(page, PageRow) else "ocr" for page in read]
 
 
-def image_of(page: Read) -> RGB:
-    assert not isinstance(page, PageRow), page
-    return page[1]
-
-
 def test_each_kind_of_page_takes_its_way(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Good text becomes a row, a scan awaits OCR with its image, an empty page is blank."""
-    read = pages(rasterizer, mixed_pdf(tmp_path / "mixed.pdf"))
+    read = read_pages(rasterizer, mixed_pdf(tmp_path / "mixed.pdf"))
 
     assert outcomes(read) == [Status.TEXT_LAYER, "ocr", Status.BLANK]
-    rendered, image = read[1]
+    rendered, image = rendered_of(read[1]), image_of(read[1])
     assert image.shape == (rendered.geometry.height_px, rendered.geometry.width_px, 3)
     assert rendered.geometry.dpi == pytest.approx(144, abs=0.2)
     assert rendered.decision.route is Route.OCR
@@ -115,7 +106,7 @@ def test_each_kind_of_page_takes_its_way(rasterizer: Rasterizer, tmp_path: Path)
 
 def test_a_page_that_hangs_costs_itself(impatient: Rasterizer, tmp_path: Path) -> None:
     """The page over its CPU time fails (or is rendered by PDFium); the pages around it come out."""
-    read = outcomes(pages(impatient, hanging_pdf(tmp_path / "hang.pdf", pages=3, bad_page=2)))
+    read = outcomes(read_pages(impatient, hanging_pdf(tmp_path / "hang.pdf", pages=3, bad_page=2)))
 
     assert read[0] == read[2] == Status.TEXT_LAYER
     assert read[1] in {Reason.RENDER_TIMEOUT, "ocr"}
@@ -123,7 +114,7 @@ def test_a_page_that_hangs_costs_itself(impatient: Rasterizer, tmp_path: Path) -
 
 def test_a_page_that_swallows_memory_costs_itself(impatient: Rasterizer, tmp_path: Path) -> None:
     """The page that wants more memory than it may have does not come out as an empty one; its neighbours come out."""
-    read = outcomes(pages(impatient, memory_pdf(tmp_path / "memory.pdf", pages=3, bad_page=2)))
+    read = outcomes(read_pages(impatient, memory_pdf(tmp_path / "memory.pdf", pages=3, bad_page=2)))
 
     assert read[0] == read[2] == Status.TEXT_LAYER
     assert read[1] in {Reason.RENDER_MEMORY, Reason.RENDER_TIMEOUT, Reason.UNDECODABLE, "ocr"}
@@ -138,7 +129,7 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
     )
     rasterizer = Rasterizer(settings)
     try:
-        document = rasterizer.open(source)
+        document = instance(Document, rasterizer.open(source))
         first = rasterizer.read(document, 1)
         child = descendants("ocrmill.workers.rendering.child")[0]
         threading.Timer(1.0, os.kill, (child.pid, blow)).start()
@@ -147,8 +138,8 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
         rasterizer.close()
 
     assert outcomes([first, third]) == [Status.TEXT_LAYER, Status.TEXT_LAYER]
-    assert second.reason is (Reason.RENDER_MEMORY if blow is signal.SIGKILL else Reason.RENDER_CRASH)
-    assert blow.name in second.detail or blow is signal.SIGKILL
+    assert row_of(second).reason is (Reason.RENDER_MEMORY if blow is signal.SIGKILL else Reason.RENDER_CRASH)
+    assert blow.name in present(row_of(second).detail) or blow is signal.SIGKILL
 
 
 def test_a_renderer_dies_with_its_worker(tmp_path: Path) -> None:
@@ -165,30 +156,21 @@ def test_a_renderer_dies_with_its_worker(tmp_path: Path) -> None:
         "    rasterizer.read(document, 2)\n"
     )
     path = hanging_pdf(tmp_path / "slow.pdf", pages=3, bad_page=2)
-    worker = psutil.Popen([os.sys.executable, "-c", program, str(path)])
-    child = wait_for(lambda: next(iter(worker.children()), None))
+    worker = psutil.Popen([sys.executable, "-c", program, str(path)])
+    child = wait_for(worker.children)[0]
     time.sleep(1)
     worker.kill()
     worker.wait()
 
-    assert wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
-
-
-def wait_for(condition, seconds: float = 20):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    return None
+    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_what_mupdf_cannot_decode_is_no_blank_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A page that comes out white with decode warnings fails, and the warning is kept."""
-    (page,) = pages(rasterizer, undecodable_image_pdf(tmp_path / "image.pdf"))
+    (page,) = read_pages(rasterizer, undecodable_image_pdf(tmp_path / "image.pdf"))
 
-    assert page.reason in {Reason.UNDECODABLE, Reason.RENDER_ERROR}
-    assert "MuPDF" in page.detail
+    assert row_of(page).reason in {Reason.UNDECODABLE, Reason.RENDER_ERROR}
+    assert "MuPDF" in present(row_of(page).detail)
 
 
 def test_passwords_are_tried_and_missed(tmp_path: Path) -> None:
@@ -197,14 +179,14 @@ def test_passwords_are_tried_and_missed(tmp_path: Path) -> None:
     knowing = Rasterizer(RunSettings(input=InputSettings(passwords=("wrong", "sesame"))))
     ignorant = Rasterizer(RunSettings())
     try:
-        read, locked = outcomes(pages(knowing, path)), opened(ignorant, path)
+        read, locked = outcomes(read_pages(knowing, path)), opened(ignorant, path)
     finally:
         knowing.close()
         ignorant.close()
 
     assert set(read) == {Status.TEXT_LAYER}
     assert locked.reason is Reason.PASSWORD_REQUIRED
-    assert "input.passwords" in locked.detail
+    assert "input.passwords" in present(locked.detail)
 
 
 @pytest.mark.parametrize(
@@ -231,22 +213,22 @@ def test_a_truncated_file_has_no_pages(rasterizer: Rasterizer, tmp_path: Path) -
 
 def test_a_page_is_seen_as_it_is_displayed(ocr_only: Rasterizer, tmp_path: Path) -> None:
     """Rotation and crop box are applied, transparency lies on white, annotations and form fields are shown."""
-    (rotated,) = pages(ocr_only, rotated_pdf(tmp_path / "rotated.pdf"))[:1]
-    (cropped,) = pages(ocr_only, cropbox_pdf(tmp_path / "crop.pdf"))[:1]
-    (transparent,) = pages(ocr_only, transparent_pdf(tmp_path / "transparent.pdf"))[:1]
-    (annotated,) = pages(ocr_only, annotated_pdf(tmp_path / "annotated.pdf"))[:1]
+    (rotated,) = read_pages(ocr_only, rotated_pdf(tmp_path / "rotated.pdf"))[:1]
+    (cropped,) = read_pages(ocr_only, cropbox_pdf(tmp_path / "crop.pdf"))[:1]
+    (transparent,) = read_pages(ocr_only, transparent_pdf(tmp_path / "transparent.pdf"))[:1]
+    (annotated,) = read_pages(ocr_only, annotated_pdf(tmp_path / "annotated.pdf"))[:1]
 
-    assert rotated[0].geometry.rotation == 90
+    assert rendered_of(rotated).geometry.rotation == 90
     assert image_of(rotated).shape[1] > image_of(rotated).shape[0], "a portrait page turned by 90 degrees lies"
-    assert cropped[0].geometry.width_pt < 500
+    assert rendered_of(cropped).geometry.width_pt < 500
     assert tuple(image_of(transparent)[0, 0]) == (255, 255, 255)
     assert image_of(annotated).min() < 128
 
 
 def test_pages_of_every_size_have_an_image(ocr_only: Rasterizer, tmp_path: Path) -> None:
     """From 1 pt to 36,000 pt: never larger than the limit, never without a pixel."""
-    (huge,) = pages(ocr_only, huge_page_pdf(tmp_path / "huge.pdf"))
-    tiny = pages(ocr_only, tiny_page_pdf(tmp_path / "tiny.pdf"))
+    (huge,) = read_pages(ocr_only, huge_page_pdf(tmp_path / "huge.pdf"))
+    tiny = read_pages(ocr_only, tiny_page_pdf(tmp_path / "tiny.pdf"))
 
     assert max(image_of(huge).shape) <= RasterSettings().max_side_px + 1
     assert set(outcomes(tiny)) == {Status.BLANK}, "no letter fits on a page of 1 pt"
@@ -254,16 +236,16 @@ def test_pages_of_every_size_have_an_image(ocr_only: Rasterizer, tmp_path: Path)
 
 def test_text_is_fit_for_parquet(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """NUL in a text layer does not reach the row."""
-    (page,) = pages(rasterizer, nul_text_pdf(tmp_path / "nul.pdf"))[:1]
+    (page,) = read_pages(rasterizer, nul_text_pdf(tmp_path / "nul.pdf"))[:1]
 
-    text = page.text.markdown if isinstance(page, PageRow) else page[0].layer_text or ""
+    text = text_of(page).markdown if isinstance(page, PageRow) else page[0].layer_text or ""
     assert "\0" not in text
 
 
 def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Pages of a file that was replaced after opening fail instead of coming from other bytes."""
     path = text_pdf(tmp_path / "a.pdf", pages=2)
-    document = opened(rasterizer, path)
+    document = open_document(rasterizer, path)
     text_pdf(path, pages=5)
 
     assert set(outcomes([rasterizer.read(document, number) for number in (1, 2)])) == {Reason.CHANGED}
@@ -271,7 +253,7 @@ def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: 
 
 def test_blank_pages_are_blank_even_for_ocr(ocr_only: Rasterizer, tmp_path: Path) -> None:
     """Nothing is sent to the engine for a page with nothing on it."""
-    assert set(outcomes(pages(ocr_only, blank_pdf(tmp_path / "blank.pdf")))) == {Status.BLANK}
+    assert set(outcomes(read_pages(ocr_only, blank_pdf(tmp_path / "blank.pdf")))) == {Status.BLANK}
 
 
 def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: Path) -> None:
@@ -282,10 +264,9 @@ def test_files_embedded_in_a_pdf_are_counted(rasterizer: Rasterizer, tmp_path: P
         for name in ("budget.pdf", "minutes.pdf"):
             portfolio.embfile_add(name, b"%PDF-1.7 ...")
         portfolio.save(tmp_path / "portfolio.pdf")
-    document = opened(rasterizer, tmp_path / "portfolio.pdf")
+    document = open_document(rasterizer, tmp_path / "portfolio.pdf")
 
-    assert isinstance(document, Document)
-    assert "2 embedded files, which are not read: 'budget.pdf', 'minutes.pdf'" in document.detail
+    assert "2 embedded files, which are not read: 'budget.pdf', 'minutes.pdf'" in present(document.detail)
     assert opened(rasterizer, tmp_path / "cover.pdf").detail is None
 
 
@@ -305,8 +286,8 @@ def test_a_page_that_stands_in_for_an_xfa_form_is_no_text(
         return path
 
     placeholder = with_xfa(tmp_path / "a.pdf", "Please wait... If this message is not eventually replaced", 1)
-    assert outcomes(pages(rasterizer, placeholder)) == [Reason.XFA_FORM]
-    assert Reason.XFA_FORM not in outcomes(pages(rasterizer, with_xfa(tmp_path / "b.pdf", "A form. " * 40, 2)))
+    assert outcomes(read_pages(rasterizer, placeholder)) == [Reason.XFA_FORM]
+    assert Reason.XFA_FORM not in outcomes(read_pages(rasterizer, with_xfa(tmp_path / "b.pdf", "A form. " * 40, 2)))
 
 
 def test_images_are_documents(rasterizer: Rasterizer, tmp_path: Path) -> None:
@@ -321,14 +302,14 @@ def test_images_are_documents(rasterizer: Rasterizer, tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be shown turned by 90 degrees
     picture.save(tmp_path / "c.jpg", exif=exif)
 
-    assert [image_of(page).shape for page in pages(rasterizer, tmp_path / "a.png")] == [(60, 100, 3)]
-    assert [image_of(page).shape for page in pages(rasterizer, tmp_path / "b.tiff")] == [(60, 100, 3)] * 3
-    assert image_of(pages(rasterizer, tmp_path / "c.jpg")[0]).shape == (100, 60, 3)
+    assert [image_of(page).shape for page in read_pages(rasterizer, tmp_path / "a.png")] == [(60, 100, 3)]
+    assert [image_of(page).shape for page in read_pages(rasterizer, tmp_path / "b.tiff")] == [(60, 100, 3)] * 3
+    assert image_of(read_pages(rasterizer, tmp_path / "c.jpg")[0]).shape == (100, 60, 3)
 
 
 def test_scans_are_rendered_in_grey_tones_too(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """A scan's image holds its writing: dark on light, not one tone."""
-    image = image_of(pages(rasterizer, scan_pdf(tmp_path / "scan.pdf"))[0])
+    image = image_of(read_pages(rasterizer, scan_pdf(tmp_path / "scan.pdf"))[0])
 
     assert image.max() - image.min() > 100
 
@@ -343,7 +324,7 @@ def test_light_writing_on_a_dark_page_is_ink() -> None:
 
 def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Ctrl-C and systemd signal the whole group: the renderer goes on, its worker decides when it ends."""
-    document = opened(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
+    document = open_document(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
     child = descendants("ocrmill.workers.rendering.child")[0]
     first = rasterizer.read(document, 1)
     child.send_signal(signal.SIGINT)
@@ -356,13 +337,13 @@ def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path) 
 def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
     """The text is the same; the picture is a block of it without text, cut from the page as rendered."""
     path = picture_pdf(tmp_path / "picture.pdf")
-    (without,) = read_once(RunSettings(), path)
-    (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), path)
+    without = read_only_page(RunSettings(), path)
+    row = read_only_page(RunSettings(output=OutputSettings(figures=True)), path)
 
     assert (without.figures, without.text) == (None, row.text)
-    assert (row.status, row.page.geometry.width_px) == (Status.TEXT_LAYER, 1224)
-    (figure,) = row.figures
-    block = row.text.blocks[int(figure.name.removeprefix("block-").removesuffix(".jpg")) - 1]
+    assert (row.status, geometry_of(row).width_px) == (Status.TEXT_LAYER, 1224)
+    (figure,) = present(row.figures)
+    block = text_of(row).blocks[int(figure.name.removeprefix("block-").removesuffix(".jpg")) - 1]
     assert (block.label, block.start) == ("picture", block.end)
     assert (figure.x0, figure.y0, figure.x1, figure.y1) == pytest.approx((150, 500, 450, 700), abs=2)
     pixels = np.asarray(Image.open(io.BytesIO(figure.jpeg))).astype(int)
@@ -373,11 +354,12 @@ def test_pictures_of_born_digital_pages_are_kept_where_they_are_asked_for(tmp_pa
 
 def test_a_page_without_pictures_is_not_rendered_for_them(tmp_path: Path) -> None:
     """Its list of figures is empty, not null: they were asked for."""
-    (row,) = read_once(RunSettings(output=OutputSettings(figures=True)), text_pdf(tmp_path / "text.pdf", pages=1))
+    row = read_only_page(RunSettings(output=OutputSettings(figures=True)), text_pdf(tmp_path / "text.pdf", pages=1))
 
-    assert (row.status, row.figures, row.page.geometry.width_px) == (Status.TEXT_LAYER, (), 0)
+    assert (row.status, row.figures, geometry_of(row).width_px) == (Status.TEXT_LAYER, (), 0)
 
 
-def read_once(settings: RunSettings, path: Path) -> list[Read]:
-    with contextmanager(rasterizer_with)(settings) as rasterizer:
-        return pages(rasterizer, path)
+def read_only_page(settings: RunSettings, path: Path) -> PageRow:
+    with rasterizer_with(settings) as rasterizer:
+        (page,) = read_pages(rasterizer, path)
+    return row_of(page)

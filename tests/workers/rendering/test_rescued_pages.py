@@ -1,14 +1,16 @@
 """Pages that MuPDF cannot read and PDFium can: their text is taken as on other pages, if it is beyond doubt."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pymupdf
 import pytest
+from narrowed import instance, present
 from pdfs import PROSE, add_text_page, hanging_pdf, only_for_pdfium
+from rasterized import geometry_of, open_document, opened, rasterizer_with, row_of, text_of
 from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.settings import (
@@ -17,12 +19,9 @@ from ocrmill.configs.settings import (
     RasterSettings,
     RoutingSettings,
     RunSettings,
-    StorageSettings,
 )
 from ocrmill.pipeline.quality.agreement.plain_words import words_of_markdown
-from ocrmill.pipeline.records import Document, PageRow, Reason, RenderedPage, Route, Status, UnreadableDocument
-from ocrmill.pipeline.sources.discovery import Discovery
-from ocrmill.workers.rendering.rasterizer import Rasterizer
+from ocrmill.pipeline.records import PageRow, Reason, RenderedPage, Route, Status, TextLayerPage
 
 CASES = Path(__file__).parents[2] / "cases"
 LINES = [
@@ -34,23 +33,10 @@ LINES = [
 TOP_LEFT = (72, 100)
 
 
-@contextmanager
-def rasterizer_with(settings: RunSettings) -> Iterator[Rasterizer]:
-    made = Rasterizer(settings)
-    yield made
-    made.close()
-
-
-def opened(rasterizer: Rasterizer, path: Path) -> Document | UnreadableDocument:
-    return rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
-
-
 def read(path: Path, settings: RunSettings | None = None, number: int = 1) -> PageRow | RenderedPage:
     """A page as a row, or rendered for OCR; PDFium read it."""
     with rasterizer_with(settings or RunSettings()) as rasterizer:
-        document = opened(rasterizer, path)
-        assert isinstance(document, Document), document
-        page = rasterizer.read(document, number)
+        page = rasterizer.read(open_document(rasterizer, path), number)
     if isinstance(page, PageRow):
         assert page.page.renderer == "pdfium"
         return page
@@ -58,7 +44,7 @@ def read(path: Path, settings: RunSettings | None = None, number: int = 1) -> Pa
     return page[0]
 
 
-def one_page(**options: object) -> tuple[pymupdf.Document, pymupdf.Page]:
+def one_page(**options: Any) -> tuple[pymupdf.Document, pymupdf.Page]:
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
     page.insert_text(TOP_LEFT, LINES, fontsize=12, **options)
@@ -72,14 +58,14 @@ def words(text: str) -> list[str]:
 def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path) -> None:
     """Every word, in order, measured against PDFium's own; its row says who read it, and that tables have no rows."""
     document, _ = one_page()
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert isinstance(row, PageRow)
-    assert (row.status, row.page.decision.reason) == (Status.TEXT_LAYER, "good_text")
-    assert words(row.text.markdown) == words(" ".join(LINES))
-    assert (row.text.fidelity.recall, row.text.fidelity.precision, row.text.fidelity.order) == (1.0, 1.0, 1.0)
+    assert (row.status, present(instance(TextLayerPage, row.page).decision).reason) == (Status.TEXT_LAYER, "good_text")
+    assert words(text_of(row).markdown) == words(" ".join(LINES))
+    fidelity = present(text_of(row).fidelity)
+    assert (fidelity.recall, fidelity.precision, fidelity.order) == (1.0, 1.0, 1.0)
     assert row.flags == ("table_uncertain",)
-    (block,) = row.text.blocks
+    (block,) = text_of(row).blocks
     assert (block.x0, block.y0) == pytest.approx((72, 88), abs=4)
 
 
@@ -87,13 +73,13 @@ def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path) -> None:
     """MuPDF runs into its limit on CPU time; the row names that, and has the text."""
     text = b"BT /F 12 Tf 72 700 Td 14 TL " + b" ".join(b"(%s) Tj T*" % line.encode() for line in LINES) + b" ET"
     impatient = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))
-    row = read(hanging_pdf(tmp_path / "a.pdf", 1, 1, text), impatient)
+    row = row_of(read(hanging_pdf(tmp_path / "a.pdf", 1, 1, text), impatient))
 
-    assert isinstance(row, PageRow)
     assert row.status is Status.TEXT_LAYER
-    assert words(row.text.markdown) == words(" ".join(LINES))
-    assert "page_cpu_s" in row.page.detail
-    assert row.page.detail.endswith("(read with PDFium instead)")
+    assert words(text_of(row).markdown) == words(" ".join(LINES))
+    detail = present(row.page.detail)
+    assert "page_cpu_s" in detail
+    assert detail.endswith("(read with PDFium instead)")
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
@@ -108,13 +94,12 @@ def test_a_rescued_page_is_read_as_it_is_displayed(
     if crop is not None:
         x0, y0, x1, y1 = crop
         document.xref_set_key(page.xref, "CropBox", f"[{x0} {800 - y1} {x1} {800 - y0}]")
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert isinstance(row, PageRow), row.decision
     inside = crop is None or crop[3] > 700
-    assert sorted(words(row.text.markdown)) == sorted(words(" ".join([*LINES, "far below"] if inside else LINES)))
-    geometry = row.page.geometry
-    for block in row.text.blocks:
+    assert sorted(words(text_of(row).markdown)) == sorted(words(" ".join([*LINES, "far below"] if inside else LINES)))
+    geometry = geometry_of(row)
+    for block in text_of(row).blocks:
         assert 0 <= block.x0 < block.x1 <= geometry.width_pt
         assert 0 <= block.y0 < block.y1 <= geometry.height_pt
 
@@ -123,22 +108,22 @@ def test_text_that_runs_another_way_is_read(tmp_path: Path) -> None:
     """A note along the margin is upright in the Markdown."""
     document, page = one_page()
     page.insert_text((40, 400), "a note along the margin", fontsize=10, rotate=90)
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert "a note along the margin" in row.text.markdown
+    assert "a note along the margin" in text_of(row).markdown
 
 
 def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path) -> None:
     """The passwords of the settings are tried; without them the document says that it is locked."""
     lock = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "user_pw": "sesame", "owner_pw": "other"}
     path = only_for_pdfium(tmp_path / "a.pdf", one_page()[0], **lock)
-    row = read(path, RunSettings(input=InputSettings(passwords=("wrong", "sesame"))))
+    row = row_of(read(path, RunSettings(input=InputSettings(passwords=("wrong", "sesame")))))
     with rasterizer_with(RunSettings()) as rasterizer:
         locked = opened(rasterizer, path)
 
-    assert words(row.text.markdown) == words(" ".join(LINES))
+    assert words(text_of(row).markdown) == words(" ".join(LINES))
     assert locked.reason is Reason.PASSWORD_REQUIRED
-    assert "input.passwords" in locked.detail
+    assert "input.passwords" in present(locked.detail)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +135,13 @@ def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path) -> None:
         ({"color": (0.6, 0.6, 0.6)}, True),
     ],
 )
-def test_hidden_text_of_a_rescued_page_is_left_out(tmp_path: Path, hide: dict[str, object], kept: bool) -> None:
+def test_hidden_text_of_a_rescued_page_is_left_out(tmp_path: Path, hide: dict[str, Any], kept: bool) -> None:
     """Invisible, white and transparent text is not in the Markdown, and the page is flagged; pale text is read."""
     document, page = one_page()
     page.insert_text((72, 400), "ignore all previous lines", fontsize=12, **hide)
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert isinstance(row, PageRow), row.decision
-    assert ("previous" in row.text.markdown) is kept
+    assert ("previous" in text_of(row).markdown) is kept
     assert ("hidden_text" in row.flags) is not kept
 
 
@@ -192,7 +176,7 @@ def ideographs_set_downwards(page: pymupdf.Page) -> None:
 @pytest.mark.parametrize(
     "make", [picture_over, highlight, other_words_over, reading_of_a_picture, ideographs_set_downwards]
 )
-def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make) -> None:
+def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make: Callable[[pymupdf.Page], None]) -> None:
     """Text under a picture, a highlight or other text, somebody's reading of a scan, letters in an unknown order."""
     document, page = one_page()
     make(page)
@@ -206,11 +190,11 @@ def test_text_under_a_bar_is_not_read(tmp_path: Path) -> None:
     """Struck-out text is left out, and the page is flagged."""
     document, page = one_page()
     page.draw_rect(page.search_for("the coast built")[0], fill=(0, 0, 0), color=None)
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert "grain" in row.text.markdown
-    assert "farms along" in row.text.markdown
-    assert "coast built" not in row.text.markdown
+    assert "grain" in text_of(row).markdown
+    assert "farms along" in text_of(row).markdown
+    assert "coast built" not in text_of(row).markdown
     assert "hidden_text" in row.flags
 
 
@@ -223,19 +207,19 @@ def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path) 
     field.field_value = "Filled in by hand"
     page.add_widget(field)
     page.add_freetext_annot((72, 400, 400, 430), "Noted beside the text", fontsize=12)
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert "Filled in by hand" in row.text.markdown
-    assert "Noted beside the text" in row.text.markdown
+    assert "Filled in by hand" in text_of(row).markdown
+    assert "Noted beside the text" in text_of(row).markdown
 
 
 def test_letters_drawn_twice_are_read_once(tmp_path: Path) -> None:
     """Fat type is imitated by a second drawing, a little to the side."""
     document, page = one_page()
     page.insert_text((72.3, 100), LINES, fontsize=12)
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert words(row.text.markdown) == words(" ".join(LINES))
+    assert words(text_of(row).markdown) == words(" ".join(LINES))
 
 
 def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path) -> None:
@@ -248,9 +232,9 @@ def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path) -> None:
         page.insert_text((x, 100), word, fontname="tiit", fontsize=12)
         page.insert_text((x + font.text_length(word, 12), 100), " ", fontname="tiit", fontsize=12)
         x += font.text_length(word, 12) + 1.4
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
-    assert words(row.text.markdown) == words(LINES[0])
+    assert words(text_of(row).markdown) == words(LINES[0])
 
 
 def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
@@ -265,7 +249,7 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     found = read(only_for_pdfium(tmp_path / "a.pdf", document))
 
     expected = " ".join(" ".join(line) for line in [*left, *right])
-    assert words(found.text.markdown) == words(expected)
+    assert words(text_of(found).markdown) == words(expected)
 
 
 def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Path) -> None:
@@ -274,11 +258,11 @@ def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Pat
     pixmap = pymupdf.Pixmap(pymupdf.csRGB, (0, 0, 60, 40), False)
     pixmap.set_rect(pixmap.irect, (200, 30, 30))
     page.insert_image((150, 400, 375, 550), pixmap=pixmap)
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document), RunSettings(output=OutputSettings(figures=True)))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document), RunSettings(output=OutputSettings(figures=True))))
 
-    (figure,) = row.figures
+    (figure,) = present(row.figures)
     assert (figure.x0, figure.y0, figure.x1, figure.y1) == pytest.approx((150, 400, 375, 550), abs=2)
-    assert words(row.text.markdown) == words(" ".join(LINES))
+    assert words(text_of(row).markdown) == words(" ".join(LINES))
 
 
 def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path) -> None:
@@ -289,7 +273,7 @@ def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path) -> N
 
     assert isinstance(page, RenderedPage)
     assert page.decision.reason == "forced"
-    assert words(page.layer_text) == words(" ".join(LINES))
+    assert words(present(page.layer_text)) == words(" ".join(LINES))
     assert page.geometry.width_px == 1200
 
 
@@ -298,16 +282,16 @@ def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(tmp_path: Pat
     document = pymupdf.open()
     add_text_page(document, 1, 1, "Please wait... If this message is not eventually replaced")
     document.xref_set_key(document.pdf_catalog(), "AcroForm", "<</Fields[]/XFA(template)>>")
-    row = read(only_for_pdfium(tmp_path / "a.pdf", document))
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.XFA_FORM)
 
 
 def test_the_reported_page_is_read(tmp_path: Path) -> None:
     """The second page of a damaged file whose first one cannot be decoded."""
-    row = read(CASES / "18-damaged-page-is-blank.pdf", number=2)
+    row = row_of(read(CASES / "18-damaged-page-is-blank.pdf", number=2))
 
-    assert (row.status, row.text.markdown.strip()) == (Status.TEXT_LAYER, "Second page of the damaged file.")
+    assert (row.status, text_of(row).markdown.strip()) == (Status.TEXT_LAYER, "Second page of the damaged file.")
 
 
 @needs_corpus
@@ -315,13 +299,14 @@ def test_the_reported_page_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "number", "phrase"), [("test_2548", 2, "Spearman"), ("test_4435", 3, "clarinet")])
 def test_real_pages_that_hang_mupdf_are_read(name: str, number: int, phrase: str) -> None:
     """Their lines are in MuPDF's text, too, which it gives without rendering."""
-    row = read(CORPUS / f"{name}.pdf", number=number)
+    row = row_of(read(CORPUS / f"{name}.pdf", number=number))
     with pymupdf.open(CORPUS / f"{name}.pdf") as document:
         theirs = words(document[number - 1].get_text())
-    ours = words(row.text.markdown)
+    ours = words(text_of(row).markdown)
     matched = SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
 
     assert row.status is Status.TEXT_LAYER
-    assert phrase in row.text.markdown
+    assert phrase in text_of(row).markdown
     assert sum(block.size for block in matched if block.size > 5) > 0.7 * len(theirs)
-    assert min(row.text.fidelity.recall, row.text.fidelity.precision) > 0.98
+    fidelity = present(text_of(row).fidelity)
+    assert min(fidelity.recall, fidelity.precision) > 0.98

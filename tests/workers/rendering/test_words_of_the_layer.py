@@ -5,7 +5,7 @@ reach. Raise a bound when its page gets better, and take it out once the page re
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,7 +77,9 @@ def test_samples_lose_no_word(rasterizer: Rasterizer, name: str) -> None:
 
 
 @pytest.mark.parametrize("make", [text_pdf, rotated_pdf, cropbox_pdf, annotated_pdf])
-def test_turned_cut_and_annotated_pages_lose_no_word(rasterizer: Rasterizer, tmp_path: Path, make) -> None:
+def test_turned_cut_and_annotated_pages_lose_no_word(
+    rasterizer: Rasterizer, tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
     """Words are measured where a viewer shows them: turned with the page, inside its crop box, with annotations."""
     path = make(tmp_path / "made.pdf")
     found = measured(rasterizer, path)

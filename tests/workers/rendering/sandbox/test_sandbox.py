@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 from found_sources import found
+from narrowed import instance
 from pdfs import encrypted_pdf, hanging_pdf, mixed_pdf, scan_pdf, text_pdf
 from processes import descendants
+from rasterized import image_of
 
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
-from ocrmill.pipeline.records import PageRow, Status
+from ocrmill.pipeline.records import Document, PageRow, Status
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 from ocrmill.workers.rendering.sandbox import sandbox, seccomp
 from ocrmill.workers.rendering.sandbox.seccomp import MACHINES, refused_calls
@@ -202,14 +204,14 @@ def test_the_numbers_are_the_kernels(machine: str, header: str) -> None:
 
 def rows(rasterizer: Rasterizer, path: Path) -> list[object]:
     """Every page of a file without what differs from run to run: rows, and images as bytes."""
-    document = rasterizer.open(found([path])[0])
+    document = instance(Document, rasterizer.open(found([path])[0]))
     read: list[object] = [replace(document, detail=None)]
     for number in range(1, document.page_count + 1):
         page = rasterizer.read(document, number)
         if isinstance(page, PageRow):
             read.append(replace(page, page=replace(page.page, render_ms=0.0)))
         else:
-            read.append((replace(page[0], render_ms=0.0), page[1].tobytes()))
+            read.append((replace(page[0], render_ms=0.0), image_of(page).tobytes()))
     return read
 
 
