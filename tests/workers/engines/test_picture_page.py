@@ -11,6 +11,7 @@ import pymupdf
 import pytest
 from fake_engine import FakeEngine
 from made_rows import rendered_page
+from narrowed import instance
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrmill.configs.engine_settings import CpuEngineSettings, DeepseekOcr2Settings, EngineSettings
@@ -119,7 +120,7 @@ def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: in
     given = image if max_tiles is None else cut_views(image, max_tiles)
 
     async def attempts() -> list[PageRow]:
-        return [await recognizer.read(DOCUMENT, page, given, way) for way in (None, *RETRY_POLICY)]
+        return [instance(PageRow, await recognizer.read(DOCUMENT, page, given, way)) for way in (None, *RETRY_POLICY)]
 
     return settled(asyncio.run(attempts()))
 
@@ -162,7 +163,7 @@ def test_no_sample_page_is_blank() -> None:
 
 def test_a_page_with_a_layer_of_its_own_stays_failed() -> None:
     """Letters that the PDF has, be they garbage, are letters that somebody may want to read."""
-    features = PageFeatures(9, 1, *[0.0] * 8, "none", *[0.0] * 6)
+    features = PageFeatures(9, 1, 0, 0, 0, 0, 0, 0, 0, 0, "none", 0, 0, 0, 0, 0, 0)
     row = read(np.asarray(photograph(WIDTH, HEIGHT)), rendered_page(features=features))
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.EMPTY_OUTPUT)
@@ -178,7 +179,16 @@ def test_a_folder_of_photographs_ends_well(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     photograph(900, 700).save(tmp_path / "in" / "a.jpg", quality=90, dpi=(144, 144))
     with_picture(paper()).save(tmp_path / "in" / "b.pdf", resolution=144)
-    command = [sys.executable, "-P", "-m", "ocrmill.cli", "run", tmp_path / "in", "--out", tmp_path / "out"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ocrmill.cli",
+        "run",
+        tmp_path / "in",
+        "--out",
+        tmp_path / "out",
+    ]
     done = subprocess.run([*command, "--no-ray", "--engine", "cpu"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
+from narrowed import instance, present
 from PIL import Image
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
@@ -56,7 +57,8 @@ def read(image: RGB | PageViews, *, max_tiles: int | None, figures: bool) -> Pag
     engine = EngineSettings(name=name, deepseek_ocr2=DeepseekOcr2Settings(max_tiles=max_tiles or 0))
     recognizer = Recognizer(SeeingEngine(), RunSettings(engine=engine, output=OutputSettings(figures=figures)))
     document = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
-    return asyncio.run(recognizer.read(document, RenderedPage(1, GEOMETRY, RouteDecision(Route.OCR, "no_text")), image))
+    page = RenderedPage(1, GEOMETRY, RouteDecision(Route.OCR, "no_text"))
+    return instance(PageRow, asyncio.run(recognizer.read(document, page, image)))
 
 
 @pytest.mark.parametrize("max_tiles", [None, 0, 6])
@@ -65,7 +67,7 @@ def test_a_picture_is_cut_from_what_the_engine_saw(max_tiles: int | None) -> Non
     page = page_with_picture()
     row = read(page if max_tiles is None else cut_views(page, max_tiles), max_tiles=max_tiles, figures=True)
 
-    (figure,) = row.figures
+    (figure,) = present(row.figures)
     assert (figure.name, figure.x0, figure.y1) == ("block-2.jpg", 306, 396)
     pixels = np.asarray(Image.open(io.BytesIO(figure.jpeg))).astype(int)
     assert pixels.shape == (396, 612, 3)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pymupdf
 import pytest
 from made_rows import rendered_page
+from narrowed import instance
+from rasterized import open_document, rasterizer_with
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RoutingSettings, RunSettings, StorageSettings
@@ -58,11 +60,13 @@ def rasterizer() -> Iterator[Rasterizer]:
 
 
 def rows_of(rasterizer: Rasterizer, engine: CpuEngine, path: Path) -> list[PageRow]:
-    document = rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
-    assert isinstance(document, Document)
+    document = open_document(rasterizer, path)
     recognizer = Recognizer(engine, RunSettings())
     pages = [rasterizer.read(document, number) for number in range(1, document.page_count + 1)]
-    return [page if isinstance(page, PageRow) else asyncio.run(recognizer.read(document, *page)) for page in pages]
+    return [
+        page if isinstance(page, PageRow) else instance(PageRow, asyncio.run(recognizer.read(document, *page)))
+        for page in pages
+    ]
 
 
 def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
@@ -74,7 +78,7 @@ def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
 def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number: int) -> None:
     """Where lines are read with little confidence, they are read the other way up too, and the better way stands."""
     page = pymupdf.open(UPSIDE_DOWN)[number]
-    text = asyncio.run(engine.read(render(page, 2.0), displayed_geometry(page)))
+    text = instance(PageText, asyncio.run(engine.read(render(page, 2.0), displayed_geometry(page))))
 
     assert ("Liman dairesi", "Portus praefectus omnium navium")[number] in text.markdown
     assert text.confidence is not None
@@ -95,11 +99,9 @@ def test_a_good_layer_is_kept_where_the_engine_cannot_write_its_script(
 
 def test_an_engine_of_any_script_is_asked_for_what_lies_outside_a_layer() -> None:
     """Without a limit of scripts the same pages go to OCR: what is in their pictures may be text."""
-    rasterizer = Rasterizer(RunSettings())
-    document = rasterizer.open(next(Discovery([str(GOOD_LAYERS)], InputSettings(), StorageSettings())))
-    assert isinstance(document, Document)
-    read = [rasterizer.read(document, number) for number in (1, 2)]
-    rasterizer.close()
+    with rasterizer_with(RunSettings()) as rasterizer:
+        document = open_document(rasterizer, GOOD_LAYERS)
+        read = [rasterizer.read(document, number) for number in (1, 2)]
 
     assert all(not isinstance(page, PageRow) for page in read)
 
@@ -115,7 +117,7 @@ def test_a_script_that_cannot_be_read_fails_with_its_reason(rasterizer: Rasteriz
 def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, path: Path, number: int) -> None:
     """Nothing but the image is known of them: the recognizer's confidence and how much it writes decide."""
     image, page = scan_of(pymupdf.open(path)[number])
-    row = asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, page, image))
+    row = instance(PageRow, asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, page, image)))
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)
 

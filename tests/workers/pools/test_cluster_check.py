@@ -68,7 +68,7 @@ def test_a_busy_cluster_is_not_waited_for() -> None:
         def ping(self) -> None:
             """Answer once it is up."""
 
-    other = Other.remote()
+    other = Other.remote()  # type: ignore[attr-defined]
     ray.get(other.ping.remote())
     started = time.monotonic()
     check_on_a_node(settings_for("/no/such/model"), described(1))

@@ -18,7 +18,17 @@ ROOT = Path(__file__).parents[3]
 def start_run(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
     text_pdf(tmp_path / "in" / "a.pdf", pages=1)
     program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
-    command = [sys.executable, "-c", program, "run", tmp_path / "in", "--out", tmp_path / "out", "--workers", "1"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-c",
+        program,
+        "run",
+        tmp_path / "in",
+        "--out",
+        tmp_path / "out",
+        "--workers",
+        "1",
+    ]
     return subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 import ray
+from fake_engine import FakeEngine
+from narrowed import instance, present
 from pdfs import scan_pdf, text_pdf
 from processes import descendants
+from rasterized import text_of
 from ray import cloudpickle
 
 from ocrmill.configs.engine_settings import EngineSettings
@@ -19,7 +22,7 @@ from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
-    RGB,
+    Document,
     EngineDescription,
     EngineDown,
     PageGeometry,
@@ -27,18 +30,21 @@ from ocrmill.pipeline.records import (
     PageRow,
     PageText,
     Reason,
+    RenderedPage,
     RetryParams,
     Status,
 )
 from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.ray_actors import DEATHS_AT_START, EngineActor, await_start
 from ocrmill.workers.pools.ray_pool import RayPool
 from ocrmill.workers.pools.worker_slots import MAX_FAILURES
+from ocrmill.workers.rendering.protocol import PageImage
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import a test file
 
 
-class ScriptedEngine:
+class ScriptedEngine(FakeEngine):
     """Reads a page, unless a file tells it to die, hang or fail at it."""
 
     def __init__(self, orders: Path) -> None:
@@ -54,10 +60,9 @@ class ScriptedEngine:
     def idle_s(self) -> float:
         return time.monotonic() - self._moved
 
-    async def close(self) -> None:
-        pass
-
-    async def read(self, image: RGB, geometry: PageGeometry, _params: RetryParams | None) -> PageText | EngineDown:
+    async def read(
+        self, _image: PageImage, _geometry: PageGeometry, _params: RetryParams | None, /
+    ) -> PageText | EngineDown:
         order = self._orders.read_text() if self._orders.exists() else ""
         self._moved = time.monotonic()
         if order == "die once":
@@ -123,17 +128,19 @@ def _no_orders_left(orders: Path) -> Iterator[None]:
     orders.unlink(missing_ok=True)
 
 
+async def open_in(pool: RayPool, path: Path) -> Document:
+    return instance(Document, await pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings()))))
+
+
 async def read_all(pool: RayPool, path: Path) -> list[PageRow]:
     """Read a document as the coordinator does: pages in order, recognized as they come."""
-    document = await pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
-    numbers = tuple(range(1, document.page_count + 1))
-    tasks = []
-    async for page in pool.read(PageRange(document, numbers)):
-        if isinstance(page, PageRow):
-            tasks.append(asyncio.create_task(asyncio.sleep(0, page)))
-        else:
-            tasks.append(asyncio.create_task(pool.recognize(document, *page)))
-    return await asyncio.gather(*tasks)
+    document = await open_in(pool, path)
+
+    async def settle(page: PageRow | tuple[RenderedPage, Image]) -> PageRow:
+        return page if isinstance(page, PageRow) else present(await pool.recognize(document, *page))
+
+    pages = PageRange(document, tuple(range(1, document.page_count + 1)))
+    return await asyncio.gather(*[asyncio.create_task(settle(page)) async for page in pool.read(pages)])
 
 
 def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: Path) -> None:
@@ -141,7 +148,7 @@ def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: P
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
 
     assert (row.status, row.engine) == (Status.OK, "scripted")
-    assert row.text.markdown == "Seen and read."
+    assert text_of(row).markdown == "Seen and read."
 
 
 def test_an_engine_that_dies_once_is_forgiven(
@@ -186,7 +193,7 @@ def test_an_error_of_the_engine_concerns_one_page(
     (good,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
 
     assert (bad.reason, good.status) == (Reason.ENGINE_ERROR, Status.OK)
-    assert "no such luck" in bad.detail
+    assert "no such luck" in present(bad.detail)
 
 
 def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, tmp_path: Path) -> None:
@@ -194,10 +201,10 @@ def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, 
     path = text_pdf(tmp_path / "book.pdf", pages=12)
 
     async def killing() -> list[PageRow]:
-        document = await pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
-        rows = []
+        document = await open_in(pool, path)
+        rows: list[PageRow] = []
         async for page in pool.read(PageRange(document, tuple(range(1, 13)))):
-            rows.append(page)
+            rows.append(instance(PageRow, page))
             if len(rows) == 3:
                 kill_actor("RasterizerActor")
         return rows
@@ -227,7 +234,7 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
     assert "1 pages at a time and 85 % of the memory" in caplog.text
     orders.write_text("say memory")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "other.pdf", dpi=110)))
-    assert "Started with 0.85." == row.text.markdown
+    assert "Started with 0.85." == text_of(row).markdown
     assert [engine.slots for engine in pool._engine_slots._workers] == [1]
 
 
@@ -235,7 +242,8 @@ def test_an_engine_out_of_memory_gets_fewer_pages(
 def test_an_engine_that_dies_while_it_starts_is_started_again(pool: RayPool, orders: Path, deaths: int) -> None:
     """A node that goes, or a GPU that is not free yet, may pass; what dies each time is an error."""
     orders.write_text(str(deaths))
-    actor = EngineActor.options(num_cpus=0).remote(lambda _: StillbornEngine(orders), RunSettings())
+    on_any_core = EngineActor.options(num_cpus=0)  # type: ignore[attr-defined]
+    actor = on_any_core.remote(lambda _: StillbornEngine(orders), RunSettings())
     try:
         if deaths < DEATHS_AT_START:
             (handle,) = await_start([actor], 60)
@@ -257,7 +265,7 @@ def test_an_engine_that_keeps_dying_ends_the_run(
     orders.write_text("die")
     rows = runner.run(read_all(pool, scan_pdf(tmp_path / "poison.pdf", pages=MAX_FAILURES + 1)))
     assert {row.reason for row in rows} == {Reason.ENGINE_CRASH}
-    assert [row.detail.startswith("not tried") for row in rows].count(True) == 1
+    assert [present(row.detail).startswith("not tried") for row in rows].count(True) == 1
 
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "other.pdf", dpi=100)))
     assert row.reason is Reason.ENGINE_CRASH

@@ -70,7 +70,18 @@ def ocrmill(home: Path, out: str, *options: str, **more: str) -> subprocess.Comp
     if not (home / "in").exists():
         (home / "in").mkdir()
         text_pdf(home / "in" / "a.pdf", pages=1)
-    command = [BIN / "ocrmill", "run", "in", "--out", out, "--engine", "cpu", "--workers", "1", *options]
+    command: list[str | Path] = [
+        BIN / "ocrmill",
+        "run",
+        "in",
+        "--out",
+        out,
+        "--engine",
+        "cpu",
+        "--workers",
+        "1",
+        *options,
+    ]
     return subprocess.run(
         command, cwd=home, env=environment(home, **more), capture_output=True, text=True, check=False, timeout=120
     )
@@ -83,7 +94,15 @@ def cluster(home: Path, **more: str) -> Iterator[str]:
     if find_spec("grpc"):  # Ray's own client, which vLLM's environment can start, takes a fixed port unless told
         names.append("ray-client-server-port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
-    command = [BIN / "ray", "start", "--head", "--temp-dir", home / "ray", "--include-dashboard=false", "--num-cpus=4"]
+    command: list[str | Path] = [
+        BIN / "ray",
+        "start",
+        "--head",
+        "--temp-dir",
+        home / "ray",
+        "--include-dashboard=false",
+        "--num-cpus=4",
+    ]
     command += [f"--{name}={port}" for name, port in ports.items()]
     try:
         started = subprocess.run(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.workers.pools.worker_slots import MAX_FAILURES, WorkerSlots
+from ocrmill.workers.pools.worker_slots import MAX_FAILURES, Slot, WorkerSlots
 
 
 async def comes_back(_handle: object) -> None:
@@ -13,10 +13,10 @@ async def comes_back(_handle: object) -> None:
 
 
 @pytest.mark.parametrize(("slots_each", "expected"), [(2, ["a", "a", "b", "b"]), ([1, 3], ["a", "b", "b", "b"])])
-def test_pages_go_to_the_least_busy_engine(slots_each, expected) -> None:
+def test_pages_go_to_the_least_busy_engine(slots_each: int | list[int], expected: list[str]) -> None:
     """Two engines take four pages, each as many as its own slots allow, and no fifth."""
 
-    async def scenario():
+    async def scenario() -> tuple[list[str], bool]:
         slots = WorkerSlots("an engine", ["a", "b"], slots_each, comes_back)
         taken = [(await slots.acquire()).worker.handle for _ in range(4)]
         fifth = asyncio.create_task(slots.acquire())
@@ -31,7 +31,7 @@ def test_pages_go_to_the_least_busy_engine(slots_each, expected) -> None:
 def test_a_suspect_gets_an_engine_to_itself() -> None:
     """A page that was there when an engine died waits for an empty engine and fills it."""
 
-    async def scenario():
+    async def scenario() -> tuple[bool, int]:
         slots = WorkerSlots("an engine", ["a"], 2, comes_back)
         other = await slots.acquire()
         suspect = asyncio.create_task(slots.acquire(parts=1))
@@ -60,7 +60,7 @@ def test_an_engine_at_which_page_after_page_is_blamed_is_given_up() -> None:
 def test_an_engine_is_not_given_up_for_one_document() -> None:
     """However many pages of it are blamed: the document may be poisonous, and the engine good for all others."""
 
-    async def scenario():
+    async def scenario() -> Slot:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for _ in range(3 * MAX_FAILURES):
             await die(slots, blame=True, document="poison")
@@ -72,7 +72,7 @@ def test_an_engine_is_not_given_up_for_one_document() -> None:
 def test_suspects_are_tried_some_at_a_time() -> None:
     """Of 80 slots, eight pages that were there when an engine died take all, so that a ninth waits."""
 
-    async def scenario():
+    async def scenario() -> tuple[bool, set[bool]]:
         slots = WorkerSlots("an engine", ["a"], 80, comes_back)
         taken = [await asyncio.wait_for(slots.acquire(parts=8), 1) for _ in range(8)]
         ninth = asyncio.create_task(slots.acquire(parts=8))
@@ -87,7 +87,7 @@ def test_suspects_are_tried_some_at_a_time() -> None:
 def test_a_page_may_kill_an_engine_again_and_again() -> None:
     """However often one page is tried, the engine is not given up for it."""
 
-    async def scenario():
+    async def scenario() -> Slot:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for _ in range(10):
             await die(slots, blame=False)
@@ -113,7 +113,7 @@ def test_a_finished_page_clears_the_count_of_blamed_pages() -> None:
 def test_late_news_of_a_death_does_not_count_against_the_successor() -> None:
     """Two pages die with an engine; the second hears of it when the next process is already up."""
 
-    async def scenario():
+    async def scenario() -> tuple[bool, bool]:
         slots = WorkerSlots("an engine", ["a"], 2, comes_back)
         first, second = await slots.acquire(), await slots.acquire()
         slots.report_death(first)

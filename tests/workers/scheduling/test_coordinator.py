@@ -28,6 +28,7 @@ from ocrmill.pipeline.records import (
     PageRow,
     Reason,
     RenderedPage,
+    RetryParams,
     Route,
     RouteDecision,
     Source,
@@ -70,7 +71,9 @@ class FragilePool:
             for _ in range(2 if pages.document.source.uri == "gives twice" else 1):
                 yield RenderedPage(number, PageGeometry(1, 1, 0, 1, 1, 72), RouteDecision(Route.OCR, "no_text")), None
 
-    async def recognize(self, document: Document, page: RenderedPage, image: Image) -> PageRow | None:
+    async def recognize(
+        self, document: Document, page: RenderedPage, _image: Image, _params: RetryParams | None = None, /
+    ) -> PageRow | None:
         if document.source.uri == "no engine":
             raise EngineError("no engine is left")
         if document.source.uri == "cannot recognize" and page.page_number == 2:

@@ -1,5 +1,8 @@
 """What became of a document's pages is kept in one place, which makes the document's row."""
 
+import random
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +16,13 @@ from ocrmill.workers.scheduling.document_progress import DocumentProgress
 outcomes = st.builds(PageOutcome, st.sampled_from(Status), st.booleans(), st.booleans())
 
 
-def begun(pages: int, durable: dict[int, PageOutcome] | None = None, **others: object) -> DocumentProgress:
+def begun(pages: int, durable: dict[int, PageOutcome] | None = None, **others: Any) -> DocumentProgress:
     document = Document(made_id("a"), made_source("a"), pages)
     return DocumentProgress.begin(document, document.source, durable=durable or {}, **others)
 
 
 @given(st.lists(st.tuples(outcomes, st.booleans()), min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_a_row_says_what_became_of_each_page(drawn: list[tuple[PageOutcome, bool]], order) -> None:
+def test_a_row_says_what_became_of_each_page(drawn: list[tuple[PageOutcome, bool]], order: random.Random) -> None:
     """Its counts are those of pages 1 to page_count, read in any order, in this run or in one that was killed."""
     pages = dict(enumerate(drawn, 1))
     progress = begun(len(pages), {number: outcome for number, (outcome, is_durable) in pages.items() if is_durable})

@@ -13,8 +13,21 @@ import pytest
 from ocrmill.workers.scheduling.preemption import preemption, stop_on_preemption
 
 
+class MetadataServer(ThreadingHTTPServer):
+    """A server of metadata: its token, what is announced by now, and the statuses of its answers."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Metadata)
+        self.token = "first"
+        self.events: dict[str, str] = {}
+        self.answers: list[int] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
 class Metadata(BaseHTTPRequestHandler):
     """Answers as the three clouds do; the server's `events` are what is announced by now."""
+
+    server: MetadataServer
 
     def do_PUT(self) -> None:
         asked = "X-aws-ec2-metadata-token-ttl-seconds" in self.headers
@@ -40,15 +53,13 @@ class Metadata(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
-    def log_message(self, *args) -> None:
+    def log_message(self, *args: object) -> None:
         """Stay silent."""
 
 
 @contextmanager
-def metadata_server() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
-    server.token, server.events, server.answers = "first", {}, []
-    server.url = f"http://127.0.0.1:{server.server_port}"
+def metadata_server() -> Iterator[MetadataServer]:
+    server = MetadataServer()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -90,10 +101,10 @@ def azure(kind: str, machine: str) -> str:
         ),
     ],
 )
-def test_a_warning_is_heard(cloud: str, quiet: dict, announced: dict, words: str) -> None:
+def test_a_warning_is_heard(cloud: str, quiet: dict[str, str], announced: dict[str, str], words: str) -> None:
     """Nothing is heard before the cloud announces that this machine goes, and its words once it does."""
 
-    async def scenario(server) -> str:
+    async def scenario(server: MetadataServer) -> str:
         server.events.update(quiet)
         heard = asyncio.create_task(preemption(cloud, server.url, poll_s=0.05))
         await asyncio.sleep(0.5)
@@ -108,7 +119,7 @@ def test_a_warning_is_heard(cloud: str, quiet: dict, announced: dict, words: str
 def test_a_token_that_is_too_old_is_renewed() -> None:
     """AWS forgets tokens after some hours: the next question brings a new one, and the warning is heard."""
 
-    async def scenario(server) -> str:
+    async def scenario(server: MetadataServer) -> str:
         heard = asyncio.create_task(preemption("aws", server.url, poll_s=0.05))
         await asyncio.sleep(0.3)
         server.token = "second"
@@ -135,7 +146,7 @@ def test_a_machine_without_metadata_is_told_once(caplog: pytest.LogCaptureFixtur
 
 def test_a_warning_stops_the_run_as_a_signal_does() -> None:
     """The run's `stop` is called once; without a cloud nobody is asked."""
-    stopped = []
+    stopped: list[int] = []
     with metadata_server() as server:
         server.events[GCP] = "TRUE"
         asyncio.run(stop_on_preemption("gcp", lambda: stopped.append(1), server.url))

@@ -2,8 +2,12 @@
 
 import asyncio
 
-from ocrmill.pipeline.records import Document, Source
+from narrowed import present
+
+from ocrmill.pipeline.records import Document, PageRange, Source
 from ocrmill.workers.scheduling.range_queue import RangeQueue
+
+Ranges = list[tuple[str, tuple[int, ...]]]  # of each its document and its pages
 
 
 def document(name: str, pages: int) -> Document:
@@ -15,7 +19,7 @@ async def queued(queue: RangeQueue, *documents: Document) -> None:
         await queue.put(each, range(1, each.page_count + 1))
 
 
-async def drain(queue: RangeQueue) -> list[tuple[str, tuple[int, ...]]]:
+async def drain(queue: RangeQueue) -> Ranges:
     await queue.close()
     taken = []
     while (pages := await queue.get()) is not None:
@@ -26,7 +30,7 @@ async def drain(queue: RangeQueue) -> list[tuple[str, tuple[int, ...]]]:
 def test_a_document_is_cut_into_ranges_without_losing_a_page() -> None:
     """Every page of a document is in exactly one range, in order."""
 
-    async def scenario():
+    async def scenario() -> Ranges:
         queue = RangeQueue(pages_per_range=4, long_document_pages=64)
         await queued(queue, document("a", 10))
         return await drain(queue)
@@ -37,7 +41,7 @@ def test_a_document_is_cut_into_ranges_without_losing_a_page() -> None:
 def test_short_documents_are_served_in_turn_with_a_long_one() -> None:
     """While short documents wait, a long one gets every second range and no more; it begins at once."""
 
-    async def scenario():
+    async def scenario() -> list[str]:
         queue = RangeQueue(pages_per_range=10, long_document_pages=20)
         await queued(queue, document("book", 60), *(document(f"leaf{n}", 5) for n in range(3)))
         return [name for name, _ in await drain(queue)]
@@ -48,7 +52,7 @@ def test_short_documents_are_served_in_turn_with_a_long_one() -> None:
 def test_long_documents_share_their_lane() -> None:
     """Two long documents advance together."""
 
-    async def scenario():
+    async def scenario() -> list[str]:
         queue = RangeQueue(pages_per_range=10, long_document_pages=20)
         await queued(queue, document("a", 30), document("b", 30))
         return [name for name, _ in await drain(queue)]
@@ -59,7 +63,7 @@ def test_long_documents_share_their_lane() -> None:
 def test_a_dropped_queue_gives_nothing_and_takes_nothing() -> None:
     """After a drop readers end at once, and a document that opens late is not queued."""
 
-    async def scenario():
+    async def scenario() -> tuple[PageRange | None, int]:
         queue = RangeQueue(pages_per_range=10, long_document_pages=20)
         await queued(queue, document("a", 30))
         await queue.close(drop=True)
@@ -72,12 +76,12 @@ def test_a_dropped_queue_gives_nothing_and_takes_nothing() -> None:
 def test_a_reader_waits_for_work() -> None:
     """An open, empty queue makes its reader wait instead of ending it."""
 
-    async def scenario():
+    async def scenario() -> str:
         queue = RangeQueue(pages_per_range=10, long_document_pages=20)
         reader = asyncio.create_task(queue.get())
         await asyncio.sleep(0)
         assert not reader.done()
         await queued(queue, document("a", 1))
-        return (await asyncio.wait_for(reader, 1)).document.document_id
+        return present(await asyncio.wait_for(reader, 1)).document.document_id
 
     assert asyncio.run(scenario()) == "a"

@@ -3,10 +3,12 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pytest
 from fake_engine import FakeEngine
+from narrowed import instance, present
+from output_rows import select_rows
 from pdfs import scan_pdf
 
 from ocrmill.commands.inspect.query import PageQuery, page_keys
@@ -18,7 +20,7 @@ from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.degenerate_rates import Counts
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.records import (
-    RGB,
+    Document,
     EngineDescription,
     Failure,
     PageGeometry,
@@ -34,6 +36,7 @@ from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import SerialPool
+from ocrmill.workers.rendering.protocol import PageImage
 from ocrmill.workers.scheduling.repair import recognize
 
 GOOD = "What stands on this page is read in full, from its first word to its last."
@@ -56,7 +59,9 @@ class ScriptedEngine(FakeEngine):
     def describe(self) -> EngineDescription:
         return EngineDescription("scripted", 1, prompt="markdown", temperature=0.0, retry_policy=self._retry_policy)
 
-    async def read(self, image: RGB, geometry: PageGeometry, params: RetryParams | None) -> PageText | Failure:
+    async def read(
+        self, _image: PageImage, _geometry: PageGeometry, params: RetryParams | None, /
+    ) -> PageText | Failure:
         self.asked.append(params)
         said = self._script.get(params, LOOP)
         if isinstance(said, Failure):
@@ -73,7 +78,7 @@ class ScriptedPool(SerialPool):
         self._description = engine.describe()
 
 
-def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple]:
+def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple[Any, ...]]:
     """A whole run over one scanned page: its report, and the page's row as it is in the output."""
     tmp_path.mkdir(exist_ok=True)
     scan = scan_pdf(tmp_path / "scan.pdf")
@@ -81,7 +86,7 @@ def run_over(engine: ScriptedEngine, tmp_path: Path) -> tuple[RunReport, tuple]:
     report = run(Job((str(scan),), str(out), SETTINGS, use_ray=False), lambda _: ScriptedPool(engine))
     assert verify(LocalStore(out), repair=False).findings == ()
     columns = "status, reason, markdown, len(attempts), repetition_flag, prompt"
-    return report, duckdb.sql(f"select {columns} from '{out}/pages/*.parquet'").fetchall()[0]
+    return report, select_rows(out, columns)[0]
 
 
 def test_a_page_is_repaired(tmp_path: Path) -> None:
@@ -92,16 +97,15 @@ def test_a_page_is_repaired(tmp_path: Path) -> None:
     assert engine.asked == [None, *RETRY_POLICY[:2]]
     assert row == ("repaired", "repetition", GOOD, 3, False, "free_ocr")
     assert "1 repaired (repetition 1)" in report.to_text("out")
-    documents = duckdb.sql(f"select pages_repaired, repetition_rate from '{tmp_path}/out/documents/*.parquet'")
-    assert documents.fetchall() == [(1, 0.0)]
+    assert select_rows(tmp_path / "out", "pages_repaired, repetition_rate", "documents") == [(1, 0.0)]
 
 
 def test_a_page_that_loops_and_then_runs_to_its_limit_is_not_repaired(tmp_path: Path) -> None:
     """Not one attempt is good: row, report, record, status and document say that it degenerates, now and at first."""
     report, row = run_over(ScriptedEngine({RETRY_POLICY[2]: GOOD + "..."}), tmp_path)
     out = tmp_path / "out"
-    (flags,) = duckdb.sql(f"select flags from '{out}/pages/*.parquet'").fetchall()[0]
-    (rate,) = duckdb.sql(f"select repetition_rate from '{out}/documents/*.parquet'").fetchall()[0]
+    ((flags,),) = select_rows(out, "flags")
+    ((rate,),) = select_rows(out, "repetition_rate", "documents")
     (record,) = (json.loads(path.read_text())["totals"] for path in (out / "runs").iterdir())
 
     assert row == ("ok", "repetition", GOOD + "...", 4, True, "markdown")
@@ -208,9 +212,11 @@ def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path) -> None:
     async def scenario() -> PageRow:
         pool = ScriptedPool(engine)
         try:
-            document = await pool.open(next(Discovery([str(scan)], InputSettings(), StorageSettings())))
-            async for page, image in pool.read(PageRange(document, (1,))):
-                return await recognize(pool, document, page, image, lambda: len(engine.asked) == 2)
+            source = next(Discovery([str(scan)], InputSettings(), StorageSettings()))
+            document = instance(Document, await pool.open(source))
+            page = await anext(pool.read(PageRange(document, (1,))))
+            assert not isinstance(page, PageRow)
+            return present(await recognize(pool, document, *page, lambda: len(engine.asked) == 2))
         finally:
             pool.close()
 

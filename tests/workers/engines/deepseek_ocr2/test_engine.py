@@ -13,8 +13,10 @@ import numpy as np
 import psutil
 import pyarrow.dataset as ds
 import pytest
+from narrowed import instance, present
 from pdfs import scan_pdf
 from processes import descendants
+from rasterized import geometry_of, text_of
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
@@ -123,24 +125,26 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="module")
 def document(pool: RayPool, runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Document:
     path = scan_pdf(tmp_path_factory.mktemp("scan") / "scan.pdf")
-    return runner.run(pool.open(next(Discovery([str(path)], InputSettings(), StorageSettings()))))
+    source = next(Discovery([str(path)], InputSettings(), StorageSettings()))
+    return instance(Document, runner.run(pool.open(source)))
 
 
 async def rendered(pool: RayPool, document: Document) -> tuple[RenderedPage, Image]:
-    async for page in pool.read(PageRange(document, (1,))):
-        return page
-    raise AssertionError("no page")
+    page = await anext(pool.read(PageRange(document, (1,))))
+    assert not isinstance(page, PageRow), page
+    return page
 
 
 async def read(pool: RayPool, document: Document, pages: int) -> list[PageRow]:
     """Read the first page some times at once."""
     page, image = await rendered(pool, document)
-    return await asyncio.gather(*(pool.recognize(document, page, image) for _ in range(pages)))
+    rows = await asyncio.gather(*(pool.recognize(document, page, image) for _ in range(pages)))
+    return [present(row) for row in rows]
 
 
 def longest_run(row: PageRow) -> int:
     """How often a word is written in a row."""
-    return max(len(list(run)) for _, run in groupby(row.text.raw.split()))
+    return max(len(list(run)) for _, run in groupby(present(text_of(row).raw).split()))
 
 
 def engine_process() -> psutil.Process:
@@ -170,13 +174,13 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert longest_run(row) == 20, "the n-gram rule is off, or the model no longer loops"
         assert row.status is Status.OK
         assert row.engine == "deepseek-ocr2"
-        geometry = row.page.geometry
-        assert row.text.visual_tokens == num_visual_tokens(geometry.width_px, geometry.height_px) == 1121
-        assert (row.text.tile_columns, row.text.tile_rows) == (2, 3)
-        assert row.text.prompt_tokens > row.text.visual_tokens
-        assert row.text.markdown
-        assert row.text.finish_reason == "repetition"
-        assert row.text.output_tokens < MAX_OUTPUT / 2
+        geometry, text = geometry_of(row), text_of(row)
+        assert text.visual_tokens == num_visual_tokens(geometry.width_px, geometry.height_px) == 1121
+        assert (text.tile_columns, text.tile_rows) == (2, 3)
+        assert present(text.prompt_tokens) > present(text.visual_tokens)
+        assert text.markdown
+        assert text.finish_reason == "repetition"
+        assert present(text.output_tokens) < MAX_OUTPUT / 2
         assert row.repetition_flag
         assert "loop_stopped" in row.flags
         assert row.attempts[-1].prompt == "markdown"
@@ -188,9 +192,10 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
 
     async def scenario() -> list[PageRow]:
         page, image = await rendered(pool, document)
-        return await asyncio.gather(
+        rows = await asyncio.gather(
             *(pool.recognize(document, page, image, params) for params in (None, *RETRY_POLICY))
         )
+        return [present(row) for row in rows]
 
     rows = runner.run(scenario())
     assert pool.describe().retry_policy == RETRY_POLICY
@@ -204,7 +209,7 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
     ]
     assert longest_run(rows[0]) == 20
     assert longest_run(rows[1]) == 35, "the other n-gram rule is not in force"
-    assert rows[2].text.prompt_tokens != rows[0].text.prompt_tokens, "the other prompt was not sent"
+    assert text_of(rows[2]).prompt_tokens != text_of(rows[0]).prompt_tokens, "the other prompt was not sent"
     assert (row.status, row.reason) == (Status.OK, Reason.REPETITION)
     # Random weights babble differently on each processor: what their letters say of the page is not of this test.
     assert {"repetition", "looped_before", "truncated"} <= set(row.flags)
@@ -215,7 +220,7 @@ def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runne
 
     async def idle_s() -> float:
         (engine,) = pool._engine_slots.handles()
-        return await engine.actor.idle_s.remote()
+        return float(await engine.actor.idle_s.remote())
 
     async def scenario() -> list[float]:
         reading = asyncio.create_task(read(pool, document, 1))
@@ -244,15 +249,16 @@ def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: async
     async def scenario() -> list[PageRow]:
         page, image = await rendered(pool, document)
         broken = PageViews(np.zeros((7, 7, 3), np.uint8), np.zeros((0, 768, 768, 3), np.uint8))
-        return await asyncio.gather(
+        rows = await asyncio.gather(
             pool.recognize(document, page, image),
             pool.recognize(document, page, broken),
         )
+        return [present(row) for row in rows]
 
     good, bad = runner.run(scenario())
     assert good.status is Status.OK
     assert bad.reason is Reason.ENGINE_ERROR
-    assert "(7, 7, 3)" in bad.detail
+    assert "(7, 7, 3)" in present(bad.detail)
 
 
 def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
@@ -267,7 +273,7 @@ def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, documen
 
     rows = runner.run(scenario())
     assert {row.status for row in rows} == {Status.OK}
-    assert {row.text.finish_reason for row in rows} == {"repetition"}
+    assert {text_of(row).finish_reason for row in rows} == {"repetition"}
 
 
 def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:

@@ -1,6 +1,8 @@
 """An engine takes the settings for the GPU that it finds, and what is said where there is no preset for it."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,11 @@ H100 = ("NVIDIA H100 80GB HBM3", 85_028_110_336)
 A100 = ("NVIDIA A100-SXM4-40GB", 42_298_834_944)
 UNKNOWN = ("NVIDIA RTX A6000", 50_925_535_232)
 
+Find = Callable[..., None]
+
 
 @pytest.fixture
-def find(monkeypatch: pytest.MonkeyPatch):
+def find(monkeypatch: pytest.MonkeyPatch) -> Find:
     """Make this machine one with these GPUs and vLLM's CUDA build."""
 
     def make(*models: tuple[str, int]) -> None:
@@ -25,11 +29,11 @@ def find(monkeypatch: pytest.MonkeyPatch):
     return make
 
 
-def slots(**settings: object) -> int:
+def slots(**settings: Any) -> int:
     return DeepseekOcr2Engine(EngineSettings(deepseek_ocr2=DeepseekOcr2Settings(**settings))).describe().slots
 
 
-def test_pages_follow_the_gpu(find, caplog: pytest.LogCaptureFixture) -> None:
+def test_pages_follow_the_gpu(find: Find, caplog: pytest.LogCaptureFixture) -> None:
     """Each process goes by the smallest GPU that it sees; what is set by hand is kept; the file is named."""
     caplog.set_level(logging.INFO)
     find(H100)
@@ -42,7 +46,7 @@ def test_pages_follow_the_gpu(find, caplog: pytest.LogCaptureFixture) -> None:
     assert slots() == 64 + 16
 
 
-def test_an_unknown_gpu_is_named(find, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_gpu_is_named(find: Find, caplog: pytest.LogCaptureFixture) -> None:
     """It gets a preset by its memory, with a warning."""
     find(UNKNOWN)
 
@@ -60,7 +64,7 @@ def test_a_cpu_build_asks_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slots() == 64 + 16
 
 
-def test_vllm_is_given_the_settings(find) -> None:
+def test_vllm_is_given_the_settings(find: Find) -> None:
     """The preset, the numbers of the cache, and the n-gram rule of the runner that is chosen."""
     pytest.importorskip("vllm")
     find(H100)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pymupdf
 import pytest
+from narrowed import instance
 from PIL import Image
 from real_pdfs import CORPUS, needs_corpus
 
@@ -78,7 +79,7 @@ def test_description_is_cheap_and_names_the_models() -> None:
     )
 
 
-def test_title_and_columns_become_markdown(engine, capfd) -> None:
+def test_title_and_columns_become_markdown(engine: CpuEngine, capfd: pytest.CaptureFixture[str]) -> None:
     """A scan's title is a heading, its columns are read one after the other, and nothing is printed."""
     text = read(engine, *page())
 
@@ -88,7 +89,7 @@ def test_title_and_columns_become_markdown(engine, capfd) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_boxes_are_points_of_the_page(engine) -> None:
+def test_boxes_are_points_of_the_page(engine: CpuEngine) -> None:
     """Blocks enclose what they hold, in points, whatever the resolution."""
     image, geometry = page()
     half = np.asarray(Image.fromarray(image).resize((705, 300), Image.Resampling.BOX))
@@ -101,7 +102,7 @@ def test_boxes_are_points_of_the_page(engine) -> None:
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_sideways_and_upside_down_scans_are_read(engine, quarters) -> None:
+def test_sideways_and_upside_down_scans_are_read(engine: CpuEngine, quarters: int) -> None:
     """Text, order and headings are those of the upright page; the boxes are on the page as it lies."""
     image, geometry = turned(*page(), quarters)
     text = read(engine, image, geometry)
@@ -113,7 +114,7 @@ def test_sideways_and_upside_down_scans_are_read(engine, quarters) -> None:
     assert all(block.x1 <= geometry.width_pt and block.y1 <= geometry.height_pt for block in text.blocks)
 
 
-def test_skewed_scans_are_read_in_order(engine) -> None:
+def test_skewed_scans_are_read_in_order(engine: CpuEngine) -> None:
     """Three degrees of skew change neither order nor paragraphs."""
     image, geometry = page()
     skewed = Image.fromarray(image).rotate(-3, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255))
@@ -122,7 +123,7 @@ def test_skewed_scans_are_read_in_order(engine) -> None:
     assert [part.split()[0] for part in markdown.split("\n\n")] == ["#", "Rain", "In"]
 
 
-def test_raw_holds_every_line(engine) -> None:
+def test_raw_holds_every_line(engine: CpuEngine) -> None:
     """`raw` is JSON: text, confidence and box of each line, those too that are too unsure for the Markdown."""
     image, geometry = page()
     picky = CpuEngine(EngineSettings(cpu=CpuEngineSettings(min_confidence=1.0)))
@@ -135,7 +136,7 @@ def test_raw_holds_every_line(engine) -> None:
     assert f"({len(lines)} lines" in failure(picky, image, geometry).detail
 
 
-def test_a_page_without_text_fails_with_its_reason(engine) -> None:
+def test_a_page_without_text_fails_with_its_reason(engine: CpuEngine) -> None:
     """A picture, a white page and a page of one pixel give EMPTY_OUTPUT, and the engine goes on."""
     noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3), dtype=np.uint8)
     for image in (noise, np.full((400, 300, 3), 255, np.uint8), np.zeros((1, 1, 3), np.uint8)):
@@ -143,7 +144,7 @@ def test_a_page_without_text_fails_with_its_reason(engine) -> None:
     assert "Weather" in read(engine, *page()).markdown
 
 
-def test_what_the_library_cannot_do_is_an_engine_error(engine) -> None:
+def test_what_the_library_cannot_do_is_an_engine_error(engine: CpuEngine) -> None:
     """A failure inside RapidOCR or OpenCV concerns the page alone."""
     failed = failure(engine, np.zeros((0, 0, 3), np.uint8), PageGeometry(150, 200, 0))
 
@@ -151,7 +152,7 @@ def test_what_the_library_cannot_do_is_an_engine_error(engine) -> None:
     assert "Weather" in read(engine, *page()).markdown
 
 
-def test_the_loop_stays_free_while_a_page_is_read(engine) -> None:
+def test_the_loop_stays_free_while_a_page_is_read(engine: CpuEngine) -> None:
     """Two pages are in flight, one after the other, while the event loop answers others."""
 
     async def longest_wait() -> float:
@@ -162,7 +163,8 @@ def test_the_loop_stays_free_while_a_page_is_read(engine) -> None:
             await asyncio.sleep(0)
             longest = max(longest, time.perf_counter() - started)
             await asyncio.sleep(0.01)
-        assert [text.markdown for text in await pages] == [(await engine.read(*page())).markdown] * 2
+        again = instance(PageText, await engine.read(*page()))
+        assert [instance(PageText, text).markdown for text in await pages] == [again.markdown] * 2
         return longest
 
     started = time.perf_counter()
@@ -189,10 +191,10 @@ def test_closing_waits_for_no_page() -> None:
 
 @pytest.mark.skipif(
     not shutil.which("unshare")
-    or subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode,
+    or subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode != 0,
     reason="needs to leave the network",
 )
-def test_no_network_is_needed(tmp_path) -> None:
+def test_no_network_is_needed(tmp_path: Path) -> None:
     """A machine without network reads a page: the models are in the wheel."""
     image, geometry = page()
     np.save(tmp_path / "page.npy", image)
