@@ -15,7 +15,7 @@ from ocrmill.pipeline.output.schema import pages_table
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.records import Attempt, PageFeatures, PageRow, PageText, Reason, Status, TextLayerPage
 
-FEATURES = PageFeatures(90, 20, *[0.0] * 8, "latin", *[0.0] * 2, 0.25, 0.1, 0.0, 0.0)
+FEATURES = PageFeatures(90, 20, 0, 0, 0, 0, 0, 0, 0, 0, "latin", 0, 0, 0.25, 0.1, 0, 0)
 
 
 @pytest.mark.parametrize(
