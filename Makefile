@@ -69,7 +69,7 @@ wheels: .venv/.runtime
 	$(BIN)/python .ci/wheels.py
 
 faults: venv
-	$(BIN)/python -m pytest tests -m fault --fault-table=docs/faults.md
+	$(BIN)/python -m pytest tests -m fault -n 2 --dist worksteal --fault-table=docs/faults.md
 
 fuzz: .venv/.vllm
 	OCRMILL_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/fuzz --timeout 0

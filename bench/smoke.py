@@ -10,6 +10,7 @@ whose output has no figure of docs/performance.md any more.
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.figures import FIGURES, Figure
@@ -18,6 +19,7 @@ from bench.real_pdfs import CORPUS, FETCH
 BENCH = Path(__file__).parent
 SAMPLES = "samples"
 TIMEOUT_S = 600
+AT_ONCE = 2  # the figures mean nothing here, so that benches may disturb each other
 SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
@@ -61,13 +63,15 @@ def main() -> None:
     left_out = LEFT_OUT | ({} if CORPUS.is_dir() else {"markdown_libraries": needs})
     for name, reason in left_out.items():
         print(f"{name}: left out, it {reason}")
-    failed = [name for name in sys.argv[1:] or sorted(SMALLEST.keys() - left_out) if not runs(name)]
+    names = sys.argv[1:] or sorted(SMALLEST.keys() - left_out)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        failed = [name for name, went_well in zip(names, pool.map(runs, names), strict=True) if not went_well]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
 def runs(name: str) -> bool:
-    """Run one bench; print how it ended, and all that it wrote where it failed."""
+    """Run one bench; print how it ended and, if it failed, all that it wrote."""
     started = time.monotonic()
     program = ["-m", f"bench.{name}"] if (BENCH / name).is_dir() or "." in name else [str(BENCH / f"{name}.py")]
     command = [sys.executable, *program, *SMALLEST[name]]
@@ -79,13 +83,10 @@ def runs(name: str) -> bool:
     figures = [figure for figure in FIGURES if figure.command[0] == name]
     if code == 0 and figures and not any(has(output, figure) for figure in figures):
         code, output = -1, f"{output}\nno figure of bench/figures.py is in this output"
+    ended = "ok" if code == 0 else f"exit code {code}"
     last = output.strip().rpartition("\n")[2]
-    print(
-        f"{name}: {'ok' if code == 0 else f'exit code {code}'}, {time.monotonic() - started:.0f} s: {last[:100]}",
-        flush=True,
-    )
-    if code:
-        print(output, flush=True)
+    said = f"{name}: {ended}, {time.monotonic() - started:.0f} s: {last[:100]}"
+    print(said if code == 0 else f"{said}\n{output}", flush=True)
     return code == 0
 
 

@@ -35,9 +35,9 @@ class FaultTable:
         outcome = {"passed": "survived", "failed": "**not survived**", "skipped": "not tried"}[report.outcome]
         self._outcomes[str(fault)] = outcome, report.duration
 
-    def pytest_sessionfinish(self) -> None:
-        """Put the table between its marks, if anything was tried."""
-        if not self._outcomes:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Put the table between its marks, if anything was tried; of several test processes, the first one does it."""
+        if not self._outcomes or hasattr(session.config, "workerinput"):
             return
         outcomes = sorted(self._outcomes.items())
         rows = [f"| {fault} | {outcome} | {seconds:.0f} |" for fault, (outcome, seconds) in outcomes]
