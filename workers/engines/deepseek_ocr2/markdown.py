@@ -2,13 +2,14 @@
 
 A picture leaves no mark in the Markdown: a reader of text wants none, and a link to a file that is not kept is noise.
 Its block has an empty span at the place where it stands in the reading order. Tables stay the HTML that the model
-writes, geometry and formulas the text that they are.
+writes, with the tags that it forgot; geometry and formulas stay the text that they are.
 """
 
 import re
 from collections.abc import Sequence
 
 from ocrmill.pipeline.records import PICTURE, Block, PageGeometry
+from ocrmill.pipeline.text.markup.html_tables import valid_tables
 from ocrmill.workers.engines.deepseek_ocr2.grounding import GRID, LINE, GridBox, Region, read_regions
 
 # The model's labels in the words of the other readers of pages, so that a corpus has one set of them. DeepSeek-OCR 2
@@ -43,7 +44,7 @@ def to_markdown(raw: str, geometry: PageGeometry, *, refs_are_text: bool = False
 
     Output without tags comes through as it is, but for the clean-ups: blank lines never follow each other nor stand at
     the ends, `\coloneqq` and `\eqqcolon` become `:=` and `=:`, tokens of the model go. Code between fences keeps its
-    blank lines and commands. No other character is lost.
+    blank lines and commands. Tables become valid HTML (html_tables.py). No other character is lost.
 
     Blocks are in the order of the Markdown. A region with several boxes becomes one block for each of them, in the
     model's order, all with the same label and span; spans of different regions do not overlap. Boxes are in points,
@@ -60,7 +61,7 @@ def to_markdown(raw: str, geometry: PageGeometry, *, refs_are_text: bool = False
     length = 0
     before: Region | None = None
     for region in _part_tables_from_captions(read_regions(raw, refs_are_text=refs_are_text)):
-        text = _tidied(region.text)
+        text = valid_tables(_tidied(region.text))
         if text and before:
             parts.append("\n" if before.label == region.label == LINE else "\n\n")
             length += len(parts[-1])

@@ -1,0 +1,1 @@
+"""Markup that engines write, made valid."""
