@@ -63,7 +63,8 @@ def load_settings(configs: Sequence[Path], overrides: Sequence[str]) -> RunSetti
     """
     values = _Values()
     for config in configs:
-        _add_file(values, _find(config, Path.cwd()), ())
+        own = SHIPPED / f"{config}.toml"  # a bare name is ours: documents may lie here, with a nightly.toml among them
+        _add_file(values, own if len(config.parts) == 1 and _can_be_read(own) else _find(config, Path.cwd()), ())
     for override in overrides:
         _add_override(values, override)
     try:

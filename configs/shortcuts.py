@@ -17,6 +17,8 @@ def shortcuts(
 ) -> list[str]:
     """Return the options that were given as `section.key=value`.
 
+    A model or an adapter that is named chooses its engine: `auto` would read with another one where it cannot start.
+
     Raises:
         SettingsError: two of them contradict each other, so that one would be left aside.
     """
@@ -24,6 +26,8 @@ def shortcuts(
         raise SettingsError("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own")
     if no_ray and ray_address:
         raise SettingsError("--no-ray and --ray-address contradict each other: leave one out")
+    if engine is None and (model is not None or lora is not None):
+        engine = "deepseek-ocr2"
     options = {
         "engine.name": engine,
         "engine.deepseek_ocr2.model": _quoted(model),

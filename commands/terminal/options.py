@@ -44,7 +44,8 @@ EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
 RouteMode = Literal["auto", "fast", "ocr"]
 Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
 Model = Annotated[
-    str | None, typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2: a folder or a hub name.")
+    str | None,
+    typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2, which then reads: a folder or a hub name."),
 ]
 Route = Annotated[
     RouteMode | None,

@@ -101,14 +101,19 @@ def test_files_extend_each_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED_NAMES)
 def test_shipped_files_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A shipped file is found by its name, its file name and its path in the repository; a file that is there wins."""
+    """A shipped file is found by its name, its file name and its path in the repository; a file that is there wins.
+
+    The bare name always stands for the shipped one: what lies among documents sets nothing unless it is named.
+    """
     monkeypatch.chdir(tmp_path)
     shipped = load_settings([SHIPPED / f"{name}.toml"], [])
     for spelling in (name, f"{name}.toml", f"configs/{name}.toml", f"configs/{name}"):
         assert shipped == load_settings([Path(spelling)], [])
-    written(tmp_path, "[raster]\ndpi = 77\n", f"{name}.toml")
+    here = written(tmp_path, "[raster]\ndpi = 77\n", f"{name}.toml")
+    written(tmp_path, "no settings at all", name)
 
-    assert 77 == load_settings([Path(name)], []).raster.dpi
+    assert 77 == load_settings([Path(here.name)], []).raster.dpi
+    assert shipped == load_settings([Path(name)], [])
 
 
 def test_files_that_extend_in_a_circle_are_refused(tmp_path: Path) -> None:
