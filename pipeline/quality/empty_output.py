@@ -1,8 +1,8 @@
 """Output without text: boxes, cells and tags with nothing in them.
 
 Text is at least one letter, digit, or sign outside ASCII (a tick box, a note, a formula's integral). What is left of
-Markdown and HTML without any (bars, dashes, dots, tags, `&nbsp;`) shows that a table or a line was drawn, and says
-nothing.
+Markdown, HTML and LaTeX without any (bars, dashes, dots, tags, comments, fences, `&nbsp;`, the frame of a `tabular`)
+shows that a table or a line was drawn, and says nothing.
 """
 
 import html
@@ -18,6 +18,15 @@ MOST_EMPTY_ELEMENTS = (
 )
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})[^<>]{0,200}>")
+_MARKUP = re.compile(
+    rf"{_TAG.pattern}"
+    r"|<!--[^<>]{0,2000}-->"
+    r"|^[ ]{0,3}(?:`{3,}|~{3,})[ ]?[A-Za-z0-9+-]{0,20}[ ]*$"  # a fence and its language
+    r"|!\[\s*\]\([^()\s]{0,500}\)"  # a picture without a description
+    r"|\\(?:begin|end)\{[A-Za-z]{1,20}\*?\}(?:\{[lcr|@ ]{0,40}\})?"
+    r"|\\(?:hline|quad|qquad)(?![A-Za-z])",
+    re.MULTILINE,
+)
 # An empty cell is a cell; a void element never holds anything.
 _TABLE = {"table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "col", "colgroup"}
 _NEVER_DRIFT = _TABLE | {"br", "hr", "img", "input", "wbr"}
@@ -25,7 +34,7 @@ _NEVER_DRIFT = _TABLE | {"br", "hr", "img", "input", "wbr"}
 
 def has_text(markdown: str) -> bool:
     """Tell if there is any text in the markup."""
-    return any(_is_text(character) for character in html.unescape(_TAG.sub(" ", markdown)))
+    return any(_is_text(character) for character in html.unescape(_MARKUP.sub(" ", markdown)))
 
 
 def is_empty(text: PageText) -> bool:

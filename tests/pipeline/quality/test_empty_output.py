@@ -18,7 +18,18 @@ def page(*texts: str, pictures: int = 0) -> PageText:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "7", "深", "م", "☐", "♪", "∫", "<td>x</td>", "| | 0 |", "&amp;c", "<3", "a < b > c"]
+    "text",
+    [
+        *("a", "7", "深", "م", "☐", "♪", "∫", "<td>x</td>", "| | 0 |", "&amp;c", "<3", "a < b > c"),
+        *(
+            "```\nx = 1\n```",
+            "``` see below: it runs",
+            "![The mill](mill.png)",
+            "\\[ \\alpha \\]",
+            "\\begin{tabular}{l} a \\end{tabular}",
+        ),
+        "<!-- hidden --> said",
+    ],
 )
 def test_a_letter_a_digit_or_a_sign_is_text(text: str) -> None:
     """In any script, and inside any markup."""
@@ -26,10 +37,15 @@ def test_a_letter_a_digit_or_a_sign_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n\u3000", "<td></td>", "| |\n|---|", "&nbsp;", "<pre> <b></b>", "....", "____", "- - -", "**", "# "]
+    "text",
+    [
+        *("", " \n\u3000", "<td></td>", "| |\n|---|", "&nbsp;", "<pre> <b></b>", "....", "____", "- - -", "**", "# "),
+        *("<!-- nothing here -->", "```markdown\n```", "~~~\n\n~~~", "![](images/1.jpg)", "\\[ \\quad \\]"),
+        "\\begin{tabular}{|l|c|}\n\\hline & \\\\\n\\end{tabular}",
+    ],
 )
 def test_markup_alone_is_no_text(text: str) -> None:
-    """Tags, bars, rules, leaders, bullets, spaces however they are written."""
+    """Tags, bars, rules, leaders, bullets, comments, fences, links to pictures, spaces however they are written."""
     assert not has_text(text)
 
 
