@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from checkpoint_forms import ChangeConfig, WithConfig
 
 from ocrmill.model_adapter.plugin import engine_arguments
 
@@ -33,7 +35,7 @@ SMALL_ENGINE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def with_config(tiny_checkpoint):
+def with_config(tiny_checkpoint: Path) -> WithConfig:
     """The tiny checkpoint in another directory and under another `config.json`, made from its own by a function."""
 
     def make(directory: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
@@ -49,13 +51,13 @@ def with_config(tiny_checkpoint):
 
 
 @pytest.fixture(scope="session")
-def config_forms():
+def config_forms() -> dict[str, ChangeConfig]:
     """Three forms of a `config.json`, as functions of the published one."""
     return {"published": dict, "resaved": resaved, "native": native}
 
 
 @pytest.fixture(scope="module")
-def vllm_environment():
+def vllm_environment() -> Iterator[dict[str, str]]:
     """Environment variables for vLLM in this process, before it is imported."""
     pytest.importorskip("vllm")
     before = dict(os.environ)
@@ -66,7 +68,7 @@ def vllm_environment():
 
 
 @pytest.fixture(scope="module")
-def make_model_config(vllm_environment):
+def make_model_config(vllm_environment: dict[str, str]) -> Callable[..., Any]:
     """Make vLLM's `ModelConfig` of a checkpoint, with our model chosen."""
 
     def make(directory: Path, **arguments: Any) -> Any:
@@ -78,7 +80,7 @@ def make_model_config(vllm_environment):
 
 
 @pytest.fixture(scope="module")
-def make_processor(make_model_config, tiny_checkpoint):
+def make_processor(make_model_config: Callable[..., Any], tiny_checkpoint: Path) -> Callable[..., Any]:
     """Our processor, as vLLM makes it, for a `max_tiles`."""
 
     def make(max_tiles: int = 6, directory: Path = tiny_checkpoint) -> Any:
@@ -91,7 +93,7 @@ def make_processor(make_model_config, tiny_checkpoint):
 
 
 @pytest.fixture(scope="module")
-def make_llm(vllm_environment):
+def make_llm(vllm_environment: dict[str, str]) -> Iterator[Callable[..., Any]]:
     """Start engines on checkpoints, and end them."""
     engines = []
 
@@ -107,13 +109,13 @@ def make_llm(vllm_environment):
 
 
 @pytest.fixture(scope="module")
-def llm(make_llm, tiny_checkpoint):
+def llm(make_llm: Callable[..., Any], tiny_checkpoint: Path) -> Any:
     """An engine on the tiny checkpoint, for many tests."""
     return make_llm(tiny_checkpoint)
 
 
 @pytest.fixture
-def page():
+def page() -> npt.NDArray[np.uint8]:
     """A Letter page of noise at 144 dpi: (height, width, 3) uint8."""
     return np.random.default_rng(0).integers(0, 256, (1584, 1224, 3), dtype=np.uint8)
 

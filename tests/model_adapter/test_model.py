@@ -1,15 +1,28 @@
 """The model in a vLLM engine on CPU: pages in, tokens out; and how its weights get there."""
 
+from __future__ import annotations  # torch need not be there
+
 import json
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from checkpoint_forms import ChangeConfig, WithConfig
 from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+
+    from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
 from ocrmill.model_adapter.prompts import prompt_text
 from ocrmill.model_adapter.views import cut_views
+from ocrmill.pipeline.records import RGB
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # vLLM's imports warn; engines take time to start
 
@@ -17,30 +30,30 @@ IMAGE_ID = 128815
 NUM_TOKENS = 8
 
 
-def generate(llm, images, **kwargs):
+def generate(llm: Any, images: Sequence[object], **kwargs: Any) -> list[Any]:
     """Greedy output per image."""
     from vllm import SamplingParams
 
     greedy = SamplingParams(temperature=0.0, max_tokens=NUM_TOKENS, skip_special_tokens=False, ignore_eos=True)
     requests = [{"prompt": prompt_text(), "multi_modal_data": {"image": image}} for image in images]
-    return llm.generate(requests, greedy, use_tqdm=False, **kwargs)
+    return list(llm.generate(requests, greedy, use_tqdm=False, **kwargs))
 
 
-def tokens(outputs):
+def tokens(outputs: list[Any]) -> list[list[int]]:
     return [list(output.outputs[0].token_ids) for output in outputs]
 
 
-def noise(width, height, seed=0):
+def noise(width: int, height: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def count_encoder_calls(worker) -> None:
+def count_encoder_calls(worker: Any) -> None:
     """Runs in the engine: remember the shapes of each call."""
     encoder = worker.model_runner.model.encoder
     encoder.calls = []
     forward = type(encoder).forward
 
-    def counted(global_views, tiles, tiles_per_page):
+    def counted(global_views: torch.Tensor, tiles: torch.Tensor, tiles_per_page: list[int]) -> Any:
         shapes = {"global_views": list(global_views.shape), "tiles": list(tiles.shape)}
         encoder.calls.append({**shapes, "tiles_per_page": tiles_per_page, "dtype": str(tiles.dtype)})
         return forward(encoder, global_views, tiles, tiles_per_page)
@@ -48,7 +61,7 @@ def count_encoder_calls(worker) -> None:
     encoder.forward = counted
 
 
-def encoder_calls(worker):
+def encoder_calls(worker: Any) -> Any:
     """Runs in the engine."""
     encoder = worker.model_runner.model.encoder
     del encoder.forward
@@ -56,12 +69,12 @@ def encoder_calls(worker):
 
 
 @pytest.fixture(scope="module")
-def pages():
+def pages() -> list[npt.NDArray[np.uint8]]:
     """With six, no and three tiles."""
     return [noise(1224, 1584), noise(600, 700, seed=1), noise(3000, 1000, seed=2)]
 
 
-def test_pages_of_a_step_are_encoded_in_one_call(llm, pages) -> None:
+def test_pages_of_a_step_are_encoded_in_one_call(llm: Any, pages: list[RGB]) -> None:
     """Ragged pages that wait when a step begins reach the encoder together, as bytes; each gets its own output."""
     llm.collective_rpc(count_encoder_calls)
     together = generate(llm, pages)
@@ -79,14 +92,14 @@ def test_pages_of_a_step_are_encoded_in_one_call(llm, pages) -> None:
     assert [output.prompt_token_ids.count(IMAGE_ID) for output in together] == [1121, 257, 689]
 
 
-def test_an_image_and_its_views_are_read_alike(llm, pages) -> None:
+def test_an_image_and_its_views_are_read_alike(llm: Any, pages: list[RGB]) -> None:
     """It makes no difference who cuts a page."""
     first, second, third = tokens(generate(llm, [pages[2], cut_views(pages[2]), Image.fromarray(pages[2])]))
 
     assert first == second == third
 
 
-def test_the_router_weighs_experts_as_it_was_trained(llm, tiny_checkpoint) -> None:
+def test_the_router_weighs_experts_as_it_was_trained(llm: Any, tiny_checkpoint: Path) -> None:
     """The six experts' weights are not renormalised, so that they sum to less than one; shared experts add unscaled."""
     (result,) = llm.collective_rpc(partial(moe_outputs, weights_file=next(tiny_checkpoint.glob("*.safetensors"))))
     layer, as_trained, renormalised, sums = (np.array(values) for values in result)
@@ -96,7 +109,7 @@ def test_the_router_weighs_experts_as_it_was_trained(llm, tiny_checkpoint) -> No
     assert (sums < 0.999).all()
 
 
-def moe_outputs(worker, weights_file):
+def moe_outputs(worker: Any, weights_file: Path) -> list[Any]:
     """Runs in the engine: a layer of experts on random vectors, and the same by the formula."""
     import torch
     from safetensors import safe_open
@@ -108,10 +121,11 @@ def moe_outputs(worker, weights_file):
         layer = worker.model_runner.model.language_model.model.layers[1].mlp(hidden.clone())
     with safe_open(weights_file, framework="pt") as file:
 
-        def weight(name):
-            return file.get_tensor(f"model.layers.1.mlp.{name}.weight").float()
+        def weight(name: str) -> torch.Tensor:
+            tensor: torch.Tensor = file.get_tensor(f"model.layers.1.mlp.{name}.weight")
+            return tensor.float()
 
-        def mlp(prefix, row):
+        def mlp(prefix: str, row: torch.Tensor) -> torch.Tensor:
             gated = silu(linear(row, weight(f"{prefix}gate_proj"))) * linear(row, weight(f"{prefix}up_proj"))
             return linear(gated, weight(f"{prefix}down_proj"))
 
@@ -125,7 +139,7 @@ def moe_outputs(worker, weights_file):
     return [values.tolist() for values in (layer, as_trained, renormalised, chosen.sum(-1))]
 
 
-def rename_as_transformers_does(directory) -> None:
+def rename_as_transformers_does(directory: Path) -> None:
     """Give a checkpoint the names of transformers, with the experts of a layer in one tensor."""
     import torch
     from safetensors.torch import load_file, save_file
@@ -133,7 +147,8 @@ def rename_as_transformers_does(directory) -> None:
     from transformers.core_model_loading import WeightRenaming
 
     (file,) = directory.glob("*.safetensors")
-    weights, experts = load_file(file), {}
+    weights = load_file(file)
+    experts: dict[str, dict[tuple[int, str], torch.Tensor]] = {}
     renamings = [
         step for step in get_checkpoint_conversion_mapping("deepseek_ocr2") if isinstance(step, WeightRenaming)
     ]
@@ -156,7 +171,14 @@ def rename_as_transformers_does(directory) -> None:
     save_file(renamed, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def test_the_layout_of_transformers_loads_alike(make_llm, llm, pages, with_config, config_forms, tmp_path) -> None:
+def test_the_layout_of_transformers_loads_alike(
+    make_llm: Callable[..., Any],
+    llm: Any,
+    pages: list[RGB],
+    with_config: WithConfig,
+    config_forms: dict[str, ChangeConfig],
+    tmp_path: Path,
+) -> None:
     """Renamed and joined as transformers does it, the same weights give the same tokens."""
     directory = with_config(tmp_path / "native", config_forms["native"])
     rename_as_transformers_does(directory)
@@ -165,12 +187,12 @@ def test_the_layout_of_transformers_loads_alike(make_llm, llm, pages, with_confi
 
 
 @pytest.fixture(scope="module")
-def dense_checkpoint(with_config, tmp_path_factory):
+def dense_checkpoint(with_config: WithConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A decoder without experts, which needs no Triton beside adapters."""
     from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
     from ocrmill.model_adapter.checkpoint.seeded import write_seeded_weights
 
-    def dense(config):
+    def dense(config: dict[str, Any]) -> dict[str, Any]:
         return {**config, "language_config": {**config["language_config"], "first_k_dense_replace": 3}}
 
     directory = with_config(tmp_path_factory.mktemp("dense") / "dense", dense)
@@ -182,7 +204,7 @@ def dense_checkpoint(with_config, tmp_path_factory):
     return directory
 
 
-def write_adapter(directory, modules):
+def write_adapter(directory: Path, modules: Mapping[str, tuple[int, int]]) -> dict[str, torch.Tensor]:
     """An adapter in PEFT's layout, on modules as the published checkpoint names them."""
     import torch
     from safetensors.torch import save_file
@@ -200,7 +222,7 @@ def write_adapter(directory, modules):
     return weights
 
 
-def adapter_in_the_engine(worker):
+def adapter_in_the_engine(worker: Any) -> dict[str, list[float]]:
     """Runs in the engine: what lies in the slots of the first layer's fused projections."""
     layer = worker.model_runner.model.language_model.model.layers[0]
     return {
@@ -210,7 +232,9 @@ def adapter_in_the_engine(worker):
     }
 
 
-def test_adapters_load_on_the_decoder(make_llm, dense_checkpoint, pages, tmp_path) -> None:
+def test_adapters_load_on_the_decoder(
+    make_llm: Callable[..., Any], dense_checkpoint: Path, pages: list[RGB], tmp_path: Path
+) -> None:
     """An adapter trained on the published checkpoint changes the output, and each part is where it belongs."""
     from vllm.lora.request import LoRARequest
 
@@ -237,11 +261,11 @@ def test_adapters_load_on_the_decoder(make_llm, dense_checkpoint, pages, tmp_pat
 class Decoder:
     """Takes what vLLM's DeepSeek-V2 would take."""
 
-    def load_weights(self, weights) -> None:
+    def load_weights(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
         self.names = {name for name, _ in weights}
 
 
-def load(checkpoint, weights):
+def load(checkpoint: Path, weights: Iterable[tuple[str, torch.Tensor]]) -> tuple[DeepEncoderV2, Decoder]:
     """Our `load_weights` with the real encoder; the decoder only counts."""
     from ocrmill.model_adapter.model import DeepseekOCR2ForCausalLM
     from ocrmill.model_adapter.vision.config import EncoderConfig
@@ -258,14 +282,15 @@ def load(checkpoint, weights):
 
 
 @pytest.fixture
-def weights(vllm_environment, tiny_checkpoint):
+def weights(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> dict[str, torch.Tensor]:
     """Name -> tensor of the tiny checkpoint."""
     from safetensors.torch import load_file
 
-    return load_file(next(tiny_checkpoint.glob("*.safetensors")))
+    tensors: dict[str, torch.Tensor] = load_file(next(tiny_checkpoint.glob("*.safetensors")))
+    return tensors
 
 
-def test_every_tensor_finds_its_place(tiny_checkpoint, weights) -> None:
+def test_every_tensor_finds_its_place(tiny_checkpoint: Path, weights: dict[str, torch.Tensor]) -> None:
     """All of a checkpoint's tensors are taken, with three query tables besides that nothing needs."""
     import torch
 
@@ -276,7 +301,7 @@ def test_every_tensor_finds_its_place(tiny_checkpoint, weights) -> None:
     assert len(decoder.names) + len(encoder.checkpoint_slots()) == len(weights)
 
 
-def test_missing_and_unexpected_tensors_are_all_named(tiny_checkpoint, weights) -> None:
+def test_missing_and_unexpected_tensors_are_all_named(tiny_checkpoint: Path, weights: dict[str, torch.Tensor]) -> None:
     """One expert and one bias too few, one tensor too many: one error names the three."""
     del weights["model.layers.2.mlp.experts.7.up_proj.weight"], weights["model.sam_model.neck.1.bias"]
     weights["model.layers.2.mlp.experts.16.up_proj.weight"] = weights["model.norm.weight"]
@@ -284,14 +309,16 @@ def test_missing_and_unexpected_tensors_are_all_named(tiny_checkpoint, weights) 
         load(tiny_checkpoint, weights.items())
 
 
-def test_a_tensor_of_another_shape_is_named(tiny_checkpoint, weights) -> None:
+def test_a_tensor_of_another_shape_is_named(tiny_checkpoint: Path, weights: dict[str, torch.Tensor]) -> None:
     """A checkpoint that is not of this config says so with both shapes."""
     weights["model.layers.0.mlp.up_proj.weight"] = weights["model.layers.0.mlp.up_proj.weight"][:8]
     with pytest.raises(ValueError, match=r"layers\.0\.mlp\.up_proj\.weight is \(8, 320\), but \(640, 320\)"):
         load(tiny_checkpoint, weights.items())
 
 
-def test_a_damaged_checkpoint_says_what_to_do(tiny_checkpoint, tmp_path, vllm_environment) -> None:
+def test_a_damaged_checkpoint_says_what_to_do(
+    tiny_checkpoint: Path, tmp_path: Path, vllm_environment: dict[str, str]
+) -> None:
     """A file that was not copied to its end is called that."""
     from vllm.model_executor.model_loader.weight_utils import safetensors_weights_iterator
 

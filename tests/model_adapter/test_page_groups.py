@@ -1,5 +1,8 @@
 """Pages are taken up in groups, in vLLM's own scheduler with two steps in flight; only the model is simulated."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 pytest.importorskip("vllm")
@@ -15,16 +18,21 @@ SLOTS = 64
 
 
 @pytest.fixture(scope="module")
-def make(vllm_environment, tmp_path_factory: pytest.TempPathFactory):
+def make(vllm_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     from bench.page_groups import scheduler_factory
 
     return scheduler_factory(tmp_path_factory.mktemp("model"))
 
 
 @pytest.mark.parametrize(("slots", "pages", "least"), [(64, 500, 4.0), (256, 1600, 6.0)])
-def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, least: float) -> None:
+def test_the_encoder_is_called_for_several_pages(
+    make: Callable[..., Any], slots: int, pages: int, least: float
+) -> None:
     """In the steady state calls are full, and hardly a slot is idle; vLLM's own scheduler calls it page by page."""
-    from bench.page_groups import AsyncScheduler, Feed, GroupedAsyncScheduler, output_lengths, simulate
+    from vllm.v1.core.sched.async_scheduler import AsyncScheduler
+
+    from bench.page_groups import Feed, output_lengths, simulate
+    from ocrmill.model_adapter.page_groups import GroupedAsyncScheduler
 
     feed, lengths = Feed(ahead=slots // 4), output_lengths(pages, SHORT, seed=1)
     ours = simulate(make(GroupedAsyncScheduler, slots), slots, feed, lengths)
@@ -35,9 +43,10 @@ def test_the_encoder_is_called_for_several_pages(make, slots: int, pages: int, l
     assert own.pages_per_call(slots) < ALONE_AT_MOST
 
 
-def test_pages_that_come_slowly_are_read_at_once(make) -> None:
+def test_pages_that_come_slowly_are_read_at_once(make: Callable[..., Any]) -> None:
     """No page waits beside a free slot if rasterizers are slower than the engine, nor at the end of a run."""
-    from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
+    from bench.page_groups import Feed, simulate
+    from ocrmill.model_adapter.page_groups import GroupedAsyncScheduler
 
     counted = simulate(make(GroupedAsyncScheduler, SLOTS), SLOTS, Feed(page_ms=60.0), [100] * 200)
 
@@ -45,10 +54,10 @@ def test_pages_that_come_slowly_are_read_at_once(make) -> None:
     assert counted.finished[-1] == 200
 
 
-def test_no_page_waits_for_pages_that_do_not_end(make) -> None:
+def test_no_page_waits_for_pages_that_do_not_end(make: Callable[..., Any]) -> None:
     """Three slots become free and all others stay taken for long: the pages that wait get them after a bound."""
-    from bench.page_groups import Feed, GroupedAsyncScheduler, simulate
-    from ocrmill.model_adapter.page_groups import MOST_STEPS_HELD
+    from bench.page_groups import Feed, simulate
+    from ocrmill.model_adapter.page_groups import MOST_STEPS_HELD, GroupedAsyncScheduler
 
     lengths = [50] * 3 + [1500] * (SLOTS - 3) + [20] * 20
     counted = simulate(make(GroupedAsyncScheduler, SLOTS), SLOTS, Feed(ahead=10), lengths)
@@ -57,9 +66,10 @@ def test_no_page_waits_for_pages_that_do_not_end(make) -> None:
     assert counted.finished[-1] == len(lengths)
 
 
-def test_pages_with_many_tokens_make_smaller_groups(make) -> None:
+def test_pages_with_many_tokens_make_smaller_groups(make: Callable[..., Any]) -> None:
     """A group is never larger than what one call of the encoder may have, nor than a sixteenth of the slots."""
-    from bench.page_groups import GroupedAsyncScheduler, new_page
+    from bench.page_groups import new_page
+    from ocrmill.model_adapter.page_groups import GroupedAsyncScheduler
 
     for slots, group in ((8, 0), (64, 4), (512, 7)):
         scheduler = make(GroupedAsyncScheduler, slots)

@@ -5,10 +5,14 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from checkpoint_forms import ChangeConfig, WithConfig
 from PIL import Image
 
 from ocrmill.model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
@@ -17,7 +21,12 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
 
 
 @pytest.fixture(scope="module", params=["published", "resaved", "native"])
-def checkpoint(request, with_config, config_forms, tmp_path_factory):
+def checkpoint(
+    request: pytest.FixtureRequest,
+    with_config: WithConfig,
+    config_forms: dict[str, ChangeConfig],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """The tiny checkpoint with its config in each form."""
     return with_config(tmp_path_factory.mktemp("form") / request.param, config_forms[request.param])
 
@@ -40,7 +49,7 @@ def test_the_plugin_module_imports_no_vllm() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_registering_twice_adds_one_lazy_name(vllm_environment) -> None:
+def test_registering_twice_adds_one_lazy_name(vllm_environment: dict[str, str]) -> None:
     """A plugin may be called many times; our module is named, not imported, and vLLM's own model stays."""
     from vllm import ModelRegistry
 
@@ -54,7 +63,9 @@ def test_registering_twice_adds_one_lazy_name(vllm_environment) -> None:
     assert theirs.module_name.startswith("vllm.")
 
 
-def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, make_model_config) -> None:
+def test_each_form_of_config_gives_the_same_model(
+    checkpoint: Path, tiny_checkpoint: Path, make_model_config: Callable[..., Any]
+) -> None:
     """Published, re-saved or native to transformers: same decoder with plain attention, same encoder."""
     from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
     from ocrmill.model_adapter.vision.config import EncoderConfig
@@ -74,7 +85,9 @@ def test_each_form_of_config_gives_the_same_model(checkpoint, tiny_checkpoint, m
     assert encoder == EncoderConfig.from_hf(tiny)
 
 
-def test_each_form_of_config_gets_the_right_tokenizer_and_chat_template(checkpoint, make_model_config) -> None:
+def test_each_form_of_config_gets_the_right_tokenizer_and_chat_template(
+    checkpoint: Path, make_model_config: Callable[..., Any]
+) -> None:
     """Blanks and newlines survive, special tokens are one id, and a chat becomes BOS and the message, no roles."""
     from vllm.tokenizers import cached_tokenizer_from_config
     from vllm.transformers_utils.chat_templates import get_chat_template_fallback_path
@@ -89,7 +102,7 @@ def test_each_form_of_config_gets_the_right_tokenizer_and_chat_template(checkpoi
     assert template.name == "template_deepseek_ocr.jinja"
 
 
-def engine_config(directory, **arguments):
+def engine_config(directory: Path, **arguments: Any) -> Any:
     from vllm.engine.arg_utils import EngineArgs
 
     return EngineArgs(
@@ -97,7 +110,9 @@ def engine_config(directory, **arguments):
     ).create_engine_config()
 
 
-def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny_checkpoint) -> None:
+def test_tensor_parallelism_must_divide_heads_and_columns(
+    vllm_environment: dict[str, str], tiny_checkpoint: Path
+) -> None:
     """The published model can be halved only: 5 divides its heads, but not its 6,848 and 896 columns."""
     from ocrmill.model_adapter.checkpoint.hf_config import _check_tensor_parallel
 
@@ -114,25 +129,27 @@ def test_tensor_parallelism_must_divide_heads_and_columns(vllm_environment, tiny
         _check_tensor_parallel(published, 4)
 
 
-def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(vllm_environment, tiny_checkpoint) -> None:
+def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(
+    vllm_environment: dict[str, str], tiny_checkpoint: Path
+) -> None:
     """The refusal comes while the settings are read."""
     with pytest.raises(ValueError, match="tensor_parallel_size 3 does not divide 10 attention heads"):
         engine_config(tiny_checkpoint, tensor_parallel_size=3)
 
 
-def test_data_parallelism_is_refused_by_name(vllm_environment, tiny_checkpoint) -> None:
+def test_data_parallelism_is_refused_by_name(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> None:
     """It would divide the experts over all ranks, and no other check would see it; the error says what to do."""
     with pytest.raises(ValueError, match=r"data_parallel_size is 2, .*start one server for each GPU"):
         engine_config(tiny_checkpoint, data_parallel_size=2)
 
 
-def test_a_page_must_fit_into_the_context(vllm_environment, tiny_checkpoint) -> None:
+def test_a_page_must_fit_into_the_context(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> None:
     """More tiles than `max_model_len` can hold are refused with both numbers."""
     with pytest.raises(ValueError, match="20 tiles takes 3137 tokens, and max_model_len is 2048"):
         engine_config(tiny_checkpoint, **engine_arguments(max_tiles=20))
 
 
-def test_a_server_leaves_images_as_they_come(vllm_environment, tiny_checkpoint) -> None:
+def test_a_server_leaves_images_as_they_come(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> None:
     """A 16-bit grey scan keeps its values on its way to the processor; vLLM's own conversion would make it white."""
     from vllm.multimodal.media.image import ImageMediaIO
 
@@ -147,7 +164,7 @@ def test_a_server_leaves_images_as_they_come(vllm_environment, tiny_checkpoint) 
     assert chosen.multimodal_config.media_io_kwargs["image"]["image_mode"] == "RGB"
 
 
-def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint) -> None:
+def test_lora_without_triton_is_refused(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> None:
     """Where there is no Triton, as on CPUs, the experts cannot run beside adapters; that is said at once."""
     from vllm.triton_utils import HAS_TRITON
 
@@ -157,7 +174,9 @@ def test_lora_without_triton_is_refused(vllm_environment, tiny_checkpoint) -> No
         engine_config(tiny_checkpoint, enable_lora=True)
 
 
-def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_path) -> None:
+def test_another_model_is_refused_by_name(
+    vllm_environment: dict[str, str], with_config: WithConfig, tmp_path: Path
+) -> None:
     """Our architecture chosen for a checkpoint of another model: the error names what is missing."""
     llama = {
         "architectures": ["LlamaForCausalLM"],
@@ -173,10 +192,12 @@ def test_another_model_is_refused_by_name(vllm_environment, with_config, tmp_pat
         engine_config(directory)
 
 
-def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config, tmp_path) -> None:
+def test_the_first_deepseek_ocr_is_refused_by_name(
+    vllm_environment: dict[str, str], with_config: WithConfig, tmp_path: Path
+) -> None:
     """Version 1 has the same model type but another encoder."""
 
-    def version_1(config):
+    def version_1(config: dict[str, Any]) -> dict[str, Any]:
         sam = config["vision_config"]["width"]["sam_vit_b"]
         return {**config, "vision_config": {"width": {"clip-l-14-224": {"width": 1024}, "sam_vit_b": sam}}}
 
@@ -184,13 +205,15 @@ def test_the_first_deepseek_ocr_is_refused_by_name(vllm_environment, with_config
         engine_config(with_config(tmp_path / "version_1", version_1))
 
 
-def test_a_directory_without_a_model_is_refused(vllm_environment, tmp_path) -> None:
+def test_a_directory_without_a_model_is_refused(vllm_environment: dict[str, str], tmp_path: Path) -> None:
     """The words are vLLM's, and say what a model directory must hold."""
     with pytest.raises(ValueError, match=r"(?s)Invalid repository ID or local directory.*'config.json'"):
         engine_config(tmp_path)
 
 
-def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_path) -> None:
+def test_missing_tokenizer_files_are_named(
+    make_processor: Callable[..., Any], tiny_checkpoint: Path, tmp_path: Path
+) -> None:
     """Without the tokenizer's files there is no engine, and the error says what could not be loaded."""
     directory = tmp_path / "without_tokenizer"
     directory.mkdir()
@@ -200,18 +223,18 @@ def test_missing_tokenizer_files_are_named(make_processor, tiny_checkpoint, tmp_
         make_processor(directory=directory)
 
 
-def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment) -> None:
+def test_what_the_native_schema_says_of_the_encoder_is_kept(vllm_environment: dict[str, str]) -> None:
     """Another base of the rotary positions, or epsilon, reaches the encoder; without them it has the published ones."""
     from ocrmill.model_adapter.checkpoint.config_schema import _SHARED_LANGUAGE_FIELDS, _from_native
     from ocrmill.model_adapter.vision.config import EncoderConfig
 
-    sam = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "output_channels": 32}
-    sam |= {"global_attn_indexes": [1], "downsample_channels": [64, 64], "window_size": 14}
+    sam: dict[str, Any] = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sam |= {"output_channels": 32, "global_attn_indexes": [1], "downsample_channels": [64, 64], "window_size": 14}
     flow = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
     flow |= {"intermediate_size": 128}
     text = {**dict.fromkeys(_SHARED_LANGUAGE_FIELDS, 1), "hidden_size": 64, "mlp_layer_types": ["dense"]}
 
-    def encoder(**more):
+    def encoder(**more: Any) -> Any:
         vision = {"sam_config": sam, "encoder_config": {**flow, **more}}
         return EncoderConfig.from_hf(_from_native({"text_config": text, "vision_config": vision})).flow
 

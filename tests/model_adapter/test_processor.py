@@ -1,6 +1,9 @@
 """From a page to placeholders and views, through vLLM's own calls."""
 
 import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from PIL import Image
 from ocrmill.model_adapter.prompts import prompt_text
 from ocrmill.model_adapter.tiling import num_visual_tokens
 from ocrmill.model_adapter.views import PageViews, cut_views
+from ocrmill.pipeline.records import RGB
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
 
@@ -27,8 +31,11 @@ KNOWN_COUNTS = {
 }
 
 
+WRONG_DTYPE: Any = np.zeros((2, 768, 768, 3))  # of float64
+
+
 @pytest.fixture(scope="module")
-def processor(make_processor):
+def processor(make_processor: Callable[..., Any]) -> Any:
     """Six tiles at most."""
     return make_processor()
 
@@ -37,7 +44,9 @@ def blank(width: int, height: int) -> Image.Image:
     return Image.new("RGB", (width, height), (255, 255, 255))
 
 
-def process(processor, image, prompt=None, **kwargs):
+def process(
+    processor: Any, image: object, prompt: str | list[int] | None = None, **kwargs: Any
+) -> tuple[list[int], dict[str, Any], Any]:
     """What vLLM's renderer makes of one page: prompt ids and the tensors of the page."""
     items = processor.info.parse_mm_data({"image": image})
     result = processor(prompt or prompt_text(), items, **kwargs)
@@ -45,7 +54,7 @@ def process(processor, image, prompt=None, **kwargs):
 
 
 @pytest.mark.parametrize(("size", "count"), KNOWN_COUNTS.items(), ids=str)
-def test_known_sizes_have_the_authors_number_of_placeholders(processor, size, count) -> None:
+def test_known_sizes_have_the_authors_number_of_placeholders(processor: Any, size: tuple[int, int], count: int) -> None:
     """The placeholders of a page are as many as the authors' scripts make, and the tensors fit them."""
     ids, data, result = process(processor, blank(*size))
 
@@ -54,7 +63,7 @@ def test_known_sizes_have_the_authors_number_of_placeholders(processor, size, co
 
 
 @pytest.mark.parametrize("max_tiles", [0, 1, 2, 6, 9])
-def test_placeholders_tensors_and_tiling_agree(make_processor, max_tiles) -> None:
+def test_placeholders_tensors_and_tiling_agree(make_processor: Callable[..., Any], max_tiles: int) -> None:
     """For any size, the exact ties of the grid choice among them, and any `max_tiles`, three counts are one."""
     processor = make_processor(max_tiles)
     draw = random.Random(max_tiles)
@@ -67,7 +76,7 @@ def test_placeholders_tensors_and_tiling_agree(make_processor, max_tiles) -> Non
         assert data["tiles_nhwc"].shape == (int(data["num_tiles"]), 768, 768, 3)
 
 
-def test_the_largest_page_is_what_memory_is_planned_for(make_processor) -> None:
+def test_the_largest_page_is_what_memory_is_planned_for(make_processor: Callable[..., Any]) -> None:
     """The profiling page has as many tiles as a page may have: six and 1,121 tokens, or what `max_tiles` says."""
     for max_tiles, tokens in {6: 1121, 9: 1553, 0: 257}.items():
         processor = make_processor(max_tiles)
@@ -78,7 +87,7 @@ def test_the_largest_page_is_what_memory_is_planned_for(make_processor) -> None:
         assert processor.info.get_mm_max_tokens_per_item(2048, {"image": 1}) == {"image": tokens}
 
 
-def test_the_prompt_is_one_bos_the_placeholders_and_the_question(processor) -> None:
+def test_the_prompt_is_one_bos_the_placeholders_and_the_question(processor: Any) -> None:
     """BOS exactly once, 1,121 placeholders in one run, then the question without a trailing blank."""
     ids, _, _ = process(processor, blank(1224, 1584))
     question = processor.info.get_tokenizer().decode(ids[1122:])
@@ -89,14 +98,14 @@ def test_the_prompt_is_one_bos_the_placeholders_and_the_question(processor) -> N
 
 
 @pytest.mark.parametrize("beginning", [[], [BOS], [BOS, BOS]], ids=len)
-def test_bos_comes_once_whoever_tokenized(processor, beginning) -> None:
+def test_bos_comes_once_whoever_tokenized(processor: Any, beginning: list[int]) -> None:
     """Ids without BOS, with one, and with the two of a rendered template sent as text, all begin with one."""
     ids, _, _ = process(processor, blank(600, 700), prompt=[*beginning, IMAGE_ID, 5])
 
     assert ids == [BOS] + [IMAGE_ID] * 257 + [5]
 
 
-def test_views_stay_as_they_were_cut(processor, page) -> None:
+def test_views_stay_as_they_were_cut(processor: Any, page: RGB) -> None:
     """What the encoder gets is uint8 and, byte for byte, what `cut_views` gives, whether cut before or here."""
     views = cut_views(page)
     for image in (views, page, Image.fromarray(page)):
@@ -107,7 +116,7 @@ def test_views_stay_as_they_were_cut(processor, page) -> None:
         assert data["global_view_nhwc"].numpy().dtype == data["tiles_nhwc"].numpy().dtype == np.uint8
 
 
-def test_views_are_copied_only_if_they_must_not_be_written_to(processor, page) -> None:
+def test_views_are_copied_only_if_they_must_not_be_written_to(processor: Any, page: RGB) -> None:
     """Views share their memory with the tensors; those from an object store, read-only, are copied."""
     views = cut_views(page)
     _, data, _ = process(processor, views)
@@ -118,7 +127,7 @@ def test_views_are_copied_only_if_they_must_not_be_written_to(processor, page) -
     assert not np.shares_memory(data["tiles_nhwc"].numpy(), views.tiles)
 
 
-def test_several_images_in_one_prompt(make_model_config, tiny_checkpoint) -> None:
+def test_several_images_in_one_prompt(make_model_config: Callable[..., Any], tiny_checkpoint: Path) -> None:
     """Each image has its own placeholders and its own tiles."""
     from vllm.multimodal import MULTIMODAL_REGISTRY
 
@@ -131,7 +140,7 @@ def test_several_images_in_one_prompt(make_model_config, tiny_checkpoint) -> Non
     assert [len(item["tiles_nhwc"].data) for item in result["mm_kwargs"]["image"]] == [3, 0]
 
 
-def test_pages_of_a_step_are_joined_and_their_tile_counts_stay_on_the_cpu(processor) -> None:
+def test_pages_of_a_step_are_joined_and_their_tile_counts_stay_on_the_cpu(processor: Any) -> None:
     """Pages with six, no and three tiles become one batch, and `num_tiles` is not moved to the device."""
     from vllm.multimodal.utils import group_and_batch_mm_items
 
@@ -147,7 +156,7 @@ def test_pages_of_a_step_are_joined_and_their_tile_counts_stay_on_the_cpu(proces
     assert batch["num_tiles"].tolist() == [6, 0, 3]
 
 
-def test_rotated_and_transparent_images_are_seen_as_people_see_them(processor) -> None:
+def test_rotated_and_transparent_images_are_seen_as_people_see_them(processor: Any) -> None:
     """EXIF rotation is applied and transparency becomes white paper."""
     image = Image.new("RGBA", (300, 100), (0, 0, 0, 0))
     exif = image.getexif()
@@ -182,7 +191,7 @@ def scan_of(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16"])
 @pytest.mark.parametrize("through_a_server", [False, True])
-def test_every_mode_of_an_image_is_seen(processor, mode, through_a_server) -> None:
+def test_every_mode_of_an_image_is_seen(processor: Any, mode: str, through_a_server: bool) -> None:
     """No mode arrives white or black all over, in a program or as `vllm serve` hands images on."""
     from vllm.multimodal.media.base import MediaWithBytes
 
@@ -194,7 +203,7 @@ def test_every_mode_of_an_image_is_seen(processor, mode, through_a_server) -> No
     assert row[600:].min() > 190
 
 
-def test_a_request_may_lower_max_tiles_but_not_raise_it(processor) -> None:
+def test_a_request_may_lower_max_tiles_but_not_raise_it(processor: Any) -> None:
     """A page of one request may be cut coarser; finer than memory was planned for is refused."""
     ids, _, _ = process(processor, blank(1224, 1584), hf_processor_mm_kwargs={"max_tiles": 0})
     assert ids.count(IMAGE_ID) == 257
@@ -211,16 +220,16 @@ def test_a_request_may_lower_max_tiles_but_not_raise_it(processor) -> None:
         (PageViews(np.zeros((1024, 1024, 3), np.uint8), np.zeros((9, 768, 768, 3), np.uint8)), "9 tiles, .*is 6"),
         (PageViews(np.zeros((1024, 1024, 3), np.uint8), np.zeros((1, 768, 768, 3), np.uint8)), "cut into 1 tiles"),
         (PageViews(np.zeros((640, 640, 3), np.uint8), np.zeros((2, 768, 768, 3), np.uint8)), "not .640, 640, 3."),
-        (PageViews(np.zeros((1024, 1024, 3), np.uint8), np.zeros((2, 768, 768, 3))), "float64"),
+        (PageViews(np.zeros((1024, 1024, 3), np.uint8), WRONG_DTYPE), "float64"),
     ],
 )
-def test_a_page_that_cannot_be_one_is_refused(processor, page, message) -> None:
+def test_a_page_that_cannot_be_one_is_refused(processor: Any, page: object, message: str) -> None:
     """Wrong shapes, wrong types and too many tiles are named before anything is sent to the engine."""
     with pytest.raises(ValueError, match=message):
         process(processor, page)
 
 
-def test_embeddings_are_refused(processor) -> None:
+def test_embeddings_are_refused(processor: Any) -> None:
     """An array that vLLM would take for embeddings is refused with what to send instead."""
     import torch
 
@@ -237,17 +246,17 @@ def test_embeddings_are_refused(processor) -> None:
         ({"max_tiles": True}, "0 or more, not True"),
     ],
 )
-def test_settings_of_the_processor_are_checked(processor, kwargs, message) -> None:
+def test_settings_of_the_processor_are_checked(processor: Any, kwargs: Any, message: str) -> None:
     """A setting that does not exist, or is no number of tiles, is refused by name."""
     with pytest.raises(ValueError, match=message):
         process(processor, blank(60, 70), hf_processor_mm_kwargs=kwargs)
 
 
-def test_equal_pages_have_equal_hashes_and_others_have_others(processor, page) -> None:
+def test_equal_pages_have_equal_hashes_and_others_have_others(processor: Any, page: RGB) -> None:
     """Where vLLM's caches are on, cut pages are told apart by their bytes."""
     from vllm.multimodal.hasher import MultiModalHasher
 
-    def hashed(views):
+    def hashed(views: object) -> Any:
         item = processor.info.parse_mm_data({"image": views})["image"].get_item_for_hash(0)
         return MultiModalHasher.hash_kwargs("blake3", image=item)
 

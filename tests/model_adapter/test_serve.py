@@ -14,7 +14,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +40,9 @@ def documented_command(directory: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def server(vllm_environment, tiny_checkpoint, tmp_path_factory):
+def server(
+    vllm_environment: dict[str, str], tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """URL of a server on localhost, with all its processes gone afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -58,7 +62,7 @@ def server(vllm_environment, tiny_checkpoint, tmp_path_factory):
             end_group(process.pid)
 
 
-def wait_until_healthy(url, process, log) -> None:
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     while process.poll() is None:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=5).close()
@@ -69,20 +73,20 @@ def wait_until_healthy(url, process, log) -> None:
     pytest.fail(f"the server ended:\n{log.read_text()[-4000:]}")
 
 
-def end_group(group) -> None:
+def end_group(group: int) -> None:
     try:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         pass
 
 
-def data_uri(image):
+def data_uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def ask(server, route, **body):
+def ask(server: str, route: str, **body: Any) -> tuple[int, dict[str, Any]]:
     """Status and content of the answer."""
     body = {"model": "deepseek-ocr2", "temperature": 0, "max_tokens": 4, "return_token_ids": True, **body}
     headers = {"Content-Type": "application/json"}
@@ -95,18 +99,18 @@ def ask(server, route, **body):
             return error.code, json.load(error)
 
 
-def message(*urls, text="<|grounding|>Convert the document to markdown."):
+def message(*urls: str, text: str = "<|grounding|>Convert the document to markdown.") -> list[dict[str, Any]]:
     images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return [{"role": "user", "content": [*images, {"type": "text", "text": text}]}]
 
 
 @pytest.fixture(scope="module")
-def page():
+def page() -> str:
     noise = np.random.default_rng(0).integers(0, 256, (1000, 3000, 3), dtype=np.uint8)
     return data_uri(Image.fromarray(noise))
 
 
-def test_a_chat_request_with_a_page_is_answered(server, page) -> None:
+def test_a_chat_request_with_a_page_is_answered(server: str, page: str) -> None:
     """The prompt is one BOS, 689 placeholders for a page with three tiles, and the question; text comes back."""
     status, answer = ask(server, "chat/completions", messages=message(page), skip_special_tokens=False)
     ids = answer["prompt_token_ids"]
@@ -118,7 +122,7 @@ def test_a_chat_request_with_a_page_is_answered(server, page) -> None:
     assert answer["usage"]["completion_tokens"] == len(answer["choices"][0]["token_ids"])
 
 
-def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint) -> None:
+def test_a_chat_prompt_is_the_offline_prompt(server: str, page: str, tiny_checkpoint: Path) -> None:
     """After the placeholders stands, id for id, what `prompt_text` has after its image."""
     from tokenizers import Tokenizer
 
@@ -139,7 +143,9 @@ def test_a_chat_prompt_is_the_offline_prompt(server, page, tiny_checkpoint) -> N
     ],
     ids=["no image", "two images"],
 )
-def test_what_cannot_be_read_is_refused_with_the_reason(server, messages, reason) -> None:
+def test_what_cannot_be_read_is_refused_with_the_reason(
+    server: str, messages: list[dict[str, Any]], reason: str
+) -> None:
     """The client gets a 400 that says why, and the server goes on."""
     status, answer = ask(server, "chat/completions", messages=messages)
 

@@ -19,6 +19,7 @@ from ocrmill.model_adapter.tiling import (
     plan_tiling,
 )
 
+Size = tuple[int, int]
 SIDES = st.integers(1, 20_000)
 
 # Page size, grid and visual tokens, worked out by running the official scripts.
@@ -76,14 +77,14 @@ TIES = [
 
 
 @pytest.mark.parametrize(("size", "grid", "tokens"), OFFICIAL)
-def test_grids_and_costs_are_the_official_ones(size, grid, tokens) -> None:
+def test_grids_and_costs_are_the_official_ones(size: Size, grid: Size, tokens: int) -> None:
     """Grid and number of visual tokens are those of the official scripts."""
     assert choose_grid(*size) == grid
     assert num_visual_tokens(*size) == tokens
 
 
 @given(SIDES, SIDES)
-def test_the_nearest_ratio_wins(width, height) -> None:
+def test_the_nearest_ratio_wins(width: int, height: int) -> None:
     """Away from the ties, a page that needs tiles gets the grid whose aspect ratio is nearest to its own."""
     if max(width, height) <= TILE_SIZE:
         assert choose_grid(width, height) == (1, 1)
@@ -95,7 +96,7 @@ def test_the_nearest_ratio_wins(width, height) -> None:
 
 
 @pytest.mark.parametrize(("ratio", "smaller", "larger", "limit"), TIES)
-def test_exact_ties_go_by_area(ratio, smaller, larger, limit) -> None:
+def test_exact_ties_go_by_area(ratio: Fraction, smaller: Size, larger: Size, limit: int) -> None:
     """At an exact tie the larger grid needs more than half its pixels; at the limit itself the smaller one stays."""
     for unit in range(1, 1500):
         width, height = unit * ratio.numerator, unit * ratio.denominator
@@ -115,14 +116,14 @@ def test_exact_ties_go_by_area(ratio, smaller, larger, limit) -> None:
         ((1224, 1584), 0, (1, 1)),
     ],
 )
-def test_max_tiles_bounds_the_grid(size, max_tiles, grid) -> None:
+def test_max_tiles_bounds_the_grid(size: Size, max_tiles: int, grid: Size) -> None:
     """More tiles than six may be asked for, and fewer; below two there are none."""
-    assert choose_grid(*size, max_tiles=max_tiles) == grid
+    assert choose_grid(size[0], size[1], max_tiles=max_tiles) == grid
 
 
 @given(SIDES, SIDES, st.integers(0, 40))
 @example(500_000, 1, 40)
-def test_the_cost_is_the_sum_of_the_views(width, height, max_tiles) -> None:
+def test_the_cost_is_the_sum_of_the_views(width: int, height: int, max_tiles: int) -> None:
     """144 tokens per tile, 256 for the global view and one separator; never one tile, never more than allowed."""
     tiling = plan_tiling(width, height, max_tiles)
 
@@ -132,7 +133,7 @@ def test_the_cost_is_the_sum_of_the_views(width, height, max_tiles) -> None:
 
 
 @pytest.mark.parametrize("size", [(0, 100), (100, 0), (-5, 1000)])
-def test_a_page_without_pixels_is_refused(size) -> None:
+def test_a_page_without_pixels_is_refused(size: Size) -> None:
     """A side below one pixel is an error."""
     with pytest.raises(ValueError, match="has no views"):
         choose_grid(*size)
@@ -149,7 +150,7 @@ def test_a_page_without_pixels_is_refused(size) -> None:
         ((1, 5000), (512, 0, 0, 1024)),
     ],
 )
-def test_content_boxes_of_known_pages(size, box) -> None:
+def test_content_boxes_of_known_pages(size: Size, box: tuple[int, int, int, int]) -> None:
     """The page lies where the official global view has it."""
     assert content_box(*size) == ContentBox(*box)
 

@@ -91,7 +91,7 @@ def assert_equal(views: PageViews, expected: PageViews) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_known_sizes_in_the_bytes_of_pillow(size) -> None:
+def test_known_sizes_in_the_bytes_of_pillow(size: tuple[int, int]) -> None:
     """Noise, which shows every difference of rounding, and a page of mixed parts come out as Pillow resizes them."""
     draw = random.Random(0)
     for kind in ("noise", "text"):
@@ -100,7 +100,7 @@ def test_known_sizes_in_the_bytes_of_pillow(size) -> None:
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_any_page_in_the_bytes_of_pillow(seed) -> None:
+def test_any_page_in_the_bytes_of_pillow(seed: int) -> None:
     """Pages of any size, with flat, grey and coloured parts anywhere, come out as Pillow resizes them."""
     draw = random.Random(seed)
     page = paint((draw.randrange(1, 2600), draw.randrange(1, 2600)), draw.choice(PAINTS), draw)
@@ -109,7 +109,7 @@ def test_any_page_in_the_bytes_of_pillow(seed) -> None:
 
 
 @pytest.mark.parametrize("max_tiles", [0, 1, 2, 9, 15])
-def test_the_number_of_tiles_is_a_choice(max_tiles) -> None:
+def test_the_number_of_tiles_is_a_choice(max_tiles: int) -> None:
     """With fewer or more tiles than six the views are still Pillow's, on grids with odd divisors too."""
     page = paint((1100, 1750), "figure", random.Random(max_tiles))
 
@@ -169,7 +169,7 @@ def test_a_mixed_page_is_cut_into_its_kinds() -> None:
 
 
 @pytest.mark.parametrize(("size", "view_size"), [(1684, 2304), (1584, 1024), (667, 1536), (3508, 1024), (97, 1009)])
-def test_filter_weights_are_pillows(size, view_size) -> None:
+def test_filter_weights_are_pillows(size: int, view_size: int) -> None:
     """Convolved with our integer weights in integers, noise gives the bytes of Pillow's resize along one axis."""
     noise = np.random.default_rng(0).integers(0, 256, (size, 200), dtype=np.uint8)
     first, weights = views._filter_weights(size, (0.0, float(size)), view_size)
@@ -207,9 +207,9 @@ def test_a_page_comes_back_from_its_views(size: tuple[int, int], max_tiles: int)
     columns, rows = choose_grid(width, height, max_tiles)
     if columns * rows > 1:
         target = (columns * TILE_SIZE, rows * TILE_SIZE)
-        assert np.array_equal(shown, Image.fromarray(page).resize(target, Image.Resampling.BICUBIC))
+        assert np.array_equal(shown, np.asarray(Image.fromarray(page).resize(target, Image.Resampling.BICUBIC)))
     elif min(shown.shape):
         contained = ImageOps.contain(Image.fromarray(page), (GLOBAL_SIZE, GLOBAL_SIZE), Image.Resampling.BICUBIC)
-        assert np.array_equal(shown, contained)
+        assert np.array_equal(shown, np.asarray(contained))
     else:
         assert max(size) > 2048 * min(size)

@@ -1,5 +1,7 @@
 """The no-repeat-n-gram rule as it was published, and parameters of it to try."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 small_ids = st.integers(0, 2)
@@ -13,6 +15,10 @@ rules = st.builds(
     st.integers(0, 9),
     st.sets(small_ids, max_size=2),
 )
+
+
+Rule = dict[str, Any]
+"""The keys of a request's ban."""
 
 
 def banned_by_rule(ids: list[int], ngram_size: int, window_size: int, whitelist_token_ids: list[int]) -> set[int]:

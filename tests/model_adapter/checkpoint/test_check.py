@@ -3,9 +3,12 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from checkpoint_forms import ChangeConfig
 from made_checkpoints import INDEX, make_adapter, make_checkpoint, write_safetensors
+from narrowed import present
 
 from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter, lora_rank
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, check_checkpoint
@@ -34,7 +37,7 @@ def renamed(folder: Path, *, fused: bool) -> None:
     (folder / INDEX).unlink()
     if fused:
         for name in [name for name in tensors if ".experts." in name]:
-            layer, index, part = re.fullmatch(r"(.*\.experts)\.(\d+)\.(\w+)\.weight", name).groups()
+            layer, index, part = present(re.fullmatch(r"(.*\.experts)\.(\d+)\.(\w+)\.weight", name)).groups()
             dtype, (rows, columns) = tensors.pop(name)
             if index == "0" and part != "up_proj":
                 shape = (16, rows, columns) if part == "down_proj" else (16, 2 * rows, columns)
@@ -43,21 +46,21 @@ def renamed(folder: Path, *, fused: bool) -> None:
 
 
 @pytest.mark.parametrize("size", ModelSize)
-def test_published_checkpoints_pass(tmp_path, size) -> None:
+def test_published_checkpoints_pass(tmp_path: Path, size: ModelSize) -> None:
     """Of every size, in shards; the schema comes back."""
     schema = check_checkpoint(make_checkpoint(tmp_path / "model", size))
 
-    assert {"language_config", "vision_config", "projector_config"} == set(schema)
+    assert {"language_config", "vision_config", "projector_config"} == set(present(schema))
 
 
-def test_a_seeded_checkpoint_passes(tiny_checkpoint) -> None:
+def test_a_seeded_checkpoint_passes(tiny_checkpoint: Path) -> None:
     """With real weights and the real tokenizer."""
     assert check_checkpoint(tiny_checkpoint) is not None
 
 
 @pytest.mark.parametrize("form", ["published", "resaved", "native"])
 @pytest.mark.parametrize("fused", [False, True])
-def test_every_form_passes(tmp_path, config_forms, form, fused) -> None:
+def test_every_form_passes(tmp_path: Path, config_forms: dict[str, ChangeConfig], form: str, fused: bool) -> None:
     """Published, re-saved, and native to transformers, whose names and experts differ."""
     folder = make_checkpoint(tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
@@ -68,7 +71,7 @@ def test_every_form_passes(tmp_path, config_forms, form, fused) -> None:
     assert check_checkpoint(folder) is not None
 
 
-def test_what_transformers_leaves_out_is_no_fault(tmp_path, config_forms) -> None:
+def test_what_transformers_leaves_out_is_no_fault(tmp_path: Path, config_forms: dict[str, ChangeConfig]) -> None:
     """Its configs may lack sizes that are its defaults: those are left to vLLM, which reads them with transformers."""
     folder = make_checkpoint(tmp_path / "model")
     config = config_forms["native"](json.loads((folder / "config.json").read_text()))
@@ -79,7 +82,7 @@ def test_what_transformers_leaves_out_is_no_fault(tmp_path, config_forms) -> Non
     assert check_checkpoint(folder) is None
 
 
-def test_query_tables_of_other_sizes_are_no_fault(tmp_path) -> None:
+def test_query_tables_of_other_sizes_are_no_fault(tmp_path: Path) -> None:
     """Some copies of the published checkpoint still hold them, and loading drops them."""
     folder = make_checkpoint(tmp_path / "model")
     (folder / INDEX).unlink()
@@ -88,7 +91,7 @@ def test_query_tables_of_other_sizes_are_no_fault(tmp_path) -> None:
     assert check_checkpoint(folder) is not None
 
 
-def test_an_index_decides_which_files_count(tmp_path) -> None:
+def test_an_index_decides_which_files_count(tmp_path: Path) -> None:
     """As for vLLM: a file that lies there and is not in the index, as of another format, is nobody's."""
     folder = make_checkpoint(tmp_path / "model")
     write_safetensors(folder / "consolidated.safetensors", {"tok_embeddings.weight": ("BF16", (8, 8))})
@@ -111,7 +114,7 @@ DECODER_ONLY = {f"{LAYER}.self_attn.q_proj": (320, 320), f"{LAYER}.mlp.up_proj":
     ],
     ids=["published", "transformers", "experts", "fused experts", "head"],
 )
-def test_an_adapter_of_the_decoder_passes(tmp_path, modules) -> None:
+def test_an_adapter_of_the_decoder_passes(tmp_path: Path, modules: dict[str, tuple[int, int]]) -> None:
     """On attention, dense layers, experts and head, by either naming."""
     schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
 
@@ -119,7 +122,7 @@ def test_an_adapter_of_the_decoder_passes(tmp_path, modules) -> None:
     check_adapter(tmp_path / "adapter", None)
 
 
-def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path) -> None:
+def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path: Path) -> None:
     """Trained on a deeper model."""
     schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
     folder = make_adapter(tmp_path / "adapter", {"model.layers.99.self_attn.q_proj": (320, 320)})
@@ -129,7 +132,7 @@ def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("config", "rank"), [({"r": 4}, 8), ({"r": 4, "rank_pattern": {"q_proj": 33}}, 64)])
-def test_the_rank_covers_every_module(tmp_path, config, rank) -> None:
+def test_the_rank_covers_every_module(tmp_path: Path, config: dict[str, Any], rank: int) -> None:
     """The smallest rank that vLLM offers, for the module that takes most."""
     assert rank == lora_rank(make_adapter(tmp_path / "adapter", DECODER_ONLY, **config))
 
@@ -148,7 +151,7 @@ def test_the_rank_covers_every_module(tmp_path, config, rank) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path, header) -> None:
+def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path: Path, header: bytes) -> None:
     """Whatever the bytes are."""
     path = tmp_path / "a.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
@@ -167,7 +170,7 @@ def test_a_header_without_sense_is_an_error_of_one_kind(tmp_path, header) -> Non
         "bitsandbytes": {"weight": "U8", "weight.absmax": "U8", "weight.quant_state.bitsandbytes__nf4": "U8"},
     }.items(),
 )
-def test_quantized_weights_are_called_what_they_are(tmp_path, method, parts) -> None:
+def test_quantized_weights_are_called_what_they_are(tmp_path: Path, method: str, parts: dict[str, str]) -> None:
     """Also if config.json says nothing: by what each method keeps beside or instead of a weight."""
     folder = make_checkpoint(tmp_path / "model")
     tensors = {f"model.layers.0.mlp.up_proj.{name}": (dtype, (8,)) for name, dtype in parts.items()}

@@ -67,7 +67,7 @@ def read_tensor(path: Path, name: str) -> np.ndarray:
 def test_the_published_sizes_give_the_published_names() -> None:
     """2,707 names and 3,389,119,360 parameters, part by part."""
     shapes = published_shapes(published_config(ModelSize.FULL))
-    parameters = Counter()
+    parameters: Counter[str] = Counter()
     for name, shape in shapes.items():
         part = name if name == "model.view_seperator" else ".".join(name.split(".")[: 2 - name.startswith("lm_head")])
         parameters[part] += math.prod(shape)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tokenizer(folder: Path):
+def tokenizer(folder: Path) -> Any:
     return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
@@ -66,13 +67,13 @@ def resaved(folder: Path, copy: Path) -> Path:
     return copy
 
 
-def load_fast(folder: Path):
+def load_fast(folder: Path) -> Any:
     """The loader that asks no config which class it should be."""
     return pytest.importorskip("transformers").PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 @pytest.mark.parametrize(("token", "token_id"), PUBLISHED_IDS.items())
-def test_special_tokens_have_the_published_ids(tokenizer, token: str, token_id: int) -> None:
+def test_special_tokens_have_the_published_ids(tokenizer: Any, token: str, token_id: int) -> None:
     """Each special token is one id, wherever it stands, and comes back only if special tokens are kept."""
     ids = tokenizer.encode(f"a{token}b", add_special_tokens=False).ids
 
@@ -82,13 +83,13 @@ def test_special_tokens_have_the_published_ids(tokenizer, token: str, token_id: 
     assert tokenizer.decode(ids) == "ab"
 
 
-def test_only_the_bare_table_tags_are_tokens(tokenizer) -> None:
+def test_only_the_bare_table_tags_are_tokens(tokenizer: Any) -> None:
     """`<table>`, and a cell with attributes, are ordinary text."""
     for text in ("<table>", '<td colspan="2">'):
         assert max(tokenizer.encode(text).ids) < 128000
 
 
-def test_added_tokens_fill_the_published_ids(tokenizer) -> None:
+def test_added_tokens_fill_the_published_ids(tokenizer: Any) -> None:
     """830 tokens: BOS, EOS, PAD, and 128000 to 128826; the base vocabulary has 128,000, and no id is without text."""
     added = tokenizer.get_added_tokens_decoder()
 
@@ -97,7 +98,7 @@ def test_added_tokens_fill_the_published_ids(tokenizer) -> None:
     assert all(tokenizer.decode([token_id], skip_special_tokens=False) for token_id in range(128827))
 
 
-def test_a_prompt_gets_one_bos(tokenizer) -> None:
+def test_a_prompt_gets_one_bos(tokenizer: Any) -> None:
     """Encoding puts BOS in front, once, and no EOS behind; without special tokens there is neither."""
     ids = tokenizer.encode("<image>" + GROUNDED).ids
 
@@ -107,7 +108,7 @@ def test_a_prompt_gets_one_bos(tokenizer) -> None:
     assert tokenizer.encode("<image>" + GROUNDED, add_special_tokens=False).ids == ids[1:]
 
 
-def test_a_prompt_may_be_put_together_from_pieces(tokenizer) -> None:
+def test_a_prompt_may_be_put_together_from_pieces(tokenizer: Any) -> None:
     """BOS, as many image ids as there are visual tokens, and the text after the image: the same ids as in one go."""
     after_image = tokenizer.encode(GROUNDED, add_special_tokens=False).ids
 
@@ -116,7 +117,7 @@ def test_a_prompt_may_be_put_together_from_pieces(tokenizer) -> None:
 
 
 @given(text=st.text(max_size=200))
-def test_any_text_comes_back(tokenizer, text: str) -> None:
+def test_any_text_comes_back(tokenizer: Any, text: str) -> None:
     """Byte-level tokens hold every character: blanks, line ends, all scripts."""
     ids = tokenizer.encode(text, add_special_tokens=False).ids
 

@@ -1,7 +1,11 @@
 """Both published layouts come out under our names, and nothing is missed or let through."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
+from narrowed import present
 
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize, published_config
 from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
@@ -35,20 +39,20 @@ DECODER = ["embed_tokens.weight", "layers.0.mlp.gate.weight", "layers.3.mlp.expe
 
 
 @pytest.mark.parametrize(("deepseek", "transformers"), PAIRS)
-def test_the_encoder_has_deepseeks_names_without_the_first_model(deepseek, transformers) -> None:
+def test_the_encoder_has_deepseeks_names_without_the_first_model(deepseek: str, transformers: str) -> None:
     """Both layouts give DeepSeek's name without its first `model.`; a later `model.` stays."""
     assert to_ours(f"model.{deepseek}") == to_ours(f"model.{transformers}") == deepseek
 
 
 @pytest.mark.parametrize("name", DECODER)
-def test_the_decoder_has_vllms_names(name) -> None:
+def test_the_decoder_has_vllms_names(name: str) -> None:
     """Both layouts give the decoder's names below `language_model.model.`, and the head beside it."""
     assert to_ours(f"model.{name}") == to_ours(f"model.language_model.{name}") == f"language_model.model.{name}"
     assert to_ours("lm_head.weight") == "language_model.lm_head.weight"
 
 
 @pytest.mark.parametrize("size", [512, 640, 1280])
-def test_unpublished_query_tables_are_dropped(size) -> None:
+def test_unpublished_query_tables_are_dropped(size: int) -> None:
     """Query tables for sizes that the model does not have are nobody's."""
     assert to_ours(f"model.qwen2_model.query_{size}.weight") is None
 
@@ -56,7 +60,7 @@ def test_unpublished_query_tables_are_dropped(size) -> None:
 @pytest.mark.parametrize(
     "name", ["model.vision_model.pre_layrnorm.weight", "model.image_newline", "embed_tokens.weight"]
 )
-def test_names_of_another_model_are_refused(name) -> None:
+def test_names_of_another_model_are_refused(name: str) -> None:
     """A name that neither layout can begin with is an error that repeats it."""
     with pytest.raises(WeightNamesError, match=name):
         to_ours(name)
@@ -80,13 +84,13 @@ def test_transformers_own_model_is_understood() -> None:
     ours = {
         name: tuple(part.shape)
         for native, tensor in model.state_dict().items()
-        for name, part in split_experts(to_ours(native), tensor)
+        for name, part in split_experts(present(to_ours(native)), tensor)
     }
 
     assert ours == {to_ours(name): shape for name, shape in published_shapes(published).items()}
 
 
-def native_config(transformers, published):
+def native_config(transformers: Any, published: dict[str, Any]) -> Any:
     """The tiny model in the transformers schema."""
     sam, flow = (published["vision_config"]["width"][part] for part in ("sam_vit_b", "qwen2-0-5b"))
     language = published["language_config"]
@@ -120,7 +124,7 @@ def native_config(transformers, published):
 class Experts(np.ndarray):
     """An array that is cut like a tensor."""
 
-    def chunk(self, parts):
+    def chunk(self, parts: int) -> list[npt.NDArray[Any]]:
         return np.split(self, parts)
 
 

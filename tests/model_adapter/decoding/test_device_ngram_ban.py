@@ -1,12 +1,13 @@
 """The no-repeat-n-gram rule on the device, in vLLM's own sampler of the V2 runner, as far as that runs on a CPU."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ngram_rules import banned_by_rule, rules, small_ids
+from ngram_rules import Rule, banned_by_rule, rules, small_ids
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("vllm")
@@ -44,7 +45,7 @@ class V2Runner:
         processors = build_custom_logits_processors(CONFIG, self.states, False, [NAME])
         self.sampler = Sampler(CONFIG, SLOTS, VOCABULARY, CPU, self.states, custom_logits_processors=processors)
 
-    def join(self, slot: int, rule: dict | None) -> None:
+    def join(self, slot: int, rule: Rule | None) -> None:
         self.states.prompt_len.np[slot] = len(PROMPT)
         self.states.prompt_len.copy_to_uva()
         self.sampler.add_request(slot, SamplingParams(temperature=0, extra_args=rule))
@@ -90,7 +91,7 @@ requests = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(batches=st.lists(requests, min_size=1, max_size=3), data=st.data())
-def test_bans_are_the_official_rules_in_every_row(batches, data) -> None:
+def test_bans_are_the_official_rules_in_every_row(batches: list[Any], data: st.DataObject) -> None:
     """Each row is banned what the rule calls for after its output and the drafts before it, in any order of the slots.
 
     A slot that is used again keeps nothing of the request that had it.
@@ -110,7 +111,7 @@ def test_bans_are_the_official_rules_in_every_row(batches, data) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(rule=rules, output=st.lists(small_ids, max_size=40))
-def test_both_runners_ban_alike(rule, output) -> None:
+def test_both_runners_ban_alike(rule: Rule, output: list[int]) -> None:
     """The processor of the V1 runner, which reads ids on the host, bans the same."""
     host = NGramBan(CONFIG, CPU, is_pin_memory=False)
     sampling = SamplingParams(temperature=0, extra_args=rule)
@@ -160,7 +161,7 @@ def test_no_operation_waits_for_the_device() -> None:
         ({"ngram_size": 20, "whitelist_token_ids": list(range(65))}, "whitelist_token_ids"),
     ],
 )
-def test_a_rule_that_cannot_be_followed_is_refused(rule, key) -> None:
+def test_a_rule_that_cannot_be_followed_is_refused(rule: Rule, key: str) -> None:
     """The request fails as it is admitted, by vLLM's own check of the processors that were named to it."""
     validate = build_custom_logits_processors_params_validator([NAME])
     with pytest.raises(VLLMValidationError, match=key):

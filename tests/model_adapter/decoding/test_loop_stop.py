@@ -1,9 +1,11 @@
 """Loops are seen within 300 tokens, and honest repetition is left alone, on streams of token ids."""
 
 import random
+from collections.abc import Iterable, Iterator
 from itertools import chain, count, cycle, islice
 
 import pytest
+from narrowed import present
 
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 
@@ -24,27 +26,32 @@ def row(cells: int, *content: int) -> list[int]:
     return [TR, *[TD, *content, TD_END] * cells, TR_END]
 
 
-def stopped_at(stream) -> int | None:
+def stopped_at(stream: Iterable[int]) -> int | None:
     """How many tokens are read until the loop is seen; each comes alone, as it is decoded."""
     detector = LoopDetector(VALUES)
     return next((place + 1 for place, token in enumerate(stream) if detector.push([token])), None)
 
 
+def stop_of(stream: Iterable[int]) -> int:
+    """The number of tokens until the loop is seen in a stream that is one."""
+    return present(stopped_at(stream))
+
+
 @pytest.mark.parametrize("text_before", [0, 700])
 @pytest.mark.parametrize("period", [1, 2, 3, 5, 8, 13, 31, 32, 64, 100, 150, 200, 250])
-def test_a_loop_of_any_period_wastes_under_300_tokens(period, text_before) -> None:
+def test_a_loop_of_any_period_wastes_under_300_tokens(period: int, text_before: int) -> None:
     """After its first round, a loop of 1 to 250 tokens goes on for less than 300."""
     stream = chain(words(text_before, seed=1), islice(cycle(words(period)), 3000))
 
-    assert stopped_at(stream) - text_before - period < MOST_WASTED
+    assert stop_of(stream) - text_before - period < MOST_WASTED
 
 
 @pytest.mark.parametrize("unit", [[-1, DOT, NEWLINE], [-1, DOT], [*words(4), -1, *words(3, seed=1), NEWLINE]])
-def test_a_loop_that_counts_is_a_loop(unit) -> None:
+def test_a_loop_that_counts_is_a_loop(unit: list[int]) -> None:
     """`1. 2. 3.` and `Item 1 of the list`, `Item 2 of the list` stop as if the number stood still."""
     rounds = ([NUMBERS[number] if token == -1 else token for token in unit] for number in count(1))
 
-    assert stopped_at(islice(chain.from_iterable(rounds), 2000)) - len(unit) < MOST_WASTED
+    assert stop_of(islice(chain.from_iterable(rounds), 2000)) - len(unit) < MOST_WASTED
 
 
 def banned(ids: list[int], ngram: int, window: int) -> set[int]:
@@ -54,10 +61,11 @@ def banned(ids: list[int], ngram: int, window: int) -> set[int]:
     return {ids[i + ngram - 1] for i in starts if ids[i : i + ngram - 1] == prefix}
 
 
-def loop_under_ban(period: int, ngram: int, window: int, evasion: str):
+def loop_under_ban(period: int, ngram: int, window: int, evasion: str) -> Iterator[int]:
     """What a model writes that wants to loop, but must take another token, or another way, where the ban says so."""
     draw = random.Random(period)
-    unit, ids, place = words(period), [], 0
+    ids: list[int] = []
+    unit, place = words(period), 0
     while len(ids) < 2000:
         token = unit[place % period]
         if token in banned(ids, ngram, window):
@@ -72,38 +80,38 @@ def loop_under_ban(period: int, ngram: int, window: int, evasion: str):
 @pytest.mark.parametrize("evasion", ["replaces", "inserts", "jumps"])
 @pytest.mark.parametrize(("ngram", "window"), [(20, 50), (20, 90), (30, 90)])
 @pytest.mark.parametrize("period", [1, 2, 4, 11, 23, 31])
-def test_a_loop_that_the_ban_keeps_breaking_is_a_loop(period, ngram, window, evasion) -> None:
+def test_a_loop_that_the_ban_keeps_breaking_is_a_loop(period: int, ngram: int, window: int, evasion: str) -> None:
     """A foreign word now and then, and a start anywhere after it, do not hide a loop."""
-    assert stopped_at(loop_under_ban(period, ngram, window, evasion)) - period < MOST_WASTED
+    assert stop_of(loop_under_ban(period, ngram, window, evasion)) - period < MOST_WASTED
 
 
 @pytest.mark.parametrize("content", [(NUMBERS[0],), ()])
 @pytest.mark.parametrize("cells", [1, 2, 5, 10])
-def test_80_equal_rows_of_a_table_survive(cells, content) -> None:
+def test_80_equal_rows_of_a_table_survive(cells: int, content: tuple[int, ...]) -> None:
     """A page of zeros, or of empty cells, is honest."""
     assert stopped_at([*words(200), *row(cells, *content) * 80, *words(200, seed=1)]) is None
 
 
 def test_rows_without_end_are_a_loop() -> None:
     """More rows than a page has lines, or than a page has room for, are stopped."""
-    assert 500 >= stopped_at(row(1, NUMBERS[0]) * 1000)
-    assert 3300 > stopped_at(row(10, NUMBERS[0]) * 1000)
+    assert 500 >= stop_of(row(1, NUMBERS[0]) * 1000)
+    assert 3300 > stop_of(row(10, NUMBERS[0]) * 1000)
 
 
 def test_cells_without_the_end_of_a_row_are_a_loop() -> None:
     """The loop that the whitelist of the ban lets through: `<td></td>` for ever."""
-    assert stopped_at([*row(4, NUMBERS[0]) * 10, TR, *[TD, TD_END] * 2000]) < 180 + MOST_WASTED
+    assert stop_of([*row(4, NUMBERS[0]) * 10, TR, *[TD, TD_END] * 2000]) < 180 + MOST_WASTED
 
 
 def test_a_loop_of_words_after_a_table_is_stopped_as_soon() -> None:
     """The room that rows get ends with the table."""
     before = [*words(100), *row(5, NUMBERS[0]) * 30]
 
-    assert stopped_at([*before, *words(40, seed=1) * 100]) - len(before) - 40 < MOST_WASTED
+    assert stop_of([*before, *words(40, seed=1) * 100]) - len(before) - 40 < MOST_WASTED
 
 
 @pytest.mark.parametrize("dots", [1, 8, 40, 120])
-def test_dot_leaders_survive(dots) -> None:
+def test_dot_leaders_survive(dots: int) -> None:
     """A table of contents of 60 lines, whose dots are most of its tokens."""
     lines = (
         [NUMBERS[line // 10], DOT, NUMBERS[line % 10], *words(4, seed=line), *[COMMA] * dots, NUMBERS[line], NEWLINE]
@@ -173,7 +181,7 @@ def test_tokens_may_come_in_any_portions() -> None:
     portions = [stream[start : start + 100] for start in range(0, len(stream), 100)]
     read = next(number + 1 for number, portion in enumerate(portions) if detector.push(portion))
 
-    assert -(-stopped_at(stream) // 100) == read
+    assert -(-stop_of(stream) // 100) == read
 
 
 def test_numbers_are_told_from_a_vocabulary() -> None:
@@ -185,7 +193,7 @@ def test_numbers_are_told_from_a_vocabulary() -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, as vllm is imported
 @pytest.mark.parametrize("rounds", [3, 10, 40, 80])
-def test_the_check_in_vllm_cannot_do_both(rounds) -> None:
+def test_the_check_in_vllm_cannot_do_both(rounds: int) -> None:
     """Any number of rounds that spares 80 equal rows lets a loop of 100 tokens run on: the reason for this module."""
     pytest.importorskip("vllm")
     from vllm.sampling_params import RepetitionDetectionParams

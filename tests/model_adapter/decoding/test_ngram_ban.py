@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ngram_rules import banned_by_rule, rules, small_ids
+from narrowed import present
+from ngram_rules import Rule, banned_by_rule, rules, small_ids
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("vllm")
@@ -17,6 +18,7 @@ from vllm.v1.sample.logits_processor import MoveDirectionality as Direction  # n
 from ocrmill.model_adapter.decoding.ngram_ban import NGramBan  # noqa: E402
 from ocrmill.model_adapter.decoding.ngram_rule import read_rule  # noqa: E402
 
+Request = tuple[Rule | None, list[int]]  # its rule, and the ids that it has written
 MAX_ROWS = 6
 VOCABULARY = 12
 PROMPT = [3, 3, 3, 3, 3, 3, 3, 3]  # repeats, so that a history with the prompt in it would show
@@ -27,7 +29,7 @@ def new_processor() -> NGramBan:
     return NGramBan(config, torch.device("cpu"), is_pin_memory=False)
 
 
-def params(rule: dict | None) -> SamplingParams:
+def params(rule: Rule | None) -> SamplingParams:
     return SamplingParams(temperature=0, extra_args=rule)
 
 
@@ -40,13 +42,13 @@ def bans(processor: NGramBan, num_rows: int = 1) -> list[set[int]]:
     return [set(torch.nonzero(row).flatten().tolist()) for row in is_banned]
 
 
-def added(processor: NGramBan, rule: dict | None, ids: list[int], row: int = 0) -> None:
+def added(processor: NGramBan, rule: Rule | None, ids: list[int], row: int = 0) -> None:
     processor.update_state(BatchUpdate(row + 1, removed=[], added=[(row, params(rule), PROMPT, ids)], moved=[]))
 
 
 @settings(max_examples=200, deadline=None)
 @given(rule=rules, stream=st.lists(small_ids, max_size=40), already=st.integers(0, 20))
-def test_bans_are_the_official_rules_at_every_step(rule, stream, already) -> None:
+def test_bans_are_the_official_rules_at_every_step(rule: Rule, stream: list[int], already: int) -> None:
     """Whatever a request has written, and however much of it when it joins, exactly the rule's ids are banned."""
     ids = stream[:already]
     processor = new_processor()
@@ -60,7 +62,7 @@ def test_bans_are_the_official_rules_at_every_step(rule, stream, already) -> Non
 
 @settings(max_examples=100, deadline=None)
 @given(rule=rules, stream=st.lists(small_ids, min_size=1, max_size=30), data=st.data())
-def test_steps_without_a_token_and_cut_outputs_are_followed(rule, stream, data) -> None:
+def test_steps_without_a_token_and_cut_outputs_are_followed(rule: Rule, stream: list[int], data: st.DataObject) -> None:
     """A row that stands still, gains several ids at once or loses its last ones is banned what it now calls for."""
     ids: list[int] = []
     processor = new_processor()
@@ -81,10 +83,15 @@ class PersistentBatch:
     """
 
     def __init__(self) -> None:
-        self.rows: list[tuple[dict | None, list[int]] | None] = []
+        self.rows: list[Request | None] = []
         self._record = BatchUpdateBuilder()
 
-    def step(self, leaving: set[int], joining: list, swaps: list[tuple[int, int]]) -> BatchUpdate | None:
+    @property
+    def requests(self) -> list[Request]:
+        """The requests of all rows; between two steps no row is empty."""
+        return [present(row) for row in self.rows]
+
+    def step(self, leaving: set[int], joining: list[Request], swaps: list[tuple[int, int]]) -> BatchUpdate | None:
         for row in leaving:
             self._record.removed_append(row)
             self.rows[row] = None
@@ -114,22 +121,22 @@ class PersistentBatch:
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), is_ahead=st.booleans())
-def test_bans_follow_the_requests_through_the_batch(data, is_ahead) -> None:
+def test_bans_follow_the_requests_through_the_batch(data: st.DataObject, is_ahead: bool) -> None:
     """Under any leaving, joining, preemption, moving and swapping, each row is banned what its own request calls for.
 
     Where vLLM schedules ahead, the newest id is a placeholder at `update_state` and known only at `apply`.
     """
     batch, processor = PersistentBatch(), new_processor()
-    preempted: list[tuple[dict | None, list[int]]] = []
+    preempted: list[Request] = []
     for _ in range(data.draw(st.integers(1, 15))):
         sampled = [data.draw(small_ids) for _ in batch.rows]
-        for (_, ids), token in zip(batch.rows, sampled, strict=True):
+        for (_, ids), token in zip(batch.requests, sampled, strict=True):
             ids.append(-1 if is_ahead else token)
         leaving = data.draw(st.sets(st.sampled_from(range(len(batch.rows))))) if batch.rows else set()
-        pending = list(zip([ids for _, ids in batch.rows], sampled, strict=True))
+        pending = list(zip([ids for _, ids in batch.requests], sampled, strict=True))
         resumed, preempted = preempted, []
         for row in leaving:
-            rule, ids = batch.rows[row]
+            rule, ids = batch.requests[row]
             if data.draw(st.booleans()):
                 preempted.append((rule, [*ids[:-1], sampled[row]]))
         space = MAX_ROWS - len(batch.rows) + len(leaving)
@@ -140,7 +147,7 @@ def test_bans_follow_the_requests_through_the_batch(data, is_ahead) -> None:
         processor.update_state(batch.step(leaving, joining, swaps))
         for ids, token in pending:
             ids[-1] = token
-        expected = [set() if rule is None else banned_by_rule(ids, **rule) for rule, ids in batch.rows]
+        expected = [set() if rule is None else banned_by_rule(ids, **rule) for rule, ids in batch.requests]
         assert expected == bans(processor, len(batch.rows))
 
 
@@ -177,7 +184,8 @@ def test_the_window_defaults_to_vllms() -> None:
     """The keys mean what they mean to vLLM's own processor."""
     rule = read_rule(params({"ngram_size": 20, "whitelist_token_ids": [128821, 128822]}))
 
-    assert (20, 100, {128821, 128822}) == (rule.ngram_size, rule.window_size, rule.whitelist)
+    assert rule is not None
+    assert (20, 100, frozenset({128821, 128822})) == (rule.ngram_size, rule.window_size, rule.whitelist)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +203,7 @@ def test_the_window_defaults_to_vllms() -> None:
         ({"ngram_size": 20, "whitelist_token_ids": [-1]}, "whitelist_token_ids"),
     ],
 )
-def test_a_rule_that_cannot_be_followed_is_refused(rule, key) -> None:
+def test_a_rule_that_cannot_be_followed_is_refused(rule: Rule, key: str) -> None:
     """The request fails with the name of the key, instead of running without the ban."""
     with pytest.raises(ValueError, match=key):
         NGramBan.validate_params(params(rule))

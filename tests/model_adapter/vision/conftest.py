@@ -116,7 +116,7 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
             self.lay_out = lay_out
             self.attended = 0
 
-        def __torch_function__(self, function, types, args=(), kwargs=None):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = function(*args, **(kwargs or {}))
             if function is not functional.scaled_dot_product_attention:
                 return result
@@ -143,7 +143,7 @@ def quick_bfloat16() -> Iterator[None]:
     products = {functional.linear, functional.conv2d, functional.scaled_dot_product_attention}
 
     class ThroughFloat32(TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
             if function not in products or args[0].dtype != torch.bfloat16:
                 return function(*args, **kwargs)

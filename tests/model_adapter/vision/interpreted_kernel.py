@@ -7,16 +7,20 @@ rounding in between.
 
 import os
 import re
+from collections.abc import Callable
+from typing import Any, Literal
 
 import pytest
 import torch
 import triton
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from seeded_encoders import Golden, SeededEncoder, Views
 from torch.utils.flop_counter import FlopCounterMode
 
 from ocrmill.model_adapter.vision import attention_choice, grid_attention
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
+from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.grid_attention import DistanceTables, Rectangle, attend_on_grids
 from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_in_blocks
 from ocrmill.model_adapter.vision.sam_vit import SamVit
@@ -30,7 +34,9 @@ def test_this_is_the_wanted_triton() -> None:
     assert os.environ["EXPECTED_TRITON"] == triton.__version__
 
 
-def drawn(views: int, grid: int, window: int, heads: int, width: int, dtype: torch.dtype = torch.float32):
+def drawn(
+    views: int, grid: int, window: int, heads: int, width: int, dtype: torch.dtype = torch.float32
+) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
     """Packed queries, keys and values, their padding, and the tables of distances."""
     draw = torch.Generator().manual_seed(grid * 100 + window)
     packed = torch.randn(views * grid**2, 3, heads, width, generator=draw).to(dtype)
@@ -39,7 +45,9 @@ def drawn(views: int, grid: int, window: int, heads: int, width: int, dtype: tor
     return packed, padding, tables
 
 
-def by_reference(packed, padding, tables, views: int, grid: int, window: int) -> torch.Tensor:
+def by_reference(
+    packed: torch.Tensor, padding: torch.Tensor, tables: tuple[torch.Tensor, ...], views: int, grid: int, window: int
+) -> torch.Tensor:
     """The same by `attend_in_blocks`, in float32, with the windows sorted and completed."""
     heads, width = packed.shape[2:]
     windows = windows_of(views, grid, window, packed.device)
@@ -64,7 +72,16 @@ def distance(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     rectangle=st.sampled_from(RECTANGLES),
     queries=st.sampled_from([16, 32, 64]),
 )
-def test_the_kernel_is_the_reference(monkeypatch, views, grid, window, heads, width, rectangle, queries) -> None:
+def test_the_kernel_is_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+    views: int,
+    grid: int,
+    window: int,
+    heads: int,
+    width: int,
+    rectangle: Rectangle,
+    queries: int,
+) -> None:
     """Whatever the grid, window (padded or not), heads and tiling, the kernel gives what the reference gives."""
     window = min(grid, window)
     monkeypatch.setattr(grid_attention, "rectangle_of", lambda _window: rectangle)
@@ -77,7 +94,9 @@ def test_the_kernel_is_the_reference(monkeypatch, views, grid, window, heads, wi
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 2e-6), (torch.float16, 3e-3)], ids=str)
 @pytest.mark.parametrize(("grid", "window"), [(64, 64), (48, 48), (48, 14)])
-def test_the_sizes_that_occur(monkeypatch, grid, window, dtype, bound) -> None:
+def test_the_sizes_that_occur(
+    monkeypatch: pytest.MonkeyPatch, grid: int, window: int, dtype: torch.dtype, bound: float
+) -> None:
     """Grids of the published model, with the rectangles and the width of heads that a GPU takes."""
     monkeypatch.setattr(grid_attention, "QUERIES", 1024)  # the interpreter's time goes by programs
     packed, padding, tables = drawn(1, grid, window, 1, grid_attention.HEAD_WIDTH, dtype)
@@ -88,7 +107,7 @@ def test_the_sizes_that_occur(monkeypatch, grid, window, dtype, bound) -> None:
 
 
 @pytest.mark.parametrize("extreme", [60.0, -60.0])
-def test_large_scores_do_not_overflow(extreme) -> None:
+def test_large_scores_do_not_overflow(extreme: float) -> None:
     """Scores of thousands, and rectangles in which all keys are far below the largest, leave no NaN."""
     packed, padding, tables = drawn(1, 10, 7, 1, 16)
     packed *= extreme
@@ -98,14 +117,14 @@ def test_large_scores_do_not_overflow(extreme) -> None:
 
 
 @pytest.mark.parametrize(("grid", "window"), [(5, 5), (9, 4), (20, 14), (18, 18)])
-def test_flops_are_those_that_the_kernel_computes(monkeypatch, grid, window) -> None:
+def test_flops_are_those_that_the_kernel_computes(monkeypatch: pytest.MonkeyPatch, grid: int, window: int) -> None:
     """The formula of the operator is the sum over all products that the kernel really takes, counted one by one."""
     from triton.runtime.interpreter import InterpreterBuilder
 
     products = []
     multiply = InterpreterBuilder.create_dot
 
-    def counted(self, a, b, *rest):
+    def counted(self: Any, a: Any, b: Any, *rest: Any) -> Any:
         products.append(2 * a.data.shape[0] * a.data.shape[1] * b.data.shape[1])
         return multiply(self, a, b, *rest)
 
@@ -120,7 +139,12 @@ def test_flops_are_those_that_the_kernel_computes(monkeypatch, grid, window) -> 
 
 @torch.inference_mode()
 def test_an_encoder_with_the_kernel_agrees_with_the_official_one(
-    monkeypatch, distances_to, golden, golden_config, seeded_encoder, views
+    monkeypatch: pytest.MonkeyPatch,
+    distances_to: Callable[..., dict[str, float]],
+    golden: Golden,
+    golden_config: EncoderConfig,
+    seeded_encoder: SeededEncoder,
+    views: Views,
 ) -> None:
     """All stages of the small golden encoder, its windows and its global layers through the kernel."""
     monkeypatch.setattr(grid_attention, "QUERIES", 1024)
@@ -134,7 +158,7 @@ def test_an_encoder_with_the_kernel_agrees_with_the_official_one(
 
 
 @pytest.fixture
-def trunk(small_config, monkeypatch) -> SamVit:
+def trunk(small_config: EncoderConfig, monkeypatch: pytest.MonkeyPatch) -> SamVit:
     """A trunk of the small encoder that passes for one of a GPU, at the sizes of windows only."""
     monkeypatch.setattr(attention_choice, "has_kernel_for", lambda _tensor, _width: True)
     monkeypatch.setattr(attention_choice, "GLOBAL_SIZE", 16 * 20)
@@ -143,7 +167,7 @@ def trunk(small_config, monkeypatch) -> SamVit:
 
 
 @pytest.mark.parametrize("choice", ["auto", "triton"])
-def test_a_right_kernel_is_taken(trunk, choice) -> None:
+def test_a_right_kernel_is_taken(trunk: SamVit, choice: Literal["auto", "triton"]) -> None:
     """The check at the start runs the kernel beside torch's operations, at every grid and window, and takes it."""
     choose_attention(trunk, choice)
 
@@ -159,7 +183,13 @@ def test_a_right_kernel_is_taken(trunk, choice) -> None:
     ],
     ids=["raises", "wrong", "nan"],
 )
-def test_a_broken_kernel_is_not_taken(trunk, caplog, monkeypatch, broken, reason) -> None:
+def test_a_broken_kernel_is_not_taken(
+    trunk: SamVit,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: Callable[..., torch.Tensor],
+    reason: str,
+) -> None:
     """One that raises, differs or gives NaN is left, with a warning; who insists on it gets an error."""
     monkeypatch.setattr(attention_choice, "attend_on_grids", broken)
     choose_attention(trunk, "auto")

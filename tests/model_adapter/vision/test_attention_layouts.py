@@ -5,35 +5,40 @@ kernel, which writes (B, N, h, d) and gives a transposed view of it. Without a G
 outputs here; torch's meta kernels say which there are.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+from seeded_encoders import Golden, LayOut, SeededEncoder, Views
 from torch.nn import functional
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_widened
 
 ATEN = torch.ops.aten
 
 
-def contiguous(_query, output):
+def contiguous(_query: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
     return output.contiguous()
 
 
-def heads_inside(_query, output):
+def heads_inside(_query: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
     return output.transpose(1, 2).contiguous().transpose(1, 2)
 
 
-def as_the_query(query, output):
+def as_the_query(query: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
     """In the order of the query's axes, wherever they are dense."""
     return torch.empty_like(query[..., :1].expand(*query.shape[:3], output.shape[3])).copy_(output)
 
 
-def cut_off_padding(_query, output):
+def cut_off_padding(_query: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
     """Heads that are no multiple of 8 wide are padded before the flash kernels, and cut afterwards."""
     return functional.pad(output, (0, 8))[..., : output.shape[-1]]
 
 
-def cut_off_padding_heads_inside(query, output):
+def cut_off_padding_heads_inside(query: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
     return heads_inside(query, functional.pad(output, (0, 8)))[..., : output.shape[-1]]
 
 
@@ -42,7 +47,13 @@ LAYOUTS = [contiguous, heads_inside, as_the_query, cut_off_padding, cut_off_padd
 
 @pytest.mark.parametrize("lay_out", LAYOUTS)
 def test_the_encoder_takes_every_layout(
-    distances_to, golden, golden_config, seeded_encoder, views, as_on_cuda, lay_out
+    distances_to: Callable[..., dict[str, float]],
+    golden: Golden,
+    golden_config: EncoderConfig,
+    seeded_encoder: SeededEncoder,
+    views: Views,
+    as_on_cuda: Callable[[LayOut], Any],
+    lay_out: LayOut,
 ) -> None:
     """On the branches that GPUs take, every stage is the official one's, whatever layout the kernels return."""
     encoder = seeded_encoder(golden_config)
@@ -55,7 +66,13 @@ def test_the_encoder_takes_every_layout(
 
 @torch.inference_mode()
 @pytest.mark.parametrize("lay_out", LAYOUTS)
-def test_a_page_takes_every_layout(small_config, seeded_encoder, views, as_on_cuda, lay_out) -> None:
+def test_a_page_takes_every_layout(
+    small_config: EncoderConfig,
+    seeded_encoder: SeededEncoder,
+    views: Views,
+    as_on_cuda: Callable[[LayOut], Any],
+    lay_out: LayOut,
+) -> None:
     """So do whole pages, with one view and with several at a time, to the same embeddings."""
     encoder = seeded_encoder(small_config)
     page = views([1], GLOBAL_SIZE), views([2, 3], TILE_SIZE), [2]
@@ -68,7 +85,7 @@ def test_a_page_takes_every_layout(small_config, seeded_encoder, views, as_on_cu
 
 
 @pytest.mark.parametrize("lay_out", LAYOUTS)
-def test_wide_attention_takes_every_layout(as_on_cuda, lay_out) -> None:
+def test_wide_attention_takes_every_layout(as_on_cuda: Callable[[LayOut], Any], lay_out: LayOut) -> None:
     """Queries of a single grid, or that lie between keys and values, give what contiguous ones give."""
     size, width = 5, 8
     q, k, v = torch.randn(1, size * size, 3, 2, width).permute(2, 0, 3, 1, 4)
@@ -78,14 +95,14 @@ def test_wide_attention_takes_every_layout(as_on_cuda, lay_out) -> None:
         torch.testing.assert_close(attend_widened(q, k, v, table), expected)
 
 
-def meta_shapes(width: int):
+def meta_shapes(width: int) -> tuple[torch.Tensor, ...]:
     """Query, keys, values and a mask on the meta device, where torch's kernels give shapes and strides only."""
     query = torch.empty(2, 2, 7 * 16, width, device="meta", dtype=torch.bfloat16)
     keys = torch.empty(2, 2, 32, width, device="meta", dtype=torch.bfloat16)
     return query, keys, keys, torch.empty(2, 2, 7 * 16, 32, device="meta", dtype=torch.bfloat16)
 
 
-def kernels_of_cuda():
+def kernels_of_cuda() -> dict[str, Callable[..., Any]]:
     """Each kernel that attention can go to on CUDA, as a function of query, keys, values and mask."""
     return {
         "efficient": lambda q, k, v, mask: ATEN._scaled_dot_product_efficient_attention(q, k, v, mask, False),
@@ -97,7 +114,7 @@ def kernels_of_cuda():
 
 @pytest.mark.parametrize("kernel", kernels_of_cuda())
 @pytest.mark.parametrize("query_layout", [contiguous, heads_inside], ids=["contiguous", "heads_inside"])
-def test_these_are_the_layouts_of_cuda(kernel, query_layout) -> None:
+def test_these_are_the_layouts_of_cuda(kernel: str, query_layout: LayOut) -> None:
     """Each kernel's strides, as torch's meta kernels give them, are among those tried above: another torch may differ.
 
     Where a kernel returns a new layout, add it to LAYOUTS.

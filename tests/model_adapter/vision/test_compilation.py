@@ -1,7 +1,10 @@
 """The encoder as the compiler and the GPU see it: whole graphs, no waiting for the host, and few operations."""
 
+from typing import Any
+
 import pytest
 import torch
+from seeded_encoders import SeededEncoder, Views
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -13,14 +16,14 @@ WAITS = {"_local_scalar_dense", "item", "nonzero", "masked_select", "unique2", "
 PAGE_TFLOP = 5.75  # vLLM's own encoder takes 5.73
 
 
-class NoWaiting(TorchDispatchMode):
+class NoWaiting(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fails on each operation for which a GPU makes the host wait: shapes by content, numbers, copies to the CPU."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations = 0
 
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.operations += 1
         name = function.overloadpacket.__name__
         assert name not in WAITS, f"{name} waits for the GPU"
@@ -32,7 +35,7 @@ class NoWaiting(TorchDispatchMode):
 
 
 @pytest.fixture(params=[True, False], ids=["kernel", "torch"])
-def encoder(request) -> DeepEncoderV2:
+def encoder(request: pytest.FixtureRequest) -> DeepEncoderV2:
     """The published encoder without memory, on the device whose tensors have no content, which stands for a GPU."""
     with torch.device("meta"):
         made = DeepEncoderV2(EncoderConfig()).to(torch.bfloat16).requires_grad_(False)
@@ -49,7 +52,7 @@ def page_of_six_tiles() -> tuple[torch.Tensor, torch.Tensor, list[int]]:
 
 
 @torch.inference_mode()
-def test_no_operation_waits_for_the_host(encoder) -> None:
+def test_no_operation_waits_for_the_host(encoder: DeepEncoderV2) -> None:
     """A page goes through the encoder without a number or a tensor that comes back to the CPU."""
     encoder(*page_of_six_tiles())  # what is made once
     with NoWaiting() as mode:
@@ -67,7 +70,7 @@ def test_a_wait_would_be_seen() -> None:
 
 
 @torch.inference_mode()
-def test_a_page_takes_few_operations(encoder, monkeypatch) -> None:
+def test_a_page_takes_few_operations(encoder: DeepEncoderV2, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the kernel a page of six tiles takes at most 5.75 TFLOP, padding counted; torch's operations take 6.54."""
     monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
     with FlopCounterMode(display=False) as counter:
@@ -83,7 +86,14 @@ def test_a_page_takes_few_operations(encoder, monkeypatch) -> None:
 
 @pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "torch"])
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
-def test_no_graph_is_broken(small_config, seeded_encoder, views, kernel, size, monkeypatch) -> None:
+def test_no_graph_is_broken(
+    small_config: EncoderConfig,
+    seeded_encoder: SeededEncoder,
+    views: Views,
+    kernel: bool,
+    size: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Trunk and flow encoder are one graph each, whichever attention they take."""
     monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
     encoder = seeded_encoder(small_config).to("meta")

@@ -1,13 +1,15 @@
 """Sizes come from config.json, in either layout."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize, published_config
 from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
 
-NATIVE = {
+NATIVE: dict[str, dict[str, Any]] = {
     "vision_config": {
         "sam_config": {
             "hidden_size": 64,
@@ -81,7 +83,7 @@ def test_the_transformers_layout_is_read() -> None:
         ({"vision_config": {"sam_config": {}}, "text_config": {"hidden_size": 9}}, "lacks 'hidden_size'"),
     ],
 )
-def test_configs_of_other_models_are_refused(config, message) -> None:
+def test_configs_of_other_models_are_refused(config: dict[str, Any], message: str) -> None:
     """A config that does not describe this encoder is an error that says what is wrong with it."""
     with pytest.raises(ValueError, match=message):
         EncoderConfig.from_hf(config)
@@ -100,7 +102,7 @@ def test_configs_of_other_models_are_refused(config, message) -> None:
         (lambda: EncoderConfig(embedding_width=0), "embedding_width must be positive"),
     ],
 )
-def test_sizes_that_do_not_divide_are_refused(make, message) -> None:
+def test_sizes_that_do_not_divide_are_refused(make: Callable[[], object], message: str) -> None:
     """Sizes of which no model can be made are refused with both numbers."""
     with pytest.raises(ValueError, match=message):
         make()

@@ -1,5 +1,8 @@
 """What is worked out from parameters is kept exactly as long as they are."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,22 +15,22 @@ class Counted:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, parameters, size):
+    def __call__(self, parameters: tuple[torch.Tensor, ...], size: int) -> torch.Tensor:
         self.calls += 1
         return parameters[0][size:].sum()
 
 
 @pytest.fixture
-def counted():
+def counted() -> Counted:
     return Counted()
 
 
 @pytest.fixture
-def parameter():
+def parameter() -> torch.nn.Parameter:
     return torch.nn.Parameter(torch.arange(4.0))
 
 
-def test_once_per_size(counted, parameter) -> None:
+def test_once_per_size(counted: Counted, parameter: torch.nn.Parameter) -> None:
     """A size is worked out once, whether in inference mode or not."""
     derived = Derived(counted)
     for _ in range(3):
@@ -41,7 +44,7 @@ def test_once_per_size(counted, parameter) -> None:
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_new_weights_are_noticed(counted, parameter, mode) -> None:
+def test_new_weights_are_noticed(counted: Counted, parameter: torch.nn.Parameter, mode: Callable[[], Any]) -> None:
     """Weights written into a parameter, or into a part of it, make the kept result void."""
     derived = Derived(counted)
     assert derived((parameter,), 0) == 6
@@ -51,7 +54,7 @@ def test_new_weights_are_noticed(counted, parameter, mode) -> None:
     assert derived((parameter,), 0) == 31
 
 
-def test_moves_are_noticed(counted) -> None:
+def test_moves_are_noticed(counted: Counted) -> None:
     """A module moved to another dtype and back, its weights rounded on the way, is another one."""
     module = torch.nn.Linear(1, 4, bias=False)
     torch.nn.init.constant_(module.weight, 1 / 3)
@@ -64,7 +67,7 @@ def test_moves_are_noticed(counted) -> None:
     assert derived((module.to(torch.bfloat16).weight,), 0).dtype == torch.bfloat16
 
 
-def test_weights_that_torch_does_not_watch_are_not_kept(counted) -> None:
+def test_weights_that_torch_does_not_watch_are_not_kept(counted: Counted) -> None:
     """Changes of tensors made in inference mode are not counted, so nothing made of them is kept."""
     derived = Derived(counted)
     with torch.inference_mode():

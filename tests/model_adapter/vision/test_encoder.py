@@ -1,8 +1,11 @@
 """The encoder computes what the official one does, for any number of pages at once."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
+from seeded_encoders import Golden, SeededEncoder, Views
 from torch.profiler import ProfilerActivity, profile
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
@@ -16,7 +19,13 @@ TILES_PER_PAGE = [1, 0, 7]  # seven: more than the model was trained with
 @pytest.mark.usefixtures("quick_bfloat16")
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
 def test_a_small_encoder_agrees_with_the_official_one(
-    distances_to, golden, golden_config, seeded_encoder, views, dtype, tolerance
+    distances_to: Callable[..., dict[str, float]],
+    golden: Golden,
+    golden_config: EncoderConfig,
+    seeded_encoder: SeededEncoder,
+    views: Views,
+    dtype: torch.dtype,
+    tolerance: float,
 ) -> None:
     """With the same seeded weights every stage is the official one's, in float32 and in bfloat16."""
     encoder = seeded_encoder(golden_config, dtype)
@@ -30,7 +39,12 @@ def test_a_small_encoder_agrees_with_the_official_one(
 @pytest.mark.usefixtures("quick_bfloat16")
 @pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES, ids=str)
 def test_the_published_encoder_agrees_with_the_official_one(
-    distances_to, golden, seeded_encoder, views, dtype, tolerance
+    distances_to: Callable[..., dict[str, float]],
+    golden: Golden,
+    seeded_encoder: SeededEncoder,
+    views: Views,
+    dtype: torch.dtype,
+    tolerance: float,
 ) -> None:
     """At the published sizes, too."""
     encoder = seeded_encoder(EncoderConfig(), dtype)
@@ -40,19 +54,21 @@ def test_the_published_encoder_agrees_with_the_official_one(
 
 
 @pytest.fixture(scope="module")
-def pages(views) -> tuple[torch.Tensor, torch.Tensor]:
+def pages(views: Views) -> tuple[torch.Tensor, torch.Tensor]:
     """Global views and tiles of three pages."""
     return views(range(3), GLOBAL_SIZE), views(range(10, 10 + sum(TILES_PER_PAGE)), TILE_SIZE)
 
 
 @torch.inference_mode()
-def test_pages_together_are_pages_one_by_one(small_config, seeded_encoder, pages) -> None:
+def test_pages_together_are_pages_one_by_one(
+    small_config: EncoderConfig, seeded_encoder: SeededEncoder, pages: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     """A call with any mix of pages gives each what it gets alone: tiles in order, then global view, then separator."""
     encoder = seeded_encoder(small_config)
     global_views, tiles = pages
     together = encoder(global_views, tiles, TILES_PER_PAGE)
 
-    for page, page_tiles in enumerate(tiles.split(TILES_PER_PAGE)):
+    for page, page_tiles in enumerate(torch.split(tiles, TILES_PER_PAGE)):
         (alone,) = encoder(global_views[page : page + 1], page_tiles, [len(page_tiles)])
         assert alone.shape == (144 * TILES_PER_PAGE[page] + 257, small_config.embedding_width)
         torch.testing.assert_close(together[page], alone, rtol=1e-4, atol=1e-5)
@@ -60,12 +76,14 @@ def test_pages_together_are_pages_one_by_one(small_config, seeded_encoder, pages
 
 
 @torch.inference_mode()
-def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages) -> None:
+def test_the_order_of_pages_is_theirs(
+    small_config: EncoderConfig, seeded_encoder: SeededEncoder, pages: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     """Pages in another order give the same embeddings in that order, and nothing else changes."""
     encoder = seeded_encoder(small_config)
     global_views, tiles = pages
     order = [2, 0, 1]
-    shuffled = torch.cat([tiles.split(TILES_PER_PAGE)[page] for page in order])
+    shuffled = torch.cat([torch.split(tiles, TILES_PER_PAGE)[page] for page in order])
     before = encoder(global_views, tiles, TILES_PER_PAGE)
     after = encoder(global_views[order], shuffled, [TILES_PER_PAGE[page] for page in order])
 
@@ -74,7 +92,12 @@ def test_the_order_of_pages_is_theirs(small_config, seeded_encoder, pages) -> No
 
 
 @torch.inference_mode()
-def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder, pages, monkeypatch) -> None:
+def test_memory_decides_how_many_views_go_together(
+    small_config: EncoderConfig,
+    seeded_encoder: SeededEncoder,
+    pages: tuple[torch.Tensor, torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """With less memory the views go in smaller chunks, one by one at the least, to the same embeddings."""
     global_views, tiles = pages
     encoder = seeded_encoder(small_config, memory_mb=4096)
@@ -92,7 +115,7 @@ def test_memory_decides_how_many_views_go_together(small_config, seeded_encoder,
 
 
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
-def test_the_memory_estimates_hold(seeded_encoder, views, size) -> None:
+def test_the_memory_estimates_hold(seeded_encoder: SeededEncoder, views: Views, size: int) -> None:
     """What views take at the worst moments is what was estimated, give or take a quarter: kernels differ with the CPU.
 
     In proportions like the published ones: a neck wider than the trunk would take more.
@@ -122,7 +145,7 @@ def test_the_memory_estimate_of_widened_attention_holds() -> None:
     assert 0.75 < measured / (4 * grids * heads * size**2 * (width + 2 * size) * 4) < 1.25
 
 
-def peak_bytes(work) -> int:
+def peak_bytes(work: Callable[[], object]) -> int:
     """The most bytes that were allocated at a time while working."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()
@@ -132,7 +155,9 @@ def peak_bytes(work) -> int:
 
 
 @pytest.mark.parametrize("size", [512, 640, 1280, 1024 + 16])
-def test_other_views_are_refused(small_config, seeded_encoder, views, size) -> None:
+def test_other_views_are_refused(
+    small_config: EncoderConfig, seeded_encoder: SeededEncoder, views: Views, size: int
+) -> None:
     """The queries are for 768 and 1024 px: a view of another size is an error that says so."""
     encoder = seeded_encoder(small_config)
     with pytest.raises(ValueError, match=r"\(views, 1024, 1024, 3\).*not"):
@@ -145,20 +170,24 @@ def test_other_views_are_refused(small_config, seeded_encoder, views, size) -> N
         encoder(views([1], GLOBAL_SIZE), torch.zeros(2, size, size, 3, dtype=torch.uint8), [2])
 
 
-def test_normalised_pixels_are_refused(small_config, seeded_encoder, views) -> None:
+def test_normalised_pixels_are_refused(
+    small_config: EncoderConfig, seeded_encoder: SeededEncoder, views: Views
+) -> None:
     """Views are bytes; floats have already been through what the encoder does itself."""
     with pytest.raises(ValueError, match="uint8"):
         seeded_encoder(small_config)(views([1], GLOBAL_SIZE).float(), views([2], TILE_SIZE), [1])
 
 
 @pytest.mark.parametrize("tiles_per_page", [[3], [1, 1], [2, 2], []])
-def test_tiles_must_add_up(small_config, seeded_encoder, views, tiles_per_page) -> None:
+def test_tiles_must_add_up(
+    small_config: EncoderConfig, seeded_encoder: SeededEncoder, views: Views, tiles_per_page: list[int]
+) -> None:
     """A count for each page, together all tiles; else which tile is whose would be a guess."""
     with pytest.raises(ValueError, match="2 global views and 3 tiles"):
         seeded_encoder(small_config)(views([1, 2], GLOBAL_SIZE), views([3, 4, 5], TILE_SIZE), tiles_per_page)
 
 
-def test_no_pages_are_no_embeddings(small_config, seeded_encoder) -> None:
+def test_no_pages_are_no_embeddings(small_config: EncoderConfig, seeded_encoder: SeededEncoder) -> None:
     """A call without pages is answered without work."""
     nothing = [torch.zeros(0, size, size, 3, dtype=torch.uint8) for size in (GLOBAL_SIZE, TILE_SIZE)]
 
@@ -166,7 +195,9 @@ def test_no_pages_are_no_embeddings(small_config, seeded_encoder) -> None:
 
 
 @torch.inference_mode()
-def test_weights_loaded_again_are_used(small_config, seeded_encoder, views) -> None:
+def test_weights_loaded_again_are_used(
+    small_config: EncoderConfig, seeded_encoder: SeededEncoder, views: Views
+) -> None:
     """Nothing worked out from weights outlives them: neither loading others nor another dtype leaves a trace."""
     encoder, fresh = seeded_encoder(small_config), seeded_encoder(small_config)
     tiles = views([1], TILE_SIZE)
@@ -182,7 +213,7 @@ def test_weights_loaded_again_are_used(small_config, seeded_encoder, views) -> N
     torch.testing.assert_close(encoder.to(torch.float32)._encode(tiles), fresh._encode(tiles), rtol=0, atol=0)
 
 
-def test_wrong_weights_are_refused(small_config, seeded_encoder) -> None:
+def test_wrong_weights_are_refused(small_config: EncoderConfig, seeded_encoder: SeededEncoder) -> None:
     """A tensor of another name or shape is an error that names it."""
     encoder = seeded_encoder(small_config)
     with pytest.raises(ValueError, match="no weight sam_model"):
@@ -191,7 +222,7 @@ def test_wrong_weights_are_refused(small_config, seeded_encoder) -> None:
         encoder.load_weights([("view_seperator", torch.zeros(3))])
 
 
-def test_every_parameter_is_in_the_checkpoint(small_config, seeded_encoder) -> None:
+def test_every_parameter_is_in_the_checkpoint(small_config: EncoderConfig, seeded_encoder: SeededEncoder) -> None:
     """The tensors of the checkpoint fill all parameters, each number once."""
     encoder = seeded_encoder(small_config)
     with torch.no_grad():

@@ -2,30 +2,34 @@
 
 import pytest
 import torch
+from narrowed import instance
+from seeded_encoders import SeededEncoder
 from torch.nn import functional
 
-from ocrmill.model_adapter.vision.flow_encoder import FlowConstants
+from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig
+from ocrmill.model_adapter.vision.flow_encoder import FlowConstants, FlowEncoder, FlowLayer
 
 TOKENS = 144
 
 
 @pytest.fixture(scope="module")
-def flow(small_config, seeded_encoder):
+def flow(small_config: EncoderConfig, seeded_encoder: SeededEncoder) -> FlowEncoder:
     return seeded_encoder(small_config).flow
 
 
 @pytest.fixture(scope="module")
-def tokens(small_config):
+def tokens(small_config: EncoderConfig) -> torch.Tensor:
     return torch.randn(2, TOKENS, small_config.flow.width, generator=torch.Generator().manual_seed(0))
 
 
-def after_first_layer(flow, x_btc):
+def after_first_layer(flow: FlowEncoder, x_btc: torch.Tensor) -> torch.Tensor:
     constants = FlowConstants.of((x_btc,), TOKENS, config=flow.config)
     with torch.inference_mode():
-        return flow.layers[0](x_btc, constants, first_output=0)
+        out: torch.Tensor = flow.layers[0](x_btc, constants, first_output=0)
+    return out
 
 
-def test_image_tokens_see_later_image_tokens(flow, tokens) -> None:
+def test_image_tokens_see_later_image_tokens(flow: FlowEncoder, tokens: torch.Tensor) -> None:
     """The mask is not plain causal: what the last image token is, the first one knows."""
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     changed = x_btc.clone()
@@ -35,7 +39,7 @@ def test_image_tokens_see_later_image_tokens(flow, tokens) -> None:
     assert ((before - after).abs().amax(-1) > 1e-4).all()
 
 
-def test_image_tokens_see_no_query(flow, tokens) -> None:
+def test_image_tokens_see_no_query(flow: FlowEncoder, tokens: torch.Tensor) -> None:
     """Queries leave the image tokens as they are."""
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     changed = x_btc.clone()
@@ -46,7 +50,7 @@ def test_image_tokens_see_no_query(flow, tokens) -> None:
 
 
 @pytest.mark.parametrize("query", [0, 70, TOKENS - 1])
-def test_queries_see_earlier_queries_only(flow, tokens, query) -> None:
+def test_queries_see_earlier_queries_only(flow: FlowEncoder, tokens: torch.Tensor, query: int) -> None:
     """A query changes itself and all later ones, and no earlier one."""
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     changed = x_btc.clone()
@@ -58,20 +62,20 @@ def test_queries_see_earlier_queries_only(flow, tokens, query) -> None:
 
 
 @torch.inference_mode()
-def test_the_whole_mask_gives_the_same(flow, tokens) -> None:
+def test_the_whole_mask_gives_the_same(flow: FlowEncoder, tokens: torch.Tensor) -> None:
     """All layers under one mask of all tokens by all tokens, heads one by one, give the same query outputs."""
     sees = torch.zeros(2 * TOKENS, 2 * TOKENS, dtype=torch.bool)
     sees[:, :TOKENS] = True
     sees[TOKENS:, TOKENS:] = torch.ones(TOKENS, TOKENS).tril().bool()
     x_btc = torch.cat([tokens, flow.query_768.expand(2, -1, -1)], dim=1)
     for layer in flow.layers:
-        x_btc = plain_layer(layer, flow.config, x_btc, sees)
+        x_btc = plain_layer(instance(FlowLayer, layer), flow.config, x_btc, sees)
     expected = functional.rms_norm(x_btc, x_btc.shape[-1:], flow.norm.weight, flow.config.norm_eps)[:, TOKENS:]
 
     torch.testing.assert_close(flow(tokens), expected, rtol=1e-4, atol=1e-5)
 
 
-def plain_layer(layer, config, x_btc, sees):
+def plain_layer(layer: FlowLayer, config: FlowConfig, x_btc: torch.Tensor, sees: torch.Tensor) -> torch.Tensor:
     """A Qwen2 layer written down term by term."""
     weights = layer.checkpoint_slots()
     normed = functional.rms_norm(x_btc, x_btc.shape[-1:], weights["input_layernorm.weight"], config.norm_eps)
@@ -92,7 +96,7 @@ def plain_layer(layer, config, x_btc, sees):
     return x_btc + (functional.silu(gate) * up) @ weights["mlp.down_proj.weight"].T
 
 
-def turned(x_btd, config):
+def turned(x_btd: torch.Tensor, config: FlowConfig) -> torch.Tensor:
     """Each pair (i, i + d / 2) as a complex number, turned by position * theta^(-2i / d)."""
     half = config.head_width // 2
     angles = torch.arange(x_btd.shape[1])[:, None] * config.rope_theta ** (-torch.arange(half) / half)

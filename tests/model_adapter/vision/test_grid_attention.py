@@ -7,11 +7,13 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
 
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
+from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.grid_attention import has_kernel_for
 from ocrmill.model_adapter.vision.sam_vit import SamVit
 
@@ -38,7 +40,7 @@ def environment_of(name: str) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [*COMPILERS, "installed"])
-def test_the_interpreted_kernel_is_right(name) -> None:
+def test_the_interpreted_kernel_is_right(name: str) -> None:
     """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter."""
     tests = Path(__file__).with_name("interpreted_kernel.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
@@ -49,7 +51,7 @@ def test_the_interpreted_kernel_is_right(name) -> None:
 
 
 @cache
-def resources(name: str) -> list[dict]:
+def resources(name: str) -> list[dict[str, Any]]:
     command = [sys.executable, "bench/kernel_resources.py", "--json"]
     environment = environment_of(name)
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -60,7 +62,7 @@ def resources(name: str) -> list[dict]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", COMPILERS)
-def test_the_kernel_compiles_for_gpus_that_are_not_here(name) -> None:
+def test_the_kernel_compiles_for_gpus_that_are_not_here(name: str) -> None:
     """For Ampere, Hopper and Blackwell: products on tensor cores, wide copies, no spills, and room on every GPU."""
     for found in resources(name):
         print(found)
@@ -78,13 +80,15 @@ def test_the_kernel_compiles_for_gpus_that_are_not_here(name) -> None:
     ("tensor", "width"),
     [(torch.empty(1), 64), (torch.empty(1, dtype=torch.bfloat16), 64), (torch.empty(1, device="meta"), 64)],
 )
-def test_the_kernel_is_for_cuda(tensor, width) -> None:
+def test_the_kernel_is_for_cuda(tensor: torch.Tensor, width: int) -> None:
     """Nothing that is not on a CUDA GPU goes to the kernel."""
     assert not has_kernel_for(tensor, width)
 
 
 @pytest.mark.parametrize("choice", ["auto", "torch"])
-def test_a_cpu_takes_torch_without_a_word(small_config, caplog, choice) -> None:
+def test_a_cpu_takes_torch_without_a_word(
+    small_config: EncoderConfig, caplog: pytest.LogCaptureFixture, choice: Literal["auto", "torch"]
+) -> None:
     """`auto` says nothing if the kernel is for another device."""
     trunk = SamVit(small_config.sam, small_config.flow.width)
     choose_attention(trunk, choice)
@@ -93,7 +97,7 @@ def test_a_cpu_takes_torch_without_a_word(small_config, caplog, choice) -> None:
     assert not caplog.records
 
 
-def test_who_insists_on_the_kernel_is_told(small_config) -> None:
+def test_who_insists_on_the_kernel_is_told(small_config: EncoderConfig) -> None:
     """`triton` on a CPU is an error that says what the kernel is for."""
     with pytest.raises(RuntimeError, match="it is for CUDA, 16 bits and heads 64 wide, not for cpu, float32, 32"):
         choose_attention(SamVit(small_config.sam, small_config.flow.width), "triton")

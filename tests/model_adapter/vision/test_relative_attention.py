@@ -16,7 +16,9 @@ def tensors(size: int, distances: int) -> tuple[torch.Tensor, ...]:
     return *qkv, *(torch.randn(distances, WIDTH, generator=draw) for _ in range(2))
 
 
-def by_formula(q, k, v, rows, columns, size):
+def by_formula(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, size: int
+) -> torch.Tensor:
     """Every score on its own terms, in float64."""
     places = [(place // size, place % size) for place in range(size * size)]
     scores = torch.empty(GRIDS, HEADS, len(places), len(places), dtype=torch.float64)
@@ -29,7 +31,7 @@ def by_formula(q, k, v, rows, columns, size):
 
 @pytest.mark.parametrize("size", [1, 5, 7])
 @pytest.mark.parametrize("block_scores", [1, 200, 3000, 1 << 20])
-def test_blocks_follow_the_formula(size, block_scores) -> None:
+def test_blocks_follow_the_formula(size: int, block_scores: int) -> None:
     """A bias made block by block, from one grid row of one head to several heads at once, gives the formula."""
     q, k, v, rows, columns = tensors(size, 2 * size - 1)
     table = PositionTable.of((rows, columns), size)
@@ -39,7 +41,7 @@ def test_blocks_follow_the_formula(size, block_scores) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 5, 7])
-def test_wide_heads_follow_the_formula(size) -> None:
+def test_wide_heads_follow_the_formula(size: int) -> None:
     """Queries and keys widened by the relative terms, which is how a GPU does it, give the formula."""
     q, k, v, rows, columns = tensors(size, 2 * size - 1)
     ours = attend_widened(q, k, v, PositionTable.of((rows, columns), size))
@@ -48,7 +50,7 @@ def test_wide_heads_follow_the_formula(size) -> None:
 
 
 @pytest.mark.parametrize(("given", "size"), [(127, 48), (27, 20), (9, 3)])
-def test_tables_are_resized_linearly(given, size) -> None:
+def test_tables_are_resized_linearly(given: int, size: int) -> None:
     """A table for another grid is interpolated between the centres of its entries, without reaching past its ends."""
     _, _, _, rows, _ = tensors(2, given)
     wanted = 2 * size - 1

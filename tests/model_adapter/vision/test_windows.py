@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("batch", "grid", "window"), [(1, 4, 2), (2, 5, 2), (3, 7, 3), (2, 3, 5)])
-def test_windows_are_those_of_the_completed_grid(batch, grid, window) -> None:
+def test_windows_are_those_of_the_completed_grid(batch: int, grid: int, window: int) -> None:
     """Sorted rows are the windows of a grid that was completed with one value, and sorting them back gives the grid."""
     channels, beyond = 3, torch.tensor([7.0, 8.0, 9.0])
     x_bssc = torch.rand(batch, grid, grid, channels)
