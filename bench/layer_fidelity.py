@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.pages.inspection import inspect_page
 from ocrmill.pipeline.pages.mapped_file import map_path
 from ocrmill.pipeline.pages.mupdf import count_pages, displayed_geometry, open_document, quiet, render_thumbnail
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
-from ocrmill.pipeline.records import LayerFidelity, PageText, Route
+from ocrmill.pipeline.records import PageText, Route
 from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.layout_model import load_layout_model
 from ocrmill.pipeline.text.text_layer import read_text_layer

@@ -1,4 +1,4 @@
-"""Measures of the text of a page: how much it repeats itself."""
+"""Measures of the text of a page: how much it repeats itself, and how far it agrees with the page."""
 
 from dataclasses import dataclass
 
@@ -18,3 +18,25 @@ class RepetitionMeasures:
     loop_score: float = 0.0  # turns of the strongest loop over those that are too many
     loop_turns: int = 0
     loop_unit_chars: int = 0  # of one turn
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementMeasures:
+    """Agreement of an engine's text with the words of the page's own layer (ocr_agreement.py). Shares are 0 to 1."""
+
+    agreement_words: int  # of the layer, that the text should have
+    agreement_missing: float  # of these, the share that the text lacks
+    agreement_invented: float  # of the text's words, the share that the layer lacks
+    agreement_misread: float  # of the layer's words, the share that the text has with other letters
+    agreement_numbers: int  # numbers of the layer in whose place the text has another one
+    agreement_order: float  # of the words that both have once, the share in the same order
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFidelity:
+    """Agreement of a page's Markdown with the text layer that it was made from (layer_fidelity.py), each 0 to 1."""
+
+    recall: float  # of the layer's words
+    precision: float  # of the Markdown's words
+    order: float
+    changed_numbers: int = 0  # on either side without an equal on the other; no column

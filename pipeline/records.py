@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, LayerFidelity, RepetitionMeasures
 
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
@@ -191,16 +191,6 @@ class PageGeometry:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerFidelity:
-    """Agreement of a page's Markdown with the text layer that it was made from (layer_fidelity.py), each 0 to 1."""
-
-    recall: float  # of the layer's words
-    precision: float  # of the Markdown's words
-    order: float
-    changed_numbers: int = 0  # on either side without an equal on the other; no column
-
-
-@dataclass(frozen=True, slots=True)
 class PageText:
     """The text of a page, from its layer or an engine."""
 
@@ -216,6 +206,17 @@ class PageText:
     confidence: float | None = None  # mean of the recognizer's over the lines, 0 to 1, where the engine has one
     notes: tuple[str, ...] = ()  # flags that the reader raises itself, of text that it left out or is unsure of
     fidelity: LayerFidelity | None = None  # to the text layer, where it was read from there
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLine:
+    """A line of a page's own text as a reader sees it. Box in PDF points of the page as displayed."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +309,7 @@ class RenderedPage(RoutedPage):
     """A page that awaits OCR. Small: its image travels beside it (workers/rendering/rasterizer.py)."""
 
     layer_text: str | None = None  # the page's own text where OCR can be checked against it
+    layer_lines: tuple[LayerLine, ...] = ()  # the same in lines, without what no reader sees; no part of a row
     unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
     image_bytes: int = 0  # of the image that travels beside it, or of its views
     kept: PageText | None = None  # from a good layer: stands if the engine does worse
@@ -346,6 +348,7 @@ class PageRow:
     measures: RepetitionMeasures | None = None
     repetition_flag: bool = False
     text_layer_agreement: float | None = None
+    agreement: AgreementMeasures | None = None  # with the words of the layer, where they can be trusted
     flags: tuple[str, ...] = ()
     figures: tuple[Figure, ...] | None = None  # null if none are wanted, or nothing was read
     engine: str | None = None

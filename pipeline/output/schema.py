@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, RepetitionMeasures
 from ocrmill.pipeline.records import (
     Block,
     DocumentRow,
@@ -62,7 +62,14 @@ ATTEMPT = pa.struct(
         ("seconds", pa.float32()),
     ]
 )
-FEATURES = pa.struct([(field.name, _ARROW_TYPES[field.type]) for field in fields(PageFeatures)])  # type: ignore[index]
+
+
+def _columns(record: type[Any]) -> list[tuple[str, pa.DataType]]:
+    """Name and type of each field of a record of numbers and words."""
+    return [(field.name, _ARROW_TYPES[field.type]) for field in fields(record)]  # type: ignore[index]
+
+
+FEATURES = pa.struct(_columns(PageFeatures))
 
 PAGES = pa.schema(
     [
@@ -77,20 +84,11 @@ PAGES = pa.schema(
         ("raw", pa.string()),
         ("blocks", pa.list_(BLOCK)),
         ("figures", pa.list_(FIGURE)),
-        ("repetition_ratio", pa.float32()),
-        ("repetition_period", pa.int32()),
-        ("repeated_tail_chars", pa.int32()),
-        ("compression_ratio", pa.float32()),
-        ("longest_run", pa.int32()),
-        ("content_ratio", pa.float32()),
-        ("content_chars", pa.int32()),
-        ("counted_numbers", pa.int32()),
-        ("loop_score", pa.float32()),
-        ("loop_turns", pa.int32()),
-        ("loop_unit_chars", pa.int32()),
+        *_columns(RepetitionMeasures),
         ("repetition_flag", pa.bool_()),
         ("quality_version", pa.int32()),
         ("text_layer_agreement", pa.float32()),
+        *_columns(AgreementMeasures),
         ("engine_confidence", pa.float32()),
         ("layer_recall", pa.float32()),
         ("layer_precision", pa.float32()),
@@ -179,11 +177,13 @@ ADDED = frozenset(
         *("ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"),
         *("layer_recall", "layer_precision", "layer_order"),
         *("loop_score", "loop_turns", "loop_unit_chars"),
+        *(name for name, _ in _columns(AgreementMeasures)),
     }
 )
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
-_MEASURES = tuple(field.name for field in fields(RepetitionMeasures))
+_MEASURES = tuple(name for name, _ in _columns(RepetitionMeasures))
+_AGREEMENT = tuple(name for name, _ in _columns(AgreementMeasures))
 _UNSUITABLE_TEXT = re.compile("[\0\ud800-\udfff]")  # Arrow holds UTF-8; NUL ends a string in what is built on C
 
 
@@ -213,6 +213,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         **_attributes(pages, "renderer", "render_ms"),
         **_attributes([row.text for row in rows], "raw", "finish_reason", *_MODEL_VIEW),
         **_attributes([row.measures for row in rows], *_MEASURES),
+        **_attributes([row.agreement for row in rows], *_AGREEMENT),
         **_attributes(seen["geometry"], "width_pt", "height_pt", "rotation"),
         **_attributes(seen["decision"], "route"),
         "route_reason": _attributes(seen["decision"], "reason")["reason"],

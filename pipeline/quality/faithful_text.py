@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
-from ocrmill.pipeline.records import LayerFidelity, PageText
+from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.reading_order import Box

@@ -5,6 +5,7 @@ from typing import Any
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.pages.routing import FOREIGN_SHARE
+from ocrmill.pipeline.quality.agreement.ocr_agreement import measure_agreement
 from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
@@ -59,14 +60,18 @@ def recognized_row(
         )
         return failed_row(document, page, reason, detail, replace(attempt, reason=reason))
     agreement = None if page.layer_text is None else text_layer_agreement(text.markdown, page.layer_text)
+    checked = (
+        measure_agreement(text.markdown, text.blocks, page.layer_lines, page.geometry) if page.layer_lines else None
+    )
     return PageRow(
-        **_place(document, page),
+        **_place(document, replace(page, layer_lines=())),  # long, and of no use to a row that waits to be written
         status=Status.OK,
         engine=attempt.engine,
         prompt=attempt.prompt,
         engine_ms=attempt.seconds * 1000,
         attempts=(attempt,),
         text_layer_agreement=agreement,
+        agreement=checked,
         **_read(
             text, quality, signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
         ),

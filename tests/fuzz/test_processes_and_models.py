@@ -37,6 +37,7 @@ PAGE = {
     "decision": {"route": "ocr", "reason": "no_text_layer"},
     "renderer": "mupdf",
     "layer_text": "some text",
+    "layer_lines": [{"text": "some text", "x0": 1.0, "y0": 2.0, "x1": 30.0, "y1": 12.0}],
     "render_ms": 1.5,
     "image_bytes": 60,
     "kind": "rendered",

@@ -17,12 +17,14 @@ from ocrmill.pipeline.pages.portfolio import PORTFOLIO_COVER, Portfolio, open_po
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import CODES, decide, is_right_to_left, layer_can_check, may_be_codes
 from ocrmill.pipeline.pages.scripts import unwritable_share
+from ocrmill.pipeline.quality.agreement.layer_lines import lines_of
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import (
     RGB,
     BlankPage,
     FailedPage,
     Failure,
+    LayerLine,
     PageFeatures,
     PageGeometry,
     PageResult,
@@ -34,8 +36,10 @@ from ocrmill.pipeline.records import (
     TextLayerPage,
 )
 from ocrmill.pipeline.text.figures import has_pictures
+from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
+from ocrmill.pipeline.text.visible_words import visible_words
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
@@ -109,7 +113,8 @@ class MupdfReader:
                     awaiting = RenderedPage(
                         page_number, with_raster(geometry, image), decision, features, layer_text=checkable
                     )
-                    result = replace(awaiting, unwritable_share=unwritable, kept=text)
+                    lines = () if checkable is None else _visible_lines(page)
+                    result = replace(awaiting, layer_lines=lines, unwritable_share=unwritable, kept=text)
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
             result, image = _failed(page_number, error), None
         warnings = "\n".join(filter(None, (result.detail, rasterize.take_warnings())))
@@ -173,6 +178,14 @@ class MupdfReader:
     def _scale(self, page: "pymupdf.Page", geometry: PageGeometry) -> float:
         raster = self._settings.raster
         return rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px)
+
+
+def _visible_lines(page: "pymupdf.Page") -> tuple[LayerLine, ...]:
+    """Return the lines of the layer that a reader sees; none if they cannot be told."""
+    try:
+        return tuple(lines_of(visible_words(page, find_hidden_text(page))))
+    except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the page can be read without a check
+        return ()
 
 
 def _failed(number: int, error: Exception) -> FailedPage:

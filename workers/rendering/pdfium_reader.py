@@ -21,6 +21,7 @@ from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
 from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
+from ocrmill.pipeline.quality.agreement.layer_lines import lines_of
 from ocrmill.pipeline.records import (
     RGB,
     BlankPage,
@@ -107,10 +108,9 @@ class PdfiumReader:
             geometry = with_raster(geometry, image) if is_cut else geometry
             return TextLayerPage(page_number, geometry, decision, features, text=text), image if is_cut else None
         checkable = clean_text(layer.text) if layer_can_check(features, routing) else None
-        geometry = with_raster(geometry, image)
-        return RenderedPage(
-            page_number, geometry, decision, features, layer_text=checkable, unwritable_share=unwritable
-        ), image
+        lines = () if checkable is None else tuple(lines_of(layer.seen_words))
+        awaiting = RenderedPage(page_number, with_raster(geometry, image), decision, features, layer_text=checkable)
+        return replace(awaiting, layer_lines=lines, unwritable_share=unwritable), image
 
 
 def _features(layer: PdfiumLayer, geometry: PageGeometry, thumbnail: Grey) -> PageFeatures:

@@ -20,9 +20,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.plain_words import plain_words, words_of_markdown
 from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_order, share_in_place
-from ocrmill.pipeline.records import Block, LayerFidelity
+from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.reading_order import Box
 
 _LARGE_INITIAL = 1.3  # times the height of the word it begins

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_rows import made_document, made_id, made_page, made_pages, made_source_row, made_stamp
 
 from ocrmill.pipeline.errors import OutputError, UsageError
-from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.measures import LayerFidelity, RepetitionMeasures
 from ocrmill.pipeline.output.schema import (
     DETAIL_CHARACTERS,
     DOCUMENTS,
@@ -31,7 +31,6 @@ from ocrmill.pipeline.records import (
     Block,
     FailedPage,
     Figure,
-    LayerFidelity,
     PageFeatures,
     PageGeometry,
     PageText,
@@ -54,6 +53,8 @@ CONTRACT = {
         | longest_run int32 | content_ratio float | content_chars int32 | counted_numbers int32
         | loop_score float | loop_turns int32 | loop_unit_chars int32
         | repetition_flag bool | quality_version int32 | text_layer_agreement float
+        | agreement_words int32 | agreement_missing float | agreement_invented float
+        | agreement_misread float | agreement_numbers int32 | agreement_order float
         | engine_confidence float | layer_recall float | layer_precision float | layer_order float
         | flags list<item: string> | route {WORD} | route_reason {WORD}
         | features struct<characters: int32, words: int32, unmapped_share: float, control_share: float,

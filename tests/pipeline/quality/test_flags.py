@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 from ocrmill.configs.settings import QualitySettings
-from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.measures import LayerFidelity, RepetitionMeasures
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import (
     COMPRESSIBLE,
@@ -27,7 +27,6 @@ from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.quality.repetition import measure_repetition
 from ocrmill.pipeline.records import (
     Document,
-    LayerFidelity,
     PageGeometry,
     PageText,
     Route,

@@ -10,6 +10,7 @@ from ocrmill.pipeline.records import (
     Attempt,
     Document,
     FailedPage,
+    LayerLine,
     PageGeometry,
     PageText,
     Reason,
@@ -60,6 +61,17 @@ def test_the_layer_stands_where_the_engine_did_worse(read: PageText | None, reas
     assert kept.text is not None
     assert not isinstance(kept.page, FailedPage)
     assert (kept.text.markdown, kept.attempts, kept.page.decision) == (LAYER, row.attempts, PAGE.decision)
+
+
+def test_an_engines_text_is_measured_against_the_lines_of_the_page() -> None:
+    """The row has the measures, and not the lines; a page without lines has no measures."""
+    page = replace(PAGE, layer_lines=(LayerLine(LAYER, 80, 100, 500, 112),))
+    row = recognized_row(DOCUMENT, page, PageText(LAYER.replace("comes fifty minutes ", "")), ATTEMPT, QUALITY)
+    assert row.agreement is not None
+    assert (row.agreement.agreement_missing > 0.1, row.agreement.agreement_invented) == (True, 0)
+    assert isinstance(row.page, RenderedPage)
+    assert row.page.layer_lines == ()
+    assert recognized_row(DOCUMENT, PAGE, PageText(LAYER), ATTEMPT, QUALITY).agreement is None
 
 
 def test_a_page_without_a_good_layer_keeps_the_engine() -> None:

@@ -242,6 +242,17 @@ def test_text_is_fit_for_parquet(rasterizer: Rasterizer, tmp_path: Path) -> None
     assert "\0" not in text
 
 
+def test_a_page_for_the_engine_brings_the_lines_that_a_reader_sees(ocr_only: Rasterizer) -> None:
+    """Its own text goes along, line by line, with boxes on the page as displayed: to check what the engine writes."""
+    page = rendered_of(read_pages(ocr_only, Path("samples/rotated.pdf"))[0])
+    said = " ".join(line.text for line in page.layer_lines)
+
+    assert page.layer_text is not None
+    assert sorted(said.split()) == sorted(page.layer_text.split())
+    assert all(0 <= line.x0 < line.x1 <= page.geometry.width_pt for line in page.layer_lines)
+    assert all(0 <= line.y0 < line.y1 <= page.geometry.height_pt for line in page.layer_lines)
+
+
 def test_a_document_that_changes_is_not_mixed(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Pages of a file that was replaced after opening fail instead of coming from other bytes."""
     path = text_pdf(tmp_path / "a.pdf", pages=2)

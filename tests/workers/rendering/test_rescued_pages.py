@@ -274,6 +274,7 @@ def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path) -> N
     assert isinstance(page, RenderedPage)
     assert page.decision.reason == "forced"
     assert words(present(page.layer_text)) == words(" ".join(LINES))
+    assert words(" ".join(line.text for line in page.layer_lines)) == words(" ".join(LINES))
     assert page.geometry.width_px == 1200
 
 

@@ -13,7 +13,8 @@ from pdfs import annotated_pdf, cropbox_pdf, rotated_pdf, text_pdf
 from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
-from ocrmill.pipeline.records import Document, LayerFidelity, PageRow, Status
+from ocrmill.pipeline.measures import LayerFidelity
+from ocrmill.pipeline.records import Document, PageRow, Status
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.agreement.plain_words import words_of_markdown
-from ocrmill.pipeline.records import Block, LayerFidelity
+from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 Words = list[tuple[str, Box]]
