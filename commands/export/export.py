@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ocrmill.commands.export.figures import drop_figures, with_links, write_figures
+from ocrmill.commands.export.document_text import TextForm, document_markdown, document_text, page_text
+from ocrmill.commands.export.figures import drop_figures, write_figures
 from ocrmill.commands.export.new_file import new_file, refuse_url, regular_file, reporting_os_errors
 from ocrmill.commands.export.paths import ENDING, FIGURES, INDEX, export_paths
 from ocrmill.commands.export.whole_documents import (
@@ -25,11 +26,9 @@ from ocrmill.commands.export.whole_documents import (
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
-BETWEEN_PAGES = "\n\n"
 _NOT_METADATA = frozenset({"document_id", "source", "ingested_at", "pages"})  # they have fields of their own, or none
-_LONG = frozenset({"markdown", "figures"})
-_MARKER = "<!-- page:"
-_ESCAPED_MARKER = "\\<!-- page:"  # a reader of the Markdown sees the original text
+_LONG = frozenset({"markdown", "figures", "spans"})
+PAGE_AFTER_PAGE = TextForm()
 SIGNIFICANT_DIGITS = 6  # a float32 keeps at least six
 
 
@@ -61,12 +60,18 @@ class ExportReport:
 
 
 def export_jsonl(
-    store: Store, destination: Path, *, per_page: bool = False, include_failed: bool = False
+    store: Store,
+    destination: Path,
+    *,
+    per_page: bool = False,
+    include_failed: bool = False,
+    form: TextForm = PAGE_AFTER_PAGE,
 ) -> ExportReport:
     """Write one line for each document, or for each page, into one file.
 
-    A document's `text` is its pages, joined by a blank line; `metadata.pages` has the span, status and measures of each
-    page. With `include_failed`, documents or pages that could not be read get lines, too: a reason and no text.
+    A document's `text` is its pages, joined by a blank line or as `form` says; `metadata.pages` has the span, status
+    and measures of each page. With `include_failed`, documents or pages that could not be read get lines, too: a reason
+    and no text.
 
     Raises:
         OutputError: The output cannot be read or the file not written; the destination is unchanged.
@@ -78,23 +83,28 @@ def export_jsonl(
         destination = regular_file(destination)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
-            whole = WholeDocuments(store, held, destination.parent)
+            whole = WholeDocuments(store, held, destination.parent, blocks=form.needs_blocks)
             for document in _documents(whole, held, report, include_failed=include_failed):
-                records = _page_records(document, include_failed) if per_page else [_document_record(document)]
+                records = _page_records(document, include_failed, form) if per_page else [_record_of(document, form)]
                 for record in records:
                     report.bytes += file.write(_line(record))
     return report
 
 
 def export_markdown(
-    store: Store, destination: Path, *, include_failed: bool = False, figures: bool = False
+    store: Store,
+    destination: Path,
+    *,
+    include_failed: bool = False,
+    figures: bool = False,
+    form: TextForm = PAGE_AFTER_PAGE,
 ) -> ExportReport:
     """Write one file for each document into a folder, at the path that paths.py gives, and list them in `_index.jsonl`.
 
     Each page follows a line `<!-- page: 3 status: ok -->`, also a page that failed, with its reason; no other line of
-    a file begins like that. With `include_failed`, a document without any text gets a file too. With
-    `figures`, stored figures become files and links (figures.py). Files of an earlier export that are not part of this
-    one are deleted.
+    a file begins like that. In a continuous text only failed pages have one. With `include_failed`, a document without
+    any text gets a file too. With `figures`, stored figures become files and links (figures.py). Files of an earlier
+    export that are not part of this one are deleted.
 
     Raises:
         OutputError: The output cannot be read or a file not written. The files that are there are complete; run again.
@@ -113,12 +123,12 @@ def export_markdown(
             for size in write_figures(store, {name: destination / path for name, path in ids if name}):
                 report.figures += 1
                 report.bytes += size
-        whole = WholeDocuments(store, held, destination, figures=figures)
+        whole = WholeDocuments(store, held, destination, figures=figures, blocks=form.needs_blocks)
         for document in _documents(whole, held, report, include_failed=include_failed):
             path = destination / paths[document.at]
             path.parent.mkdir(parents=True, exist_ok=True)
             with new_file(path) as file:
-                report.bytes += file.write(_markdown(document, path).encode())
+                report.bytes += file.write(document_markdown(document, path, form).encode())
             drop_figures(path, {(page.page_number, name) for page in document.pages for _, name in page.figures})
         index.finish()
     return report
@@ -145,21 +155,16 @@ def _count(document: WholeDocument, report: ExportReport, *, include_failed: boo
         yield document
 
 
-def _document_record(document: WholeDocument) -> dict[str, Any]:
-    spans: list[dict[str, Any]] = []
-    texts: list[str] = []
-    end = 0
-    for page in document.pages:
-        text = page.markdown or ""
-        start = end + (len(BETWEEN_PAGES) if text and texts else 0)
-        end = start + len(text)
-        texts += [text] if text else []
-        spans.append({**_page_facts(page), "start": start, "end": end})
+def _record_of(document: WholeDocument, form: TextForm) -> dict[str, Any]:
+    written = document_text(document, form)
+    empty = len(written.text), len(written.text)
+    spans = [(page, written.spans.get(page.page_number, empty)) for page in document.pages]
+    pages = [{**_page_facts(page), "start": start, "end": end} for page, (start, end) in spans]
     facts = document.facts
-    return _record(facts.document_id, BETWEEN_PAGES.join(texts), facts, {**_document_facts(facts), "pages": spans})
+    return _record(facts.document_id, written.text, facts, {**_document_facts(facts), "pages": pages})
 
 
-def _page_records(document: WholeDocument, include_failed: bool) -> Iterator[dict[str, Any]]:
+def _page_records(document: WholeDocument, include_failed: bool, form: TextForm) -> Iterator[dict[str, Any]]:
     facts = document.facts
     if not document.pages:
         yield _record(facts.document_id, "", facts, {"page_number": None, **_document_facts(facts)})
@@ -167,7 +172,7 @@ def _page_records(document: WholeDocument, include_failed: bool) -> Iterator[dic
         if page.status != "failed" or include_failed:
             name = f"{facts.document_id}-{page.page_number}"
             about = {"document_id": facts.document_id, "page_count": facts.page_count, **_page_facts(page)}
-            yield _record(name, page.markdown or "", facts, about)
+            yield _record(name, page_text(page, form), facts, about)
 
 
 def _record(name: str | None, text: str, facts: DocumentFacts, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -193,22 +198,6 @@ def _values(record: DocumentFacts | Page, leave_out: frozenset[str]) -> dict[str
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-
-
-def _markdown(document: WholeDocument, path: Path) -> str:
-    if not document.pages:
-        return f"<!-- document status: {document.facts.status} reason: {document.facts.reason} -->\n"
-    return BETWEEN_PAGES.join(_marked_page(page, path) for page in document.pages) + "\n"
-
-
-def _marked_page(page: Page, path: Path) -> str:
-    reason = f" reason: {page.reason}" if page.reason else ""
-    marker = f"{_MARKER} {page.page_number} status: {page.status}{reason} -->"
-    text = page.markdown or ""
-    if page.figures:
-        text = with_links(text, page.figures, page.page_number, path)
-    text = text.replace(_MARKER, _ESCAPED_MARKER)
-    return f"{marker}{BETWEEN_PAGES}{text}" if text else marker
 
 
 def _index_entry(path: str, facts: DocumentFacts) -> dict[str, Any]:

@@ -45,10 +45,15 @@ def with_links(text: str, figures: Sequence[FigurePlace], page_number: int, docu
     """
     parts, done = [], 0
     for start, name in sorted(figures, key=lambda place: place[0]):
-        target = figure_folder(document) / _file(page_number, name)
-        parts += [text[done:start], f"![]({quote(target.relative_to(document.parent).as_posix())})"]
+        parts += [text[done:start], link_to(document, page_number, name)]
         done = max(done, start)
     return "\n\n".join(part.strip("\n") for part in [*parts, text[done:]] if part.strip("\n"))
+
+
+def link_to(document: Path, page_number: int, name: str) -> str:
+    """Return the link from a document to a figure of one of its pages, by the figure's name in the row."""
+    target = figure_folder(document) / _file(page_number, name)
+    return f"![]({quote(target.relative_to(document.parent).as_posix())})"
 
 
 def figure_folder(document: Path) -> Path:

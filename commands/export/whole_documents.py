@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ocrmill.commands.export.figures import FigurePlace, figure_places
+from ocrmill.commands.export.pieces import BlockSpan, block_spans
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.catalogue import last_of_each_source, read_catalogue
 from ocrmill.pipeline.output.journal import shards
@@ -56,10 +57,12 @@ class Page:
     renderer: str | None
     model: str | None
     figures: Sequence[FigurePlace] = ()  # the stored ones, if they are wanted
+    spans: Sequence[BlockSpan] = ()  # of its blocks, if they are wanted
 
 
-_PAGE_COLUMNS = ("document_id", *(name for name in Page.__slots__ if name != "figures"))
+_PAGE_COLUMNS = ("document_id", *(name for name in Page.__slots__ if name not in {"figures", "spans"}))
 _FIGURE_PLACES = ("blocks.list.element.start", "figures.list.element.name")
+_BLOCK_SPANS = tuple(f"blocks.list.element.{name}" for name in ("label", "start", "end"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +194,25 @@ class WholeDocuments:
     The same shards always give the same order. `unfinished` grows during the iteration.
     """
 
-    def __init__(self, store: Store, held: HeldDocuments, scratch: Path, *, figures: bool = False) -> None:
-        """Hold the arguments: `scratch` is the folder of the hidden temporary file; `figures` adds their places."""
+    def __init__(
+        self, store: Store, held: HeldDocuments, scratch: Path, *, figures: bool = False, blocks: bool = False
+    ) -> None:
+        """Hold the arguments.
+
+        Args:
+            store: Of the output.
+            held: What its sources hold.
+            scratch: The folder of the hidden temporary file.
+            figures: Whether pages have the places of their figures.
+            blocks: Whether they have the spans of their blocks.
+        """
         self.unfinished: set[str] = set()  # document_ids of pages whose document has no row yet
         self._store = store
         self._held = held
         self._scratch = scratch
-        self._figures = figures
+        self._columns = dict.fromkeys(
+            [*_PAGE_COLUMNS, *(_FIGURE_PLACES if figures else ()), *(_BLOCK_SPANS if blocks else ())]
+        )
 
     def __iter__(self) -> Iterator[WholeDocument]:
         """One document after the other.
@@ -210,7 +225,7 @@ class WholeDocuments:
         missing = set(places.values())
         with tempfile.TemporaryFile(dir=self._scratch) as file:
             spill = _SpillFile(file)
-            for document_id, pages in _pieces(self._store, figures=self._figures):
+            for document_id, pages in _neighbours(self._store, tuple(self._columns)):
                 if document_id not in places:
                     self._pass_over(document_id)
                     continue
@@ -274,17 +289,16 @@ class _Piece:
     pages: int
 
 
-def _pieces(store: Store, *, figures: bool) -> Iterator[tuple[str, list[Page]]]:
+def _neighbours(store: Store, columns: Sequence[str]) -> Iterator[tuple[str, list[Page]]]:
     """Yield neighbouring pages of the same document, with its id."""
-    columns = (*_PAGE_COLUMNS, *_FIGURE_PLACES) if figures else _PAGE_COLUMNS
     for name in shards(store, "pages"):
         with open_shard(store.file(name), name) as parquet:
             for group in range(parquet.num_row_groups):
                 rows = read_row_group(parquet, name, group, columns).to_pylist()
                 for document_id, own in groupby(rows, key=lambda row: row.pop("document_id")):
-                    yield document_id, [_page(row) for row in own]
+                    yield document_id, [_page(row, has_spans=_BLOCK_SPANS[0] in columns) for row in own]
 
 
-def _page(row: dict[str, Any]) -> Page:
-    places = figure_places(row.pop("blocks", None) or (), row.pop("figures", None) or ())
-    return Page(**row, figures=places)
+def _page(row: dict[str, Any], *, has_spans: bool) -> Page:
+    blocks, figures = row.pop("blocks", None) or (), row.pop("figures", None) or ()
+    return Page(**row, figures=figure_places(blocks, figures), spans=block_spans(blocks) if has_spans else ())

@@ -98,6 +98,17 @@ IncludeFailed = Annotated[bool, typer.Option("--include-failed", help="List docu
 Figures = Annotated[
     bool, typer.Option("--figures", help="markdown: write kept pictures as files, and link them where they stand.")
 ]
+Furniture = Annotated[
+    bool, typer.Option("--furniture/--no-furniture", help="With running headers, footers and page numbers, or without.")
+]
+Continuous = Annotated[
+    bool,
+    typer.Option(
+        "--continuous",
+        help="Text that reads on over pages: no page marks nor furniture; paragraphs, words and tables that go on are "
+        "joined.",
+    ),
+]
 LogJson = Annotated[
     bool, typer.Option("--log-json", help="Log lines as JSON: start, progress, warnings, the end with its totals.")
 ]

@@ -1,5 +1,6 @@
 """The commands on an output that exists already: they show it, check it, hand it over and take out of it."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from ocrmill.commands.terminal.chosen_settings import chosen_settings
 from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail
 from ocrmill.commands.terminal.options import (
     Configs,
+    Continuous,
     DocumentName,
     DryRun,
     ExportFormat,
@@ -18,6 +20,7 @@ from ocrmill.commands.terminal.options import (
     ForgottenDocuments,
     ForgottenGlobs,
     ForgottenSources,
+    Furniture,
     Gone,
     IncludeFailed,
     Output,
@@ -86,20 +89,25 @@ def export(
     per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
     include_failed: IncludeFailed = False,
     figures: Figures = False,
+    furniture: Furniture = True,
+    continuous: Continuous = False,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
     """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
+    from ocrmill.commands.export.document_text import TextForm
     from ocrmill.commands.export.export import export_jsonl, export_markdown
     from ocrmill.pipeline.output.journal import read_again
 
     store = _output(output, configs, sets)
-    if export_format == "markdown" and per_page:
-        fail("--per-page goes with --format jsonl", WRONG_USAGE)
+    if per_page and (export_format == "markdown" or continuous):
+        fail("--per-page goes with --format jsonl, and without --continuous", WRONG_USAGE)
+    form = TextForm(furniture=furniture, continuous=continuous)
     if export_format == "markdown":
-        report = read_again(lambda: export_markdown(store, destination, include_failed=include_failed, figures=figures))
+        write = partial(export_markdown, figures=figures)
     else:
-        report = read_again(lambda: export_jsonl(store, destination, per_page=per_page, include_failed=include_failed))
+        write = partial(export_jsonl, per_page=per_page)
+    report = read_again(lambda: write(store, destination, include_failed=include_failed, form=form))
     typer.echo(report.to_text(str(destination)), nl=False)
 
 
