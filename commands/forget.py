@@ -26,6 +26,7 @@ from ocrmill.pipeline.output.forgotten import Forgetting, hash_of, read_forgotte
 from ocrmill.pipeline.output.journal import begin, finish, recover, shards
 from ocrmill.pipeline.output.shard import encode_shard, open_shard, read_shard
 from ocrmill.pipeline.output.stores.store import URL, LeaseOwner, Store
+from ocrmill.pipeline.printable import printable
 from ocrmill.pipeline.redaction import redacted
 from ocrmill.pipeline.sources.globs import ChoosingGlob
 from ocrmill.pipeline.sources.uri import joined_uri, one_line, original, split_uri
@@ -61,6 +62,7 @@ class ForgetReport:
     mended: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     is_for_good: bool = True
+    unknown: tuple[str, ...] = ()  # names that no row has; sources of such names will not be read
 
     def to_text(self) -> str:
         """Return the report, for people. No other place shows the names again."""
@@ -69,8 +71,9 @@ class ForgetReport:
         lines = [
             *self.mended,
             f"{would} {len(self.sources):,} sources and {self.documents:,} documents, {self.rows:,} rows",
-            *(f"  {one_line(uri)}" for uri in self.sources[:SHOWN]),
+            *(f"  {printable(uri)}" for uri in self.sources[:SHOWN]),
             *([f"  and {more:,} more"] if more > 0 else []),
+            *(f"no row names {printable(name)}: is it written as `ocrmill inspect` shows it?" for name in self.unknown),
         ]
         if self.is_for_good and not self.dry_run:
             lines.append("no run reads them again (to undo that, delete the record in _forgotten/)")
@@ -116,7 +119,8 @@ def forget(store: Store, query: ForgetQuery, storage: StorageSettings, *, dry_ru
 def _plan_change(store: Store, query: ForgetQuery, storage: StorageSettings) -> tuple[Forgetting, ForgetReport]:
     """Find the rows to remove, the rows that only lose a name, and the shards that hold them."""
     held = _read_holdings(store)
-    named = {form for name in query.sources for form in _name_forms(name)}
+    forms = {name: _name_forms(name) for name in query.sources}
+    named = set().union(*forms.values())
     chosen = _matching_sources(held, query, named, storage)
     blocked = {document for prefix in query.documents for document in _matching_documents(held, prefix)}
     documents = blocked | {document for document, uris in held.unfinished.items() if uris & chosen}
@@ -140,7 +144,9 @@ def _plan_change(store: Store, query: ForgetQuery, storage: StorageSettings) -> 
     )
     touched = dict(_affected_shards(store, change))
     names = tuple(sorted(chosen | held.names_only_of(documents)))
-    report = ForgetReport(names, len(documents), sum(touched.values()), is_for_good=change.is_for_good)
+    unknown = tuple(name for name, its_forms in forms.items() if not _named_or_inside(held.sources, its_forms))
+    rows = sum(touched.values())
+    report = ForgetReport(names, len(documents), rows, is_for_good=change.is_for_good, unknown=unknown)
     return replace(change, old=tuple(touched)), report
 
 
@@ -167,8 +173,7 @@ def _read_holdings(store: Store) -> _Held:
 def _matching_sources(held: _Held, query: ForgetQuery, named: Collection[str], storage: StorageSettings) -> set[str]:
     """Return the sources that a query names."""
     globs = [ChoosingGlob.parse(text) for text in query.globs]
-    inside = tuple(f"{name}{sign}" for name in named for sign in "/!#")
-    chosen = {uri for uri in held.sources if uri in named or uri.startswith(inside) or _matches(uri, globs)}
+    chosen = _named_or_inside(held.sources, named) | {uri for uri in held.sources if _matches(uri, globs)}
     if query.gone:
         gone = set(_missing_sources(held.sources, storage))
         if len(gone) > MOST_GONE * len(held.sources):
@@ -178,6 +183,11 @@ def _matching_sources(held: _Held, query: ForgetQuery, named: Collection[str], s
             )
         chosen |= gone
     return chosen
+
+
+def _named_or_inside(uris: Collection[str], named: Collection[str]) -> set[str]:
+    inside = tuple(f"{name}{sign}" for name in named for sign in "/!#")
+    return {uri for uri in uris if uri in named or uri.startswith(inside)}
 
 
 def _matches(uri: str, globs: Sequence[ChoosingGlob]) -> bool:

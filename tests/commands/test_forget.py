@@ -17,7 +17,7 @@ from s3_server import S3Server
 from written_outputs import add_document, add_failed_document, add_pages, page, writing
 
 from ocrmill.commands.compact import compact
-from ocrmill.commands.forget import ForgetQuery, forget
+from ocrmill.commands.forget import ForgetQuery, ForgetReport, forget
 from ocrmill.commands.status import read_status
 from ocrmill.commands.verify import verify
 from ocrmill.configs.settings import StorageSettings
@@ -37,7 +37,7 @@ _KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.commands.forget import ForgetQuery, forget
+from ocrmill.commands.forget import ForgetQuery, ForgetReport, forget
 from ocrmill.pipeline.output.stores.local import LocalStore
 left = int(sys.argv[2])
 class Killed(LocalStore):
@@ -224,6 +224,21 @@ def test_what_matches_nothing_is_refused(out: Path, query: ForgetQuery, words: s
     """A typing error must not look like a takedown that was done."""
     with pytest.raises(UsageError, match=words):
         forget(LocalStore(out), query, STORAGE)
+
+
+def test_a_name_that_no_row_has_is_told(out: Path) -> None:
+    """It is kept out of later runs, and still a typing error must not look like a takedown that was done."""
+    query = ForgetQuery(sources=("/in/secret.pdf", "/in/secrt.pdf"))
+    told = forget(LocalStore(out), query, STORAGE, dry_run=True).to_text()
+
+    assert "would forget 1 sources" in told
+    assert "no row names /in/secrt.pdf: is it written as `ocrmill inspect` shows it?" in told
+    assert "no row names /in/secret.pdf" not in told
+
+
+def test_members_are_shown_as_inspect_shows_them() -> None:
+    """So that the name of an archive's member can be copied from one command to the next."""
+    assert "\n  /in/a.zip!b.pdf\n" in ForgetReport(("/in/a.zip!b.pdf",), 1, 1).to_text()
 
 
 def test_what_was_set_aside_is_searched_too(out: Path) -> None:
