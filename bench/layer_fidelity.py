@@ -31,10 +31,9 @@ from ocrmill.pipeline.pages.mupdf import count_pages, displayed_geometry, open_d
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import PageText, Route
-from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.layout_model import load_layout_model
 from ocrmill.pipeline.text.text_layer import read_text_layer
-from ocrmill.pipeline.text.visible_words import visible_words
+from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
     import pymupdf
@@ -68,7 +67,7 @@ class Reader:
         self.seconds += time.process_time() - started
         blocks = text.blocks if self.has_blocks else None
         page = document[index]
-        words = visible_words(page, find_hidden_text(page))
+        words = visible_words(page, read_visible_layout(page).hidden)
         self.pages[name] = measure_fidelity(text.markdown, blocks, words)
 
 

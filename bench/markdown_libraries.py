@@ -20,7 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ocrmill.pipeline.text.text_layer import Manner
 
 Convert = Callable[[Path], tuple[str, int]]
 """A PDF's Markdown and its number of pages."""
@@ -28,20 +31,33 @@ Convert = Callable[[Path], tuple[str, int]]
 
 def ours() -> Convert:
     """Markdown that `ocrmill run` writes for pages that are read from their text layer."""
+    from ocrmill.pipeline.text.layout_model import load_layout_model
+    from ocrmill.pipeline.text.text_layer import Manner
+
+    load_layout_model()
+    return _ours(Manner.FULL)
+
+
+def ours_fast() -> Convert:
+    """Markdown that `ocrmill run --route fast` writes: without a layout model, blocks in reading order."""
+    from ocrmill.pipeline.text.text_layer import Manner
+
+    return _ours(Manner.PLAIN)
+
+
+def _ours(manner: "Manner") -> Convert:
     from ocrmill.pipeline.pages import mupdf as rasterize
     from ocrmill.pipeline.pages.mapped_file import map_path
-    from ocrmill.pipeline.text.layout_model import load_layout_model
     from ocrmill.pipeline.text.text_layer import read_text_layer
 
     rasterize.quiet()
-    load_layout_model()
 
     def convert(path: Path) -> tuple[str, int]:
         document = rasterize.open_document(map_path(path), ()).document
         texts = []
         for index in range(document.page_count):
             right_to_left = _mostly_right_to_left(document[index].get_text())
-            texts.append(read_text_layer(document, index, right_to_left=right_to_left).markdown)
+            texts.append(read_text_layer(document, index, right_to_left=right_to_left, manner=manner).markdown)
         return "\n\n".join(texts), document.page_count
 
     return convert

@@ -109,6 +109,7 @@ def _opendataloader(paths: Sequence[Path]) -> Read:
 
 READERS = (
     Reader("ocrmill", "ocrmill", _library(libraries.ours)),
+    Reader("ocrmill-fast", "ocrmill", _library(libraries.ours_fast)),
     Reader("pymupdf4llm", "pymupdf", _library(libraries.pymupdf_layout)),
     Reader("pymupdf4llm-rules", "pymupdf", _library(libraries.pymupdf_rules)),
     Reader("markitdown", "markitdown", _library(libraries.markitdown)),

@@ -106,7 +106,7 @@ def differences_table(ours: Result, results: Sequence[Result]) -> str:
     """Write how much better ours is than each other reader, document by document; bold where it is behind for sure."""
     rows = [_row(["ours less", *(column.title for column in COLUMNS)]), "|---" * (len(COLUMNS) + 1) + "|"]
     for result in results:
-        if result is ours:
+        if result.name.startswith(ours.name):  # ours, and our own faster way
             continue
         cells = [result.name]
         for column in COLUMNS:

@@ -8,7 +8,8 @@ page before its rotation, y down.
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import pymupdf  # import pages/mupdf.py first: it keeps PyMuPDF from loading its layout model
 from pymupdf import mupdf
@@ -19,6 +20,7 @@ Colour = tuple[float, float, float]
 """Red, green, blue, each 0 to 1."""
 
 EVERYWHERE: Rect = (-1e6, -1e6, 1e6, 1e6)
+_MOST_DRAWN = 20_000  # things, which take some 0.4 s
 _THINNEST = 0.5  # points; a line or area that is thinner hides no letter, nor is it the ground of one
 _PARAMS = mupdf.fz_color_params()
 _NORMAL = 0  # MuPDF's number of the blend mode that paints over
@@ -36,8 +38,7 @@ class Area:
     image: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TextRun:
+class TextRun(NamedTuple):
     """One entry of `get_texttrace`, with what that does not say."""
 
     order: int  # `seqno` there
@@ -45,6 +46,9 @@ class TextRun:
     shown: bool  # False in a group of opacity 0
     own_colours: bool  # its glyphs are pictures (Type 3 fonts, emoji) or it is drawn in a mask
     height: float  # the smaller side of its type, in points
+    box: Rect  # of the outlines of all runs that are drawn at once
+    colour: Colour | None  # None: it is not painted
+    opacity: float
 
 
 @dataclass(slots=True)
@@ -53,10 +57,12 @@ class DrawingLog:
 
     areas: list[Area] = field(default_factory=list)
     runs: list[TextRun] = field(default_factory=list)  # one for each entry of `get_texttrace`
+    drawn: list[tuple[str, Rect]] = field(default_factory=list)  # kind and box of paths and images, as `get_bboxlog`
+    layers: set[str] = field(default_factory=set)  # names of the optional content that is on
     whole: bool = True
 
 
-def read_drawing_log(page: pymupdf.Page, most: int) -> DrawingLog:
+def read_drawing_log(page: pymupdf.Page, most: int = _MOST_DRAWN) -> DrawingLog:
     """Log what a page draws, the first `most` things of it.
 
     Annotations and form fields come last, as on the page; the icons of notes are left out.
@@ -117,15 +123,16 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
     def fill_path(self, *call: Any) -> None:
         _, path, _, ctm, space, colour, alpha, *_ = call
         order, box = self._next(), _rect(mupdf.ll_fz_bound_path(path, None, ctm))
+        self._log.drawn.append(("fill-path", box))
         if _is_thick(box):
             solid = bool(mupdf.ll_fz_path_is_rect(path, ctm))
             self._paint(Area(order, box, _rgb(space, colour), alpha == 1, solid, image=False))
 
     def stroke_path(self, *call: Any) -> None:
         _, path, stroke, ctm, space, colour, alpha, *_ = call
-        order = self._next()
+        order, box = self._next(), _rect(mupdf.ll_fz_bound_path(path, stroke, ctm))
+        self._log.drawn.append(("stroke-path", box))
         if stroke.linewidth * max(abs(ctm.a) + abs(ctm.b), abs(ctm.c) + abs(ctm.d)) >= _THINNEST:
-            box = _rect(mupdf.ll_fz_bound_path(path, stroke, ctm))
             self._paint(Area(order, box, _rgb(space, colour), alpha == 1, solid=False, image=False))
 
     def fill_shade(self, *call: Any) -> None:
@@ -136,19 +143,26 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
     def fill_image(self, *call: Any) -> None:
         _, image, ctm, alpha, *_ = call
         opaque = alpha == 1 and not image.mask and not image.use_colorkey
+        self._log.drawn.append(("fill-image", _unit(ctm)))
         self._paint(Area(self._next(), _unit(ctm), None, opaque, _is_upright(ctm), image=True))
 
     def fill_image_mask(self, *call: Any) -> None:
+        self._log.drawn.append(("fill-imgmask", _unit(call[2])))
         self._paint(Area(self._next(), _unit(call[2]), None, opaque=False, solid=False, image=True))
 
     def fill_text(self, *call: Any) -> None:
-        self._write(call[1], call[2])
+        _, text, ctm, space, colour, opacity, *_ = call
+        self._write(text, ctm, mupdf.ll_fz_bound_text(text, None, ctm), _rgb(space, colour), opacity)
 
     def stroke_text(self, *call: Any) -> None:
-        self._write(call[1], call[3])
+        _, text, stroke, ctm, space, colour, opacity, *_ = call
+        self._write(text, ctm, mupdf.ll_fz_bound_text(text, stroke, ctm), _rgb(space, colour), opacity)
 
     def ignore_text(self, *call: Any) -> None:
-        self._write(call[1], call[2])
+        self._write(call[1], call[2], mupdf.ll_fz_bound_text(call[1], None, call[2]), None, 0.0)
+
+    def begin_layer(self, *call: Any) -> None:
+        self._log.layers.add(str(call[1]))
 
     def clip_path(self, *call: Any) -> None:
         _, path, _, ctm, *_ = call
@@ -228,14 +242,16 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         if self._log.whole and self._states[-1].real and _is_thick(area.box):
             self._log.areas.append(area)
 
-    def _write(self, text: Any, ctm: Any) -> None:
+    def _write(self, text: Any, ctm: Any, bounds: Any, colour: Colour | None, opacity: float) -> None:
         order, state, span = self._next(), self._states[-1], text.head
+        box = _rect(bounds)
         while span:
             type_matrix = mupdf.ll_fz_concat(span.trm, ctm)
             across = math.hypot(type_matrix.a, type_matrix.b)
             down = math.hypot(type_matrix.c, type_matrix.d)
             own_colours = bool(span.font.t3procs) or not state.real
-            self._log.runs.append(TextRun(order, state.clip, state.shown, own_colours, min(across, down)))
+            height = min(across, down)
+            self._log.runs.append(TextRun(order, state.clip, state.shown, own_colours, height, box, colour, opacity))
             span = span.next
 
 
@@ -263,6 +279,18 @@ def _common(one: Rect, other: Rect) -> Rect:
 
 
 def _rgb(space: Any, colour: Any) -> Colour:
-    """Colour as `get_texttrace` gives it."""
+    """Colour as `get_texttrace` gives it. Two spaces are known by their address, which is ten times as fast."""
+    place = int(space.this)
+    gray, rgb = _device_spaces()
+    if place == gray:
+        return (level := mupdf.floats_getitem(colour, 0)), level, level
+    if place == rgb:
+        return mupdf.floats_getitem(colour, 0), mupdf.floats_getitem(colour, 1), mupdf.floats_getitem(colour, 2)
     red, green, blue, *_ = mupdf.ll_fz_convert_color(space, colour, mupdf.ll_fz_device_rgb(), None, _PARAMS)
     return red, green, blue
+
+
+@cache
+def _device_spaces() -> tuple[int, int]:
+    """The addresses of DeviceGray and DeviceRGB."""
+    return int(mupdf.ll_fz_device_gray().this), int(mupdf.ll_fz_device_rgb().this)

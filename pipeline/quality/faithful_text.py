@@ -7,11 +7,11 @@ from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
 from ocrmill.pipeline.records import PageText
-from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
+from ocrmill.pipeline.text.hidden_text import HiddenText
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
-from ocrmill.pipeline.text.visible_words import mended_words, visible_words
+from ocrmill.pipeline.text.visible_words import mended_words, read_visible_layout, visible_words
 
 if TYPE_CHECKING:
     import pymupdf
@@ -30,12 +30,12 @@ def read_faithfully(
     `fast` asks for paragraphs alone. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
-    hidden = find_hidden_text(page)
-    words = _Words(page, hidden)
+    visible = read_visible_layout(page)
+    words = _Words(page, visible.hidden)
     best: PageText | None = None
     for manner in (Manner.PLAIN,) if fast else Manner:
         try:
-            text = read_text_layer(document, page_index, right_to_left=right_to_left, hidden=hidden, manner=manner)
+            text = read_text_layer(document, page_index, right_to_left=right_to_left, visible=visible, manner=manner)
         except Exception:  # MuPDF's errors are not one family
             if manner is Manner.PLAIN and best is None:
                 raise

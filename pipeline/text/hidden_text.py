@@ -38,16 +38,13 @@ import pymupdf
 
 from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
-from ocrmill.pipeline.text.layer.watermarks import watermark_runs
+from ocrmill.pipeline.text.layer.plainly_seen import FAINTEST, LIGHT, SMALLEST, is_plainly_seen
+from ocrmill.pipeline.text.layer.watermarks import may_have_watermarks, watermark_runs
 
-_MOST_DRAWN = 20_000
 _IGNORED = 3  # a run's type in the trace
 _CLIPPED = 64  # a span's flag: it is a clip path, perhaps beside being filled
 _BLANKS = tuple(code for code in range(sys.maxunicode + 1) if chr(code).isspace())
-_FAINTEST = 0.01  # opacity
-_SMALLEST = 1.0  # points
 _SAME_COLOUR = 0.02  # of full strength, in each of red, green and blue: five of 256 levels
-_LIGHT = 0.9
 _EDGE = 0.2  # of a letter's box, on each side: what covers the rest hides it
 _PAGE_PICTURE = 0.5  # of the page's area
 _NEAR = 0.25  # of the type size, between two drawings of one letter
@@ -132,15 +129,18 @@ class HiddenText:
 NOTHING_HIDDEN = HiddenText(frozenset(), {}, {}, {})
 
 
-def find_hidden_text(page: pymupdf.Page) -> HiddenText:
+def find_hidden_text(page: pymupdf.Page, layout: Mapping[str, Any], log: DrawingLog | None = None) -> HiddenText:
     """Find what no reader sees, in some 20 microseconds for each thing drawn.
 
-    Raises what MuPDF raises on a damaged page.
+    `layout` is the page's `rawdict`, `log` `read_drawing_log` of it. Raises what MuPDF raises on a damaged page.
     """
+    log = read_drawing_log(page) if log is None else log
+    shown = tuple((page.rect * before_rotation(page)).normalize())
+    if is_plainly_seen(layout, log, shown) and not may_have_watermarks(page, log.layers):
+        return NOTHING_HIDDEN
     trace = page.get_texttrace()
     if not any(run["chars"] for run in trace):
         return NOTHING_HIDDEN
-    log = read_drawing_log(page, _MOST_DRAWN)
     letters = _Letters.of(trace, log)
     reasons = _judge(page, letters, log.areas)
     reasons[np.isin(letters.run, watermark_runs(page, trace))] = _REASONS.index(Reason.WATERMARK)
@@ -193,7 +193,7 @@ class _Letters:
             origins=_finite(origins, 2),
             boxes=boxes,
             run=run,
-            order=np.array([run["seqno"] for run in trace], np.int64)[run],
+            order=np.array([run["seqno"] for run in trace])[run],
             colours=np.array([run["color"] for run in trace], np.float64).reshape(-1, 3)[run],
             sizes=np.array([run["size"] for run in trace], np.float64)[run],
             advances=np.abs(directions[:, 0]) * (boxes[:, 2] - boxes[:, 0])
@@ -236,9 +236,9 @@ def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:
     known = log.runs[number] if number < len(log.runs) else None
     if run["type"] == _IGNORED:
         return _REASONS.index(Reason.RENDER_MODE)
-    if run["opacity"] < _FAINTEST or (known is not None and not known.shown):
+    if run["opacity"] < FAINTEST or (known is not None and not known.shown):
         return _REASONS.index(Reason.OPACITY)
-    if known is not None and known.height < _SMALLEST and not known.own_colours:
+    if known is not None and known.height < SMALLEST and not known.own_colours:
         return _REASONS.index(Reason.TINY)
     return _SEEN
 
@@ -262,7 +262,7 @@ def _judge(page: pymupdf.Page, letters: _Letters, areas: Sequence[Area]) -> npt.
     doubtful = (invisible | ((reasons == _SEEN) & grounds.under_picture)) & ~letters.blank
     hueless = (reasons == _SEEN) & ~grounds.under_picture & ~letters.own_colours[letters.run] & ~letters.blank
     same = hueless & grounds.known & (np.abs(letters.colours - grounds.colours) <= _SAME_COLOUR).all(axis=1)
-    light = hueless & ~grounds.known & (letters.colours >= _LIGHT).all(axis=1)
+    light = hueless & ~grounds.known & (letters.colours >= LIGHT).all(axis=1)
     reasons[(reasons == _SEEN) & grounds.under_picture] = _REASONS.index(Reason.COVERED)
     if (doubtful | same | light).any():
         picture = _Picture(page, letters.boxes[doubtful | same | light])

@@ -99,12 +99,10 @@ class _Band:
 
 def enclosing(boxes: Sequence[Box]) -> Box:
     """The smallest box around at least one."""
-    return Box(
-        min(box.x0 for box in boxes),
-        min(box.y0 for box in boxes),
-        max(box.x1 for box in boxes),
-        max(box.y1 for box in boxes),
-    )
+    if len(boxes) == 1:
+        return boxes[0]
+    lefts, tops, rights, bottoms = zip(*[(box.x0, box.y0, box.x1, box.y1) for box in boxes], strict=True)
+    return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
 
 def turned(box: Box, degrees: int, width: float, height: float) -> Box:

@@ -10,15 +10,14 @@ page; it therefore gets a copy that holds one page.
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.formulas import has_formulas
-from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
-from ocrmill.pipeline.text.layer.page_words import TextPlane, read_layout, read_planes
+from ocrmill.pipeline.text.layer.page_words import TextPlane, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
 from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
@@ -26,6 +25,7 @@ from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
 from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
 from ocrmill.pipeline.text.tables.rules import page_rules
+from ocrmill.pipeline.text.visible_words import VisibleLayout, read_visible_layout
 
 if TYPE_CHECKING:
     import pymupdf
@@ -56,23 +56,23 @@ def read_text_layer(
     page_index: int,
     *,
     right_to_left: bool,
-    hidden: HiddenText | None = None,
+    visible: VisibleLayout | None = None,
     manner: Manner = Manner.FULL,
 ) -> PageText:
     """Markdown and blocks of a page from its own text, form fields and annotations included.
 
-    Text that no reader sees is left out, and the page is flagged; `hidden` is `find_hidden_text` of the page if that
-    was asked before. Boxes are in points of the page as displayed; `markdown[block.start:block.end]` is a block's text.
+    Text that no reader sees is left out, and the page is flagged; `visible` is `read_visible_layout` of the page if
+    that was asked before. Boxes are in points of the page as displayed; `markdown[block.start:block.end]` is a block's
+    text.
     The document is not written to. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
     width, height = page.rect.width, page.rect.height
     written: list[Written] = []
-    layout = read_layout(page)
-    hidden = find_hidden_text(page) if hidden is None else hidden
-    notes = [HIDDEN_TEXT] if hidden.remove_from(layout) else []
-    notes += _contents(page, layout)
-    for n, plane in enumerate(read_planes(page, layout)):
+    visible = read_visible_layout(page) if visible is None else visible
+    notes = [HIDDEN_TEXT] if visible.lacks_text else []
+    notes += _contents(page, visible)
+    for n, plane in enumerate(read_planes(page, visible.layout)):
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
         if regions:
@@ -112,10 +112,10 @@ def _parts(
     return with_tables(parts, rules, right_to_left=right_to_left) if manner is Manner.FULL else parts
 
 
-def _contents(page: "pymupdf.Page", layout: dict[str, Any]) -> list[str]:
+def _contents(page: "pymupdf.Page", visible: VisibleLayout) -> list[str]:
     """Flags of what text cannot hold; none if that cannot be told."""
+    layout, drawn = visible.layout, visible.log.drawn
     try:
-        drawn = page.get_bboxlog()
         held = {FORMULA_AS_TEXT: has_formulas(layout, drawn), FIGURE_TEXT: has_figure_text(page, layout, drawn)}
     except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the page's words are there
         return []

@@ -1,17 +1,36 @@
-"""The words of a page's text layer that a viewer shows, with their places: what its Markdown is measured against."""
+"""The part of a page's text layer that a viewer shows: its characters, and words that Markdown is measured against."""
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ocrmill.pipeline.text.hidden_text import HiddenText
+from ocrmill.pipeline.pages.drawing_log import DrawingLog, read_drawing_log
+from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import read_layout, read_planes
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 if TYPE_CHECKING:
     import pymupdf
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleLayout:
+    """A page's `rawdict` without what no reader sees, and what else was learned from its program."""
+
+    layout: Mapping[str, Any]
+    hidden: HiddenText
+    lacks_text: bool  # hidden text was left out, for the flag `hidden_text`
+    log: DrawingLog
+
+
+def read_visible_layout(page: "pymupdf.Page") -> VisibleLayout:
+    """Read a page's characters, and leave out those that are hidden. Raises what MuPDF raises."""
+    layout, log = read_layout(page), read_drawing_log(page)
+    hidden = find_hidden_text(page, layout, log)
+    return VisibleLayout(layout, hidden, hidden.remove_from(layout), log)
 
 
 def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, Box]]:

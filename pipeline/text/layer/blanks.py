@@ -7,10 +7,9 @@ Hindi leave narrower ones between words, nor that a heading's letters stand apar
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 _MONO = 8  # MuPDF's flag of a span
 _MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
@@ -32,8 +31,7 @@ _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
 
 
-@dataclass(frozen=True, slots=True)
-class Character:
+class Character(NamedTuple):
     """A character of a page as MuPDF has it."""
 
     text: str
@@ -44,28 +42,36 @@ class Character:
 
 def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
     """Put a blank where white space is left that MuPDF takes for none: between fonts, and in scripts set close."""
-    gaps = [
-        _gap(before, after) / (before.span["size"] or 1.0)
+    pairs = [
+        (before, after, _gap(before, after) if _is_level(before, after) else None)
         for before, after in pairwise(characters)
-        if _is_level(before, after) and (after.text not in _PUNCTUATION or before.text in _PUNCTUATION)
+    ]
+    gaps = [
+        gap / (before.span["size"] or 1.0)
+        for before, after, gap in pairs
+        if gap is not None and (after.text not in _PUNCTUATION or before.text in _PUNCTUATION)
     ]
     usual = max(sorted(gaps)[len(gaps) // 4 if len(gaps) >= _FEW_GAPS else 0], 0.0) if gaps else 0.0
-    close = not any(map(str.isspace, "".join(character.text for character in characters).strip()))
-    for before, after in pairwise(characters):
+    close = not any(map(str.isspace, "".join([character.text for character in characters]).strip()))
+    for before, after, gap in pairs:
         yield before
+        size = max(before.span["size"], after.span["size"])
+        if gap is None or gap <= (usual + LEAST_BLANK) * size:
+            continue
         least = _least_blank(before, after, close=close)
-        if least is not None and _gap(before, after) > (usual + least) * max(before.span["size"], after.span["size"]):
-            yield replace(before, text=" ")
+        if least is not None and gap > (usual + least) * size:
+            yield before._replace(text=" ")
     yield characters[-1]
 
 
 def _least_blank(before: Character, after: Character, *, close: bool) -> float | None:
-    """Give the gap, as a share of the type size, from which a blank is between two characters; None if none can be.
+    """Give the gap, as a share of the type size, from which a blank is between two level characters; None if none can.
 
-    `close`: the line has no blank, so that its program writes none, or MuPDF takes them for kerning.
+    It is at least `LEAST_BLANK`. `close`: the line has no blank, so that its program writes none, or MuPDF takes them
+    for kerning.
     """
     first, second = before.text[-1], after.text[0]
-    if not _is_level(before, after) or first in PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
+    if first in PRE_BASE or second in _MARKS or unicodedata.category(second)[0] == "M":
         return None
     if before.span is not after.span:
         return _BLANK
@@ -92,10 +98,11 @@ def _is_level(before: Character, after: Character) -> bool:
 
 def _gap(before: Character, after: Character) -> float:
     """White space between two characters of a line, in points, whichever way it runs; negative if they overlap."""
-    return max(
-        max(before.box[0], after.box[0]) - min(before.box[2], after.box[2]),
-        max(before.box[1], after.box[1]) - min(before.box[3], after.box[3]),
-    )
+    left, top, right, bottom = before.box
+    x0, y0, x1, y1 = after.box
+    across = (x0 if x0 > left else left) - (x1 if x1 < right else right)  # noqa: FURB136 - half the time of max
+    along = (y0 if y0 > top else top) - (y1 if y1 < bottom else bottom)  # noqa: FURB136
+    return along if along > across else across  # noqa: FURB136
 
 
 def without_letterspacing(characters: list[Character]) -> list[Character]:
@@ -111,10 +118,10 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
         out.append(run[0])
         for gap, after in zip(gaps, run[1:], strict=True):
             if gap > most:
-                out.append(replace(out[-1], text=" "))
+                out.append(out[-1]._replace(text=" "))
             out.append(after)
         if end < len(characters):
-            out.append(replace(out[-1], text=" "))
+            out.append(out[-1]._replace(text=" "))
     return out
 
 

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -286,7 +286,7 @@ def _composed(letter: Character, accent: Character) -> Character | None:
         return None
     base = {"\u0131": "i", "\u0237": "j"}.get(letter.text, letter.text)
     text = unicodedata.normalize("NFC", base + _COMBINING[accent.text])
-    return replace(letter, text=text) if len(text) == 1 else None
+    return letter._replace(text=text) if len(text) == 1 else None
 
 
 def _in_logical_order(words: list[Word]) -> list[Word]:

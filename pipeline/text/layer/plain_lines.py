@@ -14,10 +14,12 @@ from ocrmill.pipeline.text.words import Piece, Word
 Place = Callable[[tuple[float, ...]], Box]
 """From the page before its rotation to the reading plane."""
 
-# Letters, digits and signs that stand for themselves in every font but Wingdings, and carry no accent beside them.
+# Letters, digits and signs that stand for themselves in every font but Wingdings, and carry no accent beside them:
+# Latin, Greek, Cyrillic, punctuation and bullets, kana, Han, hangul and full-width forms.
 _PLAIN = re.compile(
     "[ -_a-~\u00a1-\u00a7\u00a9-\u00ac\u00ae\u00b0-\u00b3\u00b5-\u00b7\u00b9-\u017f\u0386-\u03ff"
-    "\u0400-\u0481\u048a-\u052f\u2010-\u2015\u2018-\u201f\u2026\u2030\u20ac]*"
+    "\u0400-\u0481\u048a-\u052f\u2010-\u2015\u2018-\u201f\u2022\u2026\u2030\u20ac"
+    "\u3001-\u3029\u3030-\u303d\u3041-\u3096\u30a0-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]*"
 )
 _SYMBOLS = ("wing", "zapf", "webd", "symbol")
 _ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span

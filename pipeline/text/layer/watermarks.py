@@ -6,7 +6,7 @@ within a form.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pymupdf
@@ -15,6 +15,13 @@ _LAYER = "watermark"
 _MOST = 0.5  # of a page's characters
 _MARK = b"/Watermark"
 _MARKED = re.compile(rb"/Artifact\s*<<[^>]*/Watermark\b[^>]*>>\s*BDC\b(.*?)\bEMC\b", re.DOTALL)
+
+
+def may_have_watermarks(page: pymupdf.Page, layers: Iterable[str]) -> bool:
+    """Tell if a page bears one of the two marks; `layers` are the names of the optional content that it draws."""
+    if any(name.lower() == _LAYER for name in layers):
+        return True
+    return bool(page.parent.is_pdf) and _MARK in page.read_contents()
 
 
 def watermark_runs(page: pymupdf.Page, trace: Sequence[dict[str, Any]]) -> list[int]:

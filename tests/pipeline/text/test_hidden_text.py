@@ -13,12 +13,14 @@ from pdf_objects import first_free, stream, write_pages
 from real_pdfs import CASES, CORPUS, needs_cases, needs_corpus
 
 from ocrmill.configs.settings import RoutingSettings
-from ocrmill.pipeline.pages.drawing_log import read_drawing_log
+from ocrmill.pipeline.pages.drawing_log import before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import inspect_page
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
 from ocrmill.pipeline.pages.routing import decide
 from ocrmill.pipeline.records import Route
-from ocrmill.pipeline.text.hidden_text import NOTHING_HIDDEN, Reason, find_hidden_text
+from ocrmill.pipeline.text.hidden_text import NOTHING_HIDDEN, HiddenText, Reason, find_hidden_text
+from ocrmill.pipeline.text.layer.page_words import read_layout
+from ocrmill.pipeline.text.layer.plainly_seen import is_plainly_seen
 from ocrmill.pipeline.text.text_layer import read_text_layer
 from ocrmill.pipeline.text.visible_words import visible_words
 
@@ -40,6 +42,11 @@ def layout_of(page: pymupdf.Page) -> dict[str, Any]:
     return dict(page.get_text("rawdict", flags=flags))
 
 
+def hidden_of(page: pymupdf.Page) -> HiddenText:
+    """What no reader sees of a page."""
+    return find_hidden_text(page, read_layout(page))
+
+
 def lines_of(layout: dict[str, Any]) -> list[str]:
     """Its lines that are not empty."""
     lines = [line for block in layout["blocks"] for line in block["lines"]]
@@ -50,7 +57,7 @@ def lines_of(layout: dict[str, Any]) -> list[str]:
 def seen_lines(page: pymupdf.Page) -> list[str]:
     """The rest of a page's lines without hidden text."""
     layout = layout_of(page)
-    find_hidden_text(page).remove_from(layout)
+    hidden_of(page).remove_from(layout)
     return lines_of(layout)
 
 
@@ -239,7 +246,7 @@ def test_what_a_reader_sees_is_kept(kind: str, tmp_path: Path) -> None:
     """
     for number, spot in enumerate(spots(1)):
         page = draw(tmp_path / "page.pdf", SEEN[kind](spot), TURNS[number % len(TURNS)])
-        found = find_hidden_text(page)
+        found = hidden_of(page)
 
         assert found.reasons == frozenset(), (spot, found)
         assert spot.word in seen_lines(page), spot
@@ -259,9 +266,40 @@ def test_what_no_reader_sees_is_left_out(kind: str, tmp_path: Path) -> None:
         page = draw(tmp_path / "page.pdf", content, TURNS[number % len(TURNS)])
         lines = seen_lines(page)
 
-        assert find_hidden_text(page).reasons == {reason}, spot
+        assert hidden_of(page).reasons == {reason}, spot
         assert [line for line in lines if line in WORDS] == [], spot
         assert ("visible line" in lines) == is_last
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_the_cheap_look_leaves_hidden_text_to_the_close_one(kind: str, tmp_path: Path) -> None:
+    """No page with hidden text passes for one on which all is plainly seen."""
+    for number, spot in enumerate(spots(3)[: len(TURNS)]):
+        page = draw(tmp_path / "page.pdf", HIDDEN[kind][1](spot), TURNS[number % len(TURNS)])
+
+        assert not passes_for_seen(page), spot
+
+
+@pytest.mark.parametrize("apart", [0.1, 0.7])
+def test_the_cheap_look_leaves_lines_drawn_twice_to_the_close_one(apart: float, tmp_path: Path) -> None:
+    """Nor does one with a line drawn twice, or a syllable within a line."""
+    assert not passes_for_seen(draw(tmp_path / "page.pdf", line("ferry", 500) + line("ferry", 500 + apart)))
+    back = f"BT /F 12 Tf 72 500 Td [(fe) {834 - 1000 * apart / 12} (fe)] TJ ET "
+    assert not passes_for_seen(draw(tmp_path / "page.pdf", back))
+
+
+def test_the_cheap_look_passes_common_pages(tmp_path: Path) -> None:
+    """Pages on which nothing is in doubt need no close look, be they turned, ruled, shaded or clipped."""
+    common = ("plain", "black on a grey cell", "under a frame", "outlined", "in a group of half opacity")
+    for kind in common:
+        for number, spot in enumerate(spots(4)[: len(TURNS)]):
+            text = SEEN[kind](spot) + line("visible line", 700) + line("and another one, full of llllamas", 686)
+            assert passes_for_seen(draw(tmp_path / "page.pdf", text, TURNS[number])), (kind, spot)
+
+
+def passes_for_seen(page: pymupdf.Page) -> bool:
+    shown = tuple((page.rect * before_rotation(page)).normalize())
+    return is_plainly_seen(read_layout(page), read_drawing_log(page), shown)
 
 
 @needs_cases
@@ -273,12 +311,12 @@ def test_reported_hidden_lines_are_left_out(number: int, reason: Reason) -> None
         everything = lines_of(layout_of(document[0]))
         lines = seen_lines(document[0])
 
-        assert find_hidden_text(document[0]).reasons == {reason}
+        assert hidden_of(document[0]).reasons == {reason}
         assert lines == [line for line in everything if "ZEBRA" not in line]
         assert len(everything) - len(lines) == 2
 
 
-def line(text: str, y: int, size: float = 12) -> str:
+def line(text: str, y: float, size: float = 12) -> str:
     """A visible line."""
     return f"0 Tr 0 g BT /F {size} Tf 72 {y} Td ({text}) Tj ET "
 
@@ -289,7 +327,7 @@ def test_new_words_over_old_ones_are_told_apart(tmp_path: Path) -> None:
     page = draw(tmp_path / "page.pdf", f"{spot.text()} 1 g {spot.box()} f " + line("coal", 500))
 
     assert seen_lines(page) == ["coal"]
-    assert find_hidden_text(page).reasons == {Reason.COVERED}
+    assert hidden_of(page).reasons == {Reason.COVERED}
 
 
 def test_highlights_and_other_annotations(tmp_path: Path) -> None:
@@ -302,7 +340,7 @@ def test_highlights_and_other_annotations(tmp_path: Path) -> None:
     cover.set_colors(stroke=(0, 0, 0), fill=(0, 0, 0))
     cover.update()
     assert seen_lines(page) == ["ferry"]
-    assert find_hidden_text(page).reasons == {Reason.COVERED}
+    assert hidden_of(page).reasons == {Reason.COVERED}
 
 
 def test_form_fields_are_read(tmp_path: Path) -> None:
@@ -327,13 +365,13 @@ def test_layers_that_are_off_are_not_in_the_text(tmp_path: Path) -> None:
     page = pymupdf.open(tmp_path / "page.pdf")[0]
 
     assert lines_of(layout_of(page)) == seen_lines(page) == ["quay"]
-    assert find_hidden_text(page).reasons == frozenset()
+    assert hidden_of(page).reasons == frozenset()
 
 
 def test_text_outside_the_crop_box_is_not_read(tmp_path: Path) -> None:
     """Text beyond the crop box is hidden wherever MuPDF has it, and a letter on its edge is not."""
     page = draw(tmp_path / "page.pdf", line("ferry quay", 500), b"/CropBox [40 300 103 700]")
-    found = find_hidden_text(page)
+    found = hidden_of(page)
 
     assert found.reasons == {Reason.OUTSIDE}
     assert seen_lines(page)[0].startswith("ferry")
@@ -350,7 +388,7 @@ def test_lines_drawn_twice_are_read_once(apart: float, drawings: int, tmp_path: 
 
     assert lines_of(layout_of(page)) == [text] * drawings
     assert seen_lines(page) == [text]
-    assert find_hidden_text(page).reasons == frozenset()
+    assert hidden_of(page).reasons == frozenset()
 
 
 def test_neighbours_that_are_alike_are_kept(tmp_path: Path) -> None:
@@ -380,7 +418,7 @@ def test_blanks_go_with_their_words(tmp_path: Path) -> None:
     page = draw(tmp_path / "page.pdf", line("ferry and quay", 500) + hidden)
     layout = layout_of(page)
 
-    assert find_hidden_text(page).remove_from(layout)
+    assert hidden_of(page).remove_from(layout)
     assert [seen for block in layout["blocks"] for row in block["lines"] for seen in row["spans"] if seen["chars"]]
     assert lines_of(layout) == ["ferry and quay"]
     assert (
@@ -394,7 +432,7 @@ def test_pages_of_100_000_paths_are_bounded(tmp_path: Path) -> None:
     spot = Spot("quay", 72, 700, 12)
     early = draw(tmp_path / "early.pdf", f"0 g {spot.text()}{spot.box()} f " + line("ferry", 720) + ".5 g " + paths)
     late = draw(tmp_path / "late.pdf", spot.text() + ".5 g " + paths + f"0 g {spot.box()} f ")
-    log = read_drawing_log(late, 20_000)
+    log = read_drawing_log(late)
 
     assert seen_lines(early) == ["ferry"]
     assert seen_lines(late) == ["quay"]
@@ -417,7 +455,7 @@ def test_hidden_text_is_left_out_of_the_markdown_and_flagged(kind: str, turn: by
     assert expected.notes == ()
     assert text.markdown == expected.markdown
     assert [block for block in text.blocks if block.start < block.end] == list(expected.blocks)
-    assert visible_words(page, find_hidden_text(page)) == visible_words(clean, NOTHING_HIDDEN)
+    assert visible_words(page, hidden_of(page)) == visible_words(clean, NOTHING_HIDDEN)
 
 
 @needs_cases
@@ -445,7 +483,7 @@ def test_nothing_seen_on_real_pages_is_hidden(name: str) -> None:
             geometry = displayed_geometry(page)
             features = inspect_page(page, render_thumbnail(page, geometry))
             if decide(features, RoutingSettings(), geometry).route is Route.TEXT_LAYER:
-                hidden = find_hidden_text(page)
+                hidden = hidden_of(page)
                 letters = [
                     character
                     for row in (row for block in layout_of(page)["blocks"] for row in block["lines"])

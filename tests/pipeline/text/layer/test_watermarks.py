@@ -7,6 +7,7 @@ import pytest
 from pdf_objects import write_pages
 
 from ocrmill.pipeline.text.hidden_text import Reason, find_hidden_text
+from ocrmill.pipeline.text.layer.page_words import read_layout
 from ocrmill.pipeline.text.text_layer import read_text_layer
 
 BODY = "BT /F 12 Tf 72 700 Td (The coal for the harbour office) Tj 0 -14 Td (came late, and the bell was heard.) Tj ET "
@@ -26,7 +27,7 @@ def test_marked_watermarks_are_left_out(content: str, page: bytes, tmp_path: Pat
     found = page_of(tmp_path / "page.pdf", content, page)
     text = read_text_layer(found.parent, 0, right_to_left=False)
 
-    assert find_hidden_text(found).reasons == {Reason.WATERMARK}
+    assert find_hidden_text(found, read_layout(found)).reasons == {Reason.WATERMARK}
     assert "DRAFT" not in text.markdown
     assert "harbour office" in text.markdown
     assert text.notes == ("hidden_text",)
@@ -41,7 +42,7 @@ def test_watermarks_of_a_layer_are_left_out(tmp_path: Path) -> None:
     document.save(tmp_path / "page.pdf")
     found = pymupdf.open(tmp_path / "page.pdf")[0]
 
-    assert find_hidden_text(found).reasons == {Reason.WATERMARK}
+    assert find_hidden_text(found, read_layout(found)).reasons == {Reason.WATERMARK}
     assert "COPY" not in read_text_layer(found.parent, 0, right_to_left=False).markdown
 
 
@@ -58,4 +59,4 @@ def test_what_is_not_marked_is_kept(content: str, tmp_path: Path) -> None:
     """Text without the mark is kept, and so is all if the mark holds most of the page or moves the rest of it."""
     found = page_of(tmp_path / "page.pdf", content)
 
-    assert find_hidden_text(found).reasons == frozenset()
+    assert find_hidden_text(found, read_layout(found)).reasons == frozenset()
