@@ -36,10 +36,9 @@ from ocrmill.pipeline.records import (
     TextLayerPage,
 )
 from ocrmill.pipeline.text.figures import has_pictures
-from ocrmill.pipeline.text.hidden_text import find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
-from ocrmill.pipeline.text.visible_words import visible_words
+from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
@@ -183,7 +182,7 @@ class MupdfReader:
 def _visible_lines(page: "pymupdf.Page") -> tuple[LayerLine, ...]:
     """Return the lines of the layer that a reader sees; none if they cannot be told."""
     try:
-        return tuple(lines_of(visible_words(page, find_hidden_text(page))))
+        return tuple(lines_of(visible_words(page, read_visible_layout(page).hidden)))
     except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the page can be read without a check
         return ()
 
