@@ -1,4 +1,4 @@
-"""What tests of several folders use."""
+"""Fixtures that tests of several folders use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +85,6 @@ def google(google_server: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> Goog
 
 @pytest.fixture
 def faulty_s3(s3: S3Server) -> Iterator[FaultyS3]:
-    """The same server behind a proxy that fails when it is told to."""
+    """The S3 server behind a proxy that fails on request."""
     with FaultyS3(s3.endpoint, s3.settings).running() as proxy:
         yield proxy

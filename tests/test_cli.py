@@ -80,7 +80,7 @@ def test_documents_add_up(out: Path) -> None:
 
 
 def test_a_second_run_has_nothing_to_do(inputs: Path, out: Path) -> None:
-    """What is done is not done again, and the run says so at once, without starting Ray."""
+    """Finished documents are not read again, and the run says so at once, without starting Ray."""
     again = ocrmill("run", inputs, "--out", out)
 
     assert again.returncode == 0, again.stderr
@@ -240,7 +240,7 @@ def test_names_that_look_like_numbers_are_names() -> None:
 
 
 def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is printed holds names and texts of documents, in any script."""
+    """Names and texts of documents, in any script, are printed on any terminal, with escapes for missing letters."""
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     done = ocrmill("run", "--print-config", "--set", 'input.include=["\u8336.pdf"]')
 
@@ -320,7 +320,7 @@ def test_a_clean_night_in_json_has_its_start_and_its_end(tmp_path: Path) -> None
 
 
 def test_an_error_in_json_is_a_line_of_json(tmp_path: Path) -> None:
-    """What ends a run that asked for JSON is JSON, too, with its exit code; its record has both."""
+    """An error that ends a run in JSON is JSON, too, with its exit code; its record has both."""
     (tmp_path / "not.pdf").mkdir()
     wrong = ocrmill("run", tmp_path, "--out", tmp_path / "out", "--log-json", "--set", "raster.dpii=1")
     missing = ocrmill("run", tmp_path / "none.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")

@@ -160,7 +160,7 @@ def test_no_message_tells_a_credential(
 
 
 def test_environment_credentials_are_in_no_record(tmp_path: Path) -> None:
-    """What a cloud's own chain finds in the environment is not copied into an output."""
+    """Credentials that a cloud's own chain finds in the environment are not copied into an output."""
     text_pdf(tmp_path / "a.pdf", pages=1)
     names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "HF_TOKEN")
     program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"

@@ -385,7 +385,7 @@ MODELS: Cases = {
 
 @pytest.mark.parametrize("case", MODELS)
 def test_the_model_is_not_as_it_should_be(refusal: Refusal, tmp_path: Path, case: str) -> None:
-    """What the folder holds is called what it is, a broken file is named, and it is said what to do."""
+    """The contents of the folder are called what they are, a broken file is named, and the message says what to do."""
     make, expected = MODELS[case]
     make(tmp_path / "model")
 
@@ -471,7 +471,7 @@ ADAPTERS: Cases = {
 
 @pytest.mark.parametrize("case", ADAPTERS)
 def test_the_adapter_is_not_as_it_should_be(refusal: Refusal, tmp_path: Path, case: str) -> None:
-    """What would be dropped without a word, or refused by vLLM minutes later, is refused by name."""
+    """An adapter that vLLM would drop without a word, or refuse minutes later, is refused by name."""
     make, expected = ADAPTERS[case]
     make(tmp_path / "adapter")
     model = make_checkpoint(tmp_path / "model")

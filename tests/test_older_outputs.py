@@ -61,14 +61,14 @@ def inputs() -> Iterator[Path]:
 
 
 def command(*arguments: object, code: int = 0) -> str:
-    """What a command prints; it has to end with this exit code."""
+    """Run a command that has to end with this exit code; return what it prints."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.output
 
 
 def run_record() -> dict[str, Any]:
-    """What the fixture says of the run that wrote it."""
+    """The fixture's record of the run that wrote it."""
     first = min((FIRST_RELEASE / "runs").glob("*.json"))
     record: dict[str, Any] = json.loads(first.read_text())
     return record
@@ -203,7 +203,7 @@ def known(kind: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_the_settings_of_the_first_release_keep_their_fingerprint() -> None:
-    """Those that its run record has, and the defaults of today: an output of then is added to without a question."""
+    """Settings of its run record, and today's defaults: an output of then is added to without a question."""
     record = run_record()
     read = RunSettings.model_validate(known(RunSettings, record["settings"]))
 

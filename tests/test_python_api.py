@@ -276,7 +276,7 @@ def _state() -> tuple[object, ...]:
 
 @pytest.mark.slow
 def test_the_process_is_as_it_was_after_ray(papers: Path, tmp_path: Path) -> None:
-    """The same with Ray, which sets a handler of its own, from a program that knows `ocrmill` alone."""
+    """Ray sets a handler of its own; the process is as it was even so, in a program that knows `ocrmill` alone."""
     program = f"""
 import logging, os, signal, sys, ocrmill
 def own(*_): raise SystemExit(9)
@@ -417,7 +417,7 @@ def test_a_page_goes_through_the_functions(tmp_path: Path) -> None:
 
 
 def test_page_functions_say_what_is_wrong(tmp_path: Path) -> None:
-    """A page that cannot be had is a PageError with its Reason, a wrong argument a UsageError."""
+    """A page that cannot be read is a PageError with its Reason, a wrong argument a UsageError."""
     text = text_pdf(tmp_path / "text.pdf", pages=2).read_bytes()
     secret = encrypted_pdf(tmp_path / "secret.pdf", "open sesame").read_bytes()
 

@@ -47,7 +47,7 @@ COMMANDS = commands_of(instance(TyperGroup, get_command(cli.app)))
 
 
 def help_of(*command: str) -> str:
-    """What `ocrmill COMMAND --help` prints, 100 columns wide."""
+    """The text of `ocrmill COMMAND --help`, 100 columns wide."""
     program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     environment = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "PATH": ""}
     done = subprocess.run(
@@ -62,7 +62,7 @@ def help_of(*command: str) -> str:
 
 
 def help_section() -> str:
-    """What docs/commands.md should hold between its two marks."""
+    """The text that docs/commands.md should hold between its two marks."""
     return "\n".join(f"```\n$ ocrmill {name} --help\n{help_of(*name.split())}\n```\n" for name in COMMANDS)
 
 

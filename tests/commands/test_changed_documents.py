@@ -74,7 +74,7 @@ def test_a_document_that_is_rewritten_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_document_that_is_only_touched_goes_on(tmp_path: Path) -> None:
-    """The same bytes with a new time are the same document: each page is read, and the source has its new version."""
+    """Equal bytes with a new time are the same document: each page is read, and the source has its new version."""
     path = text_pdf(tmp_path / "a.pdf", pages=6)
     run_changing(path, tmp_path / "out", after_page={2: lambda: os.utime(path, ns=(1, 1))})
 
@@ -91,7 +91,7 @@ def test_a_document_that_changed_since_it_was_listed_is_read_as_it_is(tmp_path: 
 
 
 def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path) -> None:
-    """It is opened some times, then left to the next run; the run ends."""
+    """A document that changes each time is opened some times, then left to the next run; the run ends."""
     path = text_pdf(tmp_path / "a.pdf")
     changes = [partial(text_pdf, path, pages=pages) for pages in range(1, 3 * OPENINGS)]
     run_changing(path, tmp_path / "out", before_opening=changes)
@@ -102,7 +102,7 @@ def test_a_document_that_changes_each_time_has_its_row(tmp_path: Path) -> None:
 
 
 def test_a_document_that_vanishes_has_two_rows(tmp_path: Path) -> None:
-    """What was read of it stays, and the source is said to be gone."""
+    """Pages that were read of it stay, and the source's row says that it is gone."""
     path = text_pdf(tmp_path / "a.pdf", pages=6)
 
     def replace() -> None:
@@ -117,7 +117,7 @@ def test_a_document_that_vanishes_has_two_rows(tmp_path: Path) -> None:
 
 
 def test_a_copy_stands_in_for_a_file_that_is_rewritten(tmp_path: Path) -> None:
-    """Where another source holds the same bytes, the document is read to its end from there."""
+    """If another source holds the same bytes, the document is read to its end from there."""
     folder = tmp_path / "in"
     folder.mkdir()
     path = text_pdf(folder / "a.pdf", pages=6)
@@ -172,7 +172,7 @@ def test_a_copy_that_changes_takes_no_page_along(tmp_path: Path) -> None:
 
 
 def test_a_member_of_an_archive_that_is_rewritten_is_read_again(tmp_path: Path) -> None:
-    """The same holds inside a zip file."""
+    """A rewritten member of a zip file is read again, as a file is."""
     old, new = text_pdf(tmp_path / "old.pdf", pages=6), text_pdf(tmp_path / "new.pdf", pages=2)
     archive = tmp_path / "a.zip"
 
@@ -193,7 +193,7 @@ def run_once(inputs: Path, out: Path) -> RunReport:
 
 
 def test_a_file_that_is_put_back_holds_its_first_document_again(tmp_path: Path) -> None:
-    """It is known by its bytes, and what it held meanwhile is superseded: not exported, and dropped by compact."""
+    """A file that is put back is known by its bytes; what it held meanwhile is superseded, and compact drops it."""
     path, out = text_pdf(tmp_path / "a.pdf", pages=2), tmp_path / "out"
     first, times = path.read_bytes(), path.stat()
     run_once(path, out)
@@ -224,7 +224,7 @@ def test_a_file_that_was_away_is_no_failure_once_it_is_back(tmp_path: Path) -> N
 
 
 def test_the_row_of_an_archive_goes_when_it_is_read_to_its_end(tmp_path: Path) -> None:
-    """It failed for a limit; when that is raised, the members have rows, the archive has none, and nothing is gone."""
+    """An archive failed for a limit; with a higher one the members have rows, the archive has none, nothing is gone."""
     folder = tmp_path / "in"
     folder.mkdir()
     with zipfile.ZipFile(folder / "a.zip", "w") as file:

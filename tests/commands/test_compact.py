@@ -175,7 +175,7 @@ def test_a_shard_that_is_merged_away_is_no_damage(out: Path) -> None:
 
 
 def test_the_status_of_an_output_that_is_compacted_meanwhile(out: Path) -> None:
-    """The same for `status`."""
+    """`status` of an output that is compacted meanwhile counts each row once."""
     status = read_again(lambda: read_status(CompactedAtTheFirstRead(out)))
     assert (status.unreadable_shards, status.pages.total()) == ((), len(texts(LocalStore(out))))
 
@@ -190,13 +190,13 @@ class CompactedAtTheFirstRead(LocalStore):
 
 
 def test_no_compaction_while_a_run_writes(out: Path) -> None:
-    """It needs the lease, like every writer."""
+    """Compaction needs the lease, like every writer."""
     with LocalStore(out).lease(LeaseOwner.current("run-9")), pytest.raises(LeaseHeldError, match="run run-9"):
         compact(LocalStore(out))
 
 
 def test_an_output_in_a_bucket_is_compacted(s3: S3Server, out: Path) -> None:
-    """The same in a bucket."""
+    """An output in a bucket is compacted as one in a folder is."""
     bucket = s3.bucket()
     for path in out.rglob("*.parquet"):
         s3.put(bucket, f"out/{path.relative_to(out)}", path.read_bytes())
@@ -220,7 +220,7 @@ def test_an_output_in_a_bucket_is_compacted(s3: S3Server, out: Path) -> None:
     ],
 )
 def test_a_foreign_entry_touches_nothing(tmp_path: Path, entry: str) -> None:
-    """An output of somebody else's may hold any entry: it deletes nothing that is not a shard, and is told."""
+    """An output of somebody else's may hold any entry: it deletes nothing that is not a shard; an error names it."""
     outside = tmp_path / "outside.parquet"
     outside.write_bytes(b"ours")
     store = LocalStore(tmp_path / "out")

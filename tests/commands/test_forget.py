@@ -204,7 +204,7 @@ def test_sources_that_are_gone(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_changes_nothing(out: Path) -> None:
-    """It says what would go, and leaves every byte as it is."""
+    """A dry run says what would go, and leaves every byte as it is."""
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
     report = forget(LocalStore(out), ForgetQuery(globs=("secret*",)), STORAGE, dry_run=True)
@@ -227,7 +227,7 @@ def test_what_matches_nothing_is_refused(out: Path, query: ForgetQuery, words: s
 
 
 def test_a_name_that_no_row_has_is_told(out: Path) -> None:
-    """It is kept out of later runs, and still a typing error must not look like a takedown that was done."""
+    """A name without rows is kept out of later runs, yet a typing error must not look like a takedown that was done."""
     query = ForgetQuery(sources=("/in/secret.pdf", "/in/secrt.pdf"))
     told = forget(LocalStore(out), query, STORAGE, dry_run=True).to_text()
 
@@ -276,7 +276,7 @@ def test_a_record_that_cannot_be_read_stops_the_run(out: Path) -> None:
 
 
 def test_the_record_names_nobody(out: Path) -> None:
-    """It holds times and hashes of 64 digits."""
+    """The record holds times and hashes of 64 digits."""
     store = LocalStore(out)
     forget(store, ForgetQuery(sources=("/in/secret.pdf",), documents=(made_id("/in/kept.pdf"),)), STORAGE)
 

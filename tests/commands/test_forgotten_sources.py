@@ -1,4 +1,4 @@
-"""What was forgotten is not read again, by whatever way it is found."""
+"""Forgotten documents are not read again, by whatever way they are found."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ SETTINGS = RunSettings(engine=EngineSettings(name="cpu"))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two documents, of which one is to be forgotten."""
+    """Two documents; one is to be forgotten."""
     (tmp_path / "in").mkdir()
     text_pdf(tmp_path / "in" / "secret.pdf", pages=2, text="A secret that nobody may read any more. " * 20)
     text_pdf(tmp_path / "in" / "kept.pdf", pages=1)

@@ -70,7 +70,7 @@ def test_three_nights(nights: Nights) -> None:
 
 
 def test_a_listing_that_breaks_off_says_nothing_of_what_was_deleted(nights: Nights, faulty_s3: FaultyS3) -> None:
-    """What was not listed is not taken for deleted; the night ends with 3, and the next one is whole again."""
+    """Objects that were not listed are not taken for deleted; the night ends with 3, the next one is whole again."""
     nights.put("in/000.pdf", "One. For all.")
     for number in range(1, 120):
         nights.s3.put(nights.source, f"in/{number:03}.pdf", nights.s3.get(nights.source, "in/000.pdf"))

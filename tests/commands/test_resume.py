@@ -113,7 +113,7 @@ def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_
 
 @pytest.mark.fault
 def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_path: Path) -> None:
-    """The same with Ray: workers of the killed run do not write, hold the lease or disturb the next run."""
+    """With Ray too, workers of the killed run do not write, hold the lease or disturb the next run."""
     out = tmp_path / "out"
     kill_at(16.0, inputs, out)
     seen = durable(out)

@@ -111,7 +111,7 @@ def test_a_document_that_failed_is_read_once_it_can_be(out: Path) -> None:
 
 
 def test_what_was_over_a_limit_is_read_once_it_may_be(inputs: Path, tmp_path: Path) -> None:
-    """--reason archive_limit with a higher limit: of such a document not even the bytes were had before."""
+    """--reason archive_limit with a higher limit reads a document whose bytes could not even be read before."""
     with zipfile.ZipFile(inputs / "box.zip", "w", zipfile.ZIP_DEFLATED) as box:
         box.writestr("hollow.pdf", (inputs / "leaf.pdf").read_bytes() + bytes(2_000_000))
     out = tmp_path / "limited"

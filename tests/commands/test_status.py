@@ -1,4 +1,4 @@
-"""What `status` says of a finished, an interrupted and a running output."""
+"""`status` says of a finished, an interrupted and a running output what its rows say."""
 
 import json
 import os
@@ -181,7 +181,7 @@ def test_a_running_output_tells_what_is_not_durable_yet(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_promises_no_time(tmp_path: Path) -> None:
-    """What a killed run had read is told as that; it has no rate any more."""
+    """The pages that a killed run had read are named as such; it has no rate any more."""
     owner = LeaseOwner.current("20260101T020000Z-abcdef")
     (tmp_path / "_lease").write_bytes(owner.to_json(datetime.now(UTC), RunProgress("reading", 60.0, 1234)))
     text = read_status(open_output(str(tmp_path), StorageSettings())).to_text()

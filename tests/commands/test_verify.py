@@ -45,7 +45,7 @@ def pages_of(name: str) -> list[PageRow]:
 
 
 def run_once(store: LocalStore, day: int, names: tuple[str, ...] = NAMES) -> int:
-    """What a run does: read the pages of these documents that are not there yet. Says how many those were."""
+    """Read the pages of these documents that are not there yet, as a run does; return how many those were."""
     ledger = read_ledger(store)
     sink = Sink(store, made_stamp(day), OutputSettings(), ledger)
     count = 0
@@ -92,7 +92,7 @@ def texts(report: VerifyReport, severity: Severity = Severity.DAMAGE) -> list[st
 
 
 def page_keys(store: LocalStore) -> list[tuple[str, int]]:
-    """What a user finds with a plain glob."""
+    """The pages that a user finds with a plain glob."""
     query = f"select source, page_number from '{store.root}/pages/*.parquet'"
     return sorted(duckdb.connect().sql(query).fetchall())
 
@@ -119,7 +119,7 @@ def test_a_repair_leaves_a_sound_output_alone(store: LocalStore) -> None:
 
 
 def test_an_empty_output_is_sound(tmp_path: Path) -> None:
-    """Where nothing is, nothing is wrong."""
+    """An output without rows has no fault."""
     report = verify(LocalStore(tmp_path), repair=False)
 
     assert (report.findings, report.pages, report.documents, report.sources) == ((), 0, 0, 0)
@@ -142,7 +142,7 @@ def foreign(content: bytes) -> bytes:
 def test_a_shard_that_cannot_be_read(
     store: LocalStore, damage: Callable[[bytes], bytes], folder: str, redone: int
 ) -> None:
-    """It is named, set aside and not deleted, and the next run redoes what it held and nothing else."""
+    """An unreadable shard is named, set aside and not deleted; the next run redoes what it held and nothing else."""
     name = f"{folder}/{SECOND}"
     content = damage(store.read(name))
     store.write(name, content)
@@ -237,7 +237,7 @@ def test_a_shard_that_somebody_deleted(store: LocalStore) -> None:
     ("column", "value"), [("pages_ok", 2), ("pages_flagged", 0), ("pages_repaired", 1), ("page_count", 2)]
 )
 def test_a_documents_row_with_wrong_counts(store: LocalStore, column: str, value: int) -> None:
-    """Counts that are not those of the pages are found, and written anew without reading a page."""
+    """Counts that are not those of the pages are found, and written again without reading a page."""
     change(store, f"documents/{FIRST}", lambda table: with_value(table, column, 0, value))
 
     assert not verify(store, repair=False).sound
@@ -271,7 +271,7 @@ def test_documents_and_sources_that_are_there_twice(store: LocalStore) -> None:
 
 
 def test_a_source_without_document_that_is_there_twice(store: LocalStore) -> None:
-    """Of two rows of one run that say that a source could not be had, one stays."""
+    """Of two rows of one run that say that a source could not be read, one stays."""
     row = encode_shard(documents_table([made_unreadable("x"), made_unreadable("y")], made_stamp(2)))
     store.write("documents/20260102-020000-000001.parquet", row)
     assert verify(store, repair=False).sound
@@ -285,7 +285,7 @@ def test_a_source_without_document_that_is_there_twice(store: LocalStore) -> Non
 
 
 def test_a_source_without_its_document(store: LocalStore) -> None:
-    """A sources row whose document has no row is found and goes, and the run that finds the source writes it anew."""
+    """A sources row whose document has no row is found and goes; the run that finds the source writes it again."""
     store.delete(f"documents/{FIRST}")
 
     report = verify(store, repair=False)
@@ -308,7 +308,7 @@ def test_a_source_without_its_document(store: LocalStore) -> None:
     ],
 )
 def test_page_rows_that_break_a_rule(store: LocalStore, column: str, row: int, value: object, finding: str) -> None:
-    """They are found with the page; a repair does not remove them, for they may be all that there is of the page."""
+    """A bad row is found with its page; a repair does not remove it, for it may be all that there is of the page."""
     change(store, f"pages/{FIRST}", lambda table: with_value(table, column, row, value))
 
     assert any(text.startswith(finding) and "page " in text for text in texts(verify(store, repair=False)))

@@ -1,4 +1,4 @@
-"""What runs under fire read."""
+"""The documents that runs under fire read."""
 
 from pathlib import Path
 

@@ -126,7 +126,7 @@ def resaved(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def native(config: dict[str, Any]) -> dict[str, Any]:
-    """The same sizes in the schema of transformers."""
+    """A published config's sizes in the schema of transformers."""
     language, width = config["language_config"], config["vision_config"]["width"]
     sam, flow = width["sam_vit_b"], width["qwen2-0-5b"]
     shared = {key: value for key, value in language.items() if key not in {"architectures", "torch_dtype"}}

@@ -93,7 +93,7 @@ def test_pages_of_a_step_are_encoded_in_one_call(llm: Any, pages: list[RGB]) -> 
 
 
 def test_an_image_and_its_views_are_read_alike(llm: Any, pages: list[RGB]) -> None:
-    """It makes no difference who cuts a page."""
+    """A page is read alike, whoever cuts it."""
     first, second, third = tokens(generate(llm, [pages[2], cut_views(pages[2]), Image.fromarray(pages[2])]))
 
     assert first == second == third

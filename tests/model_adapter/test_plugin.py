@@ -1,4 +1,4 @@
-"""How vLLM finds our model, reads the configs of its checkpoints, and what it refuses before any process is started."""
+"""The entry point that vLLM finds, configs of its checkpoints, and what is refused before any process is started."""
 
 import io
 import json
@@ -138,7 +138,7 @@ def test_an_engine_that_cannot_be_divided_is_refused_before_it_starts(
 
 
 def test_data_parallelism_is_refused_by_name(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> None:
-    """It would divide the experts over all ranks, and no other check would see it; the error says what to do."""
+    """Data parallelism would divide experts over all ranks, unseen by other checks; the error says what to do."""
     with pytest.raises(ValueError, match=r"data_parallel_size is 2, .*start one server for each GPU"):
         engine_config(tiny_checkpoint, data_parallel_size=2)
 
@@ -165,7 +165,7 @@ def test_a_server_leaves_images_as_they_come(vllm_environment: dict[str, str], t
 
 
 def test_lora_without_triton_is_refused(vllm_environment: dict[str, str], tiny_checkpoint: Path) -> None:
-    """Where there is no Triton, as on CPUs, the experts cannot run beside adapters; that is said at once."""
+    """Without Triton, as on CPUs, the experts cannot run beside adapters; the error says so at once."""
     from vllm.triton_utils import HAS_TRITON
 
     if HAS_TRITON:

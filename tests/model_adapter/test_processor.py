@@ -47,7 +47,7 @@ def blank(width: int, height: int) -> Image.Image:
 def process(
     processor: Any, image: object, prompt: str | list[int] | None = None, **kwargs: Any
 ) -> tuple[list[int], dict[str, Any], Any]:
-    """What vLLM's renderer makes of one page: prompt ids and the tensors of the page."""
+    """The prompt ids and tensors that vLLM's renderer makes of one page."""
     items = processor.info.parse_mm_data({"image": image})
     result = processor(prompt or prompt_text(), items, **kwargs)
     return result["prompt_token_ids"], result["mm_kwargs"]["image"][0].get_data(), result
@@ -106,7 +106,7 @@ def test_bos_comes_once_whoever_tokenized(processor: Any, beginning: list[int]) 
 
 
 def test_views_stay_as_they_were_cut(processor: Any, page: RGB) -> None:
-    """What the encoder gets is uint8 and, byte for byte, what `cut_views` gives, whether cut before or here."""
+    """The encoder gets uint8 and, byte for byte, what `cut_views` gives, whether cut before or here."""
     views = cut_views(page)
     for image in (views, page, Image.fromarray(page)):
         _, data, _ = process(processor, image)
@@ -253,7 +253,7 @@ def test_settings_of_the_processor_are_checked(processor: Any, kwargs: Any, mess
 
 
 def test_equal_pages_have_equal_hashes_and_others_have_others(processor: Any, page: RGB) -> None:
-    """Where vLLM's caches are on, cut pages are told apart by their bytes."""
+    """With vLLM's caches on, the bytes of cut pages tell them apart."""
     from vllm.multimodal.hasher import MultiModalHasher
 
     def hashed(views: object) -> Any:

@@ -1,4 +1,4 @@
-"""How a page is cut, and what it costs."""
+"""The cutting of a page into tiles, and its cost in tokens."""
 
 import random
 from fractions import Fraction

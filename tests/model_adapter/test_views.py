@@ -182,7 +182,7 @@ def test_filter_weights_are_pillows(size: int, view_size: int) -> None:
 
 
 def test_pieces_with_other_weights_are_found() -> None:
-    """Where float64 gives a piece other weights than the whole page has, that is noticed, and no cut is made."""
+    """If float64 gives a piece other weights than the whole page has, that is noticed, and no cut is made."""
     bands = views._bands(582, 894, views._SHORTEST_ROWS)
     is_same = [views._has_page_weights(582, 894, band.start, band.stop) for band in bands]
     page = paint((667, 582), "figure", random.Random(0))

@@ -59,12 +59,12 @@ class AzureServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """How the project finds it."""
+        """Variables by which the project finds the server."""
         return {"AZURE_STORAGE_USE_EMULATOR": "true", "AZURITE_BLOB_STORAGE_URL": self.url}
 
     @property
     def settings(self) -> StorageSettings:
-        """How patient the project is with it."""
+        """Settings with the project's patience towards the server."""
         return StorageSettings(connect_s=2, timeout_s=10, attempts=3)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What engines that tests make up have in common."""
+"""Common parts of the engines that tests make up."""
 
 
 class FakeEngine:

@@ -1,4 +1,4 @@
-"""What fault tests share: a run in processes of its own, its victims, and the check that nothing is lost."""
+"""Common parts of fault tests: a run in processes of its own, its victims, and the check that nothing is lost."""
 
 import os
 import secrets
@@ -74,12 +74,12 @@ class FaultyRun:
             process.kill()
 
     def alive(self) -> list[psutil.Process]:
-        """What the run has started and that is still there."""
+        """The processes that the run has started and that are still there."""
         marked = [process for process in psutil.process_iter() if _marked(process, self.mark)]
         return [process for process in {*marked, *self._known} if _lives(process)]
 
     def left(self) -> list[psutil.Process]:
-        """The same without two agents of Ray's, that take a minute to see that their raylet is gone."""
+        """The living processes without two agents of Ray's, that take a minute to see that their raylet is gone."""
         return [process for process in self.alive() if not any("Agent" in word for word in _command(process)[:1])]
 
     def workers(self, name: str) -> list[psutil.Process]:
@@ -110,7 +110,7 @@ class FaultyRun:
         return self.log.read_text(errors="replace")[-3000:]
 
     def times_read(self) -> Counter[str]:
-        """How often an engine has read each page image."""
+        """The number of times that an engine has read each page image."""
         return Counter(self.reads.read_text().split()) if self.reads.exists() else Counter()
 
 

@@ -48,5 +48,5 @@ def drain(path: Path) -> None:
 
 
 def harmless(data: bytes) -> bool:
-    """Whether bytes read as lines cannot lead out of the test's folder, over the whole disk."""
+    """Tell if bytes read as lines cannot lead out of the test's folder, over the whole disk."""
     return b".." not in data and not any(line.strip().startswith(b"/") for line in data.split(b"\n"))

@@ -1,4 +1,4 @@
-"""How the fuzz targets of tests/fuzz are run.
+"""Runs of the fuzz targets of tests/fuzz.
 
 In the suite quickly, and on the same examples each time; by `OCRMILL_FUZZ_EXAMPLES=20000` for long, and on new ones.
 

@@ -82,17 +82,17 @@ class GoogleServer:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The server's address."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """How the project finds it."""
+        """Variables by which the project finds the server."""
         return {"GOOGLE_BASE_URL": self.url, "GOOGLE_BEARER_TOKEN": TOKEN}
 
     @property
     def settings(self) -> StorageSettings:
-        """How patient the project is with it."""
+        """Settings with the project's patience towards the server."""
         return StorageSettings(connect_s=2, timeout_s=10, attempts=3)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""A folder of documents in which modules lie that our programs use, each of which leaves a mark if it is executed."""
+"""A folder of documents, and of modules that our programs use: each leaves a mark if it is executed."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def hostile_folder(folder: Path) -> Path:
 
 
 def marks(folder: Path) -> list[str]:
-    """What was executed."""
+    """The marks of modules that were executed."""
     return sorted(path.name for path in folder.glob("executed-*"))
 
 

@@ -34,7 +34,7 @@ def made_source(name: str, version: str = "v1") -> Source:
 
 
 def made_stamp(day: int = 1, fingerprint: str = "f" * 16) -> RunStamp:
-    """What a run of some day has in common."""
+    """The stamp that all rows of a run of some day have in common."""
     start = datetime(2026, 1, 1, 2, tzinfo=UTC) + timedelta(days=day - 1)
     engine = EngineDescription("cpu", slots=1, model="PP-OCR", model_revision="v5")
     return RunStamp(
@@ -81,7 +81,7 @@ def made_document(name: str, pages: list[PageRow], **others: Any) -> DocumentRow
 def made_unreadable(
     name: str, reason: Reason | None = Reason.UNREADABLE, version: str = "v1", **others: Any
 ) -> DocumentRow:
-    """The row of a source that could not be had."""
+    """The row of a source that could not be read."""
     source = made_source(name, version)
     fields: dict[str, Any] = {"document_id": None, "source": source, "page_count": 0, "status": "failed"}
     return DocumentRow(**fields | others, reason=reason)

@@ -30,7 +30,7 @@ def answer(
     extra: str = "",
     kind: str = "response",
 ) -> bytes:
-    """What a server sent; `http` are more lines of its header."""
+    """A server's answer; `http` are more lines of its header."""
     block = f"HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\n{http}\r\n".encode() + body
     return record(kind, uri, block, "application/http; msgtype=response", extra)
 

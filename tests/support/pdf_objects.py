@@ -9,7 +9,7 @@ _FIRST_PAGE_NUMBER = 4  # each page takes two objects: itself and its content
 
 
 def heading(number: int, pages: int) -> str:
-    """What stands at the top of every page of text, so that a test can tell one from the other."""
+    """The first line of every page of text, so that a test can tell one from the other."""
     return f"Page {number} of {pages}"
 
 

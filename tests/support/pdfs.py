@@ -130,7 +130,7 @@ def rotated_pdf(path: Path, rotation: int = 90) -> Path:
 
 
 def cropbox_pdf(path: Path) -> Path:
-    """One page of which the crop box shows 300 x 200 pt with the word Inside; Outside stands beyond it."""
+    """One page; its crop box shows 300 x 200 pt with the word Inside, and Outside stands beyond it."""
     document = pymupdf.open()
     page = document.new_page(width=WIDTH, height=HEIGHT)
     page.insert_text((140, 200), "Inside", fontsize=30)

@@ -33,7 +33,7 @@ class _Fault:
     until: float | None
 
     def takes(self, method: str, path: str) -> bool:
-        """Whether it strikes this request; counts down."""
+        """Tell if the fault strikes this request; count down."""
         if self.method not in {None, method} or not self.path.search(path):
             return False
         if self.until is not None:
@@ -83,7 +83,7 @@ class FaultyS3:
 
     @property
     def settings(self) -> StorageSettings:
-        """How the project reaches the server through it."""
+        """Settings by which the project reaches the server through the proxy."""
         return self._settings.model_copy(update={"endpoint": self.endpoint})
 
     def answers(self, status: int, code: str, *, region: str = "", **when: Any) -> None:

@@ -61,7 +61,7 @@ class S3Server:
 
     @property
     def settings(self) -> StorageSettings:
-        """How the project reaches it."""
+        """Settings by which the project reaches the server."""
         return StorageSettings(endpoint=self.endpoint, region="us-east-1", connect_s=2, timeout_s=10, attempts=3)
 
     @cached_property

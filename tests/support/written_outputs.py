@@ -35,7 +35,7 @@ from ocrmill.pipeline.records import (
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """What a test says of a page."""
+    """A page as a test describes it."""
 
     markdown: str | None
     status: Status
@@ -92,7 +92,7 @@ def add_document(
     others: Sequence[str] = (),
     title: str | None = None,
 ) -> None:
-    """Add a whole document, of which the first `added` pages are there already; `others` hold the same bytes."""
+    """Add a whole document whose first `added` pages are there already; `others` hold the same bytes."""
     add_pages(sink, uri, pages[added:], content=content, count=len(pages), first=added + 1)
     tally: dict[str, Any] = Counter(PAGE_COUNTS[each.status] for each in pages)
     flagged = sum(bool(each.flags) for each in pages)
@@ -109,7 +109,7 @@ def add_failed_document(
     detail: str = "no password fits",
     version: str = "1",
 ) -> None:
-    """Add a document of which no page can be had; `unreadable` is one without bytes, and so without document_id."""
+    """Add a document without a readable page; `unreadable` is one without bytes, and so without document_id."""
     name = None if reason is Reason.UNREADABLE else made_id(uri)
     held = source(uri, version)
     sink.finish_document(DocumentRow(name, held, 0, "failed", reason, detail), [SourceRow(held, name)])

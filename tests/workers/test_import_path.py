@@ -47,7 +47,7 @@ def test_the_current_folder_leaves_the_path(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.usefixtures("_path_of_its_own")
 @pytest.mark.parametrize("folder", [OWN_FOLDER, str(Path(os.__file__).parent)])
 def test_an_installation_stays_on_the_path(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who works in the clone, or stands in a folder of Python's own, can still start the program."""
+    """A person who works in the clone, or stands in a folder of Python's own, can still start the program."""
     monkeypatch.chdir(folder)
     if folder not in sys.path:
         sys.path.append(folder)

@@ -1,4 +1,4 @@
-"""What is exported: each document once, whole, in order, and the same bytes every time."""
+"""An export has each document once, whole, in order, and the same bytes every time."""
 
 import json
 import os
@@ -165,7 +165,7 @@ def test_twice_is_the_same(store: LocalStore, tmp_path: Path) -> None:
 
 
 def test_how_rows_lie_in_shards_does_not_matter(tmp_path: Path) -> None:
-    """The same pages in one shard, or one shard for each page, are exported alike."""
+    """Pages in one shard, or in one shard for each page, are exported alike."""
     documents = {f"/in/{name}.pdf": [page(f"{name} {number}") for number in range(5)] for name in "abc"}
     with writing(tmp_path / "one") as sink:
         for uri, pages in documents.items():
@@ -217,7 +217,7 @@ def test_only_what_sources_hold_now_is_exported(tmp_path: Path) -> None:
 
 
 def test_files_of_an_earlier_export_go(tmp_path: Path) -> None:
-    """When paths change, as with a new folder of input, no file of the earlier export stays; files of others do."""
+    """Paths that change, as with a new folder of input, leave no file of the earlier export; files of others stay."""
     with writing(tmp_path / "out", run=1) as sink:
         add_document(sink, "/in/sub/a.pdf", [page("a")])
     export_markdown(LocalStore(tmp_path / "out"), tmp_path / "tree")

@@ -45,7 +45,7 @@ hostile_sources = st.one_of(
 
 
 def folded(path: str) -> str:
-    """What a file system without case and with one Unicode form takes a path for."""
+    """Fold a path as a file system without case and with one Unicode form does."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
 
 
@@ -72,7 +72,7 @@ def test_no_source_leads_out_of_the_folder_or_onto_another(sources: list[str]) -
 
 @given(st.lists(hostile_sources, unique=True, max_size=8), st.randoms(use_true_random=False))
 def test_a_path_does_not_depend_on_the_order_of_sources(sources: list[str], order: random.Random) -> None:
-    """The same sources in another order get the same paths."""
+    """Sources in another order get the paths that they had."""
     shuffled = order.sample(sources, len(sources))
 
     assert dict(zip(sources, export_paths(sources), strict=True)) == dict(
@@ -95,7 +95,7 @@ def test_a_path_does_not_depend_on_the_order_of_sources(sources: list[str], orde
     ],
 )
 def test_ordinary_sources_keep_their_names(sources: list[str], paths: list[str]) -> None:
-    """What is harmless stays as it was below the folder that all have in common; an archive becomes a folder."""
+    """Harmless names stay as they were below the folder that all have in common; an archive becomes a folder."""
     assert paths == export_paths(sources)
 
 

@@ -26,7 +26,7 @@ HOSTILE = '</pre><script>alert(1)</script><img src="https://evil.example/x" oner
 
 
 class Reader(HTMLParser):
-    """What a browser would find."""
+    """The parts of a page that a browser would find."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

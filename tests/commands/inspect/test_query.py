@@ -1,4 +1,4 @@
-"""What `inspect` shows: the right rows, in one order, harmless to the terminal."""
+"""`inspect` shows the right rows, in one order, harmless to the terminal."""
 
 from pathlib import Path
 

@@ -207,7 +207,7 @@ def test_the_config_has_the_published_schema(tiny: SeededCheckpoint) -> None:
 
 
 def test_the_tiny_model_takes_the_code_paths_of_the_full_one() -> None:
-    """It has window and global blocks, a dense layer and layers of experts, and may be split in 2 or 5."""
+    """The tiny model has window and global blocks, a dense layer and layers of experts, and may be split in 2 or 5."""
     config = published_config(ModelSize.TINY)
     language, sam = config["language_config"], config["vision_config"]["width"]["sam_vit_b"]
 
@@ -220,7 +220,7 @@ def test_the_tiny_model_takes_the_code_paths_of_the_full_one() -> None:
 
 @pytest.mark.parametrize("name", ["model.sam_model.blocks.0.attn.qkv.weight", "model.norm.weight"])
 def test_weights_are_stored_as_the_nearest_bfloat16(tiny: SeededCheckpoint, name: str) -> None:
-    """What is read back is the seeded tensor to half a unit in the last of bfloat16's 8 bits (float32 has 24)."""
+    """A weight read back is the seeded one to half a unit in the last of bfloat16's 8 bits (float32 has 24)."""
     stored = read_tensor(tiny.directory / WEIGHTS_FILE, name)
     seeded = seeded_tensor(name, stored.shape)
 
@@ -272,7 +272,7 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path, taken: str) -> None:
 
 
 def test_a_broken_off_folder_is_seeded_again(tiny: SeededCheckpoint, tmp_path: Path) -> None:
-    """What a killed run leaves is no checkpoint by its names, and is replaced."""
+    """Files that a killed run leaves are no checkpoint by their names, and are replaced."""
     target = tmp_path / "model"
     target.mkdir()
     (target / f"{WEIGHTS_FILE}.partial").write_bytes(bytes(tiny.num_bytes + 1000))
@@ -285,7 +285,7 @@ def test_a_broken_off_folder_is_seeded_again(tiny: SeededCheckpoint, tmp_path: P
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110
 def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
-    """When writing fails for want of room, the error says so, and nothing that looks like a checkpoint is left."""
+    """If writing fails for want of room, the error says so, and nothing that looks like a checkpoint is left."""
     target = tmp_path / "model"
     target.mkdir()
     (target / f"{WEIGHTS_FILE}.partial").symlink_to("/dev/full")
@@ -303,7 +303,7 @@ def test_room_is_asked_for_first(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    """Where the system refuses the folder, its reason is in the error."""
+    """If the system refuses the folder, its reason is in the error."""
     (tmp_path / "file").touch()
 
     with pytest.raises(SeedError, match=r"file/model: no checkpoint could be written: .*Not a directory"):

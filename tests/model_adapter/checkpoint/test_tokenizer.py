@@ -59,7 +59,7 @@ def tokenizer(folder: Path) -> Any:
 
 
 def resaved(folder: Path, copy: Path) -> Path:
-    """The same checkpoint as fine-tuning tools leave it: under a model type that no library knows."""
+    """A checkpoint as fine-tuning tools leave it: under a model type that no library knows."""
     for path in folder.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     config = json.loads((folder / "config.json").read_text())

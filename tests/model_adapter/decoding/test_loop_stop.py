@@ -27,7 +27,7 @@ def row(cells: int, *content: int) -> list[int]:
 
 
 def stopped_at(stream: Iterable[int]) -> int | None:
-    """How many tokens are read until the loop is seen; each comes alone, as it is decoded."""
+    """The number of tokens read until the loop is seen; each comes alone, as it is decoded."""
     detector = LoopDetector(VALUES)
     return next((place + 1 for place, token in enumerate(stream) if detector.push([token])), None)
 
@@ -62,7 +62,7 @@ def banned(ids: list[int], ngram: int, window: int) -> set[int]:
 
 
 def loop_under_ban(period: int, ngram: int, window: int, evasion: str) -> Iterator[int]:
-    """What a model writes that wants to loop, but must take another token, or another way, where the ban says so."""
+    """The output of a model that wants to loop, but must take another token, or another way, where the ban says so."""
     draw = random.Random(period)
     ids: list[int] = []
     unit, place = words(period), 0

@@ -166,7 +166,7 @@ def test_a_longer_window_joins_and_leaves_a_batch() -> None:
 
 
 def test_greedy_decoding_applies_it() -> None:
-    """It is among the processors that vLLM runs before the argmax."""
+    """The ban is among the processors that vLLM runs before the argmax."""
     processor = new_processor()
 
     assert [processor] == LogitsProcessors([processor]).non_argmax_invariant

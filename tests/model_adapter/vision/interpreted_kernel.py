@@ -48,7 +48,7 @@ def drawn(
 def by_reference(
     packed: torch.Tensor, padding: torch.Tensor, tables: tuple[torch.Tensor, ...], views: int, grid: int, window: int
 ) -> torch.Tensor:
-    """The same by `attend_in_blocks`, in float32, with the windows sorted and completed."""
+    """Attention by `attend_in_blocks`, in float32, with the windows sorted and completed."""
     heads, width = packed.shape[2:]
     windows = windows_of(views, grid, window, packed.device)
     completed = torch.cat([packed.float(), padding.float()[None]]).index_select(0, windows.patches_wn)

@@ -103,6 +103,6 @@ def test_configs_of_other_models_are_refused(config: dict[str, Any], message: st
     ],
 )
 def test_sizes_that_do_not_divide_are_refused(make: Callable[[], object], message: str) -> None:
-    """Sizes of which no model can be made are refused with both numbers."""
+    """Sizes that make no model are refused with both numbers."""
     with pytest.raises(ValueError, match=message):
         make()

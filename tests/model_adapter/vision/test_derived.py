@@ -1,4 +1,4 @@
-"""What is worked out from parameters is kept exactly as long as they are."""
+"""Results worked out from parameters are kept exactly as long as the parameters."""
 
 from collections.abc import Callable
 from typing import Any

@@ -116,7 +116,7 @@ def test_memory_decides_how_many_views_go_together(
 
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
 def test_the_memory_estimates_hold(seeded_encoder: SeededEncoder, views: Views, size: int) -> None:
-    """What views take at the worst moments is what was estimated, give or take a quarter: kernels differ with the CPU.
+    """Views take at the worst moments what was estimated, give or take a quarter: kernels differ with the CPU.
 
     In proportions like the published ones: a neck wider than the trunk would take more.
     """

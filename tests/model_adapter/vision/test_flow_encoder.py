@@ -1,4 +1,4 @@
-"""Who sees whom in the flow encoder."""
+"""The masks of the flow encoder: each token sees those that it should."""
 
 import pytest
 import torch

@@ -43,7 +43,7 @@ def layout_of(page: pymupdf.Page) -> dict[str, Any]:
 
 
 def hidden_of(page: pymupdf.Page) -> HiddenText:
-    """What no reader sees of a page."""
+    """The letters of a page that no reader sees."""
     return find_hidden_text(page, read_layout(page))
 
 
@@ -322,7 +322,7 @@ def line(text: str, y: float, size: float = 12) -> str:
 
 
 def test_new_words_over_old_ones_are_told_apart(tmp_path: Path) -> None:
-    """Of a word painted over and written anew at the same place, the new one is kept and the old one left out."""
+    """Of a word painted over and written again at the same place, the new one is kept and the old one left out."""
     spot = Spot("ferry", 72, 500, 12)
     page = draw(tmp_path / "page.pdf", f"{spot.text()} 1 g {spot.box()} f " + line("coal", 500))
 

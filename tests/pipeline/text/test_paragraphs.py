@@ -55,7 +55,7 @@ def test_short_lines_indents_and_gaps_end_paragraphs() -> None:
 
 
 def test_right_to_left_paragraphs_mirror() -> None:
-    """What is an indent or a short line is seen from the right edge."""
+    """Indents and short lines are seen from the right edge."""
     found = lines(FULL, FULL[:40] + ".", FULL)
     mirrored = [
         Line(line.text, Box(-line.box.x1, line.box.y0, -line.box.x0, line.box.y1), 10, line.shown) for line in found

@@ -21,12 +21,12 @@ def mirrored(boxes: list[Box]) -> list[Box]:
 
 
 def skewed(boxes: list[Box], slope: float) -> list[Box]:
-    """What a page turned by a little makes of boxes: lower to the right, and higher boxes."""
+    """Boxes of a page that is turned by a little: lower to the right, and higher."""
     return [Box(b.x0, b.y0 + slope * b.x0, b.x1, b.y1 + slope * b.x1) for b in boxes]
 
 
 def is_read_as_given(boxes: list[Box], *, right_to_left: bool = False) -> bool:
-    """Whether shuffled boxes are put back into the order in which they are given."""
+    """Tell if shuffled boxes are put back into the order in which they are given."""
     shuffled = list(range(len(boxes)))
     random.Random(7).shuffle(shuffled)
     order = reading_order([boxes[i] for i in shuffled], right_to_left=right_to_left)

@@ -162,7 +162,7 @@ def test_clean_text_can_be_stored(text: str) -> None:
 
 
 def test_layout_loads_late_in_a_small_process() -> None:
-    """Where its import was blocked, the layout model loads on first use, in 3 GiB of address space, on one thread."""
+    """If its import was blocked, the layout model loads on first use, in 3 GiB of address space, on one thread."""
     program = (
         "import resource, sys, threading, pathlib\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"

@@ -129,7 +129,7 @@ def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: in
 @pytest.mark.parametrize("max_tiles", [None, 6])
 @pytest.mark.parametrize("page", [photograph(WIDTH, HEIGHT), with_picture(paper())], ids=["full", "on paper"])
 def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | None, *, gives_up: bool) -> None:
-    """It fills the page or stands on paper; the engine gives up or writes nothing; the row says why it is blank."""
+    """A photograph fills the page or stands on paper; the engine gives up or writes nothing; the row says why."""
     row = read(np.asarray(page), rendered_page(), gives_up=gives_up, max_tiles=max_tiles)
 
     assert (row.status, row.reason) == (Status.BLANK, Reason.PICTURE_ONLY)

@@ -76,7 +76,7 @@ def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number: int) -> None:
-    """Where lines are read with little confidence, they are read the other way up too, and the better way stands."""
+    """Lines read with little confidence are read the other way up too, and the better way stands."""
     page = pymupdf.open(UPSIDE_DOWN)[number]
     text = instance(PageText, asyncio.run(engine.read(render(page, 2.0), displayed_geometry(page))))
 

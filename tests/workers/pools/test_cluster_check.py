@@ -1,4 +1,4 @@
-"""What an engine needs is checked on a node of the cluster, soon after joining it and before engines start."""
+"""The needs of an engine are checked on a node of the cluster, soon after joining it and before engines start."""
 
 import time
 from collections.abc import Iterator

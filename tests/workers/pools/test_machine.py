@@ -1,4 +1,4 @@
-"""What control groups leave a process: in made-up trees of both versions, and in a real group where we may make one."""
+"""The share of a machine that control groups leave a process: in made-up trees of both versions, and a real group."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ REAL_GROUP = Path("/sys/fs/cgroup/cpu/ocrmill-test")
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
-    """Make the tree of groups that the process is in; sixteen cores may be used otherwise."""
+    """Make the tree of groups that the process is in; without them, sixteen cores may be used."""
     monkeypatch.setattr(machine, "_MEMBERSHIP", tmp_path / "membership")
     monkeypatch.setattr(machine, "_MOUNT", tmp_path / "groups")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))

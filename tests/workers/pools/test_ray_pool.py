@@ -197,7 +197,7 @@ def test_an_error_of_the_engine_concerns_one_page(
 
 
 def test_a_dead_rasterizer_loses_no_page(runner: asyncio.Runner, pool: RayPool, tmp_path: Path) -> None:
-    """What a killed rasterizer had in work is read by its successor, each page once, nobody blamed."""
+    """Pages that a killed rasterizer had in work are read by its successor, each once, nobody blamed."""
     path = text_pdf(tmp_path / "book.pdf", pages=12)
 
     async def killing() -> list[PageRow]:
@@ -225,7 +225,7 @@ def kill_actor(name: str) -> None:
 def test_an_engine_out_of_memory_gets_fewer_pages(
     runner: asyncio.Runner, pool: RayPool, orders: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is started again with less memory, the page is read, and the log says that half as many pages go there."""
+    """An engine out of memory starts again with less, the page is read, and the log says: half as many pages."""
     orders.write_text("out of memory")
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
 

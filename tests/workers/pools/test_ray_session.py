@@ -228,7 +228,7 @@ def run_program(program: str, home: Path, folder: Path | None = None, **more: st
 
 
 def test_this_process_does_not_lose_its_own_ray(home: Path) -> None:
-    """A program that uses Ray already is told so, and its Ray goes on."""
+    """A program that uses Ray already gets an error that says so, and its Ray goes on."""
     program = (
         "import ray; ray.init(num_cpus=1, include_dashboard=False, logging_level='ERROR')\n"
         "from ocrmill.pipeline.errors import EngineError\nfrom ocrmill.workers.pools.ray_session import RaySession\n"

@@ -45,7 +45,7 @@ def test_a_suspect_gets_an_engine_to_itself() -> None:
 
 
 def test_an_engine_at_which_page_after_page_is_blamed_is_given_up() -> None:
-    """After MAX_FAILURES in a row, of several documents, no page is sent there; with no engine left the run is told."""
+    """After MAX_FAILURES in a row, of several documents, no page is sent there; with no engine left the run ends."""
 
     async def scenario() -> None:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)

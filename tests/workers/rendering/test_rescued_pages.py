@@ -199,7 +199,7 @@ def test_text_under_a_bar_is_not_read(tmp_path: Path) -> None:
 
 
 def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path) -> None:
-    """They are part of what is seen, though PDFium's text lacks them."""
+    """Form fields and annotations are part of what is seen, though PDFium's text lacks them."""
     document, page = one_page()
     field = pymupdf.Widget()
     field.rect, field.field_name = pymupdf.Rect(72, 300, 400, 320), "name"
@@ -253,7 +253,7 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Path) -> None:
-    """They are cut from PDFium's rendering."""
+    """Pictures are cut from PDFium's rendering."""
     document, page = one_page()
     pixmap = pymupdf.Pixmap(pymupdf.csRGB, (0, 0, 60, 40), False)
     pixmap.set_rect(pixmap.irect, (200, 30, 30))

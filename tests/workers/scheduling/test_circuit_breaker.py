@@ -1,4 +1,4 @@
-"""When a run ends because most of what it reads fails for one reason."""
+"""A run ends if most of what it reads fails for one reason."""
 
 import pytest
 from made_rows import rendered_page
@@ -82,7 +82,7 @@ def test_bad_documents_never_end_the_run(reason: Reason) -> None:
 
 
 def test_pages_that_need_no_engine_do_not_hide_a_broken_one() -> None:
-    """Where nine pages of ten have a text layer, an engine that fails at every tenth page is broken."""
+    """If nine pages of ten have a text layer, an engine that fails at every tenth page is broken."""
     breaker = CircuitBreaker(SETTINGS)
     for number in range(10 * (WINDOW - 1)):
         broken = number % 10 == 0

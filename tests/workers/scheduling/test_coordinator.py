@@ -1,4 +1,4 @@
-"""What the coordinator does when something outside a page goes wrong."""
+"""The coordinator goes on, or ends the run, when something outside a page goes wrong."""
 
 import asyncio
 import io
@@ -41,7 +41,7 @@ from ocrmill.workers.scheduling.progress import Progress
 
 
 class FragilePool:
-    """Documents of three pages that all await OCR; what goes wrong is told by the document's name."""
+    """Documents of three pages that all await OCR; the document's name says what goes wrong."""
 
     rasterizers = 1
     engines = 1
@@ -129,7 +129,7 @@ def report_of(tmp_path: Path, *names: str) -> RunReport:
 
 
 def test_an_error_that_ends_the_run_is_ours(tmp_path: Path) -> None:
-    """What a task raises deep inside comes out as itself, so that a person gets one line and not a traceback."""
+    """An error that a task raises deep inside comes out as itself, so that a person gets one line and no traceback."""
     with pytest.raises(EngineError, match="no engine is left"):
         report_of(tmp_path, "no engine")
 
@@ -227,7 +227,7 @@ def test_a_stop_makes_finished_rows_durable_at_once(tmp_path: Path) -> None:
 
 
 def test_a_stop_after_all_was_read_leaves_no_work(tmp_path: Path) -> None:
-    """A run that is told to stop while its last pages are in work, and finishes them, is finished and not stopped."""
+    """A stop while the last pages are in work, if they are finished, leaves a run finished and not stopped."""
     report = FragileRun(tmp_path).over("good", "brief", stop_after_s=1)
 
     assert report.pages_done == 6

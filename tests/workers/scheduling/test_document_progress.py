@@ -1,4 +1,4 @@
-"""What became of a document's pages is kept in one place, which makes the document's row."""
+"""The outcomes of a document's pages are kept in one place, which makes the document's row."""
 
 import random
 from typing import Any

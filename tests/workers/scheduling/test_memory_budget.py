@@ -104,7 +104,7 @@ def test_bytes_that_are_handed_on_are_given_back_once() -> None:
 
 
 def test_a_page_takes_what_its_views_take() -> None:
-    """What is reserved for a page is what the views of a Letter page have, or somewhat more than its image."""
+    """A page reserves what the views of a Letter page have, or somewhat more than its image."""
     letter = np.zeros((1584, 1224, 3), np.uint8)
 
     assert cut_views(letter, 6).nbytes == page_bytes(VIEWS)

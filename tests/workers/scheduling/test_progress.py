@@ -1,4 +1,4 @@
-"""What a run shows of itself while it goes on."""
+"""The progress that a run shows of itself while it goes on."""
 
 import io
 import logging
@@ -108,7 +108,7 @@ def test_a_limit_of_documents_limits_what_is_expected(report: RunReport) -> None
 
 
 def test_after_a_stop_no_time_left_is_told(report: RunReport) -> None:
-    """What is in work is finished, and the rest is left."""
+    """Pages in work are finished, the rest is left, and no time left is named."""
     progress = Progress(report, io.StringIO())
     progress.enter(READING)
     progress.enter(STOPPING)

@@ -156,7 +156,7 @@ EMPTY = [
 
 @pytest.mark.parametrize("markup", EMPTY)
 def test_markup_without_text_is_no_text(markup: str, tmp_path: Path) -> None:
-    """It is retried as an empty page is, and where nothing better comes the page fails: it is never ok, nor blank."""
+    """Markup alone is retried as an empty page is; if nothing better comes the page fails: never ok, nor blank."""
     engine = ScriptedEngine(dict.fromkeys([None, *RETRY_POLICY], markup))
     report, row = run_over(engine, tmp_path)
 
@@ -206,7 +206,7 @@ def test_an_engine_without_repairs_is_asked_once(tmp_path: Path) -> None:
 
 
 def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path) -> None:
-    """What is in flight is finished as it is, so that the run ends in time."""
+    """Pages in flight are finished as they are, so that the run ends in time."""
     engine = ScriptedEngine({})
 
     async def scenario() -> PageRow:

@@ -48,7 +48,7 @@ def test_other_lines_stay_apart(first: str, second: tuple[str, float, float]) ->
 
 
 def test_a_percent_sign_belongs_to_the_number_that_it_touches() -> None:
-    """It does so on either side, with words of the layer between; one that stands apart is a word."""
+    """A percent sign joins the number on either side, with the layer's words between; one apart is a word."""
     found = with_percent_signs([word("\u0648\u0642\u062a", 120), word("46", 100), word(".", 300), word("%", 95)])
     assert [each.text for each in found] == ["\u0648\u0642\u062a", "46%", "."]
     assert found[1].box == Box(95, 92, 110, 102)

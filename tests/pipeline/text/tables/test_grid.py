@@ -185,7 +185,7 @@ def test_ruled_grids_below_each_other_are_tables_of_their_own() -> None:
 
 
 def test_justified_text_across_columns_is_not_cut() -> None:
-    """Blanks that justified text stretches are no borders, and a cell that ends in one is told by its edge."""
+    """Blanks that justified text stretches are no borders; the edge of a cell that ends in one tells it apart."""
     rows = [("Part", "Notes and remarks", "Cost"), ("Lens", "grinds", "12.5"), ("Oil", "smooth", "0.3")]
     words = grid_words(*rows, columns=(0, 80, 240))
     stretched = [word(text, x, 42) for text, x in (("Lamp", 0), ("burns", 80), ("by", 113), ("the", 131), ("old", 154))]

@@ -143,7 +143,7 @@ async def read(pool: RayPool, document: Document, pages: int) -> list[PageRow]:
 
 
 def longest_run(row: PageRow) -> int:
-    """How often a word is written in a row."""
+    """The most times that a word is written in a row."""
     return max(len(list(run)) for _, run in groupby(present(text_of(row).raw).split()))
 
 
@@ -277,7 +277,7 @@ def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, documen
 
 
 def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
-    """When the actor is killed, its vLLM goes too, even one that hangs, or the GPU would stay taken.
+    """An actor that is killed takes its vLLM along, even one that hangs, or the GPU would stay taken.
 
     The last one that uses the pool.
     """

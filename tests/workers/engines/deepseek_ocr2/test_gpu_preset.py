@@ -47,7 +47,7 @@ def test_pages_follow_the_gpu(find: Find, caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_an_unknown_gpu_is_named(find: Find, caplog: pytest.LogCaptureFixture) -> None:
-    """It gets a preset by its memory, with a warning."""
+    """An unknown GPU gets a preset by its memory, with a warning."""
     find(UNKNOWN)
 
     assert slots() == 128 + 16

@@ -86,7 +86,7 @@ def test_a_document_is_labels_boxes_and_texts() -> None:
 
 
 def test_lines_are_texts_with_boxes() -> None:
-    """Where the prompt asks for lines, one word is a line too, and never a label."""
+    """If the prompt asks for lines, one word is a line too, and never a label."""
     raw = (
         "<|ref|>Total<|/ref|><|det|>[[10, 20, 30, 40]]<|/det|>\n"
         "<|ref|>17.50 EUR<|/ref|><|det|>[[50, 20, 70, 40]]<|/det|>\n"
@@ -138,7 +138,7 @@ def test_broken_markup_loses_no_text(raw: str, expected: list[tuple[str | None, 
     ],
 )
 def test_control_tokens_are_no_text(token: str) -> None:
-    """They are removed wherever they are: in text, in a label, in a list of boxes, at the ends."""
+    """Control tokens are removed wherever they are: in text, in a label, in a list of boxes, at the ends."""
     raw = f"{token}<|ref|>ti{token}tle<|/ref|><|det|>[[1, {token}2, 3, 4]]<|/det|>\nwo{token}rds{token}"
 
     assert [("title", "words", 1)] == regions(raw)

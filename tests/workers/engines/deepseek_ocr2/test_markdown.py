@@ -123,7 +123,7 @@ def test_equal_blocks_stay_apart() -> None:
 
 
 def test_a_block_without_a_valid_box_keeps_its_text() -> None:
-    """Where the boxes are malformed there is no block, but the text stands where it stood."""
+    """With malformed boxes there is no block, but the text stands where it stood."""
     raw = (
         "<|ref|>text<|/ref|><|det|>[[1, 2, 3]]<|/det|>\nOne.\n<|ref|>list<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\n- Two."
     )
@@ -133,7 +133,7 @@ def test_a_block_without_a_valid_box_keeps_its_text() -> None:
 
 
 def test_text_outside_blocks_stays_in_its_place() -> None:
-    """What the model writes before the first block comes first, and belongs to none."""
+    """Text that the model writes before the first block comes first, and belongs to none."""
     raw = "Preface.\n<|ref|>text<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\nText."
 
     assert "Preface.\n\nText." == to_markdown(raw, PAGE)[0]
@@ -366,7 +366,7 @@ def test_output_that_ends_within_a_tag_leaves_no_part_of_it() -> None:
 
 
 def test_an_output_of_lines_is_text_whatever_was_asked_for() -> None:
-    """Where one `<|ref|>` holds a sentence and nothing stands outside of them, `text` and `image` are words, too."""
+    """If one `<|ref|>` holds a sentence and nothing stands outside of them, `text` and `image` are words, too."""
     markdown, blocks = to_markdown(raw_output("r14_ocr_lines_310"), PAGE)
 
     assert markdown == "Invoice no. 17\n合计：17.50\ntext\nimage"
@@ -400,7 +400,7 @@ HOSTILE = [
 
 
 def steps(text: str) -> int:
-    """How many lines of our code it takes."""
+    """The number of lines of our code that it takes."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: object) -> Any:

@@ -93,7 +93,7 @@ def test_a_model_in_the_hubs_cache_is_checked_there(
 
 
 def test_auto_does_not_take_vllm_on_the_cpu(installed: dict[str, str], tmp_path: Path) -> None:
-    """It runs there, at minutes a page: only who asks for it gets it, and why is said."""
+    """On the CPU vLLM takes minutes a page: only who asks for it gets it, and the message says why."""
     model = settings_for(make_checkpoint(tmp_path / "model"))
 
     assert check(model) == []

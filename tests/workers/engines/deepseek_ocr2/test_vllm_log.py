@@ -1,4 +1,4 @@
-"""What vLLM's processes print is kept, and read when one of them has died."""
+"""The output of vLLM's processes is kept, and read when one of them has died."""
 
 import os
 import pickle

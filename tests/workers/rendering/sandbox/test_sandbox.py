@@ -129,7 +129,7 @@ def port() -> Iterator[int]:
 
 
 def outcomes(mode: str, folder: Path, port: int) -> dict[str, str]:
-    """What came of the acts; each mode has a folder of its own to try them on."""
+    """The outcomes of the acts; each mode has a folder of its own to try them on."""
     folder.mkdir()
     (folder / "secret").write_bytes(b"sesame")
     (folder / "other").touch()
@@ -153,7 +153,7 @@ def test_the_sandbox_leaves_only_reading_the_program(tmp_path: Path, port: int) 
 
 
 def test_each_half_of_the_sandbox_works_alone(tmp_path: Path, port: int) -> None:
-    """Where a kernel has only one, seccomp lets files be read, Landlock lets some calls pass; the rest is refused."""
+    """If a kernel has only one, seccomp lets files be read, Landlock lets some calls pass; the rest is refused."""
     refused = {"EPERM", "EACCES"}
     by_seccomp = outcomes("seccomp", tmp_path / "seccomp", port)
     by_landlock = outcomes("landlock", tmp_path / "landlock", port)
