@@ -33,7 +33,7 @@ from ocrmill.commands.terminal.options import (
     TimeBudget,
     Workers,
 )
-from ocrmill.commands.terminal.output_commands import compact, export, forget, inspect, status, verify
+from ocrmill.commands.terminal.output_commands import compact, evaluate, export, forget, inspect, status, verify
 from ocrmill.commands.terminal.version import Version
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def plan(
 
 for command in (status, inspect, export, verify, compact, forget):
     app.command()(command)
+app.command("eval")(evaluate)
 
 
 @model_app.command()

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ocrmill.commands.eval.report import EvalReport
     from ocrmill.commands.plan import Plan
     from ocrmill.commands.verify import VerifyReport
     from ocrmill.configs.settings import RunSettings
@@ -56,12 +57,13 @@ if TYPE_CHECKING:
     )
     from ocrmill.pipeline.run_report import RunReport
     from ocrmill.rows import Rows
-    from ocrmill.runs import load_settings, plan, retry, run, verify
+    from ocrmill.runs import evaluate, load_settings, plan, retry, run, verify
 
     __version__: str
 
 # Where each name is defined.
 _HOMES = {
+    "ocrmill.commands.eval.report": ("EvalReport",),
     "ocrmill.commands.plan": ("Plan",),
     "ocrmill.commands.verify": ("VerifyReport",),
     "ocrmill.configs.settings": ("RunSettings",),
@@ -83,7 +85,7 @@ _HOMES = {
     ),
     "ocrmill.pipeline.run_report": ("RunReport",),
     "ocrmill.rows": ("Rows",),
-    "ocrmill.runs": ("load_settings", "plan", "retry", "run", "verify"),
+    "ocrmill.runs": ("evaluate", "load_settings", "plan", "retry", "run", "verify"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -91,6 +93,7 @@ __all__ = [
     "Block",
     "BucketError",
     "EngineError",
+    "EvalReport",
     "FileGoneError",
     "InputError",
     "InspectedPage",
@@ -122,6 +125,7 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "count_pages",
+    "evaluate",
     "flag_text",
     "inspect_page",
     "load_settings",

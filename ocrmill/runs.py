@@ -22,6 +22,9 @@ from typing import Any, TypeVar
 import tomli_w
 from packaging.version import InvalidVersion, Version
 
+from ocrmill.commands.eval.evaluate import TruthForm
+from ocrmill.commands.eval.evaluate import evaluate as evaluate_store
+from ocrmill.commands.eval.report import EvalReport
 from ocrmill.commands.inspect.query import PageQuery
 from ocrmill.commands.plan import Plan, make_plan
 from ocrmill.commands.retry import retry as retry_job
@@ -192,6 +195,45 @@ def verify(out: Input, *, repair: bool = False, settings: RunSettings | None = N
     """
     store = open_store(os.fspath(out), (settings or RunSettings()).storage)
     return read_again(lambda: verify_store(store, repair=repair))
+
+
+def evaluate(
+    out: Input,
+    truth: Input,
+    *,
+    form: str | None = None,
+    predictions: Input | None = None,
+    model: Input | None = None,
+    settings: RunSettings | None = None,
+) -> EvalReport:
+    """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
+
+    Args:
+        out: A folder, or the URL of a bucket.
+        truth: OmniDocBench's JSON, a file or folder of olmOCR-bench's JSON lines, or a folder of Markdown files.
+        form: "omnidocbench", "olmocr-bench" or "markdown"; by default what the name of the truth says.
+        predictions: A folder that gets the files that the official evaluator reads.
+        model: A folder with the tokenizer that counts text tokens; without one they are estimated.
+        settings: Only those of storage matter.
+
+    Raises:
+        InputError: The truth cannot be read, or a name in it fits several documents.
+        MissingPackageError: An optional package is not installed.
+        OutputError: There is no such output, or it cannot be read.
+        UsageError: The form of the truth is not clear.
+    """
+    store = open_store(os.fspath(out), (settings or RunSettings()).storage)
+    if form is not None and form not in list(TruthForm):
+        raise UsageError(f"form {form!r}: there are {', '.join(TruthForm)}")
+    return read_again(
+        lambda: evaluate_store(
+            store,
+            Path(truth),
+            form=None if form is None else TruthForm(form),
+            predictions=None if predictions is None else Path(predictions),
+            model=None if model is None else Path(model),
+        )
+    )
 
 
 def _call(work: Callable[[], _Result], stop: threading.Event | None = None) -> _Result:

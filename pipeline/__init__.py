@@ -5,5 +5,6 @@ buckets    object stores, for sources and outputs
 pages      open, inspect and render pages; decide between text layer, OCR and blank
 text       a page's own text, or recognized lines, as Markdown with blocks
 quality    measurements, flags, the row of a page
+scores     a text against its ground truth
 output     shards, commits, ledger, lease
 """

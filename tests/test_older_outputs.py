@@ -7,6 +7,7 @@ two_columns.pdf. Whoever changes the contract or the settings reads schema.py an
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -124,6 +125,14 @@ def test_it_is_inspected(old: Path) -> None:
     assert "report.pdf 1/1" in command("inspect", old)
     assert "run_id" in command("inspect", old, "--document", "text.pdf", "--page", 1)
     assert len(list(select_details(LocalStore(old), PageQuery()))) == PAGES - 1, "one is superseded"
+
+
+def test_it_is_scored(old: Path) -> None:
+    """Its text layer agrees with the truth of the samples, for the documents of these names that it has."""
+    text = command("eval", old, SAMPLES / "truth/markdown")
+
+    assert re.search(r"^text +0\.000 +1\.000 +1\.000 ", text, re.MULTILINE)
+    assert "2 of the truth have no row, and count as empty: scan, table" in text
 
 
 def test_its_status_is_told(old: Path) -> None:

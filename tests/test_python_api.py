@@ -34,7 +34,7 @@ GUIDE = ROOT / "docs/python.md"
 SNIPPETS = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
 PUBLIC = {
     *("run", "retry", "plan", "verify", "load_settings", "RunSettings", "RunReport", "VerifyReport", "Plan"),
-    *("open_output", "Output", "Rows", "__version__"),
+    *("open_output", "Output", "Rows", "__version__", "evaluate", "EvalReport"),
     *("render_page", "inspect_page", "route_page", "read_text_layer", "count_pages", "PageImage", "InspectedPage"),
     *("measure_repetition", "flag_text", "parse_markdown"),
     *("PageFeatures", "PageGeometry", "PageText", "Block", "RepetitionMeasures", "Route", "RouteDecision"),
@@ -526,6 +526,8 @@ def test_the_snippets_of_the_guide_run(number: int, papers: Path, tmp_path: Path
     (tmp_path / "papers").symlink_to(papers)
     text_pdf(tmp_path / "report.pdf", pages=2)
     (tmp_path / "mine.toml").write_text("[raster]\ndpi = 150\n")
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth/report.md").write_text("Text of the report.\n")
     ocrmill.run(tmp_path / "report.pdf", tmp_path / "papers-out", use_ray=False)
     script = tmp_path / "snippet.py"
     script.write_text(snippet)

@@ -4,10 +4,7 @@
 - `recall`, `precision`: words that both have, as multisets, of those of the truth and of the reader.
 - `numbers_lost`: numbers of two digits and more, with separators and sign, that the reader's words do not have.
 - `order`: the longest common subsequence of the words, of the words that both have.
-- `teds`: tree-edit-distance-based similarity of tables, after Zhong, ShafieiBavani and Jimeno Yepes, "Image-based table
-  recognition: data, model, and evaluation" (ECCV 2020): 1 less the tree edit distance over the larger tree's nodes.
-  Taking away, adding and renaming a node cost 1, a cell's new text its edit distance; a cell of other spans is another
-  node. Header rows are rows here, and a missing table has 0.
+- `teds`: the similarity of tables (pipeline/scores/table_similarity.py).
 - `headings`: F1 of headings with the same words and level; the levels of a document may all be shifted by the same
   number, as libraries begin with # or ##.
 - `listings`: lines of listings that are in a code block of the reader with their indentation and all their blanks.
@@ -20,14 +17,14 @@ Free are running headers and footers, and the marks and numbers of footnotes: a 
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq, Levenshtein
 
 from bench.quality.document import footer_parts
-from bench.quality.normal_text import Content, Place, Row, markdown_content, plain_content, signs, words
 from bench.quality.sources.markdown_source import Truth
+from ocrmill.pipeline.scores.normal_text import Content, markdown_content, plain_content, signs, words
+from ocrmill.pipeline.scores.table_similarity import best_teds
 
 _SHIFTS = range(-2, 3)
 
@@ -151,73 +148,3 @@ def formula_share(found: str, formulas: list[str]) -> float:
         ratio = fuzz.partial_ratio if len(found) >= len(wanted) else fuzz.ratio
         shares.append(ratio(wanted, found) / 100)
     return sum(shares) / len(shares)
-
-
-def best_teds(table: list[Row], found: list[list[Row]]) -> float:
-    """Return the similarity of the most similar of the tables found."""
-    return max((teds(table, other) for other in found), default=0.0)
-
-
-def teds(one: list[Row], other: list[Row]) -> float:
-    """Return the tree-edit-distance-based similarity of two tables."""
-    trees = [_Tree(one), _Tree(other)]
-    return 1 - _tree_distance(*trees) / max(len(tree.nodes) for tree in trees)
-
-
-class _Tree:
-    """A table as a tree in post-order: its cells, each row after its cells, the table at the end."""
-
-    def __init__(self, rows: list[Row]) -> None:
-        self.nodes: list[Place | str] = []
-        self.leftmost: list[int] = []  # for each node, the first node below it
-        for row in rows:
-            first = len(self.nodes)
-            for place in row:
-                self.leftmost.append(len(self.nodes))
-                self.nodes.append(place)
-            self.nodes.append("tr")
-            self.leftmost.append(first)
-        self.nodes.append("table")
-        self.leftmost.append(0)
-        roots = {left: index for index, left in enumerate(self.leftmost)}  # the highest node for each leftmost one
-        self.key_roots = sorted(roots.values())
-
-
-def _tree_distance(one: _Tree, other: _Tree) -> float:
-    """Return the edit distance of two ordered trees (Zhang and Shasha, 1989)."""
-    distances = [[0.0] * len(other.nodes) for _ in one.nodes]
-    for root in one.key_roots:
-        for other_root in other.key_roots:
-            _forest_distances(one, other, root, other_root, distances)
-    return distances[-1][-1]
-
-
-def _forest_distances(one: _Tree, other: _Tree, root: int, other_root: int, distances: list[list[float]]) -> None:
-    top, left = one.leftmost[root], other.leftmost[other_root]
-    height, width = root - top + 2, other_root - left + 2
-    forest = [[0.0] * width for _ in range(height)]
-    for y in range(1, height):
-        forest[y][0] = forest[y - 1][0] + 1
-    for x in range(1, width):
-        forest[0][x] = forest[0][x - 1] + 1
-    for y in range(1, height):
-        node = top + y - 1
-        for x in range(1, width):
-            pair = left + x - 1
-            cheapest = min(forest[y - 1][x], forest[y][x - 1]) + 1
-            if one.leftmost[node] == top and other.leftmost[pair] == left:
-                renamed = forest[y - 1][x - 1] + _cost(one.nodes[node], other.nodes[pair])
-                forest[y][x] = distances[node][pair] = min(cheapest, renamed)
-            else:
-                before = forest[one.leftmost[node] - top][other.leftmost[pair] - left]
-                forest[y][x] = min(cheapest, before + distances[node][pair])
-
-
-@cache
-def _cost(node: Place | str, other: Place | str) -> float:
-    """Return the cost of renaming a node."""
-    if isinstance(node, str) or isinstance(other, str):
-        return float(node != other)
-    if (node.columns, node.rows) != (other.columns, other.rows):
-        return 1.0
-    return Levenshtein.normalized_distance(node.text, other.text)

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from bench.quality.document import RIGHT_TO_LEFT, Document, footer_parts
 from bench.quality.generator import KINDS, PLAIN_KINDS, make_document
-from bench.quality.normal_text import markdown_content, signs
 from bench.quality.sources.groff_source import groff_source
 from bench.quality.sources.html_source import html_source
 from bench.quality.sources.latex_source import latex_source
 from bench.quality.sources.markdown_source import Truth, truth_of
 from bench.quality.sources.typst_source import typst_source
+from ocrmill.pipeline.scores.normal_text import markdown_content, signs
 
 TIMEOUT_S = 300
 SAME_SHARE = 0.99  # of the characters: with fewer in common, layer and ground truth are of different texts

@@ -1,5 +1,6 @@
 """The arguments and options that several commands take. Light: `--help` imports nothing else of ours."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -130,3 +131,18 @@ Gone = Annotated[
     bool, typer.Option("--gone", help="Sources that are not there any more. They are read if they come back.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]
+Truth = Annotated[
+    Path,
+    typer.Argument(metavar="TRUTH", help="The ground truth: a .json, a .jsonl, or a folder of .jsonl or of .md files."),
+]
+TruthFormName = Literal["omnidocbench", "olmocr-bench", "markdown"]
+Form = Annotated[TruthFormName | None, typer.Option(help="The form of TRUTH; by default that of its name.")]
+Predictions = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write the files that the official evaluator reads, into this folder."),
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON, too.")]
+TokenizerFolder = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="DIR", help="Count text tokens with the tokenizer of this model folder."),
+]

@@ -20,12 +20,17 @@ from ocrmill.commands.terminal.options import (
     ForgottenDocuments,
     ForgottenGlobs,
     ForgottenSources,
+    Form,
     Furniture,
     Gone,
     IncludeFailed,
+    JsonFile,
     Output,
+    Predictions,
     ReasonName,
     Sets,
+    TokenizerFolder,
+    Truth,
 )
 
 if TYPE_CHECKING:
@@ -109,6 +114,34 @@ def export(
         write = partial(export_jsonl, per_page=per_page)
     report = read_again(lambda: write(store, destination, include_failed=include_failed, form=form))
     typer.echo(report.to_text(str(destination)), nl=False)
+
+
+def evaluate(
+    output: Output,
+    truth: Truth,
+    form: Form = None,
+    predictions: Predictions = None,
+    json_file: JsonFile = None,
+    model: TokenizerFolder = None,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Score OUT against ground truth: OmniDocBench's JSON, olmOCR-bench's JSON lines, or a folder of Markdown.
+
+    Pages of the truth without a row count as empty, and are listed; so are rows without truth. docs/evaluation.md
+    has the rules of each form, and what agrees with the official evaluators.
+    """
+    from ocrmill.commands.eval.evaluate import TruthForm
+    from ocrmill.commands.eval.evaluate import evaluate as evaluate_output
+    from ocrmill.commands.eval.report import write_json
+    from ocrmill.pipeline.output.journal import read_again
+
+    store = _output(output, configs, sets)
+    chosen = None if form is None else TruthForm(form)
+    report = read_again(lambda: evaluate_output(store, truth, form=chosen, predictions=predictions, model=model))
+    if json_file is not None:
+        write_json(report, json_file)
+    typer.echo(report.to_text(), nl=False)
 
 
 def verify(

@@ -52,9 +52,7 @@ def _extended(block: str, pieces: Sequence[str], start: int, sure: set[int]) -> 
 
 def _belongs(block: str, pieces: Sequence[str]) -> bool:
     """Tell if the last piece makes the ones before it more like the block, and each is like a part of it."""
-    before, after = (
-        Levenshtein.normalized_distance(block, " ".join(some)) for some in (pieces[:-1], pieces)
-    )
+    before, after = (Levenshtein.normalized_distance(block, " ".join(some)) for some in (pieces[:-1], pieces))
     if after > before:
         return False
     firsts = all(has_part(block, piece, _PART, inclusive=True) for piece in pieces[:-1])
@@ -65,12 +63,13 @@ def has_part(text: str, part: str, share: float, *, inclusive: bool = False) -> 
     """Tell if a window of the text, as long as the part, differs from it in less than a share of its letters."""
     if not part or len(part) > len(text):
         return False
-    limit = share * len(part)
-    cutoff = int(limit)
-    for start in range(len(text) - len(part) + 1):
-        distance = Levenshtein.distance(text[start : start + len(part)], part, score_cutoff=cutoff)
+    nearest = int(share * len(part))
+    start = 0
+    while start + len(part) <= len(text):
+        distance = Levenshtein.distance(text[start : start + len(part)], part)
         if distance / len(part) < share or (inclusive and distance / len(part) <= share):
             return True
+        start += max(1, (distance - nearest + 1) // 2)  # a step of one changes the distance by two at most
     return False
 
 

@@ -1,7 +1,7 @@
 """Pipe tables as HTML, just as OmniDocBench's evaluator rewrites them.
 
 Its rewriting loses things, and a score that agrees with it has to lose the same: cells with a colon or three hyphens,
-rows of which no cell is left, and a line of text right before a table without a blank line between them.
+rows that lose all their cells so, and a line of text right before a table without a blank line between them.
 
     | a | b |          <table border="1" >
     |---|---|    ->        <tr>

@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from ocrmill.commands.eval.omnidocbench.fragments import ALIKE, Distances, Span, has_part, join_fragments
 from ocrmill.commands.eval.omnidocbench.normal_forms import formula_form, text_form
 from ocrmill.commands.eval.omnidocbench.prediction import Kind, Piece, in_order
-from ocrmill.commands.eval.omnidocbench.truth import FORMULA, IGNORED, Block, array_lines
+from ocrmill.commands.eval.omnidocbench.truth import IGNORED, ISOLATED_FORMULA, Block, array_lines
 
 _UNLIKE = 0.7  # a block and a piece that differ by more are no match
 _PART = 0.4  # of a block's letters may differ from the part of a piece that it is
@@ -61,13 +61,13 @@ def match(blocks: Iterable[Block], pieces: Sequence[Piece]) -> list[Pair]:
     ignored = [form for block, form in truth if block.category in IGNORED]
     truth = [entry for entry in truth if entry[0].category not in IGNORED]
     if ignored:
-        furniture = (distances(ignored, [form for _, form in found]) < ALIKE).any(axis=0)
-        found = [entry for entry, is_furniture in zip(found, furniture, strict=True) if not is_furniture]
+        unlike = distances(ignored, [form for _, form in found]).min(axis=0) >= ALIKE
+        found = [found[at] for at in np.flatnonzero(unlike)]
     return _quick_match(truth, found)
 
 
 def _block_form(block: Block) -> str:
-    return formula_form(block.content) if block.category == FORMULA else text_form(block.content)
+    return formula_form(block.content) if block.category == ISOLATED_FORMULA else text_form(block.content)
 
 
 def _piece_form(piece: Piece) -> str:

@@ -1,6 +1,6 @@
 r"""The normal forms in which texts, formulas and tables are compared, by the rules of OmniDocBench.
 
-text     letters, digits and `_` only, with case: `Fig. 1: $\alpha_i$` -> `Fig1α_i`
+text     letters, digits and `_` only, with case: `Fig. 1 (see $x^2$)` -> `Fig1seex2`
 formula  LaTeX without blanks, styles, tags and environments, in lower case: `\mathbf{X} + 1` -> `{x}+1`
 table    one HTML table of `<tr>` and `<td>` without style, NFKC
 """

@@ -10,7 +10,7 @@ from ocrmill.commands.eval.omnidocbench.matching import Pair, match
 from ocrmill.commands.eval.omnidocbench.normal_forms import only_words, plain_latex, table_form
 from ocrmill.commands.eval.omnidocbench.prediction import Kind, read_prediction
 from ocrmill.commands.eval.omnidocbench.table_scores import pair_tables, teds
-from ocrmill.commands.eval.omnidocbench.truth import FORMULA, SCORED, TruthPage
+from ocrmill.commands.eval.omnidocbench.truth import ISOLATED_FORMULA, SCORED, TruthPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def score_page(page: TruthPage, markdown: str) -> PageScores:
     )
     pairs = match(page.blocks, (*prediction.pieces, *(cells if truths else ())))
     texts = [pair for pair in pairs if pair.category in SCORED]
-    formulas = [pair for pair in pairs if pair.category == FORMULA]
+    formulas = [pair for pair in pairs if pair.category == ISOLATED_FORMULA]
     as_text = [pair for pair in formulas if pair.pieces and pair.pieces[0].kind is Kind.TEXT]
     return PageScores(
         page,

@@ -1,6 +1,6 @@
 """A page's Markdown cut into pieces: paragraphs, formulas, tables, each with its place.
 
-The places are those that OmniDocBench's evaluator gives: characters from the start, counted anew in the text that is
+The places are those that OmniDocBench's evaluator gives: characters from the start, counted again in the text that is
 left once pipe tables are HTML and HTML tables are blanks, and without the breaks between paragraphs.
 """
 
@@ -12,7 +12,7 @@ from ocrmill.commands.eval.omnidocbench.markdown_tables import PIPES, tables_as_
 
 
 class Kind(StrEnum):
-    """What a piece is."""
+    """The kind of a piece."""
 
     TEXT = "text"
     FORMULA = "formula"  # displayed

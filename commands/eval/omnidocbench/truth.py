@@ -22,9 +22,9 @@ IGNORED = (
     *("equation_caption", "figure_caption", "figure_footnote", "table_caption", "table_footnote", "code_algorithm"),
     *("code_algorithm_caption", "header", "footer", "page_footnote", "page_number"),
 )
-FORMULA = "equation_isolated"
+ISOLATED_FORMULA = "equation_isolated"
 TABLE = "table"
-_CONTENT = {FORMULA: "latex", TABLE: "html"}
+_CONTENT = {ISOLATED_FORMULA: "latex", TABLE: "html"}
 _ARRAY = re.compile(r"\\begin\{array\}\{(?P<columns>[^}]*)\}(?P<body>.*?)\\end\{array\}", re.DOTALL)
 _NO_COLUMN = re.compile(r"[\s|]|[@!]\{[^}]*\}")
 
@@ -72,7 +72,9 @@ def _page(entry: dict[str, Any]) -> TruthPage:
     annotations = _joined(entry["layout_dets"], (entry.get("extra") or {}).get("relation") or ())
     ordered = sorted(map(_block, annotations), key=lambda block: block.order or 0)
     by_category = {name: [block for block in ordered if block.category == name] for name in (*SCORED, *IGNORED)}
-    by_category[FORMULA] = [line for block in ordered if block.category == FORMULA for line in lines_of_formula(block)]
+    by_category[ISOLATED_FORMULA] = [
+        line for block in ordered if block.category == ISOLATED_FORMULA for line in lines_of_formula(block)
+    ]
     mixed = sorted((block for blocks in by_category.values() for block in blocks), key=lambda block: block.order or 0)
     return TruthPage(
         PurePosixPath(entry["page_info"]["image_path"].replace("\\", "/")).name,
@@ -97,7 +99,7 @@ def _joined(annotations: Sequence[dict[str, Any]], relations: Iterable[dict[str,
         ends = [relation["source_anno_id"], relation["target_anno_id"]]
         known = [chain for chain in chains if set(chain) & set(ends)]
         for chain in known:
-            chain += ends
+            chain.extend(ends)
         if not known:
             chains.append(ends)
     in_chains = {name for chain in chains for name in chain}
@@ -119,7 +121,7 @@ def lines_of_formula(block: Block) -> list[Block]:
 
 
 def array_lines(latex: str) -> list[tuple[str, int]]:
-    """Return the lines of a formula that is an array of one column, each with its place in the formula; else nothing."""
+    """Return the lines of a formula that is an array of one column, each with its place in it; else nothing."""
     found = _ARRAY.search(latex)
     if found is None or _NO_COLUMN.sub("", found["columns"]) not in {"l", "c", "r"}:
         return []

@@ -4,9 +4,9 @@ import pytest
 
 from bench.quality.document import Beside, Document, Heading, ItemList, Leaders, Listing, Paragraph, Table
 from bench.quality.generator import KINDS, make_document
-from bench.quality.normal_text import markdown_content, words
 from bench.quality.sources.markdown_source import latex, truth_of
 from bench.quality.vocabulary import SCRIPTS
+from ocrmill.pipeline.scores.normal_text import markdown_content, words
 
 
 @pytest.mark.parametrize("kind", KINDS)

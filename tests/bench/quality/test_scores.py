@@ -2,9 +2,10 @@
 
 import pytest
 
-from bench.quality.normal_text import Place
-from bench.quality.scores import best_teds, heading_f1, score, teds
+from bench.quality.scores import heading_f1, score
 from bench.quality.sources.markdown_source import Truth
+from ocrmill.pipeline.scores.normal_text import Place
+from ocrmill.pipeline.scores.table_similarity import best_teds, teds
 
 TRUTH = Truth("# The mill\n\nOne two 1,234 four.\n", header="", footer="")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.quality.normal_text import Place, markdown_content, signs, words
+from ocrmill.pipeline.scores.normal_text import Place, markdown_content, signs, words
 
 
 @pytest.mark.parametrize(
