@@ -123,10 +123,13 @@ class RasterSettings(Settings):
     )
 
 
+RouteMode = Literal["auto", "fast", "ocr"]
+
+
 class RoutingSettings(Settings):
     """Choice between a page's text layer and OCR."""
 
-    mode: Literal["auto", "fast", "ocr"] = Field(
+    mode: RouteMode = Field(
         "auto",
         description="`auto` reads good text layers with a layout model, `fast` as paragraphs in reading order; `ocr` "
         "sends every page that is not blank to the engine.",

@@ -288,12 +288,17 @@ def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path) -> Non
 
 
 def test_plan_estimates_without_an_output(inputs: Path) -> None:
-    """A plan counts all documents, and says how their pages would be read."""
+    """A plan counts all documents, and says how their pages would be read, by each route, and how long that takes."""
     plan = ocrmill("plan", inputs)
 
     assert plan.returncode == 0, plan.stderr
     assert "4 to read" in plan.stdout
     assert "text_layer" in plan.stdout
+    routes = {line[5:10].strip(): line[13:] for line in plan.stdout.splitlines() if line.startswith("with ")}
+    assert routes.keys() == {"auto", "fast", "ocr"}
+    assert all(line.endswith(" core hours") for line in routes.values())
+    assert "text_layer" in routes["fast"]
+    assert "text_layer" not in routes["ocr"]
 
 
 def test_logs_can_be_json(inputs: Path, tmp_path: Path) -> None:

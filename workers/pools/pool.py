@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
-from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.settings import RouteMode, RunSettings
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
     Document,
@@ -75,6 +75,10 @@ class SerialPool:
     def describe(self) -> EngineDescription:
         """Return the description of the engine."""
         return self._description
+
+    def rasterizer_with_route(self, route: RouteMode) -> Rasterizer:
+        """Return another rasterizer for the same files; close it before the pool."""
+        return self._rasterizer.with_route(route)
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document."""

@@ -6,7 +6,7 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 
 from dataclasses import replace
 
-from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.settings import RouteMode, RunSettings
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.quality.page_row import finished_row
@@ -49,9 +49,14 @@ _MUPDF_FAILED = frozenset(
 class Rasterizer:
     """One worker: a MuPDF process, a PDFium process that starts when it is needed, and the files they read."""
 
-    def __init__(self, settings: RunSettings, engine: EngineDescription | None = None) -> None:
-        """Start nothing yet; `engine` is the one that will read the page images, if that is known."""
-        self._settings = settings
+    def __init__(
+        self, settings: RunSettings, engine: EngineDescription | None = None, files: FileCache | None = None
+    ) -> None:
+        """Start nothing yet; `engine` is the one that will read the page images, if that is known.
+
+        `files` is the cache of another rasterizer, which closes it.
+        """
+        self._settings, self._engine = settings, engine
         self._max_tiles = settings.engine.max_tiles
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
         child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures, self._max_tiles)
@@ -60,7 +65,13 @@ class Rasterizer:
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
-        self._files = FileCache(self._scratch.path, settings.input, settings.storage)
+        self._shares_files = files is not None
+        self._files = files or FileCache(self._scratch.path, settings.input, settings.storage)
+
+    def with_route(self, route: RouteMode) -> "Rasterizer":
+        """Return a rasterizer that reads the same files by another route; close it before this one."""
+        routing = self._settings.routing.model_copy(update={"mode": route})
+        return Rasterizer(self._settings.model_copy(update={"routing": routing}), self._engine, self._files)
 
     def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash a document and open it, or say why no page of it can be read."""
@@ -95,7 +106,8 @@ class Rasterizer:
         """End the rendering processes and remove the unpacked files."""
         self._mupdf.close()
         self._pdfium.close()
-        self._files.close()
+        if not self._shares_files:
+            self._files.close()
         self._scratch.close()
 
     def _figures(self, page: PageResult, image: PageImage | None) -> tuple[Figure, ...] | None:
