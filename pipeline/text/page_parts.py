@@ -21,6 +21,9 @@ from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS, Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
 _MONO_SHARE = 0.8  # of the letters of program text
+_MAY_BE_LISTING = frozenset({"code", "text", "title", "heading"})
+_SAME_SIZE = 0.1  # of the type
+_LISTING_GAP = 1.8  # of a line's height: one blank line
 _PROSE_SHARE = 0.1  # of a page's characters, between listings
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
@@ -95,7 +98,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         elif region.label == PICTURE:
             parts.append(Part(PICTURE, (), region.box, region=region))
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
-    return _with_items(_in_order(parts, right_to_left=right_to_left))
+    return _with_items(_with_listings(_in_order(parts, right_to_left=right_to_left)))
 
 
 def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]:
@@ -272,6 +275,28 @@ def _order_boxes(part: Part, *, alone: bool) -> list[Box]:
         return lines
     whole = enclosing(lines)
     return [Box(whole.x0, line.y0, whole.x1, line.y1) for line in lines]
+
+
+def _with_listings(parts: Sequence[Part]) -> list[Part]:
+    """Put together the pieces of a program's text: a first line taken for a heading, what a blank line parts."""
+    out: list[Part] = []
+    for part in parts:
+        if out and "code" in (out[-1].label, part.label) and _is_listing_of(out[-1], part):
+            lines = out[-1].lines + part.lines
+            out[-1] = Part("code", lines, enclosing([out[-1].box, part.box]), region=part.region)
+        else:
+            out.append(part)
+    return out
+
+
+def _is_listing_of(one: Part, other: Part) -> bool:
+    """Tell if two parts are program text of one size, the second close below the first."""
+    if not {one.label, other.label} <= _MAY_BE_LISTING or not (is_listing(one.lines) and is_listing(other.lines)):
+        return False
+    last, first = one.lines[-1], other.lines[0]
+    gap, height = first.box.y0 - last.box.y1, min(last.box.height, first.box.height)
+    same_size = abs(first.size - last.size) < _SAME_SIZE * last.size
+    return same_size and -_SAME_SIZE * height < gap < _LISTING_GAP * height
 
 
 def _with_items(parts: list[Part]) -> list[Part]:

@@ -39,7 +39,7 @@ h1, h2, h3, h4 {{ text-align: start; line-height: 1.2; margin: .8em 0 .4em; hyph
 h1 {{ font-size: 1.9em; column-span: all }}
 h2 {{ font-size: 1.43em }} h3 {{ font-size: 1.19em }} h4 {{ font-size: 1.05em }}
 p {{ margin: 0 0 .6em }}
-pre, code {{ font-family: 'Noto Sans Mono', 'DejaVu Sans Mono', monospace; font-size: .86em }}
+pre, code {{ font-family: 'DejaVu Sans Mono', monospace; font-size: .86em }}
 pre {{ hyphens: none; line-height: 1.25; margin: .5em 1em }} li {{ margin-bottom: .2em }}
 .byline {{ font-style: italic }} .caption {{ font-size: .86em; margin: .8em 0 .3em }}
 .dropcap {{ float: left; font-size: 3.2em; line-height: .9; padding-right: 2pt }}

@@ -8,9 +8,10 @@ precision   share of the Markdown's words that are in the layer, as multisets
 order       share of the words that stand in the order and in the block of the layer: word_order.py
 
 Words that differ are equal where typesetting explains it: a word cut by a hyphen at the end of a line (`exam-`, `ple`
-is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is never `19901995`), letters
-set apart (`T I T L E`), an initial that is larger than its word, characters raised or lowered (which part a word of the
-layer), a minus apart from its number, an accent beside its letter, and lam-alef in either order.
+is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is never `19901995`), a number
+cut in a narrow cell (`4,157,65`, `4`), letters set apart (`T I T L E`), an initial that is larger than its word,
+characters raised or lowered (which part a word of the layer), a minus apart from its number, an accent beside its
+letter, and lam-alef in either order.
 """
 
 import re
@@ -24,6 +25,7 @@ from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.plain_words import plain_words, words_of_markdown
 from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_order, share_in_place
 from ocrmill.pipeline.records import Block
+from ocrmill.pipeline.text.inline.numbers import is_broken_number, is_unfinished_number
 from ocrmill.pipeline.text.reading_order import Box
 
 _LARGE_INITIAL = 1.3  # times the height of the word it begins
@@ -175,10 +177,12 @@ def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[Lay
 
 
 def _is_beginning(word: LayerWord, after: LayerWord | None) -> bool:
-    """Tell if a word may go on elsewhere: it ends with `-` or `/` at the end of a line, or is one letter."""
+    """Tell if a word may go on elsewhere: it ends its line with `-`, `/` or half a number, or is one letter."""
     if len(word.text) == 1:
         return word.text.isalpha()
-    return word.text[-1] in "-/" and (after is None or not _goes_on(word.box, after.box))
+    return (word.text[-1] in "-/" or is_unfinished_number(word.text)) and (
+        after is None or not _goes_on(word.box, after.box)
+    )
 
 
 def _goes_on(one: Box, other: Box) -> bool:
@@ -192,6 +196,8 @@ def _fits(word: LayerWord, rest: str, closed: str, height: float) -> bool:
         return rest == closed and word.box.height >= _LARGE_INITIAL * height
     if rest != closed or word.text[-1] == "/":
         return True
+    if word.text[-1].isdigit():
+        return is_broken_number(word.text, rest)
     return word.text[-2].isalpha() and closed[0].isalpha() and not closed[0].isupper()
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from ocrmill.pipeline.text.inline.escapes import escape
 from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
+from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Rise, Word
 
 _HYPHENS = "-\u2010"
@@ -93,6 +94,8 @@ def _joint(before: str, after: str, known: AbstractSet[str]) -> tuple[str, str]:
         return before[:-1], ""
     if before[-1] in _HYPHENS and len(before) > 1 and before[-2].isalnum():
         return (before, "") if is_own_hyphen(before, after, known) else (before[:-1], "")
+    if is_broken_number(before, after):
+        return before, ""
     if _CLOSED_DASH.search(before[-2:] + after[0]) or (UNSPACED.match(before[-1]) and UNSPACED.match(after[0])):
         return before, ""
     return before, " "

@@ -11,6 +11,7 @@ from ocrmill.pipeline.text.tables.table import Table
 from ocrmill.pipeline.text.words import Word
 
 _LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")
+_DOTS = re.compile(r"[.\u2026\u00b7_]+")
 _LEADERS = 4  # words or characters of a row of dots
 _MARKER = re.compile(
     r"^(?:[\x80-\x9f\u2022\u2023\u2043\u25a0-\u25ff\u27a2\ue000-\uf8ff\u00b7*\u2013\u2014-]+|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
@@ -102,10 +103,10 @@ def leads(words: Iterable[Word]) -> bool:
     """Tell if a row has dots that lead the eye."""
     dots = 0
     for word in words:
-        text = word.text
-        tail = len(text) - len(text.rstrip(".\u2026\u00b7_"))
-        if _LEADER.match(text) or tail >= _LEADERS:
-            dots += tail
+        runs = _DOTS.findall(word.text)  # at its end, or between an entry and its page if no blank parts them
+        longest = max(map(len, runs), default=0)
+        if _LEADER.match(word.text) or longest >= _LEADERS:
+            dots += longest
     return dots >= _LEADERS
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.tables.chunks import Chunk
 from ocrmill.pipeline.text.tables.columns import Columns
 from ocrmill.pipeline.text.tables.rules import Rules, covered
@@ -24,6 +25,7 @@ NUMBER = re.compile(
     r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3\u2190-\u21ff]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$",
     re.IGNORECASE,
 )
+_BROKEN = -4.0  # the score of a number that goes on: no row begins there
 _OPEN_END = re.compile(r"(?:[-,(/&\u2010]|\b(?:and|or|of|the|to|for|in|with|a))$")
 
 
@@ -204,6 +206,8 @@ def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
     """Score two chunks below each other: can the lower one continue the upper one, and was there need to break?"""
     before = " ".join(word.text for word in one.words)
     after = " ".join(word.text for word in other.words)
+    if is_broken_number(before, after):
+        return _BROKEN
     numbers = bool(NUMBER.match(before)) + bool(NUMBER.match(after))
     if numbers == 2:  # noqa: PLR2004
         return 2.0

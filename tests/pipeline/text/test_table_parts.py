@@ -1,5 +1,7 @@
 """Regions that a layout model calls tables become tables where their rules and the text between them say so."""
 
+import pytest
+
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.page_parts import Part, lines_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
@@ -71,14 +73,10 @@ def test_a_table_ends_where_its_grid_does() -> None:
     assert with_ruled_tables([], words, rules) == [Region(TABLE, whole)]
 
 
-def test_entries_of_a_contents_page_are_a_list() -> None:
+@pytest.mark.parametrize("dots", [" ....... ", ".........."])
+def test_entries_of_a_contents_page_are_a_list(dots: str) -> None:
     """A region of rows with leaders is no doubtful table: each entry is an item, with the rows before its dots."""
-    texts = [
-        "1. Of ferries ....... 10",
-        "2. Of quays and of the",
-        "harbour office ....... 12",
-        "3. Of coal ........ 14",
-    ]
+    texts = [f"1. Of ferries{dots}10", "2. Of quays and of the", f"harbour office{dots}12", f"3. Of coal{dots}14"]
     words = [word for n, text in enumerate(texts) for word in line(text, 60, 100 + 15 * n)]
     part = Part(TABLE, tuple(lines_of(words)), around(words))
     found = with_tables([part], Rules(), right_to_left=False)
