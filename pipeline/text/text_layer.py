@@ -24,6 +24,7 @@ from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_t
 from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
 from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
+from ocrmill.pipeline.text.tables.doubts import may_break_numbers
 from ocrmill.pipeline.text.tables.rules import page_rules
 from ocrmill.pipeline.text.visible_words import VisibleLayout, read_visible_layout
 
@@ -127,6 +128,9 @@ def _notes(parts: Sequence[Part]) -> list[str]:
     notes = []
     if any(part.label == FORMULA and part.lines for part in parts):
         notes.append(FORMULA_AS_TEXT)
-    if any(part.label == TABLE and part.lines and part.table is None for part in parts):
+    if any(
+        (part.label == TABLE and part.lines and part.table is None) or (part.table and may_break_numbers(part.table))
+        for part in parts
+    ):
         notes.append(TABLE_UNCERTAIN)
     return notes

@@ -23,6 +23,8 @@ _RULES_OF_BOXES, _RULED_SHARE = 3, 0.3  # rules across, with and without vertica
 _RUNNING_FILL, _RUNNING_LINES = 0.88, 8  # lines of one column that are all full: running text beside notes
 _UNRULED_ROWS = 3  # of fewer, nothing says that they are a table
 _FILLED = 0.3  # of the grid is under text in nearly every table
+_DECIMALS, _FEW_DIGITS = re.compile(r"\d[.,]\d+$"), re.compile(r"\d{1,2}%?")
+_FULL = 0.95  # of the widest line of a column
 _APART = 0.6  # of the type, between baselines of a cell
 
 
@@ -42,6 +44,26 @@ def is_doubtful(
         or _is_prose(table, lines, columns, rules)
         or (not is_hinted and not rules.horizontal and not any(columns.ruled) and table.rows < _UNRULED_ROWS)
     )
+
+
+def may_break_numbers(table: Table) -> bool:
+    """Tell if a number may go on in the next line of its cell: decimals as wide as the column, one or two digits below.
+
+    Not where half of a column is like that: there an error stands below each value.
+    """
+    for column in range(table.columns):
+        cells = [cell for cell in table.cells if cell.column == column and cell.column_span == 1 and cell.lines]
+        widest = max((_end(line) - _start(line) for cell in cells for line in cell.lines), default=0.0)
+        broken = sum(
+            len(upper) == len(lower) == 1
+            and bool(_DECIMALS.search(upper[0].text) and _FEW_DIGITS.fullmatch(lower[0].text))
+            and upper[0].box.width >= _FULL * widest
+            for cell in cells
+            for upper, lower in pairwise(cell.lines)
+        )
+        if 0 < broken < len(cells) / 2:
+            return True
+    return False
 
 
 def _rows_interleave(table: Table) -> bool:

@@ -1,6 +1,7 @@
 """Tables are written with pipes if those can hold them, else as HTML; text stays text in both."""
 
 from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.tables.doubts import may_break_numbers
 from ocrmill.pipeline.text.tables.table import Cell, Table
 from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
 from ocrmill.pipeline.text.words import Piece, Rise, Word
@@ -74,3 +75,13 @@ def test_scripts_are_tags_in_html() -> None:
     water = Cell(0, 0, 2, 1, ((Word(pieces, BOX, 0, 0),),))
 
     assert '<td rowspan="2">H<sub>2</sub>O</td>' in table_to_markdown(table(water, header_rows=0))
+
+
+def test_numbers_that_may_go_on_below_are_in_doubt() -> None:
+    """Decimals that fill their column with a digit below may be one number; an error below each value is none."""
+    values = [cell(0, 0, "Values"), cell(1, 0, "69437.9", "5"), cell(2, 0, "12.55"), cell(3, 0, "1.25")]
+    stacked = [cell(0, 0, "Values"), *(cell(row, 0, f"{row}.5", "3") for row in range(1, 5))]
+
+    assert may_break_numbers(table(*values))
+    assert not may_break_numbers(table(*stacked))
+    assert not may_break_numbers(table(*values[:1], *values[2:]))
