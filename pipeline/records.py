@@ -313,6 +313,8 @@ class RenderedPage(RoutedPage):
     unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
     image_bytes: int = 0  # of the image that travels beside it, or of its views
     kept: PageText | None = None  # from a good layer: stands if the engine does worse
+    kept_figures: tuple[Figure, ...] | None = None  # its pictures; None if none are cut out
+    flags: tuple[str, ...] = ()  # of the page, whoever reads it
     kind: Literal["rendered"] = "rendered"
 
 

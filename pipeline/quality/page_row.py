@@ -63,6 +63,7 @@ def recognized_row(
     checked = (
         measure_agreement(text.markdown, text.blocks, page.layer_lines, page.geometry) if page.layer_lines else None
     )
+    raised = signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
     return PageRow(
         **_place(document, replace(page, layer_lines=())),  # long, and of no use to a row that waits to be written
         status=Status.OK,
@@ -72,9 +73,7 @@ def recognized_row(
         attempts=(attempt,),
         text_layer_agreement=agreement,
         agreement=checked,
-        **_read(
-            text, quality, signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
-        ),
+        **_read(text, quality, raised + page.flags),
     )
 
 
@@ -100,7 +99,7 @@ def better_of_layer(document: Document, row: PageRow, quality: QualitySettings) 
         page.render_ms,
         text=page.kept,
     )
-    kept = finished_row(document, layer, quality)
+    kept = finished_row(document, layer, quality, page.kept_figures)
     return replace(kept, reason=find_defect(row), attempts=row.attempts, engine_ms=row.engine_ms)
 
 

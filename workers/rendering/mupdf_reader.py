@@ -35,7 +35,7 @@ from ocrmill.pipeline.records import (
     RouteDecision,
     TextLayerPage,
 )
-from ocrmill.pipeline.text.figures import has_pictures
+from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
 from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
@@ -113,7 +113,8 @@ class MupdfReader:
                         page_number, with_raster(geometry, image), decision, features, layer_text=checkable
                     )
                     lines = () if checkable is None else _visible_lines(page)
-                    result = replace(awaiting, layer_lines=lines, unwritable_share=unwritable, kept=text)
+                    awaiting = replace(awaiting, layer_lines=lines, unwritable_share=unwritable)
+                    result = self._with_kept(awaiting, text, image)
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
             result, image = _failed(page_number, error), None
         warnings = "\n".join(filter(None, (result.detail, rasterize.take_warnings())))
@@ -173,6 +174,13 @@ class MupdfReader:
         except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
             return replace(result, detail=f"its pictures cannot be rendered: {error}"), None
         return replace(result, geometry=with_raster(result.geometry, image)), image
+
+    def _with_kept(self, page: RenderedPage, text: PageText | None, image: RGB) -> RenderedPage:
+        """Add what stands if the engine does worse, and the flag of a portfolio's cover, whoever reads it."""
+        assert self._portfolio is not None
+        flags = (PORTFOLIO_COVER,) if self._portfolio.is_cover(page.page_number) else ()
+        figures = cut_figures(image, text.blocks, page.geometry) if text and self._settings.figures else None
+        return replace(page, kept=text, kept_figures=figures, flags=flags)
 
     def _scale(self, page: "pymupdf.Page", geometry: PageGeometry) -> float:
         raster = self._settings.raster

@@ -10,6 +10,7 @@ from ocrmill.pipeline.records import (
     Attempt,
     Document,
     FailedPage,
+    Figure,
     LayerLine,
     PageGeometry,
     PageText,
@@ -78,3 +79,17 @@ def test_a_page_without_a_good_layer_keeps_the_engine() -> None:
     """A failure without a layer stays a failure."""
     row = failed_row(DOCUMENT, replace(PAGE, kept=None), Reason.ENGINE_TIMEOUT, "no answer", ATTEMPT)
     assert better_of_layer(DOCUMENT, row, QUALITY) is row
+
+
+def test_a_layer_that_stands_has_its_pictures() -> None:
+    """Pictures cut for a kept layer come with it, as they do on a page that no engine was asked for."""
+    figure = Figure("block-1.jpg", 0, 0, 10, 10, b"jpeg")
+    row = failed_row(DOCUMENT, replace(PAGE, kept_figures=(figure,)), Reason.ENGINE_TIMEOUT, "no answer", ATTEMPT)
+    assert better_of_layer(DOCUMENT, row, QUALITY).figures == (figure,)
+    assert better_of_layer(DOCUMENT, replace(row, page=PAGE), QUALITY).figures is None
+
+
+def test_a_page_has_its_own_flags_whoever_reads_it() -> None:
+    """The cover of a portfolio is flagged if an engine reads it, too, and once."""
+    cover = replace(PAGE, flags=("portfolio_cover",), kept=None)
+    assert recognized_row(DOCUMENT, cover, PageText(LAYER), ATTEMPT, QUALITY).flags == ("portfolio_cover",)

@@ -8,7 +8,7 @@ import pytest
 from pdfs import text_pdf
 from real_pdfs import CASES, needs_cases
 
-from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
+from ocrmill.configs.settings import InputSettings, RoutingSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.records import Document, PageRow, Status
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
@@ -74,3 +74,17 @@ def test_a_portfolio_without_documents_is_its_cover(rasterizer: Rasterizer, tmp_
     assert rows[0].flags == ()
     assert document.detail is not None
     assert "1 embedded files, which are not read: 'b.txt'" in document.detail
+
+
+def test_a_cover_that_goes_to_an_engine_is_flagged_too(tmp_path: Path) -> None:
+    """With every page sent to the engine, the cover bears its flag and the pages behind it do not."""
+    settings = RunSettings(routing=RoutingSettings(mode="ocr"))
+    rasterizer = Rasterizer(settings)
+    inner = text_pdf(tmp_path / "inner.pdf", pages=1).read_bytes()
+    path = portfolio_of(tmp_path, {"inner.pdf": inner})
+    document = rasterizer.open(next(Discovery([str(path)], InputSettings(), StorageSettings())))
+    assert isinstance(document, Document)
+    pages = [rasterizer.read(document, number) for number in (1, 2)]
+    rasterizer.close()
+
+    assert [page[0].flags for page in pages if isinstance(page, tuple)] == [("portfolio_cover",), ()]

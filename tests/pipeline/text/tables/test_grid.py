@@ -274,7 +274,9 @@ def test_cells_of_two_rows_and_headings_of_three_columns() -> None:
 def test_a_number_that_goes_on_below_begins_no_row() -> None:
     """A last group of digits in the next line makes a number whole: its row is one."""
     rows = [("Place", "Fares"), ("Pier", "1,342,67"), ("", "3"), ("Quay", "4,081,55"), ("", "2"), ("Mill", "3,500")]
-    (table,) = build_tables(grid_words(*rows), Rules(), None, right_to_left=False) or ()
+    tables = build_tables(grid_words(*rows), Rules(), None, right_to_left=False)
+    assert tables is not None
+    (table,) = tables
     texts = [["".join(word.text for word in cell.words) for cell in table.cells if cell.column == n] for n in (0, 1)]
 
     assert texts == [["Place", "Pier", "Quay", "Mill"], ["Fares", "1,342,673", "4,081,552", "3,500"]]
