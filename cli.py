@@ -18,6 +18,7 @@ from ocrmill.commands.terminal.options import (
     Flagged,
     Inputs,
     LogJson,
+    Lora,
     Model,
     ModelSizeName,
     NoRay,
@@ -66,7 +67,7 @@ def run(
     sets: Sets = None,
     engine: Engine = None,
     model: Model = None,
-    lora: Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")] = None,
+    lora: Lora = None,
     route: Route = None,
     workers: Workers = None,
     ray_address: RayAddress = None,
@@ -135,6 +136,8 @@ def retry(
     sets: Sets = None,
     engine: Engine = None,
     model: Model = None,
+    lora: Lora = None,
+    route: Route = None,
     workers: Workers = None,
     ray_address: RayAddress = None,
     no_ray: NoRay = False,
@@ -158,7 +161,9 @@ def retry(
     from ocrmill.configs.duration import parse_seconds
     from ocrmill.configs.shortcuts import shortcuts
 
-    given = shortcuts(engine=engine, model=model, workers=workers, ray_address=ray_address, no_ray=no_ray)
+    given = shortcuts(
+        engine=engine, model=model, lora=lora, route=route, workers=workers, ray_address=ray_address, no_ray=no_ray
+    )
     settings = chosen_settings(configs, [*given, *(sets or [])])
     job = Job(
         inputs=(),

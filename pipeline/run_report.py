@@ -142,8 +142,8 @@ class RunReport:
 
     def _worker_time(self) -> str:
         return (
-            f"{self.render_s:.1f} s opening and rendering, {self.engine_s:.1f} s in the engine, {self.write_s:.1f} s "
-            "writing"
+            f"{self.render_s:.1f} s opening and rendering, {self.write_s:.1f} s writing; pages spent "
+            f"{self.engine_s:.1f} s in engines, several at a time"
         )
 
 

@@ -1,4 +1,7 @@
-"""README, docs and help text say the same as the program; `python tests/test_readme.py` writes the help again."""
+"""README, docs and help text say the same as the program.
+
+`PYTHONPATH=tests/support python tests/test_readme.py` writes the help again.
+"""
 
 import ast
 import importlib

@@ -48,6 +48,7 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2, which then reads: a folder or a hub name."),
 ]
+Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")]
 Route = Annotated[
     RouteMode | None,
     typer.Option(

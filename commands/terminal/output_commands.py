@@ -104,11 +104,11 @@ def export(
     from ocrmill.commands.export.export import export_jsonl, export_markdown
     from ocrmill.pipeline.output.journal import read_again
 
-    store = _output(output, configs, sets)
     if per_page and (export_format == "markdown" or continuous):
         fail("--per-page goes with --format jsonl, and without --continuous", WRONG_USAGE)
     if figures and export_format != "markdown":
         fail("--figures goes with --format markdown: a line of JSON has no place for a picture", WRONG_USAGE)
+    store = _output(output, configs, sets)
     form = TextForm(furniture=furniture, continuous=continuous)
     if export_format == "markdown":
         write = partial(export_markdown, figures=figures)

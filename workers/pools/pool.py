@@ -70,6 +70,7 @@ class SerialPool:
         self.in_flight_bytes = in_flight_bytes(settings, self._description.slots, image_memory())
         self._rasterizer = Rasterizer(settings, self._description)
         self._recognizer = Recognizer(engine, settings)
+        self._turn = asyncio.Semaphore(self._description.slots)  # else a page's time has the wait for all before it
         self._started: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
@@ -96,7 +97,8 @@ class SerialPool:
         """Turn a page image into the row of one attempt at it."""
         self._started = self._started or asyncio.create_task(self._recognizer.start())
         await asyncio.shield(self._started)
-        row = await self._recognizer.read(document, page, image, params)
+        async with self._turn:
+            row = await self._recognizer.read(document, page, image, params)
         if isinstance(row, EngineDown):  # there is no other one
             raise EngineError(row.detail)
         return row

@@ -12,7 +12,7 @@ import pytest
 from fake_engine import FakeEngine
 from made_rows import rendered_page
 from narrowed import instance
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ocrmill.configs.engine_settings import CpuEngineSettings, DeepseekOcr2Settings, EngineSettings
 from ocrmill.configs.settings import RunSettings
@@ -101,6 +101,10 @@ def text_pages() -> dict[str, RGB]:
         "words over a photograph": with_words(photograph(WIDTH, HEIGHT), (100, 700), "Harbour Festival", 90, "white"),
         "a page of text": with_words(paper(), (100, 100), lines, 24),
         "faint text": with_words(paper(), (100, 100), lines, 24, "#b8b8b8"),
+        "out of focus": with_words(paper(), (100, 100), lines, 24).filter(ImageFilter.GaussianBlur(7)),
+        "out of focus and turned": with_words(paper(), (100, 100), lines, 24)
+        .rotate(5, fillcolor="white")
+        .filter(ImageFilter.GaussianBlur(6)),
         "one faint line": with_words(paper(), (100, 700), small, 24, "#b8b8b8"),
         "a title that fills the page": with_words(paper(), (100, 500), "STOP", 400),
     }
