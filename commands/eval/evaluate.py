@@ -5,11 +5,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ocrmill.commands.eval.output_pages import read_output_pages
+from ocrmill.commands.eval.output_pages import read_documents, read_output_pages
 from ocrmill.commands.eval.page_names import PageNames
 from ocrmill.commands.eval.predictions import write_predictions
 from ocrmill.commands.eval.report import EvalReport
-from ocrmill.commands.export.whole_documents import read_held_documents
 from ocrmill.pipeline.errors import MissingPackageError, UsageError
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.records import Status
@@ -64,9 +63,9 @@ def evaluate(
 
     form = form or form_of(truth)
     count = estimated_tokens if model is None else token_counter(model)
-    held = read_held_documents(store)
-    ground_truth = _read(truth, form, PageNames(held))
-    output = read_output_pages(store, held, set(ground_truth.keys()))
+    documents = read_documents(store)
+    ground_truth = _read(truth, form, PageNames(documents.values()))
+    output = read_output_pages(store, documents, set(ground_truth.keys()))
     scored = ground_truth.score(output)
     report = EvalReport(store.url, str(truth), form.value, scored.entries, scored.missing)
     report.failed = [page.name for page in output.wanted.values() if page.status == Status.FAILED]

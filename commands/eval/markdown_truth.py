@@ -85,9 +85,9 @@ class MarkdownTruth:
 
 
 def _keys(name: str, names: PageNames) -> tuple[Key, ...]:
-    facts = names.document(name)
-    if facts is not None and facts.document_id is not None:
-        return tuple((facts.document_id, page) for page in range(1, facts.page_count + 1))
+    document = names.document(name)
+    if document is not None:
+        return tuple((document.document_id, page) for page in range(1, document.page_count + 1))
     key = names.page(name)
     return () if key is None else (key,)
 

@@ -63,8 +63,8 @@ class OlmocrBench:
         self._tests += _baselines(path, self._tests)
         self._keys: dict[tuple[str, int], Key | None] = {}
         for pdf, number in {test.page for test in self._tests}:
-            facts = names.document(pdf)
-            self._keys[pdf, number] = (facts.document_id, number) if facts and facts.document_id else None
+            document = names.document(pdf)
+            self._keys[pdf, number] = None if document is None else (document.document_id, number)
 
     def keys(self) -> Iterable[Key]:
         """Return the pages of the output that the tests name."""

@@ -3,25 +3,25 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_rows import made_id
 from typer.testing import CliRunner
-from written_outputs import PageContent, add_document, failed_page, page, writing
+from written_outputs import PageContent, add_document, add_pages, failed_page, page, page_row, writing
 
 from ocrmill.cli import app
 from ocrmill.commands.eval.compression import compression_table, estimated_tokens, token_counter
 from ocrmill.commands.eval.evaluate import TruthForm, evaluate, form_of
-from ocrmill.commands.eval.output_pages import read_output_pages
+from ocrmill.commands.eval.output_pages import read_documents, read_output_pages
 from ocrmill.commands.eval.page_names import PageNames
 from ocrmill.commands.eval.report import EvalReport
 from ocrmill.commands.eval.scored import ComparedText
-from ocrmill.commands.export.whole_documents import read_held_documents
 from ocrmill.pipeline.errors import InputError, MissingPackageError, UsageError
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import Status
+from ocrmill.pipeline.records import PageText, Status
 
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs/evaluation.md"
@@ -82,12 +82,12 @@ def row(report: EvalReport, title: str, at: int = 0) -> dict[str, Any]:
 )
 def test_a_page_is_found_by_its_name(store: LocalStore, name: str, document: str, number: int) -> None:
     """The name of a document finds its only page, a number at the end that page, and folders choose among documents."""
-    assert PageNames(read_held_documents(store)).page(name) == (made_id(document), number)
+    assert PageNames(read_documents(store).values()).page(name) == (made_id(document), number)
 
 
 def test_other_names_find_nothing_and_ambiguous_ones_are_refused(store: LocalStore) -> None:
     """A number beyond the last page, a document of several pages and a part of a name find nothing."""
-    names = PageNames(read_held_documents(store))
+    names = PageNames(read_documents(store).values())
 
     assert [names.page(name) for name in ("report_4", "report", "ort_1", "b2024/report_1", "scan_2")] == [None] * 5
     with pytest.raises(InputError, match=r"'same' in the ground truth fits 2 documents .*/in/a/same\.pdf"):
@@ -191,17 +191,42 @@ def test_tokens_are_estimated_or_counted(tmp_path: Path) -> None:
         token_counter(tmp_path / "other")
 
 
-def test_rows_carry_their_visual_tokens(tmp_path: Path) -> None:
-    """Pages of the output come with their text; a failed one has none."""
+def test_pages_come_with_their_text(tmp_path: Path) -> None:
+    """A page that failed has none."""
     store = output(tmp_path / "out", {"/in/a.pdf": [page("text"), failed_page()]})
     keys = {(made_id("/in/a.pdf"), number) for number in (1, 2)}
-    found = read_output_pages(store, read_held_documents(store), keys)
+    found = read_output_pages(store, read_documents(store), keys)
 
     assert {key[1]: (some.status, some.markdown) for key, some in found.wanted.items()} == {
         1: (Status.OK, "text"),
         2: (Status.FAILED, ""),
     }
     assert (found.text((made_id("/in/a.pdf"), 3)), found.text(None)) == (None, None)
+
+
+def test_pages_of_a_trial_are_scored(tmp_path: Path) -> None:
+    """Some pages of a document that is not finished (`run --pages`) are rows like others."""
+    with writing(tmp_path / "out") as sink:
+        add_pages(sink, "/in/book.pdf", [page("chapter two")], count=9, first=2)
+    truth = omnidocbench(tmp_path / "truth.json", book_2="chapter two", book_3="chapter three")
+    report = evaluate(LocalStore(tmp_path / "out"), truth)
+
+    assert report.missing == ["book_3.jpg"]
+    assert row(report, "OmniDocBench")["text edit"] == 0.5
+
+
+def test_compression_of_an_output(tmp_path: Path) -> None:
+    """Visual tokens are those of the rows."""
+    seen = page_row("/in/a.pdf", 1, 1, page())
+    with writing(tmp_path / "out") as sink:
+        sink.add_page(replace(seen, text=PageText("one two three four", visual_tokens=2)))
+    truth = omnidocbench(tmp_path / "truth.json", a="one two three five")
+    report = evaluate(LocalStore(tmp_path / "out"), truth)
+
+    values = row(report, "Compression: text tokens for each visual token")
+    assert (values["ratio"], values["visual tokens"], values["text tokens"]) == ("2 to 3", 2, 4)  # 18 characters
+    assert (values["precision"], values["recall"]) == (0.75, 0.75)
+    assert any(note.startswith("Text tokens are estimated") for note in report.notes)
 
 
 def test_the_form_is_that_of_the_name(tmp_path: Path) -> None:
