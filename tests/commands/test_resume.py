@@ -1,5 +1,6 @@
 """Killed at any moment and started again: the same rows as an undisturbed run, and no finished page done twice."""
 
+import os
 import random
 import signal
 import subprocess
@@ -10,13 +11,17 @@ from typing import Any
 
 import duckdb
 import pytest
+from held_run import wait_for_pages
 from output_rows import select_rows
 from pdfs import encrypted_pdf, mixed_pdf, text_pdf, truncated_pdf
+from waiting import wait_for
 
 from ocrmill.commands.verify import verify
 from ocrmill.pipeline.output.stores.local import LocalStore
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
+HELD = f"import held_run; held_run.hold_later_documents(); {PROGRAM}"
 KILLS = 8
 # What may differ between two runs over the same files: when, by which run, and how long it took.
 VOLATILE = "run_id, ingested_at, render_ms, engine_ms, attempts"
@@ -36,17 +41,26 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(inputs: Path, out: Path, *options: str) -> list[str]:
+def command(inputs: Path, out: Path, *options: str, program: str = PROGRAM) -> list[str]:
     # Small ranges and prompt flushes, so that a kill finds work in every state.
     settings = ("--set", "output.flush_s=0.3", "--set", "workers.pages_per_range=3")
-    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
-    return [sys.executable, "-c", program, "run", str(inputs), "--out", str(out), "--workers", "1", *settings, *options]
+    arguments = ("run", str(inputs), "--out", str(out), "--workers", "1", *settings, *options)
+    return [sys.executable, "-c", program, *arguments]
 
 
 def finished(inputs: Path, out: Path, *options: str) -> int:
     return subprocess.run(
         command(inputs, out, *options), cwd=ROOT, capture_output=True, check=False, timeout=240
     ).returncode
+
+
+def start(inputs: Path, out: Path, *options: str, program: str = PROGRAM) -> subprocess.Popen[str]:
+    """Start a run; `HELD` is a program whose run does not end before it is stopped."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "support")}
+    arguments = command(inputs, out, *options, program=program)
+    return subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def kill_at(seconds: float, inputs: Path, out: Path, *options: str) -> None:
@@ -115,7 +129,10 @@ def test_many_kills_change_nothing(inputs: Path, undisturbed: Path, undisturbed_
 def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_path: Path) -> None:
     """With Ray too, workers of the killed run do not write, hold the lease or disturb the next run."""
     out = tmp_path / "out"
-    kill_at(16.0, inputs, out)
+    with start(inputs, out) as process:
+        wait_for_pages(out)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
     seen = durable(out)
     assert finished(inputs, out) in {0, 3}
 
@@ -127,12 +144,8 @@ def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_
 def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path) -> None:
     """SIGTERM ends with 75 and durable pages; a run that is over says so; the next one goes on and ends as usual."""
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        command(inputs, out, "--no-ray"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 120
-    while not durable(out) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    process = start(inputs, out, "--no-ray", program=HELD)
+    wait_for_pages(out)
     process.terminate()
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 75, said
@@ -146,19 +159,15 @@ def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path) 
 def test_a_second_run_stops_at_once(inputs: Path, tmp_path: Path) -> None:
     """While one run writes, another on the same output ends with an error that names it."""
     out = tmp_path / "out"
-    first = subprocess.Popen(
-        command(inputs, out, "--no-ray"), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    first = start(inputs, out, "--no-ray", program=HELD)
     try:
-        deadline = time.monotonic() + 60
-        while not (out / "_lease").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for((out / "_lease").exists, seconds=60, what="the lease")
         second = subprocess.run(
             command(inputs, out, "--no-ray"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
         )
     finally:
         first.kill()
-        first.wait()
+        first.communicate()
 
     assert second.returncode == 1
     assert str(first.pid) in second.stderr

@@ -9,18 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from damaged_outputs import ALL_PAGES, NAMES, change, page_keys, pages_of, run_once, texts, with_value
 from made_rows import (
     made_document,
-    made_id,
     made_page,
     made_pages,
     made_source,
-    made_source_row,
     made_stamp,
     made_unreadable,
 )
 
-from ocrmill.commands.verify import Severity, VerifyReport, verify
+from ocrmill.commands.verify import Severity, verify
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.errors import LeaseHeldError, UsageError
 from ocrmill.pipeline.output.ledger import read_ledger
@@ -29,41 +28,9 @@ from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.store import LeaseOwner
-from ocrmill.pipeline.records import PageRow, Reason, SourceRow, Status
+from ocrmill.pipeline.records import Reason, SourceRow
 
-NAMES = ("a", "b", "c")
 FIRST, SECOND = ("20260101-020000-000001.parquet", "20260101-020000-000002.parquet")
-
-
-def pages_of(name: str) -> list[PageRow]:
-    """Three pages, one of each kind; page 3 is flagged."""
-    return [
-        made_page(name, 1, 3),
-        made_page(name, 2, 3, Status.FAILED),
-        made_page(name, 3, 3, Status.TEXT_LAYER, flags=("long_run",)),
-    ]
-
-
-def run_once(store: LocalStore, day: int, names: tuple[str, ...] = NAMES) -> int:
-    """Read the pages of these documents that are not there yet, as a run does; return how many those were."""
-    ledger = read_ledger(store)
-    sink = Sink(store, made_stamp(day), OutputSettings(), ledger)
-    count = 0
-    for name in names:
-        if ledger.knows_source(made_source(name).uri, "v1"):
-            continue
-        if ledger.is_complete(made_id(name)):
-            sink.add_source(made_source_row(name))
-            continue
-        durable = ledger.unfinished_pages(made_id(name))
-        missing = [page for page in pages_of(name) if page.page_number not in durable]
-        for page in missing:
-            sink.add_page(page)
-        count += len(missing)
-        sink.finish_document(made_document(name, pages_of(name)), [made_source_row(name)])
-        sink.flush()
-    sink.close()
-    return count
 
 
 @pytest.fixture
@@ -72,32 +39,6 @@ def store(tmp_path: Path) -> LocalStore:
     store = LocalStore(tmp_path)
     assert run_once(store, 1) == 9
     return store
-
-
-def change(store: LocalStore, name: str, edit: Callable[[pa.Table], pa.Table]) -> None:
-    """Rewrite a shard as somebody might who should not."""
-    table = pq.read_table(store.file(name), partitioning=None)
-    store.write(name, encode_shard(edit(table)))
-
-
-def with_value(table: pa.Table, column: str, row: int, value: object) -> pa.Table:
-    values = table[column].to_pylist()
-    values[row] = value
-    at = table.schema.get_field_index(column)
-    return table.set_column(at, table.schema.field(column), pa.array(values, table.schema.field(column).type))
-
-
-def texts(report: VerifyReport, severity: Severity = Severity.DAMAGE) -> list[str]:
-    return [finding.text for finding in report.findings if finding.severity is severity]
-
-
-def page_keys(store: LocalStore) -> list[tuple[str, int]]:
-    """The pages that a user finds with a plain glob."""
-    query = f"select source, page_number from '{store.root}/pages/*.parquet'"
-    return sorted(duckdb.connect().sql(query).fetchall())
-
-
-ALL_PAGES = [(f"/data/{name}.pdf", number) for name in NAMES for number in (1, 2, 3)]
 
 
 def test_a_whole_output_is_sound(store: LocalStore) -> None:

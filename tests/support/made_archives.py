@@ -74,3 +74,21 @@ def refusal(source: Source, scratch: Path, limits: InputSettings = SETTINGS) -> 
     with pytest.raises(PageError) as caught:
         content(source, scratch, limits)
     return caught.value
+
+
+def zip_bytes(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"{name}.pdf", data)
+    return packed.getvalue()
+
+
+def tar_bytes(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"{name}.pdf")
+            info.size, info.mtime = len(data), LONG_AGO
+            archive.addfile(info, io.BytesIO(data))
+    return packed.getvalue()

@@ -63,3 +63,10 @@ def make_adapter(folder: Path, modules: Mapping[str, tuple[int, int]], **config:
     fields = {"peft_type": "LORA", "r": 4, "lora_alpha": 4, "target_modules": targets, "bias": "none", **config}
     (folder / "adapter_config.json").write_text(json.dumps(fields))
     return folder
+
+
+def folder_with(folder: Path, *names: str) -> None:
+    """Make a folder of empty files."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")

@@ -1,12 +1,9 @@
 """Inputs in buckets: every object is found once, streaming, read in the version that was found, and nothing is lost."""
 
-import io
 import os
 import resource
-import tarfile
 import tempfile
 import time
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from made_archives import tar_bytes, zip_bytes
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -53,24 +51,6 @@ def refusal(source: Source, storage: StorageSettings, scratch: Path, limits: Inp
     with pytest.raises(PageError) as caught:
         content(source, storage, scratch, limits)
     return caught.value
-
-
-def zip_bytes(**files: bytes) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(f"{name}.pdf", data)
-    return packed.getvalue()
-
-
-def tar_bytes(**files: bytes) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(f"{name}.pdf")
-            info.size, info.mtime = len(data), 1_600_000_000
-            archive.addfile(info, io.BytesIO(data))
-    return packed.getvalue()
 
 
 def test_a_prefix_is_searched_like_a_folder(s3: S3Server) -> None:

@@ -1,20 +1,17 @@
 """The model's output becomes Markdown and blocks; what goes is markup, what stays is every character of the text."""
 
 import re
-import sys
 from itertools import pairwise
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_outputs import PAGE, TOKENS
 
 from ocrmill.pipeline.records import PageGeometry
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
-
-PAGE = PageGeometry(width_pt=612, height_pt=792, rotation=0, width_px=1224, height_px=1584, dpi=144)
 
 DOCUMENT = r"""<|ref|>title<|/ref|><|det|>[[100, 50, 900, 90]]<|/det|>
 # On Tides
@@ -49,7 +46,6 @@ It rises.
 
 ## 2 Method"""
 
-TOKENS = re.compile(r"<\|(?:/?ref|/?det|grounding|User|Assistant|EOT)\|>|<image>|<｜[^<>｜\s]{1,40}｜>")
 
 fragments = st.sampled_from(
     [
@@ -371,65 +367,3 @@ def test_an_output_of_lines_is_text_whatever_was_asked_for() -> None:
 
     assert markdown == "Invoice no. 17\n合计：17.50\ntext\nimage"
     assert [block.label for block in blocks] == ["line"] * 5
-
-
-HOSTILE = [
-    "<|ref|>",
-    "<|det|>",
-    "<|/det|>",
-    "<|ref|>text<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\n",
-    "<|ref|>text<|/ref|><|det|>[[",
-    "[[1, 2, 3, 4], ",
-    "<|det|>[[1, 2, 3, 4], ",
-    "<|det|>[ ",
-    "<|Us<|User|>er|>",
-    "<|Us",
-    "<｜a",
-    "<",
-    "[",
-    "9",
-    " ",
-    "\n",
-    " \n",
-    "```\n",
-    "`",
-    "~~~ `\n````\n",
-    "\\coloneqq",
-    "\\",
-]
-
-
-def steps(text: str) -> int:
-    """The number of lines of our code that it takes."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal count
-        count += event == "line"
-        return trace if "pipeline" in frame.f_code.co_filename else None
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        to_markdown(text, PAGE)
-    finally:
-        sys.settrace(before)
-    return count
-
-
-@pytest.mark.parametrize("unit", HOSTILE)
-def test_steps_grow_with_the_length_only(unit: str) -> None:
-    """Twice the text takes at most twice the steps of Python, whatever is in it."""
-    assert steps(unit * 400) <= 2 * steps(unit * 200)
-
-
-@pytest.mark.parametrize("unit", HOSTILE)
-@pytest.mark.parametrize("start", ["", "<|det|>[["], ids=["text", "boxes"])
-def test_a_hostile_megabyte_is_read(unit: str, start: str) -> None:
-    """No pattern looks at the text again and again: that would take hours, and the time limit of tests would tell."""
-    text = start + unit * (1_000_000 // len(unit))
-
-    markdown, _ = to_markdown(text, PAGE)
-
-    assert len(markdown) <= 2 * len(text)
-    assert not TOKENS.search(markdown)
