@@ -46,7 +46,7 @@ def compression_table(compared: Iterable[ComparedText], count: Counted) -> tuple
     for (visual, ratio), pages in sorted(groups.items()):
         means = [fmean(column) for column in zip(*pages, strict=True)]
         rows.append((f"{ratio} to {ratio + 1}", visual, len(pages), round(means[0]), *means[1:]))
-    return ScoreTable("Compression: text tokens for each visual token", ("ratio", *_COLUMNS), rows), left_out
+    return ScoreTable("Compression: text tokens for each visual token", ("ratio range", *_COLUMNS), rows), left_out
 
 
 def token_counter(model: Path) -> Counted:

@@ -224,7 +224,7 @@ def test_compression_of_an_output(tmp_path: Path) -> None:
     report = evaluate(LocalStore(tmp_path / "out"), truth)
 
     values = row(report, "Compression: text tokens for each visual token")
-    assert (values["ratio"], values["visual tokens"], values["text tokens"]) == ("2 to 3", 2, 4)  # 18 characters
+    assert (values["ratio range"], values["visual tokens"], values["text tokens"]) == ("2 to 3", 2, 4)  # 18 characters
     assert (values["precision"], values["recall"]) == (0.75, 0.75)
     assert any(note.startswith("Text tokens are estimated") for note in report.notes)
 
