@@ -25,6 +25,7 @@ from ocrmill.commands.terminal.options import (
     OlderThan,
     Out,
     Output,
+    ProfileName,
     RayAddress,
     ReasonName,
     Route,
@@ -32,6 +33,7 @@ from ocrmill.commands.terminal.options import (
     Sets,
     Shard,
     TimeBudget,
+    Urls,
     Workers,
 )
 from ocrmill.commands.terminal.output_commands import compact, evaluate, export, forget, inspect, status, verify
@@ -67,6 +69,8 @@ def run(
     sets: Sets = None,
     engine: Engine = None,
     model: Model = None,
+    urls: Urls = None,
+    profile: ProfileName = None,
     lora: Lora = None,
     route: Route = None,
     workers: Workers = None,
@@ -92,7 +96,15 @@ def run(
     from ocrmill.configs.shortcuts import shortcuts
 
     given = shortcuts(
-        engine=engine, model=model, lora=lora, route=route, workers=workers, ray_address=ray_address, no_ray=no_ray
+        engine=engine,
+        model=model,
+        lora=lora,
+        urls=urls,
+        profile=profile,
+        route=route,
+        workers=workers,
+        ray_address=ray_address,
+        no_ray=no_ray,
     )
     settings = chosen_settings(configs, [*given, *(sets or [])])
     if print_config:
@@ -136,6 +148,8 @@ def retry(
     sets: Sets = None,
     engine: Engine = None,
     model: Model = None,
+    urls: Urls = None,
+    profile: ProfileName = None,
     lora: Lora = None,
     route: Route = None,
     workers: Workers = None,
@@ -162,7 +176,15 @@ def retry(
     from ocrmill.configs.shortcuts import shortcuts
 
     given = shortcuts(
-        engine=engine, model=model, lora=lora, route=route, workers=workers, ray_address=ray_address, no_ray=no_ray
+        engine=engine,
+        model=model,
+        lora=lora,
+        urls=urls,
+        profile=profile,
+        route=route,
+        workers=workers,
+        ray_address=ray_address,
+        no_ray=no_ray,
     )
     settings = chosen_settings(configs, [*given, *(sets or [])])
     job = Job(
@@ -197,6 +219,14 @@ def plan(
 for command in (status, inspect, export, verify, compact, forget):
     app.command()(command)
 app.command("eval")(evaluate)
+
+
+@app.command()
+def profiles() -> None:
+    """List the models that --profile names: licence, what they write, and how to start a server."""
+    from ocrmill.commands.profiles import list_profiles
+
+    typer.echo(list_profiles(), nl=False)
 
 
 @model_app.command()

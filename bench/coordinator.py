@@ -28,7 +28,6 @@ from bench.sampling import Sampling
 from ocrmill.commands.run import new_run_id
 from ocrmill.configs.settings import RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
-from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.output.sink import Sink
@@ -88,7 +87,7 @@ class SimulatedEngine:
     async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None) -> PageText:
         """Take as long as the page's own number says (it is written in the image)."""
         began = time.time()
-        assert not isinstance(image, PageViews)
+        assert isinstance(image, np.ndarray)
         seed = int(image[0, 0, 0]) | int(image[0, 0, 1]) << 8 | int(image[0, 0, 2]) << 16
         await asyncio.sleep(latency(seed, self._scale))
         return PageText(TEXT, raw=f"{seed} {began} {time.time()} {geometry.dpi}")

@@ -49,6 +49,7 @@ from ocrmill.workers.scheduling.preemption import stop_on_preemption
 from ocrmill.workers.scheduling.progress import Progress
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
+_SECRETS: Any = {"input": {"passwords"}, "engine": {"endpoint": {"api_key"}}}
 EVENT_POLL_S = 0.1  # between two looks at `Job.stop`
 log = logging.getLogger(__name__)
 
@@ -305,7 +306,7 @@ def record(job: Job, run_id: str, report: RunReport, started_at: datetime, exit_
         "command": redacted_command(job.command),
         "host": socket.gethostname(),
         "inputs": [redacted(name) for name in job.inputs],
-        "settings": json.loads(redacted(job.settings.model_dump_json(exclude={"input": {"passwords"}}))),
+        "settings": json.loads(redacted(job.settings.model_dump_json(exclude=_SECRETS))),
         "settings_fingerprint": job.settings.fingerprint(),
         "versions": dict(versions()),
         "totals": report.to_record(),

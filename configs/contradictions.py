@@ -7,7 +7,7 @@ A default that a smaller limit leaves without effect is no contradiction.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EndpointSettings, EngineSettings
 
 if TYPE_CHECKING:
     from ocrmill.configs.section import Settings
@@ -78,7 +78,9 @@ def _of_engines(engine: EngineSettings, settings: "RunSettings") -> Iterator[str
                     f"engine.cpu.{name} is {value}, and page images have {limit} at most "
                     f"(raster.{name.removeprefix('detector_')}): raise that or lower this"
                 )
-    if engine.name != "cpu":
+    if engine.name == "endpoint":
+        yield from _of_endpoint(engine.endpoint, settings)
+    elif engine.name != "cpu":
         yield from _of_deepseek(engine.deepseek_ocr2)
 
 
@@ -108,6 +110,19 @@ def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
             f"{prefix}.prefill_tokens ({prefill}) must not be less than {prefix}.pages_in_flight "
             f"({pages}): each page takes a token in a step"
         )
+
+
+def _of_endpoint(engine: EndpointSettings, settings: "RunSettings") -> Iterator[str]:
+    for url in engine.urls:
+        if not url.startswith(("http://", "https://")):
+            yield f"engine.endpoint.urls has {url}: write it with http:// or https://, as in http://gpu1:8000/v1"
+    longest = None if engine.profile is None else engine.profile.image.longest_side
+    for name in ("dpi", "max_side_px") if longest else ("dpi",):
+        if _is_chosen(settings.raster, name) and engine.profile is not None:
+            yield (
+                f"raster.{name} is {getattr(settings.raster, name)}, and the profile {engine.profile.name} says how "
+                "large pages are sent: change it there, in a profile of your own"
+            )
 
 
 def _of_measures(settings: "RunSettings") -> Iterator[str]:

@@ -1,9 +1,11 @@
 """The settings of the engines."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SecretStr
 
+from ocrmill.configs.profiles.find import load_profile
+from ocrmill.configs.profiles.profile import Format, ImageFormat, Profile
 from ocrmill.configs.section import Settings, added, performance
 
 
@@ -123,12 +125,102 @@ class DeepseekOcr2Settings(Settings):
     )
 
 
+def _loaded(profile: Any) -> Any:
+    return load_profile(profile) if isinstance(profile, str) else profile
+
+
+class EndpointSettings(Settings):
+    """The `endpoint` engine: a model behind a server with OpenAI's interface."""
+
+    urls: tuple[str, ...] = Field(
+        (),
+        description="Base URLs of servers of one model, as http://gpu1:8000/v1; pages go where there is room.",
+        json_schema_extra=performance(),
+    )
+    profile: Annotated[Profile | None, BeforeValidator(_loaded)] = Field(
+        None,
+        description="What the model is sent and how its answer is read: a name of `ocrmill profiles`, or a file. Its "
+        "content is part of the settings.",
+        json_schema_extra=added(None),
+    )
+    model: str | None = Field(
+        None,
+        description="Name under which the servers know the model; unless set, the only one they have or the profile's.",
+        json_schema_extra=added(None),
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        description="Key of the servers, never written down; unless set, the environment's OCRMILL_API_KEY.",
+        json_schema_extra=performance(),
+    )
+    ca_file: str | None = Field(
+        None,
+        description="A PEM file with the authority that signed the servers' certificates.",
+        json_schema_extra=performance(),
+    )
+    server: Literal["auto", "vllm", "sglang", "openai"] = Field(
+        "auto",
+        description="Whose fields a request may have beside OpenAI's; `auto` asks the server, in doubt vLLM's.",
+        json_schema_extra=added("auto"),
+    )
+    image_format: Literal["profile", "png", "jpeg", "webp"] = Field(
+        "profile",
+        description="Encoding of page images. JPEG costs a tenth of PNG's time, and is not what most models were "
+        "trained on.",
+        json_schema_extra=added("profile"),
+    )
+    max_output_tokens: int | None = Field(
+        None, ge=1, description="Most tokens of a page, in place of the profile's.", json_schema_extra=added(None)
+    )
+    repairs: int = Field(
+        8,
+        ge=0,
+        le=8,
+        description="Most further attempts at a bad page, of those in the profile.",
+        json_schema_extra=added(8),
+    )
+    stop_loops: bool = Field(
+        True,
+        description="Stop a page that loops while it is being written, and flag it.",
+        json_schema_extra=added(True),
+    )
+    max_in_flight: int = Field(
+        256,
+        ge=1,
+        le=900,
+        description="Most pages that all servers have at a time. Each server gets fewer as long as it answers slower "
+        "for more.",
+        json_schema_extra=performance(),
+    )
+    connect_s: float = Field(
+        10.0, gt=0, description="Seconds until a connection counts as failed.", json_schema_extra=performance()
+    )
+    page_deadline_s: float = Field(
+        1800.0,
+        gt=0,
+        description="Seconds in which a page may be asked for again and again, those without any server left out.",
+        json_schema_extra=performance(),
+    )
+    outage_s: float = Field(
+        600.0,
+        ge=0,
+        description="Seconds that no server gets on with any page before the run ends; what is read is kept.",
+        json_schema_extra=performance(),
+    )
+    check_page: bool = Field(
+        True,
+        description="Send a page of known text first, and refuse a server that does not read it.",
+        json_schema_extra=performance(),
+    )
+
+
 class EngineSettings(Settings):
     """Settings of the engine that reads page images."""
 
     name: str = Field(
         "auto",
-        description="`auto` takes the best engine that this machine can run. One of: auto, cpu, deepseek-ocr2.",
+        description="`auto` takes the best engine that this machine can run. One of: auto, cpu, deepseek-ocr2, "
+        "endpoint.",
     )
     page_timeout_s: float = Field(
         300.0,
@@ -150,8 +242,18 @@ class EngineSettings(Settings):
     )
     cpu: CpuEngineSettings = CpuEngineSettings()
     deepseek_ocr2: DeepseekOcr2Settings = DeepseekOcr2Settings()
+    endpoint: EndpointSettings = EndpointSettings()
 
     @property
     def max_tiles(self) -> int | None:
         """Tiles of the views that the engine is given; None if it is given the page image itself."""
         return self.deepseek_ocr2.max_tiles if self.name == "deepseek-ocr2" else None
+
+    @property
+    def image_format(self) -> ImageFormat | None:
+        """Form in which the engine is given pages; None if it is given pixels."""
+        if self.name != "endpoint" or self.endpoint.profile is None:
+            return None
+        image = self.endpoint.profile.image
+        chosen: Format | Literal["profile"] = self.endpoint.image_format
+        return image if chosen == "profile" else image.model_copy(update={"format": chosen})

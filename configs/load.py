@@ -24,6 +24,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from ocrmill.configs.errors import SettingsError
+from ocrmill.configs.profiles.profile import Profile
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import RunSettings
 
@@ -201,6 +202,7 @@ def _entry(name: str, info: FieldInfo, value: Any) -> str:
     if value is None:
         return f"{comment}\n# {name} is not set\n"
     if _holds_secrets(info):
-        return f"{comment}\n# {name} = [...]: {len(value)} given, not printed here\n"
-    plain = list(value) if isinstance(value, tuple) else value
+        given = f"[...]: {len(value)} given" if isinstance(value, tuple) else "...: given"
+        return f"{comment}\n# {name} = {given}, not printed here\n"
+    plain = value.source if isinstance(value, Profile) else list(value) if isinstance(value, tuple) else value
     return f"{comment}\n{tomli_w.dumps({name: plain})}"

@@ -1,6 +1,7 @@
 """The options of the command line that stand for single settings."""
 
 import json
+from collections.abc import Sequence
 
 from ocrmill.configs.errors import SettingsError
 
@@ -10,6 +11,8 @@ def shortcuts(
     engine: str | None = None,
     model: str | None = None,
     lora: str | None = None,
+    urls: Sequence[str] | None = None,
+    profile: str | None = None,
     route: str | None = None,
     workers: int | None = None,
     ray_address: str | None = None,
@@ -17,11 +20,18 @@ def shortcuts(
 ) -> list[str]:
     """Return the options that were given as `section.key=value`.
 
-    A model or an adapter that is named chooses its engine: `auto` would read with another one where it cannot start.
+    A model, an adapter, a server or a profile that is named chooses its engine: `auto` would read with another one.
 
     Raises:
         SettingsError: two of them contradict each other, so that one would be left aside.
     """
+    behind_server = urls or profile
+    if behind_server and engine not in (None, "endpoint"):
+        raise SettingsError(f"--url and --profile are for --engine endpoint, and the engine is {engine}")
+    if behind_server:
+        engine = "endpoint"
+    if engine == "endpoint" and lora:
+        raise SettingsError("--lora is for --engine deepseek-ocr2; a server behind --url has its own adapters")
     if engine == "cpu" and (model or lora):
         raise SettingsError("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own")
     if no_ray and ray_address:
@@ -30,7 +40,9 @@ def shortcuts(
         engine = "deepseek-ocr2"
     options = {
         "engine.name": engine,
-        "engine.deepseek_ocr2.model": _quoted(model),
+        f"engine.{'endpoint' if engine == 'endpoint' else 'deepseek_ocr2'}.model": _quoted(model),
+        "engine.endpoint.urls": json.dumps(list(urls)) if urls else None,
+        "engine.endpoint.profile": _quoted(profile),
         "engine.deepseek_ocr2.lora": _quoted(lora),
         "routing.mode": route,
         "workers.rasterizers": workers,

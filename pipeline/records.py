@@ -50,6 +50,8 @@ class Reason(StrEnum):
     # pages, in the engine
     UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write what is on it
     EMPTY_OUTPUT = "empty_output"
+    MALFORMED_OUTPUT = "malformed_output"  # the answer is not of the form that the profile names
+    REFUSED = "refused"  # the model, or a filter of its server, does not read this page
     PICTURE_ONLY = "picture_only"  # of a blank page: no line of text was detected, and the engine wrote nothing
     TRUNCATED = "truncated"
     REPETITION = "repetition"
@@ -242,6 +244,7 @@ class EngineDescription:
     temperature: float | None = None
     gpus: int = 0  # that one engine takes
     takes_all_cores: bool = False  # so that a machine without GPUs runs one
+    keeps_deadlines: bool = False  # it bounds the time of a page itself; none is given up from outside
     writes_markup: bool = False  # formulas as LaTeX, tables with their cells, text in pictures
     scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
     retry_policy: tuple[RetryParams, ...] = ()  # for pages whose output is bad, in this order
@@ -274,6 +277,7 @@ class EngineDown:
 
     detail: str
     out_of_memory: bool = False
+    is_final: bool = False  # starting it again would not help: the run ends, and what is read is kept
 
 
 @dataclass(frozen=True, slots=True)

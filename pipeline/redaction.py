@@ -20,8 +20,11 @@ _USER = re.compile(
     r"|[^\s/?#@\"<>\[]*:(?!\d*(?:[\s/?#\"<>]|\Z))[^\s\"<>]{0,500}@))+"
 )
 _PARAMETER = re.compile(r"(?<=[?&;#])([^\s?=&;#\"<>]+)=([^\s&#\"<>]+)")
-# A setting of passwords, or the whole section that holds them.
-_PASSWORDS = re.compile(r"(?s)\A((?:--set=)?\s*input\s*(?:\.\s*passwords\s*)?=).*")
+# A setting of passwords or of a key, or a whole section that holds some.
+_PASSWORDS = re.compile(
+    r"(?s)\A((?:--set=)?\s*(?:input\s*(?:\.\s*passwords\s*)?"
+    r"|engine\s*(?:\.\s*endpoint\s*(?:\.\s*api_key\s*)?)?)=).*"
+)
 _SECRET_NAME = re.compile(
     r"(?i)signature|credential|token|secret|passw(?:or)?d|api[-_]?key|access[-_]?key|access[-_]?id"
     r"|\A(?:sig|pwd|auth|authorization|jwt|sas|policy|key-pair-id)\Z"
@@ -36,7 +39,7 @@ def redacted(text: str) -> str:
 
 
 def redacted_command(arguments: Sequence[str]) -> list[str]:
-    """Return the command line without passwords in `--set` and without the credentials of its URLs."""
+    """Return the command line without passwords and keys in `--set` and without the credentials of its URLs."""
     return [_PASSWORDS.sub(rf"\1{_HIDDEN}", redacted(argument)) for argument in arguments]
 
 

@@ -22,6 +22,7 @@ from ocrmill.pipeline.output.places import manifest_of, places_of
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.records import RGB, Document, PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
+from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 DPI = 110  # small print can be read, and a page takes 0.2 MB
@@ -114,7 +115,7 @@ def _render_pages(document: Document | None, numbers: Sequence[int], rasterizer:
         if isinstance(page, PageRow):
             yield None, page.detail or f"the page is {page.status}"
         else:
-            assert not isinstance(page[1], PageViews), "pages of a preview are not cut"
+            assert not isinstance(page[1], PageViews | EncodedPage), "pages of a preview are pixels"
             yield _jpeg(page[1]), None
 
 

@@ -41,12 +41,23 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
 ]
 
-EngineName = Literal["auto", "cpu", "deepseek-ocr2"]
+EngineName = Literal["auto", "cpu", "deepseek-ocr2", "endpoint"]
 RouteMode = Literal["auto", "fast", "ocr"]
 Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="DIR_OR_NAME", help="Checkpoint of deepseek-ocr2, which then reads: a folder or a hub name."),
+    typer.Option(
+        metavar="DIR_OR_NAME",
+        help="Checkpoint of deepseek-ocr2, which then reads: a folder or a hub name. With --url: its name there.",
+    ),
+]
+Urls = Annotated[
+    list[str] | None,
+    typer.Option("--url", metavar="URL", help="A server for endpoint, as http://gpu1:8000/v1. Repeatable."),
+]
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME_OR_FILE", help="The model behind --url: a name of `ocrmill profiles`."),
 ]
 Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")]
 Route = Annotated[

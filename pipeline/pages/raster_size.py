@@ -24,6 +24,11 @@ def thumbnail_scale(geometry: PageGeometry) -> float:
 def with_raster(geometry: PageGeometry, image: RGB) -> PageGeometry:
     """A page's geometry with the size of its image, and the pixels per inch that it has."""
     height, width = image.shape[:2]
+    return with_size(geometry, width, height)
+
+
+def with_size(geometry: PageGeometry, width: int, height: int) -> PageGeometry:
+    """A page's geometry with the size of an image of it, and the pixels per inch that it has."""
     dpi = POINTS_PER_INCH * width / max(geometry.width_pt, 1e-3)
     return replace(geometry, width_px=width, height_px=height, dpi=dpi)
 

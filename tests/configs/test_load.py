@@ -36,7 +36,8 @@ def fields(kind: type[Settings], above: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 FIELDS = list(fields(RunSettings))
-PRINTABLE = [entry for entry in FIELDS if entry[2].annotation != tuple[SecretStr, ...]]
+UNPRINTABLE = {"passwords", "api_key", "profile"}  # secrets, and a profile, which is printed as its name
+PRINTABLE = [entry for entry in FIELDS if entry[1] not in UNPRINTABLE]
 
 
 def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
@@ -274,6 +275,22 @@ def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
     kinds = [kind for kind in get_args(info.annotation) if kind is not NoneType] or [info.annotation]
     bounded: Any = [Annotated[(kind, *info.metadata)] for kind in kinds]
     return st.one_of(*map(st.from_type, bounded), *([st.none()] if info.default is None else []))
+
+
+def test_a_profile_is_printed_as_its_name_and_a_key_is_not(tmp_path: Path) -> None:
+    """A shipped profile and one in a file are read back with the same content; of a key only that there is one."""
+    own = written(tmp_path, 'prompt = "Read."\n[image]\ndpi = 200\n', "own.toml")
+    for name in ("lightonocr-2-1b", str(own)):
+        made = load_settings([], [f"engine.endpoint.profile={name}", "engine.endpoint.api_key=sk-1"])
+        printed = print_settings(made)
+        read = load_settings([written(tmp_path, printed)], [])
+
+        assert "sk-1" not in printed
+        assert "# api_key = ...: given, not printed here" in printed
+        assert (name, made.engine.endpoint.profile) == (
+            read.engine.endpoint.profile and read.engine.endpoint.profile.source,
+            read.engine.endpoint.profile,
+        )
 
 
 @settings(max_examples=150, deadline=None)

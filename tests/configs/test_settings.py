@@ -85,6 +85,9 @@ def other(value: object) -> list[object]:
         "v2",
         "torch",
         "https://other",
+        "lightonocr-2-1b",
+        "vllm",
+        "jpeg",
         ("x",),
     ]
 

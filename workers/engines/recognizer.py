@@ -26,6 +26,7 @@ from ocrmill.pipeline.records import (
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.picture_page import PicturePages
+from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.protocol import PageImage
 
 
@@ -83,9 +84,11 @@ class Recognizer:
         has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
         if params is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
             return row
-        pixels = self._whole_image(image, page.geometry)
-        shows = await asyncio.get_running_loop().run_in_executor(None, self._pictures.shows_only_picture, pixels)
+        shows = await asyncio.get_running_loop().run_in_executor(None, self._shows_only_picture, image, page.geometry)
         return replace(row, shows_only_picture=shows)
+
+    def _shows_only_picture(self, image: PageImage, geometry: PageGeometry) -> bool:
+        return self._pictures.shows_only_picture(self._whole_image(image, geometry))
 
     def _cut_figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
         if not has_pictures(text.blocks):
@@ -93,6 +96,8 @@ class Recognizer:
         return cut_figures(self._whole_image(image, geometry), text.blocks, geometry)
 
     def _whole_image(self, image: PageImage, geometry: PageGeometry) -> RGB:
+        if isinstance(image, EncodedPage):
+            return image.pixels()
         if not isinstance(image, PageViews):
             return image
         assert self._max_tiles is not None

@@ -4,18 +4,20 @@ Its name goes into `engine.name`, its settings into `engine.options`, which it p
 """
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.workers.engines.deepseek_ocr2 import preflight
+from ocrmill.workers.engines.endpoint import preflight as endpoint_preflight
 from ocrmill.workers.engines.engine import Engine
 
 OwnSettings = TypeVar("OwnSettings", bound=Settings)
@@ -45,8 +47,14 @@ ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obs
         lambda settings: preflight.check(settings.deepseek_ocr2),
     ),
     "cpu": EngineEntry("ocrmill.workers.engines.rapidocr.engine:CpuEngine"),
+    "endpoint": EngineEntry(
+        "ocrmill.workers.engines.endpoint.engine:EndpointEngine",
+        "a few seconds",
+        missing=lambda settings: endpoint_preflight.check(settings.endpoint),
+    ),
 }
 FALLBACK = "cpu"
+KEY_VARIABLE = "OCRMILL_API_KEY"
 
 
 def with_engine_chosen(settings: RunSettings) -> RunSettings:
@@ -57,7 +65,7 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
     """
     if settings.engine.name != "auto":
         entry_of(settings.engine)
-        return settings
+        return _with_key(settings)
     passed_over: list[str] = []
     for name, entry in ENGINES.items():
         if not (found := entry.obstacles(settings.engine)):
@@ -66,6 +74,15 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
     why = f" ({'; '.join(passed_over)})" if passed_over else ""
     log.info("engine: %s, the best that this machine can run%s", name, why)
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})})
+
+
+def _with_key(settings: RunSettings) -> RunSettings:
+    """Take the key of the endpoint from the environment here: engines may run on other machines."""
+    endpoint, key = settings.engine.endpoint, os.environ.get(KEY_VARIABLE)
+    if settings.engine.name != "endpoint" or endpoint.api_key is not None or not key:
+        return settings
+    endpoint = endpoint.model_copy(update={"api_key": SecretStr(key)})
+    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"endpoint": endpoint})})
 
 
 def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
@@ -77,7 +94,7 @@ def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
         EngineError: with all that is missing.
     """
     if not use_ray or settings.workers.ray_address is None:
-        preflight.refuse(missing(settings.engine))
+        preflight.refuse(missing(settings.engine), settings.engine.name)
 
 
 def missing(settings: EngineSettings) -> list[str]:

@@ -42,7 +42,7 @@ def check_on_a_node(settings: RunSettings, engine: EngineDescription) -> int:
     except RayError as error:
         last_line = str(error).strip().splitlines()[-1]
         raise EngineError(f"a node of the cluster cannot run this version of ocrmill: {last_line}") from error
-    refuse(problems)
+    refuse(problems, settings.engine.name)
     return int(slots)
 
 

@@ -10,6 +10,7 @@ from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE
 from ocrmill.workers.pools.machine import usable_memory
 
 IMAGE_BYTES = 6 << 20  # a Letter page at 144 dpi
+ENCODED_BYTES = 2 << 20  # a page of 1,540 px as PNG: the median has 0.4 MiB, the largest of 40 has 2.4
 SPARE = 1.25  # factor for pages that are rendered while engines read others
 LEAST_BYTES = 768 << 20
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Ray keeps its objects
@@ -17,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def page_bytes(settings: EngineSettings) -> int:
-    """Return the bytes to reserve for an unrendered page: the most its views can take, or a Letter page's image."""
+    """Return the bytes to reserve for an unrendered page: of its views the most, a file, or a Letter page's image."""
+    if settings.image_format is not None:
+        return ENCODED_BYTES
     if settings.max_tiles is None:
         return IMAGE_BYTES
     tiles = settings.max_tiles if settings.max_tiles >= MIN_TILES else 0

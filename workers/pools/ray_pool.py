@@ -19,7 +19,7 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import OcrmillError
+from ocrmill.pipeline.errors import EngineError, OcrmillError
 from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
 from ocrmill.pipeline.records import (
     Attempt,
@@ -214,6 +214,8 @@ class RayPool:
             answer = await self._await_row(engine, reading)
             if isinstance(answer, PageRow):
                 return answer
+            if answer.is_final:
+                raise EngineError(answer.detail)
             self._note_death(answer, slot)
             lost = _EngineLost(Reason.ENGINE_CRASH, f": {answer.detail}")
         except RayTaskError as error:  # first: one that wraps the death of the image's owner is a RayActorError as well
@@ -266,7 +268,7 @@ class RayPool:
             TimeoutError: it made no progress for `engine.page_timeout_s`, or this page takes too long.
         """
         timeout = self._settings.engine.page_timeout_s
-        until = time.monotonic() + LONGEST_PAGE * timeout
+        until = math.inf if self._description.keeps_deadlines else time.monotonic() + LONGEST_PAGE * timeout
         row: asyncio.Future[PageRow | EngineDown] = asyncio.ensure_future(reading)
         wait_s = timeout
         try:

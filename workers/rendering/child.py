@@ -32,8 +32,8 @@ from ocrmill.workers.rendering.protocol import (
     SETTINGS,
     ChildSettings,
     OpenReply,
-    PageImage,
     PageReader,
+    RenderedImage,
     Request,
 )
 from ocrmill.workers.rendering.sandbox import sandbox
@@ -49,7 +49,7 @@ class Opener(Protocol):
         """Close the last document and open this one: the reply, and the reader of its pages if the reply has any."""
 
 
-def write_pixels(pixels: mmap.mmap, image: PageImage) -> None:
+def write_pixels(pixels: mmap.mmap, image: RenderedImage) -> None:
     """Put a page's image, or its views one after the other, into the memory that is shared."""
     at = 0
     for part in (image.global_view, image.tiles) if isinstance(image, PageViews) else (image,):

@@ -8,7 +8,7 @@ from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.records import FailedPage, Failure, PageResult, Reason
 from ocrmill.workers.rendering.image_reader import ImageReader
 from ocrmill.workers.rendering.mupdf_reader import MupdfReader
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageImage, PageReader
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenReply, PageReader, RenderedImage
 
 _MUPDF_FORMATS = frozenset({"PNG", "JPEG", "TIFF", "BMP", "GIF", "JPEG2000"})
 _WORTH_A_TRY = frozenset({Reason.DAMAGED, Reason.PAGE_DAMAGED})
@@ -46,7 +46,7 @@ class _ImagePages:
         self._mupdf = mupdf
         self._file = file
 
-    def read(self, page_number: int) -> tuple[PageResult, PageImage | None]:
+    def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
         """Read one page of the open document. One that cannot be read is a `FailedPage`."""
         page, image = self._images.read(page_number)
         if not isinstance(page, FailedPage) or page.reason not in _WORTH_A_TRY:

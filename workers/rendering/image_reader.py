@@ -37,7 +37,7 @@ from ocrmill.workers.rendering.protocol import (
     ChildSettings,
     OpenedDocument,
     OpenReply,
-    PageImage,
+    RenderedImage,
     is_cut_into_views,
 )
 
@@ -79,11 +79,11 @@ class ImageReader:
             return Failure(error.reason, error.detail)
         return OpenedDocument(pages, detail=detail)
 
-    def read(self, page_number: int) -> tuple[PageResult, PageImage | None]:
+    def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
         """Read one page: its pixels, or the views that are cut from them if they are too many to be passed on."""
         started = time.perf_counter()
         page: PageResult
-        image: PageImage | None = None
+        image: RenderedImage | None = None
         try:
             page, image = self._read(page_number)
         except PageError as error:
@@ -110,7 +110,7 @@ class ImageReader:
         assert self._file is not None
         return Image.open(io.BufferedReader(_Bytes(self._file.data)), formats=[self._format])
 
-    def _read(self, number: int) -> tuple[BlankPage | RenderedPage, PageImage | None]:
+    def _read(self, number: int) -> tuple[BlankPage | RenderedPage, RenderedImage | None]:
         detail = None
         try:
             try:
@@ -128,7 +128,7 @@ class ImageReader:
 
     def _looked_at(
         self, number: int, pixels: Image.Image, dpi: float, detail: str | None
-    ) -> tuple[BlankPage | RenderedPage, PageImage | None]:
+    ) -> tuple[BlankPage | RenderedPage, RenderedImage | None]:
         scale = POINTS_PER_INCH / dpi
         geometry = PageGeometry(pixels.width * scale, pixels.height * scale, 0)
         max_tiles = self._settings.max_tiles

@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.records import RGB, Failure, PageGeometry, PageResult, RenderedPage, TextLayerPage
+from ocrmill.workers.rendering.encoded_page import EncodedPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,16 @@ OpenReply = OpenedDocument | Failure
 
 
 ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
-PageImage = RGB | PageViews
-"""The pixels of a page, or the views cut from them where `EngineSettings.max_tiles` is set."""
+RenderedImage = RGB | PageViews
+"""The result of a rendering process: the pixels of a page, or views of one that is too large to be passed on."""
+PageImage = RenderedImage | EncodedPage
+"""The input of an engine: pixels, views where `EngineSettings.max_tiles` is set, a file where `image_format` is."""
 
 
 class PageReader(Protocol):
     """Reads the pages of an open document."""
 
-    def read(self, page_number: int) -> tuple[PageResult, PageImage | None]:
+    def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
         """Read one page: with its image, or its views, where it awaits OCR."""
 
 

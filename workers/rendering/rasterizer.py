@@ -6,9 +6,10 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 
 from dataclasses import replace
 
-from ocrmill.configs.settings import RouteMode, RunSettings
+from ocrmill.configs.settings import RasterSettings, RouteMode, RunSettings
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.pages.raster_size import with_size
 from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.records import (
     BlankPage,
@@ -28,8 +29,9 @@ from ocrmill.pipeline.records import (
 from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
 from ocrmill.pipeline.sources.file_cache import FileCache
 from ocrmill.pipeline.text.figures import cut_figures
+from ocrmill.workers.rendering.encoded_page import encode
 from ocrmill.workers.rendering.process import RenderProcess
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, PageImage
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, PageImage, RenderedImage
 from ocrmill.workers.scratch import Scratch
 
 _MUPDF_FAILED = frozenset(
@@ -58,8 +60,9 @@ class Rasterizer:
         """
         self._settings, self._engine = settings, engine
         self._max_tiles = settings.engine.max_tiles
+        self._image_format = settings.engine.image_format
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
-        child_settings = ChildSettings(settings.raster, settings.routing, settings.output.figures, self._max_tiles)
+        child_settings = ChildSettings(_raster(settings), settings.routing, settings.output.figures, self._max_tiles)
         if engine is not None:
             child_settings = replace(child_settings, scripts=engine.scripts, writes_markup=engine.writes_markup)
         self._mupdf = RenderProcess("mupdf", child_settings)
@@ -98,9 +101,13 @@ class Rasterizer:
         if not isinstance(page, RenderedPage):
             return finished_row(document, page, self._settings.quality, self._figures(page, image))
         assert image is not None
+        wanted: PageImage = image
         if self._max_tiles is not None and not isinstance(image, PageViews):
-            image = cut_views(image, self._max_tiles)
-        return replace(page, image_bytes=image.nbytes), image
+            wanted = cut_views(image, self._max_tiles)
+        elif self._image_format is not None and not isinstance(image, PageViews):
+            wanted = encode(image, self._image_format)
+            page = replace(page, geometry=with_size(page.geometry, wanted.width_px, wanted.height_px))
+        return replace(page, image_bytes=wanted.nbytes), wanted
 
     def close(self) -> None:
         """End the rendering processes and remove the unpacked files."""
@@ -110,7 +117,7 @@ class Rasterizer:
             self._files.close()
         self._scratch.close()
 
-    def _figures(self, page: PageResult, image: PageImage | None) -> tuple[Figure, ...] | None:
+    def _figures(self, page: PageResult, image: RenderedImage | None) -> tuple[Figure, ...] | None:
         """The pictures of a page that was read from its text layer, if they are asked for."""
         if not self._settings.output.figures or not isinstance(page, TextLayerPage):
             return None
@@ -152,7 +159,18 @@ class Rasterizer:
         check_unchanged(source, self._settings.input, self._settings.storage)
 
 
-def _second_try(first: FailedPage, second: PageResult, image: PageImage | None) -> tuple[PageResult, PageImage | None]:
+def _raster(settings: RunSettings) -> RasterSettings:
+    """Return the settings of the renderers: a profile's size, where the engine has one, in place of their own."""
+    image = settings.engine.image_format
+    if image is None:
+        return settings.raster
+    longest = image.longest_side or settings.raster.max_side_px
+    return settings.raster.model_copy(update={"dpi": image.render_dpi, "max_side_px": longest})
+
+
+def _second_try(
+    first: FailedPage, second: PageResult, image: RenderedImage | None
+) -> tuple[PageResult, RenderedImage | None]:
     """Choose between MuPDF's failure and what PDFium made of the page: its text, or its image for OCR.
 
     A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.

@@ -81,7 +81,7 @@ def test_options_that_do_not_fit_are_refused() -> None:
 
 def test_an_engine_that_is_not_registered_is_refused() -> None:
     """The sentence names it and those that there are."""
-    with pytest.raises(UsageError, match="there is no engine 'third'; choose auto, deepseek-ocr2, cpu"):
+    with pytest.raises(UsageError, match="there is no engine 'third'; choose auto, deepseek-ocr2, cpu, endpoint"):
         with_engine_chosen(load_settings([], ["engine.name=third"]))
 
 

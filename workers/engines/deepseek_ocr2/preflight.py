@@ -36,14 +36,14 @@ def check(settings: DeepseekOcr2Settings) -> list[str]:
     return [*_vllm_problems(settings), *_model_problems(settings), *_table_problems(settings)]
 
 
-def refuse(problems: list[str]) -> None:
+def refuse(problems: list[str], engine: str = "deepseek-ocr2") -> None:
     """Raise the problems that `check` found, if any, in one sentence.
 
     Raises:
         EngineError: the engine cannot start.
     """
     if problems:
-        raise EngineError("the engine deepseek-ocr2 cannot start: " + "; ".join(problems))
+        raise EngineError(f"the engine {engine} cannot start: {'; '.join(problems)}")
 
 
 def obstacles(settings: DeepseekOcr2Settings) -> list[str]:
