@@ -32,7 +32,10 @@ def encode_shard(table: pa.Table) -> memoryview:
 
 
 def encode_shards(tables: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
-    """Encode tables of one schema, one after the other, as one Parquet file."""
+    """Encode tables of one schema, one after the other, as one Parquet file.
+
+    Without rows it has no row group either: Hugging Face's `datasets` fails at one that is empty.
+    """
     names = [field.name for field in schema if field.name not in _LONG_TEXT]
     buffer = pa.BufferOutputStream()
     with pq.ParquetWriter(
@@ -45,7 +48,8 @@ def encode_shards(tables: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
         write_page_checksum=True,
     ) as writer:
         for table in tables:
-            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            if len(table):
+                writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
     return memoryview(buffer.getvalue())
 
 

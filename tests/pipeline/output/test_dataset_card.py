@@ -59,8 +59,15 @@ def loaded(out: Path, cache: Path) -> dict[str, Any]:
 
 @pytest.mark.skipif(find_spec("datasets") is None, reason="the library `datasets` is not installed")
 def test_load_dataset_reads_an_output(out: Path, tmp_path: Path) -> None:
-    """After nights, after `compact` and after `forget`, each table is a configuration; pages is the first one."""
+    """After nights, after `compact` and after `forget`, each table is a configuration; pages is the first one.
+
+    A shard that has lost all of its rows is no obstacle.
+    """
     store = LocalStore(out)
+    with writing(out, run=4) as sink:
+        add_document(sink, "/in/gone.pdf", [page("gone")])
+    forget(store, ForgetQuery(sources=("/in/gone.pdf",)), StorageSettings())
+    assert [pq.read_metadata(out / name).num_rows for name in store.list("pages")][-1] == 0
     write_dataset_card(store)
     first = loaded(out, tmp_path / "cache1")
     assert [first[name][0] for name in ("None", "pages", "documents", "sources")] == [9, 9, 9, 9]
