@@ -6,6 +6,7 @@ table    one HTML table of `<tr>` and `<td>` without style, NFKC
 """
 
 import html
+import logging
 import re
 import unicodedata
 from functools import lru_cache
@@ -13,6 +14,7 @@ from functools import lru_cache
 from bs4 import BeautifulSoup
 from pylatexenc.latex2text import LatexNodes2Text
 
+logging.getLogger("pylatexenc").setLevel(logging.CRITICAL)  # it warns of each formula that it cannot read
 INLINE = re.compile(r"\$(.*?)\$|\\\((.*?)\\\)")
 _ESCAPED = re.compile(r"\\([\\_&%^])")
 # Their list of blanks: `/t` and `/n` are in it, and so `and/then` loses two letters.
