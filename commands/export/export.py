@@ -29,6 +29,7 @@ from ocrmill.pipeline.output.stores.store import Store
 _NOT_METADATA = frozenset({"document_id", "source", "ingested_at", "pages"})  # they have fields of their own, or none
 _LONG = frozenset({"markdown", "figures", "spans"})
 PAGE_AFTER_PAGE = TextForm()
+_LINE_BEGINS = b'{"'
 SIGNIFICANT_DIGITS = 6  # a float32 keeps at least six
 
 
@@ -75,12 +76,12 @@ def export_jsonl(
 
     Raises:
         OutputError: The output cannot be read or the file not written; the destination is unchanged.
-        UsageError: The destination is a folder, a pipe, a device or a URL.
+        UsageError: The destination is a folder, a pipe, a device, a URL or somebody's file.
     """
     report = ExportReport()
     held = read_held_documents(store)
     with reporting_os_errors(destination):
-        destination = regular_file(destination)
+        destination = regular_file(destination, _LINE_BEGINS)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
             whole = WholeDocuments(store, held, destination.parent, blocks=form.needs_blocks)

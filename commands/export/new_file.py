@@ -9,11 +9,13 @@ from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.output.stores.store import URL
 
 
-def regular_file(destination: Path) -> Path:
+def regular_file(destination: Path, begins: bytes = b"") -> Path:
     """Return the path to write to; a link is resolved, so that it stays a link.
 
+    A file that is there is replaced, if it `begins` as one that the command wrote.
+
     Raises:
-        UsageError: The path is a folder, a pipe, a device or a URL.
+        UsageError: The path is a folder, a pipe, a device, a URL or somebody's file.
     """
     refuse_url(destination)
     if destination.is_dir():
@@ -22,6 +24,10 @@ def regular_file(destination: Path) -> Path:
         return destination
     if not destination.is_file():  # the new file would replace it, even /dev/null
         raise UsageError(f"{destination} is not a regular file: name one")
+    with destination.open("rb") as file:
+        start = file.read(len(begins))
+    if start and start != begins:
+        raise UsageError(f"{destination} is a file that this command has not written: name a new one, or delete it")
     return destination.resolve()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
-from ocrmill.commands.inspect.page_html import COLUMNS, head, section
+from ocrmill.commands.inspect.page_html import BEGINS, COLUMNS, head, section
 from ocrmill.commands.inspect.query import PageQuery, select_documents, select_rows
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import OutputSettings, RunSettings
@@ -44,7 +44,7 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
 
     Raises:
         OutputError: The output cannot be read or the file not written; an older file is kept.
-        UsageError: The destination is a folder, a pipe, a device or a URL.
+        UsageError: The destination is a folder, a pipe, a device, a URL or somebody's file.
     """
     most = min(limit, MOST_PAGES)
     rows = list(select_rows(store, query, most + 1, COLUMNS))
@@ -55,7 +55,7 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
     numbers = iter(range(1, len(rows) + 1))
     with (
         reporting_os_errors(destination),
-        new_file(regular_file(destination)) as file,
+        new_file(regular_file(destination, BEGINS)) as file,
         closing(Rasterizer(_preview_settings(settings))) as rasterizer,
         _progress_bar(len(rows)) as bar,
     ):

@@ -35,6 +35,7 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 13px/1.45
 pre a { color: inherit; text-decoration: none; border-left: 3px solid; padding-left: .2rem }
 :target { outline: 3px solid #fc0; background: #ffc }
 """
+BEGINS = b"<!doctype html>\n<html"  # so that a file that we wrote can be told from others
 # Colours of labels, in the order in which they first occur on a page.
 _PALETTE = ("#06c", "#a30", "#080", "#90c", "#b80", "#088", "#c08", "#666")
 
@@ -44,7 +45,7 @@ def head(title: str, notes: Sequence[str]) -> str:
     colours = "".join(f".c{n} {{ border-color: {c}; stroke: {c}; fill: {c} }}\n" for n, c in enumerate(_PALETTE))
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8">\n'
+        f'{BEGINS.decode()} lang="en"><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<title>{_text(title)}</title>\n<style>{_STYLE}{colours}</style>\n<h1>{_text(title)}</h1>\n"
         + "".join(f'<p class="facts">{_text(note)}</p>\n' for note in notes)

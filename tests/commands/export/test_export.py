@@ -258,12 +258,12 @@ def test_an_interrupted_export_can_be_repeated(store: LocalStore, tmp_path: Path
     names = store.list("pages")
     whole = Path(store.file(names[-1])).read_bytes()
     Path(store.file(names[-1])).write_bytes(whole[:100])
-    (tmp_path / "all.jsonl").write_text("earlier\n")
+    (tmp_path / "all.jsonl").write_text('{"earlier": 1}\n')
 
     for export in (export_markdown, export_jsonl):
         with pytest.raises(OutputError, match=names[-1]):
             export(store, tmp_path / ("tree" if export is export_markdown else "all.jsonl"))
-    assert "earlier\n" == (tmp_path / "all.jsonl").read_text()
+    assert '{"earlier": 1}\n' == (tmp_path / "all.jsonl").read_text()
 
     Path(store.file(names[-1])).write_bytes(whole)
     export_markdown(store, tmp_path / "tree")
@@ -300,7 +300,7 @@ def test_what_is_no_file_is_not_replaced_by_one(store: LocalStore, tmp_path: Pat
     """A pipe or device, as /dev/stdout or /dev/null, is refused; a link stays one, and what it leads to is written."""
     pipe, target, link = tmp_path / "pipe", tmp_path / "texts.jsonl", tmp_path / "link"
     os.mkfifo(pipe)
-    target.write_text("old")
+    target.write_text('{"id": "of an older export"}\n')
     link.symlink_to(target)
 
     with pytest.raises(UsageError, match="pipe is not a regular file"):
@@ -309,6 +309,19 @@ def test_what_is_no_file_is_not_replaced_by_one(store: LocalStore, tmp_path: Pat
     assert pipe.is_fifo()
     assert link.is_symlink()
     assert lines(target)
+
+
+def test_a_file_of_somebody_else_is_not_replaced(store: LocalStore, tmp_path: Path) -> None:
+    """A letter whose name was given by mistake stays; an empty file may be written."""
+    letter, empty = tmp_path / "letter.txt", tmp_path / "empty.jsonl"
+    letter.write_text("Dear Sir,")
+    empty.touch()
+
+    with pytest.raises(UsageError, match=r"letter\.txt is a file that this command has not written"):
+        export_jsonl(store, letter)
+    export_jsonl(store, empty)
+    assert letter.read_text() == "Dear Sir,"
+    assert lines(empty)
 
 
 def test_a_bucket_is_no_destination(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
