@@ -192,6 +192,13 @@ FIGURES = (
         r"^in-tree: ([\d,]+ MiB)",
     ),
     _figure(
+        "memory traffic of the encoder for a page with six tiles, counted: attention by torch's operations / by the "
+        "kernel; operation by operation, and compiled",
+        "encoder_traffic",
+        "{0}; {1}",
+        r"^\w+: eager ([\d.]+ GB), compiled ([\d.]+ GB)",
+    ),
+    _figure(
         "n-gram rule against vLLM's own, 256 pages, 20 / 50: nobody loops, one in 16, all",
         "ngram_ban",
         "{0} times",

@@ -24,6 +24,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
+    "encoder_traffic": ("--attention", "kernel"),
     "gpu.encoder": ("rehearsal",),
     "gpu.pages": ("rehearsal",),
     "kernel_resources": ("--architecture", "90"),

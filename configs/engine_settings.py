@@ -123,6 +123,16 @@ class DeepseekOcr2Settings(Settings):
         description="Attention of the encoder on a GPU: our kernel, torch's operations, or the kernel if it is right.",
         json_schema_extra=performance(),
     )
+    encoder_compile: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Fuse what the encoder does between products, by torch.compile: on GPUs, if the result agrees.",
+        json_schema_extra=performance(),
+    )
+    encoder_graphs: bool = Field(
+        False,
+        description="Launch the encoder's kernels as CUDA graphs; has not run yet.",
+        json_schema_extra=performance(),
+    )
 
 
 def _loaded(profile: Any) -> Any:

@@ -16,14 +16,17 @@ from vllm.sequence import IntermediateTensors
 from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
 from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
 from ocrmill.model_adapter.checkpoint.weight_names import check_names, split_experts, to_ours
+from ocrmill.model_adapter.encoder_graphs import EncoderGraphs
 from ocrmill.model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
 from ocrmill.model_adapter.prompts import IMAGE_TOKEN
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
+from ocrmill.model_adapter.vision.compilation import CompileChoice, choose_compilation
 from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.encoder import MEMORY_MB, DeepEncoderV2
 
 ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config, as the next
 ENCODER_ATTENTION_SETTING = "encoder_attention"
+ENCODER_COMPILE_SETTING = "encoder_compile"
 
 NamedTensors = Iterable[tuple[str, torch.Tensor]]
 
@@ -31,7 +34,7 @@ _DECODER = "language_model."
 
 
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageProcessingInfo, dummy_inputs=LargestPage)
-class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, SupportsLoRA):  # type: ignore[misc]
+class DeepseekOCR2ForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, SupportsPP, SupportsLoRA):  # type: ignore[misc]
     """Views in, text out.
 
     With tensor parallelism the decoder is divided and each rank has the whole encoder.
@@ -59,6 +62,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
         self.published_schema = published_schema(hf_config)
         with self._mark_tower_model(vllm_config, "image"):  # type: ignore[operator]
             self.encoder = _make_encoder(self.published_schema, vllm_config)
+        self._compile_choice = _compile_choice(vllm_config)
         with self._mark_language_model(vllm_config):  # type: ignore[operator]
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -126,6 +130,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, SupportsMultiModal, SupportsPP, Support
         self.language_model.load_weights(for_decoder())
         check_names(loaded, shapes)
         self.encoder.load_weights(for_encoder.items())
+        choose_compilation(self.encoder, self._compile_choice)
         return {name for name, _ in self.named_parameters()}
 
 
@@ -146,3 +151,8 @@ def _make_encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEnc
     encoder = DeepEncoderV2(EncoderConfig.from_hf(schema), memory_mb=settings.get(ENCODER_MEMORY_SETTING, MEMORY_MB))
     choose_attention(encoder.sam, settings.get(ENCODER_ATTENTION_SETTING, "auto"))
     return encoder
+
+
+def _compile_choice(vllm_config: VllmConfig) -> CompileChoice:
+    choice: CompileChoice = vllm_config.additional_config.get(ENCODER_COMPILE_SETTING, "auto")
+    return "off" if choice == "auto" and vllm_config.model_config.enforce_eager else choice

@@ -49,6 +49,15 @@ class ContentBox:
     height: int
 
 
+def graph_tokens(max_tiles: int) -> list[int]:
+    """Return the tokens for which CUDA graphs are made: those of 2, 3, ... 6 tiles, and of the most of a page.
+
+    So a page of as many tiles as any in training fills its graph. Without tiles there is one for the global view.
+    """
+    numbers = {*range(MIN_TILES, min(max_tiles, MAX_TILES) + 1), max_tiles}
+    return sorted(TILE_TOKENS * number for number in numbers) if max_tiles >= MIN_TILES else [GLOBAL_TOKENS]
+
+
 def plan_tiling(width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> Tiling:
     """Plan the grid of a page of this size; no tiles if both sides fit into one, or if `max_tiles` is below two."""
     return Tiling(*choose_grid(width_px, height_px, max_tiles))

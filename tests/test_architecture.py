@@ -27,13 +27,13 @@ OWNERS = {
     },
     "rapidocr": {"workers/engines/rapidocr/line_reader.py"},
     "torch": {
-        *(f"model_adapter/{name}.py" for name in ("model", "processor")),
+        *(f"model_adapter/{name}.py" for name in ("encoder_graphs", "model", "processor")),
         *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban")),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "model_adapter/vision").glob("*.py")),
         "workers/engines/deepseek_ocr2/preflight.py",
     },
     "vllm": {
-        *(f"model_adapter/{name}.py" for name in ("model", "page_groups", "plugin", "processor")),
+        *(f"model_adapter/{name}.py" for name in ("encoder_graphs", "model", "page_groups", "plugin", "processor")),
         "model_adapter/checkpoint/hf_config.py",
         *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban", "ngram_rule")),
         "workers/engines/deepseek_ocr2/engine.py",

@@ -60,14 +60,16 @@ class DeepEncoderV2(nn.Module):
         if len(tiles_per_page) != len(global_views_nhwc) or sum(tiles_per_page) != len(tiles_nhwc):
             given = f"{len(global_views_nhwc)} global views and {len(tiles_nhwc)} tiles"
             raise ValueError(f"tiles_per_page {list(tiles_per_page)} does not fit {given}")
-        global_tokens, tile_tokens = self._encode(global_views_nhwc), self._encode(tiles_nhwc)
-        tiles_of_pages = torch.split(tile_tokens, list(tiles_per_page))
+        return self.join(self.encode(global_views_nhwc), self.encode(tiles_nhwc), tiles_per_page)
+
+    def join(self, global_nnc: Tensor, tiles_tnc: Tensor, tiles_per_page: Sequence[int]) -> list[Tensor]:
+        """Join the embeddings of each page: its tiles, its global view, the separator."""
         return [
             torch.cat([tiles.flatten(0, 1), view, self.separator[None]])
-            for tiles, view in zip(tiles_of_pages, global_tokens, strict=True)
+            for tiles, view in zip(torch.split(tiles_tnc, list(tiles_per_page)), global_nnc, strict=True)
         ]
 
-    def _encode(self, views_bhwc: Tensor) -> Tensor:
+    def encode(self, views_bhwc: Tensor) -> Tensor:
         """Views of one size to (B, n, C).
 
         What stays is made before what comes and goes: between, it would keep the allocator from using freed memory.

@@ -77,13 +77,10 @@ class SamVit(nn.Module):
         """
         if constants is None:
             constants = self.constants(views_bhwc)
-        x_bssc = self._embed_patches(views_bhwc, constants.positions_ssc)
+        x_bssc = self.embed_patches(views_bhwc, constants.positions_ssc)
         for block, table in zip(self.blocks, constants.tables, strict=True):
             x_bssc = block(x_bssc, table, constants.windows)
-        x_bssc = self.neck_in_norm(self.neck_in(x_bssc))
-        x_bssc = self.neck_norm(self.neck_conv(x_bssc.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        features: Tensor = self.net_3(self.net_2(x_bssc.permute(0, 3, 1, 2)))
-        return features.permute(0, 2, 3, 1)
+        return self.narrow(x_bssc)
 
     def constants(self, views_bhwc: Tensor) -> SamConstants:
         """Return what `forward` needs for such views beside themselves."""
@@ -108,13 +105,21 @@ class SamVit(nn.Module):
     def _attentions(self) -> Iterator["Attention"]:
         return (block.attn for block in self.blocks if isinstance(block, Block))
 
-    def _embed_patches(self, views_bhwc: Tensor, positions_ssc: Tensor) -> Tensor:
+    def embed_patches(self, views_bhwc: Tensor, positions_ssc: Tensor) -> Tensor:
+        """Views to the blocks' first input, (B, S, S, C)."""
         batch, grid = views_bhwc.shape[0], views_bhwc.shape[1] // PATCH_SIZE
         patches = views_bhwc.reshape(batch, grid, PATCH_SIZE, grid, PATCH_SIZE * CHANNELS).transpose(2, 3)
         values = patches.reshape(batch, grid, grid, -1).float().div_(255).sub_(0.5).div_(0.5)
         x_bssc: Tensor = self.patch_embed(values.to(self.pos_embed.dtype))
         x_bssc += positions_ssc
         return x_bssc
+
+    def narrow(self, x_bssc: Tensor) -> Tensor:
+        """Neck and strided convolutions: (B, S, S, C) to (B, S / 4, S / 4, O)."""
+        x_bssc = self.neck_in_norm(self.neck_in(x_bssc))
+        x_bssc = self.neck_norm(self.neck_conv(x_bssc.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        features: Tensor = self.net_3(self.net_2(x_bssc.permute(0, 3, 1, 2)))
+        return features.permute(0, 2, 3, 1)
 
     def peak_elements(self, size_px: int) -> int:
         """Estimate how many numbers a view takes at the worst moment.
@@ -164,10 +169,9 @@ class Block(nn.Module):
         self.mlp = Mlp(width)
 
     def forward(self, x_bssc: Tensor, table: PositionTable | DistanceTables, windows: Windows | None) -> Tensor:
-        """Overwrite (B, S, S, C)."""
-        x_bssc += self.attn(self.norm1(x_bssc), table, windows)
-        x_bssc += self.mlp(self.norm2(x_bssc))
-        return x_bssc
+        """Keep the shape (B, S, S, C); uncompiled, the input is overwritten."""
+        x_bssc = _add(x_bssc, self.attn(self.norm1(x_bssc), table, windows))
+        return _add(x_bssc, self.mlp(self.norm2(x_bssc)))
 
 
 class Mlp(nn.Module):
@@ -216,6 +220,11 @@ class Attention(nn.Module):
         out_whnd = relative_attention(q_whnd, k_whnd, v_whnd, table)
         out_rc = out_whnd.transpose(1, 2).flatten(0, 1).flatten(1)
         return out_rc.index_select(0, windows.places_bss) if windows else out_rc
+
+
+def _add(x: Tensor, y: Tensor) -> Tensor:
+    """Add in place, but leave x to the compiler, whose fused kernels read it again."""
+    return x + y if torch.compiler.is_compiling() else x.add_(y)
 
 
 def _resize_positions(table: Tensor, grid: int) -> Tensor:

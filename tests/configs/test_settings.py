@@ -84,6 +84,7 @@ def other(value: object) -> list[object]:
         "fp8",
         "v2",
         "torch",
+        "off",
         "https://other",
         "lightonocr-2-1b",
         "vllm",

@@ -275,6 +275,7 @@ def load(checkpoint: Path, weights: Iterable[tuple[str, torch.Tensor]]) -> tuple
     model = DeepseekOCR2ForCausalLM.__new__(DeepseekOCR2ForCausalLM)
     super(DeepseekOCR2ForCausalLM, model).__init__()
     model.published_schema = schema
+    model._compile_choice = "off"
     model.encoder = DeepEncoderV2(EncoderConfig.from_hf(schema))
     decoder = model.__dict__["language_model"] = Decoder()
     model.load_weights(weights)

@@ -1,5 +1,6 @@
 """The encoder as the compiler and the GPU see it: whole graphs, no waiting for the host, and few operations."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.compilation import PARTS, choose_compilation, compile_parts
 from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
@@ -108,3 +110,102 @@ def test_no_graph_is_broken(
         explanation = torch._dynamo.explain(module)(*given)
         assert explanation.graph_break_count == 0, explanation.break_reasons
         assert explanation.graph_count == 1
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("encoder", [True], indirect=True, ids=["kernel"])
+def test_a_part_is_compiled_once_for_all_layers_and_numbers_of_views(encoder: DeepEncoderV2) -> None:
+    """Six kinds of parts, each at most for one view and for several: further layers and numbers of views add none."""
+    graphs: list[Any] = []
+
+    def keep(graph: Any, _inputs: Any) -> Any:
+        graphs.append(graph)
+        return graph
+
+    def encode(*counts: int) -> int:
+        for count in counts:
+            encoder.encode(torch.empty(count, TILE_SIZE, TILE_SIZE, 3, dtype=torch.uint8, device="meta"))
+        return len(graphs)
+
+    torch._dynamo.reset()
+    compile_parts(encoder, keep)
+    made = encode(1, 2)
+
+    assert 6 <= made <= 2 * 6
+    assert encode(3, 5) == made
+
+
+@pytest.fixture
+def small_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check one tile only, by the branches that GPUs take, so that a test takes seconds."""
+    monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
+    monkeypatch.setattr("ocrmill.model_adapter.vision.compilation.CHECKED", ((TILE_SIZE, 1),))
+
+
+def right(graph: Any, _inputs: Any) -> Any:
+    return graph
+
+
+@pytest.mark.usefixtures("small_check")
+@torch.inference_mode()
+def test_compiled_parts_are_used_where_they_are_right(small_config: Any, seeded_encoder: Any, views: Any) -> None:
+    """Every part runs by what the compiler made of it, to the same embeddings."""
+    encoder = seeded_encoder(small_config)
+    expected = encoder.encode(views([1], TILE_SIZE))
+    torch._dynamo.reset()
+    choose_compilation(encoder, "on", backend=right)
+
+    assert {name for module in encoder.modules() for name in vars(module)} >= {name for _, name in PARTS}
+    torch.testing.assert_close(encoder.encode(views([1], TILE_SIZE)), expected, rtol=1e-4, atol=1e-5)
+
+
+def wrong(graph: Any, _inputs: Any) -> Any:
+    return lambda *given: [value * 1.1 for value in graph(*given)]
+
+
+def broken(_graph: Any, _inputs: Any) -> Any:
+    raise ValueError("no compiler is here")
+
+
+@pytest.mark.usefixtures("small_check")
+def test_a_compiler_that_errs_is_left_aside(
+    small_config: Any, seeded_encoder: Any, monkeypatch: Any, caplog: Any
+) -> None:
+    """`auto` warns and goes on without one that fails, `on` ends if one is wrong; the encoder is as it was."""
+    encoder = seeded_encoder(small_config)
+    monkeypatch.setattr("ocrmill.model_adapter.vision.compilation.is_worthwhile", lambda _encoder: True)
+    torch._dynamo.reset()
+    choose_compilation(encoder, "auto", backend=broken)
+    assert re.search("runs uncompiled, which is slower: it does not compile .*no compiler is here", caplog.text)
+
+    with pytest.raises(RuntimeError, match=r"compiled it is wrong, by .* for 768 px; choose encoder_compile `off`"):
+        choose_compilation(encoder, "on", backend=wrong)
+    assert all("forward" not in vars(module) for module in encoder.modules())
+
+
+@pytest.mark.parametrize("choice", ["auto", "off"])
+def test_on_a_cpu_nothing_is_compiled(small_config: Any, seeded_encoder: Any, choice: Any) -> None:
+    """Compiling takes longer there than it saves."""
+    choose_compilation(seeded_encoder(small_config), choice, backend=broken)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own imports warn
+def test_inductor_counts_what_a_fused_kernel_moves() -> None:
+    """The count of bench/encoder_traffic.py: two operations on a million numbers read them once and write once.
+
+    A product reads both its sides and writes; eager operations move each tensor that they take or give.
+    """
+    from bench.encoder_traffic import CompiledTraffic, EagerTraffic
+
+    numbers, weight = torch.ones(1000, 1000), torch.ones(1000, 10)
+    counter = CompiledTraffic()
+    torch._dynamo.reset()
+    torch.compile(lambda x: (x * 2).sin(), backend=counter)(numbers)
+    fused = counter.bytes
+    torch.compile(lambda x, y: x @ y, backend=counter)(numbers, weight)
+    with EagerTraffic() as eager:
+        (numbers * 2).sin()
+
+    assert fused == 2 * numbers.nbytes
+    assert counter.bytes - fused == numbers.nbytes + 2 * weight.nbytes
+    assert eager.bytes == 4 * numbers.nbytes

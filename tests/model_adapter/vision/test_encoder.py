@@ -204,13 +204,13 @@ def test_weights_loaded_again_are_used(
     slots = fresh.checkpoint_slots()
     halved = {name: slot / 2 for name, slot in slots.items()}
     fresh.load_weights(halved.items())
-    encoder._encode(tiles)
+    encoder.encode(tiles)
     encoder.load_weights(halved.items())
 
-    torch.testing.assert_close(encoder._encode(tiles), fresh._encode(tiles), rtol=0, atol=0)
-    there_and_back = encoder.to(torch.float64)._encode(tiles)
+    torch.testing.assert_close(encoder.encode(tiles), fresh.encode(tiles), rtol=0, atol=0)
+    there_and_back = encoder.to(torch.float64).encode(tiles)
     assert there_and_back.dtype == torch.float64
-    torch.testing.assert_close(encoder.to(torch.float32)._encode(tiles), fresh._encode(tiles), rtol=0, atol=0)
+    torch.testing.assert_close(encoder.to(torch.float32).encode(tiles), fresh.encode(tiles), rtol=0, atol=0)
 
 
 def test_wrong_weights_are_refused(small_config: EncoderConfig, seeded_encoder: SeededEncoder) -> None:

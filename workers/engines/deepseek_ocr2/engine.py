@@ -19,7 +19,7 @@ from ocrmill.model_adapter.checkpoint.adapter_check import lora_rank
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 from ocrmill.model_adapter.plugin import engine_arguments
 from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, prompt_text
-from ocrmill.model_adapter.tiling import plan_tiling
+from ocrmill.model_adapter.tiling import GLOBAL_TOKENS, graph_tokens, plan_tiling
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import EngineDescription, EngineDown, Failure, PageGeometry, PageText, Reason, RetryParams
@@ -217,9 +217,17 @@ class DeepseekOcr2Engine:
             "additional_config": {
                 "encoder_memory_mb": int((settings.encoder_mb or 0) * memory),
                 "encoder_attention": settings.encoder_attention,
+                "encoder_compile": settings.encoder_compile,
             },
             "disable_log_stats": True,
         }
+        if settings.encoder_graphs:
+            tokens = graph_tokens(settings.max_tiles)
+            arguments["compilation_config"] = {
+                "cudagraph_mm_encoder": True,
+                "encoder_cudagraph_token_budgets": tokens,
+                "encoder_cudagraph_max_vision_items_per_batch": max(tokens) // GLOBAL_TOKENS,
+            }
         if settings.lora is not None:
             arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(settings.lora))}
         return arguments

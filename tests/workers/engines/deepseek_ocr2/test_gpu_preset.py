@@ -72,6 +72,17 @@ def test_vllm_is_given_the_settings(find: Find) -> None:
     given = DeepseekOcr2Engine(EngineSettings(deepseek_ocr2=settings))._engine_arguments(memory=1.0)
 
     assert (given["max_num_seqs"], given["max_num_batched_tokens"]) == (256, 8192)
-    assert given["additional_config"] == {"encoder_memory_mb": 1024, "encoder_attention": "auto"}
+    assert given["additional_config"] == {
+        "encoder_memory_mb": 1024,
+        "encoder_attention": "auto",
+        "encoder_compile": "auto",
+    }
+    assert "compilation_config" not in given
+    with_graphs = EngineSettings(deepseek_ocr2=settings.model_copy(update={"encoder_graphs": True}))
+    assert DeepseekOcr2Engine(with_graphs)._engine_arguments(memory=1.0)["compilation_config"] == {
+        "cudagraph_mm_encoder": True,
+        "encoder_cudagraph_token_budgets": [288, 432, 576, 720, 864],
+        "encoder_cudagraph_max_vision_items_per_batch": 3,
+    }
     assert given["kv_cache_dtype"] == "fp8"
     assert given["logits_processors"] == [engine.NGRAM_BANS["v2"]]

@@ -1,0 +1,127 @@
+"""CUDA graphs of the vision encoder, by vLLM's protocol: the launches of hundreds of kernels become one.
+
+Global views and tiles are two paths, each with a graph for some numbers of views. vLLM packs pages until a graph is
+full and fills it up with empty views, which no other view sees; more views than any graph has are encoded without one.
+"""
+
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from vllm.config import VllmConfig
+from vllm.model_executor.models.interfaces import SupportsEncoderCudaGraph
+from vllm.v1.worker.encoder_cudagraph_defs import (
+    EncoderCudaGraphCaptureInputs,
+    EncoderCudaGraphConfig,
+    EncoderCudaGraphPathConfig,
+    EncoderCudaGraphReplayBuffers,
+    EncoderItemSpec,
+)
+
+from ocrmill.model_adapter.checkpoint.hf_config import configured_max_tiles
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, GLOBAL_TOKENS, PATCH_SIZE, TILE_SIZE, TILE_TOKENS, graph_tokens
+
+if TYPE_CHECKING:
+    from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
+
+# Path -> the argument of `embed_multimodal` that has its views, their size, and the tokens of one.
+PATHS = {"global": ("global_view_nhwc", GLOBAL_SIZE, GLOBAL_TOKENS), "tiles": ("tiles_nhwc", TILE_SIZE, TILE_TOKENS)}
+Pages = Mapping[str, Tensor]
+
+
+class EncoderGraphs(SupportsEncoderCudaGraph):  # type: ignore[misc]
+    """The part of a model that vLLM's EncoderCudaGraphManager asks."""
+
+    encoder: "DeepEncoderV2"
+
+    def get_encoder_cudagraph_config(self) -> EncoderCudaGraphConfig:
+        """Name the paths and the tensors that a graph reads."""
+        self._read_by_graphs: list[Any] = []
+        return EncoderCudaGraphConfig(
+            modalities=["image"],
+            buffer_keys=[key for key, _, _ in PATHS.values()],
+            out_hidden_size=self.encoder.projector.out_features,
+            paths={path: EncoderCudaGraphPathConfig(allow_zero_tokens=path == "tiles") for path in PATHS},
+        )
+
+    def get_encoder_cudagraph_budget_range(self, vllm_config: VllmConfig) -> tuple[int, int]:
+        """Return the tokens of the smallest and of the largest graph."""
+        settings = vllm_config.model_config.multimodal_config.mm_processor_kwargs or {}
+        tokens = graph_tokens(configured_max_tiles(settings))
+        return tokens[0], tokens[-1]
+
+    def get_encoder_cudagraph_item_specs(self, mm_kwargs: Pages) -> list[EncoderItemSpec]:
+        """Tell the tokens of each page on each path."""
+        return [
+            EncoderItemSpec(
+                input_size=(GLOBAL_SIZE**2 + tiles * TILE_SIZE**2) // PATCH_SIZE**2,
+                output_tokens=GLOBAL_TOKENS + tiles * TILE_TOKENS + 1,
+                path_output_tokens={"global": GLOBAL_TOKENS, "tiles": tiles * TILE_TOKENS},
+            )
+            for tiles in mm_kwargs["num_tiles"].tolist()  # on the CPU (processor.py), so that nobody waits
+        ]
+
+    def select_encoder_cudagraph_items(self, mm_kwargs: Pages, indices: list[int]) -> dict[str, Tensor]:
+        """Take some pages out of many."""
+        tiles = torch.split(mm_kwargs["tiles_nhwc"], mm_kwargs["num_tiles"].tolist())
+        return {
+            "global_view_nhwc": mm_kwargs["global_view_nhwc"][indices],
+            "tiles_nhwc": torch.cat([mm_kwargs["tiles_nhwc"][:0], *(tiles[index] for index in indices)]),
+            "num_tiles": mm_kwargs["num_tiles"][indices],
+        }
+
+    def prepare_encoder_cudagraph_capture_inputs(
+        self,
+        token_budget: int,
+        max_batch_size: int,  # noqa: ARG002
+        max_frames_per_batch: int,  # noqa: ARG002
+        device: torch.device,
+        dtype: torch.dtype,  # noqa: ARG002
+        path: str = "default",
+        axis_keys: tuple[Hashable, ...] | None = None,  # noqa: ARG002
+    ) -> EncoderCudaGraphCaptureInputs:
+        """Make the views that a graph will read, as many as its tokens are, and keep what else it reads."""
+        key, size, tokens = PATHS[path]
+        views = torch.zeros(token_budget // tokens, size, size, 3, dtype=torch.uint8, device=device)
+        self._read_by_graphs.append(self.encoder.sam.constants(views))
+        return EncoderCudaGraphCaptureInputs({key: views})
+
+    def prepare_encoder_cudagraph_replay_buffers(
+        self,
+        mm_kwargs: Pages,
+        max_batch_size: int,  # noqa: ARG002
+        max_frames_per_batch: int,  # noqa: ARG002
+        path: str = "default",
+    ) -> EncoderCudaGraphReplayBuffers:
+        """Give the views of some pages to a graph."""
+        key, _, _ = PATHS[path]
+        return EncoderCudaGraphReplayBuffers({key: mm_kwargs[key]})
+
+    def encoder_cudagraph_forward(self, inputs: Pages, path: str = "default") -> Tensor:
+        """Encode the views of a path: (tokens, width)."""
+        key, _, _ = PATHS[path]
+        return self.encoder.encode(inputs[key]).flatten(0, 1)
+
+    encoder_eager_forward = encoder_cudagraph_forward
+
+    def postprocess_encoder_output(
+        self,
+        outputs: dict[str, Tensor],
+        indices: list[int],
+        per_item_out_tokens: list[int],  # noqa: ARG002
+        dest: dict[int, Tensor] | list[Tensor | None],
+        clone: bool = False,  # noqa: ARG002 - joining copies
+        batch_mm_kwargs: Pages | None = None,
+    ) -> None:
+        """Join the tokens of each page, and leave those of empty views."""
+        assert batch_mm_kwargs is not None
+        tiles_per_page = batch_mm_kwargs["num_tiles"].tolist()
+        numbers = {"global": len(indices), "tiles": sum(tiles_per_page)}
+        views = {}
+        for path, (_, _, tokens) in PATHS.items():
+            given = outputs.get(path, outputs["global"][:0])  # a path without views is left out
+            views[path] = given[: numbers[path] * tokens].view(numbers[path], tokens, given.shape[1])
+        pages = self.encoder.join(views["global"], views["tiles"], tiles_per_page)
+        for index, page in zip(indices, pages, strict=True):
+            dest[index] = page
