@@ -204,6 +204,7 @@ def evaluate(
     form: str | None = None,
     predictions: Input | None = None,
     model: Input | None = None,
+    katex: Input | None = None,
     settings: RunSettings | None = None,
 ) -> EvalReport:
     """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
@@ -214,6 +215,7 @@ def evaluate(
         form: "omnidocbench", "olmocr-bench" or "markdown"; by default what the name of the truth says.
         predictions: A folder that gets the files that the official evaluator reads.
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
+        katex: KaTeX's katex.min.js, with which olmOCR-bench's formulas are compared in node.
         settings: Only those of storage matter.
 
     Raises:
@@ -232,6 +234,7 @@ def evaluate(
             form=None if form is None else TruthForm(form),
             predictions=None if predictions is None else Path(predictions),
             model=None if model is None else Path(model),
+            katex=None if katex is None else Path(katex),
         )
     )
 

@@ -42,6 +42,7 @@ def evaluate(
     form: TruthForm | None = None,
     predictions: Path | None = None,
     model: Path | None = None,
+    katex: Path | None = None,
 ) -> EvalReport:
     """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
 
@@ -51,6 +52,7 @@ def evaluate(
         form: The form of the truth; by default that of its name.
         predictions: A folder that gets the files that the official evaluator reads.
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
+        katex: KaTeX's katex.min.js, with which olmOCR-bench's formulas are compared in node.
 
     Raises:
         InputError: The truth cannot be read, or a name in it fits several documents.
@@ -64,7 +66,7 @@ def evaluate(
     form = form or form_of(truth)
     count = estimated_tokens if model is None else token_counter(model)
     documents = read_documents(store)
-    ground_truth = _read(truth, form, PageNames(documents.values()))
+    ground_truth = _read(truth, form, PageNames(documents.values()), katex)
     output = read_output_pages(store, documents, set(ground_truth.keys()))
     scored = ground_truth.score(output)
     report = EvalReport(store.url, str(truth), form.value, scored.entries, scored.missing)
@@ -99,7 +101,9 @@ def form_of(truth: Path) -> TruthForm:
     raise UsageError(f"{truth} is no .json, no .jsonl and no folder: name a ground truth that is there, or its --form")
 
 
-def _read(truth: Path, form: TruthForm, names: PageNames) -> "OmniDocBench | OlmocrBench | MarkdownTruth":
+def _read(
+    truth: Path, form: TruthForm, names: PageNames, katex: Path | None
+) -> "OmniDocBench | OlmocrBench | MarkdownTruth":
     """Read the truth; the forms' modules load libraries of their own."""
     if form is TruthForm.OMNIDOCBENCH:
         from ocrmill.commands.eval.omnidocbench.evaluation import OmniDocBench
@@ -107,8 +111,9 @@ def _read(truth: Path, form: TruthForm, names: PageNames) -> "OmniDocBench | Olm
         return OmniDocBench(truth, names)
     if form is TruthForm.OLMOCR_BENCH:
         from ocrmill.commands.eval.olmocr_bench.evaluation import OlmocrBench
+        from ocrmill.commands.eval.olmocr_bench.katex import Katex
 
-        return OlmocrBench(truth, names)
+        return OlmocrBench(truth, names, None if katex is None else Katex(katex))
     from ocrmill.commands.eval.markdown_truth import MarkdownTruth
 
     return MarkdownTruth(truth, names)

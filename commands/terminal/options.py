@@ -154,6 +154,10 @@ Predictions = Annotated[
     typer.Option(metavar="DIR", help="Write the files that the official evaluator reads, into this folder."),
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON, too.")]
+KatexFile = Annotated[
+    Path | None,
+    typer.Option("--katex", metavar="FILE", help="olmOCR-bench: compare formulas by this katex.min.js, in node."),
+]
 TokenizerFolder = Annotated[
     Path | None,
     typer.Option("--model", metavar="DIR", help="Count text tokens with the tokenizer of this model folder."),

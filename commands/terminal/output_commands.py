@@ -25,6 +25,7 @@ from ocrmill.commands.terminal.options import (
     Gone,
     IncludeFailed,
     JsonFile,
+    KatexFile,
     Output,
     Predictions,
     ReasonName,
@@ -125,6 +126,7 @@ def evaluate(
     predictions: Predictions = None,
     json_file: JsonFile = None,
     model: TokenizerFolder = None,
+    katex: KatexFile = None,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
@@ -140,7 +142,9 @@ def evaluate(
 
     store = _output(output, configs, sets)
     chosen = None if form is None else TruthForm(form)
-    report = read_again(lambda: evaluate_output(store, truth, form=chosen, predictions=predictions, model=model))
+    report = read_again(
+        lambda: evaluate_output(store, truth, form=chosen, predictions=predictions, model=model, katex=katex)
+    )
     if json_file is not None:
         write_json(report, json_file)
     typer.echo(report.to_text(), nl=False)

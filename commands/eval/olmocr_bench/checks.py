@@ -34,7 +34,11 @@ _LATEX_TEXT = re.compile(r"\\(?:text|mbox|hbox|fbox|verb|tag)")
 
 
 class UndecidedError(Exception):
-    """Only a renderer can decide the test."""
+    """Only a renderer can decide the test: if one of these formulas looks like the wanted one."""
+
+    def __init__(self, wanted: str, formulas: list[str]) -> None:
+        super().__init__(f"no formula is written like {wanted!r}; if one looks like it, a renderer knows")
+        self.formulas = formulas
 
 
 def check_present(test: Test, markdown: str) -> str | None:
@@ -139,7 +143,7 @@ def check_math(test: Test, markdown: str) -> str | None:
     if any(formula == wanted or _signs(formula) == _signs(wanted) for formula in formulas):
         return None
     if formulas:
-        raise UndecidedError(f"no formula is written like {wanted!r}; whether one looks like it needs a renderer")
+        raise UndecidedError(wanted, formulas)
     return "no formula"
 
 

@@ -7,11 +7,14 @@ them.
 
 import json
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 from ocrmill.commands.eval.olmocr_bench.checks import CHECKS, UndecidedError, check_baseline, check_math
+from ocrmill.commands.eval.olmocr_bench.katex import Katex
 from ocrmill.commands.eval.olmocr_bench.near_matches import near_starts
+from ocrmill.pipeline.errors import InputError
 
 CASES = json.loads(Path(__file__).with_name("olmocr_bench_cases.json").read_text())
 
@@ -53,3 +56,30 @@ def test_a_phrase_is_found_with_edits() -> None:
     assert near_starts("quick brown", "a quick brown fox, a quack brown fox", 0) == [2]
     assert near_starts("quick brown", "a quick brown fox, a quack brown fox", 1) == [2, 21]
     assert near_starts("quick brown", "nothing", 2) == []
+
+
+KATEX = """
+exports.renderToString = (formula, options) => {
+    if (!options.displayMode || options.output !== 'mathml' || formula.includes('bad')) throw new Error('cannot');
+    const signs = [...formula.replace(/\\\\,/g, '')].filter((sign) => sign.trim()).map((sign) => `<mi>${sign}</mi>`);
+    return `<span class="katex"><math xmlns="http://www.w3.org/1998/Math/MathML"><semantics><mrow> ${signs.join('')}` +
+        `</mrow><annotation encoding="application/x-tex">${formula}</annotation></semantics></math></span>`;
+};
+"""
+
+
+@pytest.mark.skipif(which("node") is None, reason="node is not installed")
+def test_formulas_are_compared_by_their_mathml(tmp_path: Path) -> None:
+    """Blanks and KaTeX's copy of the LaTeX do not count; what it cannot read has nothing. By a stand-in for KaTeX."""
+    script = tmp_path / "katex.min.js"
+    script.write_text(KATEX)
+    katex = Katex(script)
+
+    assert katex.looks_alike("a+b", ["x", "a \\, + b"])
+    assert not katex.looks_alike("a+b", ["a+c", "bad"])
+    assert not katex.looks_alike("bad", ["bad"])
+    script.write_text("exports.other = 1")
+    with pytest.raises(InputError, match="as KaTeX"):
+        katex.looks_alike("a", ["b"])
+    with pytest.raises(InputError, match="is not there"):
+        Katex(tmp_path / "nothing.js")
