@@ -22,6 +22,7 @@ from ocrmill.pipeline.records import (
     Route,
     Source,
 )
+from ocrmill.pipeline.run_progress import duration_text
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.pools.machine import usable_cores
 from ocrmill.workers.pools.pool import Image, SerialPool
@@ -93,7 +94,11 @@ class Plan:
         sample = self.routes[route]
         parts = [f"{name} about {self.pages * sample.part(name):.0f}" for name in sorted(sample.share)]
         seconds = self.core_seconds_with(route)
-        time = "time unknown, no page was read by the engine" if seconds is None else f"{seconds / 3600:.2f} core hours"
+        time = (
+            "time unknown, no page was read by the engine"
+            if seconds is None
+            else f"{duration_text(seconds)} of one core"
+        )
         return f"{', '.join(parts)}: {time}"
 
     def to_text(self) -> str:
@@ -112,8 +117,8 @@ class Plan:
             "unreadable": f"in the sample: {unreadable}" if unreadable else "",
             "pages": f"about {self.pages:.0f}",
             "routes": reasons,
-            "time": f"about {self.core_seconds / 3600:.2f} core hours, "
-            f"{self.core_seconds / 3600 / cores:.2f} h on the {cores} cores here",
+            "time": f"about {duration_text(self.core_seconds)} of one core, "
+            f"{duration_text(self.core_seconds / cores)} on the {cores} cores here",
             **{f"with {route}": self._route_line(route) for route in self.routes},
         }
         return "".join(f"{name:12} {line}\n" for name, line in lines.items() if line)
