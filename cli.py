@@ -36,7 +36,16 @@ from ocrmill.commands.terminal.options import (
     Urls,
     Workers,
 )
-from ocrmill.commands.terminal.output_commands import compact, evaluate, export, forget, inspect, status, verify
+from ocrmill.commands.terminal.output_commands import (
+    compact,
+    evaluate,
+    export,
+    forget,
+    inspect,
+    reflag,
+    status,
+    verify,
+)
 from ocrmill.commands.terminal.version import Version
 
 if TYPE_CHECKING:
@@ -216,7 +225,7 @@ def plan(
     typer.echo(make_plan(inputs, chosen_settings(configs, sets), output=out, sample=sample).to_text(), nl=False)
 
 
-for command in (status, inspect, export, verify, compact, forget):
+for command in (status, inspect, export, verify, compact, reflag, forget):
     app.command()(command)
 app.command("eval")(evaluate)
 

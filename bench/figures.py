@@ -145,6 +145,24 @@ FIGURES = (
         r"^resume.*\n +wall ([\d.]+) ",
     ),
     _figure(
+        "`ocrmill reflag` over 1,000,000 pages with their texts: every shard rewritten",
+        "reflag",
+        "{0} s, {1} s of CPU",
+        r"^judged: [\d,]+ pages in ([\d.]+) s, [\d,]+ pages/s, ([\d.]+) s of CPU",
+    ),
+    _figure(
+        "the same, where no row changes",
+        "reflag",
+        "{0} s, {1} s of CPU",
+        r"^unchanged: [\d,]+ pages in ([\d.]+) s, [\d,]+ pages/s, ([\d.]+) s of CPU",
+    ),
+    _figure(
+        "`ocrmill reflag --remeasure` over 5,000 pages: their texts are measured again",
+        "reflag",
+        "{0} pages/s, {1} s of CPU",
+        r"^remeasured: [\d,]+ pages in [\d.]+ s, ([\d,]+) pages/s, ([\d.]+) s of CPU",
+    ),
+    _figure(
         "Listing 200,000 keys of a bucket; memory from the first to the last",
         "listing 20000 200000",
         "{0} s of CPU; {1} to {2} MB",

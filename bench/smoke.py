@@ -37,6 +37,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "ocr": (SAMPLES, "--page", "scan.pdf:1", "--setting", "144:115"),
     "page_groups": ("--slots", "32", "--pages", "200", "--log-mean", "3"),
     "rasterize": ("--pages", "1", "--repeats", "1"),
+    "reflag": ("--pages", "3000", "--remeasured", "200"),
     "repetition": (SAMPLES, "--each", "2"),
     "roofline": (),
     "routing": (SAMPLES,),

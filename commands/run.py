@@ -24,8 +24,8 @@ from ocrmill.configs.part import MachineShare, PageChoice
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.buckets.bucket import BucketUrl
 from ocrmill.pipeline.errors import InputError, OcrmillError, OutputError, SettingsMismatchError, StoppedEarlyError
+from ocrmill.pipeline.output.changes.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.dataset_card import write_dataset_card
-from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import recover
 from ocrmill.pipeline.output.ledger import Ledger, read_ledger, write_run
 from ocrmill.pipeline.output.settings_difference import describe_difference

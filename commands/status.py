@@ -5,7 +5,7 @@ Unlike `verify` it trusts the shards, and reads only a few short columns of the 
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,16 +21,19 @@ from ocrmill.pipeline.output.catalogue import COLUMNS, Catalogue
 from ocrmill.pipeline.output.forgotten import records
 from ocrmill.pipeline.output.forgotten import to_text as forgotten_text
 from ocrmill.pipeline.output.journal import shard_sizes, shards
+from ocrmill.pipeline.output.settings_difference import REFLAG_RECORD, read_settings
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable_line
+from ocrmill.pipeline.quality.flags import MEASURED_ALIKE_SINCE, QUALITY_VERSION
 from ocrmill.pipeline.run_progress import RunProgress
 from ocrmill.pipeline.run_report import Reasons, counts_text, outcomes_text, parts_text
 
 LAST_RUNS = 5
 
 _WORDS = ("status", "route_reason", "renderer")
-_PAGE_COLUMNS = tuple(dict.fromkeys([*_WORDS, *RATE_COLUMNS, "repetition_flag", "ingested_at"]))
+_JUDGED_BY = ("quality_version", "settings_fingerprint")
+_PAGE_COLUMNS = tuple(dict.fromkeys([*_WORDS, *RATE_COLUMNS, "repetition_flag", "ingested_at", *_JUDGED_BY]))
 _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
 _LARGEST_COUNT = 1 << 63
 _LONGEST_ERROR = 300
@@ -78,6 +81,8 @@ class OutputStatus:
     flagged_pages: int = 0
     repetitive_pages: int = 0  # with the repetition flag, from any reader
     rates: DegenerateRates = field(default_factory=DegenerateRates)  # without superseded pages
+    judged_by: Counter[tuple[int, str]] = field(default_factory=Counter)  # pages by version and settings
+    thresholds: int = 1  # different ones of these settings, as far as records of runs have them
     sources: int = 0
     superseded_documents: int = 0  # no source holds them now; counted in `documents`, too
     unfinished_documents: int = 0  # with pages, but no documents row yet
@@ -103,6 +108,7 @@ class OutputStatus:
             ("renderers", parts_text(self.renderers, self.pages.total(), "not rendered")),
             ("flagged", self._flagged()),
             *self.rates.to_lines(),
+            ("judged", self._judged()),
             ("unfinished", self._unfinished()),
             ("sources", f"{self.sources:,}"),
             ("forgotten", self.forgotten),
@@ -132,6 +138,20 @@ class OutputStatus:
             return f"had read {self.writer.progress.pages_done:,} pages; those not counted here are read again"
         return self.writer.progress.to_text()
 
+    def _judged(self) -> str:
+        """Return how pages were judged, if that was not all by the version of today and by the same thresholds."""
+        versions: Counter[int] = Counter()
+        for (version, _), pages in self.judged_by.items():
+            versions[version] += pages
+        if versions.keys() <= {QUALITY_VERSION} and self.thresholds == 1:
+            return ""
+        parts = ", ".join(f"{pages:,} pages by version {version}" for version, pages in sorted(versions.items()))
+        limits = f", by {self.thresholds} different thresholds" if self.thresholds > 1 else ""
+        if max(versions) > QUALITY_VERSION:
+            return f"{parts}{limits}; use the newer ocrmill that judged some of them"
+        remeasure = " --remeasure" if min(versions) < MEASURED_ALIKE_SINCE else ""
+        return f"{parts}{limits}; `ocrmill reflag OUT{remeasure}` judges all by version {QUALITY_VERSION}"
+
     def _unfinished(self) -> str:
         return f"{self.unfinished_documents:,} documents; {self.unfinished_pages:,} of their pages are done"
 
@@ -158,6 +178,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
     pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
     finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
     status.forgotten = forgotten_text(records(store))
+    status.thresholds = _count_thresholds(store, {fingerprint for _, fingerprint in status.judged_by})
     sources = list(_shards(store, "sources", COLUMNS, status))
     status.sources = sum(map(len, sources))
     superseded = Catalogue(sources, _readable_documents(store, status)).superseded()
@@ -203,6 +224,10 @@ def _add_pages(status: OutputStatus, table: pa.Table) -> tuple[pa.Table, pa.Tabl
     _count_reasons(status.pages_by_reason, table)
     status.flagged_pages += pc.sum(pc.greater(pc.list_value_length(table["flags"]), 0)).as_py() or 0
     status.repetitive_pages += pc.sum(table["repetition_flag"]).as_py() or 0
+    judged = pa.table({name: _plain(table[name]) for name in _JUDGED_BY}).group_by(list(_JUDGED_BY))
+    for pair in judged.aggregate([([], "count_all")]).to_pylist():
+        if pair["quality_version"] is not None:
+            status.judged_by[pair["quality_version"], pair["settings_fingerprint"] or ""] += pair["count_all"]
     counts: Counter[str] = Counter()
     _count(counts, table["document_id"])
     by_document = {"document_id": pa.array(counts.keys(), pa.string()), "pages": pa.array(counts.values(), pa.int64())}
@@ -238,6 +263,16 @@ def _count_reasons(reasons: Reasons, table: pa.Table) -> None:
             reasons[pair["status"]][pair["reason"]] += pair["count_all"]
 
 
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+
+
+def _count_thresholds(store: Store, fingerprints: Collection[str]) -> int:
+    """Count the different thresholds of some settings; those that no record has count as none."""
+    found = [read_settings(store, fingerprint) for fingerprint in fingerprints] if len(fingerprints) > 1 else []
+    return max(1, len({settings.quality.model_dump_json() for settings in found if settings is not None}))
+
+
 def _writer(store: Store, now: datetime | None) -> Writer | None:
     owner = store.lease_owner()
     alive = store.is_leased()
@@ -249,7 +284,8 @@ def _writer(store: Store, now: datetime | None) -> Writer | None:
 
 def _last_runs(store: Store) -> Iterator[RunRecord]:
     """Yield the records of the last runs; one that cannot be read is skipped, because no count depends on it."""
-    for name in reversed(store.list("runs", ".json")[-LAST_RUNS:]):
+    names = [name for name in store.list("runs", ".json") if not name.endswith(f"{REFLAG_RECORD}.json")]
+    for name in reversed(names[-LAST_RUNS:]):
         try:
             record = json.loads(store.read(name))
         except (OutputError, ValueError, RecursionError):

@@ -9,7 +9,6 @@ documents rows that are wrong, so that the next run reads what is missing and no
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import partial
 
 import numpy as np
@@ -18,14 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ocrmill.commands.forget import rows_left
+from ocrmill.commands.verify_report import Finding, Severity, VerifyReport
 from ocrmill.pipeline.errors import FileGoneError, OutputError
 from ocrmill.pipeline.output.catalogue import MOMENT
-from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
-from ocrmill.pipeline.output.journal import recover, shards
+from ocrmill.pipeline.output.changes.drop_rows import drop_rows, unreadable_rows
+from ocrmill.pipeline.output.journal import Rejudgement, pending, recover, shards
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import PAGE_COUNTS, TABLES, contract_breaches
 from ocrmill.pipeline.output.shard import open_shard, read_row_group
 from ocrmill.pipeline.output.stores.store import FOLDERS, JOURNAL, LeaseOwner, Store
+from ocrmill.pipeline.quality.flags import QUALITY_VERSION
 from ocrmill.pipeline.records import Status
 
 EXAMPLES = 3  # named in a finding; the rest is counted
@@ -35,57 +36,6 @@ UNKNOWN = len(STATUSES)  # the code of any other status
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-
-class Severity(StrEnum):
-    """The meaning of a finding for readers of the output."""
-
-    DAMAGE = "damage"  # rows are missing, duplicate or wrong
-    WORK_LEFT = "work left"  # for the next run
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One kind of finding, with its number and a few examples."""
-
-    severity: Severity
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """The findings of `verify`; after a repair, those that are left."""
-
-    shards: int
-    pages: int
-    documents: int
-    sources: int
-    unfinished_documents: int
-    unfinished_pages: int
-    findings: tuple[Finding, ...]
-    repairs: tuple[str, ...] = ()  # what was done
-    withdrawn_sources: int = 0  # by the repair; the next run reads their documents again
-
-    @property
-    def sound(self) -> bool:
-        """Tell if no damage was found."""
-        return all(finding.severity is not Severity.DAMAGE for finding in self.findings)
-
-    def to_text(self) -> str:
-        """The report, for people."""
-        lines = [
-            f"{self.pages} pages, {self.documents} documents and {self.sources} sources in {self.shards} shards",
-            *(f"{finding.severity}: {finding.text}" for finding in self.findings),
-            *(f"repaired: {repair}" for repair in self.repairs),
-        ]
-        if self.sound:
-            lines.append("every page of every finished document has exactly one row, and the sums are right")
-            if self.withdrawn_sources:
-                lines.append(f"`ocrmill run` reads again what {self.withdrawn_sources:,} sources hold")
-        elif not self.repairs:
-            lines.append("`ocrmill verify --repair` mends what can be mended, and `ocrmill run` reads what is missing")
-        return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +90,7 @@ def verify(store: Store, *, repair: bool) -> VerifyReport:
 
 def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
     inspection = _Inspection()
+    are_counts_due = _are_counts_due(store)
     # Against the order of writing, so that a run that writes meanwhile does not look like damage.
     sources = _read(store, "sources", _source_keys, inspection)
     documents = _read(store, "documents", _document_keys, inspection)
@@ -147,8 +98,10 @@ def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
 
     codes, ids = _codes(pages.rows["document_id"])
     doubled = _check_pages(pages, codes, ids, inspection)
-    sound = _check_documents(documents, pages, codes, ids, ~doubled, inspection)
+    are_counts_due |= _are_counts_due(store)
+    sound = _check_documents(documents, pages, codes, ids, ~doubled, inspection, are_counts_due=are_counts_due)
     _check_sources(sources, documents, sound, inspection)
+    _check_judgement(pages, inspection)
     _check_leftovers(store, inspection)
     unfinished = ~_to_numpy(pc.is_in(ids, documents.rows["document_id"].drop_null())).astype(bool)
     unfinished_pages = int(np.count_nonzero(unfinished[codes] & ~doubled))
@@ -167,6 +120,11 @@ def _inspect(store: Store) -> tuple[VerifyReport, _Inspection]:
         findings=tuple(inspection.findings),
     )
     return report, inspection
+
+
+def _are_counts_due(store: Store) -> bool:
+    """Tell if pages are being judged again, or a kill cut that off: counts of documents are corrected at its end."""
+    return any(isinstance(change, Rejudgement) for _, change in pending(store))
 
 
 def _read(store: Store, folder: str, keys: Callable[[pa.Table], pa.Table], inspection: _Inspection) -> _Table:
@@ -205,6 +163,7 @@ def _page_keys(table: pa.Table) -> pa.Table:
             "no_text": pc.is_null(table["markdown"]),
             "no_reason": pc.is_null(table["reason"]),
             "flagged": pc.greater(pc.list_value_length(table["flags"]).fill_null(0), 0),
+            "quality_version": table["quality_version"].cast(pa.int32()),
         }
     )
 
@@ -275,9 +234,16 @@ def _later_copies(*keys: Ints) -> Bools:
 
 
 def _check_documents(
-    documents: _Table, pages: _Table, codes: Ints, ids: pa.Array, counted: Bools, inspection: _Inspection
+    documents: _Table,
+    pages: _Table,
+    codes: Ints,
+    ids: pa.Array,
+    counted: Bools,
+    inspection: _Inspection,
+    *,
+    are_counts_due: bool,
 ) -> Bools:
-    """Compare documents rows with their pages. Return a mask of the correct rows."""
+    """Compare documents rows with their pages, without their counts if these are due. Return a mask of correct rows."""
     rows = documents.rows
     own = _to_numpy(pc.index_in(rows["document_id"], ids), null=len(ids))  # position in `ids`, or one behind them
     expected = np.stack([_to_numpy(rows[name]) for name in PAGE_COUNTS.values()], axis=1)
@@ -290,7 +256,7 @@ def _check_documents(
     # A later run may write a newer row of a source without a document; the older one is stale, see `_check_leftovers`.
     doubled |= ~has_id & _later_copies(_string_codes(rows["source"]), has_id, *_moment(rows))
     wrong = (tally[own][:, :UNKNOWN] != expected).any(axis=1) | (flagged[own] != _to_numpy(rows["pages_flagged"]))
-    wrong |= differing[own] > 0
+    wrong = (wrong & ~np.bool_(are_counts_due)) | (differing[own] > 0)
     no_reason = ~has_id & _to_numpy(pc.is_null(rows["reason"])).astype(bool)
 
     def name(which: Bools) -> Iterator[str]:
@@ -344,6 +310,16 @@ def _check_sources(sources: _Table, documents: _Table, sound: Bools, inspection:
         inspection.found(Severity.DAMAGE, int(which.sum()), what, names)
     inspection.withdrawn_sources = int(withdrawn.sum())
     inspection.drops.insert(0, ("sources rows without a document, or there twice", sources.drop(withdrawn | doubled)))
+
+
+def _check_judgement(pages: _Table, inspection: _Inspection) -> None:
+    """Find out if pages were judged by several versions, so that their flags mean different things."""
+    versions = pc.unique(pages.rows["quality_version"]).drop_null().to_pylist()
+    if len(versions) > 1:
+        judged = f"versions that judged the pages ({', '.join(map(str, sorted(versions)))})"
+        inspection.found(
+            Severity.NOTE, len(versions), f"{judged}; `ocrmill reflag OUT` judges all by {QUALITY_VERSION}"
+        )
 
 
 def _check_leftovers(store: Store, inspection: _Inspection) -> None:

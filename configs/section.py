@@ -5,9 +5,10 @@ How to change a setting that can change a row, so that outputs made before can s
 - Add one: mark it `added(as_before=VALUE)`, where VALUE makes rows as they were without the setting. At that value it
   does not count for the fingerprint. Make it the default if you can: another default refuses every older output.
 - Move the default of a threshold: mark it `moved(VALUE)`, where VALUE is the default of the first release. The new
-  default then counts for the fingerprint as the old one did. The rows' `quality_version` tells them apart.
+  default then counts for the fingerprint as the old one did. The rows' `quality_version` tells them apart, and
+  `ocrmill reflag` judges older rows by the new one.
 - Remove one: enter it in `removed` of its section, with the value by which rows are still made. The fingerprint then
-  counts it as if it were set so. Records of older runs keep its name; nothing parses them as settings.
+  counts it as if it were set so. Records of older runs keep its name; `read_settings` passes over it.
 - Rename one: remove it and add it.
 
 tests/test_older_outputs.py fails where one of these was forgotten.
@@ -18,7 +19,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-_AS_BEFORE = "as_before"
+AS_BEFORE = "as_before"  # the key of the mark that `added` makes
 _DEFAULT_BEFORE = "default_before"
 
 
@@ -56,7 +57,7 @@ def added(as_before: Any) -> dict[str, Any]:
     Args:
         as_before: The value, as JSON has it, with which rows are as they were before the field came.
     """
-    return {_AS_BEFORE: as_before}
+    return {AS_BEFORE: as_before}
 
 
 def moved(default_before: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ocrmill.commands.eval.report import EvalReport
     from ocrmill.commands.plan import Plan
-    from ocrmill.commands.verify import VerifyReport
+    from ocrmill.commands.reflag.reflag import ReflagReport
+    from ocrmill.commands.verify_report import VerifyReport
     from ocrmill.configs.settings import RunSettings
     from ocrmill.output import Output, open_output
     from ocrmill.pages import (
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     )
     from ocrmill.pipeline.run_report import RunReport
     from ocrmill.rows import Rows
-    from ocrmill.runs import evaluate, load_settings, plan, retry, run, verify
+    from ocrmill.runs import evaluate, load_settings, plan, reflag, retry, run, verify
 
     __version__: str
 
@@ -65,7 +66,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "ocrmill.commands.eval.report": ("EvalReport",),
     "ocrmill.commands.plan": ("Plan",),
-    "ocrmill.commands.verify": ("VerifyReport",),
+    "ocrmill.commands.reflag.reflag": ("ReflagReport",),
+    "ocrmill.commands.verify_report": ("VerifyReport",),
     "ocrmill.configs.settings": ("RunSettings",),
     "ocrmill.output": ("Output", "open_output"),
     "ocrmill.pages": (
@@ -85,7 +87,7 @@ _HOMES = {
     ),
     "ocrmill.pipeline.run_report": ("RunReport",),
     "ocrmill.rows": ("Rows",),
-    "ocrmill.runs": ("evaluate", "load_settings", "plan", "retry", "run", "verify"),
+    "ocrmill.runs": ("evaluate", "load_settings", "plan", "reflag", "retry", "run", "verify"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -110,6 +112,7 @@ __all__ = [
     "PageText",
     "Plan",
     "Reason",
+    "ReflagReport",
     "RepetitionMeasures",
     "Route",
     "RouteDecision",
@@ -134,6 +137,7 @@ __all__ = [
     "parse_markdown",
     "plan",
     "read_text_layer",
+    "reflag",
     "render_page",
     "retry",
     "route_page",

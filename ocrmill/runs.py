@@ -27,11 +27,13 @@ from ocrmill.commands.eval.evaluate import evaluate as evaluate_store
 from ocrmill.commands.eval.report import EvalReport
 from ocrmill.commands.inspect.query import PageQuery
 from ocrmill.commands.plan import Plan, make_plan
+from ocrmill.commands.reflag.reflag import ReflagReport
+from ocrmill.commands.reflag.reflag import reflag as reflag_store
 from ocrmill.commands.retry import retry as retry_job
 from ocrmill.commands.run import Job
 from ocrmill.commands.run import run as run_job
-from ocrmill.commands.verify import VerifyReport
 from ocrmill.commands.verify import verify as verify_store
+from ocrmill.commands.verify_report import VerifyReport
 from ocrmill.configs.load import load_settings as load_from_files
 from ocrmill.configs.part import MachineShare, PageChoice
 from ocrmill.configs.settings import RunSettings
@@ -180,6 +182,26 @@ def plan(
     """
     output = None if out is None else os.fspath(out)
     return _call(lambda: make_plan(_to_texts(inputs), settings or RunSettings(), output=output, sample=sample))
+
+
+def reflag(
+    out: Input, *, remeasure: bool = False, dry_run: bool = False, settings: RunSettings | None = None
+) -> ReflagReport:
+    """Judge every page of `out` again by the thresholds of `settings`: flags, and what follows from them.
+
+    Args:
+        out: A folder, or the URL of a bucket.
+        remeasure: Measure the stored texts again first, in processes of their own.
+        dry_run: Count pages by flag before and after, and change nothing.
+        settings: Only those of quality and storage matter. By default the defaults.
+
+    Raises:
+        LeaseHeldError: A run is writing there.
+        OutputError: There is no such output, or it cannot be read or written. What was done until then holds.
+    """
+    chosen = settings or RunSettings()
+    store = open_store(os.fspath(out), chosen.storage)
+    return read_again(lambda: reflag_store(store, chosen.quality, remeasure=remeasure, dry_run=dry_run))
 
 
 def verify(out: Input, *, repair: bool = False, settings: RunSettings | None = None) -> VerifyReport:

@@ -23,20 +23,20 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ocrmill.pipeline.quality.flags import DEGENERATE, REPETITION
+from ocrmill.pipeline.quality.flags import CUT_OFF, DEGENERATE, REPETITION, STOPPED
 from ocrmill.pipeline.records import ENGINE_FAILURES, FailedPage, PageRow, Reason, Status
 
 CONFIDENCE = 0.95
 # "Production repetition rate" of arXiv 2601.20552, on the PDF pages that their pipeline reads; of images that users
 # sent it was 4.17 and 6.25 %.
-PUBLISHED = "2.88% of the PDF pages in DeepSeek's production with DeepSeek-OCR 2, 3.69% with DeepSeek-OCR"
+PUBLISHED = "2.88% of PDF pages in DeepSeek's production with DeepSeek-OCR 2, 3.69% with DeepSeek-OCR"
 # Pages that hold pictures over half of them are scans: a born-digital page of text with figures has less.
 SCAN_COVER = 0.5
 MOST_GROUPS = 4  # that a report names of one kind
 NO_ENGINE = ""  # of a page that was read from its text layer at once
 
 _BAD_FIRST = frozenset({Reason.REPETITION, Reason.TRUNCATED})
-_NO_END = frozenset({"length", "repetition"})  # finish reasons
+_NO_END = frozenset({CUT_OFF, STOPPED})
 _SUMS = ("pages", "kept", "at_first", "no_end")
 # The columns of `pages` from which `grouped` counts.
 COLUMNS = (
@@ -146,7 +146,8 @@ class DegenerateRates:
         lines = [
             ("degenerate", f"{_of(total, 'kept')} from an engine repeat themselves or have no end"),
             ("at first", f"{_of(total, 'at_first')} did at the first attempt; in brackets the 95% confidence interval"),
-            ("no end", f"{_of(total, 'no_end')} came to no end at first, as DeepSeek counts: {PUBLISHED}"),
+            ("no end", f"{_of(total, 'no_end')} wrote no end of sequence at first, which is DeepSeek's measure"),
+            ("published", PUBLISHED),
         ]
         if self.layers.pages:
             said = f"{_of(self.layers, 'kept')} from text layers repeat themselves, which no model wrote"

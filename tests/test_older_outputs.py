@@ -28,7 +28,9 @@ from ocrmill.commands.verify import verify
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.section import Settings, added, performance
 from ocrmill.configs.settings import RasterSettings, RunSettings
+from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import ADDED, TABLES
+from ocrmill.pipeline.output.settings_difference import read_settings
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.local import LocalStore
 
@@ -153,6 +155,23 @@ def test_it_is_compacted(old: Path, tmp_path: Path) -> None:
     assert verify(LocalStore(old), repair=False).findings == ()
     assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
     assert versions(old) == [(None, PAGES - 1)]
+
+
+def test_it_is_judged_again(old: Path) -> None:
+    """Its measures are not those of today, so its texts are measured; its settings stay those of the defaults."""
+    before = read_settings(LocalStore(old), run_record()["settings_fingerprint"])
+    assert before is not None
+    assert "9 pages stay as they are" in command("reflag", old)
+    assert "judged      9 pages by version 1; `ocrmill reflag OUT --remeasure`" in command("status", old)
+
+    assert "judged 9 pages by version 3; 9 rows changed" in command("reflag", old, "--remeasure")
+    assert "judged" not in command("status", old)
+    assert verify(LocalStore(old), repair=False).findings == ()
+    kept = {"quality_version": 9, "settings_fingerprint": 10}
+    for column, rows in kept.items():
+        counted = duckdb.sql(f"select {column}, count({column}) from '{old}/pages/*.parquet' group by 1").fetchall()
+        assert max(count for _, count in counted) == rows
+    assert read_ledger(LocalStore(old)).fingerprints().keys() == {run_record()["settings_fingerprint"]}
 
 
 @pytest.mark.timeout(300)

@@ -105,6 +105,15 @@ def test_every_word_of_a_row_is_explained() -> None:
     assert not [word for word in {*Reason, *Status, *raised} if f"`{word}`" not in FORMAT]
 
 
+def test_the_origin_of_each_flag_is_named() -> None:
+    """The table of flags says which `reflag` raises again, from columns or from the text."""
+    section = FORMAT.partition("\n## Flags\n")[2].partition("\n## ")[0]
+    shown = dict(re.findall(r"^\| `(\w+)` \| (columns|text|run) \|", section, re.MULTILINE))
+
+    assert {flag for flag, origin in shown.items() if origin == "columns"} == flags.JUDGED
+    assert {flag for flag, origin in shown.items() if origin == "text"} == flags.OF_THE_TEXT
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_every_column_is_explained(table: str) -> None:
     """docs/output-format.md has the columns of each table, in their order, with their types."""

@@ -187,6 +187,30 @@ def compact(
     typer.echo(compact_output(_output(output, configs, sets), target_mb=target_mb).to_text(), nl=False)
 
 
+def reflag(
+    output: Output,
+    remeasure: Annotated[
+        bool, typer.Option("--remeasure", help="Measure the stored texts again first: some milliseconds a page.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count pages by flag, before and after; no change.")
+    ] = False,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Judge every page of OUT again by the thresholds of today: flags, and what follows from them.
+
+    No PDF and no engine is needed. It may be killed at any moment, and readers may go on meanwhile; no run may write at
+    the same time. --config and --set give other thresholds, e.g. --set quality.longest_run=500.
+    """
+    from ocrmill.commands.reflag.reflag import reflag as reflag_output
+    from ocrmill.pipeline.output.journal import read_again
+
+    store, quality = _output(output, configs, sets), chosen_settings(configs, sets).quality
+    report = read_again(lambda: reflag_output(store, quality, remeasure=remeasure, dry_run=dry_run))
+    typer.echo(report.to_text(), nl=False)
+
+
 def forget(
     output: Output,
     sources: ForgottenSources = None,

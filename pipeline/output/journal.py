@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 
 from ocrmill.pipeline.buckets.bucket import BucketError, BucketErrorCode
 from ocrmill.pipeline.errors import FileGoneError, OutputError
-from ocrmill.pipeline.output.drop_rows import drop_rows
+from ocrmill.pipeline.output.changes.document_counts import recount
+from ocrmill.pipeline.output.changes.drop_rows import drop_rows
 from ocrmill.pipeline.output.forgotten import Forgetting, ShardName, carry_out
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.store import JOURNAL, Store
@@ -54,8 +55,26 @@ class Withdrawal:
     old: tuple[ShardName, ...]  # the shards that may hold rows of them
 
 
-Change = Merge | Replacement | Withdrawal | Forgetting
-_KINDS = {"merge": Merge, "replacement": Replacement, "withdrawal": Withdrawal, "forgetting": Forgetting}
+@dataclass(frozen=True, slots=True)
+class Rejudgement:
+    """Rows of pages are judged again, shard by shard; then documents rows are counted again.
+
+    After a kill only the count is finished. Pages that were not judged again stay as they were, which their rows say.
+    """
+
+    old: tuple[ShardName, ...]  # shards of documents
+    fingerprints: dict[str, str]  # of settings: new ones by old ones
+
+
+Change = Merge | Replacement | Withdrawal | Forgetting | Rejudgement
+_ONLY_FORWARDS = Withdrawal | Forgetting | Rejudgement  # they write no new files, so they can only be finished
+_KINDS = {
+    "merge": Merge,
+    "replacement": Replacement,
+    "withdrawal": Withdrawal,
+    "forgetting": Forgetting,
+    "rejudgement": Rejudgement,
+}
 
 
 def begin(store: Store, name: str, change: Change) -> None:
@@ -65,7 +84,10 @@ def begin(store: Store, name: str, change: Change) -> None:
 
 
 def finish(store: Store, name: str, change: Change) -> int:
-    """Remove the files and rows that the new ones replace, and the entry; return the number of removed rows."""
+    """Remove the files and rows that the new ones replace, and the entry; return the number of removed rows.
+
+    Of a rejudgement, correct the documents rows, and return their number.
+    """
     gone = 0
     if isinstance(change, Merge):
         for shard in change.old:
@@ -77,6 +99,8 @@ def finish(store: Store, name: str, change: Change) -> int:
             gone += _drop_replaced(store, new, old, KEYS[folder])
     elif isinstance(change, Forgetting):
         gone = carry_out(store, name, change)
+    elif isinstance(change, Rejudgement):
+        gone = recount(store, change.old, shards(store, "pages"), change.fingerprints)
     else:
         ids = pa.array(change.documents, pa.string())
         for shard in change.old:
@@ -157,8 +181,8 @@ def pending(store: Store) -> Iterable[tuple[str, Change]]:
 
 def has_happened(store: Store, change: Change) -> bool:
     """Tell if all files that a change writes are visible, so that only the replaced ones must be removed."""
-    if isinstance(change, Withdrawal | Forgetting):
-        return True  # it writes nothing, so it can only be finished
+    if isinstance(change, _ONLY_FORWARDS):
+        return True
     new = [change.new] if isinstance(change, Merge) else change.new
     return all(name in store.list(name.partition("/")[0]) for name in new)
 

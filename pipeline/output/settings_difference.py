@@ -1,10 +1,10 @@
-"""The differences between the settings of an output and those of a run that would add to it."""
+"""The settings by which the rows of an output were made, as the records of its runs have them."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ocrmill.configs.section import Settings, performance
+from ocrmill.configs.section import AS_BEFORE, Settings, performance
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.stores.store import Store
@@ -13,6 +13,8 @@ from ocrmill.pipeline.redaction import redacted
 
 MOST_RECORDS = 200  # of the last runs, that are searched
 MOST_NAMED = 8
+REFLAG_RECORD = "-reflag"  # ends the name of the record of a `reflag` in `runs/`
+JUDGED_SETTINGS = "settings_by_fingerprint"  # in the record of a `reflag`: those of the rows that it judged
 _LONGEST_VALUE = 60
 
 
@@ -32,15 +34,53 @@ def describe_difference(store: Store, fingerprint: str, settings: RunSettings) -
     return "; ".join(changes[:MOST_NAMED]) + more
 
 
+def read_settings(store: Store, fingerprint: str) -> RunSettings | None:
+    """Return the settings of this fingerprint; None if no record has them, or has them in a form that is not known."""
+    recorded = _record_of(store, fingerprint)
+    if not recorded:
+        return None
+    try:
+        settings = RunSettings.model_validate(_known(RunSettings(), recorded))
+    except ValueError:
+        return None
+    return settings if settings.fingerprint() == fingerprint else None
+
+
+def _known(defaults: Settings, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return recorded settings without those that were removed, and with the effect of those that came later."""
+    values: dict[str, Any] = {}
+    for name, field in type(defaults).model_fields.items():
+        inner, mark = getattr(defaults, name), field.json_schema_extra
+        if isinstance(inner, Settings):
+            part = recorded.get(name)
+            values[name] = _known(inner, part if isinstance(part, dict) else {})
+        elif name in recorded:
+            values[name] = recorded[name]
+        elif isinstance(mark, dict) and AS_BEFORE in mark:
+            values[name] = mark[AS_BEFORE]
+    return values
+
+
 def _settings_of(store: Store, fingerprint: str) -> dict[str, Any]:
+    return dict(_flat(_record_of(store, fingerprint)))
+
+
+def _record_of(store: Store, fingerprint: str) -> dict[str, Any]:
+    """Return the settings of the last run or `reflag` with this fingerprint, as its record has them; empty if none."""
     for name in reversed(store.list("runs", ".json")[-MOST_RECORDS:]):
         try:
             record = json.loads(store.read(name))
         except (OutputError, ValueError, RecursionError):
             continue
-        if isinstance(record, dict) and record.get("settings_fingerprint") == fingerprint:
+        if not isinstance(record, dict):
+            continue
+        if record.get("settings_fingerprint") == fingerprint:
             settings = record.get("settings")
-            return dict(_flat(settings)) if isinstance(settings, dict) else {}
+            return settings if isinstance(settings, dict) else {}
+        judged = record.get(JUDGED_SETTINGS)
+        if isinstance(judged, dict) and isinstance(judged.get(fingerprint), dict):
+            found: dict[str, Any] = judged[fingerprint]
+            return found
     return {}
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from ocrmill.configs.settings import OutputSettings
-from ocrmill.pipeline.output.drop_rows import drop_rows, unreadable_rows
+from ocrmill.pipeline.output.changes.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.journal import Replacement, begin, finish
 from ocrmill.pipeline.output.ledger import Ledger
 from ocrmill.pipeline.output.schema import RunStamp, documents_table, pages_table, sources_table

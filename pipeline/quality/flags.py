@@ -1,12 +1,26 @@
-"""From measurements to flags. A row's flags can be computed again from its columns, without reading the page again."""
+"""From measurements to flags, for one page and for columns of rows alike.
 
+A flag is raised by one of four, which decides if it can be raised again later, without the page:
+
+- the judgement of stored columns (`JUDGED`): `ocrmill reflag` raises it again from these,
+- the text itself (`OF_THE_TEXT`): `ocrmill reflag --remeasure` does,
+- the attempts in a run (`LOOPED_BEFORE`), and the reading of the page (all others): it stays as it is.
+
+A measure is judged as its row has it, as a float of 32 bits, so that a row is judged alike at any time.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.records import PageText
 
-QUALITY_VERSION = 3  # in every row; raise it when the meaning of a flag changes
+QUALITY_VERSION = 3  # in every row; raise it when the meaning of a flag or a measure changes
+MEASURED_ALIKE_SINCE = 3  # rows from this version on have the measures of today; raise it when those change
 
 REPETITION = "repetition"  # raised with at least one of the eight that follow, which say why
 REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy
@@ -26,6 +40,15 @@ LAYER_WORDS_DIFFER = "layer_words_differ"  # words of the text layer are lost, c
 ORDER_UNCERTAIN = "order_uncertain"  # ... or stand in another order, or in another block
 UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write the layer's script: letters or pictures are missing
 
+# Those above, in the order in which a row has them; what the reader of the text raised itself follows.
+IN_ORDER = (
+    *(REPETITION, REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, COUNTING, LOOP, LOOP_STOPPED, LOOPED_BEFORE),
+    *(TRUNCATED, EMPTY_MARKUP, LOW_CONFIDENCE, LAYER_DISAGREES, UNMAPPED_TEXT, LAYER_WORDS_DIFFER, ORDER_UNCERTAIN),
+    UNSUPPORTED_SCRIPT,
+)
+OF_THE_TEXT = frozenset({EMPTY_MARKUP, UNMAPPED_TEXT})
+JUDGED = frozenset(IN_ORDER) - OF_THE_TEXT - {LOOPED_BEFORE, UNSUPPORTED_SCRIPT}
+CUT_OFF, STOPPED = "length", "repetition"  # finish reasons of an engine that did not end by itself
 DEGENERATE = frozenset(
     {REPETITION, TRUNCATED}
 )  # a text that repeats itself, or that the engine never brought to an end
@@ -44,21 +67,78 @@ LEAST_SHARE_OF_WORDS = 0.95
 LEAST_ORDER = 0.96
 
 
+MEASURES = (
+    *("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "content_ratio", "content_chars"),
+    *("counted_numbers", "loop_score"),
+)  # columns that `repetition_reasons` judges
+SIGNALS = ("engine_confidence", "text_layer_agreement", "layer_recall", "layer_precision", "layer_order")
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+def repetition_reasons(
+    values: Mapping[str, Floats], text_chars: Floats, is_truncated: Bools, settings: QualitySettings
+) -> dict[str, Bools]:
+    """Judge the MEASURES of pages; return each flag that says why a page repeats, but those of its engine.
+
+    `text_chars` are the characters of their Markdown. They only matter if `compression_ratio` is too high.
+    """
+    limits = {name: as_stored(value) for name, value in settings.model_dump().items()}
+    ratio, content = values["repetition_ratio"], values["content_chars"]
+    repeated_chars = ratio * np.where(content > 0, content, text_chars)
+    tail_limit = np.where(is_truncated, limits["truncated_tail_chars"], limits["tail_chars"])
+    is_compressible = (values["compression_ratio"] >= limits["compression_ratio"]) & (
+        text_chars >= limits["compressible_chars"]
+    )
+    has_little_content = (values["content_ratio"] >= limits["content_ratio"]) & (
+        content >= limits["compressible_content_chars"]
+    )
+    return {
+        REPEATED_TEXT: (ratio >= limits["repetition_ratio"]) & (repeated_chars >= limits["repeated_chars"]),
+        REPEATED_TAIL: values["repeated_tail_chars"] >= tail_limit,
+        COMPRESSIBLE: is_compressible | has_little_content,
+        LONG_RUN: values["longest_run"] >= limits["longest_run"],
+        COUNTING: values["counted_numbers"] >= limits["counted_numbers"],
+        LOOP: values["loop_score"] >= limits["loop_score"],
+    }
+
+
+def doubts(values: Mapping[str, Floats]) -> dict[str, Bools]:
+    """Judge the SIGNALS of pages, NaN where a page has none; return the flags of `JUDGED` that follow."""
+    return {
+        LOW_CONFIDENCE: values["engine_confidence"] < as_stored(LEAST_CONFIDENCE),
+        LAYER_DISAGREES: values["text_layer_agreement"] < as_stored(LEAST_AGREEMENT),
+        LAYER_WORDS_DIFFER: np.fmin(values["layer_recall"], values["layer_precision"])
+        < as_stored(LEAST_SHARE_OF_WORDS),
+        ORDER_UNCERTAIN: values["layer_order"] < as_stored(LEAST_ORDER),
+    }
+
+
+def as_stored(value: float | None) -> Floats:
+    """Return a measure or limit as a row stores it, NaN for null, as an array without dimensions."""
+    return np.asarray(np.float32(np.nan if value is None else value), np.float64)
+
+
 def signals(text: PageText, *, agreement: float | None = None, unsupported_script: bool = False) -> tuple[str, ...]:
     """Return the flags from the engine, the text layer and the text itself, in the order above.
 
     The flags that the reader of the text raised follow, in its own order, each once.
     """
     seen = text.fidelity
+    layer = (None, None, None) if seen is None else (seen.recall, seen.precision, seen.order)
+    values = (text.confidence, agreement, *layer)
     raised = {
-        LOW_CONFIDENCE: text.confidence is not None and text.confidence < LEAST_CONFIDENCE,
-        LAYER_DISAGREES: agreement is not None and agreement < LEAST_AGREEMENT,
-        UNMAPPED_TEXT: "\N{REPLACEMENT CHARACTER}" in text.markdown,
-        LAYER_WORDS_DIFFER: seen is not None and min(seen.recall, seen.precision) < LEAST_SHARE_OF_WORDS,
-        ORDER_UNCERTAIN: seen is not None and seen.order < LEAST_ORDER,
+        **doubts(dict(zip(SIGNALS, map(as_stored, values), strict=True))),
+        UNMAPPED_TEXT: is_unmapped(text.markdown),
         UNSUPPORTED_SCRIPT: unsupported_script,
     }
-    return tuple(dict.fromkeys([*(flag for flag, is_raised in raised.items() if is_raised), *text.notes]))
+    return tuple(dict.fromkeys([*(flag for flag in IN_ORDER if raised.get(flag)), *text.notes]))
+
+
+def is_unmapped(markdown: str) -> bool:
+    """Tell if letters of a text are lost."""
+    return "\N{REPLACEMENT CHARACTER}" in markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +163,21 @@ def judge(
 ) -> Judgement:
     """Judge a page by the measures of its Markdown, `text_chars` long.
 
-    `finish_reason` is the engine's: `length` if it was cut off, `repetition` if it was stopped in a loop, anything else
-    (null too) if it ended by itself. `is_mostly_empty` is `empty_output.is_mostly_empty`.
+    `finish_reason` is the engine's: CUT_OFF at its limit, STOPPED in a loop, anything else (null too) if it ended by
+    itself. `is_mostly_empty` is `empty_output.is_mostly_empty`.
     """
-    truncated = finish_reason == "length"
-    tail_chars = settings.truncated_tail_chars if truncated else settings.tail_chars
-    reasons = {
-        REPEATED_TEXT: measures.repetition_ratio >= settings.repetition_ratio
-        and measures.repetition_ratio * (measures.content_chars or text_chars) >= settings.repeated_chars,
-        REPEATED_TAIL: measures.repeated_tail_chars >= tail_chars,
-        COMPRESSIBLE: (
-            measures.compression_ratio >= settings.compression_ratio and text_chars >= settings.compressible_chars
-        )
-        or (
-            measures.content_ratio >= settings.content_ratio
-            and measures.content_chars >= settings.compressible_content_chars
-        ),
-        LONG_RUN: measures.longest_run >= settings.longest_run,
-        COUNTING: measures.counted_numbers >= settings.counted_numbers,
-        LOOP: measures.loop_score >= settings.loop_score,
-        LOOP_STOPPED: finish_reason == "repetition",
+    truncated = finish_reason == CUT_OFF
+    values = {name: as_stored(getattr(measures, name)) for name in MEASURES}
+    reasons: dict[str, bool] = {
+        **_as_bools(repetition_reasons(values, np.asarray(float(text_chars)), np.asarray(truncated), settings)),
+        LOOP_STOPPED: finish_reason == STOPPED,
     }
     raised = {REPETITION: any(reasons.values()), **reasons, TRUNCATED: truncated, EMPTY_MARKUP: is_mostly_empty}
     return Judgement(tuple(flag for flag, is_raised in raised.items() if is_raised))
+
+
+def _as_bools(flags: Mapping[str, Bools]) -> dict[str, bool]:
+    return {flag: bool(is_raised) for flag, is_raised in flags.items()}
 
 
 def looped_before(flags: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from made_rows import (
     made_unreadable,
 )
 
-from ocrmill.commands.verify import Severity, verify
+from ocrmill.commands.verify import verify
+from ocrmill.commands.verify_report import Severity
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.errors import LeaseHeldError, UsageError
 from ocrmill.pipeline.output.ledger import read_ledger

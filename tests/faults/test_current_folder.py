@@ -19,6 +19,7 @@ COMMANDS = (
     ("inspect", "out", "--html", "pages.html"),
     ("export", "out", "texts"),
     ("compact", "out"),
+    ("reflag", "out", "--remeasure"),
     ("verify", "out"),
     ("model", "seed", "tiny"),
 )

@@ -23,7 +23,7 @@ FEATURES = PageFeatures(90, 20, 0, 0, 0, 0, 0, 0, 0, 0, "latin", 0, 0, 0.25, 0.1
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_the_interval_is_wilsons(count: int, pages: int, low: float, high: float) -> None:
-    """The four examples that Newcombe (Stat. Med. 17 (1998), 857-872, table I, method 3) computes by hand."""
+    """The four examples that Newcombe (Stat. Med. 17 (1998), 857-872, table I, method 3) has."""
     assert interval(count, pages) == pytest.approx((low, high), abs=5e-5)
     assert interval(pages - count, pages) == pytest.approx((1 - high, 1 - low), abs=5e-5)
 

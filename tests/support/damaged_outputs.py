@@ -14,7 +14,7 @@ from made_rows import (
 )
 from output_rows import select_rows
 
-from ocrmill.commands.verify import Severity, VerifyReport
+from ocrmill.commands.verify_report import Severity, VerifyReport
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.shard import encode_shard

@@ -16,7 +16,7 @@ from made_rows import made_id, made_stamp, rendered_page
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.ledger import read_ledger
-from ocrmill.pipeline.output.schema import PAGE_COUNTS
+from ocrmill.pipeline.output.schema import PAGE_COUNTS, RunStamp
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.store import LeaseOwner
@@ -63,10 +63,10 @@ def source(uri: str, version: str = "1") -> Source:
 
 
 @contextmanager
-def writing(root: Path, *, run: int = 1) -> Iterator[Sink]:
+def writing(root: Path, *, run: int = 1, stamp: RunStamp | None = None) -> Iterator[Sink]:
     """A sink as the nth run has it; runs are a day apart, and all rows of one have the same time."""
     store = LocalStore(root)
-    stamp = made_stamp(day=run)
+    stamp = stamp or made_stamp(day=run)
     with store.lease(LeaseOwner.current(stamp.run_id)):
         sink = Sink(store, stamp, OutputSettings(), read_ledger(store), clock=lambda: 0.0)
         yield sink

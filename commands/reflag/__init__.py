@@ -1,0 +1,1 @@
+"""`ocrmill reflag`: judge the rows of an output again, from what they hold."""
