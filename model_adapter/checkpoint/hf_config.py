@@ -94,7 +94,8 @@ def published_schema(config: PreTrainedConfig) -> dict[str, Any]:
 def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
     """The config that vLLM's DeepSeek-V2 takes, with plain multi-head attention.
 
-    Experts are chosen by float32 logits, as the authors' code does: rounded to bfloat16, near ties choose others.
+    On GPUs experts are chosen by float32 logits, as the authors' code does: rounded to bfloat16, near ties choose
+    others. vLLM's CPU build rounds them first where the model is in bfloat16 (the last tier of its gate_linear.py).
     """
     if isinstance(config, DeepseekVLV2Config):
         decoder = config.text_config
