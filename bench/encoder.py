@@ -68,24 +68,34 @@ class InTreeEncoder(nn.Module):
         from vllm.model_executor.models.deepencoder2 import build_qwen2_decoder_as_encoder
 
         self.sam_model = ImageEncoderViT(
+            embed_dim=config.sam.width,
+            depth=config.sam.layers,
+            num_heads=config.sam.heads,
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
             window_size=config.sam.window_size,
             global_attn_indexes=config.sam.global_attn_indexes,
             last_conv_output=config.flow.width,
         )
-        self.qwen2_model = build_qwen2_decoder_as_encoder()
+        self.qwen2_model = build_qwen2_decoder_as_encoder(
+            decoder_layer=config.flow.layers,
+            hidden_dimension=config.flow.width,
+            num_attention_heads=config.flow.heads,
+            num_key_value_heads=config.flow.kv_heads,
+            intermediate_size=config.flow.intermediate_size,
+        )
         self.projector = nn.ModuleDict({"layers": nn.Linear(config.flow.width, config.embedding_width)})
         self.view_seperator = nn.Parameter(torch.zeros(config.embedding_width))
 
     def forward(self, pages: Pages) -> list[Tensor]:
         """Encode page by page: its global view, then its tiles."""
         return [
-            self._encode_page(pages.global_pixels_nchw[page : page + 1], tiles)
+            self.encode_page(pages.global_pixels_nchw[page : page + 1], tiles)
             for page, tiles in enumerate(torch.split(pages.tile_pixels_nchw, pages.tiles_per_page))
         ]
 
-    def _encode_page(self, global_pixels: Tensor, tile_pixels: Tensor) -> Tensor:
+    def encode_page(self, global_pixels: Tensor, tile_pixels: Tensor) -> Tensor:
+        """Encode one page: tiles, global view, separator."""
         tokens = [self._encode(global_pixels), self.view_seperator[None]]
         if torch.sum(tile_pixels).item() != 0:
             tokens.insert(0, self._encode(tile_pixels))
@@ -188,12 +198,12 @@ def make_ours(device: torch.device, dtype: torch.dtype) -> DeepEncoderV2:
     return encoder
 
 
-def make_in_tree(device: torch.device, dtype: torch.dtype) -> InTreeEncoder:
+def make_in_tree(device: torch.device, dtype: torch.dtype, config: EncoderConfig | None = None) -> InTreeEncoder:
     """Make vLLM's encoder, its weights still to be loaded."""
     from vllm.config import VllmConfig, set_current_vllm_config
 
     with set_current_vllm_config(VllmConfig()):
-        return InTreeEncoder(EncoderConfig()).to(device, dtype)
+        return InTreeEncoder(config or EncoderConfig()).to(device, dtype)
 
 
 def peak_mib(options: argparse.Namespace) -> float:
