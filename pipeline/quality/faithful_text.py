@@ -67,7 +67,7 @@ class _Words:
     def measure(self, text: PageText) -> LayerFidelity:
         """Measure a page's Markdown against the words as MuPDF has them, or as they are read if that is better."""
         fidelity = measure_fidelity(text.markdown, text.blocks, self._words)
-        if min(_worst_share(fidelity), fidelity.order) >= _FAITHFUL:
+        if min(_worst_share(fidelity), fidelity.order) >= _FAITHFUL and not fidelity.changed_numbers:
             return fidelity
         if self._mended is None:
             self._mended = mended_words(self._page, self._hidden)

@@ -24,7 +24,7 @@ from ocrmill.pipeline.text.layer.blanks import (
 )
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
+from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs, with_sign_after_number
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
 
@@ -177,15 +177,14 @@ def _words(characters: Sequence[Character], place: _Place, line: int) -> Iterato
     rises = _rises(characters, place)
     characters = list(with_blanks(without_letterspacing(list(characters))))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
+    to_left = any(unicodedata.bidirectional(character.text[0]) in RIGHT_TO_LEFT for character in characters)
     waiting: list[Character] = []
     for n, character in enumerate(characters):
         if not character.text.isspace():
             waiting.append(character)
-        elif waiting:
-            yield from _word(waiting, place, rises, line, ends_line=False)
-            waiting = []
-        if n == last and waiting:
-            yield from _word(waiting, place, rises, line, ends_line=True)
+        if waiting and (n == last or character.text.isspace()):
+            whole = with_sign_after_number(waiting) if to_left else waiting
+            yield from _word(whole, place, rises, line, ends_line=n == last)
             waiting = []
 
 
