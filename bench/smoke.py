@@ -25,6 +25,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
     "encoder_traffic": ("--attention", "kernel"),
+    "endpoint": ("samples", "--pages", "128", "--in-flight", "64", "--requests", "2000"),
     "gpu.encoder": ("rehearsal",),
     "gpu.pages": ("rehearsal",),
     "kernel_resources": ("--architecture", "90"),

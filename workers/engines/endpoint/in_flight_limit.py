@@ -2,18 +2,17 @@
 
 A server with free slots starts on a page at once, and the time to its first token is that of its image and prompt; one
 that is full lets pages wait, and this time grows. The length of a page's text has no part in it. So after each window
-of answers the mean of these times is compared with the least mean of all windows: if it is as good, the limit grows (it
-doubles until the first sign of a queue, then by a tenth), and if it is much worse, it shrinks. A refusal for want of
-room (429, 503) halves it.
+of answers the mean of these times is compared with the least time of all answers: if it is nearly as good, the limit
+grows (it doubles until the first sign of a queue, then by a tenth), and if it is much worse, it shrinks. A refusal for
+want of room (429, 503) halves it.
 """
 
 from statistics import fmean
 
-START = 16
+START = 8
 _FEWEST = 4  # answers of a window
-_FLAT, _FLAT_S = 1.5, 0.25  # the mean is as good as the least one up to this factor and so many seconds more
-_SLOW, _SLOW_S = 3.0, 1.0  # from here on pages wait for each other
-_FORGET = 1.02  # by which the least mean rises with each window: a server may have got slower for good
+_FLAT, _FLAT_S = 1.5, 1.0  # the mean is good up to this factor of the least time and so many seconds more
+_SLOW, _SLOW_S = 3.0, 3.0  # from here on pages wait for each other
 _SHRINK, _HALF, _GROW = 0.8, 0.5, 1.1
 _FULL = 0.75  # of the limit: with fewer in flight an answer says nothing of what more would do
 
@@ -37,7 +36,10 @@ class InFlightLimit:
         if len(self._times) < max(_FEWEST, self.value // 2):
             return
         mean = fmean(self._times)
-        least = mean if self._least is None else min(mean, self._least * _FORGET)
+        fastest = min(self._times)
+        if self._least is None or self.value == 1:  # alone a page waits for no other: the server is as slow as that
+            self._least = fastest
+        least = min(fastest, self._least)
         self._least = least
         if mean <= _FLAT * least + _FLAT_S:
             self._set(self.value * 2 if self._doubles else max(self.value + 1, int(self.value * _GROW)))
