@@ -66,7 +66,7 @@ def serving(wait_s: float) -> tuple[subprocess.Popen[str], str]:
 
 
 def measure_sending(pages: int, in_flight: int) -> None:
-    """Print the CPU time of a page, most of which waits for the server."""
+    """Print the CPU time of a page beside its encoding."""
     page = EncodedPage(np.random.default_rng(0).bytes(PAGE_BYTES), "png", 1088, 1540)
     process, url = serving(1.0)
     try:
