@@ -15,7 +15,7 @@ from vllm.sequence import IntermediateTensors
 
 from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
 from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
-from ocrmill.model_adapter.checkpoint.weight_names import check_names, split_experts, to_ours
+from ocrmill.model_adapter.checkpoint.weight_names import DECODER_PREFIX, check_names, split_experts, to_ours
 from ocrmill.model_adapter.encoder_graphs import EncoderGraphs
 from ocrmill.model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
 from ocrmill.model_adapter.prompts import IMAGE_TOKEN
@@ -29,8 +29,6 @@ ENCODER_ATTENTION_SETTING = "encoder_attention"
 ENCODER_COMPILE_SETTING = "encoder_compile"
 
 NamedTensors = Iterable[tuple[str, torch.Tensor]]
-
-_DECODER = "language_model."
 
 
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageProcessingInfo, dummy_inputs=LargestPage)
@@ -122,8 +120,8 @@ class DeepseekOCR2ForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, Supp
                     continue  # `check_names` reports it, with all others
                 if tuple(tensor.shape) != shapes[name]:
                     raise ValueError(f"{name} is {tuple(tensor.shape)}, but {shapes[name]} by config.json")
-                if name.startswith(_DECODER):
-                    yield name.removeprefix(_DECODER), tensor
+                if name.startswith(DECODER_PREFIX):
+                    yield name.removeprefix(DECODER_PREFIX), tensor
                 else:
                     for_encoder[name] = tensor
 

@@ -22,7 +22,16 @@ import pyarrow.compute as pc
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.output.catalogue import MOMENT, last_of_each_source, read_catalogue
 from ocrmill.pipeline.output.forgotten import Forgetting, without
-from ocrmill.pipeline.output.journal import KEYS, Replacement, Withdrawal, has_happened, pending, shards
+from ocrmill.pipeline.output.journal import (
+    KEYS,
+    Replacement,
+    Withdrawal,
+    has_happened,
+    has_key_among,
+    keys_of,
+    pending,
+    shards,
+)
 from ocrmill.pipeline.output.schema import DOCUMENTS, PAGES, SOURCES
 from ocrmill.pipeline.output.shard import open_shard, read_row_group, read_shard
 from ocrmill.pipeline.output.stores.open import open_output as open_store
@@ -174,9 +183,4 @@ def _without_keys(table: pa.Table, keys: "pa.Table | None", names: Sequence[str]
     """Return the rows that have none of these keys, in their order."""
     if keys is None:
         return table
-    return table.filter(pc.invert(pc.is_in(_joined(table, names), value_set=_joined(keys, names).combine_chunks())))
-
-
-def _joined(table: pa.Table, names: Sequence[str]) -> pa.ChunkedArray:
-    strings = (pc.fill_null(table[name].cast(pa.string()), "") for name in names)
-    return pc.binary_join_element_wise(*strings, "#")
+    return table.filter(pc.invert(has_key_among(table, names, keys_of(keys, names))))

@@ -14,9 +14,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from ocrmill.configs.settings import QualitySettings, RoutingSettings
+from ocrmill.configs.settings import QualitySettings, RasterSettings, RoutingSettings
 from ocrmill.pipeline.errors import PageError, UsageError
 from ocrmill.pipeline.pages import mupdf
 from ocrmill.pipeline.pages.inspection import inspect_page as inspect_open_page
@@ -60,8 +61,6 @@ for _name in ("pymupdf.layout", "pymupdf4llm"):
         del sys.modules[_name]
 
 _LOCK = threading.RLock()
-_DPI_RANGE = (36.0, 600.0)  # as raster.dpi
-_SIDE_RANGE = (256, 16384)  # as raster.max_side_px
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,8 @@ def render_page(
         UsageError: An argument is out of range, or there is no such page.
         PageError: The document or the page cannot be read; `reason` says why in one word.
     """
-    _check_range("dpi", dpi, _DPI_RANGE)
-    _check_range("max_side_px", max_side_px, _SIDE_RANGE)
+    _check_range("dpi", dpi)
+    _check_range("max_side_px", max_side_px)
     with _load_page(document, page_number, password) as page:
         geometry = mupdf.displayed_geometry(page)
         pixels = mupdf.render(page, mupdf.page_scale(page, geometry, dpi, max_side_px))
@@ -195,9 +194,17 @@ def parse_markdown(raw: str, *, width_pt: float, height_pt: float, refs_are_text
     return PageText(markdown, raw=raw, blocks=blocks)
 
 
-def _check_range(name: str, value: float, limits: tuple[float, float]) -> None:
-    if not limits[0] <= value <= limits[1]:
-        raise UsageError(f"{name}={value} is out of range: {limits[0]:g} to {limits[1]:g}")
+@cache
+def _range_of(setting: str) -> tuple[float, float]:
+    limits = RasterSettings.model_json_schema()["properties"][setting]
+    return limits["minimum"], limits["maximum"]
+
+
+def _check_range(name: str, value: float) -> None:
+    """Refuse a value outside the range of the setting of this name."""
+    low, high = _range_of(name)
+    if not low <= value <= high:
+        raise UsageError(f"{name}={value} is out of range: {low:g} to {high:g}")
 
 
 @contextmanager

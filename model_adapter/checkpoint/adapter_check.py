@@ -11,12 +11,11 @@ from typing import Any
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, read_json
 from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
 from ocrmill.model_adapter.checkpoint.safetensors_header import DamagedFileError, TensorHeader, read_header
-from ocrmill.model_adapter.checkpoint.weight_names import WeightNamesError, to_ours
+from ocrmill.model_adapter.checkpoint.weight_names import DECODER_PREFIX, WeightNamesError, to_ours
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM offers
 _PREFIX = "base_model.model."
-_DECODER = "language_model."
 _UNUSABLE = ("use_dora", "lora_bias", "layer_replication", "use_qalora", "use_bdlora", "alora_invocation_tokens")
 
 
@@ -88,7 +87,7 @@ def _refuse_encoder_tensors(folder: Path, tensors: Mapping[str, TensorHeader]) -
             ours = to_ours(name.removeprefix(_PREFIX))
         except WeightNamesError:
             raise _of_another_model(folder, f"DeepSeek-OCR 2 has no module for {name}") from None
-        if ours is None or not ours.startswith(_DECODER):
+        if ours is None or not ours.startswith(DECODER_PREFIX):
             encoder.append(name)
     if encoder:
         raise CheckpointError(

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, GLOBAL_TOKENS, PATCH_SIZE, TILE_TOKENS
+from ocrmill.model_adapter.vision.config import MLP_RATIO
 
 Shape = tuple[int, ...]
 NamedShape = tuple[str, Shape]
 
 _GRID = GLOBAL_SIZE // PATCH_SIZE  # 64 patches a side, the size of the position tables
-_MLP_RATIO = 4  # of SAM; the `mlp_ratio` in the config is used by nobody
 
 
 def published_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
@@ -51,8 +51,8 @@ def _sam_shapes(prefix: str, sam: Mapping[str, Any], output_width: int) -> Itera
         yield from _linear(f"{block}attn.proj", (width, width), bias=True)
         for axis in "hw":
             yield f"{block}attn.rel_pos_{axis}", (2 * attended - 1, width // sam["heads"])
-        yield from _linear(f"{block}mlp.lin1", (_MLP_RATIO * width, width), bias=True)
-        yield from _linear(f"{block}mlp.lin2", (width, _MLP_RATIO * width), bias=True)
+        yield from _linear(f"{block}mlp.lin1", (MLP_RATIO * width, width), bias=True)
+        yield from _linear(f"{block}mlp.lin2", (width, MLP_RATIO * width), bias=True)
     yield f"{prefix}neck.0.weight", (neck, width, 1, 1)
     yield from _linear(f"{prefix}neck.1", (neck,), bias=True)
     yield f"{prefix}neck.2.weight", (neck, neck, 3, 3)

@@ -18,6 +18,7 @@ from typing import Any
 
 from ocrmill.model_adapter.errors import ModelFilesError
 
+DECODER_PREFIX = "language_model."  # of our names: the decoder's own follow
 _SAM = "model.vision_tower.sam_encoder."
 
 # The first prefix that matches counts, so that `model.` falls once, however often it follows.
@@ -26,8 +27,8 @@ _PREFIXES = {
     "model.qwen2_model.": "qwen2_model.",
     "model.projector.layers.": "projector.layers.",
     "model.view_seperator": "view_seperator",
-    "model.embed_tokens.": "language_model.model.embed_tokens.",
-    "model.layers.": "language_model.model.layers.",
+    "model.embed_tokens.": f"{DECODER_PREFIX}model.embed_tokens.",
+    "model.layers.": f"{DECODER_PREFIX}model.layers.",
     "model.norm.": "language_model.model.norm.",
     "lm_head.": "language_model.lm_head.",
     # transformers

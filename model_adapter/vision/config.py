@@ -19,6 +19,8 @@ from typing import Any
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
 
+MLP_RATIO = 4  # of SAM; the `mlp_ratio` in the config is used by nobody
+
 
 @dataclass(frozen=True, slots=True)
 class SamConfig:

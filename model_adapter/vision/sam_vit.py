@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
-from ocrmill.model_adapter.vision.config import SamConfig
+from ocrmill.model_adapter.vision.config import MLP_RATIO, SamConfig
 from ocrmill.model_adapter.vision.derived import Derived
 from ocrmill.model_adapter.vision.grid_attention import DistanceTables, attend_on_grids
 from ocrmill.model_adapter.vision.relative_attention import PositionTable, has_cheap_products, relative_attention
@@ -29,7 +29,6 @@ from ocrmill.model_adapter.vision.windows import Windows, windows_of
 
 GRID_SIZE = GLOBAL_SIZE // PATCH_SIZE  # patches a side that the position tables are made for
 CHANNELS = 3
-MLP_RATIO = 4
 NORM_EPS = 1e-6
 
 

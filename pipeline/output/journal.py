@@ -188,19 +188,20 @@ def has_happened(store: Store, change: Change) -> bool:
 
 
 def _drop_replaced(store: Store, new: str, old: Sequence[str], keys: tuple[str, ...]) -> int:
-    replacing = _keys(read_shard(store.file(new), new, keys), keys)
-    return sum(drop_rows(store, shard, partial(_with_keys, keys=keys, wanted=replacing)) for shard in old)
+    replacing = keys_of(read_shard(store.file(new), new, keys), keys)
+    return sum(drop_rows(store, shard, partial(has_key_among, keys=keys, wanted=replacing)) for shard in old)
 
 
-def _keys(table: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
-    """Return the key of each row as one string."""
+def keys_of(table: pa.Table, keys: Sequence[str]) -> pa.ChunkedArray:
+    """Return the key of each row as one string; null if a part of it is."""
     return pc.binary_join_element_wise(
         *(table[name].cast(pa.string()) for name in keys), "#", null_handling="emit_null"
     )
 
 
-def _with_keys(table: pa.Table, keys: Sequence[str], wanted: pa.ChunkedArray) -> pa.Array:
-    return pc.is_in(_keys(table, keys), wanted.combine_chunks().drop_null())
+def has_key_among(table: pa.Table, keys: Sequence[str], wanted: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tell of each row if its key is among those; a row without a key, as of an unreadable source, has none."""
+    return pc.is_in(keys_of(table, keys), wanted.combine_chunks().drop_null())
 
 
 def _of_documents(table: pa.Table, ids: pa.Array) -> pa.Array:

@@ -25,25 +25,15 @@ from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import LeaseOwner, Store
 
 # Compacts, and dies by SIGKILL before the n-th change to the output.
-_KILLED_AT = """
-import os, signal, sys
+_KILLED_AT = f"""
+import sys
 from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+from killed_store import die_before_change
 from ocrmill.commands.compact import compact
 from ocrmill.pipeline.output.stores.local import LocalStore
-left = int(sys.argv[2])
-class Killed(LocalStore):
-    def write(self, name, data):
-        self.step()
-        super().write(name, data)
-    def delete(self, name):
-        self.step()
-        super().delete(name)
-    def step(self):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-compact(Killed(Path(sys.argv[1])))
+die_before_change(int(sys.argv[2]))
+compact(LocalStore(Path(sys.argv[1])))
 """
 
 

@@ -33,26 +33,16 @@ from ocrmill.pipeline.run_report import RunReport
 
 STORAGE = StorageSettings()
 # Forgets, and dies by SIGKILL before the n-th change to the output.
-_KILLED_AT = """
-import os, signal, sys
+_KILLED_AT = f"""
+import sys
 from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+from killed_store import die_before_change
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.commands.forget import ForgetQuery, ForgetReport, forget
+from ocrmill.commands.forget import ForgetQuery, forget
 from ocrmill.pipeline.output.stores.local import LocalStore
-left = int(sys.argv[2])
-class Killed(LocalStore):
-    def write(self, name, data):
-        self.step()
-        super().write(name, data)
-    def delete(self, name):
-        self.step()
-        super().delete(name)
-    def step(self):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-forget(Killed(Path(sys.argv[1])), ForgetQuery(sources=("/in/secret.pdf", "/in/twin.pdf")), StorageSettings())
+die_before_change(int(sys.argv[2]))
+forget(LocalStore(Path(sys.argv[1])), ForgetQuery(sources=("/in/secret.pdf", "/in/twin.pdf")), StorageSettings())
 """
 
 

@@ -25,23 +25,15 @@ from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import SerialPool
 
 # Retries, and dies by SIGKILL before the n-th change to the output.
-_KILLED_AT = """
-import os, signal, sys
+_KILLED_AT = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+from killed_store import die_before_change
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.commands.inspect.query import PageQuery
 from ocrmill.commands.retry import retry
 from ocrmill.commands.run import Job
-left = int(sys.argv[2])
-def counted(method):
-    def step(*arguments):
-        global left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-        return method(*arguments)
-    return step
-LocalStore.write, LocalStore.delete = counted(LocalStore.write), counted(LocalStore.delete)
+die_before_change(int(sys.argv[2]))
 retry(Job((), sys.argv[1], RunSettings(), use_ray=False), PageQuery(document="book", page_number=2))
 """
 

@@ -6,12 +6,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from made_rows import made_stamp, made_unreadable
 from pdfs import text_pdf
 from s3_server import S3Server
 
 import ocrmill
 from ocrmill.pipeline.output.forgotten import Forgetting
 from ocrmill.pipeline.output.journal import Change, Replacement, Withdrawal, begin
+from ocrmill.pipeline.output.schema import documents_table
+from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.stores.local import LocalStore
 
 
@@ -107,6 +110,21 @@ def test_rows_that_are_being_taken_out_are_not_shown(papers: Path, tmp_path: Pat
     assert len(output.pages.to_arrow()) == 4
     begin(store, "retry", Replacement((copy,), (old[0],)))
     assert len(output.pages.to_arrow()) == 2
+
+
+def test_rows_without_a_key_are_not_replaced(tmp_path: Path) -> None:
+    """While rows of documents are replaced, unreadable sources of the old shard, which have no key, stay in sight."""
+    store, stamp = LocalStore(tmp_path), made_stamp()
+    for shard, letters in (("20260101-020000-000001", "xy"), ("20260101-020000-000002", "z")):
+        rows = documents_table([made_unreadable(name) for name in letters], stamp)
+        store.write(f"documents/{shard}.parquet", encode_shard(rows))
+    begin(store, "retry", Replacement(tuple(store.list("documents"))[1:], tuple(store.list("documents"))[:1]))
+
+    assert names(ocrmill.open_output(tmp_path).documents.to_arrow()["source"].to_pylist()) == [
+        "x.pdf",
+        "y.pdf",
+        "z.pdf",
+    ]
 
 
 def test_pages_of_unfinished_documents_are_shown_on_demand(papers: Path, tmp_path: Path) -> None:

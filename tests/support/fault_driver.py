@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from fake_engine import FakeEngine
 
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.load import load_settings
@@ -28,7 +29,7 @@ SETTINGS = (
 )
 
 
-class PatientEngine:
+class PatientEngine(FakeEngine):
     """Takes its time for a page and says the same of all."""
 
     def __init__(self, reads: Path) -> None:
@@ -36,15 +37,6 @@ class PatientEngine:
 
     def describe(self) -> EngineDescription:
         return EngineDescription("patient", SLOTS)
-
-    async def start(self, memory: float) -> None:
-        pass
-
-    def idle_s(self) -> float:
-        return 0.0
-
-    async def close(self) -> None:
-        pass
 
     async def read(self, image: PageImage, geometry: PageGeometry, _params: RetryParams | None, /) -> PageText:
         assert isinstance(image, np.ndarray)
