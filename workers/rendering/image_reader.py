@@ -7,9 +7,7 @@ none is lost. Colour profiles are not applied.
 """
 
 import io
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from PIL import AvifImagePlugin, Image, ImageFile, ImageOps, features
@@ -25,7 +23,6 @@ from ocrmill.pipeline.pages.routing import decide
 from ocrmill.pipeline.records import (
     RGB,
     BlankPage,
-    FailedPage,
     Failure,
     PageGeometry,
     PageResult,
@@ -33,6 +30,7 @@ from ocrmill.pipeline.records import (
     RenderedPage,
     Route,
 )
+from ocrmill.workers.rendering.page_reading import PageReading
 from ocrmill.workers.rendering.protocol import (
     ChildSettings,
     OpenedDocument,
@@ -81,14 +79,9 @@ class ImageReader:
 
     def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
         """Read one page: its pixels, or the views that are cut from them if they are too many to be passed on."""
-        started = time.perf_counter()
-        page: PageResult
-        image: RenderedImage | None = None
-        try:
-            page, image = self._read(page_number)
-        except PageError as error:
-            page = FailedPage(page_number, error.reason, error.detail)
-        return replace(page, renderer=self.renderer, render_ms=(time.perf_counter() - started) * 1000), image
+        with PageReading(page_number, self.renderer) as reading:
+            reading.page, reading.image = self._read(page_number)
+        return reading.result()
 
     def close(self) -> None:
         """Put the file away."""

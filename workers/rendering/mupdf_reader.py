@@ -1,9 +1,9 @@
 """Reads pages with MuPDF, inside a rendering process: look, decide, then take the text or render."""
 
 import ctypes
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.document_types import XFA_PLACEHOLDER
@@ -15,7 +15,7 @@ from ocrmill.pipeline.pages.inspection import inspect_page, text_of
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.portfolio import PORTFOLIO_COVER, Portfolio, open_portfolio
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
-from ocrmill.pipeline.pages.routing import CODES, decide, is_right_to_left, layer_can_check, may_be_codes
+from ocrmill.pipeline.pages.routing import CODES, decide, is_right_to_left, may_be_codes
 from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.agreement.layer_lines import lines_of
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
@@ -39,7 +39,8 @@ from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
 from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
+from ocrmill.workers.rendering.page_reading import PageReading, awaiting_ocr, failed_page
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply, RenderedImage
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
     import pymupdf
@@ -74,17 +75,15 @@ class MupdfReader:
             detail=_capped("; ".join(filter(None, (portfolio.detail, opened.warnings)))),
         )
 
-    def read(self, page_number: int) -> tuple[PageResult, RGB | None]:
+    def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
         """Read one page: inspect it, decide on its route, then take its text or render it.
 
         One that cannot be read is a `FailedPage`.
         """
-        started = time.perf_counter()
-        result: PageResult
-        image = None
-        try:
+        with PageReading(page_number, "mupdf", _failed) as reading:
             page, layer, mended = self._load_page(page_number)
             geometry = rasterize.displayed_geometry(page)
+            image = None
             if layer.strip() and self._settings.routing.mode != "ocr":  # a small picture will do for text
                 thumbnail = rasterize.render_thumbnail(page, geometry)
             else:
@@ -93,33 +92,33 @@ class MupdfReader:
             features = inspect_page(page, thumbnail)
             unwritable = unwritable_share(layer, self._settings.scripts)
             decision = self._decide(page, features, geometry, unwritable)
+            text = None
+            if decision.route is Route.TEXT_LAYER:
+                text = self._read_text(page_number, features, mended=mended)
+                decision = self._reconsider(decision, text)
             if decision.route is Route.BLANK:
                 _refuse_blank_with_warnings()
-                result, image = BlankPage(page_number, geometry, decision, features), None
+                reading.page = BlankPage(page_number, geometry, decision, features)
+            elif text is not None and decision.route is Route.TEXT_LAYER:
+                seen = TextLayerPage(page_number, geometry, decision, features, text=text)
+                reading.page, reading.image = self._with_image(page, seen)
             else:
-                text = (
-                    self._read_text(page_number, features, mended=mended)
-                    if decision.route is Route.TEXT_LAYER
-                    else None
+                image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
+                awaiting = awaiting_ocr(
+                    page_number,
+                    geometry,
+                    image,
+                    decision,
+                    features=features,
+                    layer=layer,
+                    find_lines=partial(_visible_lines, page),
+                    unwritable=unwritable,
+                    settings=self._settings,
                 )
-                decision = self._reconsider(decision, text)
-                if text is not None and decision.route is Route.TEXT_LAYER:
-                    seen = TextLayerPage(page_number, geometry, decision, features, text=text)
-                    result, image = self._with_image(page, seen)
-                else:
-                    image = rasterize.render(page, self._scale(page, geometry)) if image is None else image
-                    checkable = clean_text(layer) if layer_can_check(features, self._settings.routing) else None
-                    awaiting = RenderedPage(
-                        page_number, with_raster(geometry, image), decision, features, layer_text=checkable
-                    )
-                    lines = () if checkable is None else _visible_lines(page)
-                    awaiting = replace(awaiting, layer_lines=lines, unwritable_share=unwritable)
-                    result = self._with_kept(awaiting, text, image)
-        except Exception as error:  # noqa: BLE001 - MuPDF's errors are not one family
-            result, image = _failed(page_number, error), None
-        warnings = "\n".join(filter(None, (result.detail, rasterize.take_warnings())))
-        took_ms = (time.perf_counter() - started) * 1000
-        return replace(result, renderer="mupdf", detail=_capped(warnings), render_ms=took_ms), image
+                reading.page, reading.image = self._with_kept(awaiting, text, image), image
+        warnings = "\n".join(filter(None, (reading.page.detail, rasterize.take_warnings())))
+        result, pixels = reading.result()
+        return replace(result, detail=_capped(warnings)), pixels
 
     def close(self) -> None:
         """Put the document away, if one is open."""
@@ -151,9 +150,9 @@ class MupdfReader:
             return CODES
         return decision
 
-    def _reconsider(self, decision: RouteDecision, text: PageText | None) -> RouteDecision:
+    def _reconsider(self, decision: RouteDecision, text: PageText) -> RouteDecision:
         """Send a page to an engine that writes markup if its text cannot hold what is on it."""
-        reason = next((ENGINE_REASONS[flag] for flag in text.notes if flag in ENGINE_REASONS), None) if text else None
+        reason = next((ENGINE_REASONS[flag] for flag in text.notes if flag in ENGINE_REASONS), None)
         return decision if reason is None or not self._settings.writes_markup else RouteDecision(Route.OCR, reason)
 
     def _read_text(self, page_number: int, features: PageFeatures, *, mended: bool) -> PageText:
@@ -197,8 +196,8 @@ def _visible_lines(page: "pymupdf.Page") -> tuple[LayerLine, ...]:
 
 def _failed(number: int, error: Exception) -> FailedPage:
     """Make the record of a page that cannot be read."""
-    if isinstance(error, PageError):
-        return FailedPage(number, error.reason, error.detail)
+    if (failed := failed_page(number, error)) is not None:
+        return failed
     if isinstance(error, MemoryError):
         reason, detail = Reason.RENDER_MEMORY, "the page needs more memory than raster.memory_mb allows"
     else:

@@ -3,7 +3,6 @@
 They take the same routes as all pages. A text layer that holds anything in doubt (pdfium_layer.py) is not taken.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
@@ -18,14 +17,13 @@ from ocrmill.pipeline.pages.inspection import Boxes, Grey, measure_page
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.pdfium_text import read_page_text
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
-from ocrmill.pipeline.pages.routing import decide, is_right_to_left, layer_can_check
+from ocrmill.pipeline.pages.routing import decide, is_right_to_left
 from ocrmill.pipeline.pages.scripts import unwritable_share
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.agreement.layer_lines import lines_of
 from ocrmill.pipeline.records import (
     RGB,
     BlankPage,
-    FailedPage,
     Failure,
     PageFeatures,
     PageGeometry,
@@ -37,11 +35,11 @@ from ocrmill.pipeline.records import (
     TextLayerPage,
 )
 from ocrmill.pipeline.text.figures import has_pictures
-from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.layer.pdfium_layer import EMPTY_LAYER, PdfiumLayer, read_layer
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, write_without_model
 from ocrmill.pipeline.text.reading_order import Box
-from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply
+from ocrmill.workers.rendering.page_reading import PageReading, awaiting_ocr
+from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply, RenderedImage
 
 _ANY = 1e-9  # share of a layer's letters that are in doubt, from which it is not taken
 
@@ -70,16 +68,11 @@ class PdfiumReader:
             return OpenedDocument(len(self._document), password=password), self
         return failure, self
 
-    def read(self, page_number: int) -> tuple[PageResult, RGB | None]:
+    def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
         """Read one page: take its text, find it blank, or render it for OCR."""
-        started = time.perf_counter()
-        page: PageResult
-        image = None
-        try:
-            page, image = self._read(page_number)
-        except PageError as error:
-            page = FailedPage(page_number, error.reason, error.detail)
-        return replace(page, renderer="pdfium", render_ms=(time.perf_counter() - started) * 1000), image
+        with PageReading(page_number, "pdfium") as reading:
+            reading.page, reading.image = self._read(page_number)
+        return reading.result()
 
     def _close(self) -> None:
         if self._document is not None:
@@ -107,10 +100,18 @@ class PdfiumReader:
             is_cut = self._settings.figures and has_pictures(text.blocks)
             geometry = with_raster(geometry, image) if is_cut else geometry
             return TextLayerPage(page_number, geometry, decision, features, text=text), image if is_cut else None
-        checkable = clean_text(layer.text) if layer_can_check(features, routing) else None
-        lines = () if checkable is None else tuple(lines_of(layer.seen_words))
-        awaiting = RenderedPage(page_number, with_raster(geometry, image), decision, features, layer_text=checkable)
-        return replace(awaiting, layer_lines=lines, unwritable_share=unwritable), image
+        awaiting = awaiting_ocr(
+            page_number,
+            geometry,
+            image,
+            decision,
+            features=features,
+            layer=layer.text,
+            find_lines=lambda: tuple(lines_of(layer.seen_words)),
+            unwritable=unwritable,
+            settings=self._settings,
+        )
+        return awaiting, image
 
 
 def _features(layer: PdfiumLayer, geometry: PageGeometry, thumbnail: Grey) -> PageFeatures:
