@@ -21,7 +21,7 @@ Colour = tuple[float, float, float]
 
 EVERYWHERE: Rect = (-1e6, -1e6, 1e6, 1e6)
 _MOST_DRAWN = 20_000  # things, which take some 0.4 s
-_THINNEST = 0.5  # points; a line or area that is thinner hides no letter, nor is it the ground of one
+_THINNEST = 0.5  # points; a thinner line or area hides no letter, and is not the ground of one
 _PARAMS = mupdf.fz_color_params()
 _NORMAL = 0  # MuPDF's number of the blend mode that paints over
 
@@ -39,7 +39,7 @@ class Area:
 
 
 class TextRun(NamedTuple):
-    """One entry of `get_texttrace`, with what that does not say."""
+    """One entry of `get_texttrace`, with the facts that it lacks."""
 
     order: int  # `seqno` there
     clip: Rect  # nothing is seen outside
@@ -63,7 +63,7 @@ class DrawingLog:
 
 
 def read_drawing_log(page: pymupdf.Page, most: int = _MOST_DRAWN) -> DrawingLog:
-    """Log what a page draws, the first `most` things of it.
+    """Log the first `most` things that a page draws.
 
     Annotations and form fields come last, as on the page; the icons of notes are left out.
     """
@@ -188,7 +188,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._states.append(replace(self._states[-1], real=False))
 
     def end_mask(self, *_: Any) -> None:
-        """Go on to what is drawn through the mask; `pop_clip` ends that."""
+        """Go on to the drawing through the mask; `pop_clip` ends it."""
         self._pop()
         self._states.append(replace(self._states[-1], square=False, plain=False))
 
@@ -212,7 +212,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._pop()
 
     def _next(self) -> int:
-        """Number what is drawn as `get_texttrace` does; after the last one MuPDF stops."""
+        """Number the drawings as `get_texttrace` does; after the last one MuPDF stops."""
         self._order += 1
         if self._order >= self._most:
             self._log.whole = False
@@ -220,7 +220,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         return self._order
 
     def _pop(self) -> None:
-        if len(self._states) > 1:  # what a damaged page closes more often than it opens
+        if len(self._states) > 1:  # a damaged page closes more than it opens
             self._states.pop()
 
     def _clip(self, bounds: Any, *, square: bool = False) -> None:

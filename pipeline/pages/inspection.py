@@ -1,7 +1,7 @@
 """Inspect a page before it is read: its text layer and how far to trust it, images, ink.
 
 Two views are compared: what MuPDF finds in the page's program (words, and a log of what is drawn where), and a small
-grey picture of it. Both show annotations and the values of form fields, so those are neither lost nor surprising.
+grey picture of it. Both show annotations and the values of form fields, so that those are not lost and no surprise.
 MuPDF's boxes are in the page's own space, before its rotation; they are turned and scaled onto the picture.
 """
 
@@ -30,7 +30,7 @@ _RUN_STEPS_PX = (1, 2, 4, 8)  # add up to straight runs of 16 px, 20 pt on a Let
 _MARGIN_PX = 1  # antialiasing reaches over a box
 _FAR_PT, _POINT_PT = 1e6, 1e-3  # MuPDF's infinite boxes, and pages of no size, made finite
 
-_SEEN, _UNSEEN = 1, 2  # what becomes of text drawn at a pixel
+_SEEN, _UNSEEN = 1, 2  # states of the text drawn at a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class _Layout:
 
     words: Boxes
     word_lengths: Lengths
-    kinds: tuple[str, ...]  # of what is drawn, in its order: fill-text, ignore-text, fill-image, stroke-path ...
+    kinds: tuple[str, ...]  # of the drawings, in their order: fill-text, ignore-text, fill-image, stroke-path ...
     drawn: Boxes
     opaque: npt.NDArray[np.bool_]  # which of it is an image that hides text drawn before it
 
@@ -61,7 +61,7 @@ def ink_share(thumbnail: Grey) -> float:
 def inspect_page(page: "pymupdf.Page", thumbnail: Grey) -> PageFeatures:
     """Measure a page. `thumbnail` is the page as displayed, (height, width) grey, 600 px on its longer side or so.
 
-    Costs about 8 ms of CPU, half of it in MuPDF; raises what MuPDF raises on a damaged page.
+    Costs about 8 ms of CPU, half of it in MuPDF; raises MuPDF's errors on a damaged page.
     """
     layer = _layer(page)
     layout = _lay_out(page, layer.extractWORDS(), thumbnail.shape)
@@ -170,7 +170,7 @@ def _straight(level: Mask) -> Mask:
 
 
 def _pixels(boxes: Boxes, margin: int = 0) -> list[list[int]]:
-    """Boxes as whole pixels, (left, top, right, bottom), the last two exclusive; what a box touches is in it."""
+    """Boxes as whole pixels, (left, top, right, bottom), the last two exclusive; touched pixels are in it."""
     low = np.maximum(np.floor(boxes[:, :2]) - margin, 0)
     high = np.ceil(boxes[:, 2:]) + margin
     pixels: list[list[int]] = np.concatenate([low, high], axis=1).astype(int).tolist()

@@ -1,8 +1,8 @@
 """The bytes of a document for the renderers: mapped into memory from an open file, not copied.
 
 A renderer without a file name to open needs no right to open files. Bytes that vanish under the mapping (the file is
-cut short, its disk fails) end the process with SIGBUS: only a process that may die should map what others can write.
-MuPDF crashes where it seeks in 2 GiB of memory or more, so larger files keep a name, too: that of the open file.
+cut short, its disk fails) end the process with SIGBUS: only a process that may die should map files that others can
+write. MuPDF crashes if it seeks in 2 GiB of memory or more, so larger files keep a name, too: that of the open file.
 """
 
 import mmap

@@ -25,7 +25,7 @@ from ocrmill.pipeline.pages.raster_size import POINTS_PER_INCH, render_scale, th
 from ocrmill.pipeline.records import RGB, PageGeometry, Reason
 
 _PUBLIC_KEY_MARKER = b"/Adobe.PubSec"
-_HEADER_BYTES = 1024  # readers look for %PDF- in so much of a file
+_HEADER_BYTES = 1024  # of a file; readers look for %PDF- in them
 _ORDINARY_PT = 792  # the longer side of a Letter page
 _COVERS = 0.5  # of a page: a picture that is most of it
 _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not open, for the marker
@@ -33,7 +33,7 @@ _BUFFER_EDGES = 1 << 20  # bytes searched at each end of a file that does not op
 
 @dataclass(frozen=True, slots=True)
 class OpenedDocument:
-    """An open document and what was learned on opening it."""
+    """An open document, with the password and the warnings of its opening."""
 
     document: "pymupdf.Document"
     password: str | None
@@ -72,7 +72,7 @@ def count_pages(document: "pymupdf.Document") -> int:
     """Number of pages.
 
     Raises:
-        PageError: where the page tree cannot be read, or holds no page.
+        PageError: the page tree cannot be read, or holds no page.
     """
     try:
         pages = int(document.page_count)

@@ -1,4 +1,4 @@
-"""One page to pixels, with PDFium: for what MuPDF cannot render. Runs in a process of its own, as MuPDF does."""
+"""One page to pixels, with PDFium: for pages that MuPDF cannot render. Runs in a process of its own, as MuPDF does."""
 
 import ctypes
 

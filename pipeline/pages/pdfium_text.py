@@ -17,7 +17,7 @@ Colour = tuple[int, int, int]
 
 MOST_CHARACTERS = 50_000  # on a page, 0.7 s; a dense page of a newspaper has 15,000
 _MOST_OBJECTS = 20_000  # nothing drawn later can cover text: as with MuPDF (hidden_text.py)
-_FINE = 1000  # PDFium maps to whole pixels; so many to a point
+_FINE = 1000  # pixels to a point; PDFium maps to whole ones
 _LARGEST = (1 << 31) - 1
 _CORNERS = 5  # segments of a path that is a rectangle
 _NAME_BYTES = 128  # of a font's name
@@ -44,9 +44,9 @@ class Glyph:
 
     text: str
     box: Rect  # as wide as the advance, as high as all of its font
-    tight: Rect  # around what is drawn
+    tight: Rect  # around the ink
     origin: tuple[float, float]
-    direction: tuple[float, float]  # in which its text runs
+    direction: tuple[float, float]  # of its text
     font: Font | None
     painted: bool  # neither drawn in an invisible mode nor with opacity 0
     colour: Colour | None  # that it is filled with; None if not known
@@ -55,7 +55,7 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Something that hides what was drawn before it within its box, or may."""
+    """A drawing that hides, or may hide, earlier ones within its box."""
 
     box: Rect
     order: int
@@ -242,7 +242,7 @@ def _glyph(
 
 
 def _character(text: "pdfium_c.FPDF_TEXTPAGE", index: int) -> str:
-    """The character, U+FFFD if its font does not say which; a hyphen where PDFium takes it away at a line's end."""
+    """The character, U+FFFD if its font does not say which; a hyphen if PDFium takes it away at a line's end."""
     if pdfium_c.FPDFText_IsHyphen(text, index) == 1:
         return "-"
     code = pdfium_c.FPDFText_GetUnicode(text, index)

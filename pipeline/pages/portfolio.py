@@ -13,7 +13,7 @@ import pymupdf  # import pages/mupdf.py first: it keeps PyMuPDF from loading its
 
 PORTFOLIO_COVER = "portfolio_cover"  # the flag of the pages of a portfolio that stand before its documents
 _MOST_FILES = 1_000
-_MOST_BYTES = 256 << 20  # of all of them, unpacked; they are kept in memory while the portfolio is read
+_MOST_BYTES = 256 << 20  # of all members, unpacked; they are kept in memory while the portfolio is read
 _MOST_NAMED = 5  # in a sentence
 
 
@@ -25,7 +25,7 @@ class Portfolio:
     inside: list[pymupdf.Document] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)  # the number of the first page of each of `inside`
     page_count: int = 0
-    detail: str | None = None  # which documents are in it, and what is not read
+    detail: str | None = None  # names the documents in it, and those that are not read
 
     def at(self, page_number: int) -> tuple[pymupdf.Document, int]:
         """Return the document that a page is in, and its number there."""

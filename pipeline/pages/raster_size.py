@@ -12,7 +12,7 @@ THUMBNAIL_PX = 600  # long side; 16 ms of CPU a page, and a line of 6 pt text is
 
 
 def render_scale(geometry: PageGeometry, dpi: float, max_side_px: int) -> float:
-    """Pixels per point: `dpi`, or less where the longer side would exceed `max_side_px`."""
+    """Pixels per point: `dpi`, or less if the longer side would exceed `max_side_px`."""
     return min(dpi / POINTS_PER_INCH, max_side_px / max(geometry.width_pt, geometry.height_pt, 1e-3))
 
 

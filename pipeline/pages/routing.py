@@ -21,7 +21,7 @@ Reasons, in the order in which they are asked:
                     writes markup: if it then does worse, the layer is kept
 
 The first rules come from a measurement on 164 pages. They found all 20 bad layers, and sent 37 good ones to OCR
-needlessly: to take a bad layer for good is worse. Short texts are judged by what needs no words.
+needlessly: to take a bad layer for good is worse. Short texts are judged by measures that need no words.
 """
 
 from ocrmill.configs.settings import RoutingSettings

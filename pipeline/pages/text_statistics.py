@@ -3,8 +3,9 @@
 The word rules speak of Latin script; the other scripts are judged by their letters' frequencies (alphabets), by rare
 characters (Han, hangul), by how many scripts are mixed, and by words that cannot be. Text without letters is odd if it
 is made of many kinds of signs.
-What they do not see: scripts without a table in letter_frequencies.py, letters in a wrong order inside a word, and
-garbage of a few words.
+
+Not covered: scripts without a table in letter_frequencies.py, letters in a wrong order inside a word, and garbage of a
+few words.
 """
 
 import re
@@ -58,7 +59,7 @@ _STOPWORDS = frozenset(_COMMONEST.split())
 
 @dataclass(frozen=True, slots=True)
 class TextStatistics:
-    """Measures of a text. Shares are 0 to 1; PageFeatures says of what."""
+    """Measures of a text. Shares are 0 to 1; PageFeatures names their wholes."""
 
     characters: int = 0
     words: int = 0

@@ -1,4 +1,4 @@
-"""Opens documents in the first rendering process: images with Pillow, PDFs and what Pillow cannot read with MuPDF."""
+"""Opens documents in the first rendering process: images with Pillow, and PDFs and all other files with MuPDF."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -2,7 +2,7 @@
 
 Pages of a TIFF or HEIF file are its pages; of an animation (GIF, WebP, PNG, AVIF) or a camera's JPEG with several
 pictures the first one is read. Orientation comes from EXIF, in TIFF from tag 274, in AVIF and HEIF from the container.
-Where the two resolutions differ, as in fax (204 x 98 dpi), the coarser axis is enlarged, so that pixels are square and
+If the two resolutions differ, as in fax (204 x 98 dpi), the coarser axis is enlarged, so that pixels are square and
 none is lost. Colour profiles are not applied.
 """
 
@@ -41,12 +41,12 @@ from ocrmill.workers.rendering.protocol import (
 
 _DPI = 96.0  # of a file that names no resolution, as MuPDF has it
 _LOWEST_DPI, _HIGHEST_DPI = 10.0, 1200.0  # others are mistakes, or would make small pages of large pictures
-_MOST_STRETCH = 5.0  # fax has 2.1; what claims more is not believed
+_MOST_STRETCH = 5.0  # fax has 2.1; a larger ratio is not believed
 _SQUARE = 0.01  # resolutions are rounded to whole numbers, per inch or per metre
 _ORIENTATION, _FIRST_SIDEWAYS = 274, 5  # values 5 to 8 turn columns into rows
 _MOST_PIXELS_PER_BYTE = 1000  # of a damaged file that is still read; a white page in fax or PNG comes near
 _HAS_PAGES = ("TIFF", "HEIF")
-_FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000", "TIFF": "libtiff"}  # what Pillow may lack
+_FEATURES = {"WEBP": "webp", "AVIF": "avif", "JPEG2000": "jpg_2000", "TIFF": "libtiff"}  # formats that Pillow may lack
 
 Image.MAX_IMAGE_PIXELS = None  # memory and CPU time of this process are bounded; a scan of A0 has 560 megapixels
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -108,7 +108,7 @@ class ImageReader:
         try:
             try:
                 pixels, dpi = self._pixels(number)
-            except (OSError, SyntaxError, ValueError) as error:  # cut off, or a wrong checksum: what is left is read
+            except (OSError, SyntaxError, ValueError) as error:  # cut off, or a wrong checksum: the rest is read
                 pixels, dpi = self._what_is_left(number, error)
                 detail = f"the image is damaged or cut off ({error}); what could be read of it is here"
             return self._looked_at(number, pixels, dpi, detail)
@@ -197,7 +197,7 @@ def _check_support(name: str) -> None:
     """Make Pillow able to read the format, if this installation is.
 
     Raises:
-        PageError: `unsupported_type`, with what to install.
+        PageError: `unsupported_type`; the detail names the package to install.
     """
     if name == "HEIF":
         try:

@@ -175,7 +175,7 @@ class MupdfReader:
         return replace(result, geometry=with_raster(result.geometry, image)), image
 
     def _with_kept(self, page: RenderedPage, text: PageText | None, image: RGB) -> RenderedPage:
-        """Add what stands if the engine does worse, and the flag of a portfolio's cover, whoever reads it."""
+        """Add the text that stands if the engine does worse, and the flag of a portfolio's cover, whoever reads it."""
         assert self._portfolio is not None
         flags = (PORTFOLIO_COVER,) if self._portfolio.is_cover(page.page_number) else ()
         figures = cut_figures(image, text.blocks, page.geometry) if text and self._settings.figures else None
@@ -217,7 +217,7 @@ def _load(document: "pymupdf.Document", number: int) -> "pymupdf.Page":
 
 
 def _refuse_blank_with_warnings() -> None:
-    # MuPDF drops what it cannot decode, or has no memory for, and says so only in its warnings.
+    # MuPDF drops content that it cannot decode, or has no memory for, and says so only in its warnings.
     warnings = rasterize.take_warnings()
     if warnings:
         reason = Reason.RENDER_MEMORY if _is_out_of_memory(warnings) else Reason.UNDECODABLE

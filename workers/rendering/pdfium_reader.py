@@ -41,7 +41,7 @@ from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.workers.rendering.page_reading import PageReading, awaiting_ocr
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply, RenderedImage
 
-_ANY = 1e-9  # share of a layer's letters that are in doubt, from which it is not taken
+_ANY = 1e-9  # share of doubtful letters from which a layer is not taken
 
 
 class PdfiumReader:
@@ -129,7 +129,7 @@ def _features(layer: PdfiumLayer, geometry: PageGeometry, thumbnail: Grey) -> Pa
 
 
 def _text(layer: PdfiumLayer, geometry: PageGeometry, features: PageFeatures) -> PageText:
-    """Write what a reader sees, in paragraphs: the layout model would need MuPDF, so no table has its rows."""
+    """Write the visible text in paragraphs: the layout model would need MuPDF, so no table has its rows."""
     notes = [HIDDEN_TEXT, TABLE_UNCERTAIN] if layer.has_hidden else [TABLE_UNCERTAIN]
     right_to_left = is_right_to_left(features)
     text = write_without_model(layer.layout, layer.images, geometry, right_to_left=right_to_left, notes=notes)

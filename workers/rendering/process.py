@@ -2,8 +2,8 @@
 
 MuPDF and PDFium run in a process of their own because a hostile page may crash them, never end, or eat the machine's
 memory; Ray cannot confine that (it has no time limit for a task, and retries or drops the neighbours of a bad page).
-The kernel ends the process at its CPU or memory limit; what sleeps for ever is killed here. Its word is not trusted:
-replies are checked, and bounded in bytes and time; the memory that we share cannot be made smaller.
+The kernel ends the process at its CPU or memory limit; a process that sleeps for ever is killed here. Its replies are
+not trusted: they are checked, and bounded in bytes and time; it cannot make the shared memory smaller.
 """
 
 import fcntl
@@ -76,7 +76,7 @@ class RenderProcess:
         views = views_bytes(settings.max_tiles) if settings.max_tiles is not None else 0
         size = max(largest_page, views)
         self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(self._pixels_fd, size)  # takes memory only where it is written
+        os.ftruncate(self._pixels_fd, size)  # memory is taken only for the bytes that are written
         fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._pixels = mmap.mmap(self._pixels_fd, size)
 
@@ -104,7 +104,7 @@ class RenderProcess:
             return Failure(error.reason, f"opening it failed: {error.detail}")
 
     def read(self, path: str, password: str | None, page_number: int) -> tuple[PageResult, RGB | PageViews | None]:
-        """Read a page: with its image where it awaits OCR, or the views of an image file that is too large to pass on.
+        """Read a page: with its image if it awaits OCR, or the views of an image file that is too large to pass on.
 
         If the process died of it or did not answer, the page has the reason.
         """
@@ -147,7 +147,7 @@ class RenderProcess:
                 raise PageError(
                     Reason.RENDER_CRASH, f"{self.renderer} sent nonsense: {printable_line(str(error), 300)}"
                 ) from error
-        if overdue.is_set():  # by a hair
+        if overdue.is_set():  # the reply came just before the kill
             self._stop()
         return reply
 
@@ -168,7 +168,7 @@ class RenderProcess:
         kept.update({name: value or "" for name, value in safe_variables(kept).items()})
         self._process = subprocess.Popen(
             [
-                # -P: no module is taken from the current folder, which may be where the documents are
+                # -P: no module is taken from the current folder, which may hold the documents
                 *(sys.executable, "-P", "-m", "ocrmill.workers.rendering.child", self.renderer),
                 *(str(theirs.fileno()), str(self._pixels_fd), str(-1 if document is None else document)),
                 str(os.getpid()),
@@ -214,7 +214,7 @@ class RenderProcess:
         return np.frombuffer(self._pixels, dtype=np.uint8, count=count).reshape(shape).copy()
 
     def _epitaph(self, overdue: threading.Event) -> PageError:
-        """Say what the process died of; one that has only stopped to answer dies at the deadline."""
+        """Say why the process died; one that has only stopped answering dies at the deadline."""
         assert self._process is not None
         code = self._process.wait()
         said = self._stderr_tail()
@@ -247,7 +247,7 @@ class RenderProcess:
 
 @contextmanager
 def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
-    """Kill a process if what is done meanwhile takes longer; the event tells if it was killed."""
+    """Kill a process if the block takes longer than this; the event tells if it was killed."""
     overdue = threading.Event()
 
     def give_up() -> None:

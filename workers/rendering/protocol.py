@@ -1,7 +1,7 @@
 """The protocol between a rasterizer and its rendering process: one JSON request, one JSON reply.
 
-JSON, checked on arrival, because the rendering process handles hostile files: what it sends must not be able to do
-anything. A document goes beside it as an open file, for the rendering process may not open files; pixels come back
+JSON, checked on arrival, because the rendering process handles hostile files: nothing that it sends can
+do anything. A document goes beside it as an open file, for the rendering process may not open files; pixels come back
 through shared memory.
 """
 
@@ -31,9 +31,9 @@ class ChildSettings:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Open a document, or read one page of it where `page_number` is set.
+    """Open a document, or read one page of it if `page_number` is set.
 
-    Where `brings_file` is set, an open file descriptor of the document follows; otherwise it is the last one's turn.
+    If `brings_file` is set, an open file descriptor of the document follows; if not, the last document is meant.
     """
 
     passwords: tuple[str, ...]  # to try on opening; the one that fits, for a page
@@ -57,21 +57,21 @@ OpenReply = OpenedDocument | Failure
 """The result of opening a document; a failure if no page of it can be read."""
 
 
-ROUNDED_UP_PX = 2  # by which renderers exceed raster.max_side_px
+ROUNDED_UP_PX = 2  # that renderers may add to raster.max_side_px
 RenderedImage = RGB | PageViews
 """The result of a rendering process: the pixels of a page, or views of one that is too large to be passed on."""
 PageImage = RenderedImage | EncodedPage
-"""The input of an engine: pixels, views where `EngineSettings.max_tiles` is set, a file where `image_format` is."""
+"""The input of an engine: pixels, views if `EngineSettings.max_tiles` is set, a file if `image_format` is."""
 
 
 class PageReader(Protocol):
     """Reads the pages of an open document."""
 
     def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:
-        """Read one page: with its image, or its views, where it awaits OCR."""
+        """Read one page: with its image, or its views, if it awaits OCR."""
 
 
-MAX_REPLY_BYTES = 64 << 20  # what a page's text and boxes may take; a dense page of a newspaper has 0.1 MB
+MAX_REPLY_BYTES = 64 << 20  # limit for a page's text and boxes; a dense page of a newspaper has 0.1 MB
 
 _LARGEST = (1 << 31) - 1
 Reply = TypeVar("Reply")

@@ -1,4 +1,4 @@
-"""Opens documents and reads their pages: with MuPDF, and once with PDFium what MuPDF cannot read.
+"""Opens documents and reads their pages with MuPDF; a page that MuPDF cannot read is read once with PDFium.
 
 A page that crashes its renderer, hangs it or swallows its memory costs that page alone: the process is replaced and the
 next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
@@ -160,7 +160,7 @@ class Rasterizer:
 
 
 def _raster(settings: RunSettings) -> RasterSettings:
-    """Return the settings of the renderers: a profile's size, where the engine has one, in place of their own."""
+    """Return the settings of the renderers: a profile's size, if the engine has one, in place of their own."""
     image = settings.engine.image_format
     if image is None:
         return settings.raster
@@ -171,7 +171,7 @@ def _raster(settings: RunSettings) -> RasterSettings:
 def _second_try(
     first: FailedPage, second: PageResult, image: RenderedImage | None
 ) -> tuple[PageResult, RenderedImage | None]:
-    """Choose between MuPDF's failure and what PDFium made of the page: its text, or its image for OCR.
+    """Choose between MuPDF's failure and PDFium's result: the page's text, or its image for OCR.
 
     A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.
     """

@@ -23,11 +23,11 @@ _MOST_SIMILAR = 3
 _LEAST = 0.7  # of the different letters and of the different digits of a page
 _FEWEST = 5  # different ones of a kind that say anything
 _MOST_GLYPHS = 200  # are compared
-_LEAST_ASCII = 0.9  # of what is drawn: other scripts cannot be compared
+_LEAST_ASCII = 0.9  # share of the drawn letters: other scripts cannot be compared
 
 
 def confirms_letters(page: pymupdf.Page) -> bool:
-    """Tell if nearly all letters and digits of a page look like what they are drawn as. Raises what MuPDF raises."""
+    """Tell if nearly all letters and digits of a page look like the glyphs drawn for them. Raises MuPDF's errors."""
     log = read_glyph_log(page)
     drawn: Counter[Glyph] = Counter({glyph: n for glyph, n in log.counts.items() if not glyph.letter.isspace()})
     ascii_count = sum(count for glyph, count in drawn.items() if glyph.letter in _SIGNS)

@@ -26,7 +26,7 @@ class Glyph:
 
     font: str  # its name in the file, with the tag of a subset
     number: int  # in the font
-    letter: str  # U+FFFD where the layer has none
+    letter: str  # U+FFFD if the layer has none
     code: int  # of a font with codes of one byte, or the CID
 
 
@@ -39,7 +39,7 @@ class GlyphLog:
 
 
 def read_glyph_log(page: pymupdf.Page) -> GlyphLog:
-    """Log the glyphs of a page, visible or not. Raises what MuPDF raises."""
+    """Log the glyphs of a page, visible or not. Raises MuPDF's errors."""
     log = GlyphLog()
     device = _Device(log)
     mupdf.fz_run_page(page.this, device, mupdf.FzMatrix(), mupdf.FzCookie())
@@ -58,7 +58,7 @@ def advance(font: mupdf.FzFont, numbers: Sequence[int]) -> float:
 
 
 def shape_of(font: mupdf.FzFont, numbers: Sequence[int], em: int, closer: float = 1.0) -> Shape | None:
-    """Draw some glyphs in a row, `em` pixels high; None where they have no ink, or no outline.
+    """Draw some glyphs in a row, `em` pixels high; None if they have no ink, or no outline.
 
     `closer`: the share of its width after which the next glyph begins.
     """

@@ -33,8 +33,8 @@ _LIGATURES = (
 )
 _EM = 64  # pixels
 _LIKE = 0.85  # of a glyph's shape and that of its letters, from 0 to 1
-_CLEARER = 0.01  # by so much than any other letters
-_WIDER = 0.2  # of the letters' width: a ligature's may differ by so much
+_CLEARER = 0.01  # the likeness of a glyph's letters is above that of all others by this, at least
+_WIDER = 0.2  # share of the letters' width by which a ligature's may differ
 _MOST_GLYPHS = 50  # are looked at, the commonest
 _LONGEST_MAP = 100  # entries of a block in a map to Unicode, by its definition
 _NAME = re.compile(r"(?:uni(?P<units>(?:[0-9A-F]{4})+)|u(?P<point>[0-9A-F]{4,6})|(?P<name>[A-Za-z]+))\Z")
@@ -43,7 +43,7 @@ _NAME = re.compile(r"(?:uni(?P<units>(?:[0-9A-F]{4})+)|u(?P<point>[0-9A-F]{4,6})
 def map_unmapped_glyphs(document: pymupdf.Document, page_index: int) -> bool:
     """Add the letters of unmapped glyphs to the maps of a page's fonts; tell if any was found.
 
-    Pages that were loaded before do not show them. Raises what MuPDF raises.
+    Pages that were loaded before do not show them. Raises MuPDF's errors.
     """
     page = document[page_index]
     log = read_glyph_log(page)

@@ -36,7 +36,7 @@ from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.protocol import PageImage
 
 _SLOTS = 2  # one page is read while the next one waits
-_HEADING_RATIO = 1.4  # boxes of one type size differ by a fifth, with what ascends and descends in their words
+_HEADING_RATIO = 1.4  # boxes of one type size differ by a fifth, with the ascenders and descenders of their words
 _MAX_SKEW = math.radians(20)
 # Mean confidence and letters for each square of a line; a page below both counts as not read. Scans in
 # Devanagari, Thai, Tamil, Bengali, Greek and Cyrillic have (0.33, 0), (0.60, 2), (0.60, 0.1), (0.67, 0.6), (0.82, 0.6)
@@ -67,10 +67,10 @@ class CpuEngine:
         )
 
     async def start(self, memory: float) -> None:
-        """Nothing: models are loaded on the first page, for most runs have none that needs OCR."""
+        """Do nothing: models are loaded on the first page, for most runs have none that needs OCR."""
 
     def idle_s(self) -> float:
-        """Since it last began a page."""
+        """Return the seconds since it last began a page."""
         return time.monotonic() - self._moved
 
     async def close(self) -> None:
@@ -114,7 +114,7 @@ class CpuEngine:
 
 
 def _written_share(found: Sequence[FoundLine]) -> float:
-    """Letters and digits that were read for each square that fits into the lines: about 1 in Chinese, 2 in Latin."""
+    """Letters and digits that were read, for each square that fits into the lines: about 1 in Chinese, 2 in Latin."""
     squares = sum(max(sides(line.quad)) / max(1.0, min(sides(line.quad))) for line in found)
     return sum(map(str.isalnum, "".join(line.text for line in found))) / max(1.0, squares)
 
@@ -147,7 +147,7 @@ def _turned_quad(quad: Quad, turn: int, size: Quad) -> Quad:
 
 
 def _skew(quads: Sequence[Quad]) -> float:
-    """By how much the long lines slope down to the right, in radians; 0 where that would not be skew."""
+    """The slope of the long lines, down to the right, in radians; 0 if it is too steep for skew."""
     slopes = [
         math.atan2(float(quad[1][1] - quad[0][1]), float(quad[1][0] - quad[0][0]))
         for quad in quads

@@ -1,7 +1,7 @@
 """Lines of text on a page image, found and read by RapidOCR's three models on the CPU.
 
-Which way up the page lies is decided twice: by a vote of the classifier over the long lines, and where these are then
-read with little confidence, by reading a sample of them the other way up as well.
+The way up of a page is decided twice: by a vote of the classifier over the long lines; and, if these are then read with
+little confidence, by reading a sample of them the other way up as well.
 """
 
 import os
@@ -21,8 +21,8 @@ DETECTOR = "PP-OCRv6_det_small"
 RECOGNIZER = "PP-OCRv6_rec_small"
 _CLASSIFIER = "ch_ppocr_mobile_v2.0_cls_mobile"
 _MAX_LINES = 5_000  # of a page; RapidOCR stops at 1,000, which a newspaper has
-_TALL = 1.5  # RapidOCR lays boxes flat, counterclockwise, that are so much higher than wide
-VOTING = 3.0  # lines so much longer than high say which way up a page lies
+_TALL = 1.5  # RapidOCR turns boxes flat, counterclockwise, that are higher than wide by this factor
+VOTING = 3.0  # lines longer than high by this factor vote on the way up of a page
 _TURNS = {(False, False): 0, (False, True): 180, (True, False): 270, (True, True): 90}  # by tall and flipped lines
 # Pages read upside down have a mean confidence of 0.66 to 0.69, good pages 0.92 and more.
 _DOUBTED = 0.85

@@ -1,7 +1,7 @@
 """Landlock: Linux lets a process give up the right to open files and to connect, for good.
 
 Written against the kernel's documentation (userspace-api/landlock), since no maintained Python library has more than
-its first version. What the kernel is too old for stays allowed: it is asked for as much as it knows.
+its first version. Calls that the kernel is too old to refuse stay allowed: it is asked for as much as it knows.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def version() -> int:
-    """Version of the kernel's Landlock, 1 (Linux 5.13) or more; 0 where there is none or it is switched off."""
+    """Version of the kernel's Landlock, 1 (Linux 5.13) or more; 0 if there is none or it is switched off."""
     found: int = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION))
     return max(0, found)
 
@@ -33,7 +33,7 @@ def version() -> int:
 def read_only(paths: Iterable[str], descriptors: Iterable[int] = ()) -> None:
     """Leave this thread, and those it starts, nothing but reading these files and what lies in these folders.
 
-    Paths that are not there are passed over. What is open stays open; the files of `descriptors` may be opened again.
+    Missing paths are passed over. Open files stay open; the files of `descriptors` may be opened again.
 
     Raises:
         OSError: the kernel refuses.

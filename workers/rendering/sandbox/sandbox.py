@@ -3,7 +3,7 @@
 A PDF that takes over the renderer finds no network, no file but those of Python and the system's libraries, no way to
 start a program, to write, or to touch another process. The document itself comes as an open file (mapped_file.py).
 
-Landlock (Linux 5.13) closes the file system, seccomp the system calls. Where the kernel, the container or the processor
+Landlock (Linux 5.13) closes the file system, seccomp the system calls. If the kernel, the container or the processor
 lacks one, the other still works. Not covered: that a file exists and how large it is can be learnt; memory and
 CPU time are bounded by limits that a process which was taken over could raise.
 """
@@ -39,7 +39,7 @@ def missing() -> list[str]:
 
 
 def check(raster: RasterSettings) -> None:
-    """Say once, before the work begins, what the sandbox lacks here.
+    """Log once, before the work begins, which parts of the sandbox are missing here.
 
     Raises:
         UsageError: the settings require it.
@@ -53,12 +53,12 @@ def check(raster: RasterSettings) -> None:
 
 
 def enter(documents: Iterable[int] = ()) -> None:
-    """Take from this process what it does not need; to be called before it has threads, or has read what is hostile.
+    """Drop the rights that this process does not need; call it before it has threads or has read a hostile file.
 
-    It may open again what is open as `documents`.
+    It may open the files of `documents` again.
 
     Raises:
-        OSError: the kernel refuses what it said it could do.
+        OSError: the kernel refuses a feature that it claimed to have.
     """
     if landlock.version() > 0:
         landlock.read_only(readable(), documents)

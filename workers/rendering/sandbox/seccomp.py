@@ -50,14 +50,14 @@ _REFUSED = {
         iopl 172 -, modify_ldt 154 -, vhangup 153 58, lookup_dcookie 212 18, nfsservctl 180 42, fanotify_init 300 262,
         fanotify_mark 301 263, inotify_init 253 -, inotify_init1 294 26""",
 }
-_FIRST_UNKNOWN = 449  # what came after process_mrelease, Linux 5.15; also every call of the x32 interface
+_FIRST_UNKNOWN = 449  # the first call after process_mrelease, Linux 5.15; also every call of the x32 interface
 
 _EPERM, _EACCES, _ENOSYS = 1, 13, 38
 _CLONE_THREAD = 0x10000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # put words into a terminal
 
-# Classic BPF, and where seccomp_data has what it looks at.
+# Classic BPF, and the offsets of the fields of seccomp_data that it compares.
 _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_NOT_LESS, _JUMP_IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE = 0, 4
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -110,7 +110,7 @@ def is_available() -> bool:
 def refuse() -> None:
     """Filter the calls of all threads of this process, from now on.
 
-    Besides what is listed: a new process, opening a file to write, a signal to or a limit for another process, and
+    Beyond the list: a new process, opening a file to write, a signal to or a limit for another process, and
     typing into a terminal.
 
     Raises:
