@@ -82,6 +82,11 @@ def _of_engines(engine: EngineSettings, settings: "RunSettings") -> Iterator[str
         yield from _of_endpoint(engine.endpoint, settings)
     elif engine.name != "cpu":
         yield from _of_deepseek(engine.deepseek_ocr2)
+        if engine.deepseek_ocr2.parse_figures and not settings.output.figures:
+            yield (
+                "engine.deepseek_ocr2.parse_figures is true and output.figures is false: only kept pictures are read, "
+                "so set output.figures=true as well"
+            )
 
 
 def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:

@@ -64,6 +64,12 @@ class DeepseekOcr2Settings(Settings):
         le=3,
         description="Further attempts at a page that loops, is cut off or empty: other n-gram rule, prompt, sampling.",
     )
+    parse_figures: bool = Field(
+        False,
+        description="Read each kept picture (`output.figures`) once more with the model's figure prompt: charts as "
+        "tables, molecules as SMILES.",
+        json_schema_extra=added(False),
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         "auto", description="Of weights and activations; `auto` takes the checkpoint's, bfloat16."
     )

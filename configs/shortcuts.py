@@ -17,10 +17,12 @@ def shortcuts(
     workers: int | None = None,
     ray_address: str | None = None,
     no_ray: bool = False,
+    figures: str | None = None,
 ) -> list[str]:
     """Return the options that were given as `section.key=value`.
 
-    A model, an adapter, a server or a profile that is named chooses its engine: `auto` would read with another one.
+    A model, an adapter, a server or a profile that is named chooses its engine, and so do figures that are to be
+    parsed: `auto` would read with another one.
 
     Raises:
         SettingsError: two of them contradict each other, so that one would be left aside.
@@ -34,9 +36,11 @@ def shortcuts(
         raise SettingsError("--lora is for --engine deepseek-ocr2; a server behind --url has its own adapters")
     if engine == "cpu" and (model or lora):
         raise SettingsError("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own")
+    if engine in {"cpu", "endpoint"} and figures == "parse":
+        raise SettingsError(f"--figures parse is for --engine deepseek-ocr2, and the engine is {engine}")
     if no_ray and ray_address:
         raise SettingsError("--no-ray and --ray-address contradict each other: leave one out")
-    if engine is None and (model is not None or lora is not None):
+    if engine is None and (model is not None or lora is not None or figures == "parse"):
         engine = "deepseek-ocr2"
     options = {
         "engine.name": engine,
@@ -44,6 +48,8 @@ def shortcuts(
         "engine.endpoint.urls": json.dumps(list(urls)) if urls else None,
         "engine.endpoint.profile": _quoted(profile),
         "engine.deepseek_ocr2.lora": _quoted(lora),
+        "engine.deepseek_ocr2.parse_figures": "true" if figures == "parse" else None,
+        "output.figures": None if figures is None else "true",
         "routing.mode": route,
         "workers.rasterizers": workers,
         "workers.engines": workers,

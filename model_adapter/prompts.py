@@ -9,13 +9,14 @@ from types import MappingProxyType
 
 IMAGE_TOKEN = "<image>"  # noqa: S105
 DEFAULT_PROMPT = "markdown"
+FIGURE_PROMPT = "figure"
 
 PROMPTS: Mapping[str, str] = MappingProxyType(
     {
         "markdown": "<|grounding|>Convert the document to markdown.",  # blocks, each with its label and its boxes
         "free_ocr": "Free OCR.",  # Markdown without boxes
         "ocr_lines": "<|grounding|>OCR this image.",  # lines of text, each with its box
-        "figure": "Parse the figure.",  # a chart as an HTML table
+        FIGURE_PROMPT: "Parse the figure.",  # a chart as an HTML table
         "describe": "Describe this image in detail.",
     }
 )

@@ -147,6 +147,9 @@ class Figure:
     x1: float
     y1: float
     jpeg: bytes
+    parsed: str | None = None  # what an engine read in it: Markdown, SMILES, a literal; null if it was not asked
+    parsed_as: str | None = None  # table, smiles, geometry or text
+    parsed_reason: str | None = None  # what is wrong with it: a `Reason`, or `invalid`
 
 
 @dataclass(frozen=True, slots=True)

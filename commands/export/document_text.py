@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ocrmill.commands.export.continuous import ContinuousText, join_pages
-from ocrmill.commands.export.figures import link_to, with_links
+from ocrmill.commands.export.figures import shown, with_links
 from ocrmill.commands.export.pieces import APART, FURNITURE, Piece, joined_text, pieces_of
 from ocrmill.commands.export.whole_documents import Page, WholeDocument
 from ocrmill.pipeline.records import Status
@@ -88,7 +88,7 @@ def _marker(page: Page) -> str:
 
 def _pieces(page: Page, path: Path | None = None) -> list[Piece]:
     """Cut a page into pieces without furniture; with the links to its figures if the document is written to `path`."""
-    links = [(start, link_to(path, page.page_number, name)) for start, name in page.figures] if path else []
+    links = [] if path is None else [(place.start, shown(place, page.page_number, path)) for place in page.figures]
     pieces = pieces_of(page.markdown or "", page.spans, page.page_number, links)
     return [piece for piece in pieces if piece.label not in FURNITURE]
 

@@ -130,7 +130,7 @@ def export_markdown(
             path.parent.mkdir(parents=True, exist_ok=True)
             with new_file(path) as file:
                 report.bytes += file.write(document_markdown(document, path, form).encode())
-            drop_figures(path, {(page.page_number, name) for page in document.pages for _, name in page.figures})
+            drop_figures(path, {(page.page_number, name) for page in document.pages for _, name, _ in page.figures})
         index.finish()
     return report
 

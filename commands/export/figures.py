@@ -8,8 +8,9 @@ No exported document is put into a folder `_figures` (paths.py), so it holds fig
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -25,17 +26,27 @@ _NAME = re.compile(r"block-([1-9][0-9]{0,8})\.jpg")  # of a figure in its row: t
 _FILE = re.compile(r"page-[0-9]+-block-[0-9]+\.jpg")
 _COLUMNS = ("document_id", "page_number", "figures")
 
-FigurePlace = tuple[int, str]  # where it stands in the page's Markdown, and its name in the row
+
+class FigurePlace(NamedTuple):
+    """The place of a figure in its document."""
+
+    start: int  # in the page's Markdown
+    name: str  # in the row
+    parsed: str | None = None  # what an engine read in it
 
 
 def figure_places(blocks: Sequence[Mapping[str, Any]], figures: Sequence[Mapping[str, Any]]) -> list[FigurePlace]:
     """Find the places of a page's figures from the spans of their blocks; figures without a block are left out."""
-    numbers = [(int(found[1]), found[0]) for figure in figures if (found := _NAME.fullmatch(figure["name"] or ""))]
-    return [(blocks[number - 1]["start"], name) for number, name in sorted(numbers) if number <= len(blocks)]
+    numbers = {int(found[1]): figure for figure in figures if (found := _NAME.fullmatch(figure["name"] or ""))}
+    return [
+        FigurePlace(blocks[number - 1]["start"], figure["name"], figure.get("parsed"))
+        for number, figure in sorted(numbers.items())
+        if number <= len(blocks)
+    ]
 
 
 def with_links(text: str, figures: Sequence[FigurePlace], page_number: int, document: Path) -> str:
-    """Put the links to its figures into the Markdown of a page, each a paragraph of its own.
+    """Put the links to its figures into the Markdown of a page, each a paragraph of its own, with what was read in it.
 
     Args:
         text: As the row has it, so that the spans hold.
@@ -44,16 +55,17 @@ def with_links(text: str, figures: Sequence[FigurePlace], page_number: int, docu
         document: The path of the exported document.
     """
     parts, done = [], 0
-    for start, name in sorted(figures, key=lambda place: place[0]):
-        parts += [text[done:start], link_to(document, page_number, name)]
-        done = max(done, start)
+    for place in sorted(figures, key=attrgetter("start")):
+        parts += [text[done : place.start], shown(place, page_number, document)]
+        done = max(done, place.start)
     return "\n\n".join(part.strip("\n") for part in [*parts, text[done:]] if part.strip("\n"))
 
 
-def link_to(document: Path, page_number: int, name: str) -> str:
-    """Return the link from a document to a figure of one of its pages, by the figure's name in the row."""
-    target = figure_folder(document) / _file(page_number, name)
-    return f"![]({quote(target.relative_to(document.parent).as_posix())})"
+def shown(place: FigurePlace, page_number: int, document: Path) -> str:
+    """Return the link from a document to a figure of one of its pages, and below it what was read in the figure."""
+    target = figure_folder(document) / _file(page_number, place.name)
+    link = f"![]({quote(target.relative_to(document.parent).as_posix())})"
+    return f"{link}\n\n{place.parsed}" if place.parsed else link
 
 
 def figure_folder(document: Path) -> Path:

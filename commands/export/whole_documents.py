@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -61,7 +61,7 @@ class Page:
 
 
 _PAGE_COLUMNS = ("document_id", *(name for name in Page.__slots__ if name not in {"figures", "spans"}))
-_FIGURE_PLACES = ("blocks.list.element.start", "figures.list.element.name")
+_FIGURE_PLACES = ("blocks.list.element.start", "figures.list.element.name", "figures.list.element.parsed")
 _BLOCK_SPANS = tuple(f"blocks.list.element.{name}" for name in ("label", "start", "end"))
 
 
@@ -276,8 +276,9 @@ class _SpillFile:
     def take(self, at: int) -> Iterator[Page]:
         for piece in self._pieces.pop(at, ()):
             self._file.seek(piece.offset)
-            for page in json.loads(self._file.read(piece.length)):
-                yield Page(*page)
+            for values in json.loads(self._file.read(piece.length)):
+                page = Page(*values)
+                yield replace(page, figures=[FigurePlace(*place) for place in page.figures])
 
 
 @dataclass(frozen=True, slots=True)

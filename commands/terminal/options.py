@@ -91,6 +91,13 @@ Workers = Annotated[
     int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
 ]
 RayAddress = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")]
+KeptFigures = Annotated[
+    Literal["keep", "parse"] | None,
+    typer.Option(
+        "--figures",
+        help="keep: pictures as JPEG. parse: deepseek-ocr2 reads each once more; charts become tables.",
+    ),
+]
 NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")]
 TimeBudget = Annotated[
     str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")

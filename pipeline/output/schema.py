@@ -50,7 +50,12 @@ _ARROW_TYPES = {int: pa.int32(), float: pa.float32(), str: pa.string()}
 _METADATA = {"schema_version": str(SCHEMA_VERSION)}
 
 BLOCK = pa.struct([("label", pa.string()), *_BOX, ("start", pa.int32()), ("end", pa.int32())])
-FIGURE = pa.struct([("name", pa.string()), *_BOX, ("jpeg", pa.binary())])
+FIGURE = pa.struct(
+    [
+        *(("name", pa.string()), *_BOX, ("jpeg", pa.binary())),
+        *((name, pa.string()) for name in ("parsed", "parsed_as", "parsed_reason")),
+    ]
+)
 ATTEMPT = pa.struct(
     [
         ("engine", pa.string()),

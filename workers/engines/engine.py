@@ -1,8 +1,16 @@
 """The interface of engines."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ocrmill.pipeline.records import EngineDescription, EngineDown, Failure, PageGeometry, PageText, RetryParams
+from ocrmill.pipeline.records import (
+    RGB,
+    EngineDescription,
+    EngineDown,
+    Failure,
+    PageGeometry,
+    PageText,
+    RetryParams,
+)
 from ocrmill.workers.rendering.protocol import PageImage
 
 
@@ -35,3 +43,14 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """End its processes and threads."""
+
+
+@runtime_checkable
+class FigureReader(Protocol):
+    """An engine that reads single pictures as well."""
+
+    async def read_figure(self, picture: RGB, /) -> PageText | Failure | EngineDown:
+        """Read a picture that was cut out of a page, such as a chart; the text is as the model writes it.
+
+        It returns a `Failure` if the picture gives no text, and `EngineDown` if it died.
+        """

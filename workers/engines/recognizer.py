@@ -24,7 +24,8 @@ from ocrmill.pipeline.records import (
     RetryParams,
 )
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
-from ocrmill.workers.engines.engine import Engine
+from ocrmill.workers.engines.engine import Engine, FigureReader
+from ocrmill.workers.engines.parse_figures import parse_figures
 from ocrmill.workers.engines.picture_page import PicturePages
 from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.protocol import PageImage
@@ -38,6 +39,7 @@ class Recognizer:
         self._description = engine.describe()
         self._quality = settings.quality
         self._keeps_figures = settings.output.figures
+        self._parses_figures = settings.engine.deepseek_ocr2.parse_figures
         self._max_tiles = settings.engine.max_tiles
         self._pictures = PicturePages(settings.engine.cpu)
 
@@ -75,7 +77,15 @@ class Recognizer:
             reason = find_defect(row) or Reason.EMPTY_OUTPUT
             row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
             return await self._mark_picture(row, page, image, params)
-        return replace(row, figures=self._cut_figures(image, text, page.geometry)) if self._keeps_figures else row
+        if not self._keeps_figures:
+            return row
+        figures = self._cut_figures(image, text, page.geometry)
+        if self._parses_figures and isinstance(self._engine, FigureReader) and find_defect(row) is None:
+            parsed = await parse_figures(self._engine, figures)
+            if isinstance(parsed, EngineDown):
+                return parsed
+            figures = parsed
+        return replace(row, figures=figures)
 
     async def _mark_picture(
         self, row: PageRow, page: RenderedPage, image: PageImage, params: RetryParams | None

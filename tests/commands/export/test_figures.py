@@ -11,7 +11,7 @@ from PIL import Image
 from written_outputs import add_document, page, writing
 
 from ocrmill.commands.export.export import export_markdown
-from ocrmill.commands.export.figures import figure_places, with_links
+from ocrmill.commands.export.figures import FigurePlace, figure_places, with_links
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.sink import Sink
@@ -157,7 +157,11 @@ def test_places_follow_the_spans_of_the_blocks() -> None:
     spans = [{"start": 0}, {"start": 3}, {"start": 99}]
     places = figure_places(spans, [{"name": f"block-{number}.jpg"} for number in (3, 1, 2, 4)])
 
-    assert places == [(0, "block-1.jpg"), (3, "block-2.jpg"), (99, "block-3.jpg")]
+    assert places == [
+        FigurePlace(0, "block-1.jpg"),
+        FigurePlace(3, "block-2.jpg"),
+        FigurePlace(99, "block-3.jpg"),
+    ]
     assert with_links("one\n\ntwo", places, 7, document) == "\n\n".join(
         [
             *("![](_figures/a/page-7-block-1.jpg)", "one"),

@@ -48,7 +48,8 @@ CONTRACT = {
         document_id string | source string | page_number int32 | page_count int32 | status {WORD} | reason {WORD}
         | detail string | markdown string | raw string
         | blocks list<item: struct<label: string, {BOX}, start: int32, end: int32>>
-        | figures list<item: struct<name: string, {BOX}, jpeg: binary>>
+        | figures list<item: struct<name: string, {BOX}, jpeg: binary,
+            parsed: string, parsed_as: string, parsed_reason: string>>
         | repetition_ratio float | repetition_period int32 | repeated_tail_chars int32 | compression_ratio float
         | longest_run int32 | content_ratio float | content_chars int32 | counted_numbers int32
         | loop_score float | loop_turns int32 | loop_unit_chars int32
@@ -104,7 +105,7 @@ FULL = made_page(
     repetition_flag=True,
     text_layer_agreement=0.75,
     flags=("repetition", "long_run"),
-    figures=(Figure("block-1.jpg", 1.0, 2.0, 3.0, 4.0, b"jpeg"),),
+    figures=(Figure("block-1.jpg", 1.0, 2.0, 3.0, 4.0, b"jpeg", "CCO", "smiles", "invalid"),),
     engine="cpu",
     prompt="read",
     attempts=(Attempt("cpu", 1.5, "read", 0.0, "length", 99, Reason.TRUNCATED), Attempt("cpu", 0.5)),
@@ -155,7 +156,8 @@ def test_a_page_row_arrives_whole(tmp_path: Path) -> None:
     assert (row["prompt_tokens"], row["output_tokens"], row["visual_tokens"]) == (10, 20, 256)
     assert (row["finish_reason"], row["settings_fingerprint"], row["run_id"]) == ("stop", "f" * 16, "20260101-020000")
     assert row["ingested_at"] == made_stamp().ingested_at
-    assert row["figures"] == [{"name": "block-1.jpg", "x0": 1, "y0": 2, "x1": 3, "y1": 4, "jpeg": b"jpeg"}]
+    parsed = {"parsed": "CCO", "parsed_as": "smiles", "parsed_reason": "invalid"}
+    assert row["figures"] == [{"name": "block-1.jpg", "x0": 1, "y0": 2, "x1": 3, "y1": 4, "jpeg": b"jpeg", **parsed}]
     assert [row[name] for name in ("tile_columns", "tile_rows")] == [None] * 2
 
 

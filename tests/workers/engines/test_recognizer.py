@@ -17,9 +17,12 @@ from ocrmill.pipeline.records import (
     Block,
     Document,
     EngineDescription,
+    EngineDown,
+    Failure,
     PageGeometry,
     PageRow,
     PageText,
+    Reason,
     RenderedPage,
     RetryParams,
     Route,
@@ -78,3 +81,63 @@ def test_a_picture_is_cut_from_what_the_engine_saw(max_tiles: int | None) -> Non
 def test_no_picture_is_kept_unasked() -> None:
     """The column is null then."""
     assert read(page_with_picture(), max_tiles=None, figures=False).figures is None
+
+
+class ParsingEngine(SeeingEngine):
+    """Answers to a picture with what is given, and counts the pictures."""
+
+    def __init__(self, answer: PageText | Failure | EngineDown | Exception) -> None:
+        self.answer = answer
+        self.pictures: list[RGB] = []
+
+    async def read_figure(self, picture: RGB) -> PageText | Failure | EngineDown:
+        self.pictures.append(picture)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def parse(engine: SeeingEngine, *, parse_figures: bool = True) -> PageRow | EngineDown:
+    chosen = EngineSettings(name="deepseek-ocr2", deepseek_ocr2=DeepseekOcr2Settings(parse_figures=parse_figures))
+    recognizer = Recognizer(engine, RunSettings(engine=chosen, output=OutputSettings(figures=True)))
+    document = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
+    page = RenderedPage(1, GEOMETRY, RouteDecision(Route.OCR, "no_text"))
+    return asyncio.run(recognizer.read(document, page, cut_views(page_with_picture(), 6)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "parsed", "parsed_as", "parsed_reason"),
+    [
+        (PageText("<table><tr><td>1</td></tr>"), "<table><tr><td>1</td></tr></table>", "table", None),
+        (PageText("C1CCCC"), "C1CCCC", "smiles", "invalid"),
+        (PageText("A boat", finish_reason="length"), "A boat", "text", "truncated"),
+        (PageText("a a a", finish_reason="repetition"), "a a a", "text", "repetition"),
+        (PageText("```\n```"), None, None, "empty_output"),
+        (Failure(Reason.EMPTY_OUTPUT, "nothing"), None, None, "empty_output"),
+        (ValueError("no such shape"), None, None, "engine_error"),
+    ],
+)
+def test_a_picture_is_read_once_more(
+    answer: PageText | Failure | Exception, parsed: str | None, parsed_as: str | None, parsed_reason: str | None
+) -> None:
+    """The picture alone goes to the engine; its answer stands beside it, with what is wrong with it."""
+    engine = ParsingEngine(answer)
+    row = instance(PageRow, parse(engine))
+
+    (figure,) = present(row.figures)
+    assert (figure.parsed, figure.parsed_as, figure.parsed_reason) == (parsed, parsed_as, parsed_reason)
+    assert [picture.shape for picture in engine.pictures] == [(396, 612, 3)]
+    assert row.text == TEXT
+
+
+def test_an_engine_that_dies_over_a_picture_is_down() -> None:
+    """The page is read again by another engine, as if it had died over the page."""
+    assert parse(ParsingEngine(EngineDown("gone"))) == EngineDown("gone")
+
+
+@pytest.mark.parametrize("engine", [SeeingEngine(), ParsingEngine(PageText("x"))])
+def test_pictures_are_not_read_unasked(engine: SeeingEngine) -> None:
+    """Without the setting, or by an engine that reads pages only, a picture is just kept."""
+    row = instance(PageRow, parse(engine, parse_figures=not isinstance(engine, ParsingEngine)))
+
+    assert [figure.parsed for figure in present(row.figures)] == [None]

@@ -18,11 +18,20 @@ from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.checkpoint.adapter_check import lora_rank
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 from ocrmill.model_adapter.plugin import engine_arguments
-from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, prompt_text
+from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, FIGURE_PROMPT, prompt_text
 from ocrmill.model_adapter.tiling import GLOBAL_TOKENS, graph_tokens, plan_tiling
-from ocrmill.model_adapter.views import PageViews
+from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.pipeline.records import EngineDescription, EngineDown, Failure, PageGeometry, PageText, Reason, RetryParams
+from ocrmill.pipeline.records import (
+    RGB,
+    EngineDescription,
+    EngineDown,
+    Failure,
+    PageGeometry,
+    PageText,
+    Reason,
+    RetryParams,
+)
 from ocrmill.workers.engines.deepseek_ocr2.gpu_preset import with_gpu_preset
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
@@ -132,25 +141,16 @@ class DeepseekOcr2Engine:
         self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None
     ) -> PageText | Failure | EngineDown:
         """Read one page. It fails with EMPTY_OUTPUT if the model writes nothing."""
-        from vllm.v1.engine.exceptions import EngineDeadError
-
         assert isinstance(image, PageViews), "its settings have max_tiles"
         params = params or self._usual
         prompt = params.prompt or self._settings.prompt
-        tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
-        if not self._in_work:
-            self._moved = time.monotonic()
-        self._in_work += 1
-        try:
-            written = await self._write(image, prompt, self._sampling_params(params))
-        except EngineDeadError:
-            detail = self._log.cause() or "vLLM's engine process ended without a word"
-            return EngineDown(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory())
-        finally:
-            self._in_work -= 1
+        written = await self._write(image, prompt, params)
+        if isinstance(written, EngineDown):
+            return written
         markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
         if not markdown.strip() and not blocks:
             return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
+        tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
         return PageText(
             markdown,
             raw=written.text,
@@ -163,6 +163,15 @@ class DeepseekOcr2Engine:
             tile_rows=tiling.rows,
         )
 
+    async def read_figure(self, picture: RGB) -> PageText | Failure | EngineDown:
+        """Read one picture by the model's figure prompt, under the n-gram rule of pages."""
+        written = await self._write(cut_views(picture, self._settings.max_tiles), FIGURE_PROMPT, self._usual)
+        if isinstance(written, EngineDown):
+            return written
+        if not written.text.strip():
+            return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
+        return PageText(written.text, finish_reason=written.finish_reason, output_tokens=written.output_tokens)
+
     async def close(self) -> None:
         """End vLLM's processes."""
         if self._llm is not None:
@@ -174,24 +183,36 @@ class DeepseekOcr2Engine:
         """Return the retries; one with a prompt of its own only if the usual prompt asks for Markdown."""
         return (params for params in RETRY_POLICY if params.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
 
-    async def _write(self, views: PageViews, prompt: str, sampling: Any) -> OutputSoFar:
+    async def _write(self, views: PageViews, prompt: str, params: RetryParams) -> OutputSoFar | EngineDown:
         """The model's output as it comes, cut off where it loops."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        if not self._in_work:
+            self._moved = time.monotonic()
+        self._in_work += 1
         detector = LoopDetector(self._number_values) if self._settings.stop_loops else None
-        page = {"prompt": prompt_text(prompt), "multi_modal_data": {"image": views}}
-        (request,) = await self._llm.renderer.render_cmpl_async([page])
         written = OutputSoFar()
         name = f"page-{next(self._numbers)}"
-        async with aclosing(self._llm.generate(request, sampling, name, lora_request=self._adapter)) as stream:
-            async for output in stream:
-                self._moved = time.monotonic()
-                new = output.outputs[0]
-                written.prompt_tokens = len(output.prompt_token_ids or ())
-                written.text += new.text
-                written.output_tokens += len(new.token_ids)
-                written.finish_reason = new.finish_reason
-                if detector is not None and new.finish_reason is None and detector.push(new.token_ids):
-                    written.finish_reason = "repetition"
-                    break  # closing the stream tells vLLM to drop the page
+        try:
+            page = {"prompt": prompt_text(prompt), "multi_modal_data": {"image": views}}
+            (request,) = await self._llm.renderer.render_cmpl_async([page])
+            tokens = self._llm.generate(request, self._sampling_params(params), name, lora_request=self._adapter)
+            async with aclosing(tokens) as stream:
+                async for output in stream:
+                    self._moved = time.monotonic()
+                    new = output.outputs[0]
+                    written.prompt_tokens = len(output.prompt_token_ids or ())
+                    written.text += new.text
+                    written.output_tokens += len(new.token_ids)
+                    written.finish_reason = new.finish_reason
+                    if detector is not None and new.finish_reason is None and detector.push(new.token_ids):
+                        written.finish_reason = "repetition"
+                        break  # closing the stream tells vLLM to drop the page
+        except EngineDeadError:
+            detail = self._log.cause() or "vLLM's engine process ended without a word"
+            return EngineDown(f"vLLM died: {detail}", out_of_memory=self._log.is_out_of_memory())
+        finally:
+            self._in_work -= 1
         return written
 
     def _engine_arguments(self, memory: float) -> dict[str, Any]:
