@@ -129,6 +129,8 @@ class Fleet:
         self._since = time.monotonic()
 
     def _rest(self, server: Server, asked_s: float | None) -> None:
+        if asked_s is None and time.monotonic() < server.rests_until:
+            return  # several refusals at once are one
         seconds = asked_s if asked_s is not None else _pause(server)
         server.rests += 1
         until = time.monotonic() + seconds * random.uniform(1.0, 1.25)  # noqa: S311 - no secret
