@@ -10,8 +10,9 @@ import sys
 import zlib
 from pathlib import Path
 
+import fake_engine
 import numpy as np
-from fake_engine import FakeEngine
+from ray import cloudpickle
 
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.load import load_settings
@@ -21,6 +22,7 @@ from ocrmill.workers.logging import start_logging
 from ocrmill.workers.pools.ray_pool import RayPool
 from ocrmill.workers.rendering.protocol import PageImage
 
+cloudpickle.register_pickle_by_value(fake_engine)  # Ray's workers cannot import files of tests
 SLOTS = 2
 SECONDS_PER_PAGE = 0.4
 SETTINGS = (
@@ -29,7 +31,7 @@ SETTINGS = (
 )
 
 
-class PatientEngine(FakeEngine):
+class PatientEngine(fake_engine.FakeEngine):
     """Takes its time for a page and says the same of all."""
 
     def __init__(self, reads: Path) -> None:

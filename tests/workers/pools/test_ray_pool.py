@@ -41,7 +41,8 @@ from ocrmill.workers.pools.ray_pool import RayPool
 from ocrmill.workers.pools.worker_slots import MAX_FAILURES
 from ocrmill.workers.rendering.protocol import PageImage
 
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's workers cannot import a test file
+for module in (__name__, FakeEngine.__module__):  # Ray's workers cannot import files of tests
+    cloudpickle.register_pickle_by_value(sys.modules[module])
 
 
 class ScriptedEngine(FakeEngine):
