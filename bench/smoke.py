@@ -21,6 +21,7 @@ SAMPLES = "samples"
 TIMEOUT_S = 600
 AT_ONCE = 2  # the figures mean nothing here, so that benches may disturb each other
 SMALLEST: dict[str, tuple[str, ...]] = {
+    "agreement": (SAMPLES, "--documents", "0"),
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),

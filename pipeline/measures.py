@@ -40,3 +40,18 @@ class LayerFidelity:
     precision: float  # of the Markdown's words
     order: float
     changed_numbers: int = 0  # on either side without an equal on the other; no column
+
+
+@dataclass(frozen=True, slots=True)
+class TextSignals:
+    """Signs of a bad page in its text alone, or beside what was seen of the page (pipeline/quality/signals/)."""
+
+    text_script: str  # of most letters of the text; none if they are few
+    layer_script: str  # of the page's own text, where that can be trusted
+    text_language: str  # of the text, a code of two letters; none if that cannot be told
+    layer_language: str  # of the page's own text
+    ink_density: float  # letters and digits for each square inch of ink; 0 if nothing is known of the ink
+    ragged_tables: int  # with rows of different lengths
+    formulas: int
+    broken_formulas: int  # that do not parse
+    garbage_share: float  # of the characters, 0 to 1

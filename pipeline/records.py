@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.measures import AgreementMeasures, LayerFidelity, RepetitionMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, LayerFidelity, RepetitionMeasures, TextSignals
 
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
@@ -60,8 +60,7 @@ class Reason(StrEnum):
     ENGINE_CRASH = "engine_crash"
 
 
-# Reasons that do not depend on the page.
-ENGINE_FAILURES = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.ENGINE_CRASH})
+ENGINE_FAILURES = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.ENGINE_CRASH})  # whatever the page
 
 
 class Route(StrEnum):
@@ -358,6 +357,7 @@ class PageRow:
     repetition_flag: bool = False
     text_layer_agreement: float | None = None
     agreement: AgreementMeasures | None = None  # with the words of the layer, where they can be trusted
+    signs: TextSignals | None = None
     flags: tuple[str, ...] = ()
     figures: tuple[Figure, ...] | None = None  # null if none are wanted, or nothing was read
     engine: str | None = None

@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ocrmill.pipeline.measures import AgreementMeasures, RepetitionMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, RepetitionMeasures, TextSignals
 from ocrmill.pipeline.records import (
     Block,
     DocumentRow,
@@ -94,6 +94,7 @@ PAGES = pa.schema(
         ("quality_version", pa.int32()),
         ("text_layer_agreement", pa.float32()),
         *_columns(AgreementMeasures),
+        *_columns(TextSignals),
         ("engine_confidence", pa.float32()),
         ("layer_recall", pa.float32()),
         ("layer_precision", pa.float32()),
@@ -182,13 +183,14 @@ ADDED = frozenset(
         *("ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"),
         *("layer_recall", "layer_precision", "layer_order"),
         *("loop_score", "loop_turns", "loop_unit_chars"),
-        *(name for name, _ in _columns(AgreementMeasures)),
+        *(name for record in (AgreementMeasures, TextSignals) for name, _ in _columns(record)),
     }
 )
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(name for name, _ in _columns(RepetitionMeasures))
 _AGREEMENT = tuple(name for name, _ in _columns(AgreementMeasures))
+_SIGNS = tuple(name for name, _ in _columns(TextSignals))
 _UNSUITABLE_TEXT = re.compile("[\0\ud800-\udfff]")  # Arrow holds UTF-8; NUL ends a string in what is built on C
 
 
@@ -219,6 +221,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         **_attributes([row.text for row in rows], "raw", "finish_reason", *_MODEL_VIEW),
         **_attributes([row.measures for row in rows], *_MEASURES),
         **_attributes([row.agreement for row in rows], *_AGREEMENT),
+        **_attributes([row.signs for row in rows], *_SIGNS),
         **_attributes(seen["geometry"], "width_pt", "height_pt", "rotation"),
         **_attributes(seen["decision"], "route"),
         "route_reason": _attributes(seen["decision"], "reason")["reason"],

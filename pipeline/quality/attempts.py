@@ -67,7 +67,7 @@ def settled(rows: Sequence[PageRow]) -> PageRow:
     """
     row = best_of(rows)
     if rows[0].shows_only_picture and all(each.reason is _EMPTY and each.status is Status.FAILED for each in rows):
-        return replace(row, status=Status.BLANK, reason=Reason.PICTURE_ONLY)
+        return replace(row, status=Status.BLANK, reason=Reason.PICTURE_ONLY, flags=())
     return row
 
 

@@ -4,13 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.measures import AgreementMeasures
 from ocrmill.pipeline.pages.routing import FOREIGN_SHARE
+from ocrmill.pipeline.quality.agreement.doubts import flags_of, is_checked
 from ocrmill.pipeline.quality.agreement.ocr_agreement import measure_agreement
 from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
 from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.signals.doubts import INK_WITHOUT_TEXT, flags_of_text, has_unread_ink
+from ocrmill.pipeline.quality.signals.text_signals import measure_signals
 from ocrmill.pipeline.records import (
     Attempt,
     BlankPage,
@@ -43,7 +47,7 @@ def finished_row(
     if isinstance(page, BlankPage):
         return PageRow(**_place(document, page), status=Status.BLANK)
     kept = page.decision.reason == UNSUPPORTED_SCRIPT
-    read = _read(page.text, quality, signals(page.text, unsupported_script=kept))
+    read = _read(page, page.text, quality, signals(page.text, unsupported_script=kept))
     return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **read)
 
 
@@ -73,7 +77,7 @@ def recognized_row(
         attempts=(attempt,),
         text_layer_agreement=agreement,
         agreement=checked,
-        **_read(text, quality, raised + page.flags),
+        **_read(page, text, quality, raised + page.flags, checked),
     )
 
 
@@ -119,7 +123,12 @@ def failed_row(document: Document, page: PageResult, reason: Reason, detail: str
         prompt=attempts[-1].prompt if attempts else None,
         engine_ms=sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None,
         attempts=attempts,
+        flags=(INK_WITHOUT_TEXT,) if reason is Reason.EMPTY_OUTPUT and _shows_ink(page) else (),
     )
+
+
+def _shows_ink(page: PageResult) -> bool:
+    return not isinstance(page, FailedPage) and has_unread_ink(page.features)
 
 
 def _is_foreign(page: RenderedPage, text: PageText) -> bool:
@@ -141,7 +150,16 @@ def _place(document: Document, page: PageResult) -> dict[str, Any]:
     }
 
 
-def _read(text: PageText, quality: QualitySettings, raised: tuple[str, ...]) -> dict[str, Any]:
+def _read(
+    page: TextLayerPage | RenderedPage,
+    text: PageText,
+    quality: QualitySettings,
+    raised: tuple[str, ...],
+    checked: AgreementMeasures | None = None,
+) -> dict[str, Any]:
+    layer_text = page.layer_text if isinstance(page, RenderedPage) else None
+    signs = measure_signals(text.markdown, layer_text, page.features, page.geometry)
+    doubts = flags_of(checked, page.features) + flags_of_text(signs, is_checked=is_checked(checked))
     measures = measure_repetition(text.markdown)
     judgement = judge(
         measures,
@@ -153,6 +171,7 @@ def _read(text: PageText, quality: QualitySettings, raised: tuple[str, ...]) -> 
     return {
         "text": text,
         "measures": measures,
+        "signs": signs,
         "repetition_flag": judgement.repetition_flag,
-        "flags": judgement.flags + raised,
+        "flags": tuple(dict.fromkeys(judgement.flags + raised + doubts)),
     }

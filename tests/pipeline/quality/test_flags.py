@@ -179,7 +179,7 @@ def test_notes_of_the_reader_are_flags_of_the_row() -> None:
     document = Document("0" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
 
     assert signals(text) == ("unmapped_text", "table_uncertain")
-    assert finished_row(document, layer_page(text), DEFAULTS).flags == ("unmapped_text", "table_uncertain")
+    assert finished_row(document, layer_page(text), DEFAULTS).flags == ("unmapped_text", "table_uncertain", "garbage")
     assert finished_row(document, layer_page(PageText("text")), DEFAULTS).flags == ()
 
 
