@@ -41,6 +41,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "rasterize": ("--pages", "1", "--repeats", "1"),
     "reflag": ("--pages", "3000", "--remeasured", "200"),
     "repetition": (SAMPLES, "--each", "2"),
+    "repetition.ordinary": (SAMPLES, "--pages", "1"),
     "roofline": (),
     "routing": (SAMPLES,),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
