@@ -30,7 +30,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.quality.generator import HALVES
 from bench.quality.report import circumstances
 from bench.quality.scores import score
-from bench.quality.typesetters import Page, find_typesetters, make_pages, read_pages
+from bench.quality.typesetters import TYPESETTERS, Page, find_typesetters, make_pages, read_pages
 from bench.quality.vocabulary import english
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
@@ -59,7 +59,10 @@ def main() -> None:
     """Make both halves, read them, and print a line for each flag."""
     options = _options()
     measured = circumstances()
-    setters = find_typesetters([sys.executable, *options.python])
+    found_setters = find_typesetters([sys.executable, *options.python])
+    setters = {
+        name: each for name, each in found_setters.items() if not options.typesetter or name in options.typesetter
+    }
     rows = []
     for half in HALVES:
         with tempfile.TemporaryDirectory() as scratch:
@@ -166,6 +169,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where the PDFs stay, in a folder for each half")
     parser.add_argument("--python", action="append", default=[], metavar="INTERPRETER")
+    parser.add_argument("--typesetter", action="append", choices=[each.name for each in TYPESETTERS], help="only these")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the table into this page")
     return parser.parse_args()
 

@@ -23,6 +23,7 @@ AT_ONCE = 2  # the figures mean nothing here, so that benches may disturb each o
 SMALLEST: dict[str, tuple[str, ...]] = {
     "agreement": (SAMPLES, "--documents", "0"),
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
+    "content_reasons": ("--typesetter", "typst"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
     "encoder_traffic": ("--attention", "kernel"),

@@ -2,7 +2,7 @@
 
     python -m bench.repetition.ordinary FOLDER [--pages 80]
 
-Nothing here is labelled: print what is flagged, and read it. docs/repetition.md says what was read and where it came from.
+Nothing here is labelled: what is flagged is printed, to be read. docs/repetition.md says what was, and whence it came.
 """
 
 import argparse
