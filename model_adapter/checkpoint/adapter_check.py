@@ -16,6 +16,7 @@ from ocrmill.model_adapter.checkpoint.weight_names import DECODER_PREFIX, Weight
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM offers
 _PREFIX = "base_model.model."
+_HALVES = {".lora_A.weight": ".lora_B.weight", ".lora_B.weight": ".lora_A.weight"}
 _UNUSABLE = ("use_dora", "lora_bias", "layer_replication", "use_qalora", "use_bdlora", "alora_invocation_tokens")
 
 
@@ -46,6 +47,7 @@ def check_adapter(folder: Path, schema: Mapping[str, Any] | None) -> None:
     except DamagedFileError as error:
         raise CheckpointError(str(error)) from error
     _refuse_encoder_tensors(folder, tensors)
+    _check_parts(folder, tensors)
     if schema is not None:
         _compare_widths(folder, tensors, schema)
 
@@ -53,15 +55,19 @@ def check_adapter(folder: Path, schema: Mapping[str, Any] | None) -> None:
 def lora_rank(folder: Path) -> int:
     """Return the smallest rank that vLLM offers and the adapter fits in."""
     config = read_json(folder / CONFIG)
-    rank = max([config["r"], *(config.get("rank_pattern") or {}).values()])
+    rank = max(_ranks(config))
     return next((offered for offered in LORA_RANKS if offered >= rank), rank)
+
+
+def _ranks(config: Any) -> list[int]:
+    return [config["r"], *(config.get("rank_pattern") or {}).values()]
 
 
 def _check_config(folder: Path, config: Any) -> None:
     """Refuse what vLLM refuses, minutes later (vllm/lora/peft_helper.py)."""
     try:
         kind = config.get("peft_type", "LORA")
-        rank = lora_rank(folder)
+        rank, least = lora_rank(folder), min(_ranks(config))
     except (LookupError, TypeError, AttributeError) as error:
         raise CheckpointError(f"the adapter {folder} is damaged ({error!r} in its {CONFIG})") from error
     if kind != "LORA":
@@ -75,6 +81,8 @@ def _check_config(folder: Path, config: Any) -> None:
         raise CheckpointError(
             f"the adapter {folder} uses {', '.join(used)}, which vLLM cannot: merge it into the model"
         )
+    if least < 1:
+        raise CheckpointError(f"the adapter {folder} is damaged: a rank in its {CONFIG} is {least}")
     if rank > LORA_RANKS[-1]:
         raise CheckpointError(f"the adapter {folder} has rank {rank}, and vLLM takes {LORA_RANKS[-1]} at most")
 
@@ -95,6 +103,19 @@ def _refuse_encoder_tensors(folder: Path, tensors: Mapping[str, TensorHeader]) -
             "and ocrmill applies adapters to the decoder only: merge the adapter into the model (PEFT's "
             "merge_and_unload), and name that with --model"
         )
+
+
+def _check_parts(folder: Path, tensors: Mapping[str, TensorHeader]) -> None:
+    """Refuse tensors that are no matrix of LoRA, and matrices without their other half."""
+    names = set(tensors)
+    for name in sorted(names):
+        ending = next((each for each in _HALVES if name.endswith(each)), None)
+        if ending is None:
+            raise CheckpointError(
+                f"the adapter {folder} holds {name}, which vLLM does not apply: merge the adapter into the model"
+            )
+        if name.removesuffix(ending) + _HALVES[ending] not in names:
+            raise CheckpointError(f"the adapter {folder} is damaged: {name} is there without its other half")
 
 
 def _compare_widths(folder: Path, tensors: Mapping[str, TensorHeader], schema: Mapping[str, Any]) -> None:

@@ -83,7 +83,7 @@ def check_config(fields: Any, name: str) -> dict[str, Any] | None:
         published_shapes(schema)  # which needs every size
     except ForeignConfigError as error:
         raise CheckpointError(str(error)) from error
-    except (LookupError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (LookupError, TypeError, AttributeError, ZeroDivisionError, ValueError) as error:
         if isinstance(error, LookupError) and fields.get("model_type") == NATIVE_MODEL_TYPE:
             return None
         raise CheckpointError(f"{name}: its config.json is not as published ({error!r}): {_FETCH}") from error
@@ -119,6 +119,9 @@ def _check_kind(folder: Path) -> None:
     for pattern, what in _OTHER_FORMATS.items():
         if any(folder.glob(pattern)):
             raise CheckpointError(f"{folder} holds {what} and no config.json: {_TAKE_SAFETENSORS}")
+    below = sorted(path.parent.name for path in folder.glob("*/config.json"))
+    if below:
+        raise CheckpointError(f"{folder} is no model, but holds some: name one with --model ({', '.join(below)})")
     if not any(folder.iterdir()):
         raise MissingFilesError(f"{folder} is empty: fetch the checkpoint into it, or name another with --model")
 
@@ -136,6 +139,8 @@ def _weight_files(folder: Path) -> list[Path]:
             names = {str(name) for name in index["weight_map"].values()}
         except (LookupError, TypeError, AttributeError) as error:
             raise CheckpointError(f"{folder / WEIGHTS_INDEX} is damaged (it has no weight_map): {_FETCH}") from error
+        if not names:
+            raise CheckpointError(f"{folder / WEIGHTS_INDEX} is damaged (its weight_map is empty): {_FETCH}")
     names = names or {path.name for path in folder.glob("*.safetensors")}
     missing = sorted(name for name in ("config.json", "tokenizer.json", *names) if not (folder / name).is_file())
     if not names:

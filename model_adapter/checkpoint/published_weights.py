@@ -4,11 +4,13 @@ The published sizes give the 2,707 names of the published index, one to one, and
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, GLOBAL_TOKENS, PATCH_SIZE, TILE_TOKENS
 from ocrmill.model_adapter.vision.config import MLP_RATIO
 
+MOST_TENSORS = 100_000  # 37 times the published model's: a damaged number of layers ends here
 Shape = tuple[int, ...]
 NamedShape = tuple[str, Shape]
 
@@ -20,21 +22,26 @@ def published_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
 
     Raises:
         KeyError: where a size is missing.
+        ValueError: with sizes that no model has: more than MOST_TENSORS.
     """
     widths = config["vision_config"]["width"]
     projector, language = config["projector_config"], config["language_config"]
     flow_encoder = widths["qwen2-0-5b"]
-    return dict(
+    shapes = chain(
+        _sam_shapes("model.sam_model.", widths["sam_vit_b"], flow_encoder["dim"]),
+        _flow_encoder_shapes("model.qwen2_model.", flow_encoder),
         [
-            *_sam_shapes("model.sam_model.", widths["sam_vit_b"], flow_encoder["dim"]),
-            *_flow_encoder_shapes("model.qwen2_model.", flow_encoder),
             ("model.projector.layers.weight", (projector["n_embed"], projector["input_dim"])),
             ("model.projector.layers.bias", (projector["n_embed"],)),
             ("model.view_seperator", (projector["n_embed"],)),
-            *_decoder_shapes("model.", language),
             ("lm_head.weight", (language["vocab_size"], language["hidden_size"])),
-        ]
+        ],
+        _decoder_shapes("model.", language),
     )
+    named = dict(islice(shapes, MOST_TENSORS + 1))
+    if len(named) > MOST_TENSORS:
+        raise ValueError(f"by its sizes the model has more than {MOST_TENSORS:,} tensors")
+    return named
 
 
 def _sam_shapes(prefix: str, sam: Mapping[str, Any], output_width: int) -> Iterator[NamedShape]:
