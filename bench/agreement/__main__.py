@@ -1,7 +1,7 @@
 """Measure what agreement with a page's own words finds, on texts that are damaged by rule, and what it flags falsely.
 
     python -m bench.agreement [FOLDER ...] [--half tuning] [--documents 3]
-    python -m bench.agreement samples ../shared/corpus --documents 3 --write docs/agreement.md
+    python -m bench.agreement samples ../shared/corpus --documents 3 --skip test_2548.pdf --write docs/agreement.md
 
 Pages are those of PDFs in the folders that are read from their text layer, and pages that typesetters set from sources
 of bench/quality. Each is damaged once in every way, and varied honestly in every way, by draws from seeds. Half of the
@@ -75,12 +75,14 @@ def main() -> None:
     load_layout_model()
     with tempfile.TemporaryDirectory() as scratch:
         typeset = list(read_typeset(Path(scratch), options.half, options.documents, options.seed, options.typesetter))
-    pages = [page for page in [*read_real(options.folders, options.half), *typeset] if has_enough(page)]
+    real = read_real(options.folders, options.half, options.skip)
+    pages = [page for page in [*real, *typeset] if has_enough(page)]
     if not pages:
         sys.exit(f"no page with {LEAST_WORDS} words of its own in this half")
     damaged, honest, fingerprint = measure_all(pages, with_held_back=options.half != "tuning", worst=options.worst)
+    documents = {page.document.split(" page ")[0] for page in pages}
     about = (
-        f"{len(pages)} pages of {len({page.document for page in pages})} documents, half `{options.half}`; "
+        f"{len(pages)} pages of {len(documents)} documents, half `{options.half}`; "
         f"{sum(len(each.found) for each in damaged.values())} damaged texts, "
         f"{sum(len(each.found) for each in honest.values())} honest ones."
     )
@@ -89,6 +91,7 @@ def main() -> None:
     if options.write:
         folders = " ".join(folder.name for folder in options.folders)
         command = f"python -m bench.agreement {folders} --half {options.half} --documents {options.documents}"
+        command += "".join(f" --skip {name}" for name in options.skip)
         write_tables(options.write, tables, command, fingerprint)
 
 
@@ -170,6 +173,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=3, help="of each kind and typesetter")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--typesetter", action="append", default=None, help="default typst")
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="leave out this file")
     parser.add_argument("--worst", type=int, default=0, help="name honest texts that are flagged")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into this document")
     options = parser.parse_args()

@@ -39,10 +39,10 @@ class HostPage:
     geometry: PageGeometry
 
 
-def read_real(folders: Sequence[Path], half: str) -> Iterator[HostPage]:
+def read_real(folders: Sequence[Path], half: str, skipped: Sequence[str] = ()) -> Iterator[HostPage]:
     """Yield pages of the real PDFs of one half, by the hash of their names."""
     for path in (path for folder in folders for path in sorted(folder.glob("*.pdf"))):
-        if HALVES[hashlib.sha256(path.name.encode()).digest()[0] % 2] != half:
+        if path.name in skipped or HALVES[hashlib.sha256(path.name.encode()).digest()[0] % 2] != half:
             continue
         for name, document, index, right_to_left in pages_of(path, MOST_PAGES):
             text = ours(document, index, right_to_left)
