@@ -49,9 +49,7 @@ IN_ORDER = (
 OF_THE_TEXT = frozenset({EMPTY_MARKUP, UNMAPPED_TEXT})
 JUDGED = frozenset(IN_ORDER) - OF_THE_TEXT - {LOOPED_BEFORE, UNSUPPORTED_SCRIPT}
 CUT_OFF, STOPPED = "length", "repetition"  # finish reasons of an engine that did not end by itself
-DEGENERATE = frozenset(
-    {REPETITION, TRUNCATED}
-)  # a text that repeats itself, or that the engine never brought to an end
+DEGENERATE = frozenset({REPETITION, TRUNCATED})  # a text that repeats itself, or that its engine did not end
 
 # Read upside down or in a script that it does not know, the recognizer has 0.33 to 0.75; good pages have 0.9 and more.
 LEAST_CONFIDENCE = 0.85

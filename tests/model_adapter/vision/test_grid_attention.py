@@ -41,9 +41,13 @@ def environment_of(name: str) -> dict[str, str]:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [*COMPILERS, "installed"])
 def test_the_interpreted_kernel_is_right(name: str) -> None:
-    """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter."""
+    """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter.
+
+    The whole encoder, which takes three minutes, is held against the official one under the newest of them.
+    """
     tests = Path(__file__).with_name("interpreted_kernel.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
+    command += [] if name == COMPILERS[-1] else ["-k", "not official_one"]
     environment = environment_of(name) | {"TRITON_INTERPRET": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
