@@ -17,8 +17,8 @@ from ocrmill.pipeline.sources.http import WebError
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("commands", "configs", "model_adapter", "ocrmill", "pipeline", "workers")
 ROOTS = {OcrmillError.__name__, ModelFilesError.__name__}
-# It has to pass through `except Exception` of Ray, and never leaves the file.
-OUTSIDE = {"_StopNowError"}
+# The first has to pass through `except Exception` of Ray; the others are caught where a text is read, and none leaves.
+OUTSIDE = {"_StopNowError", "MalformedOutputError", "UndecidedError"}
 BUILT_IN = {
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
 }
