@@ -5,8 +5,8 @@ from ocrmill.pipeline.quality.signals.broken_formulas import is_broken
 from ocrmill.pipeline.quality.signals.find_formulas import find_formulas
 from ocrmill.pipeline.quality.signals.garbage import garbage_share
 from ocrmill.pipeline.quality.signals.languages import NONE, language_of_text, script_of_text
-from ocrmill.pipeline.quality.signals.ragged_tables import count_ragged_tables
 from ocrmill.pipeline.records import PageFeatures, PageGeometry
+from ocrmill.pipeline.text.markup.ragged_tables import count_ragged_tables
 
 _SQUARE_INCH = 72.0 * 72.0  # in points
 

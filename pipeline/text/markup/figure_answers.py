@@ -8,19 +8,17 @@ can be parsed.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.util import find_spec
 
 from ocrmill.pipeline.text.markup.html_tables import valid_tables
+from ocrmill.pipeline.text.markup.ragged_tables import count_ragged_tables
 
 _FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n]*\n(.*?)\n?\s*\1\s*", re.DOTALL)
 _TOKENS = re.compile(r"<[|\uff5c][^<>|\uff5c]*[|\uff5c]>")
-_ROW = re.compile(r"<tr\b[^<>]*>(.*?)</tr\s*>", re.IGNORECASE | re.DOTALL)
-_CELL = re.compile(r"<t[dh]\b([^<>]*)>", re.IGNORECASE)
-_SPAN = re.compile(r"\b(col|row)span\s*=\s*[\"']?(\d{1,4})", re.IGNORECASE)
 _PIPE_ROW = re.compile(r"^\s*\|.*\|\s*$", re.MULTILINE)
 _GEOMETRY = frozenset({"Line", "Circle"})  # keys of the literal
 # OpenSMILES: bracket atoms, the organic subset, bonds, branches, ring closures, dots.
@@ -61,10 +59,9 @@ def read_answer(raw: str) -> FigureAnswer | None:
         return None
     if text[:6].lower() == "<table":
         table = valid_tables(text)
-        return FigureAnswer(AnswerKind.TABLE, table, _has_equal_rows(table))
+        return FigureAnswer(AnswerKind.TABLE, table, not count_ragged_tables(table))
     if text.startswith("|") and len(_PIPE_ROW.findall(text)) == len(text.split("\n")):
-        widths = {len(re.findall(r"(?<!\\)\|", row)) for row in text.split("\n")}
-        return FigureAnswer(AnswerKind.TABLE, text, len(widths) == 1)
+        return FigureAnswer(AnswerKind.TABLE, text, not count_ragged_tables(text))
     if text.startswith("{"):
         return _geometry(text)
     if _looks_like_smiles(text):
@@ -86,26 +83,6 @@ def _geometry(text: str) -> FigureAnswer:
         return FigureAnswer(AnswerKind.GEOMETRY if named else AnswerKind.TEXT, text, is_valid=not named)
     is_geometry = isinstance(literal, dict) and bool(_GEOMETRY & set(map(str, literal)))
     return FigureAnswer(AnswerKind.GEOMETRY if is_geometry else AnswerKind.TEXT, text, is_valid=True)
-
-
-def _has_equal_rows(table: str) -> bool:
-    """Tell if all rows of an HTML table take the same number of columns, cells that reach down from above included."""
-    return len(set(_widths(table))) == 1
-
-
-def _widths(table: str) -> Iterator[int]:
-    reaching: list[tuple[int, int]] = []  # rows that a cell still takes, and its columns
-    for row in _ROW.findall(table):
-        width = sum(columns for _, columns in reaching)
-        below = [(rows - 1, columns) for rows, columns in reaching if rows > 1]
-        for attributes in _CELL.findall(row):
-            spans = {name.lower(): int(number) for name, number in _SPAN.findall(attributes)}
-            columns = spans.get("col", 1)
-            width += columns
-            if spans.get("row", 1) > 1:
-                below.append((spans["row"] - 1, columns))
-        reaching = below
-        yield width
 
 
 def _is_smiles(text: str) -> bool:

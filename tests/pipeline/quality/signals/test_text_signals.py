@@ -10,9 +10,9 @@ from ocrmill.pipeline.quality.signals.doubts import flags_of_text
 from ocrmill.pipeline.quality.signals.find_formulas import find_formulas
 from ocrmill.pipeline.quality.signals.garbage import garbage_share
 from ocrmill.pipeline.quality.signals.languages import language_of_text, script_of_text
-from ocrmill.pipeline.quality.signals.ragged_tables import count_ragged_tables
 from ocrmill.pipeline.quality.signals.text_signals import measure_signals
 from ocrmill.pipeline.records import PageGeometry
+from ocrmill.pipeline.text.markup.ragged_tables import count_ragged_tables
 
 ENGLISH = "The miller never worked by the sun, for high water comes fifty minutes later every day not on time. "
 GERMAN = "Der Müller arbeitete nicht nach der Sonne, denn das Wasser kommt mit dem Mond und kommt nicht immer. "

@@ -9,7 +9,7 @@ from ocrmill.configs.profiles.find import load_profile, shipped_profiles
 from ocrmill.configs.profiles.profile import Output
 from ocrmill.pipeline.records import Block, PageGeometry
 from ocrmill.workers.engines.endpoint.forms.doctags import table_of
-from ocrmill.workers.engines.endpoint.forms.parts import MalformedOutputError, Parsed
+from ocrmill.workers.engines.endpoint.forms.parts import MalformedOutputError, Parsed, Part, assemble
 from ocrmill.workers.engines.endpoint.forms.read import read_answer
 
 PAGE = PageGeometry(500.0, 1000.0, 0, 1000, 2000, 144.0)  # points, and pixels as sent
@@ -258,3 +258,11 @@ def test_a_box_that_is_none_gives_no_block() -> None:
     assert read("dots-mocr", json.dumps(parts)).blocks == ()
     (block,) = read("dots-mocr", json.dumps([{"bbox": [900, -5, 5000, 30], "category": "Text"}])).blocks
     assert block == Block("text", 450.0, 0.0, 500.0, 15.0, 0, 0)
+
+
+def test_a_table_that_is_cut_off_is_closed() -> None:
+    """Whatever the form, the Markdown has valid HTML tables, and blocks that span them."""
+    parsed = assemble([Part("table", "<table><tr><td>1<td>2", (0.0, 0.0, 1.0, 1.0))], PAGE)
+
+    assert parsed.markdown == "<table><tr><td>1</td><td>2</td></tr></table>"
+    assert [(block.start, block.end) for block in parsed.blocks] == [(0, len(parsed.markdown))]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ocrmill.pipeline.records import PICTURE, Block, PageGeometry
+from ocrmill.pipeline.text.markup.html_tables import valid_tables
 
 # What the models call a part, in the words of the other readers of pages (lower case, `_` for a dash or a blank). The
 # set is open: a label that is not here keeps its name.
@@ -60,7 +61,10 @@ def label_of(word: str) -> str:
 
 
 def assemble(parts: Sequence[Part], geometry: PageGeometry, drop_labels: Sequence[str] = ()) -> Parsed:
-    """Write parts one below the other. A picture leaves no mark but its block, nor do parts of `drop_labels`."""
+    """Write parts one below the other, HTML tables with the tags that they lack.
+
+    A picture leaves no mark but its block, nor do parts of `drop_labels`.
+    """
     written: list[str] = []
     blocks: list[Block] = []
     length = 0
@@ -68,7 +72,7 @@ def assemble(parts: Sequence[Part], geometry: PageGeometry, drop_labels: Sequenc
     for part in parts:
         label = label_of(part.label)
         is_left_out = label == PICTURE or label in drop_labels
-        text = "" if is_left_out else _marked(label, part.text.strip())
+        text = "" if is_left_out else _marked(label, valid_tables(part.text.strip()))
         if text and written:
             written.append("\n" if before == label == "list" else "\n\n")
             length += len(written[-1])
