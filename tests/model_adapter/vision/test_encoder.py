@@ -146,7 +146,15 @@ def test_the_memory_estimate_of_widened_attention_holds() -> None:
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
-    """The most bytes that were allocated at a time while working."""
+    """The most bytes that were allocated at a time while working: the least of three measurements.
+
+    Events are put in order by a clock that may step between cores. A release that seems later than it was, or what
+    another thread allocates meanwhile, only adds to the peak.
+    """
+    return min(_peak_bytes_once(work) for _ in range(3))
+
+
+def _peak_bytes_once(work: Callable[[], object]) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         work()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
