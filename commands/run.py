@@ -20,6 +20,8 @@ from itertools import chain
 from typing import Any
 
 from ocrmill.commands.build import build_pool, build_sink
+from ocrmill.commands.nights.bands import alarms_of
+from ocrmill.commands.nights.notices import give_notice
 from ocrmill.configs.part import MachineShare, PageChoice
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.buckets.bucket import BucketUrl
@@ -49,7 +51,7 @@ from ocrmill.workers.scheduling.preemption import stop_on_preemption
 from ocrmill.workers.scheduling.progress import Progress
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
-_SECRETS: Any = {"input": {"passwords"}, "engine": {"endpoint": {"api_key"}}}
+_SECRETS: Any = {"input": {"passwords"}, "engine": {"endpoint": {"api_key"}}, "alarms": {"webhook"}}
 EVENT_POLL_S = 0.1  # between two looks at `Job.stop`
 log = logging.getLogger(__name__)
 
@@ -143,6 +145,8 @@ def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOu
         refuse_mixed_settings(store, ledger, job)
         with _record_run(job, run_id, store, report):
             yield LeasedOutput(store, lease, run_id, ledger)
+    if report.alarms:
+        give_notice(report.alarms, job.settings.alarms, run_id, redacted(store.url))
 
 
 @contextmanager
@@ -155,6 +159,8 @@ def _record_run(job: Job, run_id: str, store: Store, report: RunReport) -> Itera
     exit_code = 1
     try:
         yield
+        report.wall_s = time.monotonic() - started
+        report.alarms = alarms_of(report, job.settings.alarms)
         exit_code = report.exit_code
     except OcrmillError as error:
         exit_code, report.error = error.exit_code, redacted(str(error))

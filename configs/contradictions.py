@@ -145,7 +145,7 @@ def _of_measures(settings: "RunSettings") -> Iterator[str]:
 
 
 def _of_services(settings: "RunSettings") -> Iterator[str]:
-    storage, workers = settings.storage, settings.workers
+    storage, workers, alarms = settings.storage, settings.workers, settings.alarms
     if storage.endpoint is not None and not storage.endpoint.startswith(("http://", "https://")):
         yield f"storage.endpoint is {storage.endpoint}: write it as a URL, as in http://minio.example:9000"
     if _is_chosen(storage, "connect_s") and storage.connect_s > storage.timeout_s:
@@ -153,6 +153,9 @@ def _of_services(settings: "RunSettings") -> Iterator[str]:
             f"storage.connect_s ({storage.connect_s:g}) must not be more than storage.timeout_s "
             f"({storage.timeout_s:g}), in which a request ends"
         )
+    if (alarms.webhook is not None or alarms.command) and not alarms.has_bands:
+        named = "alarms.command" if alarms.webhook is None else "alarms.webhook"
+        yield f"{named} is set, and no band is: no run would be outside one, as with alarms.repetition_rate=[0.0, 0.05]"
     notice_s = NOTICE_S.get(workers.preemption)
     if notice_s is not None and workers.drain_s >= notice_s:
         yield (

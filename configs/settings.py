@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from ocrmill.configs.alarm_settings import AlarmSettings
 from ocrmill.configs.contradictions import contradictions
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.section import Settings, added, moved, performance
@@ -357,6 +358,7 @@ class RunSettings(Settings):
     storage: StorageSettings = StorageSettings()
     output: OutputSettings = OutputSettings()
     workers: WorkerSettings = WorkerSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> "RunSettings":

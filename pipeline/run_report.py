@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ocrmill.pipeline.alarms import Alarm
 from ocrmill.pipeline.degenerate_rates import DegenerateRates
-from ocrmill.pipeline.records import DocumentRow, FailedPage, PageRow, Status
+from ocrmill.pipeline.records import DocumentRow, FailedPage, PageRow, Route, Status
 
 Reasons = defaultdict[str, Counter[str]]
 """Counts of reasons, by status."""
@@ -24,6 +25,7 @@ class RunReport:
     pages: Counter[str] = field(default_factory=Counter)  # by status
     pages_by_reason: Reasons = field(default_factory=lambda: defaultdict(Counter))
     routes: Counter[str] = field(default_factory=Counter)  # by route reason
+    ocr_pages: int = 0  # with a route to an engine
     flagged: int = 0
     repetitive: int = 0  # with the repetition flag, from any reader
     rates: DegenerateRates = field(default_factory=DegenerateRates)  # of pages that degenerate
@@ -39,6 +41,7 @@ class RunReport:
     stopped: bool = False  # before all work was done
     error: str | None = None  # what ended it, if an error did
     files_skipped: int = 0  # neither documents nor archives nor images
+    alarms: tuple[Alarm, ...] = ()  # figures outside their bands
 
     @property
     def pages_done(self) -> int:
@@ -52,9 +55,11 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the run: 75 if work is left, 3 if something failed, else 0."""
+        """The exit code of the run: 75 if work is left, 4 outside a band, 3 if something failed, else 0."""
         if self.stopped or self.documents_in_part:
             return 75
+        if self.alarms:
+            return 4
         return 3 if self.failures else 0
 
     @property
@@ -75,6 +80,7 @@ class RunReport:
         self.rates.add(row)
         if not isinstance(row.page, FailedPage):
             self.routes[row.page.decision.reason] += 1
+            self.ocr_pages += row.page.decision.route is Route.OCR
         self.flagged += bool(row.flags)
         self.repetitive += row.repetition_flag
         self.render_s += row.page.render_ms / 1000
@@ -88,7 +94,7 @@ class RunReport:
 
     def to_record(self) -> dict[str, Any]:
         """Plain values for `runs/<run_id>.json`."""
-        names = [each.name for each in fields(self) if each.name != "rates"]
+        names = [each.name for each in fields(self) if each.name not in {"rates", "alarms"}]
         values = {name: getattr(self, name) for name in (*names, "document_reasons", "page_reasons")}
         total = self.rates.total
         return {
@@ -97,6 +103,7 @@ class RunReport:
             "degenerate": total.kept,
             "degenerate_at_first": total.at_first,
             "degenerate_rates": self.rates.to_record(),
+            "alarms": [alarm.to_record() for alarm in self.alarms],
         }
 
     def _gone(self) -> str:
@@ -131,6 +138,7 @@ class RunReport:
             ("gone", self._gone().strip()),
             ("passed over", passed_over),
             ("rows", f"{output}/pages/*.parquet, {output}/documents/*.parquet"),
+            *(("alarm", alarm.to_text()) for alarm in self.alarms),
             ("stopped", "before all work was done; the same command goes on" if self.stopped else ""),
         ]
         return "".join(f"{name:12} {line}\n" for name, line in lines if line)

@@ -10,9 +10,9 @@ SOME_FAILED = 3
 WORK_LEFT = 75  # EX_TEMPFAIL: stopped early, run again
 
 EXIT_CODES = (  # for the help
-    "Exit codes: 0 all pages accounted for and none failed; 3 finished, some pages or documents failed; 75 stopped "
-    "early, run again; 130 ended at once by Ctrl-C, of a run by the second one; 2 wrong usage; 1 could not run, or "
-    "could not go on."
+    "Exit codes: 0 all pages accounted for and none failed; 3 finished, some pages or documents failed; 4 finished, "
+    "but outside a band of [alarms]; 75 stopped early, run again; 130 ended at once by Ctrl-C, of a run by the second "
+    "one; 2 wrong usage; 1 could not run, or could not go on."
 )
 
 

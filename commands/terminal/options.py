@@ -102,6 +102,10 @@ NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in thi
 TimeBudget = Annotated[
     str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="WHEN", help="Compare the runs since then: 7d, 36h or 2026-11-20; says what drifts."),
+]
 DocumentName = Annotated[
     str | None, typer.Option(metavar="D", help="Only this document: the start of its id, or a part of its source.")
 ]

@@ -30,6 +30,7 @@ from ocrmill.commands.terminal.options import (
     Predictions,
     ReasonName,
     Sets,
+    Since,
     TokenizerFolder,
     Truth,
 )
@@ -38,12 +39,18 @@ if TYPE_CHECKING:
     from ocrmill.pipeline.output.stores.store import Store
 
 
-def status(output: Output, configs: Configs = None, sets: Sets = None) -> None:
-    """Say how far an output is: finished, interrupted, or being written right now."""
+def status(output: Output, since: Since = None, configs: Configs = None, sets: Sets = None) -> None:
+    """Say how far an output is: finished, interrupted, or being written right now; or compare its last nights."""
     from ocrmill.commands.status import read_status
     from ocrmill.pipeline.output.journal import read_again
 
     store = _output(output, configs, sets)
+    if since is not None:
+        from ocrmill.commands.nights.drifts import nights_text, read_nights
+        from ocrmill.commands.nights.drifts import since as moment
+
+        typer.echo(nights_text(read_nights(store, moment(since, store.now()))), nl=False)
+        return
     typer.echo(read_again(lambda: read_status(store)).to_text(), nl=False)
 
 

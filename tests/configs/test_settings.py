@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from ocrmill.configs.alarm_settings import AlarmSettings
 from ocrmill.configs.section import Settings, performance
 from ocrmill.configs.settings import InputSettings, OutputSettings, RasterSettings, RunSettings
 
@@ -63,7 +64,11 @@ def test_a_page_has_at_least_as_much_wall_time_as_cpu_time() -> None:
         RunSettings(raster=RasterSettings(page_cpu_s=10, page_wall_s=9))
 
 
-KEPT_FIGURES = RunSettings(output=OutputSettings(figures=True))  # without them there are none to parse
+BESIDE = {  # without these settings others contradict the defaults
+    "parse_figures": RunSettings(output=OutputSettings(figures=True)),
+    "webhook": RunSettings(alarms=AlarmSettings(failure_rate=(0.0, 0.5))),
+    "command": RunSettings(alarms=AlarmSettings(failure_rate=(0.0, 0.5))),
+}
 Values = dict[str, object]
 
 
@@ -94,6 +99,7 @@ def other(value: object) -> list[object]:
         "vllm",
         "jpeg",
         ("x",),
+        (0.0, 0.5),
     ]
 
 
@@ -104,10 +110,10 @@ def variants() -> Iterator[tuple[Path, bool, RunSettings]]:
             values: object = value
             for name in reversed(path):
                 values = {name: values}
-            beside = KEPT_FIGURES if path[-1] == "parse_figures" else RunSettings()
+            beside = BESIDE.get(path[-1], RunSettings())
             try:
                 changed = RunSettings.model_validate(
-                    {**beside.model_dump(exclude_defaults=True), **cast("Values", values)}
+                    _merged(beside.model_dump(exclude_defaults=True), cast("Values", values))
                 )
             except ValidationError:
                 continue
@@ -115,11 +121,17 @@ def variants() -> Iterator[tuple[Path, bool, RunSettings]]:
                 yield path, field.json_schema_extra != performance(), changed
 
 
+def _merged(values: Values, others: Values) -> Values:
+    """Lay the sections of others over those of values."""
+    both = {name: {**cast("Values", values[name]), **cast("Values", others[name])} for name in values.keys() & others}
+    return {**values, **others, **both}
+
+
 def test_the_fingerprint_tells_apart_what_can_change_rows() -> None:
     """Each setting that can change a row changes the fingerprint, and no other does; input decides only which rows."""
     tried = set()
     for path, affects_rows, changed in variants():
-        expected = affects_rows and path[0] not in {"input", "output", "workers"}
+        expected = affects_rows and path[0] not in {"input", "output", "workers", "alarms"}
         tried.add(path)
 
         assert expected == (changed.fingerprint() != RunSettings().fingerprint()), path

@@ -1,0 +1,1 @@
+"""Watching over nights: bands, alarms and drifts."""
