@@ -16,8 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ocrmill.configs.settings import QualitySettings
-from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, RepetitionMeasures
+from ocrmill.pipeline.quality.agreement.doubts import LEAST_WORDS, agreement_doubts
+from ocrmill.pipeline.quality.agreement.doubts import MEASURES as AGREEMENT
 from ocrmill.pipeline.quality.flags import (
+    AT_END,
     CUT_OFF,
     EMPTY_MARKUP,
     IN_ORDER,
@@ -37,13 +40,17 @@ from ocrmill.pipeline.quality.flags import (
     doubts,
     repetition_reasons,
 )
+from ocrmill.pipeline.quality.signals.doubts import NUMBERS, WORDS, signal_doubts
+from ocrmill.pipeline.quality.signals.languages import NONE
 from ocrmill.pipeline.records import Reason, Status
 
+_OF_FEATURES = ("invisible_share", "uncovered_ink_share")  # fields of `features` that the agreement is judged with
 # The columns that the judgement needs; of `attempts` only their number.
 COLUMNS = (
     *("status", "reason", "engine", "finish_reason", "flags", "repetition_flag", "quality_version"),
     *("settings_fingerprint", "attempts.list.element.reason", *SIGNALS),
-    *(each.name for each in fields(RepetitionMeasures)),
+    *(each.name for record in (RepetitionMeasures, AgreementMeasures) for each in fields(record)),
+    *(*NUMBERS, *WORDS, *(f"features.{name}" for name in _OF_FEATURES)),
 )
 Ints = npt.NDArray[np.int64]
 CountText = Callable[[Bools], Floats]
@@ -88,6 +95,7 @@ def judge_rows(
     raised = _raised(values, thresholds.settings, judged, count_text)
     if measured is not None:
         raised |= {flag: _bools(measured[flag].combine_chunks()) for flag in OF_THE_TEXT}
+    raised |= _doubts(columns, flags)
     raised[REPETITION] |= flags.has(LOOPED_BEFORE)
     defect = _defects({EMPTY_MARKUP: flags.has(EMPTY_MARKUP), **raised})
     is_single, new = _outcomes(columns, judged, defect)
@@ -132,7 +140,7 @@ def with_reasons(attempts: pa.ListArray, is_single: Bools, reasons: pa.Array) ->
 def _raised(
     columns: Mapping[str, pa.Array], settings: QualitySettings, judged: Bools, count_text: CountText
 ) -> dict[str, Bools]:
-    """Judge the columns; return the flags of JUDGED."""
+    """Judge the columns; return the flags of JUDGED but those AT_END."""
     values = {name: _floats(columns[name]) for name in (*MEASURES, *SIGNALS)}
     finish = columns["finish_reason"].cast(pa.string())
     is_truncated, is_stopped = (_bools(pc.equal(finish, word)) for word in (CUT_OFF, STOPPED))
@@ -140,6 +148,21 @@ def _raised(
     reasons = repetition_reasons(values, text_chars, is_truncated, settings) | {LOOP_STOPPED: is_stopped}
     repeats: Bools = np.logical_or.reduce(list(reasons.values()))
     return {REPETITION: repeats, **reasons, TRUNCATED: is_truncated, **doubts(values)}
+
+
+def _doubts(columns: Mapping[str, pa.Array], flags: "_Flags") -> dict[str, Bools]:
+    """Judge the columns of agreement and signals; return the flags AT_END, as they were where a row has no measure."""
+    features = columns["features"]
+    seen = {name: pc.struct_field(features, name) for name in _OF_FEATURES}
+    agreement = {name: _floats(seen[name] if name in seen else columns[name]) for name in AGREEMENT}
+    numbers = {name: _floats(columns[name]) for name in NUMBERS}
+    words = {name: columns[name].cast(pa.string()).fill_null(NONE).to_numpy(zero_copy_only=False) for name in WORDS}
+    is_checked = agreement["agreement_words"] >= LEAST_WORDS
+    compared = ~np.isnan(agreement["agreement_words"])
+    judged = {flag: (compared, rows) for flag, rows in agreement_doubts(agreement).items()}
+    measured = ~np.isnan(numbers["garbage_share"])
+    judged |= {flag: (measured, rows) for flag, rows in signal_doubts(numbers, words, is_checked).items()}
+    return {flag: np.where(has_measure, rows, flags.has(flag)) for flag, (has_measure, rows) in judged.items()}
 
 
 def _defects(raised: Mapping[str, Bools]) -> pa.Array:
@@ -198,15 +221,17 @@ class _Flags:
 
     def replaced(self, raised: Mapping[str, Bools], judged: Bools) -> pa.ListArray:
         """Return the lists, with these flags in judged rows instead of those that were there; others stay."""
-        words = list(dict.fromkeys([*IN_ORDER, *self._words]))
+        words = list(dict.fromkeys([*IN_ORDER, *AT_END, *self._words]))
         codes = np.array([words.index(word) for word in self._words], np.int64)[self._codes]
         is_judged = judged[self._rows]
         stays = ~(np.isin(codes, [words.index(flag) for flag in raised]) & is_judged)
         new = {words.index(flag): np.flatnonzero(rows & judged) for flag, rows in raised.items()}
         rows = np.concatenate([self._rows[stays], *new.values()])
         all_codes = np.concatenate([codes[stays], *(np.full(len(at), code) for code, at in new.items())])
-        # A reader's own flags come last, in its order; a row that is not judged keeps its order.
-        ranks = np.where(all_codes < len(IN_ORDER), all_codes, len(IN_ORDER))
+        # A reader's own flags come between, in its order; a row that is not judged keeps its order.
+        order_of = [*range(len(IN_ORDER)), *range(len(IN_ORDER) + 1, len(IN_ORDER) + 1 + len(AT_END))]
+        own = np.full(len(words) - len(order_of), len(IN_ORDER), np.int64)
+        ranks = np.concatenate([np.array(order_of, np.int64), own])[all_codes]
         ranks[: int(stays.sum())][~is_judged[stays]] = 0
         order = np.lexsort((np.arange(len(rows)), ranks, rows))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=self._size))])

@@ -32,7 +32,7 @@ from ocrmill.pipeline.output.journal import Rejudgement, begin, finish, recover,
 from ocrmill.pipeline.output.settings_difference import JUDGED_SETTINGS, REFLAG_RECORD, read_settings
 from ocrmill.pipeline.output.shard import encode_shards, open_shard, read_row_group, read_shard
 from ocrmill.pipeline.output.stores.store import LeaseOwner, Store
-from ocrmill.pipeline.quality.flags import IN_ORDER, JUDGED, OF_THE_TEXT, QUALITY_VERSION, Bools, Floats
+from ocrmill.pipeline.quality.flags import AT_END, IN_ORDER, JUDGED, OF_THE_TEXT, QUALITY_VERSION, Bools, Floats
 from ocrmill.pipeline.versions import versions
 from ocrmill.workers.pools.machine import usable_cores
 
@@ -86,7 +86,8 @@ class ReflagReport:
         return "".join(f"{line}\n" for line in lines)
 
     def _flags(self) -> Iterator[str]:
-        flags = [flag for flag in IN_ORDER if flag in JUDGED | OF_THE_TEXT and (self.before[flag] or self.after[flag])]
+        judged = JUDGED | OF_THE_TEXT
+        flags = [flag for flag in (*IN_ORDER, *AT_END) if flag in judged and (self.before[flag] or self.after[flag])]
         if flags:
             yield f"{'flag':20}{'before':>12}{'after':>12}"
         for flag in flags:

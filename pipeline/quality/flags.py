@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.measures import RepetitionMeasures
+from ocrmill.pipeline.quality.agreement.doubts import DISAGREEING
+from ocrmill.pipeline.quality.signals.doubts import DOUBTFUL
 from ocrmill.pipeline.records import PageText
 
-QUALITY_VERSION = 3  # in every row; raise it when the meaning of a flag or a measure changes
+QUALITY_VERSION = 4  # in every row; raise it when the meaning of a flag or a measure changes
 MEASURED_ALIKE_SINCE = 3  # rows from this version on have the measures of today; raise it when those change
 
 REPETITION = "repetition"  # raised with at least one of the eight that follow, which say why
@@ -40,14 +42,15 @@ LAYER_WORDS_DIFFER = "layer_words_differ"  # words of the text layer are lost, c
 ORDER_UNCERTAIN = "order_uncertain"  # ... or stand in another order, or in another block
 UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write the layer's script: letters or pictures are missing
 
-# Those above, in the order in which a row has them; what the reader of the text raised itself follows.
+# Those above, in the order in which a row has them; what the reader of the text raised itself follows, then `AT_END`.
 IN_ORDER = (
     *(REPETITION, REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, COUNTING, LOOP, LOOP_STOPPED, LOOPED_BEFORE),
     *(TRUNCATED, EMPTY_MARKUP, LOW_CONFIDENCE, LAYER_DISAGREES, UNMAPPED_TEXT, LAYER_WORDS_DIFFER, ORDER_UNCERTAIN),
     UNSUPPORTED_SCRIPT,
 )
+AT_END = (*DISAGREEING, *DOUBTFUL)  # judged in agreement/ and signals/, where the page has their measures
 OF_THE_TEXT = frozenset({EMPTY_MARKUP, UNMAPPED_TEXT})
-JUDGED = frozenset(IN_ORDER) - OF_THE_TEXT - {LOOPED_BEFORE, UNSUPPORTED_SCRIPT}
+JUDGED = frozenset((*IN_ORDER, *AT_END)) - OF_THE_TEXT - {LOOPED_BEFORE, UNSUPPORTED_SCRIPT}
 CUT_OFF, STOPPED = "length", "repetition"  # finish reasons of an engine that did not end by itself
 DEGENERATE = frozenset({REPETITION, TRUNCATED})  # a text that repeats itself, or that its engine did not end
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from made_rows import made_id, made_source, made_stamp, rendered_page
@@ -29,14 +30,18 @@ from ocrmill.pipeline.output.shard import fitted
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import LeaseOwner
+from ocrmill.pipeline.pages.inspection import inspect_picture
+from ocrmill.pipeline.quality.agreement import doubts as agreement_limits
 from ocrmill.pipeline.quality.attempts import settled
 from ocrmill.pipeline.quality.flags import IN_ORDER, JUDGED, OF_THE_TEXT, QUALITY_VERSION
 from ocrmill.pipeline.quality.page_row import finished_row, recognized_row
+from ocrmill.pipeline.quality.signals.doubts import NUMBERS, WORDS
 from ocrmill.pipeline.records import (
     Attempt,
     Block,
     Document,
     FailedPage,
+    LayerLine,
     PageRow,
     PageText,
     Reason,
@@ -98,13 +103,61 @@ def rows(quality: QualitySettings) -> list[PageRow]:
             layer = TextLayerPage(len(made) + 1, rendered.geometry, rendered.decision, text=read)
             made.append(finished_row(DOCUMENT, layer, quality))
     failed = FailedPage(len(made) + 1, Reason.RENDER_CRASH, "it died")
-    return [*made, finished_row(DOCUMENT, failed, quality)]
+    return [*made, finished_row(DOCUMENT, failed, quality), *checked_rows(quality)]
+
+
+LAYER = (
+    "The harbour was rebuilt in the years after the great storm of 1898, when most of the quays had been lost. "
+    "Ships of every size came in with timber, salt and coal, and the town grew along both sides of the river. "
+    "In 1911 the council bought the old mill and turned it into a school for the children of the sailors."
+)
+GERMAN = "Der Hafen wurde nach dem Sturm wieder aufgebaut, und die Stadt wuchs auf beiden Seiten des Flusses. " * 2
+ENGINE_TEXTS = {  # by the flag AT_END that they are to raise
+    "words_missing": LAYER[:200],
+    "words_invented": f"{LAYER} Nobody knows why seven bishops danced upon elephants.",
+    "words_misread": " ".join(word[:-1] + "x" if len(word) > 4 else word for word in LAYER.split()),
+    "numbers_changed": LAYER.replace("1911", "1971"),
+    "order_differs": " ".join(reversed(LAYER.split())),
+    "script_differs": "\u0413\u0430\u0432\u0430\u043d\u044c \u0431\u044b\u043b\u0430 " * 20,
+    "language_differs": GERMAN,
+    "ragged_table": f"{LAYER}\n\n<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>",
+    "broken_formula": f"{LAYER} $\\frac{{1}}{{2$",
+    "garbage": "\N{REPLACEMENT CHARACTER}" * 30,
+    "dense_text": LAYER * 30,
+}
+
+
+def checked_rows(quality: QualitySettings = DEFAULTS) -> list[PageRow]:
+    """Make the rows of a page whose own text an engine's is compared with, one for each of ENGINE_TEXTS."""
+    picture = np.full((600, 464), 255, np.uint8)
+    picture[100:104, 100:300] = 0
+    words = LAYER.split()
+    lines = tuple(
+        LayerLine(" ".join(words[at : at + 9]), 100, 150 + 2 * at, 500, 162 + 2 * at) for at in range(0, len(words), 9)
+    )
+    page = rendered_page(
+        layer_text=LAYER, layer_lines=lines, features=replace(inspect_picture(picture), uncovered_ink_share=0)
+    )
+    return [
+        settled(
+            [
+                recognized_row(
+                    DOCUMENT,
+                    replace(page, page_number=number),
+                    PageText(text, finish_reason="stop", notes=("hidden_text",)),
+                    Attempt("cpu", 1.0, finish_reason="stop"),
+                    quality,
+                )
+            ]
+        )
+        for number, text in enumerate(ENGINE_TEXTS.values(), 500)
+    ]
 
 
 def judged(table: pa.Table, quality: QualitySettings, fingerprints: dict[str, str] | None = None) -> pa.Table:
     """Judge the rows of a table by `judge_rows`."""
     chars = [len(text or "") for text in table["markdown"].to_pylist()]
-    wanted = fitted(table, "pages/a.parquet", [name for name in COLUMNS if "." not in name] + ["attempts"])
+    wanted = fitted(table, "pages/a.parquet", COLUMNS)
     new = judge_rows(wanted, Thresholds(quality, fingerprints or {}), lambda rows: rows * pa.array(chars).to_numpy())
     attempts = with_reasons(table["attempts"].combine_chunks(), new.is_single, new.columns["reason"])
     for name, values in {**new.columns, "attempts": attempts}.items():
@@ -123,6 +176,36 @@ def test_rows_are_judged_as_a_run_of_today_judges_them(then: QualitySettings, no
         assert before["flags"] != expected["flags"]
         raised = {flag for flags in (*before["flags"].to_pylist(), *expected["flags"].to_pylist()) for flag in flags}
         assert raised >= JUDGED, "a flag is never tried here"
+
+
+def test_a_limit_of_agreement_that_moved_changes_just_its_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a new limit a flag comes or goes where its column says so, and no other; moved back, all is as before."""
+    table = pages_table(checked_rows(), STAMP)
+    before = [set(flags) for flags in table["flags"].to_pylist()]
+    lost = dict(zip(ENGINE_TEXTS, table["agreement_missing"].to_pylist(), strict=True))
+    monkeypatch.setattr(agreement_limits, "MOST_MISSING", limit := lost["words_missing"])
+    moved = judged(table, DEFAULTS)
+    expected = [
+        flags - {"words_missing"} if share <= limit else flags
+        for flags, share in zip(before, lost.values(), strict=True)
+    ]
+    assert list(map(set, moved["flags"].to_pylist())) == expected != before
+
+    monkeypatch.undo()
+    assert judged(moved, DEFAULTS).to_pylist() == table.to_pylist()
+
+
+def test_rows_from_before_agreement_and_signals_keep_those_flags() -> None:
+    """A row whose shard lacks the columns keeps the flags that its run raised."""
+    table = pages_table(checked_rows(), STAMP)
+    absent = (*agreement_limits.MEASURES[:6], *NUMBERS, *WORDS)
+    older = table
+    for name in absent:
+        older = older.set_column(
+            older.column_names.index(name), name, pa.nulls(len(older), older.schema.field(name).type)
+        )
+
+    assert judged(older, DEFAULTS)["flags"].to_pylist() == table["flags"].to_pylist()
 
 
 def test_flags_of_the_reading_stay_in_their_order() -> None:
@@ -178,7 +261,7 @@ def test_an_output_is_judged_with_its_documents(tmp_path: Path) -> None:
     make_output(tmp_path)
     store = LocalStore(tmp_path)
     told = reflag(store, LIMITS, dry_run=True).to_text()
-    assert "judged 6 pages by version 3; 6 rows would change\n" in told
+    assert "judged 6 pages by version 4; 6 rows would change\n" in told
     assert "threshold quality.longest_run was 350 and is 4 now\n" in told
     assert "long_run                       0           6\n" in told
     assert reflag(store, DEFAULTS).changed_pages == 0, "a trial changes nothing"
@@ -204,11 +287,11 @@ def test_rows_of_several_judgements_are_told(tmp_path: Path) -> None:
         add_document(sink, "/in/old.pdf", [page("One line, and that again.\n" * 30)])
     store = LocalStore(tmp_path)
 
-    assert "judged      1 pages by version 1, 6 pages by version 3; `ocrmill reflag OUT --remeasure` judges all" in (
+    assert "judged      1 pages by version 1, 6 pages by version 4; `ocrmill reflag OUT --remeasure` judges all" in (
         read_status(store).to_text()
     )
     (found,) = verify(store, repair=False).findings
-    assert (found.severity, "versions that judged the pages (1, 3)" in found.text) == (Severity.NOTE, True)
+    assert (found.severity, "versions that judged the pages (1, 4)" in found.text) == (Severity.NOTE, True)
     assert "1 pages stay as they are" in reflag(store, DEFAULTS).to_text()
     report = reflag(store, DEFAULTS, remeasure=True)
 
@@ -232,9 +315,9 @@ def test_boxes_without_text_are_measured_again(tmp_path: Path) -> None:
         sink.add_page(replace(row, flags=("hidden_text",), reason=None))
     store = LocalStore(tmp_path)
 
-    assert reflag(store, DEFAULTS).after == {"hidden_text": 1}
+    assert reflag(store, DEFAULTS).after == {"hidden_text": 1, "garbage": 1}
     report = reflag(store, DEFAULTS, remeasure=True)
-    assert report.after == {"empty_markup": 1, "unmapped_text": 1, "hidden_text": 1}
+    assert report.after == {"empty_markup": 1, "unmapped_text": 1, "hidden_text": 1, "garbage": 1}
     assert [row[6] for row in key_rows(tmp_path)] == ["empty_output"]
 
 
