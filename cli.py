@@ -46,6 +46,7 @@ from ocrmill.commands.terminal.output_commands import (
     reflag,
     status,
     verify,
+    view,
 )
 from ocrmill.commands.terminal.version import Version
 
@@ -228,7 +229,7 @@ def plan(
     typer.echo(make_plan(inputs, chosen_settings(configs, sets), output=out, sample=sample).to_text(), nl=False)
 
 
-for command in (status, inspect, export, verify, compact, reflag, forget):
+for command in (status, inspect, view, export, verify, compact, reflag, forget):
     app.command()(command)
 app.command("eval")(evaluate)
 

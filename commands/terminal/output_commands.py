@@ -93,6 +93,38 @@ def inspect(
         typer.echo(f"... at most {limit} rows are shown of each kind; --limit shows more", err=True)
 
 
+def view(
+    output: Output,
+    host: Annotated[str, typer.Option(metavar="HOST", help="Listen on this address of the machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a browser, or only print the URL.")
+    ] = True,
+    token: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="Visitors need it. Beyond loopback there always is one; default: made up."),
+    ] = None,
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Show OUT in a browser: numbers of a night, tables to filter and search, and single pages. Ctrl-C ends it.
+
+    Nothing is loaded from elsewhere, and OUT is not changed. docs/view.md shows what there is.
+    """
+    from importlib.util import find_spec
+
+    if missing := [name for name in ("duckdb", "jinja2", "starlette", "uvicorn") if find_spec(name) is None]:
+        fail(
+            f"view needs packages that are not installed ({', '.join(missing)}): pip install 'ocrmill[view]'",
+            WRONG_USAGE,
+        )
+    from ocrmill.commands.view.guard import Access
+    from ocrmill.commands.view.server import view as serve
+
+    store, settings = _output(output, configs, sets), chosen_settings(configs, sets)
+    serve(store, settings, Access.of(host, token), port=port, browser=browser, say=typer.echo)
+
+
 def export(
     output: Output,
     destination: Annotated[

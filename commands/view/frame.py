@@ -1,0 +1,36 @@
+"""The frame around every view: templates with the navigation, the style and the state of the index."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from ocrmill.commands.view.output_data import OutputData
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+VIEWS = {"/": "Overview", "/pages": "Pages", "/documents": "Documents", "/sources": "Sources", "/sql": "SQL"}
+
+_environment = Environment(
+    loader=FileSystemLoader([HERE / "templates", HERE / "page" / "templates"]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def data_of(request: Request) -> OutputData:
+    """Return the output that the request is about."""
+    data: OutputData = request.app.state.data
+    return data
+
+
+def render(request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """Fill a template, which extends `frame.html`; all values are escaped."""
+    data = data_of(request)
+    frame = {"output": data.url, "views": VIEWS, "path": request.url.path, "state": data.index.state}
+    return HTMLResponse(_environment.get_template(template).render({**frame, **values}), status)

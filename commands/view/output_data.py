@@ -1,0 +1,87 @@
+"""An output as the viewer asks for it: selections of its pages, and whole rows of single ones."""
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ocrmill.commands.inspect.query import PageQuery, select_rows
+from ocrmill.commands.view.page_index import PageIndex
+from ocrmill.commands.view.selection import Selection
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.output.shard import open_shard, read_row_group
+from ocrmill.pipeline.output.stores.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+Key = tuple[str, int]  # document_id and page_number
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The pages before and after a page in a selection; None at its ends."""
+
+    previous: Key | None
+    next: Key | None
+
+
+class OutputData:
+    """An output: its store, the settings to read its sources with, and the index of its rows."""
+
+    def __init__(self, store: Store, settings: RunSettings) -> None:
+        """Begin to index the output."""
+        self.store = store
+        self.settings = settings
+        self.index = PageIndex(store)
+        self.index.start()
+
+    @property
+    def url(self) -> str:
+        """The folder or URL of the output, as a person names it."""
+        return self.store.url
+
+    def cursor(self) -> "duckdb.DuckDBPyConnection":
+        """Return a connection for one request, with the tables `pages`, `documents`, `sources` and `rates`."""
+        return self.index.cursor()
+
+    def find_page(self, document_id: str, page_number: int) -> dict[str, Any] | None:
+        """Read the whole row of a page; None if there is none that counts."""
+        place = (
+            self.cursor()
+            .execute(
+                "SELECT shard, row_group, row FROM pages WHERE document_id = ? AND page_number = ?",
+                [document_id, page_number],
+            )
+            .fetchone()
+        )
+        if place is None:  # not indexed yet
+            rows = select_rows(self.store, PageQuery(document=document_id, page_number=page_number), 2, None)
+            return next((row for row in islice(rows, 2) if row["document_id"] == document_id), None)
+        shard, group, row = place
+        with open_shard(self.store.file(shard), shard) as parquet:
+            found: dict[str, Any] = read_row_group(parquet, shard, group).slice(row, 1).to_pylist()[0]
+            return found
+
+    def neighbours(self, selection: Selection, document_id: str, page_number: int) -> Neighbours:
+        """Find the pages before and after a page in the order of the selection, also if it is not in that itself."""
+        return Neighbours(
+            self._next(selection, document_id, page_number, forwards=False),
+            self._next(selection, document_id, page_number, forwards=True),
+        )
+
+    def _next(self, selection: Selection, document_id: str, page_number: int, *, forwards: bool) -> Key | None:
+        cursor = self.cursor()
+        key = selection.sort or "id"
+        here = cursor.execute(
+            f"SELECT {key}, id FROM pages WHERE document_id = ? AND page_number = ?",  # noqa: S608 (a known column)
+            [document_id, page_number],
+        ).fetchone()
+        if here is None:
+            return None
+        condition, values = selection.to_sql()
+        beyond, order, more = selection.beyond(here[0], here[1], forwards=forwards)
+        found = cursor.execute(
+            f"SELECT document_id, page_number FROM pages WHERE {condition} AND {beyond} ORDER BY {order} LIMIT 1",  # noqa: S608
+            [*values, *more],
+        ).fetchone()
+        return None if found is None else (found[0], found[1])

@@ -1,0 +1,198 @@
+"""An index of an output: what people filter and sort by, in a DuckDB of this process that is locked.
+
+The narrow columns of all pages that count, the documents and the sources are copied into a temporary file, shard by
+shard; later only new shards are read. Texts and pictures stay where they are, and each row says where that is. Once
+locked, the database reads and writes no other file, loads no extension and keeps its settings.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ocrmill.commands.view.columns import DERIVED, PAGE_COLUMNS
+from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
+from ocrmill.pipeline.degenerate_rates import Group, grouped
+from ocrmill.pipeline.errors import FileGoneError, OcrmillError
+from ocrmill.pipeline.output.current_rows import PLACE, CurrentPages, UnfinishedChanges, read_documents, read_sources
+from ocrmill.pipeline.output.schema import DOCUMENTS, PAGES, SOURCES, WORD
+from ocrmill.pipeline.output.stores.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY_LIMIT = "2GB"
+REFRESH_S = 30.0  # between two looks for new shards
+_OWN = [name for name in PAGE_COLUMNS if name not in DERIVED]
+_READ = tuple(dict.fromkeys([*_OWN, "ingested_at", "features.script", *RATE_COLUMNS]))
+_WORDS = {field.name for field in PAGES if pa.types.is_dictionary(field.type)}
+_NARROW = "SELECT ?::BIGINT + row_number() OVER () - 1 AS id, {} FROM batch".format(  # noqa: S608 (names of ours)
+    ", ".join(
+        [
+            *(f"{name}::VARCHAR AS {name}" if name in _WORDS else name for name in [*_OWN, "ingested_at"]),
+            *(f"{expression} AS {name}" for name, expression in DERIVED.items()),
+            *(f"{PLACE[0]}::VARCHAR AS {PLACE[0]}", *PLACE[1:]),
+        ]
+    )
+)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """How far the index is."""
+
+    shards: int = 0  # of the output
+    indexed: int = 0  # of these
+    pages: int = 0
+    error: str | None = None  # why it does not go on
+
+    @property
+    def is_complete(self) -> bool:
+        """True once every shard is in."""
+        return self.error is None and self.indexed == self.shards > 0
+
+
+class PageIndex:
+    """The index, and the thread that fills it."""
+
+    def __init__(self, store: Store) -> None:
+        """Make an empty index; `start` fills it."""
+        import duckdb
+
+        self._store = store
+        self._folder = TemporaryDirectory(prefix="ocrmill-view-")
+        path = Path(self._folder.name)
+        self._database = duckdb.connect(
+            str(path / "index.duckdb"),
+            config={
+                "memory_limit": MEMORY_LIMIT,
+                "temp_directory": str(path / "spill"),
+                "preserve_insertion_order": "true",
+            },
+        )
+        self._replace("documents", DOCUMENTS.empty_table())
+        self._replace("sources", SOURCES.empty_table())
+        empty, cursor = _empty(), self.cursor()
+        cursor.register("batch", empty)
+        cursor.execute("CREATE TABLE pages AS " + _NARROW, [0])
+        self._replace("rates", _counts(empty, ""))
+        for setting in (
+            "enable_external_access = false",
+            "python_enable_replacements = false",
+            "lock_configuration = true",
+        ):
+            self._database.execute(f"SET {setting}")
+        self._indexed: dict[str, int] = {}  # shard -> pages
+        self._next_id = 0
+        self._changes: UnfinishedChanges | None = None
+        self._stopped = threading.Event()
+        self.state = IndexState()
+
+    def cursor(self) -> "duckdb.DuckDBPyConnection":
+        """Return a connection for one thread; it sees what is indexed by now."""
+        return self._database.cursor()
+
+    def start(self) -> None:
+        """Fill the index in the background, and look for new shards again and again."""
+        threading.Thread(target=self._keep_up, name="index", daemon=True).start()
+
+    def close(self) -> None:
+        """End the thread and remove the temporary file."""
+        self._stopped.set()
+        self._database.interrupt()
+        self._database.close()
+        self._folder.cleanup()
+
+    def refresh(self) -> None:
+        """Index what is new, and take out what no longer counts.
+
+        Raises:
+            FileGoneError: Shards were merged or withdrawn meanwhile: begin again.
+            OutputError: A shard cannot be read.
+        """
+        current = CurrentPages(self._store, unfinished=True)
+        self._take_out(current)
+        self._replace("documents", pa.concat_tables(read_documents(self._store, DOCUMENTS.names)))
+        self._replace("sources", pa.concat_tables(read_sources(self._store, SOURCES.names)))
+        for name in current.shards:
+            if self._stopped.is_set():
+                return
+            if name not in self._indexed:
+                self._add(name, pa.concat_tables([_empty(), *current.read(name, _READ, places=True)]))
+            self.state = IndexState(len(current.shards), len(self._indexed), sum(self._indexed.values()))
+
+    def _keep_up(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self.refresh()
+            except FileGoneError:
+                continue
+            except OcrmillError as error:
+                log.warning("the index stands still: %s", error)
+                self.state = replace(self.state, error=str(error))
+            except Exception:
+                if self._stopped.is_set():  # the database is closed
+                    return
+                raise
+            self._stopped.wait(REFRESH_S)
+
+    def _replace(self, name: str, table: pa.Table) -> None:
+        cursor = self.cursor()
+        cursor.register("batch", _without_dictionaries(table))
+        cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM batch")  # noqa: S608 (names of ours)
+
+    def _take_out(self, current: CurrentPages) -> None:
+        """Remove shards that are gone, or whose rows count otherwise by now: they are indexed again."""
+        gone = self._indexed.keys() - set(current.shards)
+        if current.changes != self._changes:
+            gone = set(self._indexed)
+        elif len(current.superseded):
+            cursor = self.cursor()
+            cursor.register("superseded", pa.table({"document_id": current.superseded}))
+            found = cursor.execute(
+                "SELECT DISTINCT shard FROM pages SEMI JOIN superseded USING (document_id)"
+            ).fetchall()
+            gone |= {shard for (shard,) in found}
+        for name in gone:
+            for table in ("pages", "rates"):
+                self.cursor().execute(f"DELETE FROM {table} WHERE shard = ?", [name])  # noqa: S608 (names of ours)
+            del self._indexed[name]
+        self._changes = current.changes
+
+    def _add(self, name: str, table: pa.Table) -> None:
+        cursor = self.cursor()
+        cursor.register("batch", table)
+        cursor.register("counts", _counts(table, name))
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO pages BY NAME " + _NARROW, [self._next_id])
+        cursor.execute("INSERT INTO rates BY NAME SELECT * FROM counts")
+        cursor.execute("COMMIT")
+        self._next_id += len(table)
+        self._indexed[name] = len(table)
+
+
+def _empty() -> pa.Table:
+    """Return no rows, with the columns that are read for the index."""
+    names = list(dict.fromkeys(column.partition(".")[0] for column in _READ))
+    table = PAGES.empty_table().select(names)
+    for place, kind in zip(PLACE, (WORD, pa.int32(), pa.int32()), strict=True):
+        table = table.append_column(place, pa.array([], kind))
+    return table
+
+
+def _counts(table: pa.Table, shard: str) -> pa.Table:
+    """Count the pages of a shard that degenerated, by group."""
+    sums = grouped(table.combine_chunks()).group_by(list(Group._fields))
+    counted = sums.aggregate([(name, "sum") for name in ("pages", "kept", "at_first", "no_end")])
+    counted = counted.rename_columns([name.removesuffix("_sum") for name in counted.column_names])
+    return counted.append_column("shard", pa.array([shard] * len(counted), pa.string()))
+
+
+def _without_dictionaries(table: pa.Table) -> pa.Table:
+    fields = [field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))

@@ -1,0 +1,53 @@
+"""Serve an output to a browser on this machine."""
+
+import socket
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+
+from ocrmill.commands.view.app import make_app
+from ocrmill.commands.view.guard import TOKEN, Access
+from ocrmill.commands.view.output_data import OutputData
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.output.stores.store import Store
+
+
+def view(
+    store: Store,
+    settings: RunSettings,
+    access: Access,
+    *,
+    port: int = 0,
+    browser: bool = True,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the views until Ctrl-C. Port 0 takes a free one.
+
+    Raises:
+        UsageError: The host is not of this machine, or the port is taken.
+    """
+    listening = _listen(access.host, port)
+    data = OutputData(store, settings)
+    try:
+        config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
+        host = f"[{access.host}]" if ":" in access.host else access.host
+        address = f"http://{host}:{listening.getsockname()[1]}/"
+        if access.token is not None:
+            address += f"?{TOKEN}={access.token}"
+        say(address)
+        if browser:
+            webbrowser.open(address)
+        uvicorn.Server(config).run([listening])
+    finally:
+        data.index.close()
+        listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
