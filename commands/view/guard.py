@@ -39,7 +39,7 @@ _SAFE = {"GET", "HEAD"}
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where the server listens, and the token that it wants; no token on loopback unless one was asked for."""
+    """Address to listen on, and the token that visitors need; no token on loopback unless one was asked for."""
 
     host: str
     token: str | None = field(default=None, repr=False)

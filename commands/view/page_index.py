@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """How far the index is."""
+    """Progress of the index."""
 
     shards: int = 0  # of the output
     indexed: int = 0  # of these
