@@ -20,6 +20,7 @@ from ocrmill.commands.terminal.options import (
     KeptFigures,
     LogJson,
     Lora,
+    MetricsPort,
     Model,
     ModelSizeName,
     NoRay,
@@ -88,6 +89,7 @@ def run(
     workers: Workers = None,
     ray_address: RayAddress = None,
     no_ray: NoRay = False,
+    metrics_port: MetricsPort = None,
     time_budget: TimeBudget = None,
     max_documents: Annotated[int | None, typer.Option(min=1, help="Begin no more documents than this.")] = None,
     pages: ChosenPages = None,
@@ -118,6 +120,7 @@ def run(
         workers=workers,
         ray_address=ray_address,
         no_ray=no_ray,
+        metrics_port=metrics_port,
     )
     settings = chosen_settings(configs, [*given, *(sets or [])])
     if print_config:

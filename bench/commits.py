@@ -18,7 +18,7 @@ import asyncio
 import random
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
@@ -51,6 +51,7 @@ from ocrmill.pipeline.records import (
 )
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import Image
+from ocrmill.workers.pools.worker_slots import WorkerLoad
 
 CHARACTERS = 3_000  # of a page
 BLOCKS = 25
@@ -107,6 +108,10 @@ class PacedPool:
     def describe(self) -> EngineDescription:
         """Say what it is."""
         return EngineDescription("paced", 64)
+
+    def load(self) -> Mapping[str, WorkerLoad]:
+        """Return nothing: no worker is behind this pool."""
+        return {}
 
     async def open(self, source: Source) -> Document:
         """Open a document of `PAGES_PER_DOCUMENT` pages."""

@@ -21,6 +21,7 @@ from typing import Any
 
 from ocrmill.commands.build import build_pool, build_sink
 from ocrmill.commands.nights.bands import alarms_of
+from ocrmill.commands.nights.metrics import RunMetrics, serving
 from ocrmill.commands.nights.notices import give_notice
 from ocrmill.configs.part import MachineShare, PageChoice
 from ocrmill.configs.settings import RunSettings
@@ -185,7 +186,11 @@ def read_sources(
     job: Job, sources: Iterator[Source], make_pool: Callable[[Job], Pool], output: LeasedOutput, report: RunReport
 ) -> None:
     """Read the pages of some sources that the ledger does not have, until there are no more or the run is stopped."""
-    with Progress(report, sys.stderr, max_documents=job.max_documents) as progress:
+    workers = job.settings.workers
+    with (
+        Progress(report, sys.stderr, max_documents=job.max_documents) as progress,
+        serving(workers, metrics := RunMetrics(report, progress, output.run_id)),
+    ):
         output.lease.carry(progress.snapshot)
         try:
             with ended_early(job.until):
@@ -196,6 +201,7 @@ def read_sources(
             return
         sink = build_sink(output.store, output.run_id, pool, job.settings, output.ledger)
         coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
+        metrics.watch(pool, coordinator)
         try:
             with asyncio.Runner() as runner:
                 _install_stops(coordinator, job, runner.get_loop())

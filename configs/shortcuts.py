@@ -18,6 +18,7 @@ def shortcuts(
     ray_address: str | None = None,
     no_ray: bool = False,
     figures: str | None = None,
+    metrics_port: int | None = None,
 ) -> list[str]:
     """Return the options that were given as `section.key=value`.
 
@@ -54,6 +55,7 @@ def shortcuts(
         "workers.rasterizers": workers,
         "workers.engines": workers,
         "workers.ray_address": _quoted(ray_address),
+        "workers.metrics_port": metrics_port,
     }
     return [f"{key}={value}" for key, value in options.items() if value is not None]
 

@@ -69,3 +69,15 @@ class WorkerSettings(Settings):
         description="Whose warning to listen to before a spot machine is taken away: it ends the run as SIGTERM does.",
         json_schema_extra=performance(),
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port at which Prometheus finds the metrics of a run while it reads.",
+        json_schema_extra=performance(),
+    )
+    metrics_address: str = Field(
+        "127.0.0.1",
+        description="Address of that port; 0.0.0.0 lets other machines read counts, names of settings and reasons.",
+        json_schema_extra=performance(),
+    )

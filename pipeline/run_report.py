@@ -36,6 +36,7 @@ class RunReport:
     listing_complete: bool = False
     render_s: float = 0.0
     engine_s: float = 0.0
+    output_tokens: int = 0  # of engines, all attempts
     write_s: float = 0.0
     wall_s: float = 0.0
     stopped: bool = False  # before all work was done
@@ -85,6 +86,7 @@ class RunReport:
         self.repetitive += row.repetition_flag
         self.render_s += row.page.render_ms / 1000
         self.engine_s += (row.engine_ms or 0.0) / 1000
+        self.output_tokens += sum(attempt.output_tokens or 0 for attempt in row.attempts)
 
     def add_document(self, row: DocumentRow) -> None:
         """Count a document whose last page is finished, or that has none."""

@@ -90,6 +90,9 @@ ModelSizeName = Annotated[
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
 ]
+MetricsPort = Annotated[
+    int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Metrics for Prometheus, here while it reads.")
+]
 RayAddress = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Join this Ray cluster.")]
 KeptFigures = Annotated[
     Literal["keep", "parse"] | None,

@@ -1,7 +1,7 @@
 """The pool of workers: the interface that the coordinator uses, and the pool that runs in this process."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
 from ocrmill.configs.settings import RouteMode, RunSettings
@@ -20,6 +20,7 @@ from ocrmill.pipeline.records import (
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.engines.registry import make_engine
 from ocrmill.workers.pools.image_memory import image_memory, in_flight_bytes
+from ocrmill.workers.pools.worker_slots import WorkerLoad
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 Image = Any
@@ -35,6 +36,9 @@ class Pool(Protocol):
 
     def describe(self) -> EngineDescription:
         """Return the description of the engines."""
+
+    def load(self) -> Mapping[str, WorkerLoad]:
+        """Return the present load of the rasterizers and of the engines; any thread may call this."""
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document."""
@@ -71,11 +75,17 @@ class SerialPool:
         self._rasterizer = Rasterizer(settings, self._description)
         self._recognizer = Recognizer(engine, settings)
         self._turn = asyncio.Semaphore(self._description.slots)  # else a page's time has the wait for all before it
+        self._taken = 0
         self._started: asyncio.Task[None] | None = None
 
     def describe(self) -> EngineDescription:
         """Return the description of the engine."""
         return self._description
+
+    def load(self) -> Mapping[str, WorkerLoad]:
+        """Return the present load: one rasterizer, which works in this thread, and one engine."""
+        engine = WorkerLoad(1, self._description.slots, self._taken, 0)
+        return {"rasterizer": WorkerLoad(1, 1, 1, 0), "engine": engine}
 
     def rasterizer_with_route(self, route: RouteMode) -> Rasterizer:
         """Return another rasterizer for the same files; close it before the pool."""
@@ -98,7 +108,11 @@ class SerialPool:
         self._started = self._started or asyncio.create_task(self._recognizer.start())
         await asyncio.shield(self._started)
         async with self._turn:
-            row = await self._recognizer.read(document, page, image, params)
+            self._taken += 1
+            try:
+                row = await self._recognizer.read(document, page, image, params)
+            finally:
+                self._taken -= 1
         if isinstance(row, EngineDown):  # there is no other one
             raise EngineError(row.detail)
         return row

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ from ocrmill.workers.pools.early_stop import check_time
 from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.ray_actors import EngineActor, Handle, RasterizerActor, await_start, bring_back
 from ocrmill.workers.pools.ray_cluster import start_ray, with_absolute_paths
-from ocrmill.workers.pools.worker_slots import MAX_FAILURES, Slot, WorkerSlots
+from ocrmill.workers.pools.worker_slots import MAX_FAILURES, Slot, WorkerLoad, WorkerSlots
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 SUSPECTS = 8  # pages tried together after an engine died; that finds the bad one of 80 in 18 rounds, not 80
@@ -116,6 +116,10 @@ class RayPool:
     def describe(self) -> EngineDescription:
         """Return the description of the engines."""
         return self._description
+
+    def load(self) -> Mapping[str, WorkerLoad]:
+        """Return the present load of the rasterizers and of the engines."""
+        return {"rasterizer": self._rasterizer_slots.load(), "engine": self._engine_slots.load()}
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash and open a document, on the least busy rasterizer."""

@@ -41,6 +41,16 @@ class Slot:
         return self.worker.up and self.generation == self.worker.generation
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerLoad:
+    """Workers of a kind at a moment."""
+
+    up: int
+    slots: int  # of those that are up
+    taken: int
+    restarts: int  # since the run began
+
+
 class WorkerSlots:
     """`slots` tasks at a time for each worker. Waiters are served in order, by the least busy worker.
 
@@ -56,10 +66,18 @@ class WorkerSlots:
         self._revive = revive
         self._waiters: deque[tuple[int, asyncio.Future[Slot]]] = deque()
         self._revivals: set[asyncio.Task[None]] = set()
+        self._restarts = 0
 
     def handles(self) -> list[Any]:
         """The workers that are up."""
         return [worker.handle for worker in self._workers if worker.up]
+
+    def load(self) -> WorkerLoad:
+        """Return the present load; any thread may call this."""
+        up = [worker for worker in self._workers if worker.up and not worker.retired]
+        return WorkerLoad(
+            len(up), sum(worker.slots for worker in up), sum(worker.taken for worker in up), self._restarts
+        )
 
     async def acquire(self, *, parts: int | None = None) -> Slot:
         """Wait for one slot of a worker; with `parts`, for 1/`parts` of a worker's slots.
@@ -110,6 +128,7 @@ class WorkerSlots:
             await self._revive(worker.handle)
             worker.up = True
             worker.generation += 1
+            self._restarts += 1
         except EngineError as error:
             log.warning("%s is given up: %s", self._what, error)
             worker.retired = True

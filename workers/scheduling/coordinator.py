@@ -89,6 +89,16 @@ class Coordinator:
         self._readers = pool.rasterizers * 2
         self._group = asyncio.TaskGroup()
 
+    @property
+    def image_bytes(self) -> tuple[int, int]:
+        """Bytes of page images in flight, and the most there may be."""
+        return self._budget.taken, self._budget.capacity
+
+    @property
+    def documents_open(self) -> int:
+        """The number of documents in work."""
+        return len(self._open)
+
     def stop(self) -> None:
         """Take no more work, finish the pages in flight, and end `run`; `report.stopped` tells if work is left."""
         self._progress.enter(STOPPING)

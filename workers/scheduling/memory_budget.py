@@ -46,6 +46,11 @@ class MemoryBudget:
         """Bytes in use."""
         return self._taken
 
+    @property
+    def capacity(self) -> int:
+        """Bytes in all."""
+        return self._capacity
+
     async def acquire(self, size: int) -> Reservation:
         """Wait until `size` bytes are free, and take them."""
         if not self._waiters and self._fits(size):

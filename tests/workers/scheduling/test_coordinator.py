@@ -4,7 +4,7 @@ import asyncio
 import io
 import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from ocrmill.pipeline.records import (
 )
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import Image
+from ocrmill.workers.pools.worker_slots import WorkerLoad
 from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.progress import Progress
 
@@ -53,6 +54,9 @@ class FragilePool:
 
     def describe(self) -> EngineDescription:
         return EngineDescription("fragile", 1)
+
+    def load(self) -> Mapping[str, WorkerLoad]:
+        return {}
 
     async def open(self, source: Source) -> Document | UnreadableDocument:
         self.opened += 1
