@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocrmill.commands.terminal.chosen_settings import chosen_settings
+from ocrmill.commands.terminal.chosen_settings import chosen_settings, settings_of_options
 from ocrmill.commands.terminal.failing import EXIT_CODES, WRONG_USAGE, fail, print_error
 from ocrmill.commands.terminal.options import (
     ChosenPages,
@@ -107,9 +107,9 @@ def run(
     source and version or by their bytes, are skipped.
     """
     _start_logging(log_json)
-    from ocrmill.configs.shortcuts import shortcuts
-
-    given = shortcuts(
+    settings = settings_of_options(
+        configs,
+        sets,
         engine=engine,
         model=model,
         lora=lora,
@@ -122,7 +122,6 @@ def run(
         no_ray=no_ray,
         metrics_port=metrics_port,
     )
-    settings = chosen_settings(configs, [*given, *(sets or [])])
     if print_config:
         from ocrmill.configs.load import print_settings
 
@@ -189,9 +188,10 @@ def retry(
     from ocrmill.commands.retry import retry as retry_job
     from ocrmill.commands.run import Job
     from ocrmill.configs.duration import parse_seconds
-    from ocrmill.configs.shortcuts import shortcuts
 
-    given = shortcuts(
+    settings = settings_of_options(
+        configs,
+        sets,
         engine=engine,
         model=model,
         lora=lora,
@@ -202,7 +202,6 @@ def retry(
         ray_address=ray_address,
         no_ray=no_ray,
     )
-    settings = chosen_settings(configs, [*given, *(sets or [])])
     job = Job(
         inputs=(),
         output=output,

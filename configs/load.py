@@ -62,16 +62,32 @@ def load_settings(configs: Sequence[Path], overrides: Sequence[str]) -> RunSetti
     Raises:
         SettingsError: a file cannot be read, or a key or value is wrong.
     """
+    values = _merged(configs, overrides)
+    try:
+        return RunSettings.model_validate(values.tables)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_complaint(problem, values) for problem in error.errors())) from error
+
+
+def engine_named(configs: Sequence[Path], overrides: Sequence[str]) -> str | None:
+    """Return the engine that settings files or `--set` name, if one does; nothing else of them is checked.
+
+    Raises:
+        SettingsError: a file cannot be read.
+    """
+    engine = _merged(configs, overrides).tables.get("engine")
+    name = engine.get("name") if isinstance(engine, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _merged(configs: Sequence[Path], overrides: Sequence[str]) -> _Values:
     values = _Values()
     for config in configs:
         own = SHIPPED / f"{config}.toml"  # a bare name is ours: documents may lie here, with a nightly.toml among them
         _add_file(values, own if len(config.parts) == 1 and _can_be_read(own) else _find(config, Path.cwd()), ())
     for override in overrides:
         _add_override(values, override)
-    try:
-        return RunSettings.model_validate(values.tables)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_complaint(problem, values) for problem in error.errors())) from error
+    return values
 
 
 def _find(config: Path, beside: Path) -> Path:

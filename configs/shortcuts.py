@@ -8,6 +8,7 @@ from ocrmill.configs.errors import SettingsError
 
 def shortcuts(
     *,
+    engine_below: str | None = None,
     engine: str | None = None,
     model: str | None = None,
     lora: str | None = None,
@@ -23,7 +24,10 @@ def shortcuts(
     """Return the options that were given as `section.key=value`.
 
     A model, an adapter, a server or a profile that is named chooses its engine, and so do figures that are to be
-    parsed: `auto` would read with another one.
+    parsed: `auto` would read with another one. A model is the one of the servers where settings name the endpoint.
+
+    Args:
+        engine_below: The engine that settings files or `--set` name.
 
     Raises:
         SettingsError: two of them contradict each other, so that one would be left aside.
@@ -32,6 +36,8 @@ def shortcuts(
     if behind_server and engine not in (None, "endpoint"):
         raise SettingsError(f"--url and --profile are for --engine endpoint, and the engine is {engine}")
     if behind_server:
+        engine = "endpoint"
+    if engine is None and engine_below == "endpoint":
         engine = "endpoint"
     if engine == "endpoint" and lora:
         raise SettingsError("--lora is for --engine deepseek-ocr2; a server behind --url has its own adapters")
