@@ -7,6 +7,7 @@ import asyncio
 import base64
 import io
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from PIL import Image
 
+TLS_HELLO = b"\x16"  # the first byte of a client that speaks TLS
 PIECE = 12  # characters of an event
 KNOWN_TEXT = (
     "The harbour has a lantern and seven copper bells. In the meadow a whistle was heard by the orchard. "
@@ -103,22 +105,32 @@ Answer = Say | Status | Drop | Hang | Raw | Loop
 class ModelServer:
     """Answers; counts what it is asked and how many requests it has at a time."""
 
-    def __init__(self, answers: Callable[[Asked], Answer], models: list[dict[str, Any]], slots: int, key: str) -> None:
+    def __init__(
+        self,
+        answers: Callable[[Asked], Answer],
+        models: list[dict[str, Any]],
+        slots: int,
+        key: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answers = answers
         self.models = models
         self.asked: list[Asked] = []
+        self.keeps_all = True
         self.at_once = 0
         self.most_at_once = 0
         self.connections = 0
         self.left = 0  # answers that the client did not wait for
         self.port = 0
+        self._count = 0
         self._key = key
         self._slots = slots
+        self._tls = tls
         self._room: asyncio.Semaphore | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}/v1"
 
     async def serve(self, ready: Callable[[int], None], stop: asyncio.Event) -> None:
         self._room = asyncio.Semaphore(self._slots)
@@ -137,7 +149,7 @@ class ModelServer:
                 connections.discard(task)
                 writer.close()
 
-        server = await asyncio.start_server(connected, "127.0.0.1", self.port, limit=1 << 26)
+        server = await asyncio.start_server(connected, "127.0.0.1", self.port, limit=1 << 26, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         ready(self.port)
         await stop.wait()
@@ -147,17 +159,26 @@ class ModelServer:
         await asyncio.gather(*connections, return_exceptions=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        first = await reader.readexactly(1)
+        if first == TLS_HELLO:
+            return _send(writer, 400, {"error": {"message": "not HTTP"}})
+        head = (first + await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         method, path, _ = head[0].split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:]) if name}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         if self._key and headers.get("authorization") != f"Bearer {self._key}":
             return _send(writer, 401, {"error": {"message": "wrong key"}})
         if method == "GET":
-            found = {"/v1/models": {"object": "list", "data": self.models}, "/version": {"version": "0.32.0"}}
+            found = {
+                "/v1/models": {"object": "list", "data": self.models},
+                "/version": {"version": "0.32.0"},
+                "/health": {},
+            }
             return _send(writer, 200 if path in found else 404, found.get(path, {"detail": "Not Found"}))
-        asked = Asked(json.loads(body), headers, len(self.asked) + 1)
-        self.asked.append(asked)
+        self._count += 1
+        asked = Asked(json.loads(body), headers, self._count)
+        if self.keeps_all:
+            self.asked.append(asked)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         assert self._room is not None
@@ -261,9 +282,10 @@ def serving_model(
     slots: int = 1000,
     key: str = "",
     port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[ModelServer]:
     """A server that runs as long as this lasts, in a thread of its own."""
-    server = ModelServer(answers, [model_card()] if models is None else models, slots, key)
+    server = ModelServer(answers, [model_card()] if models is None else models, slots, key, tls)
     server.port = port
     ready = threading.Event()
     loop = asyncio.new_event_loop()
@@ -292,7 +314,7 @@ def main() -> None:
 
     async def serve() -> None:
         server = ModelServer(lambda _: Say(KNOWN_TEXT, wait_s=wait_s), [model_card()], 1000, "")
-        server.port = int(sys.argv[1])
+        server.port, server.keeps_all = int(sys.argv[1]), False
         await server.serve(lambda port: print(port, flush=True), asyncio.Event())
 
     asyncio.run(serve())

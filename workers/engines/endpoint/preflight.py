@@ -1,6 +1,7 @@
 """Check within five seconds what the endpoint engine needs: URLs, a profile, servers that answer and know the model."""
 
 import logging
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from ocrmill.configs.profiles.profile import Profile
 from ocrmill.pipeline.redaction import redacted
 from ocrmill.workers.engines.endpoint.answer import trouble_of_status
 from ocrmill.workers.engines.endpoint.request import ServedModel
+from ocrmill.workers.engines.endpoint.way_there import through_proxy, tls_context, tls_problem
 
 MODELS_S = 4.0
 _KEY = "give its key in the environment's OCRMILL_API_KEY, or in engine.endpoint.api_key"
@@ -56,23 +58,16 @@ def find_servers(settings: EndpointSettings) -> list[ServerFound]:
     headers = {}
     if settings.api_key is not None:
         headers["Authorization"] = f"Bearer {settings.api_key.get_secret_value()}"
-    verify: Any = True if settings.ca_file is None else _context(settings.ca_file)
-    if isinstance(verify, str):
-        return [ServerFound(url, problem=verify) for url in settings.urls]
+    try:
+        context = tls_context(settings)
+    except (OSError, ssl.SSLError) as error:
+        problem = f"engine.endpoint.ca_file is {settings.ca_file}, and cannot be used: {error}"
+        return [ServerFound(url, problem=problem) for url in settings.urls]
     with (
-        httpx.Client(verify=verify, headers=headers, timeout=min(MODELS_S, settings.connect_s)) as client,
+        httpx.Client(verify=context, headers=headers, timeout=min(MODELS_S, settings.connect_s)) as client,
         ThreadPoolExecutor(16) as threads,
     ):
         return list(threads.map(lambda url: _look_at(client, url.rstrip("/"), settings, profile), settings.urls))
-
-
-def _context(ca_file: str) -> Any:
-    import ssl
-
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        return f"engine.endpoint.ca_file is {ca_file}, and cannot be used: {error}"
 
 
 def _look_at(client: httpx.Client, url: str, settings: EndpointSettings, profile: Profile) -> ServerFound:
@@ -80,8 +75,11 @@ def _look_at(client: httpx.Client, url: str, settings: EndpointSettings, profile
     try:
         answer = client.get(f"{url}/models")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        problem = f"no server answers at {shown}: {redacted(str(error)) or type(error).__name__}"
-        return ServerFound(url, problem=problem, is_away=True)
+        problem = tls_problem(error)
+        if problem is not None:
+            return ServerFound(url, problem=f"{shown} is not asked: {problem}")
+        said = redacted(str(error)) or type(error).__name__
+        return ServerFound(url, problem=f"no server answers at {shown}: {said}{through_proxy(url)}", is_away=True)
     if answer.status_code in _FORBIDDEN:
         given = "the key is not accepted" if settings.api_key else "it wants a key"
         return ServerFound(url, problem=f"{shown} answers {answer.status_code}, {given}: {_KEY}")

@@ -7,7 +7,6 @@ all of its connections at each request, and loses places in it when a request is
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from ocrmill.workers.engines.endpoint.answer import (
 from ocrmill.workers.engines.endpoint.in_flight_limit import InFlightLimit
 from ocrmill.workers.engines.endpoint.request import RequestWriter
 from ocrmill.workers.engines.endpoint.text_loops import TextLoopDetector
+from ocrmill.workers.engines.endpoint.way_there import tls_context
 
 IDLE_S = 3.0  # that a connection may be idle and be used again; servers close theirs after 5 and more
 _STALE_S = 0.5  # a used connection that breaks off so soon was closed before; the request is sent again
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 def make_client(settings: EndpointSettings, silence_s: float) -> Callable[[], httpx.AsyncClient]:
     """Return what makes connections, with key and authority of the settings, through the proxies of the environment."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
+    context = tls_context(settings)
     headers = {
         "Content-Type": "application/json",
         "Accept": "text/event-stream, application/json",
