@@ -4,19 +4,21 @@
 
 A server in a process of its own waits a second and answers. The engine has `--in-flight` pages there at a time, and the
 CPU time of its process is counted. Then the first page of each PDF is encoded as each size and format asks. The soak
-sends small pages over few connections, and fails if one is not answered or more connections were made than were used.
+sends small pages over few connections, and fails if one is not answered, or if memory or open files grow.
 """
 
 import argparse
 import asyncio
-import resource
+import itertools
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pymupdf
 
 from ocrmill.configs.engine_settings import EndpointSettings, EngineSettings
@@ -30,6 +32,9 @@ from ocrmill.workers.rendering.encoded_page import EncodedPage, encode
 SERVER = Path(__file__).parents[1] / "tests" / "support" / "model_server.py"
 PROFILE = "lightonocr-2-1b"
 PAGE_BYTES = 460 << 10  # the median PNG of 1,540 px
+MIB = 1 << 20
+SOAK_IN_FLIGHT, WARM_UP, LOOKS = 32, 500, 20
+MOST_GROWN_MIB = 16.0  # between the first look and the last
 SMALL = ImageFormat(longest_side=256)
 GEOMETRY = PageGeometry(595, 842, 0, 1088, 1540, 131.7)
 
@@ -40,16 +45,19 @@ def settings(url: str, in_flight: int) -> EngineSettings:
     return EngineSettings(name="endpoint", endpoint=EndpointSettings.model_validate(endpoint))
 
 
-async def read_pages(url: str, page: EncodedPage, count: int, in_flight: int) -> tuple[float, float]:
-    """Read the page so often; return CPU and wall seconds."""
+async def read_pages(
+    url: str, page: EncodedPage, count: int, in_flight: int, look: Callable[[int], None] = lambda _: None
+) -> tuple[float, float]:
+    """Read the page so often, with a look after each answer; return CPU and wall seconds."""
     engine = EndpointEngine(settings(url, in_flight))
     await engine.start(1.0)
-    left = iter(range(count))
+    left, answered = iter(range(count)), itertools.count(1)
 
     async def reader() -> None:
         for _ in left:
             outcome = await engine.read(page, GEOMETRY)
             assert isinstance(outcome, PageText), outcome
+            look(next(answered))
 
     started, cpu = time.monotonic(), time.process_time()
     await asyncio.gather(*(reader() for _ in range(in_flight)))
@@ -81,21 +89,36 @@ def measure_sending(pages: int, in_flight: int) -> None:
 
 
 def measure_soak(requests: int) -> None:
-    """Print how many small requests were answered, and what memory grew by meanwhile."""
+    """Send small requests, and print now and then the memory and the open files of this process.
+
+    Raises:
+        SystemExit: sockets or memory grow.
+    """
     page = encode(np.full((256, 200, 3), 255, dtype=np.uint8), SMALL)
     process, url = serving(0.0)
+    states: list[tuple[int, float, int]] = []  # answered, MiB, open files
+    me = psutil.Process()
+
+    def look(answered: int) -> None:
+        if answered % max(requests // LOOKS, 1) == 0:
+            mib, open_files = me.memory_info().rss / MIB, me.num_fds()
+            states.append((answered, mib, open_files))
+            print(f"soak: {answered} answered, {mib:.1f} MiB, {open_files} open files", flush=True)
+
     try:
-        asyncio.run(read_pages(url, page, min(500, requests), 32))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        cpu_s, wall_s = asyncio.run(read_pages(url, page, requests, 32))
+        asyncio.run(read_pages(url, page, min(WARM_UP, requests), SOAK_IN_FLIGHT))
+        cpu_s, wall_s = asyncio.run(read_pages(url, page, requests, SOAK_IN_FLIGHT, look))
     finally:
         process.kill()
         process.wait()
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    grown = states[-1][1] - states[0][1]
     print(
         f"soak: {requests} requests answered in {wall_s:.0f} s, {1000 * cpu_s / requests:.2f} ms of CPU each, "
-        f"{grown / 1024:.1f} MiB of memory more"
+        f"{grown:.1f} MiB of memory more"
     )
+    most_open = max(open_files for _, _, open_files in states)
+    if grown > MOST_GROWN_MIB or most_open > states[0][2] + SOAK_IN_FLIGHT:
+        sys.exit(f"soak: {grown:.1f} MiB of memory more, and up to {most_open} open files: something is not given back")
 
 
 def measure_encoding(names: list[str]) -> None:
@@ -137,14 +160,15 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", default=["samples"])
-    parser.add_argument("--pages", type=int, default=4096)
+    parser.add_argument("--pages", type=int, default=4096, help="0: the soak alone")
     parser.add_argument("--in-flight", type=int, default=512)
     parser.add_argument("--requests", type=int, default=0, help="of the soak")
     arguments = parser.parse_args()
     if arguments.requests:
         measure_soak(arguments.requests)
-    measure_sending(arguments.pages, arguments.in_flight)
-    measure_encoding(arguments.files)
+    if arguments.pages:
+        measure_sending(arguments.pages, arguments.in_flight)
+        measure_encoding(arguments.files)
 
 
 if __name__ == "__main__":

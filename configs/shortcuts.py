@@ -24,10 +24,8 @@ def shortcuts(
     """Return the options that were given as `section.key=value`.
 
     A model, an adapter, a server or a profile that is named chooses its engine, and so do figures that are to be
-    parsed: `auto` would read with another one. A model is the one of the servers where settings name the endpoint.
-
-    Args:
-        engine_below: The engine that settings files or `--set` name.
+    parsed: `auto` would read with another one. A model is one of the servers' where the engine that settings files or
+    `--set` name, `engine_below`, is the endpoint.
 
     Raises:
         SettingsError: two of them contradict each other, so that one would be left aside.

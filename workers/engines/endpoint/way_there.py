@@ -28,7 +28,7 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
 
 
 def tls_problem(error: BaseException | None) -> str | None:
-    """Return a sentence if a connection failed for its certificate or for want of TLS, neither of which goes by."""
+    """Return a sentence if a connection failed for its certificate or for want of TLS: waiting does not help."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return (
