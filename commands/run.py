@@ -21,6 +21,7 @@ from typing import Any
 
 from ocrmill.commands.build import build_pool, build_sink
 from ocrmill.commands.nights.bands import alarms_of
+from ocrmill.commands.nights.bottleneck import Occupancy
 from ocrmill.commands.nights.metrics import RunMetrics, serving
 from ocrmill.commands.nights.notices import give_notice
 from ocrmill.configs.part import MachineShare, PageChoice
@@ -202,14 +203,23 @@ def read_sources(
         sink = build_sink(output.store, output.run_id, pool, job.settings, output.ledger)
         coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
         metrics.watch(pool, coordinator)
+        occupancy = Occupancy()
         try:
             with asyncio.Runner() as runner:
                 _install_stops(coordinator, job, runner.get_loop())
-                heartbeat, most = output.lease.check, job.max_documents
+                heartbeat, most = partial(_beat, output.lease, pool, occupancy), job.max_documents
                 runner.run(coordinator.run(sources, heartbeat=heartbeat, max_documents=most))
         finally:  # finished rows are kept, whatever ended the run
             pool.close()
             coordinator.flush()
+        report.wall_s = time.monotonic() - job.started
+        report.bottleneck = occupancy.to_text(report)
+
+
+def _beat(lease: Lease, pool: Pool, occupancy: Occupancy) -> None:
+    """Do what each heartbeat does: see how busy the workers are, and that the output is still this run's."""
+    occupancy.sample(pool.load())
+    lease.check()
 
 
 def drop_resolved_failures(output: LeasedOutput, discovery: Discovery) -> None:

@@ -42,6 +42,7 @@ class RunReport:
     stopped: bool = False  # before all work was done
     error: str | None = None  # what ended it, if an error did
     files_skipped: int = 0  # neither documents nor archives nor images
+    bottleneck: str | None = None  # the part that all others waited for, and what to change
     alarms: tuple[Alarm, ...] = ()  # figures outside their bands
 
     @property
@@ -132,6 +133,7 @@ class RunReport:
             *self.rates.to_lines(),
             ("speed", f"{self.pages_done / max(self.wall_s, 1e-9):.1f} pages/s over {self.wall_s:.1f} s"),
             ("worker time", self._worker_time()),
+            ("bottleneck", self.bottleneck or ""),
             (
                 "known",
                 f"{self.sources_known} sources hold what was read before or elsewhere" if self.sources_known else "",

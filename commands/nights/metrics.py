@@ -84,10 +84,12 @@ class RunMetrics(Collector):
         if self._pool is not None:
             loads = self._pool.load()
             up = {kind: load.up for kind, load in loads.items()}
+            busy = {kind: load.busy for kind, load in loads.items()}
             slots = {kind: load.slots for kind, load in loads.items()}
             taken = {kind: load.taken for kind, load in loads.items()}
             restarts = {kind: load.restarts for kind, load in loads.items()}
             yield _gauges("workers_up", "Workers that are up", "worker", up)
+            yield _gauges("workers_busy", "Workers that have a task, be it one that waits for room", "worker", busy)
             yield _gauges("worker_slots", "Tasks that the workers take at once", "worker", slots)
             yield _gauges("worker_slots_taken", "Tasks that the workers have", "worker", taken)
             yield _counters("worker_restarts", "Workers that died and were started again", "worker", restarts)

@@ -84,8 +84,8 @@ class SerialPool:
 
     def load(self) -> Mapping[str, WorkerLoad]:
         """Return the present load: one rasterizer, which works in this thread, and one engine."""
-        engine = WorkerLoad(1, self._description.slots, self._taken, 0)
-        return {"rasterizer": WorkerLoad(1, 1, 1, 0), "engine": engine}
+        engine = WorkerLoad(1, min(1, self._taken), self._description.slots, self._taken, 0)
+        return {"rasterizer": WorkerLoad(1, 1, 1, 1, 0), "engine": engine}
 
     def rasterizer_with_route(self, route: RouteMode) -> Rasterizer:
         """Return another rasterizer for the same files; close it before the pool."""

@@ -46,6 +46,7 @@ class WorkerLoad:
     """Workers of a kind at a moment."""
 
     up: int
+    busy: int  # of those that are up: with a task, be it one that waits for room
     slots: int  # of those that are up
     taken: int
     restarts: int  # since the run began
@@ -75,9 +76,9 @@ class WorkerSlots:
     def load(self) -> WorkerLoad:
         """Return the present load; any thread may call this."""
         up = [worker for worker in self._workers if worker.up and not worker.retired]
-        return WorkerLoad(
-            len(up), sum(worker.slots for worker in up), sum(worker.taken for worker in up), self._restarts
-        )
+        busy = sum(worker.taken > 0 for worker in up)
+        slots, taken = sum(worker.slots for worker in up), sum(worker.taken for worker in up)
+        return WorkerLoad(len(up), busy, slots, taken, self._restarts)
 
     async def acquire(self, *, parts: int | None = None) -> Slot:
         """Wait for one slot of a worker; with `parts`, for 1/`parts` of a worker's slots.
