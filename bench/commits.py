@@ -41,7 +41,6 @@ from ocrmill.pipeline.records import (
     EngineDescription,
     PageGeometry,
     PageRange,
-    PageRow,
     PageText,
     RenderedPage,
     RetryParams,
@@ -49,6 +48,7 @@ from ocrmill.pipeline.records import (
     RouteDecision,
     Source,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.worker_slots import WorkerLoad

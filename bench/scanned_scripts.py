@@ -27,17 +27,8 @@ from bench.quality.vocabulary import COMMAS, SCRIPTS, STOPS, WITHOUT_BLANKS
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.pages.raster_size import with_raster
 from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
-from ocrmill.pipeline.records import (
-    RGB,
-    Document,
-    PageGeometry,
-    PageRow,
-    RenderedPage,
-    Route,
-    RouteDecision,
-    Source,
-    Status,
-)
+from ocrmill.pipeline.records import RGB, Document, PageGeometry, RenderedPage, Route, RouteDecision, Source, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
 from ocrmill.workers.engines.recognizer import Recognizer
 

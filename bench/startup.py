@@ -26,15 +26,14 @@ from ocrmill.pipeline.quality.flags import QUALITY_VERSION
 from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.records import (
     Document,
-    DocumentRow,
     EngineDescription,
     PageGeometry,
     PageText,
     Route,
     RouteDecision,
-    SourceRow,
     TextLayerPage,
 )
+from ocrmill.pipeline.rows import DocumentRow, SourceRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.registry import with_engine_chosen
 

@@ -12,16 +12,8 @@ from ocrmill.configs.settings import RouteMode, RunSettings, StorageSettings
 from ocrmill.pipeline.output.journal import read_again
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.stores.open import open_store
-from ocrmill.pipeline.records import (
-    Document,
-    FailedPage,
-    PageRange,
-    PageResult,
-    PageRow,
-    RenderedPage,
-    Route,
-    Source,
-)
+from ocrmill.pipeline.records import Document, FailedPage, PageRange, PageResult, RenderedPage, Route, Source
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_progress import duration_text
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.pools.machine import usable_cores

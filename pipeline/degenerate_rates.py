@@ -24,7 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ocrmill.pipeline.quality.flags import CUT_OFF, DEGENERATE, REPETITION, STOPPED
-from ocrmill.pipeline.records import ENGINE_FAILURES, FailedPage, PageRow, Reason, Status
+from ocrmill.pipeline.records import ENGINE_FAILURES, FailedPage, Reason, Status
+from ocrmill.pipeline.rows import PageRow
 
 CONFIDENCE = 0.95
 # "Production repetition rate" of arXiv 2601.20552, on the PDF pages that their pipeline reads; of images that users
@@ -97,7 +98,7 @@ class DegenerateRates:
 
     def add(self, row: PageRow) -> None:
         """Count a page of the run that is going on."""
-        engine = row.engine or next((attempt.engine for attempt in row.attempts), NO_ENGINE)
+        engine = next((attempt.engine for attempt in (row.standing, *row.attempts) if attempt is not None), NO_ENGINE)
         route = "" if isinstance(row.page, FailedPage) else row.page.decision.route
         if not engine:
             if row.status is Status.TEXT_LAYER:
@@ -105,7 +106,7 @@ class DegenerateRates:
             return
         if row.reason in ENGINE_FAILURES:
             return
-        kept = row.engine is not None and not DEGENERATE.isdisjoint(row.flags)
+        kept = row.standing is not None and not DEGENERATE.isdisjoint(row.flags)
         no_end = bool(row.attempts) and row.attempts[0].finish_reason in _NO_END
         at_first = row.reason in _BAD_FIRST or (row.reason is None and kept)
         self.counts[Group(route, engine, _type_of(row), "")].add(Counts(1, kept, at_first, no_end))

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.measures import AgreementMeasures, LayerFidelity, RepetitionMeasures, TextSignals
+from ocrmill.pipeline.measures import LayerFidelity
 
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
@@ -338,63 +338,3 @@ class FailedPage:
 
 PageResult = BlankPage | TextLayerPage | RenderedPage | FailedPage
 """A page after the rasterizer."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageRow:
-    """One row of `pages/*.parquet` (schema.py), before the columns that are the same for a whole run."""
-
-    document_id: str
-    source: str
-    page_number: int
-    page_count: int
-    status: Status
-    page: PageResult
-    reason: Reason | None = None
-    detail: str | None = None
-    text: PageText | None = None
-    measures: RepetitionMeasures | None = None
-    repetition_flag: bool = False
-    text_layer_agreement: float | None = None
-    agreement: AgreementMeasures | None = None  # with the words of the layer, where they can be trusted
-    signs: TextSignals | None = None
-    flags: tuple[str, ...] = ()
-    figures: tuple[Figure, ...] | None = None  # null if none are wanted, or nothing was read
-    engine: str | None = None
-    prompt: str | None = None  # the prompt of the attempt that stands
-    attempts: tuple[Attempt, ...] = ()
-    engine_ms: float | None = None
-    shows_only_picture: bool = False  # no column; of an attempt without text, for `settled`
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """One row of `documents/*.parquet`. The counts add up to `page_count`."""
-
-    document_id: str | None
-    source: Source
-    page_count: int
-    status: str  # complete or failed
-    reason: Reason | None = None
-    detail: str | None = None
-    pages_ok: int = 0
-    pages_repaired: int = 0
-    pages_text_layer: int = 0
-    pages_blank: int = 0
-    pages_failed: int = 0
-    pages_flagged: int = 0
-    title: str | None = None
-    producer: str | None = None
-    warnings: str | None = None  # the library's messages on opening, if there are pages nonetheless
-    supersedes: str | None = None  # the document that this source held before
-    repetition_rate: float | None = None  # share of its pages with `repetition_flag`
-    sequence: int | None = None  # the sink numbers the statements about sources, over all runs of an output
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """One row of `sources/*.parquet`: a source held a document in this version."""
-
-    source: Source
-    document_id: str | None
-    sequence: int | None = None  # that of its documents row

@@ -7,7 +7,8 @@ from typing import Any
 
 from ocrmill.pipeline.alarms import Alarm
 from ocrmill.pipeline.degenerate_rates import DegenerateRates
-from ocrmill.pipeline.records import DocumentRow, FailedPage, PageRow, Route, Status
+from ocrmill.pipeline.records import FailedPage, Route, Status
+from ocrmill.pipeline.rows import DocumentRow, PageRow
 
 Reasons = defaultdict[str, Counter[str]]
 """Counts of reasons, by status."""

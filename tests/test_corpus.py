@@ -8,7 +8,8 @@ import pytest
 from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
-from ocrmill.pipeline.records import Document, PageRow, Reason, Status
+from ocrmill.pipeline.records import Document, Reason, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

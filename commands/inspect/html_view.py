@@ -20,7 +20,8 @@ from ocrmill.configs.settings import OutputSettings, RunSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.output.places import manifest_of, places_of
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.records import RGB, Document, PageRow
+from ocrmill.pipeline.records import RGB, Document
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.rasterizer import Rasterizer

@@ -24,7 +24,8 @@ from ocrmill.pipeline.output.schema import TABLES
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.output.string_index import StringIndex, equal
-from ocrmill.pipeline.records import Reason, Source, SourceRow, Status
+from ocrmill.pipeline.records import Reason, Source, Status
+from ocrmill.pipeline.rows import SourceRow
 from ocrmill.pipeline.run_report import RunReport
 
 # Reasons that a later run may not find again. Neither depends on the bytes, so neither row has a document_id.

@@ -24,18 +24,8 @@ from typing import Any
 import pyarrow as pa
 
 from ocrmill.pipeline.measures import AgreementMeasures, RepetitionMeasures, TextSignals
-from ocrmill.pipeline.records import (
-    Block,
-    DocumentRow,
-    EngineDescription,
-    FailedPage,
-    PageFeatures,
-    PageGeometry,
-    PageRow,
-    PageText,
-    SourceRow,
-    Status,
-)
+from ocrmill.pipeline.records import Block, EngineDescription, FailedPage, PageFeatures, PageGeometry, PageText, Status
+from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 
 SCHEMA_VERSION = 1
 DETAIL_CHARACTERS = 2000  # for people; one broken page can give megabytes of the same message
@@ -209,29 +199,31 @@ class RunStamp:
 def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
     """Page rows as columns, in the order of (document_id, page_number)."""
     rows = sorted(rows, key=attrgetter("document_id", "page_number"))
-    pages = [row.page for row in rows]
+    pages, readings = [row.page for row in rows], [row.reading for row in rows]
     routed = [None if isinstance(page, FailedPage) else page for page in pages]
     seen = _attributes(routed, "geometry", "decision", "features")
     values = {
         **_attributes(
             rows, "document_id", "source", "page_number", "page_count", "status", "reason", "repetition_flag"
         ),
-        **_attributes(rows, "text_layer_agreement", "engine", "engine_ms", "prompt"),
+        "engine_ms": [row.engine_ms for row in rows],
+        **_attributes([row.standing for row in rows], "engine", "prompt"),
         **_attributes(pages, "renderer", "render_ms"),
         **_attributes([row.text for row in rows], "raw", "finish_reason", *_MODEL_VIEW),
-        **_attributes([row.measures for row in rows], *_MEASURES),
-        **_attributes([row.agreement for row in rows], *_AGREEMENT),
-        **_attributes([row.signs for row in rows], *_SIGNS),
+        **_attributes(readings, "text_layer_agreement"),
+        **_attributes([None if reading is None else reading.measures for reading in readings], *_MEASURES),
+        **_attributes([None if reading is None else reading.agreement for reading in readings], *_AGREEMENT),
+        **_attributes([None if reading is None else reading.signs for reading in readings], *_SIGNS),
         **_attributes(seen["geometry"], "width_pt", "height_pt", "rotation"),
         **_attributes(seen["decision"], "route"),
         "route_reason": _attributes(seen["decision"], "reason")["reason"],
-        "detail": [_capped(row.page.detail if row.detail is None else row.detail) for row in rows],
+        "detail": [_capped(row.detail) for row in rows],
         "markdown": [_markdown(row) for row in rows],
         "engine_confidence": _attributes([row.text for row in rows], "confidence")["confidence"],
         **_fidelity(rows),
         **_raster(seen["geometry"]),
         **_model(rows, stamp.engine),
-        "quality_version": [None if row.measures is None else stamp.quality_version for row in rows],
+        "quality_version": [None if reading is None else stamp.quality_version for reading in readings],
         **_run_columns(stamp, len(rows)),
     }
     nested = {
@@ -326,7 +318,7 @@ def _raster(geometries: Sequence[PageGeometry | None]) -> Values:
 
 def _model(rows: Sequence[PageRow], engine: EngineDescription) -> Values:
     """Return the engine's columns, for the pages that it read."""
-    own = [engine if row.engine == engine.name else None for row in rows]
+    own = [engine if row.standing is not None and row.standing.engine == engine.name else None for row in rows]
     return _attributes(own, "model", "model_revision")
 
 

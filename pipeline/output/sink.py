@@ -18,7 +18,8 @@ from ocrmill.pipeline.output.ledger import Ledger
 from ocrmill.pipeline.output.schema import RunStamp, documents_table, pages_table, sources_table
 from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.stores.store import Store, seconds_with_sleep
-from ocrmill.pipeline.records import DocumentRow, PageRow, RenderedPage, SourceRow
+from ocrmill.pipeline.records import RenderedPage
+from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 
 MIB = 1 << 20
 FIRST_FLUSH_S = 2.0  # so that the first rows show soon; each flush doubles the wait, up to `output.flush_s`

@@ -12,7 +12,8 @@ from itertools import takewhile
 from ocrmill.pipeline.quality.counting import without_counting
 from ocrmill.pipeline.quality.flags import EMPTY_MARKUP, TRUNCATED, looped_before
 from ocrmill.pipeline.quality.repetition import content_of
-from ocrmill.pipeline.records import PageRow, Reason, Status
+from ocrmill.pipeline.records import Reason, Status
+from ocrmill.pipeline.rows import PageRow, PictureOnly
 
 _LOOPS, _EMPTY, _CUT_OFF = Reason.REPETITION, Reason.EMPTY_OUTPUT, Reason.TRUNCATED
 
@@ -47,17 +48,17 @@ def best_of(rows: Sequence[PageRow]) -> PageRow:
         for row in rows
         for attempt in row.attempts
     ]
-    engine_ms = sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None
-    row = replace(chosen, attempts=tuple(attempts), engine_ms=engine_ms)
+    row = replace(chosen, attempts=tuple(attempts))
     defect = find_defect(first)
     if row.status is Status.FAILED or defect is None:
         return row
     if find_defect(chosen) is None:
-        return replace(row, status=Status.REPAIRED, reason=defect)
-    if find_defect(chosen) is _CUT_OFF and _LOOPS in map(find_defect, takewhile(lambda row: row is not chosen, rows)):
+        return replace(row, status=Status.REPAIRED, defect=defect)
+    looped = _LOOPS in map(find_defect, takewhile(lambda row: row is not chosen, rows))
+    if looped and row.reading is not None and find_defect(chosen) is _CUT_OFF:
         # Under a rule against its loop a looping page runs to its limit: the missing end is the same defect.
-        row = replace(row, repetition_flag=True, flags=looped_before(chosen.flags))
-    return replace(row, reason=defect)
+        row = replace(row, content=replace(row.reading, repetition_flag=True), flags=looped_before(chosen.flags))
+    return replace(row, defect=defect)
 
 
 def settled(rows: Sequence[PageRow]) -> PageRow:
@@ -66,8 +67,10 @@ def settled(rows: Sequence[PageRow]) -> PageRow:
     It is `best_of` them, but blank instead of failed if every one came out empty and the page shows only a picture.
     """
     row = best_of(rows)
-    if rows[0].shows_only_picture and all(each.reason is _EMPTY and each.status is Status.FAILED for each in rows):
-        return replace(row, status=Status.BLANK, reason=Reason.PICTURE_ONLY, flags=())
+    picture = rows[0].content
+    is_silent = all(each.status is Status.FAILED and each.reason is _EMPTY for each in rows)
+    if isinstance(picture, PictureOnly) and is_silent:
+        return replace(row, status=Status.BLANK, content=replace(picture, reason=Reason.PICTURE_ONLY), flags=())
     return row
 
 

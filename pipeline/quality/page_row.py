@@ -20,15 +20,16 @@ from ocrmill.pipeline.records import (
     BlankPage,
     Document,
     FailedPage,
+    Failure,
     Figure,
     PageResult,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
     Status,
     TextLayerPage,
 )
+from ocrmill.pipeline.rows import PageReading, PageRow
 
 _MOST_LETTERS = 0.5
 # An engine that writes a tenth of the characters wrong has 0.64 to 0.73 in common with the layer (trigrams.py).
@@ -47,8 +48,9 @@ def finished_row(
     if isinstance(page, BlankPage):
         return PageRow(**_place(document, page), status=Status.BLANK)
     kept = page.decision.reason == UNSUPPORTED_SCRIPT
-    read = _read(page, page.text, quality, signals(page.text, unsupported_script=kept))
-    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, figures=figures, **read)
+    raised = signals(page.text, unsupported_script=kept)
+    reading, flags = _judge(page, page.text, quality, raised, figures=figures)
+    return PageRow(**_place(document, page), status=Status.TEXT_LAYER, content=reading, flags=flags)
 
 
 def recognized_row(
@@ -68,16 +70,14 @@ def recognized_row(
         measure_agreement(text.markdown, text.blocks, page.layer_lines, page.geometry) if page.layer_lines else None
     )
     raised = signals(text, agreement=agreement, unsupported_script=page.unwritable_share >= FOREIGN_SHARE)
+    reading, flags = _judge(page, text, quality, raised + page.flags, checked)
     return PageRow(
         **_place(document, replace(page, layer_lines=())),  # long, and of no use to a row that waits to be written
         status=Status.OK,
-        engine=attempt.engine,
-        prompt=attempt.prompt,
-        engine_ms=attempt.seconds * 1000,
+        content=replace(reading, text_layer_agreement=agreement),
+        flags=flags,
         attempts=(attempt,),
-        text_layer_agreement=agreement,
-        agreement=checked,
-        **_read(page, text, quality, raised + page.flags, checked),
+        standing=attempt,
     )
 
 
@@ -90,7 +90,7 @@ def better_of_layer(document: Document, row: PageRow, quality: QualitySettings) 
     page = row.page
     if not isinstance(page, RenderedPage) or page.kept is None:
         return row
-    agreement = row.text_layer_agreement
+    agreement = None if row.reading is None else row.reading.text_layer_agreement
     if find_defect(row) is None and (agreement is None or agreement >= _LEAST_AGREEMENT):
         return row
     layer = TextLayerPage(
@@ -104,7 +104,7 @@ def better_of_layer(document: Document, row: PageRow, quality: QualitySettings) 
         text=page.kept,
     )
     kept = finished_row(document, layer, quality, page.kept_figures)
-    return replace(kept, reason=find_defect(row), attempts=row.attempts, engine_ms=row.engine_ms)
+    return replace(kept, defect=find_defect(row), attempts=row.attempts)
 
 
 def unrendered_row(document: Document, page_number: int, reason: Reason, detail: str) -> PageRow:
@@ -117,12 +117,9 @@ def failed_row(document: Document, page: PageResult, reason: Reason, detail: str
     return PageRow(
         **_place(document, page),
         status=Status.FAILED,
-        reason=reason,
-        detail=detail or reason,
-        engine=attempts[-1].engine if attempts else None,
-        prompt=attempts[-1].prompt if attempts else None,
-        engine_ms=sum(attempt.seconds for attempt in attempts) * 1000 if attempts else None,
+        content=Failure(reason, detail or reason),
         attempts=attempts,
+        standing=attempts[-1] if attempts else None,
         flags=(INK_WITHOUT_TEXT,) if reason is Reason.EMPTY_OUTPUT and _shows_ink(page) else (),
     )
 
@@ -150,13 +147,15 @@ def _place(document: Document, page: PageResult) -> dict[str, Any]:
     }
 
 
-def _read(
+def _judge(
     page: TextLayerPage | RenderedPage,
     text: PageText,
     quality: QualitySettings,
     raised: tuple[str, ...],
     checked: AgreementMeasures | None = None,
-) -> dict[str, Any]:
+    figures: tuple[Figure, ...] | None = None,
+) -> tuple[PageReading, tuple[str, ...]]:
+    """Measure a text; return it with its measures, and the flags of the page."""
     layer_text = page.layer_text if isinstance(page, RenderedPage) else None
     signs = measure_signals(text.markdown, layer_text, page.features, page.geometry)
     doubts = flags_of(checked, page.features) + flags_of_text(signs, is_checked=is_checked(checked))
@@ -168,10 +167,5 @@ def _read(
         settings=quality,
         is_mostly_empty=is_mostly_empty(text),
     )
-    return {
-        "text": text,
-        "measures": measures,
-        "signs": signs,
-        "repetition_flag": judgement.repetition_flag,
-        "flags": tuple(dict.fromkeys(judgement.flags + raised + doubts)),
-    }
+    reading = PageReading(text, measures, signs, judgement.repetition_flag, agreement=checked, figures=figures)
+    return reading, tuple(dict.fromkeys(judgement.flags + raised + doubts))

@@ -19,7 +19,8 @@ from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.records import Document, PageRange, Reason, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import Image, SerialPool
 from ocrmill.workers.scheduling.coordinator import OPENINGS

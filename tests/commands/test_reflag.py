@@ -36,17 +36,8 @@ from ocrmill.pipeline.quality.attempts import settled
 from ocrmill.pipeline.quality.flags import IN_ORDER, JUDGED, OF_THE_TEXT, QUALITY_VERSION
 from ocrmill.pipeline.quality.page_row import finished_row, recognized_row
 from ocrmill.pipeline.quality.signals.doubts import NUMBERS, WORDS
-from ocrmill.pipeline.records import (
-    Attempt,
-    Block,
-    Document,
-    FailedPage,
-    LayerLine,
-    PageRow,
-    PageText,
-    Reason,
-    TextLayerPage,
-)
+from ocrmill.pipeline.records import Attempt, Block, Document, FailedPage, LayerLine, PageText, Reason, TextLayerPage
+from ocrmill.pipeline.rows import PageRow
 
 DEFAULTS = QualitySettings()
 STRICT = QualitySettings(
@@ -212,10 +203,13 @@ def test_flags_of_the_reading_stay_in_their_order() -> None:
     """Flags that no column tells stay: unknown ones, markup without text, attempts that looped before."""
     row = next(row for row in rows(DEFAULTS) if row.flags)
     kept = ("repetition", "looped_before", "truncated", "empty_markup", "unmapped_text", "unsupported_script")
-    text = replace(present(row.text), markdown="text", finish_reason="length", confidence=None, fidelity=None)
+    reading = present(row.reading)
+    text = replace(reading.text, markdown="text", finish_reason="length", confidence=None, fidelity=None)
     twice = (Attempt("cpu", 1.0, reason=Reason.REPETITION), Attempt("cpu", 1.0, finish_reason="length"))
-    row = replace(row, flags=(*kept, "of_tomorrow", "hidden_text"), repetition_flag=True, text=text, attempts=twice)
-    table = pages_table([replace(row, reason=Reason.REPETITION, text_layer_agreement=None)], STAMP)
+    content = replace(reading, text=text, repetition_flag=True, text_layer_agreement=None)
+    flags = (*kept, "of_tomorrow", "hidden_text")
+    row = replace(row, flags=flags, content=content, attempts=twice, defect=Reason.REPETITION)
+    table = pages_table([row], STAMP)
 
     assert judged(table, DEFAULTS).to_pylist() == table.to_pylist()
     assert {*kept} - JUDGED - OF_THE_TEXT == {"looped_before", "unsupported_script"}
@@ -228,7 +222,7 @@ def test_a_page_of_several_attempts_is_repaired_if_its_text_is_good_now() -> Non
         row for row in rows(STRICT) if row.reason is Reason.REPETITION and row.attempts[0].finish_reason is None
     )
     attempts = (Attempt("cpu", 1.0, reason=Reason.TRUNCATED), *looping.attempts)
-    table = pages_table([replace(looping, reason=Reason.TRUNCATED, attempts=attempts)], STAMP)
+    table = pages_table([replace(looping, defect=Reason.TRUNCATED, attempts=attempts)], STAMP)
 
     (now,) = judged(table, DEFAULTS).to_pylist()
     assert (now["status"], now["reason"], now["repetition_flag"]) == ("repaired", "truncated", False)
@@ -312,7 +306,7 @@ def test_boxes_without_text_are_measured_again(tmp_path: Path) -> None:
     assert set(row.flags) - {"garbage"} == OF_THE_TEXT  # which the run alone raises
     stamp = replace(STAMP, settings_fingerprint=RunSettings().fingerprint())
     with writing(tmp_path, stamp=stamp) as sink:
-        sink.add_page(replace(row, flags=("hidden_text",), reason=None))
+        sink.add_page(replace(row, flags=("hidden_text",), defect=None))
     store = LocalStore(tmp_path)
 
     assert reflag(store, DEFAULTS).after == {"hidden_text": 1, "garbage": 1}

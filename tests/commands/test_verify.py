@@ -29,7 +29,8 @@ from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.store import LeaseOwner
-from ocrmill.pipeline.records import Reason, SourceRow
+from ocrmill.pipeline.records import Reason
+from ocrmill.pipeline.rows import SourceRow
 
 FIRST, SECOND = ("20260101-020000-000001.parquet", "20260101-020000-000002.parquet")
 
@@ -132,7 +133,7 @@ def test_a_column_more_is_fine(store: LocalStore) -> None:
 def test_pages_that_are_there_twice(store: LocalStore) -> None:
     """A shard under two names and a row copied into another: the first by shard name stays, the other goes."""
     store.write("pages/20260103-copy.parquet", store.read(f"pages/{FIRST}"))
-    later = pages_table([replace(pages_of("b")[0], detail="later")], made_stamp(4))
+    later = pages_table([replace(pages_of("b")[0], flags=("later",))], made_stamp(4))
     store.write("pages/20260104-later.parquet", encode_shard(later))
 
     report = verify(store, repair=False)
@@ -141,7 +142,7 @@ def test_pages_that_are_there_twice(store: LocalStore) -> None:
     report = verify(store, repair=True)
     assert (report.pages, report.findings) == (9, ())
     assert page_keys(store) == ALL_PAGES
-    assert "later" not in pq.read_table(store.root / "pages")["detail"].to_pylist()
+    assert ["later"] not in pq.read_table(store.root / "pages")["flags"].to_pylist()
     assert run_once(store, 5) == 0
 
 

@@ -28,15 +28,8 @@ from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RasterSettings, RoutingSettings, RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import (
-    EngineDescription,
-    PageGeometry,
-    PageRange,
-    PageRow,
-    PageText,
-    RenderedPage,
-    RetryParams,
-)
+from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageRange, PageText, RenderedPage, RetryParams
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import Image, SerialPool

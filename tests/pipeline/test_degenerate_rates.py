@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_rows import made_page, made_stamp, rendered_page
@@ -13,7 +14,8 @@ from ocrmill.commands.status import read_status
 from ocrmill.pipeline.degenerate_rates import Counts, DegenerateRates, grouped, interval
 from ocrmill.pipeline.output.schema import pages_table
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import Attempt, PageFeatures, PageRow, PageText, Reason, Status, TextLayerPage
+from ocrmill.pipeline.records import Attempt, PageFeatures, PageText, Reason, Status, TextLayerPage
+from ocrmill.pipeline.rows import PageRow
 
 FEATURES = PageFeatures(90, 20, 0, 0, 0, 0, 0, 0, 0, 0, "latin", 0, 0, 0.25, 0.1, 0, 0)
 
@@ -45,12 +47,11 @@ def rows() -> list[PageRow]:
         asked = Attempt(engine or "deepseek-ocr2", 1.0, finish_reason=end)
         attempts = (asked, Attempt("cpu", 1.0, finish_reason="length")) if number % 2 or not engine else ()
         made = kinds[number % len(kinds)]
-        shown = made_page(
-            f"{number // 7}", 1 + number % 7, 7, page=made, engine=engine, reason=reason, flags=flag, attempts=attempts
-        )
+        others: dict[str, Any] = {"page": made, "defect": reason, "flags": flag, "attempts": attempts}
+        shown = made_page(f"{number // 7}", 1 + number % 7, 7, standing=asked if engine else None, **others)
         found.append(shown if engine else replace(shown, status=Status.TEXT_LAYER))
         layer = TextLayerPage(1, made.geometry, made.decision, text=PageText("text"))
-        found.append(replace(shown, page=layer, status=Status.TEXT_LAYER, engine=None, attempts=(), reason=None))
+        found.append(replace(shown, page=layer, status=Status.TEXT_LAYER, standing=None, attempts=(), defect=None))
     return found
 
 
@@ -74,7 +75,7 @@ def test_the_first_attempt_counts_where_the_layer_stood() -> None:
     """An engine that loops is counted, though the page keeps the text of its layer, which no model wrote."""
     rates = DegenerateRates()
     looped = Attempt("deepseek-ocr2", 1.0, finish_reason="repetition", reason=Reason.REPETITION)
-    rates.add(made_page("a", 1, 1, Status.TEXT_LAYER, engine=None, attempts=(looped,), reason=Reason.REPETITION))
+    rates.add(made_page("a", 1, 1, Status.TEXT_LAYER, attempts=(looped,), defect=Reason.REPETITION))
 
     assert (rates.total, rates.layers) == (Counts(1, 0, 1, 1), Counts())
 

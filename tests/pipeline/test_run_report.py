@@ -12,7 +12,8 @@ from written_outputs import PageContent, add_failed_document, page_row, source, 
 from ocrmill.commands.status import read_status
 from ocrmill.pipeline.output.ledger import PageOutcome
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import DocumentRow, PageRow, Reason, SourceRow, Status
+from ocrmill.pipeline.records import Reason, Status
+from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 from ocrmill.pipeline.run_report import RunReport, outcomes_text
 
 FLAGS = [(), ("truncated",), ("repetition", "repeated_tail"), ("repetition", "looped_before", "truncated"), ("other",)]

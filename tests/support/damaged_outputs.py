@@ -20,7 +20,8 @@ from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import PageRow, Status
+from ocrmill.pipeline.records import Status
+from ocrmill.pipeline.rows import PageRow
 
 NAMES = ("a", "b", "c")
 

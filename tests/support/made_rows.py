@@ -5,22 +5,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ocrmill.pipeline.measures import RepetitionMeasures, TextSignals
 from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.records import (
+    Attempt,
     Document,
-    DocumentRow,
     EngineDescription,
+    Failure,
     PageGeometry,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
     Route,
     RouteDecision,
     Source,
-    SourceRow,
     Status,
 )
+from ocrmill.pipeline.rows import DocumentRow, PageReading, PageRow, SourceRow
 from ocrmill.workers.scheduling.document_progress import DocumentProgress
 
 
@@ -48,9 +49,19 @@ def rendered_page(number: int = 1, **others: Any) -> RenderedPage:
     return RenderedPage(number, geometry, decision, **others)
 
 
+def made_reading(text: PageText | str, **others: Any) -> PageReading:
+    """A text with measures that nobody took."""
+    text = PageText(text) if isinstance(text, str) else text
+    signs = TextSignals("latin", "none", "en", "none", 0.0, 0, 0, 0, 0.0)
+    fields: dict[str, Any] = {"measures": RepetitionMeasures(0.125, 2, 3, 1.5, 4), "signs": signs}
+    return PageReading(**{"text": text, "repetition_flag": False, **fields, **others})
+
+
 def made_page(name: str, number: int, count: int, status: Status = Status.OK, **others: Any) -> PageRow:
     """A page of a document: failed with a reason, blank without text, else with a line of Markdown."""
-    text = None if status in (Status.FAILED, Status.BLANK) else PageText(f"# Page {number} of {name}")
+    content: PageReading | Failure | None = made_reading(f"# Page {number} of {name}")
+    if status in (Status.FAILED, Status.BLANK):
+        content = Failure(Reason.RENDER_CRASH, "SIGSEGV") if status is Status.FAILED else None
     fields: dict[str, Any] = {
         "document_id": made_id(name),
         "source": made_source(name).uri,
@@ -58,9 +69,8 @@ def made_page(name: str, number: int, count: int, status: Status = Status.OK, **
         "page_count": count,
         "status": status,
         "page": rendered_page(number),
-        "reason": Reason.RENDER_CRASH if status is Status.FAILED else None,
-        "text": text,
-        "engine": "cpu" if status is Status.OK else None,
+        "content": content,
+        "standing": Attempt("cpu", 1.0) if status is Status.OK else None,
     }
     return PageRow(**{**fields, **others})
 

@@ -8,16 +8,8 @@ import numpy as np
 from narrowed import instance, present
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
-from ocrmill.pipeline.records import (
-    RGB,
-    Document,
-    FailedPage,
-    PageGeometry,
-    PageRow,
-    PageText,
-    RenderedPage,
-    UnreadableDocument,
-)
+from ocrmill.pipeline.records import RGB, Document, FailedPage, PageGeometry, PageText, RenderedPage, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.protocol import PageImage
 from ocrmill.workers.rendering.rasterizer import Rasterizer

@@ -11,26 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from made_rows import made_id, made_stamp, rendered_page
+from made_rows import made_id, made_reading, made_stamp, rendered_page
 
 from ocrmill.configs.settings import OutputSettings
-from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import PAGE_COUNTS, RunStamp
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.store import LeaseOwner
-from ocrmill.pipeline.records import (
-    DocumentRow,
-    PageRow,
-    PageText,
-    Reason,
-    Route,
-    RouteDecision,
-    Source,
-    SourceRow,
-    Status,
-)
+from ocrmill.pipeline.records import Attempt, Failure, Reason, Route, RouteDecision, Source, Status
+from ocrmill.pipeline.rows import DocumentRow, PageReading, PageRow, SourceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +105,12 @@ def add_failed_document(
     sink.finish_document(DocumentRow(name, held, 0, "failed", reason, detail), [SourceRow(held, name)])
 
 
+def content_of(about: PageContent) -> PageReading | Failure | None:
+    if about.markdown is not None:
+        return made_reading(about.markdown, repetition_flag="repetition" in about.flags)
+    return None if about.reason is None else Failure(about.reason, about.detail or about.reason)
+
+
 def page_row(uri: str, number: int, count: int, about: PageContent, *, content: str | None = None) -> PageRow:
     return PageRow(
         document_id=made_id(content or uri),
@@ -123,11 +119,8 @@ def page_row(uri: str, number: int, count: int, about: PageContent, *, content: 
         page_count=count,
         status=about.status,
         page=replace(rendered_page(number), decision=RouteDecision(Route.OCR, "no_text_layer")),
-        reason=about.reason,
-        detail=about.detail,
-        text=None if about.markdown is None else PageText(about.markdown),
-        measures=None if about.markdown is None else RepetitionMeasures(0.125, 2, 3, 1.5, 4),
-        repetition_flag="repetition" in about.flags,
+        content=content_of(about),
         flags=about.flags,
-        engine="cpu",
+        standing=Attempt("cpu", 1.0),
+        defect=about.reason,
     )

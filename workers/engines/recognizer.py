@@ -17,12 +17,12 @@ from ocrmill.pipeline.records import (
     Failure,
     Figure,
     PageGeometry,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
     RetryParams,
 )
+from ocrmill.pipeline.rows import PageRow, PictureOnly
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.workers.engines.engine import Engine, FigureReader
 from ocrmill.workers.engines.parse_figures import parse_figures
@@ -77,7 +77,7 @@ class Recognizer:
             reason = find_defect(row) or Reason.EMPTY_OUTPUT
             row = failed_row(document, page, reason, detail, replace(attempt, reason=reason))
             return await self._mark_picture(row, page, image, params)
-        if not self._keeps_figures:
+        if not self._keeps_figures or row.reading is None:
             return row
         figures = self._cut_figures(image, text, page.geometry)
         if self._parses_figures and isinstance(self._engine, FigureReader) and find_defect(row) is None:
@@ -85,17 +85,20 @@ class Recognizer:
             if isinstance(parsed, EngineDown):
                 return parsed
             figures = parsed
-        return replace(row, figures=figures)
+        return replace(row, content=replace(row.reading, figures=figures))
 
     async def _mark_picture(
         self, row: PageRow, page: RenderedPage, image: PageImage, params: RetryParams | None
     ) -> PageRow:
         """Mark a page without a text layer that the engine wrote nothing on, if it shows only a picture."""
+        failure = row.content
+        if not isinstance(failure, Failure) or failure.reason is not Reason.EMPTY_OUTPUT:
+            return row
         has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
-        if params is not None or has_layer or row.reason is not Reason.EMPTY_OUTPUT:
+        if params is not None or has_layer:
             return row
         shows = await asyncio.get_running_loop().run_in_executor(None, self._shows_only_picture, image, page.geometry)
-        return replace(row, shows_only_picture=shows)
+        return replace(row, content=PictureOnly(failure.reason, failure.detail)) if shows else row
 
     def _shows_only_picture(self, image: PageImage, geometry: PageGeometry) -> bool:
         return self._pictures.shows_only_picture(self._whole_image(image, geometry))

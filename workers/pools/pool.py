@@ -11,12 +11,12 @@ from ocrmill.pipeline.records import (
     EngineDescription,
     EngineDown,
     PageRange,
-    PageRow,
     RenderedPage,
     RetryParams,
     Source,
     UnreadableDocument,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.engines.registry import make_engine
 from ocrmill.workers.pools.image_memory import image_memory, in_flight_bytes

@@ -19,15 +19,8 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import EngineError
-from ocrmill.pipeline.records import (
-    Document,
-    EngineDescription,
-    PageRange,
-    PageRow,
-    RenderedPage,
-    Source,
-    UnreadableDocument,
-)
+from ocrmill.pipeline.records import Document, EngineDescription, PageRange, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.early_stop import check_time

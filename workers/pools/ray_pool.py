@@ -27,13 +27,13 @@ from ocrmill.pipeline.records import (
     EngineDescription,
     EngineDown,
     PageRange,
-    PageRow,
     Reason,
     RenderedPage,
     RetryParams,
     Source,
     UnreadableDocument,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.pools.early_stop import check_time
 from ocrmill.workers.pools.pool import Image

@@ -19,13 +19,13 @@ from ocrmill.pipeline.records import (
     Failure,
     Figure,
     PageResult,
-    PageRow,
     Reason,
     RenderedPage,
     Source,
     TextLayerPage,
     UnreadableDocument,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
 from ocrmill.pipeline.sources.file_cache import FileCache
 from ocrmill.pipeline.text.figures import cut_figures

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.errors import TooManyFailuresError
-from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRow, Reason, UnreadableDocument
+from ocrmill.pipeline.records import ENGINE_FAILURES, Document, Reason, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 
 # Reasons for which a step may fail without the documents' fault. Damage or a password shows that bytes could be read.
 _RENDERING = frozenset({Reason.UNREADABLE, Reason.RENDER_TIMEOUT, Reason.RENDER_CRASH, Reason.RENDER_MEMORY})

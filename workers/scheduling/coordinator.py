@@ -19,16 +19,8 @@ from ocrmill.pipeline.errors import OcrmillError, OutputError, PageError
 from ocrmill.pipeline.output.ledger import RETRIED, Ledger
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
-from ocrmill.pipeline.records import (
-    Document,
-    DocumentRow,
-    PageRow,
-    Reason,
-    RenderedPage,
-    Source,
-    SourceRow,
-    UnreadableDocument,
-)
+from ocrmill.pipeline.records import Document, Reason, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 from ocrmill.pipeline.run_progress import READING, STOPPING
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.sources.fetch import current

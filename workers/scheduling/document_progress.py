@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocrmill.pipeline.output.ledger import PageOutcome
-from ocrmill.pipeline.records import Document, DocumentRow, PageRow, Source, Status
+from ocrmill.pipeline.records import Document, Source, Status
+from ocrmill.pipeline.rows import DocumentRow, PageRow
 
 
 @dataclass(slots=True, eq=False)

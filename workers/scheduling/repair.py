@@ -5,7 +5,8 @@ from collections.abc import Callable
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.quality.attempts import best_of, find_defect, settled
 from ocrmill.pipeline.quality.page_row import better_of_layer
-from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRow, RenderedPage
+from ocrmill.pipeline.records import ENGINE_FAILURES, Document, RenderedPage
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.pools.pool import Image, Pool
 
 

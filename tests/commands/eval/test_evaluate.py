@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_rows import made_id
+from made_rows import made_id, made_reading
 from typer.testing import CliRunner
 from written_outputs import PageContent, add_document, add_pages, failed_page, page, page_row, writing
 
@@ -219,7 +219,7 @@ def test_compression_of_an_output(tmp_path: Path) -> None:
     """Visual tokens are those of the rows."""
     seen = page_row("/in/a.pdf", 1, 1, page())
     with writing(tmp_path / "out") as sink:
-        sink.add_page(replace(seen, text=PageText("one two three four", visual_tokens=2)))
+        sink.add_page(replace(seen, content=made_reading(PageText("one two three four", visual_tokens=2))))
     truth = omnidocbench(tmp_path / "truth.json", a="one two three five")
     report = evaluate(LocalStore(tmp_path / "out"), truth)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from made_rows import made_document, made_page, made_source, made_stamp
+from made_rows import made_document, made_page, made_reading, made_source, made_stamp
 from PIL import Image
 from written_outputs import add_document, page, writing
 
@@ -16,7 +16,8 @@ from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import Block, Figure, PageText, Source, SourceRow
+from ocrmill.pipeline.records import Block, Figure, PageText, Source
+from ocrmill.pipeline.rows import SourceRow
 
 TEXT = "# Title\n\nBefore.\n\nAfter."
 
@@ -39,8 +40,8 @@ def write(root: Path, *uris: str, names: tuple[str, ...] = ("block-3.jpg", "bloc
     sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store))
     for uri in uris:
         figures = tuple(Figure(name, 0, 0, 9, 9, picture("red")) for name in names)
-        text = PageText(TEXT, blocks=blocks(16))
-        pages = [made_page(uri, 1, 2, source=uri), made_page(uri, 2, 2, source=uri, text=text, figures=figures)]
+        content = made_reading(PageText(TEXT, blocks=blocks(16)), figures=figures)
+        pages = [made_page(uri, 1, 2, source=uri), made_page(uri, 2, 2, source=uri, content=content)]
         for row in pages:
             sink.add_page(row)
         held = Source(uri=uri, version="1", bytes=1, path=uri)
@@ -125,7 +126,7 @@ def test_pages_that_wait_for_others_keep_their_figures(tmp_path: Path) -> None:
     sink = Sink(store, made_stamp(), OutputSettings(), read_ledger(store))
     figures = (Figure("block-3.jpg", 0, 0, 9, 9, picture("blue")),)
     pages = [
-        made_page(uri, number, 2, source=uri, text=PageText(TEXT, blocks=blocks(16)), figures=figures)
+        made_page(uri, number, 2, source=uri, content=made_reading(PageText(TEXT, blocks=blocks(16)), figures=figures))
         for number in (1, 2)
     ]
     for row in pages:

@@ -24,7 +24,8 @@ from ocrmill.pipeline.output.places import places_of
 from ocrmill.pipeline.output.schema import sources_table
 from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import Reason, SourceRow
+from ocrmill.pipeline.records import Reason
+from ocrmill.pipeline.rows import SourceRow
 
 URI = "/in/a.pdf"
 

@@ -11,6 +11,7 @@ from made_rows import (
     made_document,
     made_id,
     made_page,
+    made_reading,
     made_source,
     made_source_row,
     made_stamp,
@@ -25,7 +26,8 @@ from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.string_index import StringIndex
-from ocrmill.pipeline.records import Reason, SourceRow, Status
+from ocrmill.pipeline.records import Reason, Status
+from ocrmill.pipeline.rows import SourceRow
 from ocrmill.pipeline.run_report import RunReport
 
 
@@ -38,7 +40,7 @@ def store(tmp_path: Path) -> LocalStore:
     for page in pages:
         sink.add_page(page)
     sink.finish_document(made_document("read", pages), [made_source_row("read"), made_source_row("copy", "read")])
-    sink.add_page(made_page("begun", 1, 4))
+    sink.add_page(made_page("begun", 1, 4, Status.FAILED))
     sink.flush()
     damaged = made_document("damaged", [], status="failed", reason=Reason.DAMAGED)
     sink.finish_document(damaged, [made_source_row("damaged")])
@@ -46,7 +48,7 @@ def store(tmp_path: Path) -> LocalStore:
         sink.finish_document(made_unreadable(name, reason), [SourceRow(made_source(name), None)])
     sink.close()
     sink = Sink(store, made_stamp(2, "e" * 16), OutputSettings(), read_ledger(store))
-    sink.add_page(made_page("begun", 3, 4, Status.FAILED, flags=("long_run",), repetition_flag=True))
+    sink.add_page(made_page("begun", 3, 4, flags=("long_run",), content=made_reading("x", repetition_flag=True)))
     sink.close()
     return store
 
@@ -93,8 +95,8 @@ def test_a_row_of_a_source_is_recognized(ledger: Ledger) -> None:
 def test_durable_pages_of_unfinished_documents(ledger: Ledger) -> None:
     """The pages that a killed run left are given with what became of them; those of finished documents are not."""
     assert ledger.unfinished_pages(made_id("begun")) == {
-        1: PageOutcome(Status.OK, flagged=False, repetitive=False),
-        3: PageOutcome(Status.FAILED, flagged=True, repetitive=True),
+        1: PageOutcome(Status.FAILED, flagged=False, repetitive=False),
+        3: PageOutcome(Status.OK, flagged=True, repetitive=True),
     }
     assert ledger.unfinished_pages(made_id("read")) == {}
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_rows import made_document, made_id, made_page, made_pages, made_source_row, made_stamp
+from made_rows import made_document, made_id, made_page, made_pages, made_reading, made_source_row, made_stamp
 
 from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.measures import LayerFidelity, RepetitionMeasures
@@ -30,6 +30,7 @@ from ocrmill.pipeline.records import (
     BlankPage,
     Block,
     FailedPage,
+    Failure,
     Figure,
     PageFeatures,
     PageGeometry,
@@ -98,20 +99,20 @@ FULL = made_page(
         RouteDecision(Route.OCR, "no_text"),
         PageFeatures(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "latin", 1, 1, 1, 1, 1, 1),
         "mupdf",
+        detail="looped once",
         render_ms=12.5,
     ),
-    reason=Reason.REPETITION,
-    detail="looped once",
-    text=TEXT,
-    measures=RepetitionMeasures(0.25, 3, 40, 2.5, 5),
-    repetition_flag=True,
-    text_layer_agreement=0.75,
+    content=made_reading(
+        TEXT,
+        measures=RepetitionMeasures(0.25, 3, 40, 2.5, 5),
+        repetition_flag=True,
+        text_layer_agreement=0.75,
+        figures=(Figure("block-1.jpg", 1.0, 2.0, 3.0, 4.0, b"jpeg", "CCO", "smiles", "invalid"),),
+    ),
+    defect=Reason.REPETITION,
     flags=("repetition", "long_run"),
-    figures=(Figure("block-1.jpg", 1.0, 2.0, 3.0, 4.0, b"jpeg", "CCO", "smiles", "invalid"),),
-    engine="cpu",
-    prompt="read",
+    standing=Attempt("cpu", 1.5, "read"),
     attempts=(Attempt("cpu", 1.5, "read", 0.0, "length", 99, Reason.TRUNCATED), Attempt("cpu", 0.5)),
-    engine_ms=2000.0,
 )
 
 
@@ -166,17 +167,18 @@ def test_a_page_row_arrives_whole(tmp_path: Path) -> None:
 def test_what_is_not_there_is_null(tmp_path: Path) -> None:
     """A failed page has no Markdown and a blank one an empty one; sizes that nobody measured are null, not 0."""
     unmeasured = PageGeometry(612.0, 792.0, 90)
+    failure = Failure(Reason.RENDER_ERROR, "the library's message")
     pages = [
-        made_page("a", 1, 3, Status.FAILED, page=FailedPage(1, Reason.RENDER_ERROR, "the library's message")),
+        made_page("a", 1, 3, Status.FAILED, page=FailedPage(1, Reason.RENDER_ERROR, None), content=failure),
         made_page("a", 2, 3, Status.BLANK, page=BlankPage(2, unmeasured, RouteDecision(Route.BLANK, "blank"))),
-        made_page("a", 3, 3, Status.TEXT_LAYER, figures=()),
+        made_page("a", 3, 3, Status.TEXT_LAYER, content=made_reading("text", figures=())),
     ]
     failed, blank, layer = records(written(tmp_path / "a.parquet", pages_table(pages, made_stamp())))
 
     assert (failed["markdown"], failed["detail"], failed["width_pt"]) == (None, "the library's message", None)
     assert (failed["features"], failed["route"], failed["blocks"], failed["flags"]) == (None, None, [], [])
     assert (blank["markdown"], blank["width_pt"], blank["width_px"], blank["dpi"]) == ("", 612, None, None)
-    assert (layer["engine"], layer["model"], layer["quality_version"]) == (None, None, None)
+    assert (layer["engine"], layer["model"], failed["quality_version"]) == (None, None, None)
     assert (failed["figures"], layer["figures"]) == (None, [])
 
 
@@ -196,7 +198,8 @@ def test_documents_and_sources_arrive_whole(tmp_path: Path) -> None:
 
 def test_only_pages_read_from_their_layer_have_its_measures(tmp_path: Path) -> None:
     """Recall, precision and order are columns, null where another way led to the text."""
-    read = made_page("read", 1, 1, text=PageText("Text", fidelity=LayerFidelity(0.5, 0.75, 0.25, changed_numbers=3)))
+    fidelity = LayerFidelity(0.5, 0.75, 0.25, changed_numbers=3)
+    read = made_page("read", 1, 1, content=made_reading(PageText("Text", fidelity=fidelity)))
     rows = records(written(tmp_path / "a.parquet", pages_table([read, FULL], made_stamp())))
     measures = {row["source"]: [row[f"layer_{name}"] for name in ("recall", "precision", "order")] for row in rows}
 
@@ -206,8 +209,9 @@ def test_only_pages_read_from_their_layer_have_its_measures(tmp_path: Path) -> N
 @given(st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\ud800\udfff"), max_size=40))
 def test_any_text_can_be_written(text: str) -> None:
     """NUL is left out and a surrogate becomes U+FFFD, wherever a string goes; nothing else changes."""
-    page = replace(FULL, source=text, detail=text, flags=(text,), text=replace(TEXT, markdown=text, raw=text))
-    page = replace(page, attempts=(Attempt(text, 1.0, finish_reason=text),), engine=text)
+    attempt, seen = Attempt(text, 1.0, finish_reason=text), replace(FULL.page, detail=text)
+    content = made_reading(replace(TEXT, markdown=text, raw=text))
+    page = replace(FULL, source=text, page=seen, flags=(text,), content=content, attempts=(attempt,), standing=attempt)
     row = pages_table([page], made_stamp()).to_pylist()[0]
     clean = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text if c != "\0")
 
@@ -221,7 +225,7 @@ def test_spans_still_cover_their_text_without_nuls(markdown: str, data: st.DataO
     start = data.draw(st.integers(0, len(markdown)))
     end = data.draw(st.integers(start, len(markdown)))
     text = PageText(markdown, blocks=(Block("text", 0, 0, 1, 1, start, end),))
-    row = pages_table([replace(FULL, text=text)], made_stamp()).to_pylist()[0]
+    row = pages_table([replace(FULL, content=made_reading(text))], made_stamp()).to_pylist()[0]
     block = row["blocks"][0]
 
     assert row["markdown"][block["start"] : block["end"]] == markdown[start:end].replace("\0", "")
@@ -229,7 +233,7 @@ def test_spans_still_cover_their_text_without_nuls(markdown: str, data: st.DataO
 
 def test_a_long_detail_is_cut_and_says_so() -> None:
     """A detail of megabytes is cut to its cap, and says how long it was."""
-    row = pages_table([replace(FULL, detail="x" * 100_000)], made_stamp()).to_pylist()[0]
+    row = pages_table([replace(FULL, page=replace(FULL.page, detail="x" * 100_000))], made_stamp()).to_pylist()[0]
 
     assert len(row["detail"]) == DETAIL_CHARACTERS
     assert row["detail"].endswith("x ... (cut, it had 100000 characters)")

@@ -12,6 +12,7 @@ from made_rows import (
     made_id,
     made_page,
     made_pages,
+    made_reading,
     made_source,
     made_source_row,
     made_stamp,
@@ -24,7 +25,8 @@ from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import PageText, Reason, SourceRow, Status
+from ocrmill.pipeline.records import Reason, Status
+from ocrmill.pipeline.rows import SourceRow
 
 
 class WatchedStore(LocalStore):
@@ -142,13 +144,14 @@ def test_a_failed_write_is_made_good_by_the_next(tmp_path: Path, folder: str) ->
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     """Pages that an earlier run made durable count, with their flags, for the document that this run finishes."""
     store = LocalStore(tmp_path)
-    first = made_page("a", 1, 2, Status.FAILED, flags=("repetition",), repetition_flag=True)
+    first = made_page("a", 1, 2, flags=("repetition",), content=made_reading("x", repetition_flag=True))
     killed = new_sink(store)
     killed.add_page(first)
     killed.flush()
     sink = new_sink(store, day=2)
-    sink.add_page(made_page("a", 2, 2))
-    sink.finish_document(made_document("a", [first, made_page("a", 2, 2)]), [made_source_row("a")])
+    second = made_page("a", 2, 2, Status.FAILED)
+    sink.add_page(second)
+    sink.finish_document(made_document("a", [first, second]), [made_source_row("a")])
     sink.close()
 
     assert query(store, "page_number, run_id", "pages") == [(1, "20260101-020000"), (2, "20260102-020000")]
@@ -188,7 +191,7 @@ def test_due_by_rows_bytes_or_age(tmp_path: Path) -> None:
         each.add_page(made_page("a", 1, 2))
         assert not each.due()
     many.add_page(made_page("a", 2, 2))
-    large.add_page(made_page("a", 2, 2, text=PageText("x" * 2**20)))
+    large.add_page(made_page("a", 2, 2, content=made_reading("x" * 2**20)))
     clock.now = 31
 
     assert (many.due(), large.due(), old.due()) == (True, True, True)

@@ -8,7 +8,8 @@ from made_rows import rendered_page
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.quality.attempts import best_of, find_defect
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
-from ocrmill.pipeline.records import Attempt, Document, PageRow, PageText, Reason, Source, Status
+from ocrmill.pipeline.records import Attempt, Document, PageText, Reason, Source, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 
 DOCUMENT = Document("d" * 64, Source("/data/a.pdf", "v1", 1, "/data/a.pdf"), 1)
@@ -61,7 +62,8 @@ def test_a_later_good_attempt_repairs_the_page() -> None:
     assert row.text.markdown == HONEST
     assert [each.reason for each in row.attempts] == [Reason.REPETITION, Reason.EMPTY_OUTPUT, None]
     assert [each.prompt for each in row.attempts] == ["markdown", "markdown", "free_ocr"]
-    assert row.prompt == "free_ocr"
+    assert row.standing
+    assert row.standing.prompt == "free_ocr"
     assert row.engine_ms == 4000
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from narrowed import present
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.quality.page_row import better_of_layer, failed_row, recognized_row
@@ -68,11 +69,11 @@ def test_an_engines_text_is_measured_against_the_lines_of_the_page() -> None:
     """The row has the measures, and not the lines; a page without lines has no measures."""
     page = replace(PAGE, layer_lines=(LayerLine(LAYER, 80, 100, 500, 112),))
     row = recognized_row(DOCUMENT, page, PageText(LAYER.replace("comes fifty minutes ", "")), ATTEMPT, QUALITY)
-    assert row.agreement is not None
-    assert (row.agreement.agreement_missing > 0.1, row.agreement.agreement_invented) == (True, 0)
+    agreement = present(present(row.reading).agreement)
+    assert (agreement.agreement_missing > 0.1, agreement.agreement_invented) == (True, 0)
     assert isinstance(row.page, RenderedPage)
     assert row.page.layer_lines == ()
-    assert recognized_row(DOCUMENT, PAGE, PageText(LAYER), ATTEMPT, QUALITY).agreement is None
+    assert present(recognized_row(DOCUMENT, PAGE, PageText(LAYER), ATTEMPT, QUALITY).reading).agreement is None
 
 
 def test_a_page_without_a_good_layer_keeps_the_engine() -> None:

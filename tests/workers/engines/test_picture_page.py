@@ -25,7 +25,6 @@ from ocrmill.pipeline.records import (
     Failure,
     PageFeatures,
     PageGeometry,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
@@ -33,6 +32,7 @@ from ocrmill.pipeline.records import (
     Source,
     Status,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.picture_page import PicturePages, looks_like_picture
 from ocrmill.workers.engines.recognizer import Recognizer

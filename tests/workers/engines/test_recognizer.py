@@ -20,7 +20,6 @@ from ocrmill.pipeline.records import (
     EngineDown,
     Failure,
     PageGeometry,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
@@ -29,6 +28,7 @@ from ocrmill.pipeline.records import (
     RouteDecision,
     Source,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.rendering.protocol import PageImage
 

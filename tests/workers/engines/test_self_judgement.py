@@ -24,7 +24,6 @@ from ocrmill.pipeline.records import (
     Document,
     EngineDescription,
     PageGeometry,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
@@ -34,6 +33,7 @@ from ocrmill.pipeline.records import (
     Status,
     TextLayerPage,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
 from ocrmill.workers.engines.recognizer import Recognizer

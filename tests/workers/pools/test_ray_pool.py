@@ -27,13 +27,13 @@ from ocrmill.pipeline.records import (
     EngineDown,
     PageGeometry,
     PageRange,
-    PageRow,
     PageText,
     Reason,
     RenderedPage,
     RetryParams,
     Status,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.ray_actors import DEATHS_AT_START, EngineActor, await_start
@@ -148,7 +148,7 @@ def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: P
     """A scan goes through rasterizer and engine, and its row says who read it."""
     (row,) = runner.run(read_all(pool, scan_pdf(tmp_path / "scan.pdf")))
 
-    assert (row.status, row.engine) == (Status.OK, "scripted")
+    assert (row.status, present(row.standing).engine) == (Status.OK, "scripted")
     assert text_of(row).markdown == "Seen and read."
 
 

@@ -9,7 +9,8 @@ import pytest
 from real_pdfs import CASES, needs_cases
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
-from ocrmill.pipeline.records import Document, PageRow, Status
+from ocrmill.pipeline.records import Document, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

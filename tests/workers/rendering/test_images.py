@@ -18,7 +18,8 @@ from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings,
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.document_types import DOCUMENT_ENDINGS, image_format
 from ocrmill.pipeline.pages.mapped_file import map_path
-from ocrmill.pipeline.records import RGB, Document, Failure, PageRow, Reason, RenderedPage, Status, UnreadableDocument
+from ocrmill.pipeline.records import RGB, Document, Failure, Reason, RenderedPage, Status, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.document_opener import DocumentOpener
 from ocrmill.workers.rendering.image_reader import ImageReader

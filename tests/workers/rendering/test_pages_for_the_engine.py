@@ -7,7 +7,8 @@ import pytest
 from rasterized import image_of
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
-from ocrmill.pipeline.records import Document, EngineDescription, PageRow, Route, RouteDecision, Status
+from ocrmill.pipeline.records import Document, EngineDescription, Route, RouteDecision, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

@@ -58,13 +58,8 @@ from ocrmill.configs.settings import (
 )
 from ocrmill.pipeline.pages.inspection import ink_share
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail
-from ocrmill.pipeline.records import (
-    Document,
-    PageRow,
-    Reason,
-    Route,
-    Status,
-)
+from ocrmill.pipeline.records import Document, Reason, Route, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

@@ -21,7 +21,8 @@ from ocrmill.configs.settings import (
     RunSettings,
 )
 from ocrmill.pipeline.quality.agreement.plain_words import words_of_markdown
-from ocrmill.pipeline.records import PageRow, Reason, RenderedPage, Route, Status, TextLayerPage
+from ocrmill.pipeline.records import Reason, RenderedPage, Route, Status, TextLayerPage
+from ocrmill.pipeline.rows import PageRow
 
 CASES = Path(__file__).parents[2] / "cases"
 LINES = [

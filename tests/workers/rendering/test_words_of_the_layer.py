@@ -14,7 +14,8 @@ from real_pdfs import CORPUS, needs_corpus
 
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.measures import LayerFidelity
-from ocrmill.pipeline.records import Document, PageRow, Status
+from ocrmill.pipeline.records import Document, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

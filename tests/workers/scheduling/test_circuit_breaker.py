@@ -6,15 +6,8 @@ from made_rows import rendered_page
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.errors import TooManyFailuresError
 from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
-from ocrmill.pipeline.records import (
-    Attempt,
-    Document,
-    PageRow,
-    Reason,
-    Source,
-    Status,
-    UnreadableDocument,
-)
+from ocrmill.pipeline.records import Attempt, Document, Reason, Source, Status, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.scheduling.circuit_breaker import CircuitBreaker
 
 WINDOW = 40

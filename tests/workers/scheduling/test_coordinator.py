@@ -25,7 +25,6 @@ from ocrmill.pipeline.records import (
     EngineDescription,
     PageGeometry,
     PageRange,
-    PageRow,
     Reason,
     RenderedPage,
     RetryParams,
@@ -34,6 +33,7 @@ from ocrmill.pipeline.records import (
     Source,
     UnreadableDocument,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.worker_slots import WorkerLoad

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_rows import made_id, made_page, made_source
+from made_rows import made_id, made_page, made_reading, made_source
 
 from ocrmill.pipeline.output.ledger import PageOutcome
 from ocrmill.pipeline.output.schema import PAGE_COUNTS
@@ -29,9 +29,8 @@ def test_a_row_says_what_became_of_each_page(drawn: list[tuple[PageOutcome, bool
     for number in order.sample(sorted(progress.missing), len(progress.missing)):
         outcome = pages[number][0]
         flags = ("long_run",) if outcome.flagged else ()
-        progress.add(
-            made_page("a", number, len(pages), outcome.status, flags=flags, repetition_flag=outcome.repetitive)
-        )
+        content = made_reading("text", repetition_flag=outcome.repetitive)
+        progress.add(made_page("a", number, len(pages), outcome.status, flags=flags, content=content))
 
     row, expected = progress.row(), [outcome for outcome, _ in drawn]
     assert (progress.is_whole, progress.missing, row.page_count) == (True, set(), len(drawn))

@@ -25,12 +25,12 @@ from ocrmill.pipeline.records import (
     Failure,
     PageGeometry,
     PageRange,
-    PageRow,
     PageText,
     Reason,
     RetryParams,
     Status,
 )
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY

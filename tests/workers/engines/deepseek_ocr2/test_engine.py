@@ -24,7 +24,8 @@ from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.model_adapter.tiling import num_visual_tokens
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.quality.attempts import best_of
-from ocrmill.pipeline.records import Document, PageRange, PageRow, Reason, RenderedPage, Status
+from ocrmill.pipeline.records import Document, PageRange, Reason, RenderedPage, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.deepseek_ocr2.engine import DeepseekOcr2Engine
 from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
@@ -173,7 +174,8 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
     for row in rows:
         assert longest_run(row) == 20, "the n-gram rule is off, or the model no longer loops"
         assert row.status is Status.OK
-        assert row.engine == "deepseek-ocr2"
+        assert row.standing is not None
+        assert row.standing.engine == "deepseek-ocr2"
         geometry, text = geometry_of(row), text_of(row)
         assert text.visual_tokens == num_visual_tokens(geometry.width_px, geometry.height_px) == 1121
         assert (text.tile_columns, text.tile_rows) == (2, 3)

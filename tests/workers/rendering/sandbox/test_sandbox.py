@@ -22,7 +22,8 @@ from processes import descendants
 from rasterized import image_of
 
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
-from ocrmill.pipeline.records import Document, PageRow, Status
+from ocrmill.pipeline.records import Document, Status
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 from ocrmill.workers.rendering.sandbox import sandbox, seccomp
 from ocrmill.workers.rendering.sandbox.seccomp import MACHINES, refused_calls
