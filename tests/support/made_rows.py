@@ -45,8 +45,11 @@ def made_stamp(day: int = 1, fingerprint: str = "f" * 16) -> RunStamp:
 
 def rendered_page(number: int = 1, **others: Any) -> RenderedPage:
     """A page of Letter size that awaits OCR."""
-    geometry, decision = PageGeometry(612, 792, 0, 1224, 1584, 144), RouteDecision(Route.OCR, "no_text")
-    return RenderedPage(number, geometry, decision, **others)
+    fields: dict[str, Any] = {
+        "geometry": PageGeometry(612, 792, 0, 1224, 1584, 144),
+        "decision": RouteDecision(Route.OCR, "no_text"),
+    }
+    return RenderedPage(number, **{**fields, **others})
 
 
 def made_reading(text: PageText | str, **others: Any) -> PageReading:

@@ -7,7 +7,7 @@ with writing(root) as sink:
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def page_row(uri: str, number: int, count: int, about: PageContent, *, content: 
         page_number=number,
         page_count=count,
         status=about.status,
-        page=replace(rendered_page(number), decision=RouteDecision(Route.OCR, "no_text_layer")),
+        page=rendered_page(number, decision=RouteDecision(Route.OCR, "no_text_layer"), detail=about.detail),
         content=content_of(about),
         flags=about.flags,
         standing=Attempt("cpu", 1.0),
