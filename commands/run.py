@@ -24,6 +24,7 @@ from ocrmill.commands.nights.bands import alarms_of
 from ocrmill.commands.nights.bottleneck import Occupancy
 from ocrmill.commands.nights.metrics import RunMetrics, serving
 from ocrmill.commands.nights.notices import give_notice
+from ocrmill.commands.share import SourceHash
 from ocrmill.configs.part import MachineShare, PageChoice
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.buckets.bucket import BucketUrl
@@ -38,7 +39,6 @@ from ocrmill.pipeline.output.stores.store import Lease, LeaseOwner, Store
 from ocrmill.pipeline.records import Reason, Source
 from ocrmill.pipeline.redaction import redacted, redacted_command
 from ocrmill.pipeline.run_report import RunReport
-from ocrmill.pipeline.share import SourceHash
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.pipeline.sources.manifests import MANIFEST_ENDINGS
 from ocrmill.pipeline.sources.uri import one_line
