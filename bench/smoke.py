@@ -49,6 +49,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "scanned_scripts": ("--pages", "1", "--language", "zh"),
     "small_files": ("--documents", "60", "--pairs", "1"),
     "soak": ("--simulated", "200", "--real", "20"),
+    "view": ("--pages", "2000"),
     "startup": ("--documents", "20", "--repeats", "1"),
 }
 LEFT_OUT = {
@@ -56,7 +57,16 @@ LEFT_OUT = {
     "served_rows": "starts vLLM twice; tests/model_adapter/test_serve.py does the same with a few pages",
     "vllm_pages": "needs a seeded checkpoint of 2 GB and minutes",
 }
-PARTS = {"figures", "measure", "real_pdfs", "sampling", "smoke", "text_scores", "torchvision_stand_in"}  # of others
+PARTS = {
+    "figures",
+    "made_nights",
+    "measure",
+    "real_pdfs",
+    "sampling",
+    "smoke",
+    "text_scores",
+    "torchvision_stand_in",
+}  # of others
 
 
 def main() -> None:

@@ -1,17 +1,26 @@
 """The web application of the viewer: its addresses, behind its guard."""
 
+from dataclasses import asdict
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ocrmill.commands.view.frame import STATIC, render
+from ocrmill.commands.view.columns import DOCUMENT_COLUMNS, PAGE_COLUMNS, SOURCE_COLUMNS
+from ocrmill.commands.view.frame import STATIC, data_of, render
 from ocrmill.commands.view.guard import Access, Guard
 from ocrmill.commands.view.output_data import OutputData
-from ocrmill.commands.view.overview import overview
+from ocrmill.commands.view.overview.documents import worst_documents
+from ocrmill.commands.view.overview.overview import overview
+from ocrmill.commands.view.overview.plots import plot
 from ocrmill.commands.view.page.routes import page_routes
+from ocrmill.commands.view.sql import sql
+from ocrmill.commands.view.tables.downloads import download
+from ocrmill.commands.view.tables.search import search
+from ocrmill.commands.view.tables.table import table_view
 from ocrmill.pipeline.errors import OcrmillError
 
 
@@ -20,6 +29,15 @@ def make_app(data: OutputData, access: Access) -> Starlette:
     app = Starlette(
         routes=[
             Route("/", overview),
+            Route("/plot/{name}", plot),
+            Route("/worst-documents", worst_documents),
+            Route("/pages", table_view(PAGE_COLUMNS, "Pages")),
+            Route("/documents", table_view(DOCUMENT_COLUMNS, "Documents")),
+            Route("/sources", table_view(SOURCE_COLUMNS, "Sources")),
+            Route("/search", search),
+            Route("/download/{format}", download),
+            Route("/sql", sql),
+            Route("/state", state),
             *page_routes,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
@@ -28,6 +46,11 @@ def make_app(data: OutputData, access: Access) -> Starlette:
     )
     app.state.data = data
     return app
+
+
+def state(request: Request) -> Response:
+    """Return the progress of the index, for programs and the frame's script."""
+    return JSONResponse(asdict(data_of(request).index.state))
 
 
 def _say(request: Request, error: Exception) -> Response:

@@ -1,45 +1,94 @@
-"""The columns of a page that the viewer's index holds: people filter and sort by them."""
+"""The columns of the tables that the viewer's index holds: people filter and sort by them."""
 
-CHOICES = {  # columns of few values, with a name to show; a filter offers the values
-    "status": "Status",
-    "reason": "Reason",
-    "flags": "Flags",
-    "route": "Route",
-    "route_reason": "Why that route",
-    "engine": "Engine",
-    "model": "Model",
-    "renderer": "Renderer",
-    "script": "Script of the layer",
-    "text_script": "Script of the text",
-    "text_language": "Language",
-    "finish_reason": "Ended by",
-    "run_id": "Run",
-    "settings_fingerprint": "Settings",
-    "ocrmill_version": "Version",
-}
-TEXTS = {"source": "Source", "document_id": "Document"}  # a filter finds a part of it
-NUMBERS = {
-    "page_number": "Page",
-    "page_count": "Pages of the document",
-    "characters": "Characters of the layer",
-    "attempts": "Attempts",
-    "output_tokens": "Tokens",
-    "engine_ms": "Engine, ms",
-    "render_ms": "Rendering, ms",
-    "repetition_ratio": "Repeated share",
-    "repeated_tail_chars": "Repeated tail",
-    "compression_ratio": "Compression",
-    "longest_run": "Longest run",
-    "loop_score": "Loop score",
-    "text_layer_agreement": "Agreement with the layer",
-    "agreement_missing": "Missing words",
-    "agreement_invented": "Invented words",
-    "engine_confidence": "Confidence",
-    "layer_recall": "Recall of the layer",
-    "garbage_share": "Garbage",
-    "dpi": "DPI",
-}
-PAGE_COLUMNS = {**TEXTS, **CHOICES, **NUMBERS}
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumns:
+    """The columns of a table by the kind of their filter, each with a name to show."""
+
+    table: str
+    texts: dict[str, str]  # a filter finds a part of the value
+    choices: dict[str, str]  # few values: a filter offers them
+    numbers: dict[str, str]  # a filter bounds them
+    shown: tuple[str, ...]  # unless others are asked for
+
+    @property
+    def names(self) -> dict[str, str]:
+        """All columns with their names."""
+        return {**self.texts, **self.choices, **self.numbers}
+
+
+_RUN = {"run_id": "Run", "settings_fingerprint": "Settings", "ocrmill_version": "Version"}
+
+PAGE_COLUMNS = TableColumns(
+    "pages",
+    texts={"source": "Source", "document_id": "Document"},
+    choices={
+        "status": "Status",
+        "reason": "Reason",
+        "flags": "Flags",
+        "engine": "Engine",
+        "route": "Route",
+        "route_reason": "Why that route",
+        "text_language": "Language",
+        "text_script": "Script",
+        "script": "Script of the layer",
+        "finish_reason": "Ended by",
+        "model": "Model",
+        "renderer": "Renderer",
+        **_RUN,
+    },
+    numbers={
+        "page_number": "Page",
+        "page_count": "Pages of the document",
+        "loop_score": "Loop score",
+        "repetition_ratio": "Repeated share",
+        "repeated_tail_chars": "Repeated tail",
+        "compression_ratio": "Compression",
+        "longest_run": "Longest run",
+        "text_layer_agreement": "Agreement with the layer",
+        "agreement_missing": "Missing words",
+        "agreement_invented": "Invented words",
+        "engine_confidence": "Confidence",
+        "layer_recall": "Recall of the layer",
+        "garbage_share": "Garbage",
+        "attempts": "Attempts",
+        "output_tokens": "Tokens",
+        "characters": "Characters of the layer",
+        "engine_ms": "Engine, ms",
+        "render_ms": "Rendering, ms",
+        "dpi": "DPI",
+    },
+    shown=("source", "page_number", "status", "reason", "flags", "engine", "text_language", "loop_score", "engine_ms"),
+)
 # Those that are within another column of the Parquet rows, as SQL over these.
 DERIVED = {"script": "features.script", "characters": "features.characters", "attempts": "len(attempts)"}
-SHOWN = ("source", "page_number", "status", "reason", "flags", "engine", "loop_score", "engine_ms")
+
+DOCUMENT_COLUMNS = TableColumns(
+    "documents",
+    texts={"source": "Source", "document_id": "Document", "title": "Title", "producer": "Producer"},
+    choices={"status": "Status", "reason": "Reason", **_RUN},
+    numbers={
+        "page_count": "Pages",
+        "pages_ok": "Read",
+        "pages_repaired": "Repaired",
+        "pages_text_layer": "From the layer",
+        "pages_blank": "Blank",
+        "pages_failed": "Failed",
+        "pages_flagged": "Flagged",
+        "repetition_rate": "Repetition rate",
+        "bytes": "Bytes",
+        "sequence": "Sequence",
+    },
+    shown=("source", "status", "reason", "page_count", "pages_failed", "pages_flagged", "bytes", "title"),
+)
+
+SOURCE_COLUMNS = TableColumns(
+    "sources",
+    texts={"source": "Source", "document_id": "Document"},
+    choices={"run_id": "Run", "ocrmill_version": "Version"},
+    numbers={"bytes": "Bytes", "sequence": "Sequence"},
+    shown=("source", "document_id", "bytes", "run_id"),
+)
+TABLE_COLUMNS = (PAGE_COLUMNS, DOCUMENT_COLUMNS, SOURCE_COLUMNS)

@@ -7,19 +7,22 @@ locked, the database reads and writes no other file, loads no extension and keep
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
-from ocrmill.commands.view.columns import DERIVED, PAGE_COLUMNS
+from ocrmill.commands.view.columns import DERIVED, PAGE_COLUMNS, TABLE_COLUMNS, TableColumns
 from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
 from ocrmill.pipeline.degenerate_rates import Group, grouped
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
 from ocrmill.pipeline.output.current_rows import PLACE, CurrentPages, UnfinishedChanges, read_documents, read_sources
-from ocrmill.pipeline.output.schema import DOCUMENTS, PAGES, SOURCES, WORD
+from ocrmill.pipeline.output.journal import pending, shards
+from ocrmill.pipeline.output.schema import DOCUMENTS, PAGES, SOURCES, TABLES, WORD
 from ocrmill.pipeline.output.stores.store import Store
 
 if TYPE_CHECKING:
@@ -27,18 +30,23 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "2GB"
 REFRESH_S = 30.0  # between two looks for new shards
-_OWN = [name for name in PAGE_COLUMNS if name not in DERIVED]
+AGAIN_S = 1.0  # until the next look when shards were merged meanwhile
+RECOUNT_S = 5.0  # between two counts of values while the index grows
+MOST_VALUES = 200  # of a column that a filter offers, the most frequent
+_OWN = [name for name in PAGE_COLUMNS.names if name not in DERIVED]
 _READ = tuple(dict.fromkeys([*_OWN, "ingested_at", "features.script", *RATE_COLUMNS]))
 _WORDS = {field.name for field in PAGES if pa.types.is_dictionary(field.type)}
-_NARROW = "SELECT ?::BIGINT + row_number() OVER () - 1 AS id, {} FROM batch".format(  # noqa: S608 (names of ours)
+_NARROW = "SELECT {} FROM batch".format(  # noqa: S608 (names of ours)
     ", ".join(
         [
             *(f"{name}::VARCHAR AS {name}" if name in _WORDS else name for name in [*_OWN, "ingested_at"]),
             *(f"{expression} AS {name}" for name, expression in DERIVED.items()),
-            *(f"{PLACE[0]}::VARCHAR AS {PLACE[0]}", *PLACE[1:]),
+            *("id", f"{PLACE[0]}::VARCHAR AS {PLACE[0]}", *PLACE[1:]),
         ]
     )
 )
+Facets = dict[str, list[tuple[str | None, int]]]
+"""The values of each column of choices with their numbers of rows, the most frequent first; None for no value."""
 log = logging.getLogger(__name__)
 
 
@@ -49,12 +57,8 @@ class IndexState:
     shards: int = 0  # of the output
     indexed: int = 0  # of these
     pages: int = 0
+    is_complete: bool = False  # every shard was in at the last look
     error: str | None = None  # why it does not go on
-
-    @property
-    def is_complete(self) -> bool:
-        """True once every shard is in."""
-        return self.error is None and self.indexed == self.shards > 0
 
 
 class PageIndex:
@@ -79,7 +83,7 @@ class PageIndex:
         self._replace("sources", SOURCES.empty_table())
         empty, cursor = _empty(), self.cursor()
         cursor.register("batch", empty)
-        cursor.execute("CREATE TABLE pages AS " + _NARROW, [0])
+        cursor.execute("CREATE TABLE pages AS " + _NARROW)
         self._replace("rates", _counts(empty, ""))
         for setting in (
             "enable_external_access = false",
@@ -89,9 +93,11 @@ class PageIndex:
             self._database.execute(f"SET {setting}")
         self._indexed: dict[str, int] = {}  # shard -> pages
         self._next_id = 0
+        self._seen: tuple[object, ...] | None = None  # the journal and the shards at the last look
         self._changes: UnfinishedChanges | None = None
         self._stopped = threading.Event()
         self.state = IndexState()
+        self.facets: dict[str, Facets] = {columns.table: {} for columns in TABLE_COLUMNS}
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection for one thread; it sees what is indexed by now."""
@@ -115,35 +121,54 @@ class PageIndex:
             FileGoneError: Shards were merged or withdrawn meanwhile: begin again.
             OutputError: A shard cannot be read.
         """
+        seen = (pending(self._store), *(shards(self._store, folder) for folder in TABLES))
+        if seen == self._seen:
+            return
         current = CurrentPages(self._store, unfinished=True)
         self._take_out(current)
         self._replace("documents", pa.concat_tables(read_documents(self._store, DOCUMENTS.names)))
         self._replace("sources", pa.concat_tables(read_sources(self._store, SOURCES.names)))
+        counted_at, was_complete = time.monotonic(), self.state.is_complete
         for name in current.shards:
             if self._stopped.is_set():
                 return
             if name not in self._indexed:
-                self._add(name, pa.concat_tables([_empty(), *current.read(name, _READ, places=True)]))
-            self.state = IndexState(len(current.shards), len(self._indexed), sum(self._indexed.values()))
+                self._add(name, current.read_with_places(name, _READ))
+            total, done = len(current.shards), len(self._indexed)
+            self.state = IndexState(
+                total, done, sum(self._indexed.values()), is_complete=done == total and was_complete
+            )
+            if time.monotonic() > counted_at + RECOUNT_S:
+                self._count()
+                counted_at = time.monotonic()
+        self._count()
+        self._seen = seen
+        self.state = replace(self.state, is_complete=True, error=None)
+
+    def _count(self) -> None:
+        self.facets = {columns.table: _facets(self.cursor(), columns) for columns in TABLE_COLUMNS}
 
     def _keep_up(self) -> None:
         while not self._stopped.is_set():
             try:
                 self.refresh()
             except FileGoneError:
+                self._stopped.wait(AGAIN_S)
                 continue
             except OcrmillError as error:
                 log.warning("the index stands still: %s", error)
                 self.state = replace(self.state, error=str(error))
-            except Exception:
+            except Exception as error:
                 if self._stopped.is_set():  # the database is closed
                     return
+                self.state = replace(self.state, error=f"{type(error).__name__}: {error}")
                 raise
             self._stopped.wait(REFRESH_S)
 
     def _replace(self, name: str, table: pa.Table) -> None:
         cursor = self.cursor()
-        cursor.register("batch", _without_dictionaries(table))
+        table = _without_dictionaries(table)
+        cursor.register("batch", table.append_column("id", pa.array(np.arange(len(table)))))
         cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM batch")  # noqa: S608 (names of ours)
 
     def _take_out(self, current: CurrentPages) -> None:
@@ -166,21 +191,32 @@ class PageIndex:
 
     def _add(self, name: str, table: pa.Table) -> None:
         cursor = self.cursor()
-        cursor.register("batch", table)
+        ids = np.arange(self._next_id, self._next_id + len(table))
+        cursor.register("batch", table.append_column("id", pa.array(ids)))
         cursor.register("counts", _counts(table, name))
         cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO pages BY NAME " + _NARROW, [self._next_id])
+        cursor.execute("INSERT INTO pages " + _NARROW)
         cursor.execute("INSERT INTO rates BY NAME SELECT * FROM counts")
         cursor.execute("COMMIT")
         self._next_id += len(table)
         self._indexed[name] = len(table)
 
 
+def _facets(cursor: "duckdb.DuckDBPyConnection", columns: TableColumns) -> Facets:
+    """Count the values of the columns of choices; a page counts for each of its flags."""
+    found: Facets = {}
+    for name in columns.choices:
+        value = "unnest(CASE WHEN len(flags) > 0 THEN flags ELSE [NULL] END)" if name == "flags" else name
+        query = f"SELECT {value} AS value, count(*) AS rows FROM {columns.table} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"  # noqa: S608
+        found[name] = cursor.execute(query, [MOST_VALUES]).fetchall()
+    return found
+
+
 def _empty() -> pa.Table:
     """Return no rows, with the columns that are read for the index."""
     names = list(dict.fromkeys(column.partition(".")[0] for column in _READ))
     table = PAGES.empty_table().select(names)
-    for place, kind in zip(PLACE, (WORD, pa.int32(), pa.int32()), strict=True):
+    for place, kind in zip((*PLACE, "id"), (WORD, pa.int32(), pa.int32(), pa.int64()), strict=True):
         table = table.append_column(place, pa.array([], kind))
     return table
 

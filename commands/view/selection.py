@@ -1,4 +1,4 @@
-"""A selection of pages, as it travels in the query string: filters, and the order.
+"""A selection of pages, or of another table, as it travels in the query string: filters, and the order.
 
     ?status=failed&status=blank&engine=rapidocr&min_loop_score=1&sort=-loop_score
 
@@ -7,28 +7,28 @@ once. `min_` and `max_` before a column of numbers bound it. A minus before the 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from ocrmill.commands.view.columns import CHOICES, NUMBERS, PAGE_COLUMNS, TEXTS
+from ocrmill.commands.view.columns import PAGE_COLUMNS, TableColumns
 from ocrmill.pipeline.errors import UsageError
 
 SORT = "sort"
 NO_VALUE = "(none)"  # the value of a filter for rows without a value
-_KNOWN = {*CHOICES, *TEXTS, *NUMBERS}
 _LONGEST_VALUE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Filters and order of pages; no filter selects all pages."""
+    """Filters and order of rows; no filter selects all of them."""
 
     filters: tuple[tuple[str, str], ...] = ()  # (parameter, value), in the order of the query string
     sort: str = ""  # a column; empty: the order in which the rows are stored
     descending: bool = False
+    columns: TableColumns = PAGE_COLUMNS
 
     @classmethod
-    def parse(cls, parameters: Iterable[tuple[str, str]]) -> "Selection":
+    def parse(cls, parameters: Iterable[tuple[str, str]], columns: TableColumns = PAGE_COLUMNS) -> "Selection":
         """Read a selection from the parameters of a query string; parameters of others are left alone.
 
         Raises:
@@ -38,13 +38,13 @@ class Selection:
         for name, value in parameters:
             if name == SORT:
                 order = value
-            elif value and _column_of(name) is not None:
-                _check(name, value)
+            elif value and _column_of(columns, name) is not None:
+                _check(columns, name, value)
                 filters.append((name, value[:_LONGEST_VALUE]))
         column = order.removeprefix("-")
-        if column and column not in PAGE_COLUMNS:
-            raise UsageError(f"sort={column[:60]}: pages have no such column to sort by")
-        return cls(tuple(dict.fromkeys(filters)), column, order.startswith("-"))
+        if column and column not in columns.names:
+            raise UsageError(f"sort={column[:60]}: {columns.table} have no such column to sort by")
+        return cls(tuple(dict.fromkeys(filters)), column, order.startswith("-"), columns)
 
     def to_query(self) -> str:
         """Return the query string, without a question mark; empty for all pages in stored order."""
@@ -57,13 +57,18 @@ class Selection:
 
     def without(self, name: str, value: str) -> "Selection":
         """Return the selection without one filter."""
-        return Selection(tuple(each for each in self.filters if each != (name, value)), self.sort, self.descending)
+        return replace(self, filters=tuple(each for each in self.filters if each != (name, value)))
+
+    def sorted_by(self, column: str) -> "Selection":
+        """Return the selection in the order of a column; numbers begin with the largest, a second time turns it."""
+        first = column in self.columns.numbers
+        return replace(self, sort=column, descending=not self.descending if self.sort == column else first)
 
     def to_sql(self) -> tuple[str, list[object]]:
-        """Return the condition as SQL over `pages`, and the values of its parameters."""
+        """Return the condition as SQL over the table, and the values of its parameters."""
         conditions, values = [], []
         for name in dict.fromkeys(name for name, _ in self.filters):
-            condition, parameters = _condition(name, self.values(name))
+            condition, parameters = _condition(self.columns, name, self.values(name))
             conditions.append(condition)
             values += parameters
         return " AND ".join(conditions) or "TRUE", values
@@ -91,35 +96,36 @@ class Selection:
         return condition, order, [value, value, row_id]
 
 
-def _column_of(name: str) -> str | None:
-    if name in _KNOWN:
+def _column_of(columns: TableColumns, name: str) -> str | None:
+    if name in columns.names:
         return name
     bounded = name.removeprefix("min_") if name.startswith("min_") else name.removeprefix("max_")
-    return bounded if bounded != name and bounded in NUMBERS else None
+    return bounded if bounded != name and bounded in columns.numbers else None
 
 
-def _check(name: str, value: str) -> None:
-    if _column_of(name) in NUMBERS and value != NO_VALUE:
+def _check(columns: TableColumns, name: str, value: str) -> None:
+    if _column_of(columns, name) in columns.numbers and value != NO_VALUE:
         try:
             float(value)
         except ValueError as error:
             raise UsageError(f"{name}={value[:60]}: this filter takes a number") from error
 
 
-def _condition(name: str, values: list[str]) -> tuple[str, list[object]]:
-    column = _column_of(name)
+def _condition(columns: TableColumns, name: str, values: list[str]) -> tuple[str, list[object]]:
+    column = _column_of(columns, name)
     given: list[object] = [value for value in values if value != NO_VALUE]
-    if name in TEXTS:
-        return " OR ".join([f"contains(lower({column}), lower(?))"] * len(values)).join("()"), list(values)
-    if name == "flags":
-        parts = ["list_has_any(flags, ?::VARCHAR[])"] if given else []
-        parts += ["coalesce(len(flags), 0) = 0"] if NO_VALUE in values else []
-        return " OR ".join(parts).join("()"), [given] if given else []
-    if column in NUMBERS:
+    parts = []
+    if name in columns.texts:
+        parts = [f"contains(lower({column}), lower(?))"] * len(given)
+    elif name == "flags":
+        parts, given = (["list_has_any(flags, ?::VARCHAR[])"], [given]) if given else ([], [])
+        parts += ["len(flags) = 0"] if NO_VALUE in values else []
+    elif column in columns.numbers:
         sign = ">=" if name.startswith("min_") else "<=" if name.startswith("max_") else "="
-        numbers: list[object] = [float(str(value)) for value in given]
-        parts = [f"{column} {sign} ?"] * len(numbers) + ([f"{column} IS NULL"] if NO_VALUE in values else [])
-        return " OR ".join(parts).join("()"), numbers
-    parts = [f"{column} IN ({', '.join('?' * len(given))})"] if given else []
-    parts += [f"{column} IS NULL"] if NO_VALUE in values else []
-    return " OR ".join(parts).join("()"), given
+        given = [float(str(value)) for value in given]
+        parts = [f"{column} {sign} ?"] * len(given)
+    elif given:
+        parts = [f"{column} IN ({', '.join('?' * len(given))})"]
+    if NO_VALUE in values:
+        parts.append(f"{column} IS NULL")
+    return f"({' OR '.join(parts)})", given

@@ -31,10 +31,11 @@ from ocrmill.pipeline.output.journal import (
     pending,
     shards,
 )
-from ocrmill.pipeline.output.schema import DOCUMENTS, SOURCES, WORD
-from ocrmill.pipeline.output.shard import open_shard, read_row_group, read_shard
+from ocrmill.pipeline.output.schema import DOCUMENTS, SOURCES
+from ocrmill.pipeline.output.shard import fitted, open_shard, read_row_group, read_shard
 from ocrmill.pipeline.output.stores.store import Store
 
+_DECIDING = ("document_id", "page_number", "source")  # columns that decide on a row
 PLACE = ("shard", "row_group", "row")  # where a row lies: its shard, the row group in it, the row in that
 
 
@@ -49,25 +50,40 @@ class CurrentPages:
         self._finished = None if unfinished else _finished(store)
         self.shards = shards(store, "pages")
 
-    def read(self, name: str, columns: Sequence[str], *, places: bool = False) -> Iterator[pa.Table]:
-        """Read some columns of a shard, a row group at a time; with `places` also the columns `PLACE`.
+    def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Read some columns of a shard, a row group at a time.
 
         Raises:
             OutputError: The shard cannot be read.
         """
-        wanted = list(dict.fromkeys([*columns, "document_id", "page_number", "source"]))
-        kept = [*dict.fromkeys(column.partition(".")[0] for column in columns), *(PLACE if places else ())]
+        wanted = list(dict.fromkeys([*columns, *_DECIDING]))
         replaced = self.changes.replaced(self._store, name)
         with open_shard(self._store.file(name), name) as parquet:
             for group in range(parquet.num_row_groups):
-                table = read_row_group(parquet, name, group, wanted)
-                if places:
-                    table = _with_place(table, name, group)
-                table = self.changes.without_removed(table, "pages")
-                table = table.filter(pc.invert(pc.is_in(table["document_id"], value_set=self.superseded)))
-                if self._finished is not None:
-                    table = table.filter(pc.is_in(table["document_id"], value_set=self._finished))
-                yield _without_keys(table, replaced, KEYS["pages"]).select(kept)
+                yield self._counting(read_row_group(parquet, name, group, wanted), replaced).select(columns)
+
+    def read_with_places(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Read some columns of a shard at once, which is quick for narrow ones, and the columns `PLACE`.
+
+        Raises:
+            OutputError: The shard cannot be read.
+        """
+        wanted = list(dict.fromkeys([*columns, *_DECIDING]))
+        with open_shard(self._store.file(name), name) as parquet:
+            table = fitted(parquet.read(columns=wanted), name, wanted)
+            sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+        for place, values in zip(PLACE, _places(name, sizes), strict=True):
+            table = table.append_column(place, values)
+        return self._counting(table, self.changes.replaced(self._store, name))
+
+    def _counting(self, table: pa.Table, replaced: pa.Table | None) -> pa.Table:
+        """Return the rows of a table that count."""
+        table = self.changes.without_removed(table, "pages")
+        if len(self.superseded):
+            table = table.filter(pc.invert(pc.is_in(table["document_id"], value_set=self.superseded)))
+        if self._finished is not None:
+            table = table.filter(pc.is_in(table["document_id"], value_set=self._finished))
+        return _without_keys(table, replaced, KEYS["pages"])
 
 
 def read_pages(store: Store, columns: Sequence[str], *, unfinished: bool) -> Iterator[pa.Table]:
@@ -140,6 +156,8 @@ class UnfinishedChanges:
         """Return the rows that stay once withdrawals and forgettings are finished."""
         for change in self.forgettings:
             table = without(table, folder, change)
+        if not self.withdrawn:
+            return table
         withdrawn = pa.array(self.withdrawn, pa.string())
         return table.filter(pc.fill_null(pc.invert(pc.is_in(table["document_id"], value_set=withdrawn)), True))
 
@@ -159,12 +177,13 @@ class UnfinishedChanges:
         return pa.concat_tables([read_shard(store.file(name), name, KEYS[folder]) for name in names])
 
 
-def _with_place(table: pa.Table, shard: str, group: int) -> pa.Table:
-    count = len(table)
+def _places(shard: str, sizes: Sequence[int]) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return the columns `PLACE` of a shard with row groups of these sizes."""
+    count = sum(sizes)
     words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([shard], pa.string()))
-    table = table.append_column(PLACE[0], words.cast(WORD))
-    table = table.append_column(PLACE[1], pa.array(np.full(count, group, np.int32)))
-    return table.append_column(PLACE[2], pa.array(np.arange(count, dtype=np.int32)))
+    groups = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    rows = np.concatenate([np.empty(0, np.int32), *(np.arange(size, dtype=np.int32) for size in sizes)])
+    return words, pa.array(groups), pa.array(rows)
 
 
 def _without_keys(table: pa.Table, keys: "pa.Table | None", names: Sequence[str]) -> pa.Table:

@@ -1,0 +1,131 @@
+"""Measure `ocrmill view` over an output of ten million pages: how long a person waits.
+
+    python bench/view.py [--pages 10000000] [--out DIR]
+
+first paint   from the start of the command to the overview's first answer, while the index is still empty
+index         until every shard is indexed; this is computed before, once for each start
+a line each   seconds until the whole answer is here: the least, the median and the most of `REPEATS`
+search        seconds to the first hit of frequent and of rare words, and to the end of a search that is given up
+
+The rows are those of `made_nights.py`; with --out they are kept there, and used again. The server is a process of its
+own, and the client asks by HTTP as a browser does. What the index holds is in commands/view/columns.py.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import psutil
+
+from bench.made_nights import write_nights
+from ocrmill.workers.pools.machine import usable_cores
+
+REPEATS = 5
+TIMEOUT_S = 1800.0
+QUERIES = {
+    "overview": "/",
+    "all pages": "/pages",
+    "one status": "/pages?status=failed",
+    "two flags, sorted by loops": "/pages?flags=repetition&flags=truncated&sort=-loop_score",
+    "language and script": "/pages?text_language=uk&text_script=cyrillic",
+    "a bound of seconds": "/pages?min_engine_ms=4000&sort=-engine_ms",
+    "a part of the source": "/pages?source=report-0007-0012",
+    "one run, failed": "/pages?run_id=20260103T020000Z-000002&status=failed",
+    "all, sorted by confidence": "/pages?sort=engine_confidence",
+    "documents by failed pages": "/documents?sort=-pages_failed",
+    "plot of rates": "/plot/rates",
+    "plot of runs": "/plot/runs",
+    "slowest documents": "/worst-documents",
+    "SQL: a group by": "/sql?q=SELECT+engine,status,count(*),avg(engine_ms)+FROM+pages+GROUP+BY+ALL",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pages", type=int, default=10_000_000)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        out = options.out or Path(folder) / "out"
+        if not out.exists():
+            write_nights(out, options.pages)
+        measure(out)
+
+
+def measure(out: Path) -> None:
+    """Start a server, and ask it."""
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    print(f"{usable_cores()} cores, load average {load} before the start")
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "ocrmill.cli", "view", str(out), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            client = httpx.Client(base_url=server.stdout.readline().strip(), timeout=TIMEOUT_S)
+            client.get("/").raise_for_status()
+            print(f"first paint: {time.perf_counter() - started:.2f} s", flush=True)
+            pages = wait_for_index(client)
+            memory = psutil.Process(server.pid).memory_info().rss / 1e6
+            print(
+                f"index: {pages:,} pages in {time.perf_counter() - started:.0f} s, {memory:,.0f} MB of memory",
+                flush=True,
+            )
+            for name, address in QUERIES.items():
+                times = sorted(seconds(client, address) for _ in range(REPEATS))
+                print(f"{name}: {times[0]:.2f} / {statistics.median(times):.2f} / {times[-1]:.2f} s", flush=True)
+            measure_search(client)
+        finally:
+            server.terminate()
+
+
+def wait_for_index(client: httpx.Client) -> int:
+    """Wait until the index is whole; return its pages."""
+    while True:
+        state = client.get("/state").raise_for_status().json()
+        if state["error"]:
+            raise SystemExit(state["error"])
+        if state["is_complete"]:
+            return int(state["pages"])
+        time.sleep(0.2)
+
+
+def seconds(client: httpx.Client, address: str) -> float:
+    """Time one whole answer."""
+    started = time.perf_counter()
+    client.get(address).raise_for_status()
+    return time.perf_counter() - started
+
+
+def measure_search(client: httpx.Client) -> None:
+    """Time searches to their first hit, and one that is given up."""
+    for what, address in {
+        "frequent": "/search?q=page",
+        "rare": "/search?q=kept_mb",
+        "none, given up after 3 s": "/search?q=no+such+words+at+all",
+    }.items():
+        started, first, searched = time.perf_counter(), None, 0
+        with client.stream("GET", address) as answer:
+            for line in answer.iter_lines():
+                found = json.loads(line)
+                searched = found.get("searched", searched)
+                if "match" in found:
+                    first = time.perf_counter() - started
+                    break
+                if time.perf_counter() > started + 3 and what.startswith("none"):
+                    break
+        after = seconds(client, "/pages?status=failed")
+        hit = "no hit" if first is None else f"first hit after {first:.2f} s"
+        print(f"search, {what}: {hit}, {searched:,} pages searched; the next answer took {after:.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

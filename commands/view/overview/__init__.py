@@ -1,0 +1,1 @@
+"""The overview: the numbers of an output at a glance, and their plots."""

@@ -1,0 +1,81 @@
+"""The overview: what a night needs to be judged by, counted from the index."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocrmill.commands.view.columns import PAGE_COLUMNS
+from ocrmill.commands.view.frame import data_of, render
+from ocrmill.commands.view.overview.rates import read_rates
+from ocrmill.commands.view.selection import NO_VALUE
+from ocrmill.pipeline.degenerate_rates import interval
+
+COUNTED = ("status", "reason", "flags", "route", "engine", "text_language", "text_script")
+SHOWN_VALUES = 8
+PUBLISHED = (("DeepSeek-OCR 2, published", 0.0288), ("DeepSeek-OCR, published", 0.0369))
+
+
+def overview(request: Request) -> Response:
+    """Show numbers of pages by what people ask first; plots and documents follow by their own addresses."""
+    data = data_of(request)
+    facets = data.index.facets[PAGE_COLUMNS.table]
+    total = sum(count for _, count in facets.get("status", []))
+    rates = read_rates(data.cursor())
+    failed = next((count for value, count in facets.get("status", []) if value == "failed"), 0)
+    flagged = total - next((count for value, count in facets.get("flags", []) if value is None), 0)
+    values: dict[str, Any] = {
+        "title": "Overview",
+        "tiles": [
+            ("Pages", f"{total:,}", "", "/pages"),
+            ("Failed", f"{failed:,}", _share(failed, total), "/pages?status=failed"),
+            ("Flagged", f"{flagged:,}", _share(flagged, total), "/pages?" + urlencode(_flags(facets.get("flags", [])))),
+            ("Documents", f"{_rows(request, 'documents'):,}", "", "/documents"),
+            ("Sources", f"{_rows(request, 'sources'):,}", "", "/sources"),
+        ],
+        "counts": {
+            PAGE_COLUMNS.names[name]: [
+                _bar(name, value, count, facets[name]) for value, count in facets[name][:SHOWN_VALUES]
+            ]
+            for name in COUNTED
+            if facets.get(name)
+        },
+        "more": {PAGE_COLUMNS.names[name]: max(0, len(facets.get(name, [])) - SHOWN_VALUES) for name in COUNTED},
+        "rates": [_rate(name, getattr(rates.total, key), rates.total.pages) for name, key in _DEFINITIONS.items()],
+        "rated": rates.total.pages,
+        "published": PUBLISHED,
+    }
+    return render(request, "overview.html", values)
+
+
+_DEFINITIONS = {
+    "Kept text repeats itself or has no end": "kept",
+    "The first attempt did": "at_first",
+    "No end of sequence at first (DeepSeek's measure)": "no_end",
+}
+
+
+def _bar(column: str, value: str | None, count: int, values: list[tuple[str | None, int]]) -> dict[str, Any]:
+    """Describe a value's row: its count, its bar beside the longest, and the address of its pages."""
+    most = max(each for _, each in values)
+    address = "/pages?" + urlencode({column: NO_VALUE if value is None else value})
+    return {"value": value, "count": count, "width": 100 * count / most, "address": address}
+
+
+def _rate(name: str, count: int, pages: int) -> dict[str, Any]:
+    low, high = interval(count, pages)
+    return {"name": name, "count": count, "share": count / pages if pages else 0.0, "low": low, "high": high}
+
+
+def _flags(values: list[tuple[str | None, int]]) -> list[tuple[str, str]]:
+    return [("flags", value) for value, _ in values if value is not None]
+
+
+def _rows(request: Request, table: str) -> int:
+    found = data_of(request).cursor().execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 (a name of ours)
+    return int(found[0]) if found else 0
+
+
+def _share(count: int, total: int) -> str:
+    return f"{100 * count / total:.2f} %" if total else ""

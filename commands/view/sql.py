@@ -1,0 +1,161 @@
+"""The SQL box: one query over the output, that reads and does nothing else.
+
+The database is locked (page_index.py): no file, no extension, no setting. Here a query also has to be a single SELECT;
+it runs in a read-only transaction, because a WITH may write, and is interrupted when its time is over. DuckDB's memory
+limit holds for all queries together; what does not fit goes to the temporary folder of the index.
+
+`pages`, `documents`, `sources` and `rates` are the index. `page_rows` has all columns of the page rows, texts too: it
+is read from the output at each query that names it, and only the columns whose names occur in the query.
+"""
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocrmill.commands.view.frame import data_of, render
+from ocrmill.commands.view.output_data import OutputData
+from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.output.current_rows import read_pages
+from ocrmill.pipeline.output.schema import PAGES
+from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.printable import printable
+
+if TYPE_CHECKING:
+    import duckdb
+
+TIME_LIMIT_S = 20.0
+MOST_ROWS = 1000
+LONGEST_QUERY = 20_000
+SHOWN_VALUE = 400
+FULL = "page_rows"
+EXAMPLES = {
+    "Flagged pages by engine and flag": "SELECT engine, unnest(flags) AS flag, count(*) AS pages\nFROM pages\n"
+    "GROUP BY ALL ORDER BY pages DESC",
+    "Documents with the most loops": "SELECT source, count(*) AS loops, max(loop_score) AS worst\nFROM pages\n"
+    "WHERE loop_score >= 1 GROUP BY source ORDER BY loops DESC LIMIT 20",
+    "Seconds a page by language": "SELECT text_language, count(*) AS pages,\n"
+    "  round(avg(engine_ms) / 1000, 2) AS mean, round(quantile_cont(engine_ms, 0.99) / 1000, 2) AS p99\n"
+    "FROM pages WHERE engine IS NOT NULL GROUP BY 1 ORDER BY pages DESC",
+    "Repetition by night": "SELECT night, sum(pages) AS pages, round(100 * sum(kept) / sum(pages), 2) AS percent\n"
+    "FROM rates WHERE engine <> '' GROUP BY 1 ORDER BY 1",
+    "Longest texts": "SELECT source, page_number, length(markdown) AS characters\nFROM page_rows\n"
+    "ORDER BY characters DESC NULLS LAST LIMIT 20",
+}
+
+
+# A star that is no multiplication, COLUMNS, a natural join, or a query that begins with FROM or SUMMARIZE.
+_MEANS_ALL = re.compile(
+    r"(\bselect|\bdistinct|\ball|[,.(])\s*\*|\bcolumns\b|\bnatural\b|^\s*(?!select|with)|[(]\s*from\b|\bas\s+from\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of a query, as text."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    has_more: bool
+
+
+class FullRows:
+    """All page rows that count, for DuckDB to scan as often as a query does."""
+
+    def __init__(self, store: Store, columns: Sequence[str]) -> None:
+        """Keep what to read."""
+        self._store = store
+        self._schema = pa.schema([PAGES.field(name) for name in columns])
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """Stream the rows by Arrow's C interface."""
+        tables = read_pages(self._store, self._schema.names, unfinished=True)
+        batches = (batch for table in tables for batch in table.cast(self._schema).to_batches())
+        return pa.RecordBatchReader.from_batches(self._schema, batches).__arrow_c_stream__(requested_schema)
+
+
+def sql(request: Request) -> Response:
+    """Show the box, and the answer to what is in it."""
+    query = request.query_params.get("q", "")
+    values: dict[str, Any] = {"title": "SQL", "query": query, "answer": None, "error": None, "examples": EXAMPLES}
+    if query.strip():
+        try:
+            values["answer"] = ask(data_of(request), query)
+        except UsageError as error:
+            values["error"] = str(error)
+    tables = "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE internal = false "
+    found = data_of(request).cursor().execute(tables + "GROUP BY 1 ORDER BY 1").fetchall()
+    values["tables"] = {**dict(found), FULL: PAGES.names}
+    return render(request, "sql.html", values, 400 if values["error"] else 200)
+
+
+def ask(data: OutputData, query: str, time_limit_s: float = TIME_LIMIT_S) -> Answer:
+    """Run a query.
+
+    Raises:
+        UsageError: It is not one SELECT, it fails, or it takes too long.
+    """
+    import duckdb
+
+    if len(query) > LONGEST_QUERY:
+        raise UsageError(f"a query has at most {LONGEST_QUERY:,} characters")
+    cursor = data.cursor()
+    try:
+        statements = cursor.extract_statements(query)
+        if len(statements) != 1 or statements[0].type not in {
+            duckdb.StatementType.SELECT,
+            duckdb.StatementType.EXPLAIN,
+        }:
+            raise UsageError("the box takes one SELECT: it only reads")
+        if re.search(rf"\b{FULL}\b", query):
+            cursor.register(FULL, FullRows(data.store, _named_columns(query)))
+        return _run(cursor, query, time_limit_s)
+    except duckdb.InterruptException as error:
+        raise UsageError(f"the query was stopped: it took longer than {time_limit_s:g} s") from error
+    except duckdb.Error as error:
+        raise UsageError(printable(str(error))) from error
+    finally:
+        cursor.close()
+
+
+def _run(cursor: "duckdb.DuckDBPyConnection", query: str, time_limit_s: float) -> Answer:
+    clock = threading.Timer(time_limit_s, cursor.interrupt)
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    clock.start()
+    try:
+        cursor.execute(query)
+        rows = cursor.fetchmany(MOST_ROWS + 1)
+        columns = tuple(printable(each[0]) for each in cursor.description or ())
+    finally:
+        clock.cancel()
+        cursor.execute("ROLLBACK")
+    shown = [tuple(_shown(value) for value in row) for row in rows[:MOST_ROWS]]
+    return Answer(columns, shown, len(rows) > MOST_ROWS)
+
+
+def _named_columns(query: str) -> list[str]:
+    """Return the columns of pages whose names occur in a query; all if it may mean columns that it does not name."""
+    text = re.sub(r"count\s*\(\s*\*\s*\)", "", query.lower())
+    if _MEANS_ALL.search(text):
+        return list(PAGES.names)
+    words = set(re.findall(r"\w+", text))
+    return [name for name in PAGES.names if name in words] or ["page_number"]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = (
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else f"{len(value)} bytes"
+        if isinstance(value, bytes)
+        else str(value)
+    )
+    text = printable(text)
+    return text if len(text) <= SHOWN_VALUE else f"{text[:SHOWN_VALUE]} …"

@@ -1,0 +1,1 @@
+"""The tables of pages, documents and sources: filtered, sorted, searched and handed out."""
