@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     import duckdb
 
 TIME_LIMIT_S = 20.0
-MOST_ROWS = 1000
+MOST_ANSWERED = 1000
 LONGEST_QUERY = 20_000
 SHOWN_VALUE = 400
-FULL = "page_rows"
+TEXTS_TABLE = "page_rows"
 EXAMPLES = {
     "Flagged pages by engine and flag": "SELECT engine, unnest(flags) AS flag, count(*) AS pages\nFROM pages\n"
     "GROUP BY ALL ORDER BY pages DESC",
@@ -90,7 +90,7 @@ def sql(request: Request) -> Response:
             values["error"] = str(error)
     tables = "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE internal = false "
     found = data_of(request).cursor().execute(tables + "GROUP BY 1 ORDER BY 1").fetchall()
-    values["tables"] = {**dict(found), FULL: PAGES.names}
+    values["tables"] = {**dict(found), TEXTS_TABLE: PAGES.names}
     return render(request, "sql.html", values, 400 if values["error"] else 200)
 
 
@@ -112,8 +112,8 @@ def ask(data: OutputData, query: str, time_limit_s: float = TIME_LIMIT_S) -> Ans
             duckdb.StatementType.EXPLAIN,
         }:
             raise UsageError("the box takes one SELECT: it only reads")
-        if re.search(rf"\b{FULL}\b", query):
-            cursor.register(FULL, FullRows(data.store, _named_columns(query)))
+        if re.search(rf"\b{TEXTS_TABLE}\b", query):
+            cursor.register(TEXTS_TABLE, FullRows(data.store, _named_columns(query)))
         return _run(cursor, query, time_limit_s)
     except duckdb.InterruptException as error:
         raise UsageError(f"the query was stopped: it took longer than {time_limit_s:g} s") from error
@@ -129,13 +129,13 @@ def _run(cursor: "duckdb.DuckDBPyConnection", query: str, time_limit_s: float) -
     clock.start()
     try:
         cursor.execute(query)
-        rows = cursor.fetchmany(MOST_ROWS + 1)
+        rows = cursor.fetchmany(MOST_ANSWERED + 1)
         columns = tuple(printable(each[0]) for each in cursor.description or ())
     finally:
         clock.cancel()
         cursor.execute("ROLLBACK")
-    shown = [tuple(_shown(value) for value in row) for row in rows[:MOST_ROWS]]
-    return Answer(columns, shown, len(rows) > MOST_ROWS)
+    shown = [tuple(_shown(value) for value in row) for row in rows[:MOST_ANSWERED]]
+    return Answer(columns, shown, len(rows) > MOST_ANSWERED)
 
 
 def _named_columns(query: str) -> list[str]:
