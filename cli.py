@@ -32,6 +32,7 @@ from ocrmill.commands.terminal.options import (
     ReasonName,
     Route,
     Sample,
+    SeededModelName,
     Sets,
     Shard,
     TimeBudget,
@@ -248,15 +249,17 @@ def profiles() -> None:
 def seed(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet, or is empty.")],
     size: ModelSizeName = "tiny",
+    model: SeededModelName = "deepseek-ocr2",
 ) -> None:
-    """Write DeepSeek-OCR 2 with made-up weights, for tests and benchmarks: it runs, but what it writes means nothing.
+    """Write a DeepSeek-OCR with made-up weights, for tests and benchmarks: it runs, but what it writes means nothing.
 
     The files, their layout and the names and shapes of the tensors are those of the published model.
     """
     from ocrmill.model_adapter.checkpoint.published_config import ModelSize
     from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
+    from ocrmill.model_adapter.checkpoint.versions import version_read_by
 
-    typer.echo(seed_checkpoint(directory, ModelSize(size)).to_text())
+    typer.echo(seed_checkpoint(directory, ModelSize(size), version_read_by(model)).to_text())
 
 
 def _print_and_exit(report: "RunReport", out: str) -> None:

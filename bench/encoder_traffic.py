@@ -34,7 +34,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
-from ocrmill.model_adapter.vision import relative_attention
+from ocrmill.model_adapter.vision.attention import relative_attention
 from ocrmill.model_adapter.vision.compilation import PARTS, compile_parts
 from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.encoder import DeepEncoderV2

@@ -22,9 +22,9 @@ from triton.backends.compiler import GPUTarget
 from triton.backends.nvidia.compiler import get_ptxas
 from triton.compiler import ASTSource
 
+from ocrmill.model_adapter.vision.attention.grid_attention import HEAD_WIDTH, OPTIONS, constants_of
+from ocrmill.model_adapter.vision.attention.grid_attention_kernel import attend_on_grids_kernel
 from ocrmill.model_adapter.vision.config import SamConfig
-from ocrmill.model_adapter.vision.grid_attention import HEAD_WIDTH, OPTIONS, constants_of
-from ocrmill.model_adapter.vision.grid_attention_kernel import attend_on_grids_kernel
 
 ARCHITECTURES = (80, 90, 100)
 SHAPES = ((64, 64), (48, 48), (64, 14), (48, 14))  # grid and window, in patches a side

@@ -38,7 +38,7 @@ from ocrmill.model_adapter.checkpoint.published_config import ModelSize
 from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 from ocrmill.model_adapter.page_groups import GroupedAsyncScheduler
 from ocrmill.model_adapter.plugin import engine_arguments, register
-from ocrmill.model_adapter.tiling import MAX_TILES, num_visual_tokens
+from ocrmill.model_adapter.tiling import MAX_TILES, OCR2
 
 SLOTS = (64, 256)
 VISUAL_TOKENS = 1121  # of a page with six tiles
@@ -128,7 +128,7 @@ def output_lengths(pages: int, log_mean: float, seed: int) -> list[int]:
 
 def scheduler_factory(folder: Path) -> Callable[[type[AsyncScheduler], int], AsyncScheduler]:
     """Return a function that makes a scheduler with so many slots, for a tiny model in the published layout."""
-    assert num_visual_tokens(1224, 1584) == VISUAL_TOKENS
+    assert OCR2.num_visual_tokens(OCR2.plan(1224, 1584)) == VISUAL_TOKENS
     register()
     seed_checkpoint(folder / "tiny", ModelSize.TINY)
 

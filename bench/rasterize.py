@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, OCR2, TILE_SIZE
 from ocrmill.model_adapter.views import PADDING, PageViews, cut_views
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import map_path
@@ -180,10 +180,10 @@ def official_views(page: Any) -> FloatViews:
 
 def official_tiles(image: Image.Image) -> list[Image.Image]:
     """The page stretched to its grid and cropped tile by tile."""
-    columns, rows = choose_grid(*image.size)
-    if columns * rows == 1:
+    tiling = OCR2.plan(*image.size)
+    if not tiling.num_tiles:
         return []
-    stretched = image.resize((columns * TILE_SIZE, rows * TILE_SIZE))
+    stretched = image.resize((tiling.columns * TILE_SIZE, tiling.rows * TILE_SIZE))
     return [
         stretched.crop((left, top, left + TILE_SIZE, top + TILE_SIZE))
         for top in range(0, stretched.height, TILE_SIZE)

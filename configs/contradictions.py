@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from ocrmill.configs.settings import RunSettings
 
 A4_IN = 11.69  # inches, the longer side
-TILE_TOKENS, OTHER_VISUAL_TOKENS = 144, 257  # as in model_adapter/tiling.py, which a test compares
+# Visual tokens of a tile, at most, and of the rest, by layout, as in model_adapter/tiling.py, which a test compares.
+VISUAL_TOKENS = {
+    "ocr2": (144, 257),
+    "tiny": (0, 73),
+    "small": (0, 111),
+    "base": (0, 273),
+    "large": (0, 421),
+    "gundam": (110, 273),
+    "gundam-master": (272, 421),
+}
 PROMPT_TOKENS = 32  # at most, beside those of the image
 LEAST_NGRAM = 2  # a ban of single tokens would allow no word twice
 NOTICE_S = {"aws": 120, "gcp": 30, "azure": 30}  # between the warning and the end, as each cloud documents it
@@ -81,16 +90,17 @@ def _of_engines(engine: EngineSettings, settings: "RunSettings") -> Iterator[str
     if engine.name == "endpoint":
         yield from _of_endpoint(engine.endpoint, settings)
     elif engine.name != "cpu":
-        yield from _of_deepseek(engine.deepseek_ocr2)
-        if engine.deepseek_ocr2.parse_figures and not settings.output.figures:
+        model = engine.deepseek or engine.deepseek_ocr2  # `auto` may choose this one
+        yield from _of_deepseek(model)
+        if model.parse_figures and not settings.output.figures:
             yield (
-                "engine.deepseek_ocr2.parse_figures is true and output.figures is false: only kept pictures are read, "
-                "so set output.figures=true as well"
+                f"{model.section}.parse_figures is true and output.figures is false: only kept pictures are read, so "
+                "set output.figures=true as well"
             )
 
 
 def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
-    prefix = "engine.deepseek_ocr2"
+    prefix = engine.section
     if 0 < engine.ngram_size < LEAST_NGRAM:
         yield f"{prefix}.ngram_size is {engine.ngram_size}: no token could come twice; take {LEAST_NGRAM} or more, or 0"
     if engine.ngram_size > engine.ngram_window:
@@ -98,7 +108,11 @@ def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
             f"{prefix}.ngram_size is {engine.ngram_size} and {prefix}.ngram_window is {engine.ngram_window}: an n-gram "
             "must fit into the window"
         )
-    needed = engine.max_tiles * TILE_TOKENS + OTHER_VISUAL_TOKENS + PROMPT_TOKENS
+    layout, max_tiles = engine.views
+    tile_tokens, other_tokens = VISUAL_TOKENS[layout]
+    if not tile_tokens and _is_chosen(engine, "max_tiles"):
+        yield f"{prefix}.max_tiles is {max_tiles}, and {prefix}.mode is {layout}, which has no tiles: leave one out"
+    needed = max_tiles * tile_tokens + other_tokens + PROMPT_TOKENS
     if needed >= engine.max_model_len:
         yield (
             f"{prefix}.max_tiles is {engine.max_tiles}, with which a page takes {needed} tokens, and "

@@ -1,6 +1,6 @@
 """The settings of the engines."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -38,6 +38,8 @@ class CpuEngineSettings(Settings):
 
 class DeepseekOcr2Settings(Settings):
     """The `deepseek-ocr2` engine: DeepSeek-OCR 2 in vLLM."""
+
+    engine: ClassVar[str] = "deepseek-ocr2"
 
     model: str = Field(
         "deepseek-ai/DeepSeek-OCR-2", description="A folder with the checkpoint, or its name on the Hugging Face hub."
@@ -140,6 +142,40 @@ class DeepseekOcr2Settings(Settings):
         json_schema_extra=performance(),
     )
 
+    @property
+    def section(self) -> str:
+        """The name of this section, for messages."""
+        return f"engine.{self.engine.replace('-', '_')}"
+
+    @property
+    def views(self) -> tuple[str, int]:
+        """The layout of the views that the model is given, as model_adapter/tiling.py names it, and the most tiles."""
+        return "ocr2", self.max_tiles
+
+
+Mode = Literal["tiny", "small", "base", "large", "gundam", "gundam-master"]
+
+
+class DeepseekOcrSettings(DeepseekOcr2Settings):
+    """The `deepseek-ocr` engine: the first DeepSeek-OCR in vLLM. Beside `mode` the settings are those of the second."""
+
+    engine: ClassVar[str] = "deepseek-ocr"
+    is_added: ClassVar[bool] = True
+
+    model: str = Field(
+        "deepseek-ai/DeepSeek-OCR", description="A folder with the checkpoint, or its name on the Hugging Face hub."
+    )
+    mode: Mode = Field(
+        "gundam",
+        description="Sizes of the views: 64, 100, 256 and 400 tokens a page, or, with n tiles, 100 n + 256 and "
+        "256 n + 400, ends of rows not counted.",
+    )
+
+    @property
+    def views(self) -> tuple[str, int]:
+        """The layout of the views that the model is given, as model_adapter/tiling.py names it, and the most tiles."""
+        return self.mode, self.max_tiles
+
 
 def _loaded(profile: Any) -> Any:
     return load_profile(profile) if isinstance(profile, str) else profile
@@ -235,8 +271,8 @@ class EngineSettings(Settings):
 
     name: str = Field(
         "auto",
-        description="`auto` takes the best engine that this machine can run. One of: auto, cpu, deepseek-ocr2, "
-        "endpoint.",
+        description="`auto` takes the best engine that this machine can run. One of: auto, cpu, deepseek-ocr, "
+        "deepseek-ocr2, endpoint.",
     )
     page_timeout_s: float = Field(
         300.0,
@@ -258,12 +294,18 @@ class EngineSettings(Settings):
     )
     cpu: CpuEngineSettings = CpuEngineSettings()
     deepseek_ocr2: DeepseekOcr2Settings = DeepseekOcr2Settings()
+    deepseek_ocr: DeepseekOcrSettings = DeepseekOcrSettings()
     endpoint: EndpointSettings = EndpointSettings()
 
     @property
-    def max_tiles(self) -> int | None:
-        """Tiles of the views that the engine is given; None if it is given the page image itself."""
-        return self.deepseek_ocr2.max_tiles if self.name == "deepseek-ocr2" else None
+    def deepseek(self) -> DeepseekOcr2Settings | None:
+        """The settings of the DeepSeek-OCR that reads; None if another engine does."""
+        return next((model for model in (self.deepseek_ocr2, self.deepseek_ocr) if model.engine == self.name), None)
+
+    @property
+    def views(self) -> tuple[str, int] | None:
+        """Layout and most tiles of the views that the engine is given; None if it is given the page image itself."""
+        return None if self.deepseek is None else self.deepseek.views
 
     @property
     def image_format(self) -> ImageFormat | None:

@@ -4,6 +4,8 @@ How to change a setting that can change a row, so that outputs made before can s
 
 - Add one: mark it `added(as_before=VALUE)`, where VALUE makes rows as they were without the setting. At that value it
   does not count for the fingerprint. Make it the default if you can: another default refuses every older output.
+- Add a section whose settings are those of an older one: say so in it, `is_added`. Its defaults then never count, and
+  must stay as they are.
 - Move the default of a threshold: mark it `moved(VALUE)`, where VALUE is the default of the first release. The new
   default then counts for the fingerprint as the old one did. The rows' `quality_version` tells them apart, and
   `ocrmill reflag` judges older rows by the new one.
@@ -29,21 +31,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     removed: ClassVar[Mapping[str, Any]] = {}  # settings of earlier releases that counted for the fingerprint
+    is_added: ClassVar[bool] = False  # a section that the first release did not have: its defaults do not count
 
     def affecting_rows(self) -> dict[str, Any]:
         """Return the settings that can change a row as plain values, without those that leave rows as before."""
-        values = dict(self.removed)
-        plain = self.model_dump(mode="json")
-        for name, field in type(self).model_fields.items():
-            inner = getattr(self, name)
-            mark = field.json_schema_extra
-            if isinstance(inner, Settings):
-                if section := inner.affecting_rows():
-                    values[name] = section
-            elif mark != performance() and not (isinstance(mark, dict) and mark == added(plain[name])):
-                moved_from = mark.get(_DEFAULT_BEFORE) if isinstance(mark, dict) else None
-                values[name] = moved_from if moved_from is not None and plain[name] == field.default else plain[name]
-        return values
+        values = _affecting_rows(self)
+        before = _affecting_rows(type(self)()) if self.is_added else {}
+        return {name: value for name, value in values.items() if name not in before or before[name] != value}
 
 
 def performance() -> dict[str, Any]:
@@ -67,3 +61,18 @@ def moved(default_before: Any) -> dict[str, Any]:
         default_before: The default of the first release, as JSON has it.
     """
     return {_DEFAULT_BEFORE: default_before}
+
+
+def _affecting_rows(section: Settings) -> dict[str, Any]:
+    values = dict(section.removed)
+    plain = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        inner = getattr(section, name)
+        mark = field.json_schema_extra
+        if isinstance(inner, Settings):
+            if inner_values := inner.affecting_rows():
+                values[name] = inner_values
+        elif mark != performance() and not (isinstance(mark, dict) and mark == added(plain[name])):
+            moved_from = mark.get(_DEFAULT_BEFORE) if isinstance(mark, dict) else None
+            values[name] = moved_from if moved_from is not None and plain[name] == field.default else plain[name]
+    return values

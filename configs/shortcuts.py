@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from ocrmill.configs.errors import SettingsError
 
+_MODELS = "deepseek-ocr2 or deepseek-ocr"
+
 
 def shortcuts(
     *,
@@ -38,22 +40,23 @@ def shortcuts(
     if engine is None and engine_below == "endpoint":
         engine = "endpoint"
     if engine == "endpoint" and lora:
-        raise SettingsError("--lora is for --engine deepseek-ocr2; a server behind --url has its own adapters")
+        raise SettingsError(f"--lora is for --engine {_MODELS}; a server behind --url has its own adapters")
     if engine == "cpu" and (model or lora):
-        raise SettingsError("--model and --lora are for --engine deepseek-ocr2; RapidOCR, the engine cpu, has its own")
+        raise SettingsError(f"--model and --lora are for --engine {_MODELS}; RapidOCR, the engine cpu, has its own")
     if engine in {"cpu", "endpoint"} and figures == "parse":
-        raise SettingsError(f"--figures parse is for --engine deepseek-ocr2, and the engine is {engine}")
+        raise SettingsError(f"--figures parse is for --engine {_MODELS}, and the engine is {engine}")
     if no_ray and ray_address:
         raise SettingsError("--no-ray and --ray-address contradict each other: leave one out")
     if engine is None and (model is not None or lora is not None or figures == "parse"):
         engine = "deepseek-ocr2"
+    deepseek = "engine.deepseek_ocr" if engine == "deepseek-ocr" else "engine.deepseek_ocr2"
     options = {
         "engine.name": engine,
-        f"engine.{'endpoint' if engine == 'endpoint' else 'deepseek_ocr2'}.model": _quoted(model),
+        f"{'engine.endpoint' if engine == 'endpoint' else deepseek}.model": _quoted(model),
         "engine.endpoint.urls": json.dumps(list(urls)) if urls else None,
         "engine.endpoint.profile": _quoted(profile),
-        "engine.deepseek_ocr2.lora": _quoted(lora),
-        "engine.deepseek_ocr2.parse_figures": "true" if figures == "parse" else None,
+        f"{deepseek}.lora": _quoted(lora),
+        f"{deepseek}.parse_figures": "true" if figures == "parse" else None,
         "output.figures": None if figures is None else "true",
         "routing.mode": route,
         "workers.rasterizers": workers,

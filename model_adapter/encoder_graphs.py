@@ -19,47 +19,49 @@ from vllm.v1.worker.encoder_cudagraph_defs import (
     EncoderItemSpec,
 )
 
-from ocrmill.model_adapter.checkpoint.hf_config import configured_max_tiles
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, GLOBAL_TOKENS, PATCH_SIZE, TILE_SIZE, TILE_TOKENS, graph_tokens
+from ocrmill.model_adapter.tiling import PATCH_SIZE, Tiling, ViewLayout
 
 if TYPE_CHECKING:
-    from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
+    from ocrmill.model_adapter.vision.encoder import DeepEncoder
 
-# Path -> the argument of `embed_multimodal` that has its views, their size, and the tokens of one.
-PATHS = {"global": ("global_view_nhwc", GLOBAL_SIZE, GLOBAL_TOKENS), "tiles": ("tiles_nhwc", TILE_SIZE, TILE_TOKENS)}
+KEYS = {
+    "global": "global_view_nhwc",
+    "tiles": "tiles_nhwc",
+}  # path -> the argument of `embed_multimodal` with its views
 Pages = Mapping[str, Tensor]
 
 
 class EncoderGraphs(SupportsEncoderCudaGraph):  # type: ignore[misc]
     """The part of a model that vLLM's EncoderCudaGraphManager asks."""
 
-    encoder: "DeepEncoderV2"
+    encoder: "DeepEncoder"
 
     def get_encoder_cudagraph_config(self) -> EncoderCudaGraphConfig:
         """Name the paths and the tensors that a graph reads."""
         self._read_by_graphs: list[Any] = []
         return EncoderCudaGraphConfig(
             modalities=["image"],
-            buffer_keys=[key for key, _, _ in PATHS.values()],
+            buffer_keys=list(KEYS.values()),
             out_hidden_size=self.encoder.projector.out_features,
-            paths={path: EncoderCudaGraphPathConfig(allow_zero_tokens=path == "tiles") for path in PATHS},
+            paths={path: EncoderCudaGraphPathConfig(allow_zero_tokens=path == "tiles") for path in KEYS},
         )
 
-    def get_encoder_cudagraph_budget_range(self, vllm_config: VllmConfig) -> tuple[int, int]:
+    def get_encoder_cudagraph_budget_range(self, vllm_config: VllmConfig) -> tuple[int, int]:  # noqa: ARG002
         """Return the tokens of the smallest and of the largest graph."""
-        settings = vllm_config.model_config.multimodal_config.mm_processor_kwargs or {}
-        tokens = graph_tokens(configured_max_tiles(settings))
+        tokens = self.encoder.layout.graph_tokens()
         return tokens[0], tokens[-1]
 
     def get_encoder_cudagraph_item_specs(self, mm_kwargs: Pages) -> list[EncoderItemSpec]:
         """Tell the tokens of each page on each path."""
+        layout = self.encoder.layout
+        grids = zip(mm_kwargs["num_tiles"].tolist(), mm_kwargs["columns"].tolist(), strict=True)  # both on the CPU
         return [
             EncoderItemSpec(
-                input_size=(GLOBAL_SIZE**2 + tiles * TILE_SIZE**2) // PATCH_SIZE**2,
-                output_tokens=GLOBAL_TOKENS + tiles * TILE_TOKENS + 1,
-                path_output_tokens={"global": GLOBAL_TOKENS, "tiles": tiles * TILE_TOKENS},
+                input_size=(layout.global_px**2 + tiles * layout.tile_px**2) // PATCH_SIZE**2,
+                output_tokens=layout.num_visual_tokens(Tiling(columns, tiles // columns)),
+                path_output_tokens={"global": layout.global_tokens, "tiles": tiles * layout.tile_tokens},
             )
-            for tiles in mm_kwargs["num_tiles"].tolist()  # on the CPU (processor.py), so that nobody waits
+            for tiles, columns in grids
         ]
 
     def select_encoder_cudagraph_items(self, mm_kwargs: Pages, indices: list[int]) -> dict[str, Tensor]:
@@ -69,6 +71,7 @@ class EncoderGraphs(SupportsEncoderCudaGraph):  # type: ignore[misc]
             "global_view_nhwc": mm_kwargs["global_view_nhwc"][indices],
             "tiles_nhwc": torch.cat([mm_kwargs["tiles_nhwc"][:0], *(tiles[index] for index in indices)]),
             "num_tiles": mm_kwargs["num_tiles"][indices],
+            "columns": mm_kwargs["columns"][indices],
         }
 
     def prepare_encoder_cudagraph_capture_inputs(
@@ -82,10 +85,10 @@ class EncoderGraphs(SupportsEncoderCudaGraph):  # type: ignore[misc]
         axis_keys: tuple[Hashable, ...] | None = None,  # noqa: ARG002
     ) -> EncoderCudaGraphCaptureInputs:
         """Make the views that a graph will read, as many as its tokens are, and keep what else it reads."""
-        key, size, tokens = PATHS[path]
+        size, tokens = _view_of(path, self.encoder.layout)
         views = torch.zeros(token_budget // tokens, size, size, 3, dtype=torch.uint8, device=device)
         self._read_by_graphs.append(self.encoder.sam.constants(views))
-        return EncoderCudaGraphCaptureInputs({key: views})
+        return EncoderCudaGraphCaptureInputs({KEYS[path]: views})
 
     def prepare_encoder_cudagraph_replay_buffers(
         self,
@@ -95,13 +98,11 @@ class EncoderGraphs(SupportsEncoderCudaGraph):  # type: ignore[misc]
         path: str = "default",
     ) -> EncoderCudaGraphReplayBuffers:
         """Give the views of some pages to a graph."""
-        key, _, _ = PATHS[path]
-        return EncoderCudaGraphReplayBuffers({key: mm_kwargs[key]})
+        return EncoderCudaGraphReplayBuffers({KEYS[path]: mm_kwargs[KEYS[path]]})
 
     def encoder_cudagraph_forward(self, inputs: Pages, path: str = "default") -> Tensor:
         """Encode the views of a path: (tokens, width)."""
-        key, _, _ = PATHS[path]
-        return self.encoder.encode(inputs[key]).flatten(0, 1)
+        return self.encoder.encode(inputs[KEYS[path]]).flatten(0, 1)
 
     encoder_eager_forward = encoder_cudagraph_forward
 
@@ -119,9 +120,18 @@ class EncoderGraphs(SupportsEncoderCudaGraph):  # type: ignore[misc]
         tiles_per_page = batch_mm_kwargs["num_tiles"].tolist()
         numbers = {"global": len(indices), "tiles": sum(tiles_per_page)}
         views = {}
-        for path, (_, _, tokens) in PATHS.items():
+        for path in KEYS:
+            _, tokens = _view_of(path, self.encoder.layout)
             given = outputs.get(path, outputs["global"][:0])  # a path without views is left out
             views[path] = given[: numbers[path] * tokens].view(numbers[path], tokens, given.shape[1])
-        pages = self.encoder.join(views["global"], views["tiles"], tiles_per_page)
+        columns = batch_mm_kwargs["columns"].tolist()
+        pages = self.encoder.join(views["global"], views["tiles"], tiles_per_page, columns)
         for index, page in zip(indices, pages, strict=True):
             dest[index] = page
+
+
+def _view_of(path: str, layout: ViewLayout) -> tuple[int, int]:
+    """Return the size of a path's views, in pixels, and their tokens."""
+    if path == "global":
+        return layout.global_px, layout.global_tokens
+    return layout.tile_px, layout.tile_tokens

@@ -1,4 +1,4 @@
-"""DeepSeek-OCR 2 as a vLLM model: our encoder in front of vLLM's DeepSeek-V2 decoder."""
+"""Both DeepSeek-OCR as a vLLM model: our encoders in front of vLLM's DeepSeek-V2 decoder."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -13,16 +13,22 @@ from vllm.model_executor.models.utils import WeightsMapper, init_vllm_registered
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.sequence import IntermediateTensors
 
-from ocrmill.model_adapter.checkpoint.hf_config import decoder_config, published_schema
-from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
-from ocrmill.model_adapter.checkpoint.weight_names import DECODER_PREFIX, check_names, split_experts, to_ours
+from ocrmill.model_adapter.checkpoint.hf_config import configured_layout, decoder_config, published_schema, version_in
+from ocrmill.model_adapter.checkpoint.versions import FIRST
+from ocrmill.model_adapter.checkpoint.weight_names import (
+    DECODER_PREFIX,
+    check_names,
+    needed_shapes,
+    split_experts,
+    to_ours,
+)
 from ocrmill.model_adapter.encoder_graphs import EncoderGraphs
 from ocrmill.model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
 from ocrmill.model_adapter.prompts import IMAGE_TOKEN
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
 from ocrmill.model_adapter.vision.compilation import CompileChoice, choose_compilation
-from ocrmill.model_adapter.vision.config import EncoderConfig
-from ocrmill.model_adapter.vision.encoder import MEMORY_MB, DeepEncoderV2
+from ocrmill.model_adapter.vision.config import ClipEncoderConfig, EncoderConfig
+from ocrmill.model_adapter.vision.encoder import MEMORY_MB, DeepEncoder, DeepEncoderV1, DeepEncoderV2
 
 ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config, as the next
 ENCODER_ATTENTION_SETTING = "encoder_attention"
@@ -32,8 +38,8 @@ NamedTensors = Iterable[tuple[str, torch.Tensor]]
 
 
 @MULTIMODAL_REGISTRY.register_processor(PageProcessor, info=PageProcessingInfo, dummy_inputs=LargestPage)
-class DeepseekOCR2ForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, SupportsPP, SupportsLoRA):  # type: ignore[misc]
-    """Views in, text out.
+class DeepseekOcrForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, SupportsPP, SupportsLoRA):  # type: ignore[misc]
+    """Views in, text out. The architecture in the config says which of the two it is.
 
     With tensor parallelism the decoder is divided and each rank has the whole encoder.
     """
@@ -80,10 +86,11 @@ class DeepseekOCR2ForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, Supp
         return MultiModelKeys.from_string_field(language_model="language_model", tower_model="encoder")
 
     def embed_multimodal(self, **kwargs: torch.Tensor) -> MultiModalEmbeddings:
-        """Encode all pages of a step at once: per page, (144 tiles + 257, width) embeddings."""
+        """Encode all pages of a step at once: per page, (visual tokens, width) embeddings."""
         if "global_view_nhwc" not in kwargs:
             return []
-        return self.encoder(kwargs["global_view_nhwc"], kwargs["tiles_nhwc"], kwargs["num_tiles"].tolist())
+        numbers = (kwargs[name].tolist() for name in ("num_tiles", "columns"))  # on the CPU, so that nobody waits
+        return self.encoder(kwargs["global_view_nhwc"], kwargs["tiles_nhwc"], *numbers)
 
     def forward(
         self,
@@ -109,7 +116,7 @@ class DeepseekOCR2ForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, Supp
         Raises:
             ValueError: a tensor is missing, unexpected, damaged, or has another shape than in `config.json`.
         """
-        shapes = {str(to_ours(name)): shape for name, shape in published_shapes(self.published_schema).items()}
+        shapes = needed_shapes(self.published_schema)
         loaded: set[str] = set()
         for_encoder: dict[str, torch.Tensor] = {}
 
@@ -144,10 +151,17 @@ def _with_our_names(weights: NamedTensors) -> Iterator[tuple[str, torch.Tensor]]
         ) from error
 
 
-def _make_encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEncoderV2:
-    settings = vllm_config.additional_config
-    encoder = DeepEncoderV2(EncoderConfig.from_hf(schema), memory_mb=settings.get(ENCODER_MEMORY_SETTING, MEMORY_MB))
-    choose_attention(encoder.sam, settings.get(ENCODER_ATTENTION_SETTING, "auto"))
+def _make_encoder(schema: Mapping[str, Any], vllm_config: VllmConfig) -> DeepEncoder:
+    settings, model = vllm_config.additional_config, vllm_config.model_config
+    version = version_in(model.hf_config)
+    layout = configured_layout(model.multimodal_config.mm_processor_kwargs or {}, version)
+    memory_mb = settings.get(ENCODER_MEMORY_SETTING, MEMORY_MB)
+    encoder: DeepEncoder
+    if version is FIRST:
+        encoder = DeepEncoderV1(ClipEncoderConfig.from_hf(schema), layout=layout, memory_mb=memory_mb)
+    else:
+        encoder = DeepEncoderV2(EncoderConfig.from_hf(schema), layout=layout, memory_mb=memory_mb)
+    choose_attention(encoder.sam, settings.get(ENCODER_ATTENTION_SETTING, "auto"), layout.sides)
     return encoder
 
 

@@ -1,6 +1,6 @@
-"""Register our DeepSeek-OCR 2: the `vllm.general_plugins` entry point, which vLLM calls in all its processes.
+"""Register our DeepSeek-OCR, both of them: the `vllm.general_plugins` entry point, which vLLM calls in all processes.
 
-The model has an architecture name of its own, so that nothing changes for other users of vLLM:
+The models have architecture names of their own, so that nothing changes for other users of vLLM:
 
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -14,36 +14,42 @@ The model has an architecture name of its own, so that nothing changes for other
 
 from typing import Any
 
+from ocrmill.model_adapter.checkpoint.versions import SECOND, VERSIONS, ModelVersion
 from ocrmill.model_adapter.tiling import MAX_TILES
 
-ARCHITECTURE = "OcrmillDeepseekOCR2ForCausalLM"
-MODEL_CLASS = "ocrmill.model_adapter.model:DeepseekOCR2ForCausalLM"
+MODEL_CLASS = "ocrmill.model_adapter.model:DeepseekOcrForCausalLM"
 
 
 def register() -> None:
-    """Register the model with vLLM, the reader of its checkpoints' configs, and the check of engine settings."""
+    """Register the models with vLLM, the readers of their checkpoints' configs, and the check of engine settings."""
     from transformers import AutoConfig
     from vllm import ModelRegistry
     from vllm.model_executor.models.config import MODELS_CONFIG_MAP
 
-    from ocrmill.model_adapter.checkpoint.hf_config import EngineConfigCheck, ResavedConfig
+    from ocrmill.model_adapter.checkpoint.hf_config import EngineConfigCheck, ResavedConfig, ResavedFirstConfig
 
-    ModelRegistry.register_model(ARCHITECTURE, MODEL_CLASS)
-    AutoConfig.register(ResavedConfig.model_type, ResavedConfig, exist_ok=True)
-    MODELS_CONFIG_MAP[ARCHITECTURE] = EngineConfigCheck
+    for version in VERSIONS:
+        ModelRegistry.register_model(version.architecture, MODEL_CLASS)
+        MODELS_CONFIG_MAP[version.architecture] = EngineConfigCheck
+    for config in (ResavedConfig, ResavedFirstConfig):
+        AutoConfig.register(config.model_type, config, exist_ok=True)
 
 
-def engine_arguments(max_tiles: int = MAX_TILES) -> dict[str, Any]:
+def engine_arguments(
+    max_tiles: int = MAX_TILES, version: ModelVersion = SECOND, mode: str | None = None
+) -> dict[str, Any]:
     """Return the arguments that select our model in a vLLM engine and suit reading every page once.
 
     Args:
-        max_tiles: tiles that a page may be cut into. 6 is what the model was trained with; newspapers need more; 0
+        max_tiles: tiles that a page may be cut into. 6 is what the models were trained with; newspapers need more; 0
             leaves the global view only. `PageViews` with more tiles are refused.
+        version: which of the two.
+        mode: of the first model: tiny, small, base, large, gundam, its default, or gundam-master.
     """
     return {
-        "hf_overrides": {"architectures": [ARCHITECTURE]},
+        "hf_overrides": {"architectures": [version.architecture]},
         "limit_mm_per_prompt": {"image": 1},
-        "mm_processor_kwargs": {"max_tiles": max_tiles},
+        "mm_processor_kwargs": {"max_tiles": max_tiles} | ({} if mode is None else {"mode": mode}),
         "mm_processor_cache_gb": 0,  # no page comes twice, and with both caches off vLLM does not hash its pixels
         "enable_prefix_caching": False,
     }

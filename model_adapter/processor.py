@@ -4,8 +4,9 @@ A page comes as an ordinary image (PIL, as from `vllm serve`, or a (height, widt
 or as `PageViews`, cut already by whoever rendered it. What goes on to the engine is uint8, a quarter of float32's
 bytes: the encoder normalises on its own device.
 
-Per page: `global_view_nhwc` (1024, 1024, 3) uint8, `tiles_nhwc` (N, 768, 768, 3) uint8, `num_tiles`. vLLM joins the
-pages of a step along a new axis, the tiles along the axis they have, and leaves `num_tiles` on the CPU.
+Per page: `global_view_nhwc` (1024, 1024, 3) uint8, `tiles_nhwc` (N, 768, 768, 3) uint8, or the sizes of the layout,
+`num_tiles` and `columns`. vLLM joins the pages of a step along a new axis, the tiles along the axis they have, and
+leaves the two numbers on the CPU.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,16 +29,13 @@ from vllm.multimodal.processing import (
     PromptUpdate,
 )
 
-from ocrmill.model_adapter.checkpoint.hf_config import configured_max_tiles
+from ocrmill.model_adapter.checkpoint.hf_config import configured_layout, version_in
 from ocrmill.model_adapter.eight_bits import to_eight_bits
 from ocrmill.model_adapter.prompts import IMAGE_TOKEN
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE, Tiling
+from ocrmill.model_adapter.tiling import MIN_TILES, Tiling, ViewLayout
 from ocrmill.model_adapter.views import PageViews, cut_views
 
 UInt8s = npt.NDArray[np.uint8]
-
-_GLOBAL_SHAPE = (GLOBAL_SIZE, GLOBAL_SIZE, 3)
-_TILE_SHAPE = (TILE_SIZE, TILE_SIZE, 3)
 
 
 class PageItems(ImageProcessorItems):  # type: ignore[misc]
@@ -77,26 +75,34 @@ class PageProcessingInfo(BaseProcessingInfo):  # type: ignore[misc]
 
     def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:  # noqa: ARG002
         """Return the visual tokens of the largest page."""
-        return {"image": Tiling(self.max_tiles, 1).num_visual_tokens}
+        return {"image": self.layout.most_visual_tokens}
 
     @cached_property
-    def max_tiles(self) -> int:
+    def layout(self) -> ViewLayout:
         """The engine's setting."""
-        return configured_max_tiles(self.ctx.get_merged_mm_kwargs({}))
+        return self._layout({})
 
-    def max_tiles_of(self, request_kwargs: Mapping[str, object]) -> int:
-        """Return the setting for one request, which may be lower than the engine's.
+    def layout_of(self, request_kwargs: Mapping[str, object]) -> ViewLayout:
+        """Return the setting for one request, whose pages may have fewer tiles than the engine's.
 
         Raises:
-            ValueError: it is higher; memory was planned for the engine's.
+            ValueError: they may have more, for which no memory was planned, or the mode is another one.
         """
-        max_tiles = configured_max_tiles(self.ctx.get_merged_mm_kwargs(request_kwargs))
-        if max_tiles > self.max_tiles:
+        layout = self._layout(request_kwargs)
+        if layout.max_tiles > self.layout.max_tiles:
             raise ValueError(
-                f"max_tiles {max_tiles} is more than the engine was started with ({self.max_tiles}); "
-                f"start it with mm_processor_kwargs {{'max_tiles': {max_tiles}}}"
+                f"max_tiles {layout.max_tiles} is more than the engine was started with ({self.layout.max_tiles}); "
+                f"start it with mm_processor_kwargs {{'max_tiles': {layout.max_tiles}}}"
             )
-        return max_tiles
+        if layout != self.layout.with_max_tiles(layout.max_tiles):
+            mode = request_kwargs.get("mode")
+            raise ValueError(
+                f"mode {mode!r} is not the engine's: start one with mm_processor_kwargs {{'mode': {mode!r}}}"
+            )
+        return layout
+
+    def _layout(self, request_kwargs: Mapping[str, object]) -> ViewLayout:
+        return configured_layout(self.ctx.get_merged_mm_kwargs(request_kwargs), version_in(self.ctx.get_hf_config()))
 
     @cached_property
     def image_token_id(self) -> int:
@@ -131,8 +137,9 @@ class LargestPage(BaseDummyInputsBuilder[PageProcessingInfo]):  # type: ignore[m
         mm_options: MultiModalDummyOptions,  # noqa: ARG002
     ) -> dict[str, list[PageViews]]:
         """Return blank views, as many as a page may have."""
-        num_tiles = Tiling(self.info.max_tiles, 1).num_tiles
-        views = PageViews(np.zeros(_GLOBAL_SHAPE, np.uint8), np.zeros((num_tiles, *_TILE_SHAPE), np.uint8))
+        layout = self.info.layout
+        tiles = np.zeros((layout.most_tiles, layout.tile_px, layout.tile_px, 3), np.uint8)
+        views = PageViews(np.zeros((layout.global_px, layout.global_px, 3), np.uint8), tiles)
         return {"image": [views] * mm_counts.get("image", 0)}
 
 
@@ -142,14 +149,15 @@ class PageProcessor(BaseMultiModalProcessor[PageProcessingInfo]):  # type: ignor
     def _apply_hf_processor_main(self, mm_items: MultiModalDataItems, hf_kwargs: Mapping[str, object]) -> BatchFeature:
         if not mm_items.get_count("image", strict=False):
             return BatchFeature()
-        max_tiles = self.info.max_tiles_of(hf_kwargs)
-        pages = [page_views(page, max_tiles) for page in mm_items.get_items("image", PageItems).get_all()]
+        layout = self.info.layout_of(hf_kwargs)
+        pages = [page_views(page, layout) for page in mm_items.get_items("image", PageItems).get_all()]
         tiles = [page.tiles for page in pages]
         return BatchFeature(
             {
                 "global_view_nhwc": [_tensor(page.global_view) for page in pages],
                 "tiles_nhwc": _tensor(tiles[0] if len(tiles) == 1 else np.concatenate(tiles)),
                 "num_tiles": torch.tensor([len(tile) for tile in tiles]),
+                "columns": torch.tensor([page.columns for page in pages]),
             }
         )
 
@@ -163,6 +171,7 @@ class PageProcessor(BaseMultiModalProcessor[PageProcessingInfo]):  # type: ignor
             "global_view_nhwc": MultiModalFieldConfig.batched("image"),
             "tiles_nhwc": MultiModalFieldConfig.flat_from_sizes("image", num_tiles),
             "num_tiles": MultiModalFieldConfig.batched("image", keep_on_cpu=True),
+            "columns": MultiModalFieldConfig.batched("image", keep_on_cpu=True),
         }
 
     def _get_prompt_updates(
@@ -174,8 +183,10 @@ class PageProcessor(BaseMultiModalProcessor[PageProcessingInfo]):  # type: ignor
         image_token_id = self.info.image_token_id
 
         def placeholders(index: int) -> list[int]:
-            num_tiles = int(out_mm_kwargs["image"][index]["num_tiles"].data)
-            return [image_token_id] * Tiling(num_tiles, 1).num_visual_tokens
+            page = out_mm_kwargs["image"][index]
+            num_tiles, columns = (int(page[name].data) for name in ("num_tiles", "columns"))
+            tiling = Tiling(columns, num_tiles // columns)
+            return [image_token_id] * self.info.layout.num_visual_tokens(tiling)
 
         return [PromptReplacement(modality="image", target=[image_token_id], replacement=placeholders)]
 
@@ -186,14 +197,14 @@ class PageProcessor(BaseMultiModalProcessor[PageProcessingInfo]):  # type: ignor
         return [bos, *prompt[start:]]
 
 
-def page_views(page: object, max_tiles: int) -> PageViews:
+def page_views(page: object, layout: ViewLayout) -> PageViews:
     """Return the views of a page that is an image, an array or views.
 
     Raises:
-        ValueError: for arrays of another shape or type, and for views with more than `max_tiles` tiles.
+        ValueError: for arrays of another shape or type, and for views of another layout.
     """
     if isinstance(page, PageViews):
-        _check_views(page, max_tiles)
+        _check_views(page, layout)
         return page
     pixels = np.asarray(to_eight_bits(page).convert("RGB") if isinstance(page, Image.Image) else page)
     if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,):
@@ -201,7 +212,7 @@ def page_views(page: object, max_tiles: int) -> PageViews:
             f"a page must be an image, a (height, width, 3) array of uint8 or PageViews, "
             f"not {type(page).__name__} of {pixels.shape} {pixels.dtype}"
         )
-    return cut_views(pixels, max_tiles)
+    return cut_views(pixels, layout)
 
 
 def _eight_bits(page: object) -> object:
@@ -212,14 +223,15 @@ def _eight_bits(page: object) -> object:
     return to_eight_bits(page if upright is None else upright)
 
 
-def _check_views(views: PageViews, max_tiles: int) -> None:
-    num_tiles = len(views.tiles)
+def _check_views(views: PageViews, layout: ViewLayout) -> None:
+    num_tiles, max_tiles = len(views.tiles), layout.max_tiles
     shapes = views.global_view.shape, views.tiles.shape
-    if shapes != (_GLOBAL_SHAPE, (num_tiles, *_TILE_SHAPE)) or {views.global_view.dtype, views.tiles.dtype} != {
+    global_shape, tile_shape = ((side, side, 3) for side in (layout.global_px, layout.tile_px))
+    if shapes != (global_shape, (num_tiles, *tile_shape)) or {views.global_view.dtype, views.tiles.dtype} != {
         np.dtype(np.uint8)
     }:
         raise ValueError(
-            f"views must be {_GLOBAL_SHAPE} and (N, {', '.join(map(str, _TILE_SHAPE))}) of uint8, "
+            f"views must be {global_shape} and (N, {', '.join(map(str, tile_shape))}) of uint8, "
             f"not {shapes[0]} {views.global_view.dtype} and {shapes[1]} {views.tiles.dtype}"
         )
     if num_tiles and not MIN_TILES <= num_tiles <= max_tiles:
@@ -227,6 +239,8 @@ def _check_views(views: PageViews, max_tiles: int) -> None:
             f"a page was cut into {num_tiles} tiles, and max_tiles is {max_tiles}: cut it with that limit, "
             "or start the engine with a higher one in mm_processor_kwargs"
         )
+    if views.columns < 1 or num_tiles % views.columns:
+        raise ValueError(f"{num_tiles} tiles make no grid of {views.columns} columns")
 
 
 def _tensor(array: UInt8s) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """A page to the views that the encoder sees, byte for byte as Pillow resizes them, but faster.
 
-The model was trained on Pillow's bicubic resize of RGB pages: a squeezed and padded global view, stretched tiles. Three
-facts make the same bytes cheaper:
+The models were trained on Pillow's bicubic resize of RGB pages: a squeezed and padded global view, stretched tiles.
+Three facts make the same bytes cheaper:
 - Channels do not mix in a resize. Where the page is grey, one channel is resized and written three times.
 - Where the page is flat, so is the view.
 - Few pages are all grey or flat, but most of their area is. So a view is made of pieces: first runs of rows, then,
@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MAX_TILES, TILE_SIZE, Tiling, content_box, plan_tiling
+from ocrmill.model_adapter.tiling import OCR2, Tiling, ViewLayout
 
 UInt8s = npt.NDArray[np.uint8]
 
@@ -49,8 +49,9 @@ _ROWS_PER_STEP = 64  # compared at once, so that they stay in the cache
 class PageViews:
     """The views of a page for the encoder, before normalisation."""
 
-    global_view: UInt8s  # (1024, 1024, 3)
+    global_view: UInt8s  # (1024, 1024, 3), or as large as its layout says
     tiles: UInt8s  # (N, 768, 768, 3), row by row from the top left; N is 0 or at least 2
+    columns: int = 1  # of tiles
 
     @property
     def nbytes(self) -> int:
@@ -99,60 +100,64 @@ class _Page:
     grey: UInt8s  # (height, width): the green channel, which says all where the page is grey
 
 
-def cut_views(page: UInt8s, max_tiles: int = MAX_TILES) -> PageViews:
+def cut_views(page: UInt8s, layout: ViewLayout = OCR2) -> PageViews:
     """Global view and tiles of a page of (height, width, 3) uint8.
 
-    The global view is `ImageOps.pad(page, (1024, 1024), color=(127, 127, 127))`; the tiles are cut row by row from the
-    page stretched to the tile grid. Both bicubic, in the bytes of the installed Pillow.
+    The global view is `ImageOps.pad(page, (side, side), color=(127, 127, 127))`, or the page stretched to that size;
+    the tiles are cut row by row from the page stretched to the tile grid. All bicubic, in the bytes of the installed
+    Pillow.
     """
     height, width = page.shape[:2]
     pixels = np.ascontiguousarray(page)
     whole = _Page(pixels, np.ascontiguousarray(pixels[..., 1]))
     profile = _row_profile(whole)
-    return PageViews(_global_view(whole, profile), _tiles(whole, profile, plan_tiling(width, height, max_tiles)))
+    tiling = layout.plan(width, height)
+    return PageViews(
+        _global_view(whole, profile, layout), _tiles(whole, profile, tiling, layout.tile_px), tiling.columns
+    )
 
 
-def page_of(views: PageViews, width_px: int, height_px: int, max_tiles: int = MAX_TILES) -> UInt8s:
+def page_of(views: PageViews, width_px: int, height_px: int, layout: ViewLayout = OCR2) -> UInt8s:
     """The page as its views show it: stretched to the grid of its tiles, or what the global view holds of it.
 
-    The other arguments are those of `cut_views`: the page's size, and most tiles.
+    The other arguments are those of `cut_views`: the page's size, and the layout.
     """
-    tiling = plan_tiling(width_px, height_px, max_tiles)
+    tiling, side = layout.plan(width_px, height_px), layout.tile_px
     if tiling.num_tiles:
-        grid = views.tiles.reshape(tiling.rows, tiling.columns, TILE_SIZE, TILE_SIZE, 3)
-        return grid.swapaxes(1, 2).reshape(tiling.rows * TILE_SIZE, tiling.columns * TILE_SIZE, 3)
-    box = content_box(width_px, height_px)
+        grid = views.tiles.reshape(tiling.rows, tiling.columns, side, side, 3)
+        return grid.swapaxes(1, 2).reshape(tiling.rows * side, tiling.columns * side, 3)
+    box = layout.content_box(width_px, height_px)
     return views.global_view[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
-def views_bytes(num_tiles: int) -> int:
+def views_bytes(num_tiles: int, layout: ViewLayout) -> int:
     """Bytes of the pixels of so many tiles and the global view."""
-    return CHANNELS * (GLOBAL_SIZE**2 + num_tiles * TILE_SIZE**2)
+    return CHANNELS * (layout.global_px**2 + num_tiles * layout.tile_px**2)
 
 
-def views_in(memory: UInt8s, width_px: int, height_px: int, max_tiles: int) -> PageViews:
+def views_in(memory: UInt8s, width_px: int, height_px: int, layout: ViewLayout) -> PageViews:
     """A copy of the views of a page of this size that memory of one axis begins with: the global view, then tiles."""
-    num_tiles = plan_tiling(width_px, height_px, max_tiles).num_tiles
-    values = memory[: views_bytes(num_tiles)].copy()
-    at = views_bytes(0)
-    tiles = values[at:].reshape(num_tiles, TILE_SIZE, TILE_SIZE, CHANNELS)
-    return PageViews(values[:at].reshape(GLOBAL_SIZE, GLOBAL_SIZE, CHANNELS), tiles)
+    tiling = layout.plan(width_px, height_px)
+    values = memory[: views_bytes(tiling.num_tiles, layout)].copy()
+    at = views_bytes(0, layout)
+    tiles = values[at:].reshape(tiling.num_tiles, layout.tile_px, layout.tile_px, CHANNELS)
+    return PageViews(values[:at].reshape(layout.global_px, layout.global_px, CHANNELS), tiles, tiling.columns)
 
 
-def _global_view(page: _Page, profile: _Profile) -> UInt8s:
+def _global_view(page: _Page, profile: _Profile, layout: ViewLayout) -> UInt8s:
     height, width = page.grey.shape
-    box = content_box(width, height)
-    view = np.full((GLOBAL_SIZE, GLOBAL_SIZE, 3), PADDING, dtype=np.uint8)
+    box = layout.content_box(width, height)
+    view = np.full((layout.global_px, layout.global_px, 3), PADDING, dtype=np.uint8)
     if box.width and box.height:
         content = view[box.top : box.top + box.height, box.left : box.left + box.width]
         _resize(page, profile, content[np.newaxis, :, np.newaxis])
     return view
 
 
-def _tiles(page: _Page, profile: _Profile, tiling: Tiling) -> UInt8s:
-    tiles = np.empty((tiling.num_tiles, TILE_SIZE, TILE_SIZE, 3), dtype=np.uint8)
+def _tiles(page: _Page, profile: _Profile, tiling: Tiling, side: int) -> UInt8s:
+    tiles = np.empty((tiling.num_tiles, side, side, 3), dtype=np.uint8)
     if tiling.num_tiles:
-        grid = tiles.reshape(tiling.rows, tiling.columns, TILE_SIZE, TILE_SIZE, 3)
+        grid = tiles.reshape(tiling.rows, tiling.columns, side, side, 3)
         _resize(page, profile, grid.swapaxes(1, 2))
     return tiles
 

@@ -41,14 +41,15 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
 ]
 
-EngineName = Literal["auto", "cpu", "deepseek-ocr2", "endpoint"]
+EngineName = Literal["auto", "cpu", "deepseek-ocr", "deepseek-ocr2", "endpoint"]
 RouteMode = Literal["auto", "fast", "ocr"]
 Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
 Model = Annotated[
     str | None,
     typer.Option(
         metavar="DIR_OR_NAME",
-        help="Checkpoint of deepseek-ocr2, which then reads: a folder or a hub name. With --url: its name there.",
+        help="Checkpoint of deepseek-ocr2, which then reads, or of deepseek-ocr: a folder or a hub name. With --url: "
+        "its name there.",
     ),
 ]
 Urls = Annotated[
@@ -59,7 +60,7 @@ ProfileName = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME_OR_FILE", help="The model behind --url: a name of `ocrmill profiles`."),
 ]
-Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2.")]
+Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2 or deepseek-ocr.")]
 Route = Annotated[
     RouteMode | None,
     typer.Option(
@@ -87,6 +88,9 @@ ModelSizeName = Annotated[
         "full: 6.8 GB, the published sizes."
     ),
 ]
+SeededModelName = Annotated[
+    Literal["deepseek-ocr", "deepseek-ocr2"], typer.Option("--model", help="The first DeepSeek-OCR, or the second.")
+]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Rasterizers, and engines on a CPU. Default: one for each core.")
 ]
@@ -98,7 +102,7 @@ KeptFigures = Annotated[
     Literal["keep", "parse"] | None,
     typer.Option(
         "--figures",
-        help="keep: pictures as JPEG. parse: deepseek-ocr2 reads each once more; charts become tables.",
+        help="keep: pictures as JPEG. parse: DeepSeek-OCR reads each once more; charts become tables.",
     ),
 ]
 NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")]

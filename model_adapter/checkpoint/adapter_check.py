@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, read_json
-from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
 from ocrmill.model_adapter.checkpoint.safetensors_header import DamagedFileError, TensorHeader, read_header
-from ocrmill.model_adapter.checkpoint.weight_names import DECODER_PREFIX, WeightNamesError, to_ours
+from ocrmill.model_adapter.checkpoint.weight_names import DECODER_PREFIX, WeightNamesError, needed_shapes, to_ours
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM offers
@@ -94,7 +93,7 @@ def _refuse_encoder_tensors(folder: Path, tensors: Mapping[str, TensorHeader]) -
         try:
             ours = to_ours(name.removeprefix(_PREFIX))
         except WeightNamesError:
-            raise _of_another_model(folder, f"DeepSeek-OCR 2 has no module for {name}") from None
+            raise _of_another_model(folder, f"DeepSeek-OCR has no module for {name}") from None
         if ours is None or not ours.startswith(DECODER_PREFIX):
             encoder.append(name)
     if encoder:
@@ -120,7 +119,7 @@ def _check_parts(folder: Path, tensors: Mapping[str, TensorHeader]) -> None:
 
 def _compare_widths(folder: Path, tensors: Mapping[str, TensorHeader], schema: Mapping[str, Any]) -> None:
     """Refuse an adapter whose matrices do not fit the decoder's: most decoders have modules of these names."""
-    shapes = {str(to_ours(name)): shape for name, shape in published_shapes(schema).items()}
+    shapes = needed_shapes(schema)
     for name, tensor in tensors.items():
         module, _, part = str(to_ours(name.removeprefix(_PREFIX))).partition(".lora_")
         shape = shapes.get(f"{module}.weight")

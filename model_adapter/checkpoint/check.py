@@ -16,9 +16,16 @@ from ocrmill.model_adapter.checkpoint.config_schema import (
     refuse_quantized,
     to_published_schema,
 )
-from ocrmill.model_adapter.checkpoint.published_weights import Shape, published_shapes
+from ocrmill.model_adapter.checkpoint.published_weights import Shape
 from ocrmill.model_adapter.checkpoint.safetensors_header import DamagedFileError, TensorHeader, read_header
-from ocrmill.model_adapter.checkpoint.weight_names import WeightNamesError, check_names, split_shapes, to_ours
+from ocrmill.model_adapter.checkpoint.versions import SECOND, ModelVersion
+from ocrmill.model_adapter.checkpoint.weight_names import (
+    WeightNamesError,
+    check_names,
+    needed_shapes,
+    split_shapes,
+    to_ours,
+)
 from ocrmill.model_adapter.errors import ModelFilesError
 
 WEIGHTS_INDEX = "model.safetensors.index.json"
@@ -50,8 +57,8 @@ class MissingFilesError(CheckpointError):
     """A checkpoint lacks files; those that it has were not looked at."""
 
 
-def check_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """Check a checkpoint's files against each other and against what DeepSeek-OCR 2 needs; return as `check_config`.
+def check_checkpoint(folder: Path, version: ModelVersion = SECOND) -> dict[str, Any] | None:
+    """Check a checkpoint's files against each other and against what the model needs; return as `check_config`.
 
     Raises:
         CheckpointError: the first thing that is wrong.
@@ -59,11 +66,11 @@ def check_checkpoint(folder: Path) -> dict[str, Any] | None:
     _check_kind(folder)
     try:
         fields = read_json(folder / "config.json") if (folder / "config.json").is_file() else None
-        schema = None if fields is None else check_config(fields, str(folder))
+        schema = None if fields is None else check_config(fields, str(folder), version)
         weights = _weight_files(folder)
         _check_tokenizer(folder)
         for path in weights:
-            _refuse_quantized_tensors(path, read_header(path))
+            _refuse_quantized_tensors(path, read_header(path), version)
         if schema is not None:
             _check_weights(folder, weights, schema)
     except (DamagedFileError, WeightNamesError) as error:
@@ -71,16 +78,16 @@ def check_checkpoint(folder: Path) -> dict[str, Any] | None:
     return schema
 
 
-def check_config(fields: Any, name: str) -> dict[str, Any] | None:
+def check_config(fields: Any, name: str, version: ModelVersion = SECOND) -> dict[str, Any] | None:
     """Return the published schema of a config.json's content; None where transformers has to add its defaults first.
 
     Raises:
         CheckpointError: it is another model's, quantized, or lacks something.
     """
     try:
-        schema = to_published_schema(fields, name)
-        refuse_quantized(fields, name)
-        published_shapes(schema)  # which needs every size
+        schema = to_published_schema(fields, name, version)
+        refuse_quantized(fields, name, version)
+        needed_shapes(schema)  # which needs every size
     except ForeignConfigError as error:
         raise CheckpointError(str(error)) from error
     except (LookupError, TypeError, AttributeError, ZeroDivisionError, ValueError) as error:
@@ -165,7 +172,7 @@ def _check_tokenizer(folder: Path) -> None:
 
 
 def _check_weights(folder: Path, files: list[Path], schema: Mapping[str, Any]) -> None:
-    expected = {str(to_ours(name)): shape for name, shape in published_shapes(schema).items()}
+    expected = needed_shapes(schema)
     given: set[str] = set()
     for path in files:
         for name, shape in _under_our_names(path, read_header(path)):
@@ -190,9 +197,9 @@ def _under_our_names(path: Path, tensors: Mapping[str, TensorHeader]) -> Iterato
             yield from split_shapes(name, tensor.shape)
 
 
-def _refuse_quantized_tensors(path: Path, tensors: Mapping[str, TensorHeader]) -> None:
+def _refuse_quantized_tensors(path: Path, tensors: Mapping[str, TensorHeader], version: ModelVersion) -> None:
     for method, pattern in _QUANTIZED_NAMES.items():
         for name in filter(pattern.search, tensors):
-            raise CheckpointError(quantized_sentence(str(path), f"{method}, by its tensor {name}"))
+            raise CheckpointError(quantized_sentence(str(path), f"{method}, by its tensor {name}", version))
     if types := sorted({tensor.dtype for tensor in tensors.values() if _QUANTIZED_TYPE.match(tensor.dtype)}):
-        raise CheckpointError(quantized_sentence(str(path), f"tensors of type {', '.join(types)}"))
+        raise CheckpointError(quantized_sentence(str(path), f"tensors of type {', '.join(types)}", version))

@@ -6,9 +6,10 @@ hf_config.py names the three forms in which it comes.
 from collections.abc import Mapping
 from typing import Any
 
+from ocrmill.model_adapter.checkpoint.versions import FIRST, SAM_KEY, SECOND, ModelVersion, version_of
 from ocrmill.model_adapter.errors import ModelFilesError
 
-NATIVE_MODEL_TYPE = "deepseek_ocr2"
+NATIVE_MODEL_TYPE = SECOND.vllm_type  # transformers' own, which is of the second model only
 _SHARED_LANGUAGE_FIELDS = (
     "bos_token_id",
     "eos_token_id",
@@ -32,32 +33,36 @@ _SHARED_LANGUAGE_FIELDS = (
     "vocab_size",
 )
 
-_FIRST_MODEL = {"DeepseekOCRForCausalLM", "DeepseekOCR", "deepseek_ocr", "DeepseekOcrForConditionalGeneration"}
+_NAMES = {
+    FIRST: {"DeepseekOCRForCausalLM", "DeepseekOCR", "deepseek_ocr", "DeepseekOcrForConditionalGeneration"},
+    SECOND: {"DeepseekOCR2ForCausalLM", "DeepseekOCR2", "deepseek_ocr2", "DeepseekOcr2ForConditionalGeneration"},
+}
 _GONE = "bitsandbytes"  # vLLM 0.32.0 has neither its loader nor its layers
-_TAKE = "name the folder or the hub name of DeepSeek-OCR 2 with --model"
 
 
 class ForeignConfigError(ModelFilesError, ValueError):
-    """A config.json is not that of a DeepSeek-OCR 2, or of one that cannot be loaded here."""
+    """A config.json is not that of the DeepSeek-OCR that is wanted, or of one that cannot be loaded here."""
 
 
-def to_published_schema(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+def to_published_schema(fields: Mapping[str, Any], name: str, version: ModelVersion = SECOND) -> dict[str, Any]:
     """Return `language_config`, `vision_config` and `projector_config` in the published schema.
 
     Args:
         fields: the content of `config.json`, or what transformers makes of it.
         name: the folder or hub name, for the message.
+        version: the model that it has to be.
 
     Raises:
         ForeignConfigError: naming the model that it is instead.
         LookupError, TypeError, AttributeError: a part is missing or of another type.
     """
     vision = fields.get("vision_config") or {}
-    if "sam_config" in vision and ("encoder_config" in vision or fields.get("model_type") == NATIVE_MODEL_TYPE):
+    is_native = "sam_config" in vision and ("encoder_config" in vision or fields.get("model_type") == NATIVE_MODEL_TYPE)
+    if is_native and version is SECOND:
         return _from_native(fields)
     width = vision.get("width")
-    if not isinstance(width, Mapping) or not {"sam_vit_b", "qwen2-0-5b"} <= set(width):
-        raise ForeignConfigError(f"{name} holds {_model_in(fields)}, not DeepSeek-OCR 2: {_TAKE}")
+    if not isinstance(width, Mapping) or not {SAM_KEY, version.encoder_key} <= set(width):
+        raise ForeignConfigError(_foreign_sentence(fields, name, version, SECOND if is_native else version_of(fields)))
     return {
         "language_config": fields["text_config"] if "text_config" in fields else fields["language_config"],
         "vision_config": vision,
@@ -65,7 +70,7 @@ def to_published_schema(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def refuse_quantized(fields: Mapping[str, Any], name: str) -> None:
+def refuse_quantized(fields: Mapping[str, Any], name: str, version: ModelVersion = SECOND) -> None:
     """Refuse a checkpoint whose config says that its weights are quantized.
 
     Raises:
@@ -75,15 +80,15 @@ def refuse_quantized(fields: Mapping[str, Any], name: str) -> None:
     found = [part[key] for part in parts for key in ("quantization_config", "quantization") if part.get(key)]
     if found:
         method = found[0].get("quant_method") or "MLX" if isinstance(found[0], Mapping) else str(found[0])
-        raise ForeignConfigError(quantized_sentence(name, f"{method}{_bits(found[0])}"))
+        raise ForeignConfigError(quantized_sentence(name, f"{method}{_bits(found[0])}", version))
 
 
-def quantized_sentence(name: str, how: str) -> str:
+def quantized_sentence(name: str, how: str, version: ModelVersion = SECOND) -> str:
     """Say that a checkpoint is quantized, and what to take instead."""
     nobody = ", as Unsloth's 4-bit checkpoints are, which vLLM itself no longer loads" if _GONE in how else ""
     return (
         f"{name} is quantized ({how}){nobody}, and ocrmill reads weights in bfloat16, float16 or float32 only: take "
-        "the checkpoint as published, deepseek-ai/DeepSeek-OCR-2"
+        f"the checkpoint as published, {version.hub_name}"
     )
 
 
@@ -103,10 +108,18 @@ def _names(fields: Mapping[str, Any]) -> set[str]:
     return {str(name) for name in (*architectures, fields.get("model_type")) if name}
 
 
+def _foreign_sentence(fields: Mapping[str, Any], name: str, wanted: ModelVersion, found: ModelVersion | None) -> str:
+    """Say which model this is instead of the wanted one; if it is the other DeepSeek-OCR, which engine reads it."""
+    found = found or next((version for version, names in _NAMES.items() if names & _names(fields)), None)
+    take = f"name the folder or the hub name of {wanted.title} with --model"
+    if found is None:
+        return f"{name} holds {_model_in(fields)}, not {wanted.title}: {take}"
+    if found is wanted:
+        return f"{name} calls itself {wanted.title}, and its config.json has not that model's sizes: {take}"
+    return f"{name} holds {found.title}, not {wanted.title}: read it with --engine {found.engine}, or {take}"
+
+
 def _model_in(fields: Mapping[str, Any]) -> str:
-    width = (fields.get("vision_config") or {}).get("width")
-    if _FIRST_MODEL & _names(fields) or (isinstance(width, Mapping) and {"clip-l-14-224", "sam_vit_b"} <= set(width)):
-        return "the first DeepSeek-OCR"
     architectures = ", ".join(map(str, fields.get("architectures") or []))
     model_type = fields.get("model_type")
     if not architectures:

@@ -1,10 +1,10 @@
-"""Read a checkpoint's `config.json`, in any of its three forms.
+"""Read a checkpoint's `config.json`, in any of its three forms; the last one is of DeepSeek-OCR 2 only.
 
 - Published (`deepseek-ai/DeepSeek-OCR-2`): `language_config`, `vision_config.width`, `projector_config`; model type
   `deepseek_vl_v2`, which vLLM knows.
-- Re-saved by the published code, as fine-tuned models are: the same, but model type `DeepseekOCR2`, which neither vLLM
-  nor transformers knows. Unknown, it also costs the text its spaces: transformers then trusts `tokenizer_class` in
-  `tokenizer_config.json`, which names a tokenizer that splits at blanks.
+- Re-saved by the published code, as fine-tuned models are: the same, but model type `DeepseekOCR2` (or `DeepseekOCR`),
+  which neither vLLM nor transformers knows. Unknown, it also costs the text its spaces: transformers then trusts
+  `tokenizer_class` in `tokenizer_config.json`, which names a tokenizer that splits at blanks.
 - Native to transformers (`deepseek-community/DeepSeek-OCR-2`): `text_config`, `vision_config.sam_config` and
   `vision_config.encoder_config`.
 
@@ -20,21 +20,32 @@ from vllm.model_executor.models.config import VerifyAndUpdateConfig
 from vllm.transformers_utils.configs.deepseek_vl2 import DeepseekVLV2Config, DeepseekVLV2TextConfig
 from vllm.triton_utils import HAS_TRITON
 
-from ocrmill.model_adapter.checkpoint.config_schema import NATIVE_MODEL_TYPE, to_published_schema
-from ocrmill.model_adapter.tiling import MAX_TILES, Tiling
+from ocrmill.model_adapter.checkpoint.config_schema import to_published_schema
+from ocrmill.model_adapter.checkpoint.versions import FIRST, SECOND, ModelVersion, version_named
+from ocrmill.model_adapter.tiling import DEFAULT_MODE, FIRST_MODES, MAX_TILES, SECOND_MODEL, ViewLayout, layout_of
 
 
 class ResavedConfig(DeepseekVLV2Config):  # type: ignore[misc]
-    """The published schema under the model type that the published code writes.
+    """The published schema under the model type that the published code of DeepSeek-OCR 2 writes.
 
     Its instances carry the type by which transformers chooses the right tokenizer and vLLM the right chat template.
     """
 
-    model_type = "DeepseekOCR2"
+    model_type = SECOND.resaved_type
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**fields)
-        self.model_type = NATIVE_MODEL_TYPE
+        self.model_type = SECOND.vllm_type
+
+
+class ResavedFirstConfig(DeepseekVLV2Config):  # type: ignore[misc]
+    """The same of the first DeepSeek-OCR."""
+
+    model_type = FIRST.resaved_type
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.model_type = FIRST.vllm_type
 
 
 class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
@@ -54,41 +65,53 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
         _check_tensor_parallel(language, vllm_config.parallel_config.tensor_parallel_size)
         if vllm_config.lora_config is not None and not HAS_TRITON and _has_experts(language):
             raise ValueError("LoRA on a model with experts needs Triton, which vLLM's CPU build lacks: use a GPU")
-        max_tiles = configured_max_tiles(model_config.multimodal_config.mm_processor_kwargs or {})
-        tokens = Tiling(max_tiles, 1).num_visual_tokens
+        settings = model_config.multimodal_config.mm_processor_kwargs or {}
+        layout = configured_layout(settings, version_in(model_config.hf_config))
+        tokens = layout.most_visual_tokens
         if tokens >= model_config.max_model_len:
             raise ValueError(
-                f"a page of {max_tiles} tiles takes {tokens} tokens, and max_model_len is "
+                f"a page of {layout.max_tiles} tiles takes {tokens} tokens, and max_model_len is "
                 f"{model_config.max_model_len}: lower max_tiles in mm_processor_kwargs or raise max_model_len"
             )
         # vLLM would convert images to RGB and clip 16-bit greys to white; PageProcessor converts them itself.
         model_config.multimodal_config.media_io_kwargs.setdefault("image", {}).setdefault("image_mode", None)
 
 
-def configured_max_tiles(mm_processor_kwargs: Mapping[str, object]) -> int:
-    """The setting `max_tiles`, which is the only one.
+def configured_layout(mm_processor_kwargs: Mapping[str, object], version: ModelVersion) -> ViewLayout:
+    """Return the layout of views by the settings `max_tiles` and, of the first model, `mode`, which are the only ones.
 
     Raises:
-        ValueError: for any other setting, and for what is not a number of tiles.
+        ValueError: for any other setting, for a mode that there is not, and for what is not a number of tiles.
     """
-    unknown = sorted(set(mm_processor_kwargs) - {"max_tiles"})
+    settings = ["max_tiles"] if version is SECOND else ["max_tiles", "mode"]
+    unknown = sorted(set(mm_processor_kwargs) - set(settings))
     if unknown:
-        raise ValueError(f"mm_processor_kwargs has {', '.join(unknown)}, but max_tiles is the only setting")
+        only = f"{settings[0]} is the only setting" if len(settings) == 1 else f"{' and '.join(settings)} are all"
+        raise ValueError(f"mm_processor_kwargs has {', '.join(unknown)}, but {only}")
     max_tiles = mm_processor_kwargs.get("max_tiles", MAX_TILES)
     if isinstance(max_tiles, bool) or not isinstance(max_tiles, int) or max_tiles < 0:
         raise ValueError(f"max_tiles in mm_processor_kwargs must be a number of tiles, 0 or more, not {max_tiles!r}")
-    return max_tiles
+    mode = mm_processor_kwargs.get("mode", DEFAULT_MODE)
+    if mode not in FIRST_MODES:
+        raise ValueError(f"mode in mm_processor_kwargs must be one of {', '.join(FIRST_MODES)}, not {mode!r}")
+    return layout_of(SECOND_MODEL if version is SECOND else str(mode), max_tiles)
+
+
+def version_in(config: PreTrainedConfig) -> ModelVersion:
+    """Return the model that was asked for, by the architecture that plugin.py has vLLM put there."""
+    return version_named(config.architectures[0])
 
 
 def published_schema(config: PreTrainedConfig) -> dict[str, Any]:
     """`language_config`, `vision_config` and `projector_config` of a checkpoint, in the published schema.
 
     Raises:
-        ValueError: where this is not the config of a DeepSeek-OCR 2.
+        ValueError: where this is not the config of the model that was asked for.
     """
     fields = config.to_dict()
+    version = version_in(config)
     fields.pop("architectures", None)  # it names our model, as plugin.py has vLLM put there
-    return to_published_schema(fields, config.name_or_path or "this checkpoint")
+    return to_published_schema(fields, config.name_or_path or "this checkpoint", version)
 
 
 def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:

@@ -1,4 +1,4 @@
-"""`config.json` of DeepSeek-OCR 2 as published, and of smaller models in the same schema.
+"""`config.json` of either DeepSeek-OCR as published, and of smaller models in the same schema.
 
 The schema is the published one, key for key, so that whatever reads a seeded checkpoint can read the real one. Two
 things differ. There is no `auto_map`: it names Python files of the hub repository, and a loader that finds it asks for
@@ -10,7 +10,8 @@ leaves to code: `neck_channels` of `sam_vit_b`, and `layers`, `heads`, `kv_heads
 from enum import StrEnum
 from typing import Any
 
-PUBLISHED_ARCHITECTURE = "DeepseekOCR2ForCausalLM"
+from ocrmill.model_adapter.checkpoint.versions import FIRST, SAM_KEY, SECOND, ModelVersion
+
 MODEL_TYPE = "deepseek_vl_v2"
 CANDIDATE_RESOLUTIONS = [[1024, 1024]]
 
@@ -53,7 +54,10 @@ _LANGUAGE: dict[str, Any] = {
 }
 
 _SAM = {
-    "downsample_channels": [512, 1024],  # the last one is stale: the flow encoder's width, 896, takes its place
+    "downsample_channels": [
+        512,
+        1024,
+    ],  # the last one is stale in DeepSeek-OCR 2: the flow encoder's width, 896, counts
     "global_attn_indexes": [2, 5, 8, 11],
     "heads": 12,
     "layers": 12,
@@ -61,6 +65,7 @@ _SAM = {
 }
 
 _FLOW_ENCODER = {"dim": 896}
+_CLIP = {"heads": 16, "image_size": 224, "layers": 24, "patch_size": 14, "width": 1024}
 
 # 10 heads of 32: tensor parallel 2 and 5 stay legal, and vLLM has no attention kernel for narrower heads on CPUs. All
 # special ids need the whole vocabulary, so that embedding and lm_head are nearly all of it.
@@ -83,16 +88,18 @@ _TINY_SAM = {
 }
 
 _TINY_FLOW_ENCODER = {"dim": 128, "heads": 4, "intermediate_size": 256, "kv_heads": 2, "layers": 2}
+_TINY_CLIP = {**_CLIP, "heads": 4, "layers": 2, "width": 128}
 
 # Published sizes, but only the dense layer and one of the eleven layers of experts.
 _ENCODER_LANGUAGE = {**_LANGUAGE, "num_hidden_layers": 2}
 
 
-def published_config(size: ModelSize) -> dict[str, Any]:
+def published_config(size: ModelSize, version: ModelVersion = SECOND) -> dict[str, Any]:
     """The content of `config.json`, every language field at the top level as well."""
     if size is ModelSize.TINY:
-        return _config(_TINY_LANGUAGE, _TINY_SAM, _TINY_FLOW_ENCODER)
-    return _config(_LANGUAGE if size is ModelSize.FULL else _ENCODER_LANGUAGE, _SAM, _FLOW_ENCODER)
+        return _config(version, _TINY_LANGUAGE, _TINY_SAM, _TINY_CLIP if version is FIRST else _TINY_FLOW_ENCODER)
+    language = _LANGUAGE if size is ModelSize.FULL else _ENCODER_LANGUAGE
+    return _config(version, language, _SAM, _CLIP if version is FIRST else _FLOW_ENCODER)
 
 
 def processor_config() -> dict[str, Any]:
@@ -114,17 +121,19 @@ def processor_config() -> dict[str, Any]:
     }
 
 
-def _config(language: dict[str, Any], sam: dict[str, Any], flow_encoder: dict[str, Any]) -> dict[str, Any]:
+def _config(
+    version: ModelVersion, language: dict[str, Any], sam: dict[str, Any], encoder: dict[str, Any]
+) -> dict[str, Any]:
     return {
         **language,
-        "_name_or_path": "deepseek-ai/DeepSeek-OCR-2",
-        "architectures": [PUBLISHED_ARCHITECTURE],
+        "_name_or_path": version.hub_name,
+        "architectures": [version.published_architecture],
         "candidate_resolutions": CANDIDATE_RESOLUTIONS,
         "global_view_pos": "head",  # not what happens: the global view comes after the tiles
         "language_config": {**language, "architectures": ["DeepseekV2ForCausalLM"]},
         "model_type": MODEL_TYPE,
         "projector_config": {
-            "input_dim": flow_encoder["dim"],
+            "input_dim": 2 * encoder["width"] if version is FIRST else encoder["dim"],
             "model_type": "mlp_projector",
             "n_embed": language["hidden_size"],
             "projector_type": "linear",
@@ -134,8 +143,8 @@ def _config(language: dict[str, Any], sam: dict[str, Any], flow_encoder: dict[st
         "vision_config": {
             "image_size": 1024,
             "mlp_ratio": 3.7362,
-            "model_name": "deepencoderv2",
+            "model_name": version.encoder_name,
             "model_type": "vision",
-            "width": {"qwen2-0-5b": flow_encoder, "sam_vit_b": sam},
+            "width": {version.encoder_key: encoder, SAM_KEY: sam},
         },
     }

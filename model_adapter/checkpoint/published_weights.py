@@ -1,19 +1,22 @@
-"""Names and shapes of the tensors in a published DeepSeek-OCR 2 checkpoint, for any sizes in its config.
+"""Names and shapes of the tensors in a published checkpoint of either DeepSeek-OCR, for any sizes in its config.
 
-The published sizes give the 2,707 names of the published index, one to one, and 3,389,119,360 parameters.
+The published sizes of the second model give the 2,707 names of the published index, one to one, and 3,389,119,360
+parameters; those of the first one 2,710 and 3,336,106,240.
 """
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
+from ocrmill.model_adapter.checkpoint.versions import FIRST, SAM_KEY, SECOND
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, GLOBAL_TOKENS, PATCH_SIZE, TILE_TOKENS
-from ocrmill.model_adapter.vision.config import MLP_RATIO
+from ocrmill.model_adapter.vision.config import CLIP_GRID, MLP_RATIO
 
 MOST_TENSORS = 100_000  # 37 times the published model's: a damaged number of layers ends here
 Shape = tuple[int, ...]
 NamedShape = tuple[str, Shape]
 
+_CLIP_PATCH = 14  # px, of a convolution that nothing uses
 _GRID = GLOBAL_SIZE // PATCH_SIZE  # 64 patches a side, the size of the position tables
 
 
@@ -26,10 +29,8 @@ def published_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
     """
     widths = config["vision_config"]["width"]
     projector, language = config["projector_config"], config["language_config"]
-    flow_encoder = widths["qwen2-0-5b"]
     shapes = chain(
-        _sam_shapes("model.sam_model.", widths["sam_vit_b"], flow_encoder["dim"]),
-        _flow_encoder_shapes("model.qwen2_model.", flow_encoder),
+        _encoder_shapes(widths, projector),
         [
             ("model.projector.layers.weight", (projector["n_embed"], projector["input_dim"])),
             ("model.projector.layers.bias", (projector["n_embed"],)),
@@ -42,6 +43,18 @@ def published_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
     if len(named) > MOST_TENSORS:
         raise ValueError(f"by its sizes the model has more than {MOST_TENSORS:,} tensors")
     return named
+
+
+def _encoder_shapes(widths: Mapping[str, Any], projector: Mapping[str, Any]) -> Iterator[NamedShape]:
+    clip = widths.get(FIRST.encoder_key)
+    if clip is None:
+        flow_encoder = widths[SECOND.encoder_key]
+        yield from _sam_shapes("model.sam_model.", widths[SAM_KEY], flow_encoder["dim"])
+        yield from _flow_encoder_shapes("model.qwen2_model.", flow_encoder)
+        return
+    yield from _sam_shapes("model.sam_model.", widths[SAM_KEY], clip["width"])
+    yield from _clip_shapes("model.vision_model.", clip)
+    yield "model.image_newline", (projector["n_embed"],)
 
 
 def _sam_shapes(prefix: str, sam: Mapping[str, Any], output_width: int) -> Iterator[NamedShape]:
@@ -66,6 +79,22 @@ def _sam_shapes(prefix: str, sam: Mapping[str, Any], output_width: int) -> Itera
     yield from _linear(f"{prefix}neck.3", (neck,), bias=True)
     yield f"{prefix}net_2.weight", (middle, neck, 3, 3)
     yield f"{prefix}net_3.weight", (output_width, middle, 3, 3)
+
+
+def _clip_shapes(prefix: str, clip: Mapping[str, Any]) -> Iterator[NamedShape]:
+    width = clip["width"]
+    yield f"{prefix}embeddings.class_embedding", (width,)
+    yield f"{prefix}embeddings.patch_embedding.weight", (width, 3, _CLIP_PATCH, _CLIP_PATCH)
+    yield f"{prefix}embeddings.position_embedding.weight", (CLIP_GRID**2 + 1, width)
+    yield from _linear(f"{prefix}pre_layrnorm", (width,), bias=True)
+    for index in range(clip["layers"]):
+        layer = f"{prefix}transformer.layers.{index}."
+        yield from _linear(f"{layer}layer_norm1", (width,), bias=True)
+        yield from _linear(f"{layer}layer_norm2", (width,), bias=True)
+        yield from _linear(f"{layer}self_attn.qkv_proj", (3 * width, width), bias=True)
+        yield from _linear(f"{layer}self_attn.out_proj", (width, width), bias=True)
+        yield from _linear(f"{layer}mlp.fc1", (MLP_RATIO * width, width), bias=True)
+        yield from _linear(f"{layer}mlp.fc2", (width, MLP_RATIO * width), bias=True)
 
 
 def _flow_encoder_shapes(prefix: str, flow_encoder: Mapping[str, Any]) -> Iterator[NamedShape]:

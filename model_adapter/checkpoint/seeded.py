@@ -1,4 +1,4 @@
-"""DeepSeek-OCR 2 checkpoints with weights that are a function of names and shapes alone.
+"""DeepSeek-OCR checkpoints with weights that are a function of names and shapes alone.
 
 For tests and benchmarks where the real weights are not at hand: same files, names and code paths, but what such a
 model writes means nothing. The same size gives the same bytes every time.
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize, processor_config, published_config
 from ocrmill.model_adapter.checkpoint.published_weights import Shape, published_shapes
 from ocrmill.model_adapter.checkpoint.seeded_tokenizer import special_tokens_map, tokenizer_config, tokenizer_json
+from ocrmill.model_adapter.checkpoint.versions import SECOND, ModelVersion
 from ocrmill.model_adapter.errors import ModelFilesError
 
 Floats = npt.NDArray[np.float32]
@@ -67,14 +68,14 @@ def seeded_tensor(name: str, shape: Shape) -> Floats:
     """The float32 weight that belongs to a checkpoint tensor.
 
     `name` is the published one, with or without its leading `model.`. Norm weights are 1 + 0.1 n, biases and the view
-    separator 0.1 n, embeddings, queries and position tables 0.2 n, all others n / sqrt(fan_in), where n is standard
-    normal, drawn from PCG64 seeded by the first 8 bytes of the name's SHA-256, and fan_in is the product of all
-    dimensions but the first.
+    separator 0.1 n, embeddings, queries, ends of rows and position tables 0.2 n, all others n / sqrt(fan_in), where n
+    is standard normal, drawn from PCG64 seeded by the first 8 bytes of the name's SHA-256, and fan_in is the product
+    of all dimensions but the first.
     """
     return np.concatenate(list(_seeded_blocks(name, shape))).reshape(shape)
 
 
-def seed_checkpoint(directory: Path, size: ModelSize) -> SeededCheckpoint:
+def seed_checkpoint(directory: Path, size: ModelSize, version: ModelVersion = SECOND) -> SeededCheckpoint:
     """Write a checkpoint in the published layout, in bfloat16, into a new or empty folder.
 
     Files get their names when all are complete, `config.json` last: a broken-off folder is not taken for a
@@ -85,7 +86,7 @@ def seed_checkpoint(directory: Path, size: ModelSize) -> SeededCheckpoint:
         SeedError: where it cannot be written, or the disk is full.
     """
     started = time.perf_counter()
-    config = published_config(size)
+    config = published_config(size, version)
     shapes = published_shapes(config)
     num_parameters = sum(map(math.prod, shapes.values()))
     texts = _texts(config, shapes)
@@ -192,7 +193,9 @@ def _scaled(name: str, shape: Shape, normals: Floats) -> Floats:
         return np.float32(0.1) * normals
     if "norm" in module.rpartition(".")[2] or module.endswith(("neck.1", "neck.3")):
         return np.float32(1) + np.float32(0.1) * normals
-    if len(shape) == 1 or any(part in name for part in ("pos_embed", "rel_pos", "query_", "embed_tokens")):
+    if len(shape) == 1 or any(
+        part in name for part in ("pos_embed", "rel_pos", "query_", "embed_tokens", "position_embedding")
+    ):
         return np.float32(0.2) * normals
     return normals / np.float32(math.sqrt(math.prod(shape[1:])))
 

@@ -6,16 +6,18 @@
 | `model.qwen2_model.model.model.norm.weight` | `model.vision_tower.vision_encoder.norm.weight` | `qwen2_model...` |
 | `model.layers.0.mlp.up_proj.weight` | `model.language_model.layers...` | `language_model.model.layers...` |
 
-Ours are, for the encoder, DeepSeek's without their first `model.`; for the decoder, those of vLLM's DeepSeek-V2 below
-`language_model.`. The transformers layout may hold the experts of a layer in one tensor: `split_experts` takes them
-apart.
+The first DeepSeek-OCR is published in DeepSeek's layout only, with `model.vision_model.` and `model.image_newline` in
+place of `model.qwen2_model.`. Ours are, for the encoder, DeepSeek's without their first `model.`; for the decoder,
+those of vLLM's DeepSeek-V2 below `language_model.`. The transformers layout may hold the experts of a layer in one
+tensor: `split_experts` takes them apart.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ocrmill.model_adapter.checkpoint.published_weights import Shape, published_shapes
 from ocrmill.model_adapter.errors import ModelFilesError
 
 DECODER_PREFIX = "language_model."  # of our names: the decoder's own follow
@@ -25,6 +27,8 @@ _SAM = "model.vision_tower.sam_encoder."
 _PREFIXES = {
     "model.sam_model.": "sam_model.",
     "model.qwen2_model.": "qwen2_model.",
+    "model.vision_model.": "vision_model.",
+    "model.image_newline": "image_newline",
     "model.projector.layers.": "projector.layers.",
     "model.view_seperator": "view_seperator",
     "model.embed_tokens.": f"{DECODER_PREFIX}model.embed_tokens.",
@@ -49,8 +53,13 @@ _PREFIXES = {
     "model.language_model.": "language_model.model.",
 }
 
-# Query tables for view sizes that were never published; some copies of the checkpoint still hold them.
-_DROPPED = {f"qwen2_model.query_{size}.weight" for size in (512, 640, 1280)}
+# Query tables for view sizes that were never published; some copies of the checkpoint still hold them. Of CLIP, the
+# embedding of its own patches, in whose place come SAM's features, and a row of numbers that re-saved copies have.
+_DROPPED = {
+    *(f"qwen2_model.query_{size}.weight" for size in (512, 640, 1280)),
+    "vision_model.embeddings.patch_embedding.weight",
+    "vision_model.embeddings.position_ids",
+}
 
 _BLOCK_NORM = re.compile(r"^(sam_model\.blocks\.\d+\.)layer_(norm[12]\.)")
 _FUSED_AXES = 3  # experts, then a matrix
@@ -73,7 +82,17 @@ def to_ours(name: str) -> str | None:
         if name.startswith(prefix):
             renamed = _BLOCK_NORM.sub(r"\1\2", ours + name.removeprefix(prefix))
             return None if renamed in _DROPPED else renamed
-    raise WeightNamesError(f"{name} is no tensor of DeepSeek-OCR 2, neither in DeepSeek's layout nor in transformers'")
+    raise WeightNamesError(f"{name} is no tensor of DeepSeek-OCR, neither in DeepSeek's layout nor in transformers'")
+
+
+def needed_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
+    """Return our name -> shape of the tensors that the model needs, for a config in the published schema.
+
+    Raises:
+        KeyError, ValueError: as from `published_shapes`.
+    """
+    named = ((to_ours(name), shape) for name, shape in published_shapes(config).items())
+    return {name: shape for name, shape in named if name is not None}
 
 
 def split_experts(name: str, tensor: Any) -> Iterator[tuple[str, Any]]:

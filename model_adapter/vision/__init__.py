@@ -1,1 +1,1 @@
-"""DeepEncoder V2, the vision encoder of DeepSeek-OCR 2, in plain torch."""
+"""The vision encoders of both DeepSeek-OCR, in plain torch."""

@@ -5,11 +5,11 @@ from typing import Literal
 
 import torch
 
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE, TILE_SIZE
-from ocrmill.model_adapter.vision.grid_attention import DistanceTables, attend_on_grids, has_kernel_for
-from ocrmill.model_adapter.vision.relative_attention import PositionTable, relative_attention
+from ocrmill.model_adapter.tiling import OCR2, PATCH_SIZE
+from ocrmill.model_adapter.vision.attention.grid_attention import DistanceTables, attend_on_grids, has_kernel_for
+from ocrmill.model_adapter.vision.attention.relative_attention import PositionTable, relative_attention
+from ocrmill.model_adapter.vision.attention.windows import windows_of
 from ocrmill.model_adapter.vision.sam_vit import SamVit
-from ocrmill.model_adapter.vision.windows import windows_of
 
 AttentionChoice = Literal["auto", "triton", "torch"]
 
@@ -19,13 +19,14 @@ BOUND = 0.03
 _logger = logging.getLogger(__name__)
 
 
-def choose_attention(sam: SamVit, choice: AttentionChoice) -> None:
+def choose_attention(sam: SamVit, choice: AttentionChoice, sides: tuple[int, ...] = OCR2.sides) -> None:
     """Let a trunk attend by the kernel where it is made for its device, dtype and heads, and right there.
 
     Args:
         sam: the trunk, its parameters on their device and in their dtype; their values do not matter.
         choice: `torch` never takes the kernel. `triton` takes it or raises. `auto` takes it where it is made for the
             trunk, and goes back to torch's operations, with a warning, where it fails or is wrong.
+        sides: the sizes of views, in pixels.
 
     Raises:
         RuntimeError: `triton` was chosen, and the kernel does not run or is wrong here.
@@ -33,7 +34,7 @@ def choose_attention(sam: SamVit, choice: AttentionChoice) -> None:
     sam.use_kernel(False)
     if choice == "torch":
         return
-    defect = kernel_defect(sam)
+    defect = kernel_defect(sam, sides)
     if defect is None:
         sam.use_kernel(True)
     elif choice == "triton":
@@ -42,18 +43,14 @@ def choose_attention(sam: SamVit, choice: AttentionChoice) -> None:
         _logger.warning("the encoder attends by torch's operations, which is slower: %s", defect)
 
 
-def kernel_defect(sam: SamVit) -> str | None:
+def kernel_defect(sam: SamVit, sides: tuple[int, ...] = OCR2.sides) -> str | None:
     """Return why the kernel is not for this trunk; None if it gives what torch's operations give, at all sizes."""
     if not has_kernel_for(sam.pos_embed, sam.head_width):
         dtype = str(sam.pos_embed.dtype).removeprefix("torch.")
         return (
             f"it is for CUDA, 16 bits and heads 64 wide, not for {sam.pos_embed.device.type}, {dtype}, {sam.head_width}"
         )
-    sizes = {
-        (side // PATCH_SIZE, window or side // PATCH_SIZE)
-        for side in (TILE_SIZE, GLOBAL_SIZE)
-        for window in sam.windows()
-    }
+    sizes = {(side // PATCH_SIZE, window or side // PATCH_SIZE) for side in sides for window in sam.windows()}
     try:
         distances = {size: _distance(sam, *size) for size in sorted(sizes)}
     except Exception as error:  # noqa: BLE001 - Triton, its compilers and the driver raise of every kind

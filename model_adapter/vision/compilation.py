@@ -13,11 +13,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
-from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
+from ocrmill.model_adapter.vision.attention.windows import Windows
+from ocrmill.model_adapter.vision.clip_vit import ClipLayer
+from ocrmill.model_adapter.vision.encoder import DeepEncoder
 from ocrmill.model_adapter.vision.flow_encoder import FlowLayer
 from ocrmill.model_adapter.vision.sam_vit import Block, SamVit
-from ocrmill.model_adapter.vision.windows import Windows
 
 CompileChoice = Literal["auto", "on", "off"]
 Backend = str | Callable[..., Any]
@@ -27,16 +27,17 @@ PARTS: tuple[tuple[type[nn.Module], str], ...] = (
     (Block, "forward"),
     (SamVit, "narrow"),
     (FlowLayer, "forward"),
+    (ClipLayer, "forward"),
 )
 # Relative distance of both ways in half precision: the compiler keeps in float32 what eager operations round between.
 BOUND = 0.03
-CHECKED = tuple((size, views) for size in (TILE_SIZE, GLOBAL_SIZE) for views in (1, 2))
+CHECKED_VIEWS = (1, 2)  # at a time
 _KINDS = 16  # of one part: two sizes, one view or more, windows or not, and room for another dtype
 _LONGEST = 200  # letters of an error; Dynamo's have a page
 _logger = logging.getLogger(__name__)
 
 
-def choose_compilation(encoder: DeepEncoderV2, choice: CompileChoice, backend: Backend = "inductor") -> None:
+def choose_compilation(encoder: DeepEncoder, choice: CompileChoice, backend: Backend = "inductor") -> None:
     """Let an encoder run by compiled parts where that is right, or by torch's operations one by one.
 
     Args:
@@ -51,7 +52,8 @@ def choose_compilation(encoder: DeepEncoderV2, choice: CompileChoice, backend: B
     _leave(encoder)
     if choice == "off" or (choice == "auto" and not is_worthwhile(encoder)):
         return
-    expected = [_encode_noise(encoder, size, views) for size, views in CHECKED]
+    checked = [(size, views) for size in encoder.layout.sides for views in CHECKED_VIEWS]
+    expected = {case: _encode_noise(encoder, *case) for case in checked}
     compile_parts(encoder, backend)
     defect = _defect(encoder, expected)
     if defect is None:
@@ -62,13 +64,13 @@ def choose_compilation(encoder: DeepEncoderV2, choice: CompileChoice, backend: B
     _logger.warning("the encoder runs uncompiled, which is slower: %s", defect)
 
 
-def is_worthwhile(encoder: DeepEncoderV2) -> bool:
+def is_worthwhile(encoder: DeepEncoder) -> bool:
     """Tell if this encoder's device gains by it; on a CPU compiling takes longer than it saves."""
     return encoder.separator.is_cuda
 
 
-def _defect(encoder: DeepEncoderV2, expected: list[Tensor]) -> str | None:
-    for (size, views), right in zip(CHECKED, expected, strict=True):
+def _defect(encoder: DeepEncoder, expected: dict[tuple[int, int], Tensor]) -> str | None:
+    for (size, views), right in expected.items():
         try:
             distance = float((_encode_noise(encoder, size, views) - right).norm() / right.norm())
         except Exception as error:  # noqa: BLE001 - Dynamo, Inductor, Triton and the driver raise of every kind
@@ -79,15 +81,14 @@ def _defect(encoder: DeepEncoderV2, expected: list[Tensor]) -> str | None:
 
 
 @torch.inference_mode()
-def _encode_noise(encoder: DeepEncoderV2, size: int, views: int) -> Tensor:
+def _encode_noise(encoder: DeepEncoder, size: int, views: int) -> Tensor:
     device = encoder.separator.device
     draw = torch.Generator(device).manual_seed(size + views)
     pixels = torch.randint(256, (views, size, size, 3), dtype=torch.uint8, generator=draw, device=device)
-    tokens: Tensor = encoder.flow(encoder.sam(pixels).flatten(1, 2))
-    return tokens.float()
+    return encoder.read_features(encoder.sam(pixels).flatten(1, 2)).float()
 
 
-def compile_parts(encoder: DeepEncoderV2, backend: Backend, *, any_number: bool = True) -> None:
+def compile_parts(encoder: DeepEncoder, backend: Backend, *, any_number: bool = True) -> None:
     """Have the parts of an encoder compiled when they are first called, for that number of views or for any number."""
     limits: dict[str, Any] = {"recompile_limit": _KINDS, "isolate_recompiles": True}
     for kind, name in PARTS:
@@ -98,7 +99,7 @@ def compile_parts(encoder: DeepEncoderV2, backend: Backend, *, any_number: bool 
                 setattr(module, name, MethodType(part, module))
 
 
-def _leave(encoder: DeepEncoderV2) -> None:
+def _leave(encoder: DeepEncoder) -> None:
     for kind, name in PARTS:
         for module in encoder.modules():
             if type(module) is kind:

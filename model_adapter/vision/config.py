@@ -1,4 +1,4 @@
-"""The sizes of the encoder, read from a checkpoint's config.json in either published layout.
+"""The sizes of the encoders, read from a checkpoint's config.json in either published layout.
 
 DeepSeek's own layout names little more than what differs from the published model, so every absent size is the
 published one:
@@ -7,7 +7,9 @@ published one:
                                  "qwen2-0-5b": {"dim": 896}}},
      "projector_config": {"input_dim": 896, "n_embed": 1280}}
 
-The transformers layout names them all:
+The first DeepSeek-OCR has `"clip-l-14-224": {"width": 1024, "layers": 24, "heads": 16, ...}` in place of `qwen2-0-5b`.
+
+The transformers layout, of the second model only, names them all:
 
     {"vision_config": {"sam_config": {"hidden_size": 768, ...}, "encoder_config": {"hidden_size": 896, ...}},
      "text_config": {"hidden_size": 1280}}
@@ -19,7 +21,8 @@ from typing import Any
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
 
-MLP_RATIO = 4  # of SAM; the `mlp_ratio` in the config is used by nobody
+MLP_RATIO = 4  # of SAM and CLIP; the `mlp_ratio` in the config is used by nobody
+CLIP_GRID = 16  # positions a side of CLIP's table: an image of 224 px in patches of 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class SamConfig:
     global_attn_indexes: tuple[int, ...] = (2, 5, 8, 11)  # the other layers attend within windows
     window_size: int = 14  # patches a side
     neck_channels: int = 256
-    downsample_channels: int = 512  # after the first strided convolution; the second gives the flow encoder's width
+    downsample_channels: int = 512  # after the first strided convolution; the second gives the next encoder's width
 
     def __post_init__(self) -> None:
         _require_positive(self)
@@ -69,8 +72,61 @@ class FlowConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """Sizes of CLIP-L."""
+
+    width: int = 1024
+    layers: int = 24
+    heads: int = 16
+
+    def __post_init__(self) -> None:
+        _require_positive(self)
+        _require_divides("clip heads", self.heads, "clip width", self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipEncoderConfig:
+    """Sizes of the first model's encoder; the defaults are those of the published one."""
+
+    sam: SamConfig = field(default_factory=SamConfig)
+    clip: ClipConfig = field(default_factory=ClipConfig)
+    embedding_width: int = 1280  # of the language model
+
+    @classmethod
+    def from_hf(cls, config: Mapping[str, Any]) -> "ClipEncoderConfig":
+        """Read the sizes from the content of a config.json.
+
+        Raises:
+            ValueError: where sizes are missing, contradict each other, or do not divide as they must.
+        """
+        try:
+            widths, projector = config["vision_config"]["width"], config.get("projector_config") or {}
+            sam, clip = widths["sam_vit_b"], widths["clip-l-14-224"]
+            defaults = cls()
+            encoder = cls(
+                _deepseek_sam(sam),
+                ClipConfig(
+                    width=clip.get("width", defaults.clip.width),
+                    layers=clip.get("layers", defaults.clip.layers),
+                    heads=clip.get("heads", defaults.clip.heads),
+                ),
+                projector.get("n_embed", defaults.embedding_width),
+            )
+            pairs = {
+                "projector_config.input_dim": (projector.get("input_dim"), 2 * encoder.clip.width),
+                "the last of downsample_channels": (sam.get("downsample_channels", [None])[-1], encoder.clip.width),
+            }
+        except (AttributeError, TypeError, LookupError) as error:
+            raise ValueError(f"config.json describes no encoder of the first DeepSeek-OCR: {error!r}") from error
+        for name, (given, needed) in pairs.items():
+            if given not in {None, needed}:
+                raise ValueError(f"{name} is {given}, and {needed} by the clip width {encoder.clip.width}")
+        return encoder
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """Sizes of the encoder; the defaults are the published model's."""
+    """Sizes of the second model's encoder; the defaults are those of the published one."""
 
     sam: SamConfig = field(default_factory=SamConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
@@ -106,16 +162,7 @@ def _from_deepseek(width: Mapping[str, Any], projector: Mapping[str, Any]) -> En
         raise ValueError("vision_config.width has no qwen2-0-5b: this is not the second DeepSeek-OCR")
     defaults = EncoderConfig()
     encoder = EncoderConfig(
-        SamConfig(
-            width=sam.get("width", defaults.sam.width),
-            layers=sam.get("layers", defaults.sam.layers),
-            heads=sam.get("heads", defaults.sam.heads),
-            global_attn_indexes=tuple(sam.get("global_attn_indexes", defaults.sam.global_attn_indexes)),
-            window_size=sam.get("window_size", defaults.sam.window_size),
-            neck_channels=sam.get("neck_channels", defaults.sam.neck_channels),
-            # Its last entry is wrong in the published file (1024): the weights have the flow encoder's width.
-            downsample_channels=sam.get("downsample_channels", [defaults.sam.downsample_channels])[0],
-        ),
+        _deepseek_sam(sam),
         FlowConfig(
             width=flow.get("dim", defaults.flow.width),
             layers=flow.get("layers", defaults.flow.layers),
@@ -132,6 +179,20 @@ def _from_deepseek(width: Mapping[str, Any], projector: Mapping[str, Any]) -> En
             f"projector_config.input_dim {projector['input_dim']} is not the flow width {encoder.flow.width}"
         )
     return encoder
+
+
+def _deepseek_sam(sam: Mapping[str, Any]) -> SamConfig:
+    defaults = SamConfig()
+    return SamConfig(
+        width=sam.get("width", defaults.width),
+        layers=sam.get("layers", defaults.layers),
+        heads=sam.get("heads", defaults.heads),
+        global_attn_indexes=tuple(sam.get("global_attn_indexes", defaults.global_attn_indexes)),
+        window_size=sam.get("window_size", defaults.window_size),
+        neck_channels=sam.get("neck_channels", defaults.neck_channels),
+        # The last entry is not read here: in the second model's published file it is wrong, 1024 for 896.
+        downsample_channels=sam.get("downsample_channels", [defaults.downsample_channels])[0],
+    )
 
 
 def _from_transformers(vision: Mapping[str, Any], text: Mapping[str, Any]) -> EncoderConfig:
@@ -163,7 +224,7 @@ def _from_transformers(vision: Mapping[str, Any], text: Mapping[str, Any]) -> En
         raise ValueError(f"config.json lacks {missing} of vision_config.encoder_config or text_config") from missing
 
 
-def _require_positive(sizes: SamConfig | FlowConfig) -> None:
+def _require_positive(sizes: SamConfig | FlowConfig | ClipConfig) -> None:
     for name in type(sizes).__dataclass_fields__:
         value = getattr(sizes, name)
         if not isinstance(value, tuple) and value <= 0:

@@ -1,18 +1,21 @@
-"""DeepEncoder V2: the views of any number of pages to the embeddings that stand for them in the prompt.
+"""DeepEncoder: the views of any number of pages to the embeddings that stand for them in the prompt.
 
 All tiles go through together, and so do all global views, whatever page they are from: views do not see each other.
+Both models begin with SAM. Then the first has CLIP and an embedding that ends each row, the second the flow encoder.
 For inference only: activations are overwritten.
 
 Shape suffixes: N pages, T tiles, H side of a view in pixels, B views, n tokens of a view, C width.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ocrmill.model_adapter.tiling import DOWNSAMPLING, GLOBAL_SIZE, PATCH_SIZE, TILE_SIZE
-from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.model_adapter.tiling import DEFAULT_MODE, LAYOUTS, OCR2, ViewLayout, side_tokens
+from ocrmill.model_adapter.vision.clip_vit import ClipVit
+from ocrmill.model_adapter.vision.config import ClipEncoderConfig, EncoderConfig, SamConfig
 from ocrmill.model_adapter.vision.flow_encoder import FlowEncoder
 from ocrmill.model_adapter.vision.sam_vit import SamVit
 
@@ -23,51 +26,76 @@ MEMORY_MB = 1024  # nine global views or nineteen tiles of the published sizes i
 CPU_MEMORY_MB = 48
 
 
-class DeepEncoderV2(nn.Module):
-    """SAM trunk, flow encoder, projector, and the separator that ends each page."""
+class DeepEncoder(nn.Module, ABC):
+    """SAM trunk, an encoder of its features, projector, and the separator that ends each page."""
 
-    def __init__(self, config: EncoderConfig, *, memory_mb: int = MEMORY_MB) -> None:
-        """Make the modules in torch's default dtype and on its default device.
+    def __init__(
+        self, sam: SamConfig, channels: int, projected: int, embedding_width: int, layout: ViewLayout, memory_mb: int
+    ) -> None:
+        """Make the shared modules in torch's default dtype and on its default device.
 
         Args:
-            config: the sizes.
+            sam: sizes of the trunk.
+            channels: width of its features.
+            projected: width of what the next encoder makes of them.
+            embedding_width: of the language model.
+            layout: the sizes of views.
             memory_mb: MiB that activations may take at a time, beside the embeddings themselves; on a CPU no more than
                 CPU_MEMORY_MB. One view is encoded however little that is.
         """
         super().__init__()
-        self.memory_mb = memory_mb
-        self.sam = SamVit(config.sam, config.flow.width)
-        self.flow = FlowEncoder(config.flow)
-        self.projector = nn.Linear(config.flow.width, config.embedding_width)
-        self.separator = nn.Parameter(torch.zeros(config.embedding_width))
+        self.layout, self.memory_mb = layout, memory_mb
+        self.sam = SamVit(sam, channels)
+        self.projector = nn.Linear(projected, embedding_width)
+        self.separator = nn.Parameter(torch.zeros(embedding_width))
 
-    def forward(self, global_views_nhwc: Tensor, tiles_nhwc: Tensor, tiles_per_page: Sequence[int]) -> list[Tensor]:
+    @abstractmethod
+    def read_features(self, features_bnc: Tensor) -> Tensor:
+        """SAM's features to what is projected, both (B, n, C)."""
+
+    @abstractmethod
+    def read_elements(self, num_tokens: int) -> int:
+        """Estimate how many numbers a view takes there at the worst moment."""
+
+    @abstractmethod
+    def join(
+        self, global_nnc: Tensor, tiles_tnc: Tensor, tiles_per_page: Sequence[int], columns_per_page: Sequence[int]
+    ) -> list[Tensor]:
+        """Join the embeddings of each page: its tiles, its global view, the separator."""
+
+    @abstractmethod
+    def own_slots(self) -> dict[str, Tensor]:
+        """Name in the checkpoint -> parameter, of what the other model does not have."""
+
+    def forward(
+        self,
+        global_views_nhwc: Tensor,
+        tiles_nhwc: Tensor,
+        tiles_per_page: Sequence[int],
+        columns_per_page: Sequence[int] = (),
+    ) -> list[Tensor]:
         """Encode pages.
 
         Args:
-            global_views_nhwc: uint8, (N, 1024, 1024, 3), on any device.
+            global_views_nhwc: uint8, (N, 1024, 1024, 3) or as the layout says, on any device.
             tiles_nhwc: uint8, (T, 768, 768, 3), page after page; T may be 0.
             tiles_per_page: N numbers that add up to T.
+            columns_per_page: of the grids of tiles, for the layouts that end rows.
 
         Returns:
-            Per page (144 * tiles + 257, C), in the encoder's dtype and on its device: tiles, global view, separator.
+            Per page as many embeddings as the layout counts, (tokens, C), in the encoder's dtype and on its device:
+            tiles, global view, separator.
 
         Raises:
             ValueError: where a shape or dtype is another, or the tiles do not add up.
         """
-        _check(global_views_nhwc, GLOBAL_SIZE)
-        _check(tiles_nhwc, TILE_SIZE)
+        _check(global_views_nhwc, self.layout.global_px)
+        _check(tiles_nhwc, self.layout.tile_px)
         if len(tiles_per_page) != len(global_views_nhwc) or sum(tiles_per_page) != len(tiles_nhwc):
             given = f"{len(global_views_nhwc)} global views and {len(tiles_nhwc)} tiles"
             raise ValueError(f"tiles_per_page {list(tiles_per_page)} does not fit {given}")
-        return self.join(self.encode(global_views_nhwc), self.encode(tiles_nhwc), tiles_per_page)
-
-    def join(self, global_nnc: Tensor, tiles_tnc: Tensor, tiles_per_page: Sequence[int]) -> list[Tensor]:
-        """Join the embeddings of each page: its tiles, its global view, the separator."""
-        return [
-            torch.cat([tiles.flatten(0, 1), view, self.separator[None]])
-            for tiles, view in zip(torch.split(tiles_tnc, list(tiles_per_page)), global_nnc, strict=True)
-        ]
+        global_nnc, tiles_tnc = self.encode(global_views_nhwc), self.encode(tiles_nhwc)
+        return self.join(global_nnc, tiles_tnc, tiles_per_page, columns_per_page)
 
     def encode(self, views_bhwc: Tensor) -> Tensor:
         """Views of one size to (B, n, C).
@@ -75,13 +103,13 @@ class DeepEncoderV2(nn.Module):
         What stays is made before what comes and goes: between, it would keep the allocator from using freed memory.
         """
         views, size = views_bhwc.shape[:2]
-        device, tokens = self.separator.device, _num_tokens(size)
+        device, tokens = self.separator.device, side_tokens(size) ** 2
         embeddings_bnc = self.separator.new_empty(views, tokens, self.projector.out_features)
-        features_bnc = self.separator.new_empty(views, tokens, self.projector.in_features)
+        features_bnc = self.separator.new_empty(views, tokens, self.sam.output_channels)
         for at in _slices(views, self._at_once(self.trunk_bytes(size))):
             features_bnc[at] = self.sam(views_bhwc[at].to(device, non_blocking=True)).flatten(1, 2)
-        for at in _slices(views, self._at_once(self.flow_bytes(size))):
-            embeddings_bnc[at] = self.projector(self.flow(features_bnc[at]))
+        for at in _slices(views, self._at_once(self.read_bytes(size))):
+            embeddings_bnc[at] = self.projector(self.read_features(features_bnc[at]))
         return embeddings_bnc
 
     def _at_once(self, view_bytes: int) -> int:
@@ -93,9 +121,9 @@ class DeepEncoderV2(nn.Module):
         """Estimate the bytes that a view of this size takes in the trunk, beside weights and features."""
         return size_px**2 * 3 + self.separator.element_size() * self.sam.peak_elements(size_px)
 
-    def flow_bytes(self, size_px: int) -> int:
-        """Estimate the bytes that a view of this size takes in the flow encoder, beside weights and embeddings."""
-        return self.separator.element_size() * self.flow.peak_elements(_num_tokens(size_px))
+    def read_bytes(self, size_px: int) -> int:
+        """Estimate the bytes that a view of this size takes behind the trunk, beside weights and embeddings."""
+        return self.separator.element_size() * self.read_elements(side_tokens(size_px) ** 2)
 
     def checkpoint_slots(self) -> dict[str, Tensor]:
         """Name in the checkpoint -> the (part of a) parameter that it fills, in the checkpoint's shape.
@@ -103,7 +131,7 @@ class DeepEncoderV2(nn.Module):
         Names are DeepSeek's, without their first `model.`: `sam_model.pos_embed`, `view_seperator` (sic), ...
         """
         slots = {f"sam_model.{name}": slot for name, slot in self.sam.checkpoint_slots().items()}
-        slots |= {f"qwen2_model.{name}": slot for name, slot in self.flow.checkpoint_slots().items()}
+        slots |= self.own_slots()
         slots |= {f"projector.layers.{name}": slot for name, slot in self.projector.named_parameters()}
         return slots | {"view_seperator": self.separator}
 
@@ -127,12 +155,88 @@ class DeepEncoderV2(nn.Module):
         return loaded
 
 
+class DeepEncoderV1(DeepEncoder):
+    """The first DeepSeek-OCR's: CLIP reads SAM's features, and both are projected, CLIP's channels first."""
+
+    def __init__(
+        self,
+        config: ClipEncoderConfig,
+        *,
+        layout: ViewLayout = LAYOUTS[DEFAULT_MODE],
+        memory_mb: int = MEMORY_MB,
+    ) -> None:
+        width = config.clip.width
+        super().__init__(config.sam, width, 2 * width, config.embedding_width, layout, memory_mb)
+        self.clip = ClipVit(config.clip)
+        self.row_end = nn.Parameter(torch.zeros(config.embedding_width))
+
+    def read_features(self, features_bnc: Tensor) -> Tensor:
+        """SAM's features to both side by side, (B, n, 2 * C)."""
+        return torch.cat([self.clip(features_bnc), features_bnc], dim=-1)
+
+    def read_elements(self, num_tokens: int) -> int:
+        """Estimate how many numbers a view takes there at the worst moment."""
+        return self.clip.peak_elements(num_tokens)
+
+    def join(
+        self, global_nnc: Tensor, tiles_tnc: Tensor, tiles_per_page: Sequence[int], columns_per_page: Sequence[int]
+    ) -> list[Tensor]:
+        """Put the tiles of each page side by side, end the rows, and add the global view and the separator."""
+        pages = []
+        views = zip(torch.split(tiles_tnc, list(tiles_per_page)), global_nnc, columns_per_page, strict=True)
+        for tiles, view, columns in views:
+            parts = [self._end_rows(tiles, columns)] if len(tiles) else []
+            pages.append(torch.cat([*parts, self._end_rows(view[None], 1), self.separator[None]]))
+        return pages
+
+    def _end_rows(self, views_bnc: Tensor, columns: int) -> Tensor:
+        """A grid of views, row by row, to the rows of its tokens, each with its end: (tokens, C)."""
+        side, width = round(views_bnc.shape[1] ** 0.5), views_bnc.shape[2]
+        grid = views_bnc.view(-1, columns, side, side, width).transpose(1, 2).reshape(-1, columns * side, width)
+        return torch.cat([grid, self.row_end.expand(len(grid), 1, -1)], dim=1).flatten(0, 1)
+
+    def own_slots(self) -> dict[str, Tensor]:
+        """Name in the checkpoint -> parameter, of CLIP and of the ends of rows."""
+        slots = {f"vision_model.{name}": slot for name, slot in self.clip.checkpoint_slots().items()}
+        return slots | {"image_newline": self.row_end}
+
+
+class DeepEncoderV2(DeepEncoder):
+    """DeepSeek-OCR 2's: the flow encoder reads SAM's features."""
+
+    def __init__(self, config: EncoderConfig, *, layout: ViewLayout = OCR2, memory_mb: int = MEMORY_MB) -> None:
+        super().__init__(config.sam, config.flow.width, config.flow.width, config.embedding_width, layout, memory_mb)
+        self.flow = FlowEncoder(config.flow)
+
+    def read_features(self, features_bnc: Tensor) -> Tensor:
+        """SAM's features to the outputs of as many queries."""
+        outputs: Tensor = self.flow(features_bnc)
+        return outputs
+
+    def read_elements(self, num_tokens: int) -> int:
+        """Estimate how many numbers a view takes there at the worst moment."""
+        return self.flow.peak_elements(num_tokens)
+
+    def join(
+        self,
+        global_nnc: Tensor,
+        tiles_tnc: Tensor,
+        tiles_per_page: Sequence[int],
+        columns_per_page: Sequence[int] = (),  # noqa: ARG002 - tiles stay one after the other
+    ) -> list[Tensor]:
+        """Join the embeddings of each page: its tiles, its global view, the separator."""
+        return [
+            torch.cat([tiles.flatten(0, 1), view, self.separator[None]])
+            for tiles, view in zip(torch.split(tiles_tnc, list(tiles_per_page)), global_nnc, strict=True)
+        ]
+
+    def own_slots(self) -> dict[str, Tensor]:
+        """Name in the checkpoint -> parameter, of the flow encoder."""
+        return {f"qwen2_model.{name}": slot for name, slot in self.flow.checkpoint_slots().items()}
+
+
 def _slices(number: int, length: int) -> Iterator[slice]:
     return (slice(start, start + length) for start in range(0, number, length))
-
-
-def _num_tokens(size_px: int) -> int:
-    return (size_px // PATCH_SIZE // DOWNSAMPLING) ** 2
 
 
 def _check(views_bhwc: Tensor, size_px: int) -> None:

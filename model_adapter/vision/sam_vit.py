@@ -21,11 +21,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, PATCH_SIZE
+from ocrmill.model_adapter.vision.attention.grid_attention import DistanceTables, attend_on_grids
+from ocrmill.model_adapter.vision.attention.relative_attention import (
+    PositionTable,
+    has_cheap_products,
+    relative_attention,
+)
+from ocrmill.model_adapter.vision.attention.windows import Windows, windows_of
 from ocrmill.model_adapter.vision.config import MLP_RATIO, SamConfig
 from ocrmill.model_adapter.vision.derived import Derived
-from ocrmill.model_adapter.vision.grid_attention import DistanceTables, attend_on_grids
-from ocrmill.model_adapter.vision.relative_attention import PositionTable, has_cheap_products, relative_attention
-from ocrmill.model_adapter.vision.windows import Windows, windows_of
 
 GRID_SIZE = GLOBAL_SIZE // PATCH_SIZE  # patches a side that the position tables are made for
 CHANNELS = 3
@@ -47,6 +51,7 @@ class SamVit(nn.Module):
     def __init__(self, config: SamConfig, output_channels: int) -> None:
         super().__init__()
         self.heads, self.head_width, self.window_size = config.heads, config.width // config.heads, config.window_size
+        self.output_channels = output_channels
         self.patch_embed = nn.Linear(PATCH_SIZE * PATCH_SIZE * CHANNELS, config.width)
         self.pos_embed = nn.Parameter(torch.zeros(1, GRID_SIZE, GRID_SIZE, config.width))
         self.blocks = nn.ModuleList(

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ocrmill.configs.contradictions import OTHER_VISUAL_TOKENS, PROMPT_TOKENS, TILE_TOKENS
+from ocrmill.configs.contradictions import PROMPT_TOKENS, VISUAL_TOKENS
 from ocrmill.configs.errors import SettingsError
 from ocrmill.configs.load import load_settings, print_settings
 from ocrmill.model_adapter.prompts import PROMPTS
-from ocrmill.model_adapter.tiling import Tiling
+from ocrmill.model_adapter.tiling import LAYOUTS
 
 MODEL = "engine.deepseek_ocr2"
+FIRST = "engine.deepseek_ocr"
 REFUSED: list[tuple[Sequence[str], str]] = [
     ([f"{MODEL}.ngram_size=60"], f"{MODEL}.ngram_size is 60 and {MODEL}.ngram_window is 50: an n-gram must fit"),
     ([f"{MODEL}.ngram_window=19"], f"{MODEL}.ngram_size is 20 and {MODEL}.ngram_window is 19"),
@@ -25,6 +26,14 @@ REFUSED: list[tuple[Sequence[str], str]] = [
     (
         [f"{MODEL}.prefill_tokens=512", f"{MODEL}.pages_in_flight=600"],
         f"{MODEL}.prefill_tokens (512) must not be less than {MODEL}.pages_in_flight (600)",
+    ),
+    (
+        ["engine.name=deepseek-ocr", f"{FIRST}.mode=base", f"{FIRST}.max_tiles=9"],
+        f"{FIRST}.max_tiles is 9, and {FIRST}.mode is base, which has no tiles: leave one out",
+    ),
+    (
+        ["engine.name=deepseek-ocr", f"{FIRST}.mode=gundam-master", f"{FIRST}.max_tiles=30"],
+        f"{FIRST}.max_tiles is 30, with which a page takes 8613 tokens, and {FIRST}.max_model_len is 8192",
     ),
     (["raster.page_wall_s=9"], "raster.page_wall_s must not be smaller than raster.page_cpu_s (9 and 10 s)"),
     (["raster.open_cpu_s=90"], "so that raster.open_cpu_s must not be more (90)"),
@@ -74,6 +83,9 @@ def test_a_contradiction_is_refused(overrides: list[str], sentence: str) -> None
         [f"{MODEL}.ngram_size=0", f"{MODEL}.ngram_window=1"],
         [f"{MODEL}.ngram_size=50"],
         [f"{MODEL}.max_tiles=12"],
+        ["engine.name=deepseek-ocr", f"{MODEL}.ngram_size=60"],
+        ["engine.name=deepseek-ocr", f"{FIRST}.mode=tiny"],
+        ["engine.name=deepseek-ocr", f"{FIRST}.max_tiles=9"],
         [f"{MODEL}.max_model_len=4096"],
         ["engine.name=cpu", f"{MODEL}.ngram_size=60"],
         ["engine.name=deepseek-ocr2", "engine.cpu.detector_dpi=300"],
@@ -114,10 +126,9 @@ def test_all_contradictions_are_named() -> None:
 
 def test_tokens_are_counted_as_the_model_counts_them() -> None:
     """The settings count tokens as the model's own arithmetic does."""
-    assert (OTHER_VISUAL_TOKENS, TILE_TOKENS) == (
-        Tiling(1, 1).num_visual_tokens,
-        (Tiling(1, 2).num_visual_tokens - Tiling(1, 1).num_visual_tokens) / 2,
-    )
+    assert {name: layout.with_max_tiles(9).most_visual_tokens for name, layout in LAYOUTS.items()} == {
+        name: 9 * of_a_tile + others for name, (of_a_tile, others) in VISUAL_TOKENS.items()
+    }
 
 
 def test_every_prompt_fits(tiny_checkpoint: Path) -> None:

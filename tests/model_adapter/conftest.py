@@ -81,12 +81,12 @@ def make_model_config(vllm_environment: dict[str, str]) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def make_processor(make_model_config: Callable[..., Any], tiny_checkpoint: Path) -> Callable[..., Any]:
-    """Our processor, as vLLM makes it, for a `max_tiles`."""
+    """Our processor, as vLLM makes it, for a `max_tiles`, or for a checkpoint and its arguments."""
 
-    def make(max_tiles: int = 6, directory: Path = tiny_checkpoint) -> Any:
+    def make(max_tiles: int = 6, directory: Path = tiny_checkpoint, **given: Any) -> Any:
         from vllm.multimodal import MULTIMODAL_REGISTRY
 
-        arguments = {"mm_processor_kwargs": {"max_tiles": max_tiles}}
+        arguments = {"mm_processor_kwargs": {"max_tiles": max_tiles}} | given
         return MULTIMODAL_REGISTRY.create_processor(make_model_config(directory, **arguments))
 
     return make

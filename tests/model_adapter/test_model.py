@@ -267,13 +267,13 @@ class Decoder:
 
 def load(checkpoint: Path, weights: Iterable[tuple[str, torch.Tensor]]) -> tuple[DeepEncoderV2, Decoder]:
     """Our `load_weights` with the real encoder; the decoder only counts."""
-    from ocrmill.model_adapter.model import DeepseekOCR2ForCausalLM
+    from ocrmill.model_adapter.model import DeepseekOcrForCausalLM
     from ocrmill.model_adapter.vision.config import EncoderConfig
     from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
     schema = json.loads((checkpoint / "config.json").read_text())
-    model = DeepseekOCR2ForCausalLM.__new__(DeepseekOCR2ForCausalLM)
-    super(DeepseekOCR2ForCausalLM, model).__init__()
+    model = DeepseekOcrForCausalLM.__new__(DeepseekOcrForCausalLM)
+    super(DeepseekOcrForCausalLM, model).__init__()
     model.published_schema = schema
     model._compile_choice = "off"
     model.encoder = DeepEncoderV2(EncoderConfig.from_hf(schema))

@@ -15,7 +15,8 @@ import pytest
 from checkpoint_forms import ChangeConfig, WithConfig
 from PIL import Image
 
-from ocrmill.model_adapter.plugin import ARCHITECTURE, MODEL_CLASS, engine_arguments
+from ocrmill.model_adapter.checkpoint.versions import SECOND
+from ocrmill.model_adapter.plugin import MODEL_CLASS, engine_arguments
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
 
@@ -57,7 +58,7 @@ def test_registering_twice_adds_one_lazy_name(vllm_environment: dict[str, str]) 
 
     register()
     register()
-    ours, theirs = (ModelRegistry.models[name] for name in (ARCHITECTURE, "DeepseekOCR2ForCausalLM"))
+    ours, theirs = (ModelRegistry.models[name] for name in (SECOND.architecture, "DeepseekOCR2ForCausalLM"))
 
     assert f"{ours.module_name}:{ours.class_name}" == MODEL_CLASS
     assert theirs.module_name.startswith("vllm.")
@@ -75,7 +76,7 @@ def test_each_form_of_config_gives_the_same_model(
     tiny = json.loads((tiny_checkpoint / "config.json").read_text())
     encoder = EncoderConfig.from_hf(published_schema(config.hf_config))
 
-    assert config.architecture == ARCHITECTURE
+    assert config.architecture == SECOND.architecture
     assert (config.get_head_size(), config.use_mla, config.max_model_len) == (32, False, 2048)
     assert (decoder.hidden_size, decoder.num_hidden_layers, decoder.first_k_dense_replace) == (320, 3, 1)
     assert (decoder.qk_nope_head_dim, decoder.qk_rope_head_dim, decoder.v_head_dim) == (0, 0, 0)

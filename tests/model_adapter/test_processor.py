@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ocrmill.model_adapter.prompts import prompt_text
-from ocrmill.model_adapter.tiling import num_visual_tokens
+from ocrmill.model_adapter.tiling import OCR2
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.records import RGB
 
@@ -71,7 +71,8 @@ def test_placeholders_tensors_and_tiling_agree(make_processor: Callable[..., Any
     for width, height in [*sizes, (1280, 1024), (1600, 1280), (1400, 800), (1500, 600), (450, 2000)]:
         ids, data, _ = process(processor, blank(width, height))
 
-        assert ids.count(IMAGE_ID) == num_visual_tokens(width, height, max_tiles)
+        layout = OCR2.with_max_tiles(max_tiles)
+        assert ids.count(IMAGE_ID) == layout.num_visual_tokens(layout.plan(width, height))
         assert ids.count(IMAGE_ID) == 144 * int(data["num_tiles"]) + 257
         assert data["tiles_nhwc"].shape == (int(data["num_tiles"]), 768, 768, 3)
 

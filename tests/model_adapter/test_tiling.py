@@ -10,16 +10,18 @@ from PIL import Image, ImageOps
 
 from ocrmill.model_adapter.tiling import (
     GLOBAL_SIZE,
+    GLOBAL_TOKENS,
+    LAYOUTS,
+    OCR2,
     TILE_SIZE,
+    TILE_TOKENS,
     ContentBox,
     Tiling,
-    choose_grid,
-    content_box,
-    num_visual_tokens,
-    plan_tiling,
+    fitted_box,
 )
 
 Size = tuple[int, int]
+Grid = tuple[int, int]
 SIDES = st.integers(1, 20_000)
 
 # Page size, grid and visual tokens, worked out by running the official scripts.
@@ -75,12 +77,57 @@ TIES = [
     (Fraction(11, 2), (5, 1), (6, 1), 3 * TILE_SIZE**2),
 ]
 
+# Mode of the first model, page size, grid and placeholders, worked out by running the official scripts, or by the
+# table of modes: 64, 100, 256 and 400 tokens, with an end for each row and a separator.
+OFFICIAL_MODES = [
+    ("tiny", (1224, 1584), (1, 1), 73),
+    ("small", (1224, 1584), (1, 1), 111),
+    ("base", (1224, 1584), (1, 1), 273),
+    ("large", (1224, 1584), (1, 1), 421),
+    ("gundam", (640, 640), (1, 1), 273),
+    ("gundam", (600, 700), (2, 2), 693),
+    ("gundam", (1224, 1584), (2, 3), 903),
+    ("gundam", (1191, 1684), (2, 3), 903),
+    ("gundam", (3000, 1000), (3, 1), 583),
+    ("gundam", (2000, 2000), (2, 2), 693),
+    ("gundam", (769, 500), (3, 2), 893),
+    ("gundam", (1920, 1080), (2, 1), 483),
+    ("gundam", (1000, 15444), (1, 6), 933),
+    ("gundam-master", (640, 640), (1, 1), 421),
+    ("gundam-master", (1224, 1584), (2, 3), 6 * 256 + 48 + 421),
+]
+
+
+def choose_grid(width: int, height: int, max_tiles: int = 6) -> Grid:
+    """Columns and rows of DeepSeek-OCR 2's tiles."""
+    tiling = OCR2.with_max_tiles(max_tiles).plan(width, height)
+    return tiling.columns, tiling.rows
+
 
 @pytest.mark.parametrize(("size", "grid", "tokens"), OFFICIAL)
 def test_grids_and_costs_are_the_official_ones(size: Size, grid: Size, tokens: int) -> None:
     """Grid and number of visual tokens are those of the official scripts."""
     assert choose_grid(*size) == grid
-    assert num_visual_tokens(*size) == tokens
+    assert OCR2.num_visual_tokens(OCR2.plan(*size)) == tokens
+
+
+@pytest.mark.parametrize(("mode", "size", "grid", "tokens"), OFFICIAL_MODES)
+def test_modes_cut_and_cost_what_the_first_models_authors_say(mode: str, size: Size, grid: Grid, tokens: int) -> None:
+    """Grid and number of placeholders, row ends and separator included, in each of the six modes."""
+    tiling = LAYOUTS[mode].plan(*size)
+
+    assert tiling == Tiling(*grid)
+    assert LAYOUTS[mode].num_visual_tokens(tiling) == tokens
+
+
+def test_no_page_costs_more_than_is_planned_for() -> None:
+    """`most_visual_tokens` is the cost of the dearest grid in every layout, and with other limits of tiles."""
+    for layout in LAYOUTS.values():
+        for limited in (layout, *(layout.with_max_tiles(number) for number in (0, 1, 2, 9))):
+            sizes = [(width, height) for width in (500, 1000, 4000) for height in range(300, 9000, 300)]
+            costs = [limited.num_visual_tokens(limited.plan(*size)) for size in sizes]
+            assert max(costs) == limited.most_visual_tokens
+            assert {limited.plan(*size).num_tiles for size in sizes} <= {0, *range(2, limited.max_tiles + 1)}
 
 
 @given(SIDES, SIDES)
@@ -125,11 +172,11 @@ def test_max_tiles_bounds_the_grid(size: Size, max_tiles: int, grid: Size) -> No
 @example(500_000, 1, 40)
 def test_the_cost_is_the_sum_of_the_views(width: int, height: int, max_tiles: int) -> None:
     """144 tokens per tile, 256 for the global view and one separator; never one tile, never more than allowed."""
-    tiling = plan_tiling(width, height, max_tiles)
+    tiling = OCR2.with_max_tiles(max_tiles).plan(width, height)
 
-    assert tiling == Tiling(*choose_grid(width, height, max_tiles))
     assert tiling.num_tiles in {0, *range(2, max_tiles + 1)}
-    assert tiling.num_visual_tokens == num_visual_tokens(width, height, max_tiles) == 144 * tiling.num_tiles + 257
+    assert OCR2.num_visual_tokens(tiling) == TILE_TOKENS * tiling.num_tiles + GLOBAL_TOKENS + 1
+    assert (OCR2.tile_tokens, OCR2.global_tokens) == (TILE_TOKENS, GLOBAL_TOKENS) == (144, 256)
 
 
 @pytest.mark.parametrize("size", [(0, 100), (100, 0), (-5, 1000)])
@@ -152,7 +199,7 @@ def test_a_page_without_pixels_is_refused(size: Size) -> None:
 )
 def test_content_boxes_of_known_pages(size: Size, box: tuple[int, int, int, int]) -> None:
     """The page lies where the official global view has it."""
-    assert content_box(*size) == ContentBox(*box)
+    assert OCR2.content_box(*size) == ContentBox(*box)
 
 
 def test_content_boxes_are_pillows() -> None:
@@ -161,6 +208,6 @@ def test_content_boxes_are_pillows() -> None:
     for _ in range(60):
         width, height = sizes.randint(1, 900), sizes.randint(1, 900)
         padded = ImageOps.pad(Image.new("L", (width, height), 255), (GLOBAL_SIZE, GLOBAL_SIZE), color=0)
-        box = content_box(width, height)
+        box = fitted_box(width, height, GLOBAL_SIZE)
 
         assert padded.getbbox() == (box.left, box.top, box.left + box.width, box.top + box.height)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from ocrmill.model_adapter import views
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, choose_grid, num_visual_tokens
+from ocrmill.model_adapter.tiling import FIRST_MODES, GLOBAL_SIZE, LAYOUTS, OCR2, TILE_SIZE, ViewLayout
 from ocrmill.model_adapter.views import PADDING, PageViews, cut_views, page_of
 
 Pixels = npt.NDArray[np.uint8]
@@ -35,17 +35,18 @@ SIZES = [
 PAINTS = ("noise", "grey noise", "flat", "text", "figure", "patches")
 
 
-def by_pillow(page: Pixels, max_tiles: int = 6) -> PageViews:
+def by_pillow(page: Pixels, layout: ViewLayout = OCR2) -> PageViews:
     """The views as the official scripts cut them."""
     image = Image.fromarray(page)
-    padded = ImageOps.pad(image, (GLOBAL_SIZE, GLOBAL_SIZE), color=(127, 127, 127))
-    columns, rows = choose_grid(*image.size, max_tiles=max_tiles)
-    if columns * rows == 1:
-        return PageViews(np.asarray(padded), np.empty((0, TILE_SIZE, TILE_SIZE, 3), np.uint8))
-    stretched = image.resize((columns * TILE_SIZE, rows * TILE_SIZE))
-    corners = [(column * TILE_SIZE, row * TILE_SIZE) for row in range(rows) for column in range(columns)]
-    tiles = [stretched.crop((left, top, left + TILE_SIZE, top + TILE_SIZE)) for left, top in corners]
-    return PageViews(np.asarray(padded), np.stack([np.asarray(tile) for tile in tiles]))
+    square, side = (layout.global_px, layout.global_px), layout.tile_px
+    whole = image.resize(square) if layout.stretches else ImageOps.pad(image, square, color=(127, 127, 127))
+    tiling = layout.plan(*image.size)
+    if not tiling.num_tiles:
+        return PageViews(np.asarray(whole), np.empty((0, side, side, 3), np.uint8))
+    stretched = image.resize((tiling.columns * side, tiling.rows * side))
+    corners = [(column * side, row * side) for row in range(tiling.rows) for column in range(tiling.columns)]
+    tiles = [stretched.crop((left, top, left + side, top + side)) for left, top in corners]
+    return PageViews(np.asarray(whole), np.stack([np.asarray(tile) for tile in tiles]), tiling.columns)
 
 
 def paint(size: tuple[int, int], kind: str, draw: random.Random) -> Pixels:
@@ -113,7 +114,25 @@ def test_the_number_of_tiles_is_a_choice(max_tiles: int) -> None:
     """With fewer or more tiles than six the views are still Pillow's, on grids with odd divisors too."""
     page = paint((1100, 1750), "figure", random.Random(max_tiles))
 
-    assert_equal(cut_views(page, max_tiles), by_pillow(page, max_tiles))
+    layout = OCR2.with_max_tiles(max_tiles)
+    assert_equal(cut_views(page, layout), by_pillow(page, layout))
+
+
+@pytest.mark.parametrize("mode", FIRST_MODES)
+def test_the_modes_of_the_first_model_are_cut_as_pillow_cuts(mode: str) -> None:
+    """Stretched in the two small modes, padded in the others, with the tiles of two; the page comes back from it."""
+    page = paint((1100, 1750), "figure", random.Random(mode))
+    views, layout = cut_views(page, LAYOUTS[mode]), LAYOUTS[mode]
+
+    assert_equal(views, by_pillow(page, layout))
+    assert page_of(views, 1100, 1750, layout).shape[:2] == {
+        "tiny": (512, 512),
+        "small": (640, 640),
+        "base": (1024, 644),
+        "large": (1280, 805),
+        "gundam": (1920, 1280),
+        "gundam-master": (3072, 2048),
+    }.get(mode)
 
 
 def test_views_cost_what_tiling_says() -> None:
@@ -123,7 +142,7 @@ def test_views_cost_what_tiling_says() -> None:
     for width, height in [*sizes, (1280, 1024), (1600, 1280), (1400, 800), (1500, 600), (450, 2000)]:
         tiles = cut_views(np.full((height, width, 3), 255, np.uint8)).tiles
 
-        assert 144 * len(tiles) + 257 == num_visual_tokens(width, height)
+        assert 144 * len(tiles) + 257 == OCR2.num_visual_tokens(OCR2.plan(width, height))
 
 
 def test_pages_in_other_memory_orders() -> None:
@@ -202,11 +221,12 @@ def test_a_page_comes_back_from_its_views(size: tuple[int, int], max_tiles: int)
     width, height = size
     page = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
-    shown = page_of(cut_views(page, max_tiles), width, height, max_tiles)
+    layout = OCR2.with_max_tiles(max_tiles)
+    shown = page_of(cut_views(page, layout), width, height, layout)
 
-    columns, rows = choose_grid(width, height, max_tiles)
-    if columns * rows > 1:
-        target = (columns * TILE_SIZE, rows * TILE_SIZE)
+    tiling = layout.plan(width, height)
+    if tiling.num_tiles:
+        target = (tiling.columns * TILE_SIZE, tiling.rows * TILE_SIZE)
         assert np.array_equal(shown, np.asarray(Image.fromarray(page).resize(target, Image.Resampling.BICUBIC)))
     elif min(shown.shape):
         contained = ImageOps.contain(Image.fromarray(page), (GLOBAL_SIZE, GLOBAL_SIZE), Image.Resampling.BICUBIC)

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from ocrmill.configs.settings import RunSettings
+from ocrmill.model_adapter.tiling import layout_of
 from ocrmill.model_adapter.views import PageViews, page_of
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_empty
@@ -39,8 +40,9 @@ class Recognizer:
         self._description = engine.describe()
         self._quality = settings.quality
         self._keeps_figures = settings.output.figures
-        self._parses_figures = settings.engine.deepseek_ocr2.parse_figures
-        self._max_tiles = settings.engine.max_tiles
+        deepseek = settings.engine.deepseek
+        self._parses_figures = deepseek is not None and deepseek.parse_figures
+        self._layout = None if deepseek is None else layout_of(*deepseek.views)
         self._pictures = PicturePages(settings.engine.cpu)
 
     async def start(self, memory: float = 1.0) -> None:
@@ -113,8 +115,8 @@ class Recognizer:
             return image.pixels()
         if not isinstance(image, PageViews):
             return image
-        assert self._max_tiles is not None
-        return page_of(image, geometry.width_px, geometry.height_px, self._max_tiles)
+        assert self._layout is not None
+        return page_of(image, geometry.width_px, geometry.height_px, self._layout)
 
     def _make_attempt(self, started: float, params: RetryParams | None) -> Attempt:
         engine = self._description

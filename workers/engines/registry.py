@@ -47,6 +47,11 @@ ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obs
         lambda settings: preflight.check(settings.deepseek_ocr2),
     ),
     "cpu": EngineEntry("ocrmill.workers.engines.rapidocr.engine:CpuEngine"),
+    "deepseek-ocr": EngineEntry(
+        "ocrmill.workers.engines.deepseek_ocr.engine:DeepseekOcrEngine",
+        "a few minutes",
+        missing=lambda settings: preflight.check(settings.deepseek_ocr),
+    ),
     "endpoint": EngineEntry(
         "ocrmill.workers.engines.endpoint.engine:EndpointEngine",
         "a few seconds",

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, MIN_TILES, TILE_SIZE
+from ocrmill.model_adapter.tiling import layout_of
+from ocrmill.model_adapter.views import views_bytes
 from ocrmill.workers.pools.machine import usable_memory
 
 IMAGE_BYTES = 6 << 20  # a Letter page at 144 dpi
@@ -21,10 +22,10 @@ def page_bytes(settings: EngineSettings) -> int:
     """Return the bytes to reserve for an unrendered page: of its views the most, a file, or a Letter page's image."""
     if settings.image_format is not None:
         return ENCODED_BYTES
-    if settings.max_tiles is None:
+    if settings.views is None:
         return IMAGE_BYTES
-    tiles = settings.max_tiles if settings.max_tiles >= MIN_TILES else 0
-    return 3 * (GLOBAL_SIZE**2 + tiles * TILE_SIZE**2)
+    layout = layout_of(*settings.views)
+    return views_bytes(layout.most_tiles, layout)
 
 
 def in_flight_bytes(settings: RunSettings, pages_in_engines: int, limit: int) -> int:

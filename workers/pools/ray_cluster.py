@@ -44,12 +44,16 @@ def start_ray(settings: RunSettings, engine: EngineDescription) -> Crew:
 
 def with_absolute_paths(settings: RunSettings) -> RunSettings:
     """Return the settings for a process in another folder: folders get their absolute paths."""
-    model = settings.engine.deepseek_ocr2
+    model = settings.engine.deepseek
+    if model is None:
+        return settings
     folders = {
         name: path for name in ("model", "lora", "moe_tables") if (path := getattr(model, name)) and Path(path).is_dir()
     }
     absolute = {name: str(Path(path).absolute()) for name, path in folders.items()}
-    engine = settings.engine.model_copy(update={"deepseek_ocr2": model.model_copy(update=absolute)})
+    engine = settings.engine.model_copy(
+        update={model.section.removeprefix("engine."): model.model_copy(update=absolute)}
+    )
     return settings.model_copy(update={"engine": engine})
 
 

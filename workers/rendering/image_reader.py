@@ -124,8 +124,8 @@ class ImageReader:
     ) -> tuple[BlankPage | RenderedPage, RenderedImage | None]:
         scale = POINTS_PER_INCH / dpi
         geometry = PageGeometry(pixels.width * scale, pixels.height * scale, 0)
-        max_tiles = self._settings.max_tiles
-        if max_tiles is None:
+        layout = self._settings.layout
+        if layout is None:
             pixels = _fitted(pixels, self._settings.raster.max_side_px)
         image: RGB = np.asarray(pixels.convert("RGB"))
         thumbnail = shrink_to_thumbnail(image)
@@ -136,8 +136,8 @@ class ImageReader:
                 raise PageError(Reason.UNDECODABLE, f"the page came out blank, for {detail}")
             return BlankPage(number, geometry, decision, measured), None
         seen = RenderedPage(number, with_raster(geometry, image), decision, measured, detail=detail)
-        if max_tiles is not None and is_cut_into_views(image.shape[1], image.shape[0], self._settings):
-            return seen, cut_views(image, max_tiles)
+        if layout is not None and is_cut_into_views(image.shape[1], image.shape[0], self._settings):
+            return seen, cut_views(image, layout)
         return seen, image
 
     def _what_is_left(self, number: int, error: Exception) -> tuple[Image.Image, float]:

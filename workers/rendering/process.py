@@ -73,7 +73,7 @@ class RenderProcess:
         self._documents = 0
         self._given: tuple[str, str] | None = None  # the document that the process has: path and version
         largest_page = (settings.raster.max_side_px + ROUNDED_UP_PX) ** 2 * CHANNELS
-        views = views_bytes(settings.max_tiles) if settings.max_tiles is not None else 0
+        views = views_bytes(settings.layout.max_tiles, settings.layout) if settings.layout is not None else 0
         size = max(largest_page, views)
         self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._pixels_fd, size)  # memory is taken only for the bytes that are written
@@ -199,12 +199,12 @@ class RenderProcess:
             self._stop()
 
     def _image_or_views(self, geometry: PageGeometry) -> RGB | PageViews:
-        max_tiles = self._settings.max_tiles
-        if max_tiles is None or geometry.height_px < 1:
+        layout = self._settings.layout
+        if layout is None or geometry.height_px < 1:
             return self._image(geometry)
         if not is_cut_into_views(geometry.width_px, geometry.height_px, self._settings):
             return self._image(geometry)
-        return views_in(np.frombuffer(self._pixels, np.uint8), geometry.width_px, geometry.height_px, max_tiles)
+        return views_in(np.frombuffer(self._pixels, np.uint8), geometry.width_px, geometry.height_px, layout)
 
     def _image(self, geometry: PageGeometry) -> RGB:
         shape = (geometry.height_px, geometry.width_px, CHANNELS)

@@ -12,6 +12,7 @@ from typing import Annotated, Protocol, TypeVar
 from pydantic import Field, TypeAdapter
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
+from ocrmill.model_adapter.tiling import ViewLayout
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.records import RGB, Failure, PageGeometry, PageResult, RenderedPage, TextLayerPage
 from ocrmill.workers.rendering.encoded_page import EncodedPage
@@ -24,7 +25,7 @@ class ChildSettings:
     raster: RasterSettings
     routing: RoutingSettings
     figures: bool = False  # whether pages with pictures are rendered for them, too
-    max_tiles: int | None = None  # of the engine, if it is given views of a page and not the page
+    layout: ViewLayout | None = None  # of the views, if the engine is given those of a page and not the page
     scripts: frozenset[str] | None = None  # that the engine can write; see EngineDescription
     writes_markup: bool = False  # as in EngineDescription
 
@@ -61,7 +62,7 @@ ROUNDED_UP_PX = 2  # that renderers may add to raster.max_side_px
 RenderedImage = RGB | PageViews
 """The result of a rendering process: the pixels of a page, or views of one that is too large to be passed on."""
 PageImage = RenderedImage | EncodedPage
-"""The input of an engine: pixels, views if `EngineSettings.max_tiles` is set, a file if `image_format` is."""
+"""The input of an engine: pixels, views if `EngineSettings.views` is set, a file if `image_format` is."""
 
 
 class PageReader(Protocol):
@@ -114,7 +115,7 @@ def is_cut_into_views(width_px: int, height_px: int, settings: ChildSettings) ->
     It is an image file that is larger than pages are rendered, and its engine wants views: cut from the file's own
     pixels, they are resampled once.
     """
-    return settings.max_tiles is not None and max(width_px, height_px) > settings.raster.max_side_px + ROUNDED_UP_PX
+    return settings.layout is not None and max(width_px, height_px) > settings.raster.max_side_px + ROUNDED_UP_PX
 
 
 def geometry_of_image(page: PageResult) -> PageGeometry | None:

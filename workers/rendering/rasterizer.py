@@ -7,6 +7,7 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 from dataclasses import replace
 
 from ocrmill.configs.settings import RasterSettings, RouteMode, RunSettings
+from ocrmill.model_adapter.tiling import layout_of
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.raster_size import with_size
@@ -59,10 +60,10 @@ class Rasterizer:
         `files` is the cache of another rasterizer, which closes it.
         """
         self._settings, self._engine = settings, engine
-        self._max_tiles = settings.engine.max_tiles
+        self._layout = None if settings.engine.views is None else layout_of(*settings.engine.views)
         self._image_format = settings.engine.image_format
         self._passwords = tuple(password.get_secret_value() for password in settings.input.passwords)
-        child_settings = ChildSettings(_raster(settings), settings.routing, settings.output.figures, self._max_tiles)
+        child_settings = ChildSettings(_raster(settings), settings.routing, settings.output.figures, self._layout)
         if engine is not None:
             child_settings = replace(child_settings, scripts=engine.scripts, writes_markup=engine.writes_markup)
         self._mupdf = RenderProcess("mupdf", child_settings)
@@ -102,8 +103,8 @@ class Rasterizer:
             return finished_row(document, page, self._settings.quality, self._figures(page, image))
         assert image is not None
         wanted: PageImage = image
-        if self._max_tiles is not None and not isinstance(image, PageViews):
-            wanted = cut_views(image, self._max_tiles)
+        if self._layout is not None and not isinstance(image, PageViews):
+            wanted = cut_views(image, self._layout)
         elif self._image_format is not None and not isinstance(image, PageViews):
             wanted = encode(image, self._image_format)
             page = replace(page, geometry=with_size(page.geometry, wanted.width_px, wanted.height_px))

@@ -70,7 +70,7 @@ def seeded_encoder() -> Any:
 
     from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
-    def make(config: Any, dtype: Any = torch.float32, **settings: int) -> DeepEncoderV2:
+    def make(config: Any, dtype: Any = torch.float32, **settings: Any) -> DeepEncoderV2:
         with torch.device("meta"):
             encoder = DeepEncoderV2(config, **settings)
         encoder = encoder.to_empty(device="cpu").to(dtype)
@@ -125,7 +125,7 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> Any:
             assert torch.equal(laid_out, result)
             return laid_out
 
-    for module in ("relative_attention", "sam_vit"):
+    for module in ("attention.relative_attention", "sam_vit"):
         monkeypatch.setattr(f"ocrmill.model_adapter.vision.{module}.has_cheap_products", lambda _tensor: True)
     return LaidOut
 

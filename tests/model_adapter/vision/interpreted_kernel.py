@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from seeded_encoders import Golden, SeededEncoder, Views
 from torch.utils.flop_counter import FlopCounterMode
 
-from ocrmill.model_adapter.vision import attention_choice, grid_attention
+from ocrmill.model_adapter.vision import attention_choice
+from ocrmill.model_adapter.vision.attention import grid_attention
+from ocrmill.model_adapter.vision.attention.grid_attention import DistanceTables, Rectangle, attend_on_grids
+from ocrmill.model_adapter.vision.attention.relative_attention import PositionTable, attend_in_blocks
+from ocrmill.model_adapter.vision.attention.windows import windows_of
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
 from ocrmill.model_adapter.vision.config import EncoderConfig
-from ocrmill.model_adapter.vision.grid_attention import DistanceTables, Rectangle, attend_on_grids
-from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_in_blocks
 from ocrmill.model_adapter.vision.sam_vit import SamVit
-from ocrmill.model_adapter.vision.windows import windows_of
 
 RECTANGLES = [Rectangle(1, 64), Rectangle(4, 16), Rectangle(2, 16), Rectangle(1, 16), Rectangle(8, 8)]
 
@@ -157,19 +158,20 @@ def test_an_encoder_with_the_kernel_agrees_with_the_official_one(
     assert all(distance < 1e-4 for distance in distances.values()), distances
 
 
+SIDES = (16 * 16, 16 * 20)
+
+
 @pytest.fixture
 def trunk(small_config: EncoderConfig, monkeypatch: pytest.MonkeyPatch) -> SamVit:
     """A trunk of the small encoder that passes for one of a GPU, at the sizes of windows only."""
     monkeypatch.setattr(attention_choice, "has_kernel_for", lambda _tensor, _width: True)
-    monkeypatch.setattr(attention_choice, "GLOBAL_SIZE", 16 * 20)
-    monkeypatch.setattr(attention_choice, "TILE_SIZE", 16 * 16)
     return SamVit(small_config.sam, small_config.flow.width)
 
 
 @pytest.mark.parametrize("choice", ["auto", "triton"])
 def test_a_right_kernel_is_taken(trunk: SamVit, choice: Literal["auto", "triton"]) -> None:
     """The check at the start runs the kernel beside torch's operations, at every grid and window, and takes it."""
-    choose_attention(trunk, choice)
+    choose_attention(trunk, choice, SIDES)
 
     assert trunk.has_kernel
 
@@ -192,9 +194,9 @@ def test_a_broken_kernel_is_not_taken(
 ) -> None:
     """One that raises, differs or gives NaN is left, with a warning; who insists on it gets an error."""
     monkeypatch.setattr(attention_choice, "attend_on_grids", broken)
-    choose_attention(trunk, "auto")
+    choose_attention(trunk, "auto", SIDES)
 
     assert not trunk.has_kernel
     assert re.search(reason, caplog.text)
     with pytest.raises(RuntimeError, match=reason):
-        choose_attention(trunk, "triton")
+        choose_attention(trunk, "triton", SIDES)

@@ -14,8 +14,8 @@ from seeded_encoders import Golden, LayOut, SeededEncoder, Views
 from torch.nn import functional
 
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.vision.attention.relative_attention import PositionTable, attend_widened
 from ocrmill.model_adapter.vision.config import EncoderConfig
-from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_widened
 
 ATEN = torch.ops.aten
 

@@ -74,7 +74,9 @@ def test_a_wait_would_be_seen() -> None:
 @torch.inference_mode()
 def test_a_page_takes_few_operations(encoder: DeepEncoderV2, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the kernel a page of six tiles takes at most 5.75 TFLOP, padding counted; torch's operations take 6.54."""
-    monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
+    monkeypatch.setattr(
+        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
+    )
     with FlopCounterMode(display=False) as counter:
         encoder(*page_of_six_tiles())
     tflop = counter.get_total_flops() / 1e12
@@ -97,7 +99,9 @@ def test_no_graph_is_broken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Trunk and flow encoder are one graph each, whichever attention they take."""
-    monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
+    monkeypatch.setattr(
+        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
+    )
     encoder = seeded_encoder(small_config).to("meta")
     encoder.sam.use_kernel(kernel)
     batch = views([1, 2], size).to("meta")
@@ -138,8 +142,10 @@ def test_a_part_is_compiled_once_for_all_layers_and_numbers_of_views(encoder: De
 @pytest.fixture
 def small_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check one tile only, by the branches that GPUs take, so that a test takes seconds."""
-    monkeypatch.setattr("ocrmill.model_adapter.vision.relative_attention.has_cheap_products", lambda _tensor: True)
-    monkeypatch.setattr("ocrmill.model_adapter.vision.compilation.CHECKED", ((TILE_SIZE, 1),))
+    monkeypatch.setattr(
+        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
+    )
+    monkeypatch.setattr("ocrmill.model_adapter.vision.compilation.CHECKED_VIEWS", (1,))
 
 
 def right(graph: Any, _inputs: Any) -> Any:

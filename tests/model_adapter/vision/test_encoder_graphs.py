@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ocrmill.model_adapter.plugin import engine_arguments
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE, graph_tokens
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, LAYOUTS, OCR2, TILE_SIZE
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM's own imports warn
@@ -93,6 +93,7 @@ def pages() -> dict[str, Any]:
         "global_view_nhwc": views(len(TILES_PER_PAGE), GLOBAL_SIZE),
         "tiles_nhwc": views(sum(TILES_PER_PAGE), TILE_SIZE),
         "num_tiles": torch.tensor(TILES_PER_PAGE),
+        "columns": torch.ones(len(TILES_PER_PAGE), dtype=torch.int64),
     }
 
 
@@ -122,17 +123,18 @@ def test_budgets_without_settings_are_those_of_a_page(
 
     assert manager.path_token_budgets == {"global": [288, 576, 864], "tiles": [0, 288, 576, 864]}
     assert manager.max_batch_size == 3
-    assert graph_tokens(0) == [256]
-    assert graph_tokens(9) == [288, 432, 576, 720, 864, 1296]
+    assert OCR2.with_max_tiles(0).graph_tokens() == [256]
+    assert OCR2.with_max_tiles(9).graph_tokens() == [288, 432, 576, 720, 864, 1296]
+    assert LAYOUTS["gundam"].graph_tokens() == [256, 300, 400, 500, 600]  # no graph is too small for a global view
 
 
 def test_vllm_takes_the_model_for_one_with_graphs(vllm_environment: Any) -> None:
     """Else it would leave the encoder without them, and say nothing; what its protocol asks is all ours."""
     from vllm.model_executor.models.interfaces import SupportsEncoderCudaGraph, supports_encoder_cudagraph
 
-    from ocrmill.model_adapter.model import DeepseekOCR2ForCausalLM
+    from ocrmill.model_adapter.model import DeepseekOcrForCausalLM
 
-    model = DeepseekOCR2ForCausalLM.__new__(DeepseekOCR2ForCausalLM)
+    model = DeepseekOcrForCausalLM.__new__(DeepseekOcrForCausalLM)
     needless = {"get_input_modality", "get_max_frames_per_video"}  # one modality, and no video
     asked = {name for name, value in vars(SupportsEncoderCudaGraph).items() if callable(value) and name[0] != "_"}
     left = {name for name in asked if getattr(type(model), name) is vars(SupportsEncoderCudaGraph)[name]}

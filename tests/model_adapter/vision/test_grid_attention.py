@@ -12,9 +12,9 @@ from typing import Any, Literal
 import pytest
 import torch
 
+from ocrmill.model_adapter.vision.attention.grid_attention import has_kernel_for
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
 from ocrmill.model_adapter.vision.config import EncoderConfig
-from ocrmill.model_adapter.vision.grid_attention import has_kernel_for
 from ocrmill.model_adapter.vision.sam_vit import SamVit
 
 ROOT = Path(__file__).parents[3]

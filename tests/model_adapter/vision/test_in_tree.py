@@ -78,7 +78,7 @@ def test_a_page_is_seen_as_vllms_own_model_sees_it(both: Any, cut_into_tiles: An
     ours, theirs = both
     noise = np.random.default_rng(len(case)).integers(0, 256, (height, width, 3), dtype=np.uint8)
     image = Image.fromarray(noise).convert(mode).convert("RGB")
-    views = cut_views(np.asarray(image), 6)
+    views = cut_views(np.asarray(image))
     given = [torch.from_numpy(np.ascontiguousarray(view)) for view in (views.global_view[None], views.tiles)]
     (found,) = ours(*given, [tiles])
     expected = theirs.encode_page(*cut_in_tree(image, cut_into_tiles))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ocrmill.model_adapter.vision.relative_attention import PositionTable, attend_in_blocks, attend_widened
+from ocrmill.model_adapter.vision.attention.relative_attention import PositionTable, attend_in_blocks, attend_widened
 
 GRIDS, HEADS, WIDTH = 2, 2, 8
 

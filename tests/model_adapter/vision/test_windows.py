@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from ocrmill.model_adapter.vision.windows import windows_of
+from ocrmill.model_adapter.vision.attention.windows import windows_of
 
 CPU = torch.device("cpu")
 

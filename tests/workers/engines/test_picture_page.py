@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ocrmill.configs.engine_settings import CpuEngineSettings, DeepseekOcr2Settings, EngineSettings
 from ocrmill.configs.settings import RunSettings
+from ocrmill.model_adapter.tiling import OCR2
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.pipeline.quality.attempts import settled
 from ocrmill.pipeline.records import (
@@ -121,7 +122,7 @@ def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: in
         deepseek_ocr2=DeepseekOcr2Settings(max_tiles=max_tiles or 0),
     )
     recognizer = Recognizer(SilentEngine(gives_up=gives_up), RunSettings(engine=engine))
-    given = image if max_tiles is None else cut_views(image, max_tiles)
+    given = image if max_tiles is None else cut_views(image, OCR2.with_max_tiles(max_tiles))
 
     async def attempts() -> list[PageRow]:
         return [instance(PageRow, await recognizer.read(DOCUMENT, page, given, way)) for way in (None, *RETRY_POLICY)]

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from ocrmill.configs.settings import OutputSettings, RunSettings
+from ocrmill.model_adapter.tiling import OCR2
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.records import (
     RGB,
@@ -68,7 +69,11 @@ def read(image: RGB | PageViews, *, max_tiles: int | None, figures: bool) -> Pag
 def test_a_picture_is_cut_from_what_the_engine_saw(max_tiles: int | None) -> None:
     """From the page image, from tiles that stretch it or from the global view: as large as on the page."""
     page = page_with_picture()
-    row = read(page if max_tiles is None else cut_views(page, max_tiles), max_tiles=max_tiles, figures=True)
+    row = read(
+        page if max_tiles is None else cut_views(page, OCR2.with_max_tiles(max_tiles)),
+        max_tiles=max_tiles,
+        figures=True,
+    )
 
     (figure,) = present(row.figures)
     assert (figure.name, figure.x0, figure.y1) == ("block-2.jpg", 306, 396)
@@ -102,7 +107,7 @@ def parse(engine: SeeingEngine, *, parse_figures: bool = True) -> PageRow | Engi
     recognizer = Recognizer(engine, RunSettings(engine=chosen, output=OutputSettings(figures=True)))
     document = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
     page = RenderedPage(1, GEOMETRY, RouteDecision(Route.OCR, "no_text"))
-    return asyncio.run(recognizer.read(document, page, cut_views(page_with_picture(), 6)))
+    return asyncio.run(recognizer.read(document, page, cut_views(page_with_picture())))
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ def test_an_image_larger_than_pages_is_resampled_once(tmp_path: Path) -> None:
         (read,) = read_pages(rasterizer, tmp_path / "a.bmp")
     assert not isinstance(read, PageRow)
     page, views = rendered_of(read), instance(PageViews, read[1])
-    expected = cut_views(np.asarray(scan), present(settings.engine.max_tiles))
+    expected = cut_views(np.asarray(scan))
 
     assert (page.geometry.width_px, page.geometry.height_px) == (5000, 1200)
     assert page.image_bytes == expected.nbytes

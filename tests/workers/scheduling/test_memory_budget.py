@@ -107,7 +107,7 @@ def test_a_page_takes_what_its_views_take() -> None:
     """A page reserves what the views of a Letter page have, or somewhat more than its image."""
     letter = np.zeros((1584, 1224, 3), np.uint8)
 
-    assert cut_views(letter, 6).nbytes == page_bytes(VIEWS)
+    assert cut_views(letter).nbytes == page_bytes(VIEWS)
     assert letter.nbytes <= page_bytes(EngineSettings(name="cpu")) < 1.1 * letter.nbytes
 
 

@@ -1,4 +1,4 @@
-"""DeepSeek-OCR 2 in vLLM: one engine, which decodes many pages at once and takes in others meanwhile.
+"""DeepSeek-OCR in vLLM, either version: one engine, which decodes many pages at once and takes in others meanwhile.
 
 vLLM runs in a process of its own (several with tensor parallelism); this one feeds it views and reads the stream of
 tokens, so that a page that loops is stopped there.
@@ -14,12 +14,13 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from ocrmill.model_adapter.checkpoint.adapter_check import lora_rank
+from ocrmill.model_adapter.checkpoint.versions import FIRST, version_read_by
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 from ocrmill.model_adapter.plugin import engine_arguments
 from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, FIGURE_PROMPT, prompt_text
-from ocrmill.model_adapter.tiling import GLOBAL_TOKENS, graph_tokens, plan_tiling
+from ocrmill.model_adapter.tiling import layout_of
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
@@ -70,12 +71,14 @@ class OutputSoFar:
     finish_reason: str | None = None
 
 
-class DeepseekOcr2Engine:
-    """Reads pages with DeepSeek-OCR 2. Needs vLLM, and a GPU or vLLM's CPU build."""
+class DeepseekEngine:
+    """Reads pages with the DeepSeek-OCR of its settings. Needs vLLM, and a GPU or vLLM's CPU build."""
 
-    def __init__(self, settings: EngineSettings) -> None:
-        self._settings = with_gpu_preset(settings.deepseek_ocr2)
-        self._page_timeout_s = settings.page_timeout_s
+    def __init__(self, settings: DeepseekOcr2Settings, page_timeout_s: float) -> None:
+        self._settings = with_gpu_preset(settings)
+        self._version = version_read_by(settings.engine)
+        self._layout = layout_of(*settings.views)
+        self._page_timeout_s = page_timeout_s
         # The first attempt, in the words of those that may follow it.
         self._usual = RetryParams(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
         self._numbers = count()
@@ -90,7 +93,7 @@ class DeepseekOcr2Engine:
         """Model, prompt and how many pages it wants; loads nothing."""
         settings = self._settings
         return EngineDescription(
-            name="deepseek-ocr2",
+            name=settings.engine,
             slots=(settings.pages_in_flight or 0) + (settings.pages_ahead or 0),
             model=settings.model if settings.lora is None else f"{settings.model} with {settings.lora}",
             model_revision=settings.revision,
@@ -141,7 +144,7 @@ class DeepseekOcr2Engine:
         self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None
     ) -> PageText | Failure | EngineDown:
         """Read one page. It fails with EMPTY_OUTPUT if the model writes nothing."""
-        assert isinstance(image, PageViews), "its settings have max_tiles"
+        assert isinstance(image, PageViews), "its settings have views"
         params = params or self._usual
         prompt = params.prompt or self._settings.prompt
         written = await self._write(image, prompt, params)
@@ -150,7 +153,7 @@ class DeepseekOcr2Engine:
         markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
         if not markdown.strip() and not blocks:
             return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
-        tiling = plan_tiling(geometry.width_px, geometry.height_px, self._settings.max_tiles)
+        tiling = self._layout.plan(geometry.width_px, geometry.height_px)
         return PageText(
             markdown,
             raw=written.text,
@@ -158,14 +161,14 @@ class DeepseekOcr2Engine:
             finish_reason=written.finish_reason,
             prompt_tokens=written.prompt_tokens,
             output_tokens=written.output_tokens,
-            visual_tokens=tiling.num_visual_tokens,
+            visual_tokens=self._layout.num_visual_tokens(tiling),
             tile_columns=tiling.columns,
             tile_rows=tiling.rows,
         )
 
     async def read_figure(self, picture: RGB) -> PageText | Failure | EngineDown:
         """Read one picture by the model's figure prompt, under the n-gram rule of pages."""
-        written = await self._write(cut_views(picture, self._settings.max_tiles), FIGURE_PROMPT, self._usual)
+        written = await self._write(cut_views(picture, self._layout), FIGURE_PROMPT, self._usual)
         if isinstance(written, EngineDown):
             return written
         if not written.text.strip():
@@ -219,8 +222,9 @@ class DeepseekOcr2Engine:
         from vllm.platforms import current_platform
 
         settings = self._settings
+        mode = settings.views[0] if self._version is FIRST else None
         arguments = {
-            **engine_arguments(settings.max_tiles),
+            **engine_arguments(settings.max_tiles, self._version, mode),
             "model": settings.model,
             "revision": settings.revision,
             "dtype": settings.dtype,
@@ -243,11 +247,11 @@ class DeepseekOcr2Engine:
             "disable_log_stats": True,
         }
         if settings.encoder_graphs:
-            tokens = graph_tokens(settings.max_tiles)
+            tokens = self._layout.graph_tokens()
             arguments["compilation_config"] = {
                 "cudagraph_mm_encoder": True,
                 "encoder_cudagraph_token_budgets": tokens,
-                "encoder_cudagraph_max_vision_items_per_batch": max(tokens) // GLOBAL_TOKENS,
+                "encoder_cudagraph_max_vision_items_per_batch": max(tokens) // self._layout.global_tokens,
             }
         if settings.lora is not None:
             arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(settings.lora))}
@@ -279,3 +283,10 @@ class DeepseekOcr2Engine:
         from vllm.lora.request import LoRARequest
 
         return LoRARequest("adapter", 1, self._settings.lora)
+
+
+class DeepseekOcr2Engine(DeepseekEngine):
+    """The engine `deepseek-ocr2`."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings.deepseek_ocr2, settings.page_timeout_s)

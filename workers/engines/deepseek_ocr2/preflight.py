@@ -1,4 +1,4 @@
-"""Check the requirements of `deepseek-ocr2` within a second, before its start takes minutes.
+"""Check the requirements of a DeepSeek-OCR within a second, before its start takes minutes.
 
 Imports neither vLLM nor torch.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings
 from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, MissingFilesError, check_checkpoint, check_config
+from ocrmill.model_adapter.checkpoint.versions import version_read_by
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.workers.engines.deepseek_ocr2.hub import cached_folder, fetch_config, is_hub_name
 from ocrmill.workers.engines.gpus import FreeMemory, Gpus, find_free_memory, find_gpus
@@ -76,7 +77,7 @@ def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
             "torch is not installed, which vLLM needs: in the clone of ocrmill, pip install --editable '.[vllm]' again"
         ]
     if is_cpu_build():
-        return ["engine.deepseek_ocr2.model_runner is v2, which runs on GPUs only"] * (settings.model_runner == "v2")
+        return [f"{settings.section}.model_runner is v2, which runs on GPUs only"] * (settings.model_runner == "v2")
     return _gpu_problems(settings, find_gpus())
 
 
@@ -116,7 +117,7 @@ def _memory_problems(settings: DeepseekOcr2Settings, memory: list[FreeMemory]) -
     free, wanted, total = (size / 2**30 for size in (best.free, settings.gpu_memory * best.total, best.total))
     return [
         f"GPU {best.gpu} has {free:.1f} of {total:.1f} GiB free and vLLM takes {wanted:.1f}, its share "
-        f"engine.deepseek_ocr2.gpu_memory={settings.gpu_memory:g}: end what nvidia-smi shows there, or lower the share"
+        f"{settings.section}.gpu_memory={settings.gpu_memory:g}: end what nvidia-smi shows there, or lower the share"
     ]
 
 
@@ -142,7 +143,7 @@ def _table_problems(settings: DeepseekOcr2Settings) -> list[str]:
     folder = settings.moe_tables
     if folder is None or any(Path(folder).glob(MOE_TABLE)):
         return []
-    return [f"engine.deepseek_ocr2.moe_tables is {folder}, and there is no table called {MOE_TABLE}"]
+    return [f"{settings.section}.moe_tables is {folder}, and there is no table called {MOE_TABLE}"]
 
 
 def _compiler_problems() -> list[str]:
@@ -176,10 +177,10 @@ def _model_problems(settings: DeepseekOcr2Settings) -> list[str]:
 
 
 def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
-    folder = Path(settings.model)
+    folder, model = Path(settings.model), version_read_by(settings.engine)
     try:
         if folder.is_dir():
-            return check_checkpoint(folder)
+            return check_checkpoint(folder, model)
         if folder.exists():
             raise CheckpointError(f"{folder} is a file: name the folder of the checkpoint with --model")
     except OSError as error:
@@ -191,12 +192,12 @@ def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
     cached = cached_folder(settings.model, settings.revision)
     if cached is not None:
         try:
-            return check_checkpoint(cached)
+            return check_checkpoint(cached, model)
         except MissingFilesError:
             pass  # an unfinished download: vLLM resumes it
     if _version_of("huggingface_hub") is None:
         return None  # vLLM depends on it, and is missing, too
-    return check_config(fetch_config(settings.model, settings.revision), settings.model)
+    return check_config(fetch_config(settings.model, settings.revision), settings.model, model)
 
 
 def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> list[str]:
@@ -205,7 +206,7 @@ def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> 
     context = language.get("max_position_embeddings", settings.max_model_len)
     if settings.max_model_len > context:
         problems.append(
-            f"engine.deepseek_ocr2.max_model_len is {settings.max_model_len}, and {settings.model} was made for "
+            f"{settings.section}.max_model_len is {settings.max_model_len}, and {settings.model} was made for "
             f"{context} tokens: lower it"
         )
     has_experts = language["num_hidden_layers"] > language["first_k_dense_replace"]
@@ -214,7 +215,7 @@ def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> 
     heads = language["num_attention_heads"]
     if heads % settings.tensor_parallel:
         problems.append(
-            f"engine.deepseek_ocr2.tensor_parallel is {settings.tensor_parallel}, which does not divide the {heads} "
+            f"{settings.section}.tensor_parallel is {settings.tensor_parallel}, which does not divide the {heads} "
             f"attention heads of {settings.model}"
         )
     return problems

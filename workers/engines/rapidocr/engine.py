@@ -85,7 +85,7 @@ class CpuEngine:
         It fails with EMPTY_OUTPUT if there is no text, UNSUPPORTED_SCRIPT if there are lines and it cannot read them,
         ENGINE_ERROR if RapidOCR fails.
         """
-        assert not isinstance(image, PageViews | EncodedPage), "its settings have no max_tiles and no image_format"
+        assert not isinstance(image, PageViews | EncodedPage), "its settings have no views and no image_format"
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, image, geometry)
 
     def _read(self, image: RGB, geometry: PageGeometry) -> PageText | Failure:

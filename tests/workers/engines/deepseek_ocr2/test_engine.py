@@ -21,7 +21,7 @@ from rasterized import geometry_of, text_of
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
 from ocrmill.configs.worker_settings import WorkerSettings
-from ocrmill.model_adapter.tiling import num_visual_tokens
+from ocrmill.model_adapter.tiling import OCR2
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.quality.attempts import best_of
 from ocrmill.pipeline.records import Document, PageRange, Reason, RenderedPage, Status
@@ -177,7 +177,8 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert row.standing is not None
         assert row.standing.engine == "deepseek-ocr2"
         geometry, text = geometry_of(row), text_of(row)
-        assert text.visual_tokens == num_visual_tokens(geometry.width_px, geometry.height_px) == 1121
+        tiling = OCR2.plan(geometry.width_px, geometry.height_px)
+        assert text.visual_tokens == OCR2.num_visual_tokens(tiling) == 1121
         assert (text.tile_columns, text.tile_rows) == (2, 3)
         assert present(text.prompt_tokens) > present(text.visual_tokens)
         assert text.markdown

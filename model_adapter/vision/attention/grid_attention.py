@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.flop_counter import register_flop_formula
 
-from ocrmill.model_adapter.vision.relative_attention import resize_table
+from ocrmill.model_adapter.vision.attention.relative_attention import resize_table
 
 HEAD_WIDTH = 64
 ALIGNMENT = 8  # products whose rows start at a multiple of 16 bytes go to the fast kernels
@@ -95,7 +95,7 @@ def grid_attention(
     qkv_r3hd: Tensor, padding_3hd: Tensor, row_terms_hlr: Tensor, column_terms_hrl: Tensor, grid: int, window: int
 ) -> Tensor:
     """Run the kernel; as an operator of torch, so that the compiler takes it as it is."""
-    from ocrmill.model_adapter.vision.grid_attention_kernel import attend_on_grids_kernel
+    from ocrmill.model_adapter.vision.attention.grid_attention_kernel import attend_on_grids_kernel
 
     patches, _, heads, width = qkv_r3hd.shape
     out_rc = qkv_r3hd.new_empty(patches, heads * width)

@@ -1,0 +1,1 @@
+"""Attention over grids of patches, with positions relative to each other."""
