@@ -1,7 +1,7 @@
-"""The tasks that DeepSeek-OCR 2 knows, and the prompt for each.
+"""The tasks that both DeepSeek-OCR know, and the prompt for each.
 
-The words are those of the model's authors, who document `markdown` and `free_ocr` for it; the others come from
-DeepSeek-OCR 1. No text ends in a blank: the authors' scripts strip it, and the model has never seen one.
+The words are those of the models' authors, who document all of them for the first model, and `markdown` and `free_ocr`
+for the second. No text ends in a blank: the authors' scripts strip it, and the model has never seen one.
 """
 
 from collections.abc import Mapping

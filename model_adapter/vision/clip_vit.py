@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 from ocrmill.model_adapter.vision.config import CLIP_GRID, MLP_RATIO, ClipConfig
 from ocrmill.model_adapter.vision.derived import Derived
 
-NORM_EPS = 1e-5
+CLIP_NORM_EPS = 1e-5
 QUICK_GELU = 1.702  # the factor by which a sigmoid resembles GELU
 
 
@@ -26,7 +26,7 @@ class ClipVit(nn.Module):
         self.config = config
         self.class_embedding = nn.Parameter(torch.zeros(config.width))
         self.position_embedding = nn.Parameter(torch.zeros(CLIP_GRID**2 + 1, config.width))
-        self.first_norm = nn.LayerNorm(config.width, NORM_EPS)
+        self.first_norm = nn.LayerNorm(config.width, CLIP_NORM_EPS)
         self.layers = nn.ModuleList(ClipLayer(config) for _ in range(config.layers))
         self._positions = Derived(_resize_positions)
 
@@ -68,10 +68,10 @@ class ClipLayer(nn.Module):
         super().__init__()
         width = config.width
         self.heads = config.heads
-        self.norm1 = nn.LayerNorm(width, NORM_EPS)
+        self.norm1 = nn.LayerNorm(width, CLIP_NORM_EPS)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width, NORM_EPS)
+        self.norm2 = nn.LayerNorm(width, CLIP_NORM_EPS)
         self.fc1 = nn.Linear(width, MLP_RATIO * width)
         self.fc2 = nn.Linear(MLP_RATIO * width, width)
 

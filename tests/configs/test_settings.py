@@ -98,6 +98,7 @@ def other(value: object) -> list[object]:
         "lightonocr-2-1b",
         "vllm",
         "jpeg",
+        "base",
         ("x",),
         (0.0, 0.5),
     ]

@@ -8,9 +8,10 @@ from typing import Any
 
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize, published_config
 from ocrmill.model_adapter.checkpoint.published_weights import published_shapes
+from ocrmill.model_adapter.checkpoint.versions import SECOND, ModelVersion
 
 INDEX = "model.safetensors.index.json"
-BYTES_OF = {"BF16": 2, "F16": 2, "F32": 4, "U8": 1, "I32": 4, "F8_E4M3": 1}
+BYTES_OF = {"BF16": 2, "F16": 2, "F32": 4, "U8": 1, "I32": 4, "I64": 8, "F8_E4M3": 1}
 TOKENIZER = {"added_tokens": [{"id": 128815, "content": "<image>"}]}
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096}
 FIRST_DEEPSEEK_OCR = {
@@ -32,11 +33,17 @@ def write_safetensors(path: Path, tensors: Mapping[str, tuple[str, tuple[int, ..
         file.truncate(8 + len(text) + end)
 
 
-def make_checkpoint(folder: Path, size: ModelSize = ModelSize.TINY, **changes: Any) -> Path:
-    """A whole checkpoint in two shards; `changes` go into its config."""
+def make_checkpoint(
+    folder: Path,
+    size: ModelSize = ModelSize.TINY,
+    version: ModelVersion = SECOND,
+    further: Mapping[str, tuple[str, tuple[int, ...]]] | None = None,
+    **changes: Any,
+) -> Path:
+    """A whole checkpoint in two shards, and `further` tensors; `changes` go into its config."""
     folder.mkdir(parents=True)
-    config = published_config(size)
-    tensors = {name: ("BF16", shape) for name, shape in published_shapes(config).items()}
+    config = published_config(size, version)
+    tensors = {name: ("BF16", shape) for name, shape in published_shapes(config).items()} | dict(further or {})
     names = list(tensors)
     shards = {"model-1.safetensors": names[: len(names) // 2], "model-2.safetensors": names[len(names) // 2 :]}
     for file, held in shards.items():

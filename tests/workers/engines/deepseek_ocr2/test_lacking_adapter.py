@@ -48,7 +48,7 @@ ADAPTERS: Cases = {
     ),
     "of a bert": (
         lambda folder: make_adapter(folder, {"bert.encoder.layer.0.query": (9, 9)}),
-        r"adapter was trained on another model: DeepSeek-OCR 2 has no module for \S*bert",
+        r"adapter was trained on another model: DeepSeek-OCR has no module for \S*bert",
     ),
     "pickled": (
         lambda folder: folder_with(folder, "adapter_config.json", "adapter_model.bin"),

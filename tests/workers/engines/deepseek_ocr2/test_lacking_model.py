@@ -132,7 +132,7 @@ MODELS: Cases = {
     ),
     "foreign tensors": (
         partial(with_tensors, tensors={"transformer.h.0.attn.weight": ("BF16", (8, 8))}),
-        r"more.safetensors is another model's: transformer.h.0.attn.weight is no tensor of DeepSeek-OCR 2",
+        r"more.safetensors is another model's: transformer.h.0.attn.weight is no tensor of DeepSeek-OCR, neither",
     ),
     "another size": (of_another_size, r"model-\d.safetensors: \S+ is \(\d+.*\), but \(.*\) by config.json"),
     "missing tensors": (
