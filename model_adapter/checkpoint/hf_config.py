@@ -39,7 +39,7 @@ class ResavedConfig(DeepseekVLV2Config):  # type: ignore[misc]
 
 
 class ResavedFirstConfig(DeepseekVLV2Config):  # type: ignore[misc]
-    """The same of the first DeepSeek-OCR."""
+    """The first DeepSeek-OCR under its re-saved model type, in the same way."""
 
     model_type = FIRST.resaved_type
 
