@@ -129,8 +129,8 @@ class ViewLayout:
     def graph_tokens(self) -> list[int]:
         """Return the tokens for which CUDA graphs are made: those of 2, 3, ... 6 tiles, and of the most of a page.
 
-        So a page of as many tiles as any in training fills its graph. None has less than a global view, of which there
-        is one without tiles.
+        So a page of as many tiles as any in training fills its graph. None is smaller than one global view, and without
+        tiles there is one for that.
         """
         numbers = {*range(MIN_TILES, min(self.max_tiles, MAX_TILES) + 1), self.most_tiles}
         return sorted({max(self.tile_tokens * number, self.global_tokens) for number in numbers})
