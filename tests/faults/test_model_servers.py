@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import duckdb
 import psutil
 import pytest
 from faulty_run import ROOT, eventually
-from model_server import Hang, Say, serving_model
+from model_server import Answer, Asked, Hang, Say, Status, serving_model
 from pdfs import scan_pdf
 
 from ocrmill.commands.verify import verify
@@ -104,7 +105,7 @@ def test_sigkill_of_the_only_model_server(scans: Path, model: tuple[subprocess.P
 
 
 def test_a_model_server_that_hangs(scans: Path) -> None:
-    """One of two model servers stops to answer in mid-run, connections open: the other one reads its pages."""
+    """One of two model servers stops to answer in mid-run, its /health still 200: the other one reads its pages."""
     hangs = threading.Event()
     with (
         serving_model(lambda _: Hang() if hangs.is_set() else Say("A page.", wait_s=0.1)) as first,
@@ -115,5 +116,23 @@ def test_a_model_server_that_hangs(scans: Path) -> None:
             assert run.poll() is None
             time.sleep(0.05)
         hangs.set()
+        with urllib.request.urlopen(f"{first.url.removesuffix('/v1')}/health", timeout=5) as health:
+            assert health.status == 200
         assert_whole(scans, run)
     assert len(second.asked) > 8
+
+
+def test_a_storm_of_429(scans: Path) -> None:
+    """The only model server answers 429 with Retry-After to three of four requests: it gets its rests, no page fails."""
+    refused: list[float] = []
+
+    def answer(asked: Asked) -> Answer:
+        if asked.number % 4 == 0:
+            return Say("A page.")
+        refused.append(asked.at)
+        return Status(429, {"Retry-After": "0.1"})
+
+    with serving_model(answer) as server, start(scans, server.url) as run:
+        assert_whole(scans, run)
+    assert len(refused) > PAGES
+    assert len(server.asked) < 10 * PAGES
