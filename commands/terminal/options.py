@@ -41,9 +41,15 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="A.B=V", help="One setting, e.g. raster.dpi=200. Repeatable.")
 ]
 
-EngineName = Literal["auto", "cpu", "deepseek-ocr", "deepseek-ocr2", "endpoint"]
 RouteMode = Literal["auto", "fast", "ocr"]
-Engine = Annotated[EngineName | None, typer.Option(help="What reads page images. auto: the best there is.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What reads page images: cpu, deepseek-ocr, deepseek-ocr2, endpoint, or an engine of another package. "
+        "auto: the best there is.",
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(

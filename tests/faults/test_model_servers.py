@@ -123,7 +123,7 @@ def test_a_model_server_that_hangs(scans: Path) -> None:
 
 
 def test_a_storm_of_429(scans: Path) -> None:
-    """The only model server answers 429 with Retry-After to three of four requests: it gets its rests, no page fails."""
+    """The only model server answers 429 with Retry-After to three of four requests: it rests, no page fails."""
     refused: list[float] = []
 
     def answer(asked: Asked) -> Answer:

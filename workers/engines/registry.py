@@ -1,4 +1,4 @@
-"""The registry of engines. A new engine is a folder beside this file and a line in `ENGINES`.
+"""The registry of engines. A new one is a folder beside this file and a line in `ENGINES`, or a package (plugins.py).
 
 Its name goes into `engine.name`, its settings into `engine.options`, which it parses with `own_settings`.
 """
@@ -7,20 +7,20 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from typing import TypeVar
+from importlib.metadata import EntryPoint
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from ocrmill.configs.engine_settings import EngineSettings
-from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.workers.engines.deepseek_ocr2 import preflight
 from ocrmill.workers.engines.endpoint import preflight as endpoint_preflight
 from ocrmill.workers.engines.engine import Engine
+from ocrmill.workers.engines.plugins import find_plugin, make_plugin, plugin_names, plugin_problems
 
-OwnSettings = TypeVar("OwnSettings", bound=Settings)
 Problems = Callable[[EngineSettings], list[str]]
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class EngineEntry:
     first_page: str = "about half a minute"  # time to the first page, for the log
     obstacles: Problems = _none  # reasons why `auto` does not choose it on this machine
     missing: Problems = _none  # requirements that this machine lacks
+    plugin: EntryPoint | None = None  # of another package
 
 
 ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obstacles
@@ -108,24 +109,17 @@ def missing(settings: EngineSettings) -> list[str]:
 
 
 def make_engine(settings: EngineSettings) -> Engine:
-    """Make the engine in the settings."""
-    module, _, name = entry_of(settings).class_path.partition(":")
-    engine: Engine = getattr(import_module(module), name)(settings)
-    return engine
-
-
-def own_settings(settings: EngineSettings, schema: type[OwnSettings]) -> OwnSettings:
-    """Parse `engine.options` by the schema of an engine that has no section in configs.
+    """Make the engine in the settings.
 
     Raises:
-        UsageError: an option is unknown, or its value does not fit.
+        EngineError: it is an engine of another package, and cannot be made.
     """
-    pairs = (option.partition("=") for option in settings.options)
-    try:
-        return schema.model_validate({name.strip(): value.strip() for name, _, value in pairs})
-    except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UsageError(f"engine.options of {settings.name}: {found}") from error
+    entry = entry_of(settings)
+    if entry.plugin is not None:
+        return make_plugin(entry.plugin, settings)
+    module, _, name = entry.class_path.partition(":")
+    engine: Engine = getattr(import_module(module), name)(settings)
+    return engine
 
 
 def entry_of(settings: EngineSettings) -> EngineEntry:
@@ -136,6 +130,10 @@ def entry_of(settings: EngineSettings) -> EngineEntry:
     """
     if settings.name == "auto":
         return ENGINES[FALLBACK]
-    if settings.name not in ENGINES:
-        raise UsageError(f"engine.name: there is no engine {settings.name!r}; choose {', '.join(('auto', *ENGINES))}")
-    return ENGINES[settings.name]
+    if settings.name in ENGINES:
+        return ENGINES[settings.name]
+    plugin = find_plugin(settings.name)
+    if plugin is not None:
+        return EngineEntry(plugin.value, missing=partial(plugin_problems, plugin), plugin=plugin)
+    names = ", ".join(("auto", *ENGINES, *plugin_names()))
+    raise UsageError(f"engine.name: there is no engine {settings.name!r}; choose {names}")
