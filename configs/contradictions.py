@@ -35,6 +35,7 @@ def contradictions(settings: "RunSettings") -> list[str]:
         *_of_input(settings),
         *_of_raster(settings),
         *_of_engines(settings.engine, settings),
+        *_of_tries(settings.engine),
         *_of_measures(settings),
         *_of_services(settings),
     ]
@@ -142,6 +143,21 @@ def _of_endpoint(engine: EndpointSettings, settings: "RunSettings") -> Iterator[
                 f"raster.{name} is {getattr(settings.raster, name)}, and the profile {engine.profile.name} says how "
                 "large pages are sent: change it there, in a profile of your own"
             )
+
+
+def _of_tries(engine: EngineSettings) -> Iterator[str]:
+    model = engine.deepseek or engine.deepseek_ocr2  # `auto` may choose this one
+    tile_tokens, other_tokens = VISUAL_TOKENS[model.views[0]]
+    for at, rung in enumerate(engine.tries.rungs):
+        name = f"engine.tries.rungs[{at}]"
+        if rung.engine is not None and rung.engine == engine.name and not rung.urls and rung.profile is None:
+            yield f"{name}.engine is {rung.engine}, which is the engine that read the page: name another one, or urls"
+        needed = (rung.max_tiles or 0) * tile_tokens + other_tokens + PROMPT_TOKENS
+        if needed >= model.max_model_len:
+            tokens = f"{needed} of {model.max_model_len} tokens"
+            yield f"{name}.max_tiles is {rung.max_tiles}, with which a page takes {tokens}"
+        if rung.max_tiles is not None and (engine.name in {"cpu", "endpoint"} or not tile_tokens):
+            yield f"{name}.max_tiles is {rung.max_tiles}, and only deepseek-ocr2 and modes of deepseek-ocr have tiles"
 
 
 def _of_measures(settings: "RunSettings") -> Iterator[str]:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from ocrmill.configs.profiles.find import load_profile
 from ocrmill.configs.profiles.profile import Format, ImageFormat, Profile
 from ocrmill.configs.section import Settings, added, performance
+from ocrmill.configs.tries.rung import TriesSettings
 
 
 class CpuEngineSettings(Settings):
@@ -296,6 +297,7 @@ class EngineSettings(Settings):
     deepseek_ocr2: DeepseekOcr2Settings = DeepseekOcr2Settings()
     deepseek_ocr: DeepseekOcrSettings = DeepseekOcrSettings()
     endpoint: EndpointSettings = EndpointSettings()
+    tries: TriesSettings = TriesSettings()
 
     @property
     def deepseek(self) -> DeepseekOcr2Settings | None:
@@ -306,6 +308,12 @@ class EngineSettings(Settings):
     def views(self) -> tuple[str, int] | None:
         """Layout and most tiles of the views that the engine is given; None if it is given the page image itself."""
         return None if self.deepseek is None else self.deepseek.views
+
+    @property
+    def most_tiles(self) -> int:
+        """Most tiles of any attempt at a page, which a DeepSeek-OCR is started for."""
+        own = (self.deepseek or self.deepseek_ocr2).max_tiles
+        return max(own, *(rung.max_tiles or 0 for rung in self.tries.rungs), 0)
 
     @property
     def image_format(self) -> ImageFormat | None:

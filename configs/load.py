@@ -27,6 +27,7 @@ from ocrmill.configs.errors import SettingsError
 from ocrmill.configs.profiles.profile import Profile
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.tries.rung import Rung
 
 SHIPPED = Path(__file__).parent
 _EXTENDS = "extends"
@@ -221,4 +222,14 @@ def _entry(name: str, info: FieldInfo, value: Any) -> str:
         given = f"[...]: {len(value)} given" if isinstance(value, tuple) else "...: given"
         return f"{comment}\n# {name} = {given}, not printed here\n"
     plain = value.source if isinstance(value, Profile) else list(value) if isinstance(value, tuple) else value
+    if name == "rungs":
+        return f"{comment}\n{name} = [{_inline_tables(value)}]\n"
     return f"{comment}\n{tomli_w.dumps({name: plain})}"
+
+
+def _inline_tables(values: tuple[Rung, ...]) -> str:
+    """Write records as tables on one line each: a header of their own would end the section that they are in."""
+    tables = (value.model_dump(mode="json") for value in values)
+    return ", ".join(
+        f"{{ {', '.join(tomli_w.dumps({key: each}).strip() for key, each in table.items())} }}" for table in tables
+    )

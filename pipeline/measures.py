@@ -1,4 +1,4 @@
-"""Measures of the text of a page: how much it repeats itself, and how far it agrees with the page."""
+"""Measures of the text of a page: how much it repeats itself, and how far it agrees with the page and its own lines."""
 
 from dataclasses import dataclass
 
@@ -55,3 +55,14 @@ class TextSignals:
     formulas: int
     broken_formulas: int  # that do not parse
     garbage_share: float  # of the characters, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLine:
+    """A line of a page's own text as a reader sees it. Box in PDF points of the page as displayed."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.measures import LayerFidelity
+from ocrmill.pipeline.measures import LayerFidelity, LayerLine
 
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
@@ -55,6 +55,7 @@ class Reason(StrEnum):
     PICTURE_ONLY = "picture_only"  # of a blank page: no line of text was detected, and the engine wrote nothing
     TRUNCATED = "truncated"
     REPETITION = "repetition"
+    DOUBTFUL = "doubtful"  # a flag that the settings have a further attempt for
     ENGINE_ERROR = "engine_error"
     ENGINE_TIMEOUT = "engine_timeout"
     ENGINE_CRASH = "engine_crash"
@@ -121,6 +122,8 @@ class PageRange:
 
     document: Document
     page_numbers: tuple[int, ...]  # ascending, from 1
+    rung: int | None = None  # of `engine.tries.rungs`, by which the pages are rendered again
+    half: Literal["top", "bottom"] | None = None  # of each page, if not the whole of it is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,17 +216,6 @@ class PageText:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerLine:
-    """A line of a page's own text as a reader sees it. Box in PDF points of the page as displayed."""
-
-    text: str
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-
-@dataclass(frozen=True, slots=True)
 class RetryParams:
     """The decoding settings of a further attempt at a page whose output is bad; they replace those of the run."""
 
@@ -263,6 +255,7 @@ class Attempt:
     finish_reason: str | None = None
     output_tokens: int | None = None
     reason: Reason | None = None
+    tried: str | None = None  # in which way the page was rendered again, or what read it instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +311,7 @@ class RenderedPage(RoutedPage):
     layer_lines: tuple[LayerLine, ...] = ()  # the same in lines, without what no reader sees; no part of a row
     unwritable_share: float = 0.0  # of the layer's letters, those of scripts that the engine cannot write
     image_bytes: int = 0  # of the image that travels beside it, or of its views
+    rung: int | None = None  # of `engine.tries.rungs`, by which it was rendered again
     kept: PageText | None = None  # from a good layer: stands if the engine does worse
     kept_figures: tuple[Figure, ...] | None = None  # its pictures; None if none are cut out
     flags: tuple[str, ...] = ()  # of the page, whoever reads it

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from bench.layer_fidelity import ours, pages_of
 from bench.quality.generator import HALVES
 from bench.quality.typesetters import find_typesetters, make_pages, read_pages
+from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.pages.mupdf import displayed_geometry
 from ocrmill.pipeline.quality.agreement.layer_lines import lines_of
-from ocrmill.pipeline.records import Block, LayerLine, PageGeometry
+from ocrmill.pipeline.records import Block, PageGeometry
 from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
 
 if TYPE_CHECKING:

@@ -48,13 +48,13 @@ FIGURE = pa.struct(
 )
 ATTEMPT = pa.struct(
     [
-        ("engine", pa.string()),
-        ("prompt", pa.string()),
+        *((name, pa.string()) for name in ("engine", "prompt")),
         ("temperature", pa.float32()),
         ("finish_reason", pa.string()),
         ("output_tokens", pa.int32()),
         ("reason", pa.string()),
         ("seconds", pa.float32()),
+        ("tried", pa.string()),
     ]
 )
 

@@ -22,7 +22,7 @@ from ocrmill.commands.status import read_status
 from ocrmill.commands.verify import verify
 from ocrmill.commands.verify_report import Severity
 from ocrmill.configs.settings import QualitySettings, RunSettings
-from ocrmill.pipeline.measures import LayerFidelity
+from ocrmill.pipeline.measures import LayerFidelity, LayerLine
 from ocrmill.pipeline.output.journal import recover
 from ocrmill.pipeline.output.ledger import read_ledger, write_run
 from ocrmill.pipeline.output.schema import pages_table
@@ -36,7 +36,7 @@ from ocrmill.pipeline.quality.attempts import settled
 from ocrmill.pipeline.quality.flags import IN_ORDER, JUDGED, OF_THE_TEXT, QUALITY_VERSION
 from ocrmill.pipeline.quality.page_row import finished_row, recognized_row
 from ocrmill.pipeline.quality.signals.doubts import NUMBERS, WORDS
-from ocrmill.pipeline.records import Attempt, Block, Document, FailedPage, LayerLine, PageText, Reason, TextLayerPage
+from ocrmill.pipeline.records import Attempt, Block, Document, FailedPage, PageText, Reason, TextLayerPage
 from ocrmill.pipeline.rows import PageRow
 
 DEFAULTS = QualitySettings()

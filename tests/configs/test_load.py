@@ -19,6 +19,7 @@ from ocrmill.configs.errors import SettingsError
 from ocrmill.configs.load import SHIPPED, load_settings, print_settings
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
+from ocrmill.configs.tries.rung import OWN, Rung
 
 SHIPPED_NAMES = sorted(path.stem for path in SHIPPED.glob("*.toml"))
 REGENERATE = (
@@ -269,7 +270,17 @@ def test_settings_that_may_be_unset_are_unset_by_default() -> None:
         assert not optional or info.default is None, f"{section}.{name}"
 
 
+RUNGS = (
+    OWN,
+    Rung(handles=("low_confidence", "empty_output"), turn=180),
+    Rung(dpi=216, max_tiles=12, prompt="free_ocr", temperature=0.25),
+    Rung(engine="endpoint", urls=("http://a:1/v1", 'http://"b"'), profile="olmocr-2-7b"),
+)
+
+
 def values_of(info: FieldInfo) -> st.SearchStrategy[Any]:
+    if info.annotation == tuple[Rung, ...]:
+        return st.lists(st.sampled_from(RUNGS)).map(tuple)
     if not info.metadata:
         return st.from_type(cast("Any", info.annotation))
     kinds = [kind for kind in get_args(info.annotation) if kind is not NoneType] or [info.annotation]

@@ -100,6 +100,7 @@ def other(value: object) -> list[object]:
         "jpeg",
         "base",
         ("x",),
+        ({"turn": 180},),
         (0.0, 0.5),
     ]
 

@@ -43,6 +43,7 @@ class Recognizer:
         deepseek = settings.engine.deepseek
         self._parses_figures = deepseek is not None and deepseek.parse_figures
         self._layout = None if deepseek is None else layout_of(*deepseek.views)
+        self._rungs = settings.engine.tries.rungs
         self._pictures = PicturePages(settings.engine.cpu)
 
     async def start(self, memory: float = 1.0) -> None:
@@ -68,7 +69,7 @@ class Recognizer:
             text = Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if isinstance(text, EngineDown):
             return text
-        attempt = self._make_attempt(started, params)
+        attempt = self._make_attempt(started, params, page)
         if isinstance(text, Failure):
             row = failed_row(document, page, text.reason, text.detail, replace(attempt, reason=text.reason))
             return await self._mark_picture(row, page, image, params)
@@ -81,7 +82,7 @@ class Recognizer:
             return await self._mark_picture(row, page, image, params)
         if not self._keeps_figures or row.reading is None:
             return row
-        figures = self._cut_figures(image, text, page.geometry)
+        figures = self._cut_figures(image, text, page)
         if self._parses_figures and isinstance(self._engine, FigureReader) and find_defect(row) is None:
             parsed = await parse_figures(self._engine, figures)
             if isinstance(parsed, EngineDown):
@@ -97,7 +98,7 @@ class Recognizer:
         if not isinstance(failure, Failure) or failure.reason is not Reason.EMPTY_OUTPUT:
             return row
         has_layer = page.layer_text is not None or (page.features is not None and page.features.characters > 0)
-        if params is not None or has_layer:
+        if params is not None or page.rung is not None or has_layer:
             return row
         shows = await asyncio.get_running_loop().run_in_executor(None, self._shows_only_picture, image, page.geometry)
         return replace(row, content=PictureOnly(failure.reason, failure.detail)) if shows else row
@@ -105,22 +106,30 @@ class Recognizer:
     def _shows_only_picture(self, image: PageImage, geometry: PageGeometry) -> bool:
         return self._pictures.shows_only_picture(self._whole_image(image, geometry))
 
-    def _cut_figures(self, image: PageImage, text: PageText, geometry: PageGeometry) -> tuple[Figure, ...]:
+    def _cut_figures(self, image: PageImage, text: PageText, page: RenderedPage) -> tuple[Figure, ...]:
         if not has_pictures(text.blocks):
             return ()
-        return cut_figures(self._whole_image(image, geometry), text.blocks, geometry)
+        tiles = None if page.rung is None else self._rungs[page.rung].max_tiles
+        return cut_figures(self._whole_image(image, page.geometry, tiles), text.blocks, page.geometry)
 
-    def _whole_image(self, image: PageImage, geometry: PageGeometry) -> RGB:
+    def _whole_image(self, image: PageImage, geometry: PageGeometry, max_tiles: int | None = None) -> RGB:
         if isinstance(image, EncodedPage):
             return image.pixels()
         if not isinstance(image, PageViews):
             return image
         assert self._layout is not None
-        return page_of(image, geometry.width_px, geometry.height_px, self._layout)
+        layout = self._layout if max_tiles is None else self._layout.with_max_tiles(max_tiles)
+        return page_of(image, geometry.width_px, geometry.height_px, layout)
 
-    def _make_attempt(self, started: float, params: RetryParams | None) -> Attempt:
+    def _make_attempt(self, started: float, params: RetryParams | None, page: RenderedPage) -> Attempt:
         engine = self._description
-        seconds = time.perf_counter() - started
+        attempt = Attempt(
+            engine.name,
+            time.perf_counter() - started,
+            prompt=engine.prompt,
+            temperature=engine.temperature,
+            tried=None if page.rung is None else self._rungs[page.rung].describe(),
+        )
         if params is None:
-            return Attempt(engine.name, seconds, prompt=engine.prompt, temperature=engine.temperature)
-        return Attempt(engine.name, seconds, prompt=params.prompt or engine.prompt, temperature=params.temperature)
+            return attempt
+        return replace(attempt, prompt=params.prompt or engine.prompt, temperature=params.temperature)

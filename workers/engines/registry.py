@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.tries.rung_settings import other_engines
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.workers.engines.deepseek_ocr2 import preflight
 from ocrmill.workers.engines.endpoint import preflight as endpoint_preflight
@@ -79,13 +80,14 @@ def with_engine_chosen(settings: RunSettings) -> RunSettings:
         passed_over.append(f"not {name}: {'; '.join(found)}")
     why = f" ({'; '.join(passed_over)})" if passed_over else ""
     log.info("engine: %s, the best that this machine can run%s", name, why)
-    return settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})})
+    return _with_key(settings.model_copy(update={"engine": settings.engine.model_copy(update={"name": name})}))
 
 
 def _with_key(settings: RunSettings) -> RunSettings:
     """Take the key of the endpoint from the environment here: engines may run on other machines."""
     endpoint, key = settings.engine.endpoint, os.environ.get(KEY_VARIABLE)
-    if settings.engine.name != "endpoint" or endpoint.api_key is not None or not key:
+    names = {settings.engine.name, *(each.name for each in other_engines(settings.engine).values())}
+    if "endpoint" not in names or endpoint.api_key is not None or not key:
         return settings
     endpoint = endpoint.model_copy(update={"api_key": SecretStr(key)})
     return settings.model_copy(update={"engine": settings.engine.model_copy(update={"endpoint": endpoint})})
@@ -101,6 +103,8 @@ def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
     """
     if not use_ray or settings.workers.ray_address is None:
         preflight.refuse(missing(settings.engine), settings.engine.name)
+        for engine in other_engines(settings.engine).values():
+            preflight.refuse(missing(engine), engine.name)
 
 
 def missing(settings: EngineSettings) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
 from ocrmill.configs.settings import RouteMode, RunSettings
+from ocrmill.configs.tries.rung_settings import settings_of_rung
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
     Document,
@@ -20,7 +21,7 @@ from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.engines.registry import make_engine
 from ocrmill.workers.pools.image_memory import image_memory, in_flight_bytes
-from ocrmill.workers.pools.worker_slots import WorkerLoad
+from ocrmill.workers.pools.worker_slots import WorkerLoad, WorkerSlots
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 Image = Any
@@ -73,10 +74,12 @@ class SerialPool:
         self._description = engine.describe()
         self.in_flight_bytes = in_flight_bytes(settings, self._description.slots, image_memory())
         self._rasterizer = Rasterizer(settings, self._description)
+        self._settings = settings
         self._recognizer = Recognizer(engine, settings)
-        self._turn = asyncio.Semaphore(self._description.slots)  # else a page's time has the wait for all before it
-        self._taken = 0
-        self._started: asyncio.Task[None] | None = None
+        self._others: dict[int, Recognizer] = {}  # by rung: other engines, for further attempts
+        # Else a page's time has the wait for all before it.
+        self._turns = WorkerSlots("an engine", [None], self._description.slots, _revive_nothing)
+        self._starting: dict[int | None, asyncio.Task[None]] = {}  # by rung
 
     def describe(self) -> EngineDescription:
         """Return the description of the engine."""
@@ -84,7 +87,7 @@ class SerialPool:
 
     def load(self) -> Mapping[str, WorkerLoad]:
         """Return the present load: one rasterizer, which works in this thread, and one engine."""
-        engine = WorkerLoad(1, min(1, self._taken), self._description.slots, self._taken, 0)
+        engine = self._turns.load()
         return {"rasterizer": WorkerLoad(1, 1, 1, 1, 0), "engine": engine}
 
     def rasterizer_with_route(self, route: RouteMode) -> Rasterizer:
@@ -98,29 +101,48 @@ class SerialPool:
     async def read(self, pages: PageRange) -> AsyncGenerator[PageRow | tuple[RenderedPage, Image], None]:
         """Read a range in order."""
         for number in pages.page_numbers:
-            yield self._rasterizer.read(pages.document, number)
+            if pages.rung is None:
+                yield self._rasterizer.read(pages.document, number)
+            else:
+                yield self._rasterizer.read_again(pages)
             await asyncio.sleep(0)  # so that pages yielded before are recognized
 
     async def recognize(
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
     ) -> PageRow:
         """Turn a page image into the row of one attempt at it."""
-        self._started = self._started or asyncio.create_task(self._recognizer.start())
-        await asyncio.shield(self._started)
-        async with self._turn:
-            self._taken += 1
-            try:
-                row = await self._recognizer.read(document, page, image, params)
-            finally:
-                self._taken -= 1
+        recognizer, at = self._recognizer_of(page)
+        if at not in self._starting:
+            self._starting[at] = asyncio.create_task(recognizer.start())
+        await asyncio.shield(self._starting[at])
+        turn = await self._turns.acquire(patient=params is not None or page.rung is not None)
+        try:
+            row = await recognizer.read(document, page, image, params)
+        finally:
+            self._turns.release(turn, finished=True)
         if isinstance(row, EngineDown):  # there is no other one
             raise EngineError(row.detail)
         return row
 
+    def _recognizer_of(self, page: RenderedPage) -> tuple[Recognizer, int | None]:
+        """Return what reads a page, and the rung of it if only that names its engine."""
+        at = page.rung
+        if at is None or self._settings.engine.tries.rungs[at].engine is None:
+            return self._recognizer, None
+        if at not in self._others:
+            settings = settings_of_rung(self._settings, self._settings.engine.tries.rungs[at])
+            self._others[at] = Recognizer(make_engine(settings.engine), settings)
+        return self._others[at], at
+
     async def stop(self) -> None:
-        """End the engine, while its event loop runs."""
-        await self._recognizer.close()
+        """End the engines, while their event loop runs."""
+        for recognizer in (self._recognizer, *self._others.values()):
+            await recognizer.close()
 
     def close(self) -> None:
         """End the rendering processes."""
         self._rasterizer.close()
+
+
+async def _revive_nothing(_worker: object) -> None:
+    """Do nothing: the engine is in this process."""

@@ -68,7 +68,10 @@ class RasterizerActor:
         for number in pages.page_numbers:
             self._since = time.monotonic()
             try:
-                page = self._rasterizer.read(pages.document, number)
+                if pages.rung is None:
+                    page = self._rasterizer.read(pages.document, number)
+                else:
+                    page = self._rasterizer.read_again(pages)
             finally:
                 self._since = None
             if isinstance(page, PageRow):

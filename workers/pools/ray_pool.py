@@ -19,6 +19,7 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.tries.rung_settings import settings_of_rung
 from ocrmill.pipeline.errors import EngineError, OcrmillError
 from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
 from ocrmill.pipeline.records import (
@@ -110,6 +111,8 @@ class RayPool:
         )
         slots = ray.get([handle.actor.slots.remote() for handle in engine_handles])  # each by the GPU of its node
         self._engine_slots = WorkerSlots("an engine", engine_handles, slots, self._revive_engine)
+        self._make_engine = make_engine
+        self._starting: dict[int, asyncio.Task[WorkerSlots]] = {}  # by rung: other engines, for further attempts
         self._killers: Counter[str] = Counter()  # by document: pages that killed an engine
         self._watching: asyncio.Task[None] | None = None
 
@@ -177,13 +180,15 @@ class RayPool:
 
         An engine that dies loses all its pages. Each is tried again with a few others, then alone in an engine, so that
         only the page that kills it is blamed. Once several pages of a document were blamed, its other pages are not
-        tried.
+        tried. A further attempt waits behind all first ones.
         """
         request = OcrRequest(document, page, image, params)
+        slots = await self._slots_of(page)
+        is_patient = params is not None or page.rung is not None
         attempts: list[Attempt] = []
         deaths = 0
         while True:
-            slot = await self._acquire_engine(document, deaths)
+            slot = await self._acquire_engine(slots, document, deaths, is_patient=is_patient)
             if slot is None:
                 detail = f"not tried: {MAX_FAILURES} other pages of this document made the engine fail"
                 return replace(failed_row(document, page, Reason.ENGINE_CRASH, detail), attempts=tuple(attempts))
@@ -191,9 +196,9 @@ class RayPool:
             outcome: PageRow | _EngineLost | None = None  # None: the image is lost, or this was cancelled
             try:
                 reading = slot.worker.handle.actor.read.remote(*request)
-                outcome = await self._await_outcome(slot, request, reading)
+                outcome = await self._await_outcome(slots, slot, request, reading)
             finally:
-                self._engine_slots.release(slot, finished=isinstance(outcome, PageRow))
+                slots.release(slot, finished=isinstance(outcome, PageRow))
             if isinstance(outcome, PageRow):
                 return replace(outcome, attempts=(*attempts, *outcome.attempts))
             if outcome is None:
@@ -201,14 +206,16 @@ class RayPool:
             deaths += 1
             if slot.alone or outcome.reason is Reason.ENGINE_TIMEOUT:
                 seconds = time.monotonic() - started
-                attempts.append(Attempt(self._description.name, seconds, reason=outcome.reason))
+                attempts.append(Attempt(self._name_of(page), seconds, reason=outcome.reason))
             if len(attempts) >= self._settings.engine.max_attempts:
-                self._engine_slots.record_failure(slot, document.document_id)
-                self._killers[document.document_id] += 1
+                slots.record_failure(slot, document.document_id)
+                self._killers[document.document_id] += slots is self._engine_slots
                 detail = f"the engine failed {len(attempts)} times on this page{outcome.why}"
                 return replace(failed_row(document, page, outcome.reason, detail), attempts=tuple(attempts))
 
-    async def _await_outcome(self, slot: Slot, request: OcrRequest, reading: Any) -> PageRow | _EngineLost | None:
+    async def _await_outcome(
+        self, slots: WorkerSlots, slot: Slot, request: OcrRequest, reading: Any
+    ) -> PageRow | _EngineLost | None:
         """Wait for the row of a page that an engine reads; None if the image is gone.
 
         An engine that is lost gets no more pages until it is back.
@@ -235,14 +242,16 @@ class RayPool:
             lost = _EngineLost(Reason.ENGINE_TIMEOUT)
         except RayActorError:
             lost = _EngineLost(Reason.ENGINE_CRASH)
-        self._engine_slots.report_death(slot)
+        slots.report_death(slot)
         return lost
 
     async def stop(self) -> None:
         """Let the engines end their processes; one that does not answer is killed with its actor."""
         if self._watching is not None:
             self._watching.cancel()
-        stops = [handle.actor.close.remote() for handle in self._engine_slots.handles()]
+        others = [task.result() for task in self._starting.values() if task.done() and not task.exception()]
+        handles = [handle for slots in (self._engine_slots, *others) for handle in slots.handles()]
+        stops = [handle.actor.close.remote() for handle in handles]
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*stops, return_exceptions=True), STOP_TIMEOUT_S)
 
@@ -284,14 +293,41 @@ class RayPool:
         finally:
             row.cancel()
 
-    async def _acquire_engine(self, document: Document, deaths: int) -> Slot | None:
+    async def _acquire_engine(
+        self, slots: WorkerSlots, document: Document, deaths: int, *, is_patient: bool
+    ) -> Slot | None:
         """Acquire a slot for a page whose engines died `deaths` times; None if its document has killed too many."""
         parts = 1 if deaths > 1 or self._description.slots <= SUSPECTS else SUSPECTS
-        slot = await self._engine_slots.acquire(parts=parts if deaths else None)
-        if self._killers[document.document_id] < MAX_FAILURES:
+        slot = await slots.acquire(parts=parts if deaths else None, patient=is_patient)
+        if slots is not self._engine_slots or self._killers[document.document_id] < MAX_FAILURES:
             return slot
-        self._engine_slots.release(slot, finished=False)
+        slots.release(slot, finished=False)
         return None
+
+    async def _slots_of(self, page: RenderedPage) -> WorkerSlots:
+        """Return the slots of the engine that reads a page; one that only a rung names is started for its first page.
+
+        Raises:
+            EngineError: it cannot be started.
+        """
+        at = page.rung
+        if at is None or self._settings.engine.tries.rungs[at].engine is None:
+            return self._engine_slots
+        if at not in self._starting:
+            self._starting[at] = asyncio.create_task(self._start_other(at))
+        return await asyncio.shield(self._starting[at])
+
+    async def _start_other(self, at: int) -> WorkerSlots:
+        """Start one engine of another kind, beside those of the run; it takes the cores that they leave idle."""
+        settings = with_absolute_paths(settings_of_rung(self._settings, self._settings.engine.tries.rungs[at]))
+        actor = EngineActor.options(num_gpus=0, num_cpus=0).remote(self._make_engine, settings)  # type: ignore[attr-defined]
+        handle = Handle(actor, pid=-1)  # no process yet
+        await self._revive_engine(handle)
+        return WorkerSlots("an engine", [handle], await actor.slots.remote(), self._revive_engine)
+
+    def _name_of(self, page: RenderedPage) -> str:
+        other = None if page.rung is None else self._settings.engine.tries.rungs[page.rung].engine
+        return other or self._description.name
 
     async def _acquire_rasterizer(self) -> Slot:
         self._watching = self._watching or asyncio.create_task(self._watch())

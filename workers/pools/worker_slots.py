@@ -66,6 +66,7 @@ class WorkerSlots:
         self._workers = [WorkerState(handle, number) for handle, number in zip(handles, numbers, strict=True)]
         self._revive = revive
         self._waiters: deque[tuple[int, asyncio.Future[Slot]]] = deque()
+        self._patient: deque[tuple[int, asyncio.Future[Slot]]] = deque()  # are served once nobody else waits
         self._revivals: set[asyncio.Task[None]] = set()
         self._restarts = 0
 
@@ -80,14 +81,14 @@ class WorkerSlots:
         slots, taken = sum(worker.slots for worker in up), sum(worker.taken for worker in up)
         return WorkerLoad(len(up), busy, slots, taken, self._restarts)
 
-    async def acquire(self, *, parts: int | None = None) -> Slot:
-        """Wait for one slot of a worker; with `parts`, for 1/`parts` of a worker's slots.
+    async def acquire(self, *, parts: int | None = None, patient: bool = False) -> Slot:
+        """Wait for one slot of a worker; with `parts`, for 1/`parts` of a worker's slots; if `patient`, behind others.
 
         Raises:
             EngineError: if every worker has been given up.
         """
         waiter: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
-        self._waiters.append((parts or 0, waiter))
+        (self._patient if patient else self._waiters).append((parts or 0, waiter))
         self._serve()
         try:
             return await waiter
@@ -137,8 +138,8 @@ class WorkerSlots:
 
     def _serve(self) -> None:
         """Assign slots to waiters in order; one that waits for many slots blocks those behind it."""
-        while self._waiters:
-            parts, waiter = self._waiters[0]
+        while queue := self._waiters or self._patient:
+            parts, waiter = queue[0]
             if not waiter.done():
                 slot = self._free_slot(parts)
                 if slot is not None:
@@ -148,7 +149,7 @@ class WorkerSlots:
                     waiter.set_exception(EngineError(self._none_left_text()))
                 else:
                     return
-            self._waiters.popleft()
+            queue.popleft()
 
     def _free_slot(self, parts: int) -> Slot | None:
         free = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.document_types import XFA_PLACEHOLDER
 from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.pages import mupdf as rasterize
 from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
 from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, map_unmapped_glyphs
@@ -24,7 +25,6 @@ from ocrmill.pipeline.records import (
     BlankPage,
     FailedPage,
     Failure,
-    LayerLine,
     PageFeatures,
     PageGeometry,
     PageResult,

@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Self
 
 from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.pages.raster_size import with_raster
 from ocrmill.pipeline.pages.routing import layer_can_check
 from ocrmill.pipeline.records import (
     RGB,
     FailedPage,
-    LayerLine,
     PageFeatures,
     PageGeometry,
     PageResult,

@@ -7,8 +7,9 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 from dataclasses import replace
 
 from ocrmill.configs.settings import RasterSettings, RouteMode, RunSettings
+from ocrmill.configs.tries.rung_settings import settings_of_rung
 from ocrmill.model_adapter.tiling import layout_of
-from ocrmill.model_adapter.views import PageViews, cut_views
+from ocrmill.model_adapter.views import PageViews, cut_views, page_of
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.raster_size import with_size
 from ocrmill.pipeline.quality.page_row import finished_row
@@ -19,6 +20,7 @@ from ocrmill.pipeline.records import (
     FailedPage,
     Failure,
     Figure,
+    PageRange,
     PageResult,
     Reason,
     RenderedPage,
@@ -31,6 +33,7 @@ from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
 from ocrmill.pipeline.sources.file_cache import FileCache
 from ocrmill.pipeline.text.figures import cut_figures
 from ocrmill.workers.rendering.encoded_page import encode
+from ocrmill.workers.rendering.other_image import remake
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, PageImage, RenderedImage
 from ocrmill.workers.scratch import Scratch
@@ -69,6 +72,7 @@ class Rasterizer:
         self._mupdf = RenderProcess("mupdf", child_settings)
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
+        self._by_rung: tuple[int, Rasterizer] | None = None  # with the settings of a further attempt
         self._shares_files = files is not None
         self._files = files or FileCache(self._scratch.path, settings.input, settings.storage)
 
@@ -86,7 +90,28 @@ class Rasterizer:
             return UnreadableDocument(opened.document_id, source, error.reason, error.detail)
         return opened
 
-    def read(self, document: Document, page_number: int) -> PageRow | tuple[RenderedPage, PageImage]:
+    def read_again(self, pages: PageRange) -> PageRow | tuple[RenderedPage, PageImage]:
+        """Read the page of a range once more as its rung says: as `read` does, or as the row of why it cannot be."""
+        assert pages.rung is not None
+        (number,) = pages.page_numbers
+        return self._of_rung(pages.rung).read(pages.document, number, pages)
+
+    def _of_rung(self, at: int) -> "Rasterizer":
+        """Return a rasterizer with the settings of a rung: this one if they are its own, else one that is kept."""
+        rung = self._settings.engine.tries.rungs[at]
+        settings = settings_of_rung(self._settings, rung)
+        if settings == self._settings and not rung.layer:
+            return self
+        if self._by_rung is None or self._by_rung[0] != at:
+            if self._by_rung is not None:
+                self._by_rung[1].close()  # one at a time: each has processes of its own
+            engine = replace(self._engine, writes_markup=False) if self._engine and rung.layer else self._engine
+            self._by_rung = at, Rasterizer(settings, engine, self._files)
+        return self._by_rung[1]
+
+    def read(
+        self, document: Document, page_number: int, again: PageRange | None = None
+    ) -> PageRow | tuple[RenderedPage, PageImage]:
         """Read a page: it comes out as its row, or rendered and awaiting OCR, with its image or its views."""
         first = self._pdfium if document.renderer == "pdfium" else self._mupdf
         try:
@@ -95,6 +120,8 @@ class Rasterizer:
             if first is self._mupdf and isinstance(page, FailedPage) and self._may_try_pdfium(page):
                 page, image = _second_try(page, *self._pdfium.read(path, document.password, page_number))
             self._check_unchanged(document.source)  # afterwards: what was read is what was found
+            if again is not None and isinstance(page, RenderedPage):
+                page, image = self._remade(page, image, again)
         except PageError as error:
             page, image = FailedPage(page_number, error.reason, error.detail), None
         except OSError as error:
@@ -110,8 +137,25 @@ class Rasterizer:
             page = replace(page, geometry=with_size(page.geometry, wanted.width_px, wanted.height_px))
         return replace(page, image_bytes=wanted.nbytes), wanted
 
+    def _remade(
+        self, page: RenderedPage, image: RenderedImage | None, again: PageRange
+    ) -> tuple[RenderedPage, RenderedImage]:
+        """Turn or cut the image of a page that is rendered again."""
+        assert image is not None
+        assert again.rung is not None
+        rung = self._settings.engine.tries.rungs[again.rung]
+        page = replace(page, rung=again.rung)
+        if isinstance(image, PageViews):
+            if not rung.turn and again.half is None:
+                return page, image
+            assert self._layout is not None
+            image = page_of(image, page.geometry.width_px, page.geometry.height_px, self._layout)
+        return remake(page, image, rung, again.half)
+
     def close(self) -> None:
         """End the rendering processes and remove the unpacked files."""
+        if self._by_rung is not None:
+            self._by_rung[1].close()
         self._mupdf.close()
         self._pdfium.close()
         if not self._shares_files:

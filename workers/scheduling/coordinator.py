@@ -34,8 +34,8 @@ from ocrmill.workers.scheduling.listing import Listing
 from ocrmill.workers.scheduling.memory_budget import MemoryBudget, Reservation
 from ocrmill.workers.scheduling.progress import Progress
 from ocrmill.workers.scheduling.range_queue import RangeQueue
-from ocrmill.workers.scheduling.repair import recognize
 from ocrmill.workers.scheduling.task_groups import beside, cause_of
+from ocrmill.workers.scheduling.tries.second_tries import SecondTries
 
 SOURCES_AT_A_TIME = 64
 QUEUED_RANGES_PER_RASTERIZER = 4
@@ -69,6 +69,7 @@ class Coordinator:
         self._breaker = CircuitBreaker(workers)
         self._flusher = Flusher(sink, report)
         self._settings = settings
+        self._tries = SecondTries(pool, settings)
         self._open: dict[str, DocumentProgress] = {}
         self._complete: set[str] = set()  # ids of documents finished in this run
         self._pages = pages  # of each document; None for all
@@ -287,7 +288,7 @@ class Coordinator:
         with reserved:
             reserved.resize(page.image_bytes)
             try:
-                row = await recognize(self._pool, document, page, image, self._stop.is_set, self._settings.quality)
+                row = await self._tries.recognize(document, page, image, self._stop.is_set, reserved)
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ocrmill.pipeline.records import LayerLine
+from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.text.reading_order import Box
 
 

@@ -20,12 +20,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ocrmill.pipeline.measures import AgreementMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, LayerLine
 from ocrmill.pipeline.quality.agreement.ocr_words import is_number, layer_words, letters_of, text_words
 from ocrmill.pipeline.quality.agreement.plain_words import PlainWord
 from ocrmill.pipeline.quality.agreement.similar_words import paired, pieces_of
 from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_order
-from ocrmill.pipeline.records import PICTURE, Block, LayerLine, PageGeometry
+from ocrmill.pipeline.records import PICTURE, Block, PageGeometry
 from ocrmill.pipeline.text.reading_order import Box
 
 # Of the page's shorter side, from each edge: 60 points of A4. Running text mostly begins at 72.

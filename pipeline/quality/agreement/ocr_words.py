@@ -12,9 +12,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.quality.agreement.plain_words import plain_words, words_of_markdown
 from ocrmill.pipeline.quality.signals.find_formulas import find_formulas
-from ocrmill.pipeline.records import LayerLine
 
 _DASHES = str.maketrans("\u2010\u2011\u2012\u2013\u2212\uff0d", "------")
 _DROPPED = re.compile("['\u2018\u2019\u02bc`\u00b4%\u2030\u00ad\u200b]")

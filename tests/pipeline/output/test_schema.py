@@ -68,7 +68,7 @@ CONTRACT = {
         | engine {WORD} | renderer {WORD} | model {WORD} | model_revision {WORD} | prompt {WORD}
         | settings_fingerprint {WORD}
         | attempts list<item: struct<engine: string, prompt: string, temperature: float, finish_reason: string,
-          output_tokens: int32, reason: string, seconds: float>>
+          output_tokens: int32, reason: string, seconds: float, tried: string>>
         | width_pt float | height_pt float | width_px int32 | height_px int32 | dpi float | rotation int32
         | tile_columns int32 | tile_rows int32 | visual_tokens int32 | prompt_tokens int32 | output_tokens int32
         | finish_reason {WORD} | render_ms float | engine_ms float | run_id {WORD}

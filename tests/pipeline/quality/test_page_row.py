@@ -6,13 +6,13 @@ import pytest
 from narrowed import present
 
 from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.quality.page_row import better_of_layer, failed_row, recognized_row
 from ocrmill.pipeline.records import (
     Attempt,
     Document,
     FailedPage,
     Figure,
-    LayerLine,
     PageGeometry,
     PageText,
     Reason,

@@ -11,6 +11,7 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.records import Document, EngineDescription, PageText, Source
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import SerialPool
+from ocrmill.workers.pools.worker_slots import WorkerSlots
 
 SETTINGS = RunSettings(engine=EngineSettings(name="cpu"))
 DOCUMENT = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
@@ -36,9 +37,13 @@ def test_an_engine_gets_as_many_pages_as_it_asks_for() -> None:
     """Pages behind them wait outside: else the time of the last page in the engine would be that of all."""
     engine = CountingEngine()
 
+    async def never(_: Any) -> None:
+        """Revive nothing."""
+
     async def six_pages() -> list[Any]:
         pool = SerialPool(SETTINGS)
-        pool._recognizer, pool._turn = Recognizer(engine, SETTINGS), asyncio.Semaphore(engine.describe().slots)
+        pool._recognizer = Recognizer(engine, SETTINGS)
+        pool._turns = WorkerSlots("an engine", [None], engine.describe().slots, revive=never)
         image: Any = None
         return await asyncio.gather(*(pool.recognize(DOCUMENT, rendered_page(), image) for _ in range(6)))
 

@@ -28,6 +28,28 @@ def test_pages_go_to_the_least_busy_engine(slots_each: int | list[int], expected
     assert asyncio.run(scenario()) == (expected, True)
 
 
+def test_who_is_patient_waits_behind_all_others() -> None:
+    """A slot that comes free goes to those who are not patient, even if they asked later."""
+
+    async def scenario() -> list[str]:
+        slots = WorkerSlots("an engine", ["a"], 1, comes_back)
+        served: list[str] = []
+
+        async def task(name: str, *, patient: bool) -> None:
+            slot = await slots.acquire(patient=patient)
+            served.append(name)
+            await asyncio.sleep(0)
+            slots.release(slot, finished=True)
+
+        waits = [("first", False), ("second try", True), ("third", False), ("fourth", False)]
+        async with asyncio.TaskGroup() as group:
+            for name, patient in waits:
+                group.create_task(task(name, patient=patient))
+        return served
+
+    assert asyncio.run(scenario()) == ["first", "third", "fourth", "second try"]
+
+
 def test_a_suspect_gets_an_engine_to_itself() -> None:
     """A page that was there when an engine died waits for an empty engine and fills it."""
 

@@ -8,4 +8,4 @@ class DeepseekOcrEngine(DeepseekEngine):
     """The engine `deepseek-ocr`."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        super().__init__(settings.deepseek_ocr, settings.page_timeout_s)
+        super().__init__(settings.deepseek_ocr, settings.page_timeout_s, settings.most_tiles)

@@ -74,10 +74,12 @@ class OutputSoFar:
 class DeepseekEngine:
     """Reads pages with the DeepSeek-OCR of its settings. Needs vLLM, and a GPU or vLLM's CPU build."""
 
-    def __init__(self, settings: DeepseekOcr2Settings, page_timeout_s: float) -> None:
+    def __init__(self, settings: DeepseekOcr2Settings, page_timeout_s: float, most_tiles: int) -> None:
+        """Start nothing yet; `most_tiles` are those of any attempt at a page."""
         self._settings = with_gpu_preset(settings)
         self._version = version_read_by(settings.engine)
         self._layout = layout_of(*settings.views)
+        self._most_tiles = most_tiles
         self._page_timeout_s = page_timeout_s
         # The first attempt, in the words of those that may follow it.
         self._usual = RetryParams(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
@@ -154,6 +156,8 @@ class DeepseekEngine:
         if not markdown.strip() and not blocks:
             return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
         tiling = self._layout.plan(geometry.width_px, geometry.height_px)
+        if tiling.num_tiles != len(image.tiles):  # of an attempt with another number
+            tiling = self._layout.with_max_tiles(len(image.tiles)).plan(geometry.width_px, geometry.height_px)
         return PageText(
             markdown,
             raw=written.text,
@@ -224,7 +228,7 @@ class DeepseekEngine:
         settings = self._settings
         mode = settings.views[0] if self._version is FIRST else None
         arguments = {
-            **engine_arguments(settings.max_tiles, self._version, mode),
+            **engine_arguments(self._most_tiles, self._version, mode),
             "model": settings.model,
             "revision": settings.revision,
             "dtype": settings.dtype,
@@ -247,7 +251,7 @@ class DeepseekEngine:
             "disable_log_stats": True,
         }
         if settings.encoder_graphs:
-            tokens = self._layout.graph_tokens()
+            tokens = self._layout.with_max_tiles(self._most_tiles).graph_tokens()
             arguments["compilation_config"] = {
                 "cudagraph_mm_encoder": True,
                 "encoder_cudagraph_token_budgets": tokens,
@@ -289,4 +293,4 @@ class DeepseekOcr2Engine(DeepseekEngine):
     """The engine `deepseek-ocr2`."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        super().__init__(settings.deepseek_ocr2, settings.page_timeout_s)
+        super().__init__(settings.deepseek_ocr2, settings.page_timeout_s, settings.most_tiles)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ocrmill.pipeline.measures import AgreementMeasures
+from ocrmill.pipeline.measures import AgreementMeasures, LayerLine
 from ocrmill.pipeline.quality.agreement.ocr_agreement import measure_agreement
-from ocrmill.pipeline.records import Block, LayerLine, PageGeometry
+from ocrmill.pipeline.records import Block, PageGeometry
 
 GEOMETRY = PageGeometry(600, 800, 0)
 LINES = (

@@ -37,7 +37,7 @@ from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import SerialPool
 from ocrmill.workers.rendering.protocol import PageImage
-from ocrmill.workers.scheduling.repair import recognize
+from ocrmill.workers.scheduling.tries.second_tries import SecondTries
 
 GOOD = "What stands on this page is read in full, from its first word to its last."
 LOOP = "What stands on this page " * 60
@@ -216,7 +216,8 @@ def test_a_run_that_stops_repairs_nothing_more(tmp_path: Path) -> None:
             document = instance(Document, await pool.open(source))
             page = await anext(pool.read(PageRange(document, (1,))))
             assert not isinstance(page, PageRow)
-            return present(await recognize(pool, document, *page, lambda: len(engine.asked) == 2))
+            tries = SecondTries(pool, SETTINGS)
+            return present(await tries.recognize(document, *page, lambda: len(engine.asked) == 2))
         finally:
             pool.close()
 
