@@ -48,7 +48,17 @@ BIN := .venv/bin
 	npm install --silent --no-audit --no-fund --prefix .venv/azurite azurite@3.35.0 || echo "no Azurite: tests of az:// are skipped"
 	touch $@
 
-venv: .venv/.vllm .venv/.azurite .venv/.triton
+# What sees the pages of `ocrmill view` as people do: axe-core, which looks for what keeps somebody out, and a Chromium.
+# Without them those tests are skipped.
+.venv/.axe: .venv/.dev
+	npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 || echo "no axe-core: tests of accessibility are skipped"
+	touch $@
+
+.venv/.chromium: .venv/.dev
+	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: tests that look at pages are skipped"
+	touch $@
+
+venv: .venv/.vllm .venv/.azurite .venv/.triton .venv/.axe .venv/.chromium
 
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3

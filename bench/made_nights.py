@@ -49,12 +49,14 @@ FLAGS = (("repetition",), ("truncated",), ("low_agreement",), ("repetition", "tr
 _OF_ENGINE = ("output_tokens", "engine_ms", "engine_confidence", "finish_reason", "model", "prompt_tokens")
 
 
-def write_nights(folder: Path, pages: int, nights: int = 14, shard_rows: int = 50_000) -> LocalStore:
+def write_nights(
+    folder: Path, pages: int, nights: int = 14, shard_rows: int = 50_000, different: int = DIFFERENT_ROWS
+) -> LocalStore:
     """Write an output of so many pages, in shards of at most `shard_rows`, each of one night."""
     store = LocalStore(folder)
     rows = min(shard_rows, -(-pages // nights))
     rows += -rows % PAGES_PER_DOCUMENT
-    base = _base_rows(rows)
+    base = _base_rows(rows, different)
     count = -(-pages // rows)
     for shard in range(count):
         night = shard * nights // count
@@ -68,7 +70,7 @@ def write_nights(folder: Path, pages: int, nights: int = 14, shard_rows: int = 5
     return store
 
 
-def _base_rows(rows: int) -> pa.Table:
+def _base_rows(rows: int, different: int) -> pa.Table:
     """Make rows of pages that an engine has read, each with its measures."""
     drawn = random.Random(0)
     stamp = RunStamp("", FIRST_NIGHT, RunSettings().fingerprint(), QUALITY_VERSION, _engine(), "0.1.0")
@@ -84,7 +86,7 @@ def _base_rows(rows: int) -> pa.Table:
             Attempt("deepseek-ocr2", 1.0, finish_reason="stop", output_tokens=len(text) // 4),
             RunSettings().quality,
         )
-        for text in islice(_texts(drawn), DIFFERENT_ROWS)
+        for text in islice(_texts(drawn), different)
     ]
     table = pages_table(made, stamp)
     return table.take(pa.array([drawn.randrange(len(table)) for _ in range(rows)])).combine_chunks()
@@ -190,7 +192,7 @@ def _documents(pages: pa.Table, before: int) -> pa.Table:
     flagged = pages.filter(pc.greater(pc.list_value_length(pages["flags"]), 0))["document_id"].value_counts()
     of_flagged = {each["values"]: each["counts"] for each in flagged.to_pylist()}
     values["pages_flagged"] = pa.array([of_flagged.get(name, 0) for name in firsts["document_id"].to_pylist()])
-    values["status"] = pc.if_else(pc.greater(values["pages_failed"], 0), "partial", "ok")
+    values["status"] = pa.array(["complete"] * count)
     arrays = [values.get(field.name, pa.nulls(count, pa.string())) for field in DOCUMENTS]
     arrays = [
         (pa.nulls(count, field.type) if field.name not in values else array.cast(field.type))

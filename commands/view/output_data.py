@@ -44,6 +44,10 @@ class OutputData:
         """Return a connection for one request, with the tables `pages`, `documents`, `sources` and `rates`."""
         return self.index.cursor()
 
+    def close(self) -> None:
+        """Stop to index, and remove the index."""
+        self.index.close()
+
     def find_page(self, document_id: str, page_number: int) -> dict[str, Any] | None:
         """Read the whole row of a page; None if there is none that counts."""
         place = (

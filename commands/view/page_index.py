@@ -96,6 +96,7 @@ class PageIndex:
         self._seen: tuple[object, ...] | None = None  # the journal and the shards at the last look
         self._changes: UnfinishedChanges | None = None
         self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
         self.state = IndexState()
         self.facets: dict[str, Facets] = {columns.table: {} for columns in TABLE_COLUMNS}
 
@@ -105,12 +106,15 @@ class PageIndex:
 
     def start(self) -> None:
         """Fill the index in the background, and look for new shards again and again."""
-        threading.Thread(target=self._keep_up, name="index", daemon=True).start()
+        self._thread = threading.Thread(target=self._keep_up, name="index", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """End the thread and remove the temporary file."""
         self._stopped.set()
         self._database.interrupt()
+        if self._thread is not None:
+            self._thread.join()
         self._database.close()
         self._folder.cleanup()
 
@@ -121,8 +125,11 @@ class PageIndex:
             FileGoneError: Shards were merged or withdrawn meanwhile: begin again.
             OutputError: A shard cannot be read.
         """
-        seen = (pending(self._store), *(shards(self._store, folder) for folder in TABLES))
+        if self._stopped.is_set():
+            return
+        seen = (list(pending(self._store)), *(shards(self._store, folder) for folder in TABLES))
         if seen == self._seen:
+            self.state = replace(self.state, is_complete=True, error=None)
             return
         current = CurrentPages(self._store, unfinished=True)
         self._take_out(current)
@@ -148,22 +155,26 @@ class PageIndex:
     def _count(self) -> None:
         self.facets = {columns.table: _facets(self.cursor(), columns) for columns in TABLE_COLUMNS}
 
+    def look(self) -> None:
+        """Refresh the index; if that fails, `state` says why."""
+        try:
+            self.refresh()
+        except FileGoneError:  # merged or withdrawn meanwhile: the next look sees what came of that
+            self.state = replace(self.state, is_complete=False)
+        except OcrmillError as error:
+            log.warning("the index stands still: %s", error)
+            self.state = replace(self.state, error=str(error))
+
     def _keep_up(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self.refresh()
-            except FileGoneError:
-                self._stopped.wait(AGAIN_S)
-                continue
-            except OcrmillError as error:
-                log.warning("the index stands still: %s", error)
-                self.state = replace(self.state, error=str(error))
-            except Exception as error:
-                if self._stopped.is_set():  # the database is closed
-                    return
-                self.state = replace(self.state, error=f"{type(error).__name__}: {error}")
-                raise
-            self._stopped.wait(REFRESH_S)
+        try:
+            while not self._stopped.is_set():
+                self.look()
+                self._stopped.wait(REFRESH_S if self.state.is_complete else AGAIN_S)
+        except Exception as error:
+            if self._stopped.is_set():  # the database is closed
+                return
+            self.state = replace(self.state, error=f"{type(error).__name__}: {error}")
+            raise
 
     def _replace(self, name: str, table: pa.Table) -> None:
         cursor = self.cursor()

@@ -41,7 +41,7 @@ def view(
             webbrowser.open(address)
         uvicorn.Server(config).run([listening])
     finally:
-        data.index.close()
+        data.close()
         listening.close()
 
 

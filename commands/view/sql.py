@@ -35,8 +35,8 @@ LONGEST_QUERY = 20_000
 SHOWN_VALUE = 400
 TEXTS_TABLE = "page_rows"
 EXAMPLES = {
-    "Flagged pages by engine and flag": "SELECT engine, unnest(flags) AS flag, count(*) AS pages\nFROM pages\n"
-    "GROUP BY ALL ORDER BY pages DESC",
+    "Flagged pages by engine and flag": "SELECT engine, flag, count(*) AS pages\n"
+    "FROM (SELECT engine, unnest(flags) AS flag FROM pages)\nGROUP BY ALL ORDER BY pages DESC",
     "Documents with the most loops": "SELECT source, count(*) AS loops, max(loop_score) AS worst\nFROM pages\n"
     "WHERE loop_score >= 1 GROUP BY source ORDER BY loops DESC LIMIT 20",
     "Seconds a page by language": "SELECT text_language, count(*) AS pages,\n"
