@@ -72,14 +72,14 @@ def measure(out: Path) -> None:
         try:
             assert server.stdout is not None
             client = httpx.Client(base_url=server.stdout.readline().strip(), timeout=TIMEOUT_S)
+            listening = time.perf_counter() - started
             client.get("/").raise_for_status()
-            print(f"first paint: {time.perf_counter() - started:.2f} s", flush=True)
-            pages = wait_for_index(client)
-            memory = psutil.Process(server.pid).memory_info().rss / 1e6
-            print(
-                f"index: {pages:,} pages in {time.perf_counter() - started:.0f} s, {memory:,.0f} MB of memory",
-                flush=True,
-            )
+            paint = time.perf_counter() - started
+            print(f"first paint: {paint:.2f} s, of that {listening:.2f} s until the server listened", flush=True)
+            pages, process = wait_for_index(client), psutil.Process(server.pid)
+            took, cpu, memory = time.perf_counter() - started, process.cpu_times(), process.memory_info().rss / 1e6
+            spent = f"{took:.0f} s, {cpu.user + cpu.system:.0f} s of CPU, {memory:,.0f} MB of memory"
+            print(f"index: {pages:,} pages in {spent}", flush=True)
             for name, address in QUERIES.items():
                 times = sorted(seconds(client, address) for _ in range(REPEATS))
                 print(f"{name}: {times[0]:.2f} / {statistics.median(times):.2f} / {times[-1]:.2f} s", flush=True)

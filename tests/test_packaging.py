@@ -93,6 +93,7 @@ def test_a_wheel_from_the_sdist_is_the_same(built: dict[str, Path], tmp_path: Pa
 
     assert contents(again) == files
     assert {"ocrmill/py.typed", "ocrmill/runs.py", "ocrmill/cli.py", "ocrmill/configs/cpu.toml"} <= files.keys()
+    assert {f"ocrmill/commands/view/{name}" for name in ("templates/frame.html", "static/frame.css")} <= files.keys()
     assert not [name for name in files if name.endswith(".pyc") or not name.startswith("ocrmill")]
 
 

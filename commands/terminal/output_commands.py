@@ -113,7 +113,9 @@ def view(
     """
     from importlib.util import find_spec
 
-    if missing := [name for name in ("duckdb", "jinja2", "starlette", "uvicorn") if find_spec(name) is None]:
+    if missing := [
+        name for name in ("duckdb", "jinja2", "starlette", "uvicorn", "vl_convert") if find_spec(name) is None
+    ]:
         fail(
             f"view needs packages that are not installed ({', '.join(missing)}): pip install 'ocrmill[view]'",
             WRONG_USAGE,

@@ -28,12 +28,12 @@ class Neighbours:
 class OutputData:
     """An output: its store, the settings to read its sources with, and the index of its rows."""
 
-    def __init__(self, store: Store, settings: RunSettings) -> None:
-        """Begin to index the output."""
+    def __init__(self, store: Store, settings: RunSettings, *, index_after_s: float = 0.0) -> None:
+        """Begin to index the output, after some seconds in which the first page may be shown."""
         self.store = store
         self.settings = settings
         self.index = PageIndex(store)
-        self.index.start()
+        self.index.start(index_after_s)
 
     @property
     def url(self) -> str:

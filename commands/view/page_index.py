@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY_LIMIT = "2GB"
+SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the index
 REFRESH_S = 30.0  # between two looks for new shards
 AGAIN_S = 1.0  # until the next look when shards were merged meanwhile
 RECOUNT_S = 5.0  # between two counts of values while the index grows
@@ -76,6 +77,7 @@ class PageIndex:
             config={
                 "memory_limit": MEMORY_LIMIT,
                 "temp_directory": str(path / "spill"),
+                "max_temp_directory_size": SPILL_LIMIT,
                 "preserve_insertion_order": "true",
             },
         )
@@ -104,9 +106,9 @@ class PageIndex:
         """Return a connection for one thread; it sees what is indexed by now."""
         return self._database.cursor()
 
-    def start(self) -> None:
+    def start(self, after_s: float = 0.0) -> None:
         """Fill the index in the background, and look for new shards again and again."""
-        self._thread = threading.Thread(target=self._keep_up, name="index", daemon=True)
+        self._thread = threading.Thread(target=self._keep_up, args=[after_s], name="index", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -165,7 +167,8 @@ class PageIndex:
             log.warning("the index stands still: %s", error)
             self.state = replace(self.state, error=str(error))
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, after_s: float) -> None:
+        self._stopped.wait(after_s)
         try:
             while not self._stopped.is_set():
                 self.look()

@@ -13,6 +13,8 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
+FIRST_PAINT_S = 1.0  # the index, which takes both cores of a small machine, waits so long for the first page
+
 
 def view(
     store: Store,
@@ -29,7 +31,7 @@ def view(
         UsageError: The host is not of this machine, or the port is taken.
     """
     listening = _listen(access.host, port)
-    data = OutputData(store, settings)
+    data = OutputData(store, settings, index_after_s=FIRST_PAINT_S)
     try:
         config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
         host = f"[{access.host}]" if ":" in access.host else access.host
