@@ -94,7 +94,7 @@ def test_every_view_is_for_everybody(shape: str, chromium: Browser, viewer: str,
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds; it is put in by the browser's debugger, past the policy of the page."""
+    """Return the findings of axe-core; it is put in by the browser's debugger, past the policy of the page."""
     page.evaluate(AXE.read_text() + "; undefined")
     found = page.evaluate("axe.run().then((all) => all.violations)")
     return [f"{each['id']}: {node['target']} {node['html'][:120]}" for each in found for node in each["nodes"]]

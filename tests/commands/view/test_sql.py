@@ -47,7 +47,7 @@ WRITES = {  # each is a single statement, and what it would leave behind or show
 
 @pytest.mark.parametrize("what", WRITES)
 def test_an_attack_is_refused(what: str, data: OutputData, tmp_path: Path) -> None:
-    """It shows nothing of the machine, leaves nothing behind, and the index stays as it is."""
+    """An attack shows nothing of the machine, leaves nothing behind, and the index stays as it is."""
     secret = tmp_path / "secret.csv"
     secret.write_text("do-not-show\n1\n")
     shard = next((Path(data.url) / "pages").iterdir())
@@ -62,7 +62,7 @@ def test_an_attack_is_refused(what: str, data: OutputData, tmp_path: Path) -> No
 
 
 def test_a_query_that_takes_too_long_is_interrupted(data: OutputData) -> None:
-    """It ends at its limit, and another one is answered meanwhile."""
+    """The query ends at its limit, and another one is answered meanwhile."""
     endless = "SELECT count(*) FROM range(100000000000) a, range(100000000000) b WHERE a.range % 7 = b.range % 11"
     ended: list[str] = []
 

@@ -51,7 +51,7 @@ def test_a_search_finds_each_page_with_the_words(words: str, data: OutputData, r
 
 
 def test_a_search_ends_at_many_hits(data: OutputData, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stops, and says that there are more."""
+    """The search stops, and says that there are more."""
     monkeypatch.setattr(search, "MOST_HITS", 10)
 
     assert MOST_HITS > 10
