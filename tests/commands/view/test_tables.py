@@ -85,6 +85,7 @@ def test_a_search_streams_and_ends_with_its_browser(viewer: str, data: OutputDat
 
 @pytest.mark.parametrize("query", ["q=", "q=" + "x" * 501, "q=a&in=features"])
 def test_a_search_for_nothing_is_refused(viewer: str, query: str) -> None:
+    """No words, too many, or a column without text: the request is wrong, and is said to be."""
     assert httpx.get(f"{viewer}/search?{query}").status_code == 400
 
 
