@@ -13,6 +13,7 @@ from ocrmill.model_adapter.checkpoint.config_schema import (
     NATIVE_MODEL_TYPE,
     ForeignConfigError,
     quantized_sentence,
+    refuse_other_names,
     refuse_quantized,
     to_published_schema,
 )
@@ -86,6 +87,7 @@ def check_config(fields: Any, name: str, version: ModelVersion = SECOND) -> dict
     """
     try:
         schema = to_published_schema(fields, name, version)
+        refuse_other_names(fields, name, version)
         refuse_quantized(fields, name, version)
         needed_shapes(schema)  # which needs every size
     except ForeignConfigError as error:

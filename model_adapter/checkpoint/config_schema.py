@@ -6,6 +6,7 @@ hf_config.py names the three forms in which it comes.
 from collections.abc import Mapping
 from typing import Any
 
+from ocrmill.model_adapter.checkpoint.published_config import MODEL_TYPE
 from ocrmill.model_adapter.checkpoint.versions import FIRST, SAM_KEY, SECOND, ModelVersion, version_of
 from ocrmill.model_adapter.errors import ModelFilesError
 
@@ -68,6 +69,23 @@ def to_published_schema(fields: Mapping[str, Any], name: str, version: ModelVers
         "vision_config": vision,
         "projector_config": fields["projector_config"],
     }
+
+
+def refuse_other_names(fields: Mapping[str, Any], name: str, version: ModelVersion = SECOND) -> None:
+    """Refuse a config of the right schema that calls itself another model, as vLLM goes by these names.
+
+    Raises:
+        ForeignConfigError: naming the model.
+    """
+    architectures = {str(architecture) for architecture in fields.get("architectures") or ()}
+    model_type = fields.get("model_type")
+    own = _NAMES[version] | {MODEL_TYPE}
+    if (architectures and architectures.isdisjoint(own)) or (model_type and model_type not in own):
+        raise ForeignConfigError(
+            f"{name} calls itself {_model_in(fields)} and has the parts of {version.title}: if it is one, set "
+            f'architectures to ["{version.published_architecture}"] and model_type to {MODEL_TYPE} in its '
+            f"config.json, else name the folder or the hub name of {version.title} with --model"
+        )
 
 
 def refuse_quantized(fields: Mapping[str, Any], name: str, version: ModelVersion = SECOND) -> None:

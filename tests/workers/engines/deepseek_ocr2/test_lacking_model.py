@@ -91,6 +91,14 @@ MODELS: Cases = {
         lambda folder: replaced(folder, "config.json", FIRST_DEEPSEEK_OCR),
         r"model holds the first DeepSeek-OCR, not DeepSeek-OCR 2",
     ),
+    "our tensors under another name": (
+        partial(changed, architectures=["LlamaForCausalLM"]),
+        r"model calls itself LlamaForCausalLM \(model type deepseek_vl_v2\) and has the parts of DeepSeek-OCR 2: if it",
+    ),
+    "our tensors under another type": (
+        partial(changed, model_type="llama"),
+        r"model calls itself DeepseekOCR2ForCausalLM \(model type llama\) .* set .* model_type to deepseek_vl_v2",
+    ),
     "no config": (partial(without, name="config.json"), r"model lacks config.json: fetch the checkpoint again"),
     "broken config": (partial(replaced, name="config.json", content=b'{"a": '), r"config.json is damaged \(no JSON"),
     "a config of lists": (partial(replaced, name="config.json", content=b"[]"), r"config.json is not as published"),
