@@ -2,13 +2,13 @@
 
 import re
 
+from ocrmill.pipeline.text.markup.ragged_tables import html_row_length, pipe_cells
+
 _ROW = re.compile(r"<tr\b[^<>]*>.*?</tr\s*>", re.IGNORECASE | re.DOTALL)
 _CELL = re.compile(r"<t[dh]\b([^<>]*)>(.*?)</t[dh]\s*>", re.IGNORECASE | re.DOTALL)
-_COLUMNS = re.compile(r"colspan\s*=\s*[\"']?(\d{1,3})", re.IGNORECASE)
 _END = re.compile(r"\s*(?:</tbody\s*>\s*)?</table\s*>\s*\Z", re.IGNORECASE)
 _TABLE = re.compile(r"<table\b", re.IGNORECASE)
 _PIPES = re.compile(r"(?P<header>\|[^\n]*)\n[^\S\n]*\|(?:\s*:?-+:?\s*\|)+[^\S\n]*(?P<rows>\n.*)?", re.DOTALL)
-_SPLIT = re.compile(r"(?<!\\)\|")
 
 
 def join_tables(one: str, other: str, *, continued: bool) -> tuple[str, str] | None:
@@ -45,14 +45,14 @@ def _join_pipes(one: str, other: str, *, continued: bool) -> tuple[str, str] | N
 
 
 def _cells(row: str) -> list[str]:
-    return [cell.strip(" *_") for cell in _SPLIT.split(row.strip())[1:-1]]
+    return [cell.strip(" *_") for cell in pipe_cells(row)]
 
 
 def _join_html(one: str, other: str, *, continued: bool) -> tuple[str, str] | None:
     end = _END.search(one)
     rows, more = _ROW.findall(one), _ROW.findall(other)
     nested = len(_TABLE.findall(one)) + len(_TABLE.findall(other)) > 2  # noqa: PLR2004 - one each
-    if end is None or not rows or not more or nested or _width(rows[0]) != _width(more[0]):
+    if end is None or not rows or not more or nested or html_row_length(rows[0]) != html_row_length(more[0]):
         return None
     if _texts(more[0]) == _texts(rows[0]) or not any(_texts(more[0])):
         more = more[1:]
@@ -64,9 +64,3 @@ def _join_html(one: str, other: str, *, continued: bool) -> tuple[str, str] | No
 
 def _texts(row: str) -> list[str]:
     return [" ".join(re.sub(r"<[^<>]*>", " ", text).split()) for _, text in _CELL.findall(row)]
-
-
-def _width(row: str) -> int:
-    """Count the columns of a row."""
-    spans = [_COLUMNS.search(attributes) for attributes, _ in _CELL.findall(row)]
-    return sum(int(span[1]) if span else 1 for span in spans)

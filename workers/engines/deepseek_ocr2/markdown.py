@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ocrmill.pipeline.records import PICTURE, Block, PageGeometry
 from ocrmill.pipeline.text.markup.html_tables import valid_tables
+from ocrmill.pipeline.text.markup.ragged_tables import find_pipe_table
 from ocrmill.workers.engines.deepseek_ocr2.grounding import GRID, LINE, GridBox, Region, read_regions
 
 # The model's labels in the words of the other readers of pages, so that a corpus has one set of them. DeepSeek-OCR 2
@@ -75,22 +76,23 @@ def to_markdown(raw: str, geometry: PageGeometry, *, refs_are_text: bool = False
 
 
 def _part_tables_from_captions(regions: Sequence[Region]) -> list[Region]:
-    """Give tables their HTML back where the model writes it below a caption that comes between.
+    """Give tables their content back where the model writes it below a caption that comes between.
 
     The model may write the tags of a table, then those of its caption and its footnote, then their text, and then the
-    HTML. The table then moves behind them. A table whose own tags are missing gets a region without a box.
+    HTML or the rows of Markdown. The table then moves behind them. A table whose own tags are missing gets a region
+    without a box.
     """
     parted: list[Region] = []
     waiting: list[Region] = []
     for region in regions:
         text = region.text
         label = _LABELS.get(region.label or "", region.label)
-        html = _TABLE_HTML.search(text) if label in _BESIDE_TABLES else None
-        if html:
+        start = _find_table(text) if label in _BESIDE_TABLES else None
+        if start is not None:
             table = waiting.pop(0) if waiting else Region("table")
             parted = [other for other in parted if other is not table]
-            parted.append(Region(region.label, [text[: html.start()]], region.boxes))
-            parted.append(Region(table.label, [text[html.start() :]], table.boxes))
+            parted.append(Region(region.label, [text[:start]], region.boxes))
+            parted.append(Region(table.label, [text[start:]], table.boxes))
             continue
         if label == "table" and not text.strip():
             waiting.append(region)
@@ -98,6 +100,13 @@ def _part_tables_from_captions(regions: Sequence[Region]) -> list[Region]:
             waiting.clear()
         parted.append(region)
     return parted
+
+
+def _find_table(text: str) -> int | None:
+    """Return the place where the first table begins, of HTML or Markdown."""
+    html = _TABLE_HTML.search(text)
+    starts = [start for start in (html.start() if html else None, find_pipe_table(text)) if start is not None]
+    return min(starts, default=None)
 
 
 def _block(label: str, box: GridBox, geometry: PageGeometry, start: int, end: int) -> Block:

@@ -308,6 +308,7 @@ def test_a_caption_between_a_table_and_its_html_leaves_it_the_html() -> None:
 TABLE_TAGS = "<|ref|>table<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\n"
 CAPTION_TAGS = "<|ref|>table_title<|/ref|><|det|>[[5, 6, 7, 8]]<|/det|>\n"
 HTML = "<table><tr><td>1</td></tr></table>\n"
+PIPES = "| a | b |\n|---|---|\n| 1 | 2 |\n"
 
 
 @pytest.mark.parametrize(
@@ -321,6 +322,9 @@ HTML = "<table><tr><td>1</td></tr></table>\n"
         (TABLE_TAGS * 2 + (CAPTION_TAGS + "C\n" + HTML) * 2, [("caption", "C"), ("table", HTML)] * 2),
         (TABLE_TAGS + CAPTION_TAGS + "C\n<table>", [("caption", "C"), ("table", "<table></table>")]),
         (CAPTION_TAGS + "C\n" + HTML, [("caption", "C")]),
+        (TABLE_TAGS + CAPTION_TAGS + "Table 3 | C\n\n" + PIPES, [("caption", "Table 3 | C"), ("table", PIPES)]),
+        (TABLE_TAGS + CAPTION_TAGS + "C\n" + PIPES, [("caption", "C"), ("table", PIPES)]),
+        (CAPTION_TAGS + "Either | or\n- this", [("caption", "Either | or\n- this")]),
         (TABLE_TAGS + HTML + CAPTION_TAGS + "C", [("table", HTML), ("caption", "C")]),
         (CAPTION_TAGS + "C\n" + TABLE_TAGS + HTML, [("caption", "C"), ("table", HTML)]),
         (CAPTION_TAGS + "The <table> element", [("caption", "The <table> element")]),
