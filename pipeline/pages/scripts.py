@@ -91,7 +91,7 @@ _TATWEEL = "\u0640"  # lengthens a word, and is no letter of it
 
 
 # Vietnamese letters with a tone: Latin by their block, but not in what most Latin recognizers can write.
-_VIETNAMESE = ("\u1ea0", "\u1ef9")
+VIETNAMESE = ("\u1ea0", "\u1ef9")
 LATIN_CJK = frozenset({"latin", "han", "kana", "bopomofo"})
 
 
@@ -107,7 +107,7 @@ def unwritable_share(text: str, scripts: frozenset[str] | None) -> float:
 
 
 def _fine_script(letter: str) -> str:
-    return "vietnamese" if _VIETNAMESE[0] <= letter <= _VIETNAMESE[1] else script_of(letter)
+    return "vietnamese" if VIETNAMESE[0] <= letter <= VIETNAMESE[1] else script_of(letter)
 
 
 def script_of(character: str) -> str:

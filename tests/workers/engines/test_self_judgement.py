@@ -113,9 +113,11 @@ def test_a_script_that_cannot_be_read_fails_with_its_reason(rasterizer: Rasteriz
     assert [(row.status, row.reason) for row in rows] == [(Status.FAILED, Reason.UNSUPPORTED_SCRIPT)] * 4
 
 
-@pytest.mark.parametrize(("path", "number"), [(BAD_LAYERS, 0), (BAD_LAYERS, 3), (GOOD_LAYERS, 0), (GOOD_LAYERS, 1)])
+@pytest.mark.parametrize(
+    ("path", "number"), [(BAD_LAYERS, 0), (BAD_LAYERS, 3), (GOOD_LAYERS, 0), (GOOD_LAYERS, 1), (GOOD_LAYERS, 3)]
+)
 def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, path: Path, number: int) -> None:
-    """Nothing but the image is known of them: the recognizer's confidence and how much it writes decide."""
+    """Only the image is known: confidence and how much is written decide, or Vietnamese without its tones."""
     image, page = scan_of(pymupdf.open(path)[number])
     row = instance(PageRow, asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, page, image)))
 

@@ -19,6 +19,7 @@ import numpy as np
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
+from ocrmill.pipeline.quality.signals.vietnamese import lacks_tone_marks
 from ocrmill.pipeline.records import RGB, EngineDescription, Failure, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.pipeline.text.paragraphs import Line, assemble, paragraphs, to_written
 from ocrmill.pipeline.text.reading_order import Box
@@ -82,8 +83,8 @@ class CpuEngine:
     ) -> PageText | Failure:
         """Markdown, blocks in points of the page as displayed, and as `raw` the lines as JSON, unsure ones included.
 
-        It fails with EMPTY_OUTPUT if there is no text, UNSUPPORTED_SCRIPT if there are lines and it cannot read them,
-        ENGINE_ERROR if RapidOCR fails.
+        It fails with EMPTY_OUTPUT if there is no text, UNSUPPORTED_SCRIPT if there are lines and it cannot read them
+        or write their letters, ENGINE_ERROR if RapidOCR fails.
         """
         assert not isinstance(image, PageViews | EncodedPage), "its settings have no views and no image_format"
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, image, geometry)
@@ -108,6 +109,12 @@ class CpuEngine:
         markdown, blocks = assemble(to_written(paragraphs(lines, right_to_left=False, heading_ratio=_HEADING_RATIO)))
         if not markdown:
             return Failure(Reason.EMPTY_OUTPUT, f"RapidOCR found no text ({len(found)} lines that it could not read)")
+        if lacks_tone_marks(markdown):
+            return Failure(
+                Reason.UNSUPPORTED_SCRIPT,
+                "its words are Vietnamese without the letters that mark tones, which RapidOCR cannot write: read it "
+                "with another engine",
+            )
         return PageText(
             markdown, raw=_as_json(found, image, geometry), blocks=blocks, finish_reason="stop", confidence=confidence
         )
