@@ -3,6 +3,7 @@
 import io
 import logging
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -56,6 +57,26 @@ def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog
         time.sleep(3)
 
     assert len(caplog.records) >= 2
+
+
+def test_a_slow_engine_is_heard_of_until_its_last_page(
+    report: RunReport, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first page to the last no silence is longer than the time between lines, a stall in the middle included."""
+    caplog.set_level(logging.INFO, "ocrmill")
+    monkeypatch.setattr("ocrmill.workers.scheduling.progress.TICK_S", 0.02)
+    begun = time.time()
+    with Progress(report, io.StringIO(), line_every_s=0.1) as progress:
+        progress.enter(READING)
+        for seconds in (0.2, 1.0, 0.2):  # of one page each
+            time.sleep(seconds)
+            report.pages["ok"] += 1
+    ended = time.time()
+
+    times = [begun, *(record.created for record in caplog.records), ended]
+    assert max(after - before for before, after in pairwise(times)) < 0.5
+    assert any("no page has finished for" in record.getMessage() for record in caplog.records)
+    assert "3 of about" not in caplog.records[0].getMessage()
 
 
 def test_the_rate_is_that_of_the_last_minutes(report: RunReport) -> None:
