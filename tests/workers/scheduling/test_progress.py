@@ -62,7 +62,7 @@ def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog
 def test_a_slow_engine_is_heard_of_until_its_last_page(
     report: RunReport, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first page to the last no silence is longer than the time between lines, a stall in the middle included."""
+    """From the first page to the last no silence is longer than the time between lines, not in a stall either."""
     caplog.set_level(logging.INFO, "ocrmill")
     monkeypatch.setattr("ocrmill.workers.scheduling.progress.TICK_S", 0.02)
     begun = time.time()
