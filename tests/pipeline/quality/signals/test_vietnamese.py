@@ -38,7 +38,7 @@ def test_lost_tones_are_found(text: str) -> None:
         unicodedata.normalize("NFC", WRITTEN).upper(),
         without_marks("Con mèo nằm ngủ trên mái nhà."),  # too short to tell
         "The king had been singing in the long night, and the young men who hung on his song went on and on. " * 4,
-        "Ren min gong he guo de zhong yang zheng fu zai bei jing shi, ta de mian ji he ren kou dou hen da. " * 4,
+        "Ren min gong he guo de zhong yang zheng fu zai bei jing shi, ta de tu di he ren kou dou hen da. " * 4,
         "O galinheiro tinha uma galinha que punha um ninho na vinha, e a vizinha não tinha nenhum caminho. " * 4,
     ],
 )
