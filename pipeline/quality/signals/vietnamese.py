@@ -1,8 +1,8 @@
 """Find Vietnamese without its tone marks: most recognizers of Latin cannot write them, and lose letters with them.
 
-Vietnamese is written in short syllables, many of which begin with `ng` or `nh` or end in `nh`, and most of which have a
-letter of their own for the tone. Not covered: texts of fewer than `_LEAST_WORDS` words, and pages of which only a part
-is Vietnamese.
+Vietnamese is written in short syllables. Many begin with `ng` or `nh` or end in `nh`, and most have a letter of their
+own for the tone. Not covered: texts of fewer than `_LEAST_WORDS` words, and pages on which other languages have most of
+the words.
 """
 
 import re
