@@ -1,4 +1,4 @@
-"""Vietnamese is told by its syllables, and only where its tone marks are lost."""
+"""The syllables of Vietnamese tell it, and only where its tone marks are lost."""
 
 import unicodedata
 
