@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EndpointSettings, EngineSettings
+from ocrmill.configs.profiles.prompt import LOCATE, NAMES
 
 if TYPE_CHECKING:
     from ocrmill.configs.section import Settings
@@ -113,7 +114,8 @@ def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
     tile_tokens, other_tokens = VISUAL_TOKENS[layout]
     if not tile_tokens and _is_chosen(engine, "max_tiles"):
         yield f"{prefix}.max_tiles is {max_tiles}, and {prefix}.mode is {layout}, which has no tiles: leave one out"
-    needed = max_tiles * tile_tokens + other_tokens + PROMPT_TOKENS
+    more_tokens = 0 if engine.prompt in NAMES else len(engine.prompt.encode())  # a token has a byte at least
+    needed = max_tiles * tile_tokens + other_tokens + PROMPT_TOKENS + more_tokens
     if needed >= engine.max_model_len:
         yield (
             f"{prefix}.max_tiles is {engine.max_tiles}, with which a page takes {needed} tokens, and "
@@ -136,6 +138,16 @@ def _of_endpoint(engine: EndpointSettings, settings: "RunSettings") -> Iterator[
     for url in engine.urls:
         if not url.startswith(("http://", "https://")):
             yield f"engine.endpoint.urls has {url}: write it with http:// or https://, as in http://gpu1:8000/v1"
+    if engine.prompt is not None and engine.prompt.startswith(LOCATE):
+        yield (
+            f"engine.endpoint.prompt begins with {LOCATE}, which is for deepseek-ocr and deepseek-ocr2: write the "
+            "question as this model wants it"
+        )
+    if engine.prompt is not None and engine.profile is not None and engine.profile.order == "image_only":
+        yield (
+            f"engine.endpoint.prompt is set, and the profile {engine.profile.name} sends pages without a prompt: leave "
+            "it out"
+        )
     longest = None if engine.profile is None else engine.profile.image.longest_side
     for name in ("dpi", "max_side_px") if longest else ("dpi",):
         if _is_chosen(settings.raster, name) and engine.profile is not None:

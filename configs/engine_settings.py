@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from ocrmill.configs.profiles.find import load_profile
 from ocrmill.configs.profiles.profile import Format, ImageFormat, Profile
+from ocrmill.configs.profiles.prompt import OtherPrompt, Prompt
 from ocrmill.configs.section import Settings, added, performance
 from ocrmill.configs.tries.rung import TriesSettings
 
@@ -47,8 +48,10 @@ class DeepseekOcr2Settings(Settings):
     )
     revision: str | None = Field(None, description="Commit of the hub's repository; without one, its newest.")
     lora: str | None = Field(None, description="A folder with a LoRA adapter in PEFT's layout.")
-    prompt: Literal["markdown", "free_ocr", "ocr_lines", "figure", "describe"] = Field(
-        "markdown", description="What the model is asked for (model_adapter/prompts.py has the words)."
+    prompt: Prompt = Field(
+        "markdown",
+        description="What the model is asked for: markdown, free_ocr, ocr_lines, figure, describe, `locate: WORDS`, "
+        "the content of a file, or a text.",
     )
     max_tiles: int = Field(
         6, ge=0, le=64, description="Tiles a page may be cut into: 6 in training; more for newspapers, 0 for none."
@@ -222,6 +225,11 @@ class EndpointSettings(Settings):
         "trained on.",
         json_schema_extra=added("profile"),
     )
+    prompt: OtherPrompt = Field(
+        None,
+        description="In place of the profile's prompt: one of its others, the content of a file, or a text.",
+        json_schema_extra=added(None),
+    )
     max_output_tokens: int | None = Field(
         None, ge=1, description="Most tokens of a page, in place of the profile's.", json_schema_extra=added(None)
     )
@@ -265,6 +273,20 @@ class EndpointSettings(Settings):
         description="Send a page of known text first, and refuse a server that does not read it.",
         json_schema_extra=performance(),
     )
+
+    @property
+    def asked_profile(self) -> Profile | None:
+        """The profile with the prompt that pages are asked with."""
+        if self.profile is None or self.prompt is None:
+            return self.profile
+        return self.profile.model_copy(update={"prompt": self.profile.prompts.get(self.prompt, self.prompt)})
+
+    @property
+    def prompt_name(self) -> str | None:
+        """The profile, and a prompt that is not its own, as rows name them."""
+        if self.profile is None:
+            return None
+        return self.profile.name if self.prompt is None else f"{self.profile.name}: {self.prompt}"
 
 
 class EngineSettings(Settings):

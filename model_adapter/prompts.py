@@ -4,11 +4,13 @@ The words are those of the models' authors, who document all of them for the fir
 for the second. No text ends in a blank: the authors' scripts strip it, and the model has never seen one.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 IMAGE_TOKEN = "<image>"  # noqa: S105
 DEFAULT_PROMPT = "markdown"
+LOCATE = "locate:"  # before the words that are to be found on a page; the answer has their boxes
 FIGURE_PROMPT = "figure"
 
 PROMPTS: Mapping[str, str] = MappingProxyType(
@@ -22,14 +24,29 @@ PROMPTS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def prompt_text(name: str = DEFAULT_PROMPT) -> str:
+_NAME = re.compile(r"\w+", re.ASCII)
+
+
+def prompt_text(prompt: str = DEFAULT_PROMPT) -> str:
     """Return the prompt for one page: the image first, as in training, then a newline and the question.
 
     It has no BOS: the tokenizer adds it.
 
+    Args:
+        prompt: the name of one of `PROMPTS`, `locate: WORDS`, or a question of one's own, of several words.
+
     Raises:
         ValueError: there is no prompt of that name.
     """
-    if name not in PROMPTS:
-        raise ValueError(f"there is no prompt {name!r}; choose one of: {', '.join(PROMPTS)}")
-    return f"{IMAGE_TOKEN}\n{PROMPTS[name]}"
+    if prompt.startswith(LOCATE):
+        question = f"Locate <|ref|>{prompt.removeprefix(LOCATE).strip()}<|/ref|> in the image."
+    elif prompt not in PROMPTS and _NAME.fullmatch(prompt):
+        raise ValueError(f"there is no prompt {prompt!r}; choose one of: {', '.join(PROMPTS)}")
+    else:
+        question = PROMPTS.get(prompt, prompt)
+    return f"{IMAGE_TOKEN}\n{question}"
+
+
+def asks_for_phrases(prompt: str) -> bool:
+    """Tell if an answer has text, not kinds of regions, between `<|ref|>` and `<|/ref|>`."""
+    return prompt == "ocr_lines" or "<|ref|>" in prompt_text(prompt)

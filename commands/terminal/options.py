@@ -66,6 +66,15 @@ ProfileName = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME_OR_FILE", help="The model behind --url: a name of `ocrmill profiles`."),
 ]
+PromptName = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="NAME_OR_FILE",
+        help="What the model is asked: a name such as ocr_lines, `locate: WORDS`, a file, or a text. Mostly with "
+        "--route ocr.",
+    ),
+]
 Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2 or deepseek-ocr.")]
 Route = Annotated[
     RouteMode | None,

@@ -19,7 +19,7 @@ from ocrmill.model_adapter.checkpoint.adapter_check import lora_rank
 from ocrmill.model_adapter.checkpoint.versions import FIRST, version_read_by
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 from ocrmill.model_adapter.plugin import engine_arguments
-from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, FIGURE_PROMPT, prompt_text
+from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, FIGURE_PROMPT, asks_for_phrases, prompt_text
 from ocrmill.model_adapter.tiling import layout_of
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import EngineError
@@ -152,7 +152,7 @@ class DeepseekEngine:
         written = await self._write(image, prompt, params)
         if isinstance(written, EngineDown):
             return written
-        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=prompt == "ocr_lines")
+        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=asks_for_phrases(prompt))
         if not markdown.strip() and not blocks:
             return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
         tiling = self._layout.plan(geometry.width_px, geometry.height_px)

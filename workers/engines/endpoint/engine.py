@@ -72,13 +72,13 @@ class EndpointEngine:
             name="endpoint",
             slots=settings.max_in_flight,
             model=settings.model or (profile.hub if profile else None),
-            prompt=profile.name if profile else None,
+            prompt=settings.prompt_name,
             temperature=profile.sampling.temperature if profile else None,
             writes_markup=True,
             scripts=None,  # what a model reads well is not known by script
             takes_all_cores=True,
             keeps_deadlines=True,
-            retry_policy=_retry_policy(profile)[: settings.repairs] if profile else (),
+            retry_policy=_retry_policy(profile, settings.prompt)[: settings.repairs] if profile else (),
         )
 
     async def start(self, memory: float) -> None:  # noqa: ARG002 - the memory is the servers'
@@ -104,7 +104,7 @@ class EndpointEngine:
             if known is None:
                 log.warning("%s is left out: %s", server.shown, found.problem)
                 continue
-            server.writer = RequestWriter(settings.profile, known, settings.max_output_tokens)
+            server.writer = RequestWriter(settings.asked_profile or settings.profile, known, settings.max_output_tokens)
             (servers if found.problem is None else away).append(server)
             if warning := version_warning(settings.profile, found):
                 log.warning("%s", warning)
@@ -247,16 +247,17 @@ class EndpointEngine:
         return None
 
     async def _check_page(self, server: Server, page: EncodedPage, geometry: PageGeometry) -> None:
-        """Have a page of known text read.
+        """Have a page of known text read, by the profile's own prompt.
 
         Raises:
             EngineError: the server does not read it.
         """
         assert self._settings.profile is not None
         assert server.writer is not None
+        writer = RequestWriter(self._settings.profile, server.writer.model, self._settings.max_output_tokens)
         until = time.monotonic() + self._settings.outage_s
         while True:
-            written = await server.ask(server.writer.body(page), stop_loops=True, limit_s=self._silence_s)
+            written = await server.ask(writer.body(page), stop_loops=True, limit_s=self._silence_s)
             if isinstance(written, Written):
                 break
             if written.fault is not Fault.BUSY or time.monotonic() > until:
@@ -271,8 +272,8 @@ class EndpointEngine:
             raise EngineError(f"{server.shown}: {problem}")
 
 
-def _retry_policy(profile: Profile) -> tuple[RetryParams, ...]:
-    """Return the profile's further attempts in the words of the scheduler."""
+def _retry_policy(profile: Profile, prompt: str | None) -> tuple[RetryParams, ...]:
+    """Return the profile's further attempts in the words of the scheduler; beside another prompt none with its own."""
     usual = profile.sampling.temperature
     return tuple(
         RetryParams(
@@ -283,4 +284,5 @@ def _retry_policy(profile: Profile) -> tuple[RetryParams, ...]:
             temperature=usual if retry.temperature is None else retry.temperature,
         )
         for retry in profile.retry
+        if prompt is None or retry.prompt is None
     )

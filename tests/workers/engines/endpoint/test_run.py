@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from model_server import KNOWN_TEXT, Say, serving_model
+from model_server import KNOWN_TEXT, Say, model_card, serving_model
+from pdfs import scan_pdf
+from typer.testing import CliRunner
+
+from ocrmill.cli import app
 
 ROOT = Path(__file__).parents[4]
 PROGRAM = Path(sys.executable).with_name("ocrmill")
@@ -40,3 +44,18 @@ def test_two_flags_point_a_run_at_a_server(how: list[str], tmp_path: Path) -> No
     assert {asked.body["max_tokens"] for asked in server.asked} == {700}
     written = "".join(path.read_text(errors="replace") for path in out.rglob("*") if path.is_file())
     assert "sk-secret" not in written + done.stdout + done.stderr
+
+
+def test_a_prompt_of_ones_own_is_sent_and_recorded(tmp_path: Path) -> None:
+    """`--prompt FILE` asks for pages with its text, and for the page of known text with the profile's."""
+    scan, words = scan_pdf(tmp_path / "scan.pdf"), "List the names on this page."
+    (tmp_path / "names.txt").write_text(f"{words}\n")
+    with serving_model(lambda _: Say(KNOWN_TEXT), models=[model_card("any")]) as server:
+        flags = ["--url", server.url, "--profile", "qwen3-vl", "--prompt", str(tmp_path / "names.txt"), "--no-ray"]
+        result = CliRunner().invoke(app, ["run", str(scan), "--out", str(tmp_path / "out"), *flags])
+
+    assert result.exit_code == 0, result.output
+    (row,) = pq.read_table(tmp_path / "out" / "pages").to_pylist()
+    assert (row["prompt"], row["attempts"][0]["prompt"]) == (f"qwen3-vl: {words}",) * 2
+    sent = [[part.get("text") for part in asked.body["messages"][-1]["content"]] for asked in server.asked]
+    assert [words in texts for texts in sent] == [False, True]
