@@ -91,6 +91,8 @@ def test_every_view_is_for_everybody(shape: str, chromium: Browser, viewer: str,
                 assert violations(page) == [], name
             if name == "overview":
                 assert page.locator(".plot svg").count() == 4
+    if not AXE.exists():
+        pytest.skip("all was looked at but by axe-core, which is not there: `make venv` fetches it where there is npm")
 
 
 def violations(page: Page) -> list[str]:

@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
 from made_rows import made_stamp
-from viewer import opened, wait_for_index
+from s3_server import S3Server
+from viewer import opened, serving, wait_for_index
 from written_outputs import add_document, failed_page, page, writing
 
 import ocrmill
@@ -16,6 +18,9 @@ from ocrmill.pipeline.degenerate_rates import COLUMNS, DegenerateRates, grouped
 from ocrmill.pipeline.output.journal import shards
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.output.stores.open import open_output
+
+FIRST_RELEASE = Path(__file__).parents[2] / "older_outputs/first_release"
 
 
 def indexed(data: OutputData) -> set[tuple[str, int]]:
@@ -95,3 +100,27 @@ def test_an_index_that_cannot_go_on_says_why(grown: LocalStore) -> None:
         data.index.look()
         wait_for_index(data)
         assert data.index.state.error is None
+
+
+def test_an_output_of_the_first_release_is_shown() -> None:
+    """Columns that it did not have are empty; every view and download answers."""
+    views = ("/", "/pages?flags=(none)", "/pages?sort=loop_score", "/documents", "/sources", "/plot/rates")
+    others = ("/worst-documents", "/download/parquet", "/download/csv", "/download/jsonl", "/search?q=a")
+    with opened(LocalStore(FIRST_RELEASE)) as data, serving(data) as address:
+        assert indexed(data) == current(LocalStore(FIRST_RELEASE))
+        assert {view: httpx.get(address + view).status_code for view in (*views, *others)} == dict.fromkeys(
+            (*views, *others), 200
+        )
+
+
+def test_an_output_in_a_bucket_is_shown(nights: LocalStore, s3: S3Server) -> None:
+    """A bucket is indexed and read like a folder: tables, single pages, text search and downloads."""
+    bucket = s3.bucket()
+    for path in sorted(Path(nights.url).glob("*/*000000.parquet")):
+        s3.put(bucket, f"out/{path.relative_to(nights.url)}", path.read_bytes())
+    with opened(open_output(f"s3://{bucket}/out", s3.settings)) as data, serving(data) as address:
+        assert len(indexed(data)) == 300
+        document_id, page_number = sorted(indexed(data))[7]
+        assert (data.find_page(document_id, page_number) or {})["page_number"] == page_number
+        assert "match" in httpx.get(f"{address}/search?q=the").text
+        assert len(httpx.get(f"{address}/download/jsonl").text.splitlines()) == 300
