@@ -20,7 +20,7 @@ Half = Literal["top", "bottom"]
 OVERLAP = 0.12  # of the height: some seven lines of a page
 _SEARCHED = 0.08  # of the height, in which a cut moves on to rows without ink
 _INK = 48  # grey values that differ from the paper
-# Ink by rows against ink by columns: of 40 pages of the samples and corpus the least has 1.9, turned at most 0.53.
+# Ink by rows against ink by columns: of 21 real pages 19 are upright and have 1.8 or more, two on their side have 0.15.
 _SIDEWAYS = 0.8
 _SMALLEST = 16  # pixels of a side in which lines can be told
 

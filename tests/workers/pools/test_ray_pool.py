@@ -19,6 +19,7 @@ from ray import cloudpickle
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
+from ocrmill.configs.tries.rung import OWN, Rung, TriesSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
@@ -88,6 +89,9 @@ class ScriptedEngine(FakeEngine):
         return PageText("Seen and read.", finish_reason="stop")
 
 
+RUNGS = (OWN, Rung(turn=180), Rung(engine="endpoint", urls=("http://localhost:1/v1",)))
+
+
 class StillbornEngine(ScriptedEngine):
     """Dies while it starts, as often as a file says."""
 
@@ -106,7 +110,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pool(orders: Path) -> Iterator[RayPool]:
     settings = RunSettings(
-        engine=EngineSettings(page_timeout_s=5, max_attempts=2),
+        engine=EngineSettings(page_timeout_s=5, max_attempts=2, tries=TriesSettings(rungs=RUNGS)),
         workers=WorkerSettings(rasterizers=1, engines=1, in_flight_mb=64),
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -150,6 +154,26 @@ def test_pages_come_back_read(runner: asyncio.Runner, pool: RayPool, tmp_path: P
 
     assert (row.status, present(row.standing).engine) == (Status.OK, "scripted")
     assert text_of(row).markdown == "Seen and read."
+
+
+def test_a_page_is_rendered_again_and_read_by_another_engine(
+    runner: asyncio.Runner, pool: RayPool, tmp_path: Path
+) -> None:
+    """The rasterizers make the image of a further attempt; an engine that only a rung names is started for it."""
+
+    async def scenario() -> list[PageRow]:
+        document = await open_in(pool, scan_pdf(tmp_path / "scan.pdf"))
+        rows = []
+        for rung in (1, 2):
+            (page,) = [each async for each in pool.read(PageRange(document, (1,), rung))]
+            assert not isinstance(page, PageRow)
+            rows.append(present(await pool.recognize(document, *page)))
+        return rows
+
+    turned, other = runner.run(scenario())
+    assert [row.attempts[0].tried for row in (turned, other)] == ["turned by 180", "engine endpoint"]
+    assert present(turned.text).markdown == present(other.text).markdown == "Seen and read."
+    assert pool.load()["engine"].up == 1, "those of the run alone"
 
 
 def test_an_engine_that_dies_once_is_forgiven(
