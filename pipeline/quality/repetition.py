@@ -28,6 +28,7 @@ import numpy.typing as npt
 from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.quality.counting import without_counting
 from ocrmill.pipeline.quality.loops import strongest_loop
+from ocrmill.pipeline.text.inline.links import without_targets
 
 # A power of two. About ten English words, the longest n-gram of Gopher's rules (arXiv 2112.11446, table A1); at 32, the
 # longer texts of a ledger would count as copies though date and amount differ from row to row.
@@ -47,7 +48,11 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def measure_repetition(text: str) -> RepetitionMeasures:
-    """Measure any text, in time linear in its length but for one sort. The empty text measures 0 throughout."""
+    """Measure any text, in time linear in its length but for one sort. The empty text measures 0 throughout.
+
+    Targets of links are left out: entries of an index that lead to one page repeat its address, and no words.
+    """
+    text = without_targets(text)
     period, tail_chars = periodic_tail(text)
     content = content_of(text)
     new, counted = without_counting(content)

@@ -11,6 +11,7 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
+from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
 from ocrmill.pipeline.text.page_parts import BULLET, Part, WordLine, mark_of, rows_of
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
@@ -72,11 +73,21 @@ def heading(rows: Sequence[Sequence[Word]], part: Part, context: PageContext) ->
 
 def spaced_row(row: Sequence[Word]) -> str:
     """A row of words that are no sentence: wider gaps stay wider."""
-    text = word_markdown(row[0])
-    for before, word in pairwise(row):
-        gap = max(word.box.x0 - before.box.x1, before.box.x0 - word.box.x1)
-        text += ("    " if gap > _WIDE_GAP * max(word.size, before.size) else " ") + word_markdown(word)
-    return text
+    written = ""
+    before: Word | None = None
+    for target, group in groupby(row, key=lambda word: word.link):
+        text = ""
+        for word in group:
+            gap = max(word.box.x0 - before.box.x1, before.box.x0 - word.box.x1) if before else 0.0
+            blank = "    " if before and gap > _WIDE_GAP * max(word.size, before.size) else " " * bool(before)
+            if text:
+                text += blank
+            else:
+                written += blank
+            text += word_markdown(word)
+            before = word
+        written += link(text, target) if target else text
+    return written
 
 
 def listing(lines: Sequence[WordLine]) -> str:
@@ -156,4 +167,4 @@ def _without_mark(words: list[Word], mark: str) -> list[Word]:
         return words[1:]
     head = first.pieces[0]
     pieces = ((replace(head, text=head.text[len(mark) :]),) if len(head.text) > len(mark) else ()) + first.pieces[1:]
-    return [Word(pieces, first.box, first.baseline, first.line), *words[1:]]
+    return [replace(first, pieces=pieces), *words[1:]]

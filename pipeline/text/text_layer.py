@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.formulas import has_formulas
+from ocrmill.pipeline.text.layer.links import page_links, with_links
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, read_planes
@@ -73,7 +74,9 @@ def read_text_layer(
     visible = read_visible_layout(page) if visible is None else visible
     notes = [HIDDEN_TEXT] if visible.lacks_text else []
     notes += _contents(page, visible)
-    for n, plane in enumerate(read_planes(page, visible.layout)):
+    links = page_links(page)
+    for n, plain in enumerate(read_planes(page, visible.layout)):
+        plane = with_links(plain, links, width, height)
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
         if regions:

@@ -43,6 +43,7 @@ class Word:
     box: Box
     baseline: float  # y
     line: int
+    link: str = ""  # URI to which it leads
 
     @property
     def text(self) -> str:

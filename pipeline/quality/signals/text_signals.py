@@ -6,6 +6,7 @@ from ocrmill.pipeline.quality.signals.find_formulas import find_formulas
 from ocrmill.pipeline.quality.signals.garbage import garbage_share
 from ocrmill.pipeline.quality.signals.languages import NONE, language_of_text, script_of_text
 from ocrmill.pipeline.records import PageFeatures, PageGeometry
+from ocrmill.pipeline.text.inline.links import without_targets
 from ocrmill.pipeline.text.markup.ragged_tables import count_ragged_tables
 
 _SQUARE_INCH = 72.0 * 72.0  # in points
@@ -15,6 +16,7 @@ def measure_signals(
     markdown: str, layer_text: str | None, features: PageFeatures | None, geometry: PageGeometry
 ) -> TextSignals:
     """Measure a page's Markdown, beside its own text if that can be trusted."""
+    markdown = without_targets(markdown)
     formulas = find_formulas(markdown)
     return TextSignals(
         text_script=script_of_text(markdown),

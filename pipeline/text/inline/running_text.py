@@ -1,13 +1,14 @@
-"""Lines of words -> running text in Markdown: hyphens at line ends, emphasis, sub- and superscripts."""
+"""Lines of words -> running text in Markdown: hyphens at line ends, emphasis, links, sub- and superscripts."""
 
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ocrmill.pipeline.text.inline.escapes import escape
 from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
+from ocrmill.pipeline.text.inline.links import link, punctuation_around
 from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Rise, Word
 
@@ -32,6 +33,19 @@ class _Style:
         return f"{mark}{text}{mark}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Words of one style and link."""
+
+    style: _Style
+    link: str
+    text: str
+    is_apart: bool = True  # from the piece before it, by a blank
+
+
+_PLAIN = _Style(bold=False, italic=False)
+
+
 def join_lines(texts: Sequence[str], known: AbstractSet[str] = frozenset()) -> str:
     """Lines as running text: hyphenation mended, no space where the script has none. `known`: words of the page."""
     joined = ""
@@ -48,27 +62,54 @@ def running_text(lines: Sequence[Sequence[Word]], known: AbstractSet[str], *, em
 
     Emphasis covers whole words; where all are alike in it, as in a heading, the caller leaves it out.
     """
-    parts: list[tuple[_Style, str]] = []
+    parts: list[_Piece] = []
     for number, line in enumerate(lines):
         for position, word in enumerate(line):
-            style = _Style(word.bold, word.italic) if emphasis else _Style(False, False)
-            text = word_markdown(word)
-            if not parts:
-                parts.append((style, text))
-                continue
-            before_style, before = parts[-1]
-            if position == 0 and number > 0:
-                cut, blank = _joint(before, text, known)
-                if not blank:
-                    parts[-1] = (before_style if before_style == style else _Style(False, False), cut + text)
-                    continue
-            elif _glued(before, text):
-                parts[-1] = (before_style if before_style == style else _Style(False, False), before + text)
-                continue
-            parts.append((style, text))
-    return " ".join(
-        style.wrap(" ".join(text for _, text in group)) for style, group in groupby(parts, key=lambda part: part[0])
-    )
+            style = _Style(word.bold, word.italic) if emphasis else _PLAIN
+            piece = _Piece(style, word.link, word_markdown(word))
+            before = parts[-1] if parts else None
+            if before is None:
+                parts.append(piece)
+            elif position == 0 and number > 0:
+                cut, blank = _joint(before.text, piece.text, known)
+                parts[-1:] = [before, piece] if blank else _glue(replace(before, text=cut), piece)
+            else:
+                parts[-1:] = _glue(before, piece) if _glued(before.text, piece.text) else [before, piece]
+    return _linked(parts)
+
+
+def _glue(before: _Piece, after: _Piece) -> list[_Piece]:
+    """Put two pieces together without a blank; with emphasis, if both have it."""
+    style = before.style if before.style == after.style else _PLAIN
+    if before.link == after.link:
+        return [replace(before, style=style, text=before.text + after.text)]
+    return [replace(before, style=style), replace(after, style=style, is_apart=False)]
+
+
+def _linked(pieces: Sequence[_Piece]) -> str:
+    """Write pieces, those of one link as one, over the ends of lines, too."""
+    written = ""
+    for target, group in groupby(pieces, key=lambda piece: piece.link):
+        run = list(group)
+        blank = " " if written and run[0].is_apart else ""
+        text = _emphasized(run)
+        if target:
+            is_plain = all(piece.style == _PLAIN for piece in run)
+            before, text, after = punctuation_around(text) if is_plain else ("", text, "")
+            if (before or written)[-1:] == "!" and not blank:
+                written = f"{written[:-1]}\\!"  # `![` begins a picture
+            text = f"{before}{link(text, target)}{after}"
+        written += blank + text
+    return written
+
+
+def _emphasized(pieces: Sequence[_Piece]) -> str:
+    written = ""
+    for style, group in groupby(pieces, key=lambda piece: piece.style):
+        run = list(group)
+        text = "".join([run[0].text, *(f"{' ' * piece.is_apart}{piece.text}" for piece in run[1:])])
+        written += " " * (bool(written) and run[0].is_apart) + style.wrap(text)
+    return written
 
 
 def word_markdown(word: Word) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
+from ocrmill.pipeline.text.inline.links import html_link
 from ocrmill.pipeline.text.inline.running_text import join_lines, running_text
 from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
 from ocrmill.pipeline.text.words import BULLETS, Rise, Word
@@ -52,11 +53,15 @@ def _html(table: Table, known: AbstractSet[str]) -> str:
 def _html_cell(cell: Cell, tag: str, known: AbstractSet[str]) -> str:
     rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
     columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
-    items = [
-        join_lines([" ".join(_html_word(word) for word in line) for line in lines], known)
-        for lines in _items(cell.lines)
-    ]
+    items = [_html_item(lines, known) for lines in _items(cell.lines)]
     return f"<{tag}{rows}{columns}>{'<br>'.join(items)}</{tag}>"
+
+
+def _html_item(lines: Sequence[Sequence[Word]], known: AbstractSet[str]) -> str:
+    """Write lines of words, which are a link if all of them lead to one target."""
+    text = join_lines([" ".join(_html_word(word) for word in line) for line in lines], known)
+    targets = {word.link for line in lines for word in line}
+    return html_link(text, target) if len(targets) == 1 and (target := targets.pop()) else text
 
 
 def _html_word(word: Word) -> str:
