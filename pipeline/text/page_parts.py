@@ -61,6 +61,7 @@ class Part:
     level: int = 0  # of a heading whose level its lines tell
     region: Region | None = None
     table: Table | None = None  # of a table whose rows and columns are beyond doubt
+    note: str = ""  # label of a footnote that has a mark on the page
 
 
 def lines_of(words: Iterable[Word]) -> list[WordLine]:

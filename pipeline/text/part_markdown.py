@@ -57,7 +57,7 @@ def _block(part: Part, context: PageContext) -> str:
         return table_to_markdown(part.table, context.known)
     if part.label in ("table", "picture"):
         return "\n".join(escape_start(spaced_row(row)) for row in rows)
-    return paragraph(rows, context)
+    return f"[^{part.note}]: {running_text(rows, context.known)}" if part.note else paragraph(rows, context)
 
 
 def paragraph(rows: Sequence[Sequence[Word]], context: PageContext) -> str:

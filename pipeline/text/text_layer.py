@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
+from ocrmill.pipeline.text.contents.footnotes import with_footnotes
 from ocrmill.pipeline.text.contents.formulas import has_formulas
 from ocrmill.pipeline.text.layer.links import page_links, with_links
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
@@ -84,7 +85,7 @@ def read_text_layer(
         else:
             parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
         notes += _notes(parts)
-        shown = write_plane(parts, plane, width, height)
+        shown = write_plane(with_footnotes(parts, page_index + 1), plane, width, height)
         place = place_among(written, shown) if regions else len(written)
         written[place:place] = shown
     return page_text(written, width, height, notes)

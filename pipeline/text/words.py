@@ -33,6 +33,7 @@ class Piece:
     italic: bool = False
     mono: bool = False
     rise: Rise = Rise.NONE
+    note: str = ""  # label of the footnote whose mark it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ order       share of the words that stand in the order and in the block of the l
 Words that differ are equal where typesetting explains it: a word cut by a hyphen at the end of a line (`exam-`, `ple`
 is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is never `19901995`), a number
 cut in a narrow cell (`4,157,65`, `4`), letters set apart (`T I T L E`), an initial that is larger than its word,
-characters raised or lowered (which part a word of the layer), a minus apart from its number, an accent beside its
-letter, and lam-alef in either order.
+characters raised or lowered (which part a word of the layer), a footnote apart from its number, a minus apart from its
+number, an accent beside its letter, and lam-alef in either order.
 """
 
 import re
@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from ocrmill.pipeline.measures import LayerFidelity
-from ocrmill.pipeline.quality.agreement.plain_words import plain_words, words_of_markdown
+from ocrmill.pipeline.quality.agreement.plain_words import note_numbers, plain_words, words_of_markdown
 from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_order, share_in_place
 from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.inline.numbers import is_broken_number, is_unfinished_number
@@ -52,6 +52,8 @@ def measure_fidelity(markdown: str, blocks: Sequence[Block] | None, words: Seque
     have, wanted = Counter(word.text for word in ours), Counter(word.text for word in layer)
     missing, extra = wanted - have, have - wanted
     if missing and extra:
+        for number in note_numbers(markdown):
+            _take_note(number, missing, extra)
         missing, extra = _without_typesetting(missing, extra, layer)
     order = share_in_order(ours, layer, blocks)
     if blocks is not None:
@@ -105,6 +107,17 @@ def _take_signs(joined: Counter[str], parted: Counter[str]) -> None:
             joined[word] -= common
             parted["%"] -= common
             parted[word[:-1]] -= common
+
+
+def _take_note(number: str, missing: Counter[str], extra: Counter[str]) -> None:
+    """Take out the first word of a footnote that the layer has together with its number: `1See` is 1 and `See`."""
+    for word in [word for word in missing if word.startswith(number)] if extra[number] > 0 else ():
+        rest = word[len(number) :]
+        if extra[rest] > 0:
+            missing[word] -= 1
+            extra[number] -= 1
+            extra[rest] -= 1
+            return
 
 
 def _loose(word: str) -> str | None:

@@ -1,9 +1,9 @@
 r"""Bring a page's Markdown and its text layer to words that can be compared: the same rules for both.
 
 Markdown goes through a CommonMark parser with tables first, so that what a reader of the Markdown would see counts: an
-unescaped `> 60` is a quotation without its sign, `\*` is a star, a link is its text, code is kept as it is. HTML tables
-and tags leave their text; `<sup>`, `<sub>` and marks of type join what they stand between, other tags part it. `_{}`
-and `^{}` leave what they hold. Numbers of lists count, their bullets and boxes to tick do not.
+unescaped `> 60` is a quotation without its sign, `\*` is a star, a link is its text, `[^p7-1]` is 1, code is kept as
+it is. HTML tables and tags leave their text; `<sup>`, `<sub>` and marks of type join what they stand between, other
+tags part it. `_{}` and `^{}` leave what they hold. Numbers of lists count, their bullets and boxes to tick do not.
 
 A word is what stands between white space, in these rules:
 
@@ -47,6 +47,7 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>&!]")  # without any of them a run of text is
 _JOINING_TAG = re.compile(r"</?(?:sup|sub|b|i|u|s|em|strong|mark|small|span|a|font|code)\b[^<>]*>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _TICK_BOX = re.compile(r"^\[[ xX]\](?=\s)")
+_NOTE = re.compile(r"(?<!\\)\[\^p\d{1,9}-(\d{1,3})\](:?)")  # a footnote or its mark, by our label
 _KEPT_MARKS = frozenset("%\u2030")  # belong to the number before them
 _LOOSE_SYMBOLS = frozenset("|~\u2219\u22c5\u2218\u25b7\u25c1")  # mathematical by Unicode, but rules and bullets
 _SIGNS = frozenset("-\u2010\u2212\u2013")
@@ -69,9 +70,16 @@ class PlainWord(NamedTuple):
     line: int
 
 
+def note_numbers(markdown: str) -> set[str]:
+    """Return the numbers of the footnotes that are tied to their marks."""
+    return {found[1] for found in _NOTE.finditer(markdown) if found[2]} if "[^p" in markdown else set()
+
+
 def words_of_markdown(markdown: str) -> list[PlainWord]:
     """The words that a reader of the rendered Markdown sees, in their order."""
     found = []
+    if "[^p" in markdown:
+        markdown = _NOTE.sub(r"\1", markdown)
     for text, line in _runs(markdown):
         for number, part in enumerate(_SCRIPTS_OF_TYPE.sub(r"\1", text).split("\n"), line):
             found += [PlainWord(word, number) for piece in part.split() for word in plain_words(piece)]

@@ -113,11 +113,14 @@ def _emphasized(pieces: Sequence[_Piece]) -> str:
 
 
 def word_markdown(word: Word) -> str:
-    """One word, its scripts in tags, the rest escaped."""
+    """One word, its scripts in tags, marks of footnotes as such, the rest escaped."""
     if len(word.pieces) == 1 and word.pieces[0].rise is Rise.NONE:
         return escape(word.pieces[0].text)
     written = ""
-    for rise, pieces in groupby(word.pieces, key=lambda piece: piece.rise):
+    for (rise, note), pieces in groupby(word.pieces, key=lambda piece: (piece.rise, piece.note)):
+        if note:
+            written += f"[^{note}]"
+            continue
         text = escape("".join(piece.text for piece in pieces))
         tag = {Rise.SUPERSCRIPT: "sup", Rise.SUBSCRIPT: "sub"}.get(rise)
         written += f"<{tag}>{text}</{tag}>" if tag else text

@@ -1,0 +1,152 @@
+"""Footnotes tied to their marks, where both are on the page without doubt; else marks stay superscripts.
+
+A note is known by its label, or stands at the end of the page's text and begins with a raised number. A mark is a
+raised number at the end of a word. They are tied if the page has each of them once, the mark first. Labels name the
+page, so that those of a document stay apart when its pages are put together.
+
+Not covered: letters and signs as marks, several numbers at one place, a note that is referred to twice, one whose mark
+is in a table or a link, numbers that a font draws raised (as Typst's).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ocrmill.pipeline.text.page_parts import Part, WordLine
+from ocrmill.pipeline.text.reading_order import enclosing
+from ocrmill.pipeline.text.words import Rise, Word
+
+_FOOTNOTE = "footnote"
+_TEXTS = frozenset({"text", "list", "heading", "title", "caption"})  # that marks stand in
+_AROUND = frozenset({"header", "footer", _FOOTNOTE})
+_NUMBER = re.compile(r"\d{1,3}")
+_NUMBERED = re.compile(r"(\d{1,3})[.)]?")
+_EXPONENT = re.compile(r"(?:.*[\d)\]}=+*/\u2212\u00d7-]|.?.)")  # before a raised number: `10`, `km`, `x`
+_SENTENCE_END = frozenset(".,;:!?\"'\u201d\u2019\u00bb")
+
+_Place = tuple[int, int, int]  # of a word: part, line, word
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Lines of a part that are one note."""
+
+    number: str
+    part: int
+    lines: tuple[WordLine, ...]
+
+
+def with_footnotes(parts: Sequence[Part], page_number: int) -> list[Part]:
+    """Part footnotes from each other, and tie to their marks those that have one."""
+    notes = [note for n in _note_parts(parts) for note in _notes_of(n, parts[n])]
+    if not any(note.number for note in notes):
+        return list(parts)
+    holders = {note.part for note in notes}
+    marks: dict[str, list[_Place]] = {}
+    for number, place in _marks(parts, holders):
+        marks.setdefault(number, []).append(place)
+    numbers = [note.number for note in notes]
+    tied = {
+        note.number: marks[note.number][0]
+        for note in notes
+        if note.number
+        and numbers.count(note.number) == 1
+        and len(marks.get(note.number, ())) == 1
+        and marks[note.number][0][0] < note.part
+    }
+    if not tied:
+        return list(parts)
+    out: list[Part] = []
+    for n, part in enumerate(_with_marks(parts, tied, page_number)):
+        if n in holders and any(note.part == n and note.number in tied for note in notes):
+            out += [_note_part(part, note, tied, page_number) for note in notes if note.part == n]
+        else:
+            out.append(part)
+    return out
+
+
+def _label(page_number: int, number: str) -> str:
+    return f"p{page_number}-{number}"
+
+
+def _note_parts(parts: Sequence[Part]) -> list[int]:
+    """Number the parts that hold notes: those that are called so, and texts at the end that begin with a raised one."""
+    found = {n for n, part in enumerate(parts) if part.label == _FOOTNOTE and part.lines}
+    for n in range(len(parts) - 1, -1, -1):
+        part = parts[n]
+        if part.label in _AROUND:
+            continue
+        if part.label != "text" or _number_of(part.lines[0].words, is_note=False) is None:
+            break
+        found.add(n)
+    return sorted(found)
+
+
+def _notes_of(n: int, part: Part) -> Iterator[_Note]:
+    """Cut a part before each line that begins with the next number; what stands before the first has none."""
+    number, lines = "", list[WordLine]()
+    for line in part.lines:
+        found = _number_of(line.words, is_note=part.label == _FOOTNOTE)
+        if found is not None and (not number or int(found) == int(number) + 1):
+            if lines:
+                yield _Note(number, n, tuple(lines))
+            number, lines = found, []
+        lines.append(line)
+    if lines:
+        yield _Note(number, n, tuple(lines))
+
+
+def _number_of(words: Sequence[Word], *, is_note: bool) -> str | None:
+    """Return the number that a note begins with, if something follows it; one that is not raised only in a note."""
+    head = words[0].pieces[0]
+    if len(words) == 1 and len(words[0].pieces) == 1:
+        return None
+    if _NUMBER.fullmatch(head.text) and (head.rise is Rise.SUPERSCRIPT or is_note):
+        return head.text
+    whole = _NUMBERED.fullmatch(words[0].text) if is_note and len(words) > 1 else None
+    return whole[1] if whole else None
+
+
+def _marks(parts: Sequence[Part], holders: set[int]) -> Iterator[tuple[str, _Place]]:
+    for n, part in enumerate(parts):
+        if n in holders or part.label not in _TEXTS:
+            continue
+        for at, line in enumerate(part.lines):
+            for place, word in enumerate(line.words):
+                if _is_mark(word) and not word.link:
+                    yield word.pieces[-1].text, (n, at, place)
+
+
+def _is_mark(word: Word) -> bool:
+    """Tell if a word ends with a raised number that is no exponent."""
+    last = word.pieces[-1]
+    if last.rise is not Rise.SUPERSCRIPT or not _NUMBER.fullmatch(last.text) or len(word.pieces) == 1:
+        return False
+    before = "".join(piece.text for piece in word.pieces[:-1])
+    return before[-1] in _SENTENCE_END or not _EXPONENT.fullmatch(before)
+
+
+def _with_marks(parts: Sequence[Part], tied: dict[str, _Place], page_number: int) -> list[Part]:
+    out = list(parts)
+    for number, (n, at, place) in tied.items():
+        line = out[n].lines[at]
+        word = line.words[place]
+        pieces = (*word.pieces[:-1], replace(word.pieces[-1], note=_label(page_number, number)))
+        words = (*line.words[:place], replace(word, pieces=pieces), *line.words[place + 1 :])
+        lines = out[n].lines
+        out[n] = replace(out[n], lines=(*lines[:at], replace(line, words=words), *lines[at + 1 :]))
+    return out
+
+
+def _note_part(part: Part, note: _Note, tied: dict[str, _Place], page_number: int) -> Part:
+    """Make a part of one note, its number kept as a label if it is tied."""
+    box = enclosing([line.box for line in note.lines])
+    if note.number not in tied:
+        return replace(part, lines=note.lines, box=box)
+    line = note.lines[0]
+    first, *rest = line.words
+    words = (replace(first, pieces=first.pieces[1:]), *rest) if len(first.pieces) > 1 else tuple(rest)
+    if not _NUMBER.fullmatch(first.pieces[0].text):  # `1.` in several pieces
+        words = tuple(rest)
+    lines = (replace(line, words=words), *note.lines[1:])
+    return Part(_FOOTNOTE, lines, box, region=part.region, note=_label(page_number, note.number))
