@@ -41,6 +41,8 @@ _ONE_LETTER_WORDS = frozenset("AIO")
 _NEAR = 12  # items that stand between two marks of one list, at most
 _DROP_CAP = 1.8  # times the type of its paragraph
 _INSIDE = 0.9  # of a region's area, from which it is part of a table
+_WRAPPED = 2  # lines of a paragraph that goes on in the next column, on both sides
+_HALF_POINT = 0.5
 _MAX_GAP = 1.2  # of a line's height, between an item and its next line
 
 
@@ -57,11 +59,12 @@ class Part:
 
     label: str
     lines: tuple[WordLine, ...]
-    box: Box
+    box: Box  # of all lines but those that go on elsewhere
     level: int = 0  # of a heading whose level its lines tell
     region: Region | None = None
     table: Table | None = None  # of a table whose rows and columns are beyond doubt
     note: str = ""  # label of a footnote that has a mark on the page
+    elsewhere: tuple[Box, ...] = ()  # where a paragraph goes on, in the next columns
 
 
 def lines_of(words: Iterable[Word]) -> list[WordLine]:
@@ -99,7 +102,8 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         elif region.label == PICTURE:
             parts.append(Part(PICTURE, (), region.box, region=region))
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
-    return _with_items(_with_listings(_in_order(parts, right_to_left=right_to_left)))
+    parts = _with_items(_with_listings(_in_order(parts, right_to_left=right_to_left)))
+    return _over_columns(parts, right_to_left=right_to_left)
 
 
 def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]:
@@ -110,7 +114,7 @@ def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]
         label = "text" if not paragraph.level else "title" if paragraph.level == 1 else "heading"
         kept = tuple(paragraph.lines)
         parts.append(Part(label, kept, enclosing([line.box for line in kept]), paragraph.level))
-    return parts
+    return _over_columns(parts, right_to_left=right_to_left)
 
 
 def rows_of(lines: Sequence[WordLine]) -> list[list[Word]]:
@@ -315,6 +319,30 @@ def _with_items(parts: list[Part]) -> list[Part]:
             else:
                 out.append(part)
     return out
+
+
+def _over_columns(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
+    """Join a paragraph that breaks off at the end of a column with its rest at the head of the next one."""
+    out: list[Part] = []
+    for part in parts:
+        if out and _goes_on_beside(out[-1], part, right_to_left=right_to_left):
+            before = out[-1]
+            out[-1] = replace(before, lines=before.lines + part.lines, elsewhere=(*before.elsewhere, part.box))
+        else:
+            out.append(part)
+    return out
+
+
+def _goes_on_beside(one: Part, other: Part, *, right_to_left: bool) -> bool:
+    """Tell if a paragraph stands beside one above whose last word or sentence is not at its end, in the same type."""
+    if not one.label == other.label == "text" or min(len(one.lines), len(other.lines)) < _WRAPPED:
+        return False
+    last, first = one.lines[-1], other.lines[0]
+    beside = first.box.x1 <= last.box.x0 if right_to_left else first.box.x0 >= last.box.x1
+    is_head = first.box.y0 < last.box.y0 and abs(first.size - last.size) < _HALF_POINT
+    begins = first.text[:1]
+    is_word = last.text[-1] in "-\u00ad\u2010" and begins.isalnum()
+    return beside and is_head and (is_word or (begins.islower() and (last.text[-1].isalnum() or last.text[-1] == ",")))
 
 
 def _is_list(run: Sequence[Part]) -> bool:

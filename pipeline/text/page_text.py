@@ -1,6 +1,6 @@
 """The parts of a page, plane by plane, as one Markdown; and a page that no layout model sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,11 @@ def write_plane(parts: Sequence[Part], plane: TextPlane, width: float, height: f
     """Write the parts of a plane, with their boxes on the page as displayed, which has this size."""
     size = (height, width) if plane.turn in (90, 270) else (width, height)
     written = write_parts(parts, _context(plane))
-    return [replace(block, box=turned(block.box, -plane.turn, *size)) for block in written]
+    return [_placed(block, lambda box: turned(box, -plane.turn, *size)) for block in written]
+
+
+def _placed(block: Written, place: Callable[[Box], Box]) -> Written:
+    return replace(block, box=place(block.box), elsewhere=tuple(map(place, block.elsewhere)))
 
 
 def place_among(written: Sequence[Written], aside: Sequence[Written]) -> int:
@@ -34,7 +38,7 @@ def place_among(written: Sequence[Written], aside: Sequence[Written]) -> int:
 def page_text(written: Sequence[Written], width: float, height: float, notes: Sequence[str]) -> PageText:
     """Put blocks together as a page of this size."""
     displayed = Box(0, 0, width, height)
-    markdown, blocks = assemble([replace(part, box=part.box.clipped(displayed)) for part in written])
+    markdown, blocks = assemble([_placed(part, lambda box: box.clipped(displayed)) for part in written])
     return PageText(markdown, blocks=blocks, notes=tuple(dict.fromkeys(notes)))
 
 

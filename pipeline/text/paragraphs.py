@@ -61,11 +61,12 @@ class Paragraph(Generic[AnyLine]):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A block's Markdown, its label and its box."""
+    """A block's Markdown, its label and its boxes."""
 
     text: str
     label: str
     box: Box
+    elsewhere: tuple[Box, ...] = ()  # where it goes on, in the next columns
 
 
 def paragraphs(lines: Sequence[AnyLine], *, right_to_left: bool, heading_ratio: float) -> list[Paragraph[AnyLine]]:
@@ -108,7 +109,7 @@ def to_written(parts: Sequence[Paragraph[Line]]) -> list[Written]:
 def assemble(written: Sequence[Written]) -> tuple[str, tuple[Block, ...]]:
     """Join blocks by blank lines, items of a list by a line break; `start` and `end` are the exact span of a block.
 
-    Of blocks without text, pictures stay, with an empty span.
+    A paragraph over columns is as many blocks with one span. Of blocks without text, pictures stay, with an empty span.
     """
     markdown = ""
     blocks = []
@@ -121,8 +122,9 @@ def assemble(written: Sequence[Written]) -> tuple[str, tuple[Block, ...]]:
             markdown += "\n" if before.label == part.label == "list" else "\n\n"
         start = len(markdown)
         markdown += text
-        box = part.box
-        blocks.append(Block(part.label, box.x0, box.y0, box.x1, box.y1, start, len(markdown)))
+        end = len(markdown)
+        boxes = (part.box, *part.elsewhere)
+        blocks += [Block(part.label, box.x0, box.y0, box.x1, box.y1, start, end) for box in boxes]
         before = part if text else before
     return markdown, tuple(blocks)
 

@@ -41,7 +41,7 @@ def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
             written.append(_item(part, levels, context))
             continue
         levels.clear()
-        written.append(Written(_block(part, context), part.label, part.box))
+        written.append(Written(_block(part, context), part.label, part.box, part.elsewhere))
     return written
 
 

@@ -1,10 +1,15 @@
 """Regions of a layout model become the parts of a page, also where the model errs."""
 
+import pytest
+
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import Region
-from ocrmill.pipeline.text.page_parts import parts_by_regions
+from ocrmill.pipeline.text.page_parts import Part, parts_by_regions
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
+
+LEFT = ["The ferry leaves the north quay at seven", "in the morning and comes back with it on", "the tide of"]
+RIGHT = ["a day in spring, when walkers and dogs go", "over to the island in the early hours of", "the first day."]
 
 
 def line(text: str, x: float, baseline: float, *, mono: bool = True) -> list[Word]:
@@ -41,3 +46,42 @@ def test_the_pieces_of_a_program_are_one_listing() -> None:
         ("text", ["Prose goes on in its own type below the listing."]),
         ("code", ["a = 1"]),
     ]
+
+
+def column(lines: list[str], x: float, top: float, number: int) -> list[Word]:
+    words = []
+    for n, line in enumerate(lines):
+        left, baseline = x, top + 12 * n
+        for text in line.split():
+            box = Box(left, baseline - 8, left + 5.0 * len(text), baseline + 2)
+            words.append(Word((Piece(text, box, 10.0),), box, baseline, number + n))
+            left = box.x1 + 3
+    return words
+
+
+def parts_of(left: list[str], right: list[str], *, right_top: float = 100) -> list[Part]:
+    """Two columns; the left one ends with `left`, the right one begins with `right`."""
+    first, last = [RIGHT[1] + "."] * 24, [RIGHT[1] + "."] * 20
+    blocks = [(first, 50, 100, 0), (left, 50, 400, 30), (right, 310, right_top, 40), (last, 310, right_top + 60, 50)]
+    words = [word for block in blocks for word in column(*block)]
+    regions = [Region("text", Box(x - 5, top - 10, x + 240, top + 12 * len(lines) - 8)) for lines, x, top, _ in blocks]
+    return parts_by_regions(TextPlane(tuple(words), 0, vertical=False), regions, right_to_left=False)
+
+
+@pytest.mark.parametrize(
+    ("end", "start"),
+    [("the tide of", "a day in"), ("it came in 1882-12-", "20 was the"), ("the morning har-", "bour is")],
+)
+def test_a_paragraph_goes_on_in_the_next_column(end: str, start: str) -> None:
+    """A sentence, a word or a number that breaks off at the end of a column ends at the head of the next one."""
+    _, part, _ = parts_of([*LEFT[:2], end], [f"{start} spring, when dogs", *RIGHT[1:]])
+    assert [line.text for line in part.lines] == [*LEFT[:2], end, f"{start} spring, when dogs", *RIGHT[1:]]
+    assert [box.x0 for box in (part.box, *part.elsewhere)] == [50, 310]
+
+
+@pytest.mark.parametrize(
+    ("end", "start", "top"), [("the tide.", "a day", 100), ("the tide of", "A day", 100), ("the tide of", "a day", 430)]
+)
+def test_paragraphs_of_their_own_stay_apart(end: str, start: str, top: float) -> None:
+    """The end of a sentence, a capital, or text below its end begins a paragraph."""
+    assert len(parts_of([*LEFT[:2], end], [f"{start} in spring, when dogs", *RIGHT[1:]], right_top=top)) == 4
