@@ -29,10 +29,10 @@ def read(*parts: tuple[str, str], notes: tuple[tuple[str, str], ...], page_numbe
     for n, (mark, text) in enumerate(notes):
         page.insert_text((72, 700 + 12 * n), mark, fontsize=6)
         page.insert_text((72 + pymupdf.get_text_length(mark, fontsize=6), 703 + 12 * n), text, fontsize=8.5)
-    text = read_faithfully(document, page_number - 1, right_to_left=False, fast=True)
-    assert text.fidelity is not None
-    assert (text.fidelity.recall, text.fidelity.precision) == (1, 1)
-    return text.markdown
+    found = read_faithfully(document, page_number - 1, right_to_left=False, fast=True)
+    assert found.fidelity is not None
+    assert (found.fidelity.recall, found.fidelity.precision) == (1, 1)
+    return found.markdown
 
 
 def test_a_note_is_tied_to_its_mark() -> None:
