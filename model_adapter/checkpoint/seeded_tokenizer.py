@@ -19,6 +19,8 @@ ever encoded to them, but a model without training writes them.
 from string import ascii_lowercase
 from typing import Any
 
+from ocrmill.model_adapter.checkpoint.check import IMAGE_TOKEN_ID
+
 BOS, EOS, PAD = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>"
 BASE_VOCABULARY = 128_000
 _ROLES = {"bos_token": BOS, "eos_token": EOS, "pad_token": PAD}
@@ -30,7 +32,7 @@ _SPECIAL_TOKENS = {
     EOS: 1,
     PAD: 2,
     "<|EOT|>": 128805,
-    "<image>": 128815,
+    "<image>": IMAGE_TOKEN_ID,
     "<|ref|>": 128816,
     "<|/ref|>": 128817,
     "<|det|>": 128818,

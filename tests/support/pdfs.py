@@ -19,7 +19,8 @@ PROSE = (
     "walkers and their dogs, in winter mostly coal, and on the first Saturday of the month the doctor. Nobody has "
     "ever seen it leave late, although the bell in the harbour office has been slow for as long as anyone remembers."
 )
-WIDTH, HEIGHT = 612, 792  # points: US Letter, so 1224 x 1584 px at 144 dpi
+WIDTH, HEIGHT = 612, 792  # points: US Letter
+DPI = 144  # of scans, which are 1224 x 1584 px then
 HUGE_WIDTH, HUGE_HEIGHT = 36_000, 18_000  # points; at 144 dpi 72,000 x 36,000 px, 7.8 GB of RGB
 NUL_TEXT = "Fe\0rry"  # what the text layer of `nul_text_pdf` says
 
@@ -33,7 +34,7 @@ def add_text_page(document: pymupdf.Document, number: int, pages: int, text: str
     return page
 
 
-def add_scan_page(document: pymupdf.Document, number: int, pages: int, dpi: int = 144) -> pymupdf.Page:
+def add_scan_page(document: pymupdf.Document, number: int, pages: int, dpi: int = DPI) -> pymupdf.Page:
     """Append a page whose text is a grey JPEG and nothing else."""
     with pymupdf.open() as clean:
         pixels = add_text_page(clean, number, pages).get_pixmap(dpi=dpi, colorspace=pymupdf.csGRAY)
@@ -87,7 +88,7 @@ def blank_pdf(path: Path, pages: int = 1) -> Path:
     return saved(document, path)
 
 
-def scan_pdf(path: Path, pages: int = 1, dpi: int = 144) -> Path:
+def scan_pdf(path: Path, pages: int = 1, dpi: int = DPI) -> Path:
     """Pages that are one image each and have no text layer."""
     document = pymupdf.open()
     for number in range(1, pages + 1):
