@@ -57,14 +57,14 @@ def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings
     with (
         reporting_os_errors(destination),
         new_file(regular_file(destination, BEGINS)) as file,
-        closing(Rasterizer(_preview_settings(settings))) as rasterizer,
+        closing(Rasterizer(preview_settings(settings))) as rasterizer,
         _progress_bar(len(rows)) as bar,
     ):
         file.write(head(f"{store.url}: {len(rows)} pages", without_pages).encode())
         for document_id, group in groupby(rows, itemgetter("document_id")):
             pages = list(group)
-            document = _open_document(document_id, places.get(document_id, []), rasterizer, settings)
-            images = _render_pages(document, [row["page_number"] for row in pages], rasterizer)
+            document = open_document(document_id, places.get(document_id, []), rasterizer, settings)
+            images = render_pages(document, [row["page_number"] for row in pages], rasterizer)
             for row, (jpeg, why_not) in zip(pages, images, strict=True):
                 file.write(section(row, next(numbers), jpeg, why_not).encode())
                 bar.update()
@@ -83,11 +83,11 @@ def _more_text(limit: int) -> str:
     return f"; more match, and a file holds at most {MOST_PAGES}: choose with --document, --reason or --flagged"
 
 
-def _preview_settings(settings: RunSettings) -> RunSettings:
+def preview_settings(settings: RunSettings, dpi: int = DPI) -> RunSettings:
     """Return settings that render every page, small, and read none."""
     return settings.model_copy(
         update={
-            "raster": settings.raster.model_copy(update={"dpi": DPI}),
+            "raster": settings.raster.model_copy(update={"dpi": dpi}),
             "routing": settings.routing.model_copy(update={"mode": "ocr"}),
             "engine": EngineSettings(name="cpu"),
             "output": OutputSettings(),
@@ -95,7 +95,7 @@ def _preview_settings(settings: RunSettings) -> RunSettings:
     )
 
 
-def _open_document(
+def open_document(
     document_id: str, places: Sequence[str], rasterizer: Rasterizer, settings: RunSettings
 ) -> Document | None:
     """Open the document at the first of these sources that still holds it."""
@@ -107,7 +107,8 @@ def _open_document(
     return None
 
 
-def _render_pages(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
+def render_pages(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
+    """Render pages of a document one after another; all without a picture if there is no document."""
     if document is None:
         yield from [(None, "its source is missing, cannot be opened, or holds another document now")] * len(numbers)
         return

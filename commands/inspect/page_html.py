@@ -119,11 +119,11 @@ def _marked(markdown: str, blocks: Sequence[Mapping[str, Any]], classes: Mapping
         if at is None
         else f'<a id="t{number}-{at}" href="#b{number}-{at}" class="{classes[blocks[at]["label"]]}" '
         f'title="{_text(blocks[at]["label"])}">{_text(part)}</a>'
-        for at, part in _parts(markdown, blocks)
+        for at, part in block_parts(markdown, blocks)
     )
 
 
-def _parts(markdown: str, blocks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int | None, str]]:
+def block_parts(markdown: str, blocks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int | None, str]]:
     """Split the Markdown into pieces, each with its block; blocks whose spans overlap are left out."""
     end = 0
     for at, block in enumerate(blocks):

@@ -177,7 +177,7 @@ Gone = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")]
 Truth = Annotated[
-    Path,
+    Path | None,
     typer.Argument(metavar="TRUTH", help="The ground truth: a .json, a .jsonl, or a folder of .jsonl or of .md files."),
 ]
 TruthFormName = Literal["omnidocbench", "olmocr-bench", "markdown"]
@@ -194,4 +194,16 @@ KatexFile = Annotated[
 TokenizerFolder = Annotated[
     Path | None,
     typer.Option("--model", metavar="DIR", help="Count text tokens with the tokenizer of this model folder."),
+]
+ViewVerdicts = Annotated[
+    Path | None,
+    typer.Option(
+        "--verdicts", metavar="FILE", help="Keep verdicts there; default: OUT.verdicts.jsonl, beside a folder."
+    ),
+]
+EvalVerdicts = Annotated[
+    Path | None,
+    typer.Option(
+        "--verdicts", metavar="FILE", help="Score the flags by the verdicts given in `view`, in place of TRUTH."
+    ),
 ]

@@ -13,6 +13,7 @@ from ocrmill.commands.terminal.options import (
     Continuous,
     DocumentName,
     DryRun,
+    EvalVerdicts,
     ExportFormat,
     Failed,
     Figures,
@@ -33,6 +34,7 @@ from ocrmill.commands.terminal.options import (
     Since,
     TokenizerFolder,
     Truth,
+    ViewVerdicts,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +106,7 @@ def view(
         str | None,
         typer.Option(metavar="TOKEN", help="Visitors need it. Beyond loopback there always is one; default: made up."),
     ] = None,
+    verdicts: ViewVerdicts = None,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
@@ -114,7 +117,9 @@ def view(
     from importlib.util import find_spec
 
     if missing := [
-        name for name in ("duckdb", "jinja2", "starlette", "uvicorn", "vl_convert") if find_spec(name) is None
+        name
+        for name in ("duckdb", "jinja2", "latex2mathml", "nh3", "starlette", "uvicorn", "vl_convert")
+        if find_spec(name) is None
     ]:
         fail(
             f"view needs packages that are not installed ({', '.join(missing)}): pip install 'ocrmill[view]'",
@@ -124,7 +129,7 @@ def view(
     from ocrmill.commands.view.server import view as serve
 
     store, settings = _output(output, configs, sets), chosen_settings(configs, sets)
-    serve(store, settings, Access.of(host, token), port=port, browser=browser, say=typer.echo)
+    serve(store, settings, Access.of(host, token), port=port, verdicts=verdicts, browser=browser, say=typer.echo)
 
 
 def export(
@@ -162,12 +167,13 @@ def export(
 
 def evaluate(
     output: Output,
-    truth: Truth,
+    truth: Truth = None,
     form: Form = None,
     predictions: Predictions = None,
     json_file: JsonFile = None,
     model: TokenizerFolder = None,
     katex: KatexFile = None,
+    verdicts: EvalVerdicts = None,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
@@ -176,6 +182,14 @@ def evaluate(
     Pages of the truth without a row count as empty, and are listed; so are rows without truth. docs/evaluation.md
     has the rules of each form, and what agrees with the official evaluators.
     """
+    if (truth is None) == (verdicts is None):
+        fail("give either TRUTH or --verdicts FILE", WRONG_USAGE)
+    if verdicts is not None:
+        from ocrmill.commands.eval.verdicts import verdicts_text
+
+        typer.echo(verdicts_text(verdicts), nl=False)
+        return
+    assert truth is not None
     from ocrmill.commands.eval.evaluate import TruthForm
     from ocrmill.commands.eval.evaluate import evaluate as evaluate_output
     from ocrmill.commands.eval.report import write_json

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ocrmill.commands.eval.verdicts import verdicts_beside
 from ocrmill.commands.inspect.query import PageQuery, select_rows
+from ocrmill.commands.view.page.source_pages import SourcePages
 from ocrmill.commands.view.page_index import PageIndex
 from ocrmill.commands.view.selection import Selection
 from ocrmill.configs.settings import RunSettings
@@ -28,10 +31,17 @@ class Neighbours:
 class OutputData:
     """An output: its store, the settings to read its sources with, and the index of its rows."""
 
-    def __init__(self, store: Store, settings: RunSettings, *, index_after_s: float = 0.0) -> None:
-        """Begin to index the output, after some seconds in which the first page may be shown."""
+    def __init__(
+        self, store: Store, settings: RunSettings, *, verdicts: Path | None = None, index_after_s: float = 0.0
+    ) -> None:
+        """Begin to index the output, after some seconds in which the first page may be shown.
+
+        `verdicts` is the file for those, by default beside the output.
+        """
         self.store = store
         self.settings = settings
+        self.verdicts = verdicts or verdicts_beside(store)
+        self.source_pages = SourcePages(store, settings)
         self.index = PageIndex(store)
         self.index.start(index_after_s)
 
@@ -45,8 +55,9 @@ class OutputData:
         return self.index.cursor()
 
     def close(self) -> None:
-        """Stop to index, and remove the index."""
+        """Stop to index, remove the index, and end the processes that render."""
         self.index.close()
+        self.source_pages.close()
 
     def find_page(self, document_id: str, page_number: int) -> dict[str, Any] | None:
         """Read the whole row of a page; None if there is none that counts."""

@@ -3,6 +3,7 @@
 import socket
 import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 
 import uvicorn
 
@@ -22,6 +23,7 @@ def view(
     access: Access,
     *,
     port: int = 0,
+    verdicts: Path | None = None,
     browser: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -31,7 +33,7 @@ def view(
         UsageError: The host is not of this machine, or the port is taken.
     """
     listening = _listen(access.host, port)
-    data = OutputData(store, settings, index_after_s=FIRST_PAINT_S)
+    data = OutputData(store, settings, verdicts=verdicts, index_after_s=FIRST_PAINT_S)
     try:
         config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
         host = f"[{access.host}]" if ":" in access.host else access.host

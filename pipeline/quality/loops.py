@@ -75,6 +75,8 @@ class Loop:
     score: float = 0.0  # turns over those that are a loop
     turns: int = 0
     unit_chars: int = 0  # of one turn, on average
+    start: int = 0  # of all turns, in the last `MOST_CHARS` characters
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _loops_of_words(text: str, counted: Sequence[tuple[int, int]]) -> Iterator[L
             turns = max(turns, lines.turns(first, last, run.turns, unit_letters)) * factor
             if factor > 1 and unit_letters < ROW_LETTERS:
                 turns = max(turns, TURNS_OF_NEAR_ROWS)
-            yield _loop(run, turns, last - first)
+            yield _loop(run, turns, first, last)
 
 
 def _runs_of_words(ids: Ids) -> Iterator[tuple[_Run, float]]:
@@ -175,12 +177,12 @@ def _loops_of_markup(text: str, counted: Sequence[tuple[int, int]]) -> Iterator[
         for run in _copies(ids[period:] == ids[:-period], period):
             turns = _turns_of_markup(pieces[run.start : run.start + period])
             if turns:
-                yield _loop(run, turns, tokens[run.end - 1].end() - tokens[run.start].start())
+                yield _loop(run, turns, tokens[run.start].start(), tokens[run.end - 1].end())
 
 
 def _runs_of_one_character(text: str) -> Iterator[Loop]:
     for found in _ONE_CHARACTER.finditer(text):
-        yield Loop(len(found[0]) / SIGNS, len(found[0]), 1)
+        yield Loop(len(found[0]) / SIGNS, len(found[0]), 1, found.start(), found.end())
 
 
 def _turns_of_markup(unit: list[str]) -> float | None:
@@ -210,8 +212,8 @@ def _kind(piece: str) -> str:
     return "number" if piece[0].isdecimal() else "script" if piece in "^{}" else "sign"
 
 
-def _loop(run: _Run, turns: float, chars: int) -> Loop:
-    return Loop(run.turns / turns, int(run.turns), round(chars / run.turns))
+def _loop(run: _Run, turns: float, start: int, end: int) -> Loop:
+    return Loop(run.turns / turns, int(run.turns), round((end - start) / run.turns), start, end)
 
 
 def _numbered(tokens: list[str]) -> Ids:

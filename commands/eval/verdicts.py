@@ -1,0 +1,166 @@
+"""What people said of pages in `ocrmill view`, in a file of JSON lines beside the output, and how right each flag is.
+
+    {"document_id": "9f2c...", "page_number": 3, "run_id": "...", "source": "a.pdf", "status": "ok",
+     "flags": ["repetition"], "verdict": "flag_wrong", "time": "2026-01-31T07:12:09+00:00"}
+
+Lines are only ever added. The last verdict on a page of a run counts; `undone` takes it back. `flags` are those that
+the page had, its reason among them, so that the file is of use after `reflag`, and without the output.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ocrmill.pipeline.degenerate_rates import interval
+from ocrmill.pipeline.errors import InputError, OutputError
+from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.pipeline.output.stores.store import Store
+
+ENDING = ".verdicts.jsonl"
+
+
+class VerdictKind(StrEnum):
+    """What a person said of a page."""
+
+    FLAG_RIGHT = "flag_right"  # each flag and the reason of the page
+    FLAG_WRONG = "flag_wrong"
+    TEXT_WRONG = "text_wrong"  # whatever the flags say
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A line of the file."""
+
+    document_id: str
+    page_number: int
+    run_id: str
+    source: str
+    status: str
+    flags: tuple[str, ...]  # and the reason, if there is one
+    verdict: VerdictKind
+    time: str  # ISO 8601, with a time zone
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], kind: VerdictKind) -> "Verdict":
+        """Make the verdict on a row of the output, given now."""
+        return cls(
+            row["document_id"],
+            row["page_number"],
+            row["run_id"],
+            row["source"],
+            row["status"],
+            judged(row),
+            kind,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    @property
+    def page(self) -> tuple[str, int, str]:
+        """The page, as one run read it."""
+        return self.document_id, self.page_number, self.run_id
+
+
+@dataclass(frozen=True, slots=True)
+class FlagPrecision:
+    """How often a flag was right, by the verdicts."""
+
+    flag: str
+    right: int
+    wrong: int
+
+    @property
+    def precision(self) -> float:
+        """The share of right ones."""
+        return self.right / (self.right + self.wrong)
+
+    def to_text(self) -> str:
+        """Return a line for people, with Wilson's interval."""
+        low, high = interval(self.right, self.right + self.wrong)
+        share = f"right on {self.right} of {self.right + self.wrong} pages"
+        return f"{self.flag}: {share}, {self.precision:.1%} ({low:.1%} to {high:.1%} with 95 % confidence)"
+
+
+def judged(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a verdict on the flags of a row is about: its flags and its reason."""
+    return tuple(dict.fromkeys([*(row["flags"] or []), *([row["reason"]] if row["reason"] else [])]))
+
+
+def verdicts_beside(store: Store) -> Path | None:
+    """Return the file beside an output in a folder; null for one in a bucket."""
+    if not isinstance(store, LocalStore):
+        return None
+    folder = Path(store.url).resolve()
+    return folder.with_name(folder.name + ENDING)
+
+
+def add_verdict(path: Path, verdict: Verdict) -> None:
+    """Add a line to the file, which is made if there is none.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(verdict), ensure_ascii=True) + "\n")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def read_verdicts(path: Path) -> dict[tuple[str, int, str], Verdict]:
+    """Read the verdict that counts on each page; none of those that were undone. No file: no verdict.
+
+    Raises:
+        InputError: The file cannot be read, or a line is no verdict.
+    """
+    found: dict[tuple[str, int, str], Verdict] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if line:
+            verdict = _parsed(path, number, line)
+            found.pop(verdict.page, None)
+            if verdict.verdict is not VerdictKind.UNDONE:
+                found[verdict.page] = verdict
+    return found
+
+
+def flag_precision(verdicts: Iterable[Verdict]) -> list[FlagPrecision]:
+    """Count by flag how often people said that it is right or wrong. A verdict is on all flags of its page."""
+    counts: dict[str, list[int]] = {}
+    for verdict in verdicts:
+        if verdict.verdict in (VerdictKind.FLAG_RIGHT, VerdictKind.FLAG_WRONG):
+            for flag in verdict.flags:
+                counts.setdefault(flag, [0, 0])[verdict.verdict is VerdictKind.FLAG_WRONG] += 1
+    return [FlagPrecision(flag, right, wrong) for flag, (right, wrong) in sorted(counts.items())]
+
+
+def verdicts_text(path: Path) -> str:
+    """Return the precision of each flag for people, and the pages whose text is wrong though nothing flags it.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file")
+    verdicts = list(read_verdicts(path).values())
+    wrong = [verdict for verdict in verdicts if verdict.verdict is VerdictKind.TEXT_WRONG]
+    unflagged = sum(not verdict.flags for verdict in wrong)
+    lines = [f"{len(verdicts)} pages have a verdict", *(each.to_text() for each in flag_precision(verdicts))]
+    return "\n".join([*lines, f"text wrong: {len(wrong)} pages, {unflagged} of them without a flag"]) + "\n"
+
+
+def _parsed(path: Path, number: int, line: str) -> Verdict:
+    try:
+        values = json.loads(line)
+        texts = {name: str(values[name]) for name in ("document_id", "run_id", "source", "status", "time")}
+        kind = VerdictKind(values["verdict"])
+        return Verdict(**texts, page_number=int(values["page_number"]), flags=tuple(values["flags"]), verdict=kind)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}, line {number}: no verdict: {error!r}") from error
