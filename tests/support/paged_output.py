@@ -13,7 +13,7 @@ from written_outputs import page, page_row, source, writing
 
 from ocrmill.pipeline.output.schema import PAGE_COUNTS
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import PICTURE, Block, Figure, PageText, Status
+from ocrmill.pipeline.records import PICTURE, Attempt, Block, Figure, PageText, Reason, Status
 from ocrmill.pipeline.rows import DocumentRow, SourceRow
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -32,6 +32,7 @@ ATTACK = """<script>window.hacked = 1</script><img src="https://evil.example/x.p
 HEADING = "# Yearly report"
 TABLE = '<table><tr><th colspan="2">Year</th></tr><tr><td>2025</td><td>\\(x^2 + \\frac{a}{b}\\)</td></tr></table>'
 LOOP = "The same sentence stands here once more. " * 12
+ATTEMPTS = (Attempt("cpu", 1.5, reason=Reason.REPETITION, finish_reason="length"), Attempt("cpu", 0.5))
 FORMULA = "\\[\\sum_{n=1}^{\\infty} \\frac{1}{n^2} = \\frac{\\pi^2}{6}\\]"
 
 
@@ -48,7 +49,7 @@ def write_pages(folder: Path) -> tuple[LocalStore, str, Path]:
             flags = ("repetition",) if number == 1 else ()
             row = page_row(str(pdf), number, count, page("text", flags=flags))
             reading = made_reading(text, figures=_figures() if number == 1 else None, repetition_flag=bool(flags))
-            sink.add_page(replace(row, document_id=document_id, content=reading))
+            sink.add_page(replace(row, document_id=document_id, content=reading, attempts=ATTEMPTS))
         held = replace(source(str(pdf)), path=str(pdf), bytes=pdf.stat().st_size)
         tally = {PAGE_COUNTS[Status.OK]: count}
         done = DocumentRow(document_id, held, count, "complete", pages_flagged=1, **tally)  # type: ignore[arg-type]
@@ -63,7 +64,8 @@ def _first_page() -> PageText:
     for (label, text), box in zip(pieces, boxes, strict=True):
         start = len(markdown)
         markdown += text
-        blocks.append(Block(label, *map(float, box), start, len(markdown)))
+        x0, y0, x1, y1 = map(float, box)
+        blocks.append(Block(label, x0, y0, x1, y1, start, len(markdown)))
         markdown += "\n\n" if text else ""
     return PageText(markdown, f"<raw>{markdown}", tuple(blocks))
 

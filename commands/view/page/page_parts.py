@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocrmill.commands.inspect.page_html import block_parts
+from ocrmill.commands.view.page.repeats import repeated_spans
 from ocrmill.commands.view.page.safe_html import to_safe_html
 from ocrmill.pipeline.printable import printable
 
@@ -21,6 +22,7 @@ class TextPart:
     label: str | None
     colour: int
     figure: str | None  # name of the picture that was cut out of this block
+    repeats: bool = False  # it has a copy of what repeats in the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,16 @@ def text_parts(row: Mapping[str, Any]) -> list[TextPart]:
     """Split the Markdown of a row at its blocks; what has neither text nor a figure is left out."""
     blocks, colours = row["blocks"] or [], _colours(row["blocks"] or [])
     figures = {figure["name"] for figure in row["figures"] or []}
-    parts = []
+    copies, end, parts = repeated_spans(row["markdown"] or ""), 0, []
     for at, text in block_parts(row["markdown"] or "", blocks):
+        start, end = end, end + len(text)
+        repeats = bool(text.strip()) and any(first < end and last > start for first, last in copies)
         label = None if at is None else blocks[at]["label"]
         figure = None if at is None else f"block-{at + 1}.jpg"
         html = to_safe_html(text) if text.strip() else ""
         if html or figure in figures:
             colour = 0 if label is None else colours[label]
-            parts.append(TextPart(html, at, label, colour, figure if figure in figures else None))
+            parts.append(TextPart(html, at, label, colour, figure if figure in figures else None, repeats))
     return parts
 
 

@@ -103,6 +103,10 @@ def test_picture_and_text_show_each_other(browsed: Page, output: tuple[str, str,
     assert browsed.evaluate("document.activeElement.dataset.frame") == "1"
     assert browsed.locator("[data-block='4'] img").evaluate("(figure) => figure.naturalWidth") == 60
     assert browsed.locator("[data-block='3'] math").count() == 1
+    assert browsed.locator("[data-block] > .flag").count() == 1  # the block with the loop
+    assert browsed.locator("[data-block='2'] > .flag").inner_text() == "repeats"
+    browsed.click("#tab-facts")
+    assert browsed.locator("#panel-facts tbody tr").count() == 2  # attempts
     browsed.click("#tab-markdown")
     assert browsed.locator("#panel-markdown .repeats").inner_text().startswith("The same sentence stands here")
 
@@ -143,9 +147,12 @@ def test_one_key_keeps_a_verdict_and_one_takes_it_back(browsed: Page, output: tu
     assert (last["verdict"], last["flags"], last["page_number"]) == ("undone", ["repetition"], 1)
     browsed.goto(f"{output[0]}/2")
     assert browsed.locator("[data-verdict]:disabled").count() == 2  # no flag to be right or wrong
-    assert browsed.evaluate(
-        f"fetch('{output[0]}/2/verdict?verdict=flag_right', {{method: 'POST'}}).then((answer) => answer.status)"
-    ) == 409
+    assert (
+        browsed.evaluate(
+            f"fetch('{output[0]}/2/verdict?verdict=flag_right', {{method: 'POST'}}).then((answer) => answer.status)"
+        )
+        == 409
+    )
 
 
 def test_nothing_of_an_attack_runs_or_loads(browsed: Page, output: tuple[str, str, Path]) -> None:
