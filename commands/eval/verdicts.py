@@ -1,4 +1,4 @@
-"""What people said of pages in `ocrmill view`, in a file of JSON lines beside the output, and how right each flag is.
+"""Verdicts of people on pages, given in `ocrmill view`: a file of JSON lines, and the precision of each flag by it.
 
     {"document_id": "9f2c...", "page_number": 3, "run_id": "...", "source": "a.pdf", "status": "ok",
      "flags": ["repetition"], "verdict": "flag_wrong", "time": "2026-01-31T07:12:09+00:00"}
@@ -20,11 +20,11 @@ from ocrmill.pipeline.errors import InputError, OutputError
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.store import Store
 
-ENDING = ".verdicts.jsonl"
+VERDICTS_ENDING = ".verdicts.jsonl"
 
 
 class VerdictKind(StrEnum):
-    """What a person said of a page."""
+    """A thing that a person can say of a page."""
 
     FLAG_RIGHT = "flag_right"  # each flag and the reason of the page
     FLAG_WRONG = "flag_wrong"
@@ -67,7 +67,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class FlagPrecision:
-    """How often a flag was right, by the verdicts."""
+    """Counts of a flag, by the verdicts: pages on which it was right, and wrong."""
 
     flag: str
     right: int
@@ -86,7 +86,7 @@ class FlagPrecision:
 
 
 def judged(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a verdict on the flags of a row is about: its flags and its reason."""
+    """Return all that a verdict on the flags of a row is about: its flags and its reason."""
     return tuple(dict.fromkeys([*(row["flags"] or []), *([row["reason"]] if row["reason"] else [])]))
 
 
@@ -95,7 +95,7 @@ def verdicts_beside(store: Store) -> Path | None:
     if not isinstance(store, LocalStore):
         return None
     folder = Path(store.url).resolve()
-    return folder.with_name(folder.name + ENDING)
+    return folder.with_name(folder.name + VERDICTS_ENDING)
 
 
 def add_verdict(path: Path, verdict: Verdict) -> None:

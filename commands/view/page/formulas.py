@@ -1,7 +1,7 @@
 r"""Formulas of a page as MathML, which browsers draw themselves.
 
 latex2mathml gives no safe HTML: `\text{<script>}` comes out as a tag, and `\href` as a link. So only its tree is taken,
-and written anew: elements and attributes of a list, all text escaped.
+and written again: elements and attributes of a list, all text escaped.
 """
 
 import re

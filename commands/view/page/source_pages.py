@@ -11,7 +11,7 @@ from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.records import Document
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
-DPI = 150
+PICTURE_DPI = 150
 KEPT = 24  # pictures: going back and forth renders none again; at most 1 MB each as a rule
 
 
@@ -28,7 +28,7 @@ class SourcePages:
         """Start nothing yet."""
         self._store = store
         self._settings = settings
-        self._preview = preview_settings(settings, DPI)
+        self._preview = preview_settings(settings, PICTURE_DPI)
         self._rasterizer: Rasterizer | None = None
         self._open: _Open | None = None
         self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()

@@ -34,6 +34,7 @@ def given(path: Path, *verdicts: tuple[dict[str, Any], VerdictKind]) -> Path:
 
 
 def test_the_last_verdict_of_a_page_counts_and_can_be_undone(tmp_path: Path) -> None:
+    """The last line on a page of a run counts, an undone one is none, and no line is taken out."""
     one, two = row(1, "repetition"), row(2, "repetition")
     path = given(tmp_path / "v.jsonl", (one, RIGHT), (one, WRONG), (two, RIGHT), (two, UNDONE))
     found = read_verdicts(path)
@@ -43,6 +44,7 @@ def test_the_last_verdict_of_a_page_counts_and_can_be_undone(tmp_path: Path) -> 
 
 
 def test_a_verdict_is_on_all_flags_of_its_page_and_on_its_reason(tmp_path: Path) -> None:
+    """Each flag and the reason of a page are counted by the page's verdict; Wilson's interval is given."""
     pages = [(row(n, "repetition", "truncated"), RIGHT) for n in range(3)]
     path = given(tmp_path / "v", *pages, (row(9, "repetition", reason="repetition"), WRONG), (row(10), TEXT))
     by_flag = {each.flag: each for each in flag_precision(read_verdicts(path).values())}
@@ -54,6 +56,7 @@ def test_a_verdict_is_on_all_flags_of_its_page_and_on_its_reason(tmp_path: Path)
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    """A line that is no verdict is an error with its number."""
     path = given(tmp_path / "v", (row(1), TEXT))
     path.write_text(path.read_text() + '{"verdict": "maybe"}\n')
     with pytest.raises(InputError, match="line 2: no verdict"):
@@ -61,10 +64,12 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 
 
 def test_the_file_stands_beside_the_folder(tmp_path: Path) -> None:
+    """The default file has the name of the folder and stands next to it."""
     assert verdicts_beside(LocalStore(tmp_path / "out")) == tmp_path / "out.verdicts.jsonl"
 
 
 def test_eval_reads_it(tmp_path: Path) -> None:
+    """`eval --verdicts` prints the precision; without it a truth is needed."""
     (tmp_path / "out" / "pages").mkdir(parents=True)
     path = given(tmp_path / "v", (row(1, "truncated"), RIGHT))
     shown = CliRunner().invoke(app, ["eval", str(tmp_path / "out"), "--verdicts", str(path)])

@@ -84,6 +84,7 @@ def test_it_can_be_used_by_all(chromium: Browser, output: tuple[str, str, Path],
 
 
 def test_picture_and_text_show_each_other(browsed: Page, output: tuple[str, str, Path]) -> None:
+    """A frame and its block mark each other on hover and focus, and lead to each other on click and Enter."""
     browsed.goto(f"{output[0]}/1")
     until(browsed, SEEN)
     linked = "[...document.querySelectorAll('.linked')].map((each) => each.dataset.block ?? `f${each.dataset.frame}`)"
@@ -112,6 +113,7 @@ def test_picture_and_text_show_each_other(browsed: Page, output: tuple[str, str,
 
 
 def test_keys_step_zoom_and_go_back(browsed: Page, output: tuple[str, str, Path]) -> None:
+    """Keys go through the selection, zoom, and lead to the table with the same selection."""
     browsed.goto(f"{output[0]}/1?sort=page_number")
     for key, number in (("j", 2), ("k", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
         browsed.keyboard.press(key)
@@ -133,6 +135,7 @@ def test_keys_step_zoom_and_go_back(browsed: Page, output: tuple[str, str, Path]
 
 
 def test_one_key_keeps_a_verdict_and_one_takes_it_back(browsed: Page, output: tuple[str, str, Path]) -> None:
+    """A key adds a line to the file; a flag that is not there can be neither right nor wrong."""
     file = output[2].with_name("out.verdicts.jsonl")
     browsed.goto(f"{output[0]}/1")
     for key, kind in (("r", "flag_right"), ("t", "text_wrong"), ("w", "flag_wrong")):
@@ -171,6 +174,7 @@ def test_nothing_of_an_attack_runs_or_loads(browsed: Page, output: tuple[str, st
 
 
 def test_a_source_that_changed_or_is_gone_is_said_to_be(chromium: Browser, tmp_path: Path) -> None:
+    """No picture of another version is shown: the reason stands in its place, the text beside it."""
     store, document_id, pdf = write_pages(tmp_path)
     pdf.write_bytes(pdf.read_bytes() + b"\n% another version\n")
     with opened(store) as data, serving(data) as server:

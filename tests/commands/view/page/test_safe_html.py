@@ -58,6 +58,7 @@ class Found(HTMLParser):
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_of_an_attack_is_left_but_text(attack: str) -> None:
+    """No forbidden element, no other attribute than those of the list, and no other target than the web is left."""
     html = to_safe_html(ATTACKS[attack])
     found = Found(html)
     assert not FORBIDDEN & set(found.tags)
@@ -69,6 +70,7 @@ def test_nothing_of_an_attack_is_left_but_text(attack: str) -> None:
 
 
 def test_links_open_apart_and_tell_nobody() -> None:
+    """A link opens in its own tab, without an opener and a referrer."""
     attributes = dict(Found(to_safe_html("[a](https://good.example/x)")).attributes)
     assert attributes["href"] == "https://good.example/x"
     assert attributes["target"] == "_blank"
@@ -76,12 +78,14 @@ def test_links_open_apart_and_tell_nobody() -> None:
 
 
 def test_marks_that_turn_the_direction_are_shown() -> None:
+    """A mark that turns the direction of text is shown as its escape, in formulas, too."""
     assert "\u202e" not in to_safe_html("a\u202egnp.exe")
     assert r"a\u202egnp.exe" in to_safe_html("a\u202egnp.exe")
     assert r"\u2066" in to_safe_html("\\(\\text{a\u2066}\\)")
 
 
 def test_tables_and_formulas_are_shown() -> None:
+    """Tables of HTML and of Markdown are tables, and formulas in both are MathML."""
     table = '<table><tr><td colspan="2" rowspan="99999">\\(x^2\\)</td></tr></table>'
     html = to_safe_html(f"{table}\n\n| a |\n|---|\n| $$y$$ |")
     assert '<td colspan="2">' in html
@@ -96,16 +100,19 @@ BROKEN = [r"\(\frac{\)", r"\[\begin{array}\]", r"\(" + "{" * 900 + r"\)", f"\\({
 
 @pytest.mark.parametrize("source", BROKEN, ids=["argument", "array", "braces", "length"])
 def test_a_formula_that_does_not_parse_is_shown_as_its_source(source: str) -> None:
+    """A formula that is broken, too deep or too long is text."""
     assert FORMULA.fullmatch(source)
     assert source in Found(to_safe_html(source)).text
     assert "<math" not in to_safe_html(source)
 
 
 def test_a_very_long_text_is_shown_as_its_source() -> None:
+    """A text over the limit is not parsed."""
     html = to_safe_html("# <b>" * (LONGEST // 5 + 1))
     assert html.startswith("<pre># &lt;b&gt;")
 
 
 def test_headings_stand_below_that_of_the_view() -> None:
+    """The only heading of the first level is that of the view."""
     assert "<h2>a</h2>" in to_safe_html("# a")
     assert "<h6>a</h6>" in to_safe_html("###### a")
