@@ -28,6 +28,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
     "encoder_traffic": ("--attention", "kernel"),
     "endpoint": ("samples", "--pages", "128", "--in-flight", "64", "--requests", "20000"),
+    "first_encoder": ("--mode", "tiny", "--pages", "1", "--repeats", "1"),
     "gpu.encoder": ("rehearsal",),
     "gpu.pages": ("rehearsal",),
     "kernel_resources": ("--architecture", "90"),
