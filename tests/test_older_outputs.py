@@ -26,8 +26,8 @@ from ocrmill.commands.export.export import export_jsonl, export_markdown
 from ocrmill.commands.inspect.query import PageQuery, page_keys, select_details
 from ocrmill.commands.verify import verify
 from ocrmill.commands.verify_report import Severity
-from ocrmill.configs.engine_settings import EngineSettings
-from ocrmill.configs.section import Settings, added, performance
+from ocrmill.configs.engine_settings import DeepseekOcrSettings, EngineSettings
+from ocrmill.configs.section import Settings, _affecting_rows, added, performance
 from ocrmill.configs.settings import RasterSettings, RunSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import ADDED, TABLES
@@ -212,10 +212,11 @@ def test_a_word_that_is_no_version_is_refused(old: Path) -> None:
 
 
 def fields(kind: type[BaseModel], values: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Every setting that counts for the fingerprint: name, mark, and if `values` has it."""
+    """Every setting that counts for the fingerprint at its default: name, mark, and if `values` has it."""
     for name, field in kind.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from fields(field.annotation, values.get(name, {}))
+            if not getattr(field.annotation, "is_added", False):
+                yield from fields(field.annotation, values.get(name, {}))
         elif field.json_schema_extra != performance():
             yield f"{kind.__name__}.{name}", field.json_schema_extra, name in values
 
@@ -227,6 +228,27 @@ def test_a_setting_that_came_later_says_with_which_value_rows_stay_as_they_were(
         kind = type(getattr(RunSettings(), section))
         for name, mark, had in fields(kind, record[section]):
             assert had != (isinstance(mark, dict) and "as_before" in mark), name
+
+
+def test_the_defaults_of_a_section_that_came_later_stay() -> None:
+    """They never count for the fingerprint: with another default, rows would change and nobody would notice."""
+    assert "deepseek_ocr" not in run_record()["settings"]["engine"]
+    assert DeepseekOcrSettings().affecting_rows() == {}
+    assert _affecting_rows(DeepseekOcrSettings()) == {
+        "model": "deepseek-ai/DeepSeek-OCR",
+        "revision": None,
+        "lora": None,
+        "prompt": "markdown",
+        "mode": "gundam",
+        "max_tiles": 6,
+        "max_output_tokens": 8192,
+        "ngram_size": 20,
+        "ngram_window": 50,
+        "stop_loops": True,
+        "repairs": 3,
+        "dtype": "auto",
+        "max_model_len": 8192,
+    }
 
 
 def known(kind: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
