@@ -231,7 +231,7 @@ def test_a_setting_that_came_later_says_with_which_value_rows_stay_as_they_were(
 
 
 def test_the_defaults_of_a_section_that_came_later_stay() -> None:
-    """They never count for the fingerprint: with another default, rows would change and nobody would notice."""
+    """The defaults never count for the fingerprint: with another one, rows would change and nobody would notice."""
     assert "deepseek_ocr" not in run_record()["settings"]["engine"]
     assert DeepseekOcrSettings().affecting_rows() == {}
     assert _affecting_rows(DeepseekOcrSettings()) == {
