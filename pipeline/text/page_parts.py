@@ -43,6 +43,7 @@ _DROP_CAP = 1.8  # times the type of its paragraph
 _INSIDE = 0.9  # of a region's area, from which it is part of a table
 _WRAPPED = 2  # lines of a paragraph that goes on in the next column, on both sides
 _HALF_POINT = 0.5
+_PROSE_WORDS, _FULL = 3, 0.7  # of its last line, and of its widest line: entries of a reference card end short
 _MAX_GAP = 1.2  # of a line's height, between an item and its next line
 
 
@@ -334,15 +335,22 @@ def _over_columns(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
 
 
 def _goes_on_beside(one: Part, other: Part, *, right_to_left: bool) -> bool:
-    """Tell if a paragraph stands beside one above whose last word or sentence is not at its end, in the same type."""
+    """Tell if a paragraph stands beside one above whose last word or sentence breaks off, in the same type."""
     if not one.label == other.label == "text" or min(len(one.lines), len(other.lines)) < _WRAPPED:
         return False
     last, first = one.lines[-1], other.lines[0]
     beside = first.box.x1 <= last.box.x0 if right_to_left else first.box.x0 >= last.box.x1
     is_head = first.box.y0 < last.box.y0 and abs(first.size - last.size) < _HALF_POINT
     begins = first.text[:1]
+    widest = max(line.box.width for line in one.lines)
+    is_prose = min(len(last.words), len(first.words)) >= _PROSE_WORDS and last.box.width >= _FULL * widest
     is_word = last.text[-1] in "-\u00ad\u2010" and begins.isalnum()
-    return beside and is_head and (is_word or (begins.islower() and (last.text[-1].isalnum() or last.text[-1] == ",")))
+    return (
+        beside
+        and is_head
+        and is_prose
+        and (is_word or (begins.islower() and (last.text[-1].isalnum() or last.text[-1] == ",")))
+    )
 
 
 def _is_list(run: Sequence[Part]) -> bool:

@@ -70,7 +70,11 @@ def parts_of(left: list[str], right: list[str], *, right_top: float = 100) -> li
 
 @pytest.mark.parametrize(
     ("end", "start"),
-    [("the tide of", "a day in"), ("it came in 1882-12-", "20 was the"), ("the morning har-", "bour is")],
+    [
+        ("over the bar and out with the tide of", "a day in"),
+        ("in the old book it came in 1882-12-", "20 was the"),
+        ("and on to the north in the morning har-", "bour is"),
+    ],
 )
 def test_a_paragraph_goes_on_in_the_next_column(end: str, start: str) -> None:
     """A sentence, a word or a number that breaks off at the end of a column ends at the head of the next one."""
@@ -80,8 +84,14 @@ def test_a_paragraph_goes_on_in_the_next_column(end: str, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "start", "top"), [("the tide.", "a day", 100), ("the tide of", "A day", 100), ("the tide of", "a day", 430)]
+    ("end", "start", "top"),
+    [
+        ("over the bar and out with the tide.", "a day", 100),
+        ("over the bar and out with the tide of", "A day", 100),
+        ("over the bar and out with the tide of", "a day", 430),
+        ("the tide of", "a day", 100),
+    ],
 )
 def test_paragraphs_of_their_own_stay_apart(end: str, start: str, top: float) -> None:
-    """The end of a sentence, a capital, or text below its end begins a paragraph."""
+    """The end of a sentence, a short line, a capital, or text below its end begins a paragraph."""
     assert len(parts_of([*LEFT[:2], end], [f"{start} in spring, when dogs", *RIGHT[1:]], right_top=top)) == 4
