@@ -122,4 +122,4 @@ def _read(
 def _require_packages() -> None:
     missing = [package for module, package in _PACKAGES.items() if find_spec(module) is None]
     if missing:
-        raise MissingPackageError(f"eval needs {', '.join(missing)}: pip install 'ocrmill[eval]'")
+        raise MissingPackageError(f"eval needs {', '.join(missing)}: pip install --editable '.[eval]' in the clone")

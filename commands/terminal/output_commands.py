@@ -122,7 +122,8 @@ def view(
         if find_spec(name) is None
     ]:
         fail(
-            f"view needs packages that are not installed ({', '.join(missing)}): pip install 'ocrmill[view]'",
+            f"view needs packages that are not installed ({', '.join(missing)}): pip install "
+            "--editable '.[view]' in the clone",
             WRONG_USAGE,
         )
     from ocrmill.commands.view.guard import Access

@@ -205,7 +205,8 @@ def _check_support(name: str) -> None:
         except ImportError as error:
             raise PageError(
                 Reason.UNSUPPORTED_TYPE,
-                "a HEIF image, which needs the package pi-heif: install `ocrmill[heif]`, or convert it",
+                "a HEIF image, which needs the package pi-heif: pip install --editable '.[heif]' in the clone, or "
+                "convert it",
             ) from error
         pi_heif.options.DECODE_THREADS = 1
         pi_heif.register_heif_opener()

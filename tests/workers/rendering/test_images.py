@@ -224,7 +224,7 @@ def test_heif_without_the_decoder_says_what_to_install(monkeypatch: pytest.Monke
 
     assert isinstance(reply, Failure)
     assert reply.reason is Reason.UNSUPPORTED_TYPE
-    assert "ocrmill[heif]" in present(reply.detail)
+    assert "'.[heif]'" in present(reply.detail)
     assert list(Discovery([str(HEIC.parent)], InputSettings(), StorageSettings()))
 
 
