@@ -115,19 +115,25 @@ class SecondTries:
         reserved: Reservation | None,
         half: Literal["top", "bottom"] | None = None,
     ) -> PageRow | None:
-        """Have a page, or a half of it, rendered again and read; None if there is no image of it, or it is lost."""
+        """Have a page, or a half of it, rendered again and read; None if there is no image of it, or it is lost.
+
+        Meanwhile the bytes of its first image are free for others. Else the pages in flight could all wait for
+        rasterizers that wait for room themselves.
+        """
         pages = PageRange(document, (page.page_number,), step.at, half)
-        found = [each async for each in self._pool.read(pages)]
-        if not found:
-            return None
-        if isinstance(found[0], PageRow):
-            is_read = step.rung is not None and step.rung.layer
-            return of_layer(found[0]) if is_read else None
-        again, image = found[0]
-        if step.rung is not None and step.rung.layer:
-            return None  # the layer cannot be trusted
         with ExitStack() as at_end:
             if reserved is not None:
-                reserved.resize(page.image_bytes + again.image_bytes)
+                reserved.resize(0)
                 at_end.callback(reserved.resize, page.image_bytes)
+            found = [each async for each in self._pool.read(pages)]
+            if not found:
+                return None
+            if isinstance(found[0], PageRow):
+                is_read = step.rung is not None and step.rung.layer
+                return of_layer(found[0]) if is_read else None
+            again, image = found[0]
+            if step.rung is not None and step.rung.layer:
+                return None  # the layer cannot be trusted
+            if reserved is not None:
+                reserved.resize(page.image_bytes + again.image_bytes)
             return await self._pool.recognize(document, again, image, step.params)

@@ -48,6 +48,7 @@ from ocrmill.workers.engines.registry import make_engine
 from ocrmill.workers.pools import pool as pool_module
 from ocrmill.workers.pools.pool import SerialPool
 from ocrmill.workers.rendering.process import RenderProcess
+from ocrmill.workers.scheduling.memory_budget import MemoryBudget
 from ocrmill.workers.scheduling.tries.second_tries import SecondTries
 
 LINES = 40
@@ -79,7 +80,11 @@ class BarPool(SerialPool):
 
 
 def read_page(
-    pdf: Path, engine: BarReader, settings: RunSettings, before_tries: Callable[[BarPool], None] | None = None
+    pdf: Path,
+    engine: BarReader,
+    settings: RunSettings,
+    before_tries: Callable[[BarPool], None] | None = None,
+    budget: MemoryBudget | None = None,
 ) -> PageRow:
     """Read the first page of a PDF, with all the attempts that the settings allow."""
 
@@ -93,7 +98,8 @@ def read_page(
             assert not isinstance(page, PageRow)
             if before_tries is not None:
                 before_tries(pool)
-            return present(await tries.recognize(document, *page, lambda: False))
+            reserved = None if budget is None else await budget.acquire(1)
+            return present(await tries.recognize(document, *page, lambda: False, reserved))
         finally:
             await pool.stop()
             pool.close()
@@ -126,6 +132,31 @@ def test_a_page_that_is_read_at_more_dots(page: Path) -> None:
     assert [instance(np.ndarray, each.image).shape for each in engine.asked] == [(1584, 1224, 3), (2376, 1836, 3)]
     assert (row.status, row.reason, present(row.text).markdown) == (Status.REPAIRED, Reason.REPETITION, TEXT)
     assert (tried(row), round(row.page.geometry.dpi)) == ([None, "216 dpi"], 216)  # type: ignore[union-attr]
+
+
+def test_a_page_gives_its_room_back_while_it_is_rendered_again(page: Path) -> None:
+    """Rasterizers that wait for room would keep it from being rendered for ever; its two images count afterwards."""
+    budget = MemoryBudget(1)
+    taken: list[int] = []
+
+    def watch(pool: BarPool) -> None:
+        read, recognize = pool.read, pool.recognize
+
+        def watched_read(pages: PageRange) -> Any:
+            taken.append(budget.taken)
+            return read(pages)
+
+        def watched_recognize(*request: Any) -> Any:
+            taken.append(budget.taken)
+            return recognize(*request)
+
+        pool.read, pool.recognize = watched_read, watched_recognize  # type: ignore[method-assign]
+
+    row = read_page(page, BarReader(looping), settings_with(Rung(dpi=216)), watch, budget)
+    first, second = 1584 * 1224 * 3, 2376 * 1836 * 3
+
+    assert tried(row) == [None, "216 dpi"]
+    assert ([1, 0, first + second], first) == (taken, budget.taken)
 
 
 @pytest.mark.parametrize(("rotation", "turn"), [(180, 180), (90, 270), (270, 90)])
