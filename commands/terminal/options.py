@@ -195,6 +195,10 @@ TokenizerFolder = Annotated[
     Path | None,
     typer.Option("--model", metavar="DIR", help="Count text tokens with the tokenizer of this model folder."),
 ]
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="OTHER", help="Compare with another output, word by word: a folder or URL."),
+]
 ViewVerdicts = Annotated[
     Path | None,
     typer.Option(

@@ -9,6 +9,7 @@ import typer
 from ocrmill.commands.terminal.chosen_settings import chosen_settings
 from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail
 from ocrmill.commands.terminal.options import (
+    Against,
     Configs,
     Continuous,
     DocumentName,
@@ -107,6 +108,7 @@ def view(
         typer.Option(metavar="TOKEN", help="Visitors need it. Beyond loopback there always is one; default: made up."),
     ] = None,
     verdicts: ViewVerdicts = None,
+    against: Against = None,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
@@ -118,7 +120,7 @@ def view(
 
     if missing := [
         name
-        for name in ("duckdb", "jinja2", "latex2mathml", "nh3", "starlette", "uvicorn", "vl_convert")
+        for name in ("duckdb", "jinja2", "latex2mathml", "nh3", "rapidfuzz", "starlette", "uvicorn", "vl_convert")
         if find_spec(name) is None
     ]:
         fail(
@@ -130,7 +132,17 @@ def view(
     from ocrmill.commands.view.server import view as serve
 
     store, settings = _output(output, configs, sets), chosen_settings(configs, sets)
-    serve(store, settings, Access.of(host, token), port=port, verdicts=verdicts, browser=browser, say=typer.echo)
+    other = None if against is None else _output(against, configs, sets)
+    serve(
+        store,
+        settings,
+        Access.of(host, token),
+        port=port,
+        verdicts=verdicts,
+        against=other,
+        browser=browser,
+        say=typer.echo,
+    )
 
 
 def export(

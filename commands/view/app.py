@@ -10,6 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ocrmill.commands.view.columns import DOCUMENT_COLUMNS, PAGE_COLUMNS, SOURCE_COLUMNS
+from ocrmill.commands.view.compare.routes import compare_routes
 from ocrmill.commands.view.frame import STATIC, data_of, render
 from ocrmill.commands.view.guard import Access, Guard
 from ocrmill.commands.view.output_data import OutputData
@@ -39,6 +40,7 @@ def make_app(data: OutputData, access: Access) -> Starlette:
             Route("/sql", sql),
             Route("/state", state),
             *page_routes,
+            *compare_routes,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, access=access)],

@@ -15,7 +15,7 @@ STATIC = HERE / "static"
 VIEWS = {"/": "Overview", "/pages": "Pages", "/documents": "Documents", "/sources": "Sources", "/sql": "SQL"}
 
 _environment = Environment(
-    loader=FileSystemLoader([HERE / "templates", HERE / "page" / "templates"]),
+    loader=FileSystemLoader([HERE / "templates", HERE / "page" / "templates", HERE / "compare" / "templates"]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -32,5 +32,6 @@ def data_of(request: Request) -> OutputData:
 def render(request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
     """Fill a template, which extends `frame.html`; all values are escaped."""
     data = data_of(request)
-    frame = {"output": data.url, "views": VIEWS, "path": request.url.path, "state": data.index.state}
+    views = VIEWS if data.differences is None else {**VIEWS, "/compare": "Compare"}
+    frame = {"output": data.url, "views": views, "path": request.url.path, "state": data.index.state}
     return HTMLResponse(_environment.get_template(template).render({**frame, **values}), status)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.commands.eval.verdicts import verdicts_beside
 from ocrmill.commands.inspect.query import PageQuery, select_rows
+from ocrmill.commands.view.compare.differences import Differences
 from ocrmill.commands.view.page.source_pages import SourcePages
 from ocrmill.commands.view.page_index import PageIndex
 from ocrmill.commands.view.selection import Selection
@@ -32,16 +33,23 @@ class OutputData:
     """An output: its store, the settings to read its sources with, and the index of its rows."""
 
     def __init__(
-        self, store: Store, settings: RunSettings, *, verdicts: Path | None = None, index_after_s: float = 0.0
+        self,
+        store: Store,
+        settings: RunSettings,
+        *,
+        verdicts: Path | None = None,
+        against: Store | None = None,
+        index_after_s: float = 0.0,
     ) -> None:
         """Begin to index the output, after some seconds in which the first page may be shown.
 
-        `verdicts` is the file for those, by default beside the output.
+        `verdicts` is the file for those, by default beside the output; `against` an output to compare with.
         """
         self.store = store
         self.settings = settings
         self.verdicts = verdicts or verdicts_beside(store)
         self.source_pages = SourcePages(store, settings)
+        self.differences = None if against is None else Differences(store, against)
         self.index = PageIndex(store)
         self.index.start(index_after_s)
 
@@ -58,6 +66,8 @@ class OutputData:
         """Stop to index, remove the index, and end the processes that render."""
         self.index.close()
         self.source_pages.close()
+        if self.differences is not None:
+            self.differences.close()
 
     def find_page(self, document_id: str, page_number: int) -> dict[str, Any] | None:
         """Read the whole row of a page; None if there is none that counts."""

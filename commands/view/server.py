@@ -24,16 +24,17 @@ def view(
     *,
     port: int = 0,
     verdicts: Path | None = None,
+    against: Store | None = None,
     browser: bool = True,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Serve the views until Ctrl-C. Port 0 takes a free one.
+    """Serve the views until Ctrl-C. Port 0 takes a free one; `against` is an output to compare with.
 
     Raises:
         UsageError: The host is not of this machine, or the port is taken.
     """
     listening = _listen(access.host, port)
-    data = OutputData(store, settings, verdicts=verdicts, index_after_s=FIRST_PAINT_S)
+    data = OutputData(store, settings, verdicts=verdicts, against=against, index_after_s=FIRST_PAINT_S)
     try:
         config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
         host = f"[{access.host}]" if ":" in access.host else access.host
