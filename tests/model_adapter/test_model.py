@@ -53,10 +53,10 @@ def count_encoder_calls(worker: Any) -> None:
     encoder.calls = []
     forward = type(encoder).forward
 
-    def counted(global_views: torch.Tensor, tiles: torch.Tensor, tiles_per_page: list[int]) -> Any:
+    def counted(global_views: torch.Tensor, tiles: torch.Tensor, tiles_per_page: list[int], columns: list[int]) -> Any:
         shapes = {"global_views": list(global_views.shape), "tiles": list(tiles.shape)}
         encoder.calls.append({**shapes, "tiles_per_page": tiles_per_page, "dtype": str(tiles.dtype)})
-        return forward(encoder, global_views, tiles, tiles_per_page)
+        return forward(encoder, global_views, tiles, tiles_per_page, columns)
 
     encoder.forward = counted
 
