@@ -150,7 +150,7 @@ def test_a_page_gives_its_room_back_while_it_is_rendered_again(page: Path) -> No
             taken.append(budget.taken)
             return recognize(*request)
 
-        pool.read, pool.recognize = watched_read, watched_recognize  # type: ignore[method-assign]
+        pool.read, pool.recognize = watched_read, watched_recognize  # type: ignore[method-assign, assignment]
 
     row = read_page(page, BarReader(looping), settings_with(Rung(dpi=216)), watch, budget)
     first, second = 1584 * 1224 * 3, 2376 * 1836 * 3
