@@ -23,7 +23,7 @@ from ocrmill.pipeline.output.stores.store import Store
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY_LIMIT = "1GB"
+COMPARED_IN = "1GB"
 SIDES = ("here", "there")  # the output that is shown, and the one it is compared with
 KINDS = {
     "text": "Text",
@@ -76,7 +76,7 @@ class Differences:
         self.state = ComparisonState()
         self._folder = TemporaryDirectory(prefix="ocrmill-compare-")
         path = Path(self._folder.name)
-        config = {"memory_limit": MEMORY_LIMIT, "temp_directory": str(path / "spill")}
+        config = {"memory_limit": COMPARED_IN, "temp_directory": str(path / "spill")}
         self._database = duckdb.connect(str(path / "differences.duckdb"), config=config)
         for setting in ("enable_external_access = false", "python_enable_replacements = false"):
             self._database.execute(f"SET {setting}")

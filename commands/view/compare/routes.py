@@ -13,7 +13,7 @@ from ocrmill.commands.view.frame import data_of, render
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.printable import printable
 
-ROWS = 100
+LISTED = 100
 
 
 def differing_pages(request: Request) -> Response:
@@ -38,8 +38,8 @@ def differing_pages(request: Request) -> Response:
         counts = cursor.execute(f"SELECT {sums}, count(*) FROM differences").fetchone()  # noqa: S608 (names of ours)
         assert counts is not None
         values["counts"] = dict(zip([*KINDS, "all"], counts, strict=True))
-        rows = _rows(found, kinds, _number(request, "after", 0), forwards=True, most=ROWS + 1)
-        values["rows"], values["more"] = rows[:ROWS], rows[ROWS - 1]["id"] if len(rows) > ROWS else None
+        rows = _rows(found, kinds, _number(request, "after", 0), forwards=True, most=LISTED + 1)
+        values["rows"], values["more"] = rows[:LISTED], rows[LISTED - 1]["id"] if len(rows) > LISTED else None
     return render(request, "compare.html", values)
 
 
