@@ -50,7 +50,7 @@ def viewer(data: OutputData) -> Iterator[str]:
 
 
 def test_every_difference_has_its_kinds(data: OutputData) -> None:
-    """The same bytes under another name are the same document; a page on one side only is no changed text."""
+    """Bytes under another name are the same document; a page that only one output has is no changed text."""
     found = present(data.differences)
     columns = ", ".join(KINDS)
     rows = found.cursor().execute(f"SELECT source, page_number, {columns} FROM differences ORDER BY id").fetchall()
@@ -77,7 +77,7 @@ def test_the_list_counts_and_filters(viewer: str) -> None:
 
 
 def test_a_page_is_shown_word_by_word(viewer: str) -> None:
-    """What only one side has is marked, as text: no markup of a model gets through. Both rows stand above it."""
+    """Words of one side only are marked, as text: no markup of a model gets through. Both rows stand above."""
     shown = httpx.get(f"{viewer}/compare/1").text
     failed = httpx.get(f"{viewer}/compare/2").text
 
