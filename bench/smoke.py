@@ -55,7 +55,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
 }
 LEFT_OUT = {
     "letter_frequencies": "needs /usr/share/locale with messages of many languages",
-    "served_rows": "starts vLLM twice; tests/model_adapter/test_serve.py does the same with a few pages",
+    "served_rows": "has two engines of vLLM at the same time, for which 24 GiB did not suffice beside tests",
     "vllm_pages": "needs a seeded checkpoint of 2 GB and minutes",
 }
 PARTS = {

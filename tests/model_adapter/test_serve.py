@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.served_rows import differences, rows_of_engine, rows_of_server, write_checkpoint
+from bench.served_rows import write_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -31,7 +31,6 @@ SMALL = (
     "--dtype float32 --enforce-eager --max-model-len 2048 --max-num-seqs 4 --host 127.0.0.1 "
     "--logits-processors ocrmill.model_adapter.decoding.ngram_ban:NGramBan"
 )
-SAMPLES = [str(DOCUMENTED.parents[1] / "samples" / name) for name in ("photo.png", "rotated.pdf", "table.pdf")]
 BOS, IMAGE_ID = 0, 128815
 
 
@@ -165,14 +164,3 @@ def test_what_cannot_be_read_is_refused_with_the_reason(
 
     assert (status, reason in answer["error"]["message"]) == (400, True), answer
     assert ask(server, "completions", prompt="Free OCR.")[0] == 200
-
-
-def test_rows_by_endpoint_are_those_of_the_engine(server: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
-    """Pages read through this server, by the profile deepseek-ocr-2, have the rows of `--engine deepseek-ocr2`."""
-    served = rows_of_server(SAMPLES, f"{server}/v1", tmp_path / "served", 32)
-    own = rows_of_engine(SAMPLES, tiny_checkpoint, tmp_path / "own", 32)
-
-    assert [] == differences(own, served)
-    assert {(row["status"], row["output_tokens"]) for row in served} == {("ok", 32)}
-    assert len({row["raw"] for row in served}) == len(SAMPLES)
-    assert any("<td>" in row["raw"] or "<|" in row["raw"] for row in served)

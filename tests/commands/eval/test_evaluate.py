@@ -268,7 +268,7 @@ def test_a_missing_package_is_named(store: LocalStore, tmp_path: Path, monkeypat
     for name in [name for name in sys.modules if name.split(".")[0] == "scipy"]:
         monkeypatch.delitem(sys.modules, name)
 
-    with pytest.raises(MissingPackageError, match=r"eval needs .*scipy.*: pip install 'ocrmill\[eval\]'"):
+    with pytest.raises(MissingPackageError, match=r"eval needs .*scipy.*: pip install --editable '.\[eval\]'"):
         evaluate(store, tmp_path)
 
 
