@@ -33,7 +33,7 @@ from torch.utils._pytree import tree_map_only
 
 from ocrmill.model_adapter.checkpoint.seeded import seeded_tensor
 from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
-from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.model_adapter.vision.config import EncoderConfig, SamConfig
 from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
 GLOBAL_TFLOP = 0.9766 + 0.3890 + 0.0006  # SAM, flow encoder and projector of a view, at two per multiplication
@@ -59,24 +59,31 @@ class Pages:
         return Pages(*views, [tiles], self.global_pixels_nchw[:1], self.tile_pixels_nchw[:tiles])
 
 
+def in_tree_sam(sam: SamConfig, width: int) -> nn.Module:
+    """Make vLLM's SAM with random weights; its features have `width` channels."""
+    from vllm.model_executor.models.deepencoder import ImageEncoderViT
+
+    module: nn.Module = ImageEncoderViT(
+        embed_dim=sam.width,
+        depth=sam.layers,
+        num_heads=sam.heads,
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=sam.window_size,
+        global_attn_indexes=sam.global_attn_indexes,
+        last_conv_output=width,
+    )
+    return module
+
+
 class InTreeEncoder(nn.Module):
     """vLLM's modules under the checkpoint's names, called as its model calls them."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        from vllm.model_executor.models.deepencoder import ImageEncoderViT
         from vllm.model_executor.models.deepencoder2 import build_qwen2_decoder_as_encoder
 
-        self.sam_model = ImageEncoderViT(
-            embed_dim=config.sam.width,
-            depth=config.sam.layers,
-            num_heads=config.sam.heads,
-            norm_layer=partial(nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
-            window_size=config.sam.window_size,
-            global_attn_indexes=config.sam.global_attn_indexes,
-            last_conv_output=config.flow.width,
-        )
+        self.sam_model = in_tree_sam(config.sam, config.flow.width)
         self.qwen2_model = build_qwen2_decoder_as_encoder(
             decoder_layer=config.flow.layers,
             hidden_dimension=config.flow.width,

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.encoder import distance, name_of, seeded, spread, timed
+from bench.encoder import distance, in_tree_sam, name_of, seeded, spread, timed
 from ocrmill.model_adapter.tiling import FIRST_MODES, LAYOUTS
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.model_adapter.vision.config import ClipEncoderConfig
@@ -36,19 +36,10 @@ class InTreeFirstEncoder(nn.Module):
     def __init__(self, config: ClipEncoderConfig) -> None:
         super().__init__()
         from transformers import CLIPVisionConfig
-        from vllm.model_executor.models.deepencoder import DeepCLIPVisionTransformer, ImageEncoderViT
+        from vllm.model_executor.models.deepencoder import DeepCLIPVisionTransformer
 
         width = config.clip.width
-        self.sam_model = ImageEncoderViT(
-            embed_dim=config.sam.width,
-            depth=config.sam.layers,
-            num_heads=config.sam.heads,
-            norm_layer=partial(nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
-            window_size=config.sam.window_size,
-            global_attn_indexes=config.sam.global_attn_indexes,
-            last_conv_output=width,
-        )
+        self.sam_model = in_tree_sam(config.sam, width)
         clip = CLIPVisionConfig(
             hidden_size=width,
             intermediate_size=4 * width,

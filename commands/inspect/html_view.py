@@ -1,38 +1,25 @@
 """Pages of an output beside what was read of them, as a web page: `ocrmill inspect OUT --html FILE`."""
 
-import io
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import NoReturn
 
-from PIL import Image
 from tqdm import tqdm
 
 from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
 from ocrmill.commands.inspect.page_html import BEGINS, COLUMNS, head, section
+from ocrmill.commands.inspect.page_images import open_document, preview_settings, render_pages
 from ocrmill.commands.inspect.query import PageQuery, select_documents, select_rows
-from ocrmill.configs.engine_settings import EngineSettings
-from ocrmill.configs.settings import OutputSettings, RunSettings
-from ocrmill.model_adapter.views import PageViews
-from ocrmill.pipeline.output.places import manifest_of, places_of
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.output.places import places_of
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.records import RGB, Document
-from ocrmill.pipeline.rows import PageRow
-from ocrmill.pipeline.sources.discovery import Discovery
-from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
-DPI = 110  # small print can be read, and a page takes 0.2 MB
-_JPEG_QUALITY = 80
 MOST_PAGES = 200  # in one file: 32 MB, which a browser still opens; 799 pages were 127 MB and took 3:39
 SAY_EVERY_S = 10.0  # without a terminal
-
-Shown = tuple[bytes | None, str | None]
-"""A page as JPEG, or the reason why there is none."""
 
 
 def write_view(store: Store, query: PageQuery, limit: int, settings: RunSettings, destination: Path) -> str:
@@ -81,47 +68,3 @@ def _more_text(limit: int) -> str:
     if limit < MOST_PAGES:
         return f"; more match, at most {limit} are shown: --limit shows up to {MOST_PAGES}"
     return f"; more match, and a file holds at most {MOST_PAGES}: choose with --document, --reason or --flagged"
-
-
-def preview_settings(settings: RunSettings, dpi: int = DPI) -> RunSettings:
-    """Return settings that render every page, small, and read none."""
-    return settings.model_copy(
-        update={
-            "raster": settings.raster.model_copy(update={"dpi": dpi}),
-            "routing": settings.routing.model_copy(update={"mode": "ocr"}),
-            "engine": EngineSettings(name="cpu"),
-            "output": OutputSettings(),
-        }
-    )
-
-
-def open_document(
-    document_id: str, places: Sequence[str], rasterizer: Rasterizer, settings: RunSettings
-) -> Document | None:
-    """Open the document at the first of these sources that still holds it."""
-    with manifest_of(list(places)) as manifest:
-        for source in Discovery([str(manifest)], settings.input, settings.storage):
-            opened = None if source.reason else rasterizer.open(source)
-            if isinstance(opened, Document) and opened.document_id == document_id:
-                return opened
-    return None
-
-
-def render_pages(document: Document | None, numbers: Sequence[int], rasterizer: Rasterizer) -> Iterator[Shown]:
-    """Render pages of a document one after another; all without a picture if there is no document."""
-    if document is None:
-        yield from [(None, "its source is missing, cannot be opened, or holds another document now")] * len(numbers)
-        return
-    for number in numbers:
-        page = rasterizer.read(document, number)
-        if isinstance(page, PageRow):
-            yield None, page.detail or f"the page is {page.status}"
-        else:
-            assert not isinstance(page[1], PageViews | EncodedPage), "pages of a preview are pixels"
-            yield _jpeg(page[1]), None
-
-
-def _jpeg(image: RGB) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()

@@ -9,14 +9,13 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from ocrmill.commands.view.columns import DERIVED, PAGE_COLUMNS, TABLE_COLUMNS, TableColumns
+from ocrmill.commands.view.locked_database import LockedDatabase
 from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
 from ocrmill.pipeline.degenerate_rates import Group, grouped
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
@@ -67,32 +66,14 @@ class PageIndex:
 
     def __init__(self, store: Store) -> None:
         """Make an empty index; `start` fills it."""
-        import duckdb
-
         self._store = store
-        self._folder = TemporaryDirectory(prefix="ocrmill-view-")
-        path = Path(self._folder.name)
-        self._database = duckdb.connect(
-            str(path / "index.duckdb"),
-            config={
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": str(path / "spill"),
-                "max_temp_directory_size": SPILL_LIMIT,
-                "preserve_insertion_order": "true",
-            },
-        )
+        self._database = LockedDatabase(MEMORY_LIMIT)
         self._replace("documents", DOCUMENTS.empty_table())
         self._replace("sources", SOURCES.empty_table())
         empty, cursor = _empty(), self.cursor()
         cursor.register("batch", empty)
         cursor.execute("CREATE TABLE pages AS " + _NARROW)
         self._replace("rates", _counts(empty, ""))
-        for setting in (
-            "enable_external_access = false",
-            "python_enable_replacements = false",
-            "lock_configuration = true",
-        ):
-            self._database.execute(f"SET {setting}")
         self._indexed: dict[str, int] = {}  # shard -> pages
         self._next_id = 0
         self._seen: tuple[object, ...] | None = None  # the journal and the shards at the last look
@@ -118,7 +99,6 @@ class PageIndex:
         if self._thread is not None:
             self._thread.join()
         self._database.close()
-        self._folder.cleanup()
 
     def refresh(self) -> None:
         """Index what is new, and take out what no longer counts.

@@ -8,12 +8,11 @@ somebody looks at them.
 import logging
 import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from ocrmill.commands.view.locked_database import LockedDatabase
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
 from ocrmill.pipeline.output.current_rows import PLACE, CurrentPages
 from ocrmill.pipeline.output.schema import PAGES
@@ -70,19 +69,12 @@ class Differences:
 
     def __init__(self, here: Store, there: Store) -> None:
         """Begin to read both outputs."""
-        import duckdb
-
         self.stores = dict(zip(SIDES, (here, there), strict=True))
         self.state = ComparisonState()
-        self._folder = TemporaryDirectory(prefix="ocrmill-compare-")
-        path = Path(self._folder.name)
-        config = {"memory_limit": COMPARED_IN, "temp_directory": str(path / "spill")}
-        self._database = duckdb.connect(str(path / "differences.duckdb"), config=config)
-        for setting in ("enable_external_access = false", "python_enable_replacements = false"):
-            self._database.execute(f"SET {setting}")
-        self._database.execute("SET lock_configuration = true")
+        self._database = LockedDatabase(COMPARED_IN)
         self._stopped = threading.Event()
-        threading.Thread(target=self._find, name="differences", daemon=True).start()
+        self._thread = threading.Thread(target=self._find, name="differences", daemon=True)
+        self._thread.start()
 
     @property
     def against(self) -> str:
@@ -97,8 +89,8 @@ class Differences:
         """End the thread and remove the temporary file."""
         self._stopped.set()
         self._database.interrupt()
+        self._thread.join()
         self._database.close()
-        self._folder.cleanup()
 
     def row(self, difference: dict[str, Any], side: str) -> dict[str, Any] | None:
         """Read the whole row that one side has of a page; None if it has none.
