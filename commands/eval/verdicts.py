@@ -8,6 +8,8 @@ the page had, its reason among them, so that the file is of use after `reflag`, 
 """
 
 import json
+import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -98,37 +100,79 @@ def verdicts_beside(store: Store) -> Path | None:
     return folder.with_name(folder.name + VERDICTS_ENDING)
 
 
-def add_verdict(path: Path, verdict: Verdict) -> None:
-    """Add a line to the file, which is made if there is none.
+class VerdictFile:
+    """A file of verdicts, with the one that counts on each page in memory; it is safe for threads.
 
-    Raises:
-        OutputError: It cannot be written.
+    Each look reads the lines that were added since the last one, by whatever process. A file that was replaced or
+    became shorter is read from its beginning. Not covered: a line that an editor changes in place.
     """
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(verdict), ensure_ascii=True) + "\n")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._forget()
 
-def read_verdicts(path: Path) -> dict[tuple[str, int, str], Verdict]:
-    """Read the verdict that counts on each page; none of those that were undone. No file: no verdict.
+    def add(self, verdict: Verdict) -> None:
+        """Add a line to the file, which is made if there is none.
 
-    Raises:
-        InputError: The file cannot be read, or a line is no verdict.
-    """
-    found: dict[tuple[str, int, str], Verdict] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if line:
-            verdict = _parsed(path, number, line)
-            found.pop(verdict.page, None)
-            if verdict.verdict is not VerdictKind.UNDONE:
-                found[verdict.page] = verdict
-    return found
+        Raises:
+            OutputError: It cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(verdict), ensure_ascii=True) + "\n")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror or error}") from error
+
+    def find(self, document_id: str, page_number: int, run_id: str) -> Verdict | None:
+        """Return the verdict that counts on a page; None if there is none, or it was undone.
+
+        Raises:
+            InputError: The file cannot be read, or a line is no verdict.
+        """
+        with self._lock:
+            self._read_on()
+            return self._verdicts.get((document_id, page_number, run_id))
+
+    def read(self) -> list[Verdict]:
+        """Return the verdict that counts on each page, in the order in which they were given. No file: no verdict.
+
+        Raises:
+            InputError: The file cannot be read, or a line is no verdict.
+        """
+        with self._lock:
+            self._read_on()
+            return list(self._verdicts.values())
+
+    def _forget(self) -> None:
+        self._verdicts: dict[tuple[str, int, str], Verdict] = {}
+        self._inode, self._bytes, self._lines = 0, 0, 0
+
+    def _read_on(self) -> None:
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if status.st_ino != self._inode or status.st_size < self._bytes:
+                    self._forget()
+                    self._inode = status.st_ino
+                file.seek(self._bytes)
+                added = file.read()
+        except FileNotFoundError:
+            self._forget()
+            return
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read: {error}") from error
+        for line in added.splitlines(keepends=True):
+            if line.strip():
+                self._count(_parse(self.path, self._lines + 1, line))
+            if line.endswith(b"\n"):  # else it is read again, with what may be added to it
+                self._bytes += len(line)
+                self._lines += 1
+
+    def _count(self, verdict: Verdict) -> None:
+        self._verdicts.pop(verdict.page, None)
+        if verdict.verdict is not VerdictKind.UNDONE:
+            self._verdicts[verdict.page] = verdict
 
 
 def flag_precision(verdicts: Iterable[Verdict]) -> list[FlagPrecision]:
@@ -149,14 +193,14 @@ def verdicts_text(path: Path) -> str:
     """
     if not path.exists():
         raise InputError(f"{path}: there is no such file")
-    verdicts = list(read_verdicts(path).values())
+    verdicts = VerdictFile(path).read()
     wrong = [verdict for verdict in verdicts if verdict.verdict is VerdictKind.TEXT_WRONG]
     unflagged = sum(not verdict.flags for verdict in wrong)
     lines = [f"{len(verdicts)} pages have a verdict", *(each.to_text() for each in flag_precision(verdicts))]
     return "\n".join([*lines, f"text wrong: {len(wrong)} pages, {unflagged} of them without a flag"]) + "\n"
 
 
-def _parsed(path: Path, number: int, line: str) -> Verdict:
+def _parse(path: Path, number: int, line: bytes) -> Verdict:
     try:
         values = json.loads(line)
         texts = {name: str(values[name]) for name in ("document_id", "run_id", "source", "status", "time")}

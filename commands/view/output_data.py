@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ocrmill.commands.eval.verdicts import verdicts_beside
+from ocrmill.commands.eval.verdicts import VerdictFile, verdicts_beside
 from ocrmill.commands.inspect.query import PageQuery, select_rows
 from ocrmill.commands.view.compare.differences import Differences
 from ocrmill.commands.view.page.source_pages import SourcePages
@@ -47,7 +47,8 @@ class OutputData:
         """
         self.store = store
         self.settings = settings
-        self.verdicts = verdicts or verdicts_beside(store)
+        path = verdicts or verdicts_beside(store)
+        self.verdicts = None if path is None else VerdictFile(path)
         self.source_pages = SourcePages(store, settings)
         self.differences = None if against is None else Differences(store, against)
         self.index = PageIndex(store)

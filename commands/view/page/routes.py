@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ocrmill.commands.eval.verdicts import Verdict, VerdictKind, add_verdict, judged, read_verdicts
+from ocrmill.commands.eval.verdicts import Verdict, VerdictKind, judged
 from ocrmill.commands.view.frame import data_of, render
 from ocrmill.commands.view.page.page_parts import frames, text_parts, values
 from ocrmill.commands.view.page.repeats import pieces
@@ -30,8 +30,8 @@ def page(request: Request) -> Response:
     if row is None:
         missing = {"title": "No such page", "message": "The output has no such page, or it no longer counts."}
         return render(request, "message.html", missing, 404)
-    path = data_of(request).verdicts
-    given = None if path is None else read_verdicts(path).get((document_id, page_number, row["run_id"]))
+    verdicts = data_of(request).verdicts
+    given = None if verdicts is None else verdicts.find(document_id, page_number, row["run_id"])
     shown: dict[str, Any] = {
         "title": f"Page {page_number} of {printable(row['source'])}",
         "row": row,
@@ -46,7 +46,7 @@ def page(request: Request) -> Response:
         "neighbours": data_of(request).neighbours(selection, document_id, page_number),
         "keys": {key: (kind.value, SAID[kind]) for key, kind in KEYS.items()},
         "verdict": None if given is None else given.verdict.value,
-        "verdicts": path,
+        "verdicts": None if verdicts is None else verdicts.path,
         "here": f"/page/{document_id}/{page_number}",
     }
     return render(request, "page.html", shown)
@@ -73,15 +73,15 @@ def verdict(request: Request) -> Response:
     """Keep what a person says of the page."""
     document_id, page_number = _key(request)
     given = request.query_params.get("verdict", "")
-    path, row = data_of(request).verdicts, data_of(request).find_page(document_id, page_number)
-    if path is None:
+    verdicts, row = data_of(request).verdicts, data_of(request).find_page(document_id, page_number)
+    if verdicts is None:
         return PlainTextResponse("Name a file for verdicts: --verdicts FILE.", 409)
     if row is None or given not in list(VerdictKind):
         return PlainTextResponse("No such page, or no such verdict.", 404)
     kind = VerdictKind(given)
     if kind in (VerdictKind.FLAG_RIGHT, VerdictKind.FLAG_WRONG) and not judged(row):
         return PlainTextResponse("The page has no flag.", 409)
-    add_verdict(path, Verdict.of(row, kind))
+    verdicts.add(Verdict.of(row, kind))
     return JSONResponse({"verdict": None if kind is VerdictKind.UNDONE else kind.value})
 
 

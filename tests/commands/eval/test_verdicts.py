@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from narrowed import present
 from typer.testing import CliRunner
 
 from ocrmill.cli import app
 from ocrmill.commands.eval.verdicts import (
     Verdict,
+    VerdictFile,
     VerdictKind,
-    add_verdict,
     flag_precision,
-    read_verdicts,
     verdicts_beside,
     verdicts_text,
 )
@@ -29,7 +29,7 @@ def row(page: int, *flags: str, reason: str | None = None) -> dict[str, Any]:
 
 def given(path: Path, *verdicts: tuple[dict[str, Any], VerdictKind]) -> Path:
     for about, kind in verdicts:
-        add_verdict(path, Verdict.of(about, kind))
+        VerdictFile(path).add(Verdict.of(about, kind))
     return path
 
 
@@ -37,17 +37,17 @@ def test_the_last_verdict_of_a_page_counts_and_can_be_undone(tmp_path: Path) -> 
     """The last line on a page of a run counts, an undone one is none, and no line is taken out."""
     one, two = row(1, "repetition"), row(2, "repetition")
     path = given(tmp_path / "v.jsonl", (one, RIGHT), (one, WRONG), (two, RIGHT), (two, UNDONE))
-    found = read_verdicts(path)
-    assert [(key, each.verdict) for key, each in found.items()] == [(("d", 1, "r"), WRONG)]
+    found = VerdictFile(path).read()
+    assert [(each.page, each.verdict) for each in found] == [(("d", 1, "r"), WRONG)]
     assert path.read_text().count("\n") == 4  # nothing is taken out
-    assert found["d", 1, "r"].source == "/in/\u202ea.pdf"
+    assert found[0].source == "/in/\u202ea.pdf"
 
 
 def test_a_verdict_is_on_all_flags_of_its_page_and_on_its_reason(tmp_path: Path) -> None:
     """Each flag and the reason of a page are counted by the page's verdict; Wilson's interval is given."""
     pages = [(row(n, "repetition", "truncated"), RIGHT) for n in range(3)]
     path = given(tmp_path / "v", *pages, (row(9, "repetition", reason="repetition"), WRONG), (row(10), TEXT))
-    by_flag = {each.flag: each for each in flag_precision(read_verdicts(path).values())}
+    by_flag = {each.flag: each for each in flag_precision(VerdictFile(path).read())}
     assert (by_flag["repetition"].right, by_flag["repetition"].wrong) == (3, 1)
     assert by_flag["truncated"].precision == 1
     text = verdicts_text(path)
@@ -60,7 +60,24 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     path = given(tmp_path / "v", (row(1), TEXT))
     path.write_text(path.read_text() + '{"verdict": "maybe"}\n')
     with pytest.raises(InputError, match="line 2: no verdict"):
-        read_verdicts(path)
+        VerdictFile(path).read()
+
+
+def test_each_look_reads_what_was_added(tmp_path: Path) -> None:
+    """A file that is kept open sees the lines of other processes, with or without a newline, and its own replacement."""
+    path = tmp_path / "v"
+    file = VerdictFile(path)
+    assert file.find("d", 1, "r") is None
+    given(path, (row(1), TEXT), (row(2), TEXT))
+    assert [present(file.find("d", page, "r")).verdict for page in (1, 2)] == [TEXT, TEXT]
+
+    given(path, (row(1), UNDONE))
+    path.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    assert (file.find("d", 1, "r"), present(file.find("d", 2, "r")).verdict) == (None, TEXT)
+    given(path.with_name("new"), (row(1, "repetition"), RIGHT)).replace(path)
+    assert (present(file.find("d", 1, "r")).verdict, file.find("d", 2, "r")) == (RIGHT, None)
+    path.write_bytes(b"")
+    assert file.read() == []
 
 
 def test_the_file_stands_beside_the_folder(tmp_path: Path) -> None:
