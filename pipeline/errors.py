@@ -21,12 +21,13 @@
 
 `model_adapter` has a tree of its own (model_adapter/errors.py). All can be pickled, so that workers can raise them.
 
-A bad page or document is a value with a `Reason` (records.py), not an exception that travels, and so is an engine that
-died: `PageError` is caught by the worker that read the page.
+A bad page or document travels as a value (`Failure` and its kin in records.py), and so does an engine that died.
+`PageError` is raised only inside the rooms that touch foreign bytes: pipeline/sources, pipeline/pages and
+workers/rendering. The function at the border of the room catches it and returns the value.
 """
 
 from ocrmill.configs.errors import OcrmillError, SettingsError
-from ocrmill.pipeline.records import Reason
+from ocrmill.pipeline.records import Failure, Reason
 
 __all__ = [
     "EngineError",
@@ -112,3 +113,7 @@ class PageError(OcrmillError):
 
     def __str__(self) -> str:
         return self.detail
+
+    def to_failure(self) -> Failure:
+        """Return the same as a value."""
+        return Failure(self.reason, self.detail)

@@ -5,6 +5,8 @@
 
 A local file is read in place, so it may change meanwhile: `check_unchanged` detects it. An unpacked or downloaded file
 is a copy of the version that was found, and does not change.
+
+Other rooms get the failure of a source as a value, from the functions here and from `FileCache`; only `fetch` raises it.
 """
 
 import hashlib
@@ -17,28 +19,38 @@ from typing import IO, cast
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
 from ocrmill.pipeline.errors import PageError
-from ocrmill.pipeline.records import Reason, Source
+from ocrmill.pipeline.records import Failure, Reason, Source
 from ocrmill.pipeline.sources.archives.members import as_page_errors, file_version, member_now, unpack
 from ocrmill.pipeline.sources.remote import as_output_errors, download, ending_of, is_remote, look_up
 from ocrmill.pipeline.sources.uri import one_line
 
 
-def check_unchanged(source: Source, settings: InputSettings, storage: StorageSettings) -> None:
-    """Check that a local source still has the version that was found.
+def check_unchanged(source: Source, settings: InputSettings, storage: StorageSettings) -> Failure | None:
+    """Return None if a local source has the version that was found.
 
-    Raises:
-        PageError: it has another one (`changed_while_reading`), or is missing (`unreadable`).
+    Else the failure: it has another one (`changed_while_reading`), or is missing (`unreadable`).
     """
-    if not is_remote(source.path) and current(source, settings, storage).version != source.version:
+    try:
+        _check_version(source, settings, storage)
+    except PageError as error:
+        return error.to_failure()
+    return None
+
+
+def current(source: Source, settings: InputSettings, storage: StorageSettings) -> Source | Failure:
+    """Return the source in its present version, or the failure: it is missing, or its archive cannot be read."""
+    try:
+        return _current(source, settings, storage)
+    except PageError as error:
+        return error.to_failure()
+
+
+def _check_version(source: Source, settings: InputSettings, storage: StorageSettings) -> None:
+    if not is_remote(source.path) and _current(source, settings, storage).version != source.version:
         raise PageError(Reason.CHANGED, f"{source.uri}: changed since it was found; it is read by the next run")
 
 
-def current(source: Source, settings: InputSettings, storage: StorageSettings) -> Source:
-    """Return the source in its present version.
-
-    Raises:
-        PageError: it is missing, or its archive cannot be read.
-    """
+def _current(source: Source, settings: InputSettings, storage: StorageSettings) -> Source:
     if source.member is not None:
         return member_now(source, settings, storage)
     if is_remote(source.path):
@@ -62,7 +74,7 @@ def fetch(source: Source, scratch: Path, settings: InputSettings, storage: Stora
     """
     if source.reason is not None:
         raise PageError(source.reason, source.detail or source.uri)
-    check_unchanged(source, settings, storage)
+    _check_version(source, settings, storage)
     if source.member is None and not is_remote(source.path):
         yield Path(source.path)
         return
@@ -78,11 +90,10 @@ def fetch(source: Source, scratch: Path, settings: InputSettings, storage: Stora
         yield Path(file.name)
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in lower-case hex.
-
-    Raises:
-        PageError: it cannot be read (`unreadable`).
-    """
-    with as_page_errors(one_line(str(path))), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(path: Path) -> str | Failure:
+    """Return the sha256 of a file's bytes, in lower-case hex, or the failure if it cannot be read (`unreadable`)."""
+    try:
+        with as_page_errors(one_line(str(path))), path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PageError as error:
+        return error.to_failure()

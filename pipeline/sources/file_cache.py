@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
-from ocrmill.pipeline.records import Source
+from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.records import Failure, Source
 from ocrmill.pipeline.sources.fetch import fetch
 from ocrmill.pipeline.sources.remote import is_remote
 
@@ -34,18 +35,23 @@ class FileCache:
         self._scratch, self._settings, self._storage = scratch, settings, storage
         self._entries: OrderedDict[tuple[str, str], _CacheEntry] = OrderedDict()
 
-    def path(self, source: Source) -> Path:
-        """Return the local file with the source's bytes; it stays until it is evicted, or `close`.
+    def path(self, source: Source) -> Path | Failure:
+        """Return the local file with the source's bytes, or the reason why they cannot be read.
+
+        The file stays until it is evicted, or `close`.
 
         Raises:
-            PageError, OutputError: as `fetch` does.
+            OutputError: The scratch folder is full.
         """
         key = source.uri, source.version
         if key not in self._entries:
             is_copy = source.member is not None or is_remote(source.path)
             self._make_room(source.bytes if is_copy else 0)
             stack = ExitStack()
-            path = stack.enter_context(fetch(source, self._scratch, self._settings, self._storage))
+            try:
+                path = stack.enter_context(fetch(source, self._scratch, self._settings, self._storage))
+            except PageError as error:
+                return error.to_failure()
             self._entries[key] = _CacheEntry(path, path.stat().st_size if is_copy else 0, stack)
         self._entries.move_to_end(key)
         return self._entries[key].path

@@ -66,13 +66,13 @@ def look_up(path: str, settings: InputSettings, storage: StorageSettings) -> Sou
         return None if file is None else Source(one_line(shown(url)), file.version, file.bytes, url)
     if not where.key or where.key.endswith("/"):
         return None
-    try:
-        with remote_errors():
+    with remote_errors():
+        try:
             return object_source(where, outlasting(storage, lambda: open_bucket(where, storage).head(where.key)))
-    except PageError as error:
-        if isinstance(error.__cause__, BucketError) and error.__cause__.code is BucketErrorCode.NO_OBJECT:
+        except BucketError as error:
+            if error.code is not BucketErrorCode.NO_OBJECT:
+                raise
             return None
-        raise
 
 
 def object_source(where: BucketUrl, found: ObjectInfo) -> Source:

@@ -46,6 +46,16 @@ def test_every_error_of_ours_is_in_the_tree() -> None:
     assert {name for name in ours if not ancestors(name, bases) & ROOTS} == OUTSIDE
 
 
+def test_page_errors_stay_in_the_rooms_that_touch_foreign_bytes() -> None:
+    """Everywhere else a page or document that fails is a value; the public functions on single pages raise, too."""
+    rooms = ("pipeline/sources/", "pipeline/pages/", "workers/rendering/", "ocrmill/", "pipeline/errors.py")
+    files = [path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    naming = [name for name in files if "PageError" in (ROOT / name).read_text()]
+
+    assert "workers/rendering/child.py" in naming
+    assert not [name for name in naming if not name.startswith(rooms)]
+
+
 def test_the_tree_in_the_docstring_names_every_public_error() -> None:
     """The docstring of errors.py shows all errors that the module offers."""
     assert not [name for name in errors.__all__ if name not in (errors.__doc__ or "")]

@@ -73,7 +73,7 @@ def _open(
     try:
         file = map_descriptor(descriptor, request.suffix)
     except PageError as error:
-        return Failure(error.reason, error.detail), None
+        return error.to_failure(), None
     if file.path is None:
         os.close(descriptor)
     return opener.open(file, request.passwords)

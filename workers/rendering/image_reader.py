@@ -23,7 +23,6 @@ from ocrmill.pipeline.pages.routing import decide
 from ocrmill.pipeline.records import (
     RGB,
     BlankPage,
-    Failure,
     PageGeometry,
     PageResult,
     Reason,
@@ -74,7 +73,7 @@ class ImageReader:
             pages, detail = self._count_pages()
         except PageError as error:
             self.close()
-            return Failure(error.reason, error.detail)
+            return error.to_failure()
         return OpenedDocument(pages, detail=detail)
 
     def read(self, page_number: int) -> tuple[PageResult, RenderedImage | None]:

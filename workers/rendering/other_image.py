@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrmill.configs.tries.rung import Rung
-from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.raster_size import POINTS_PER_INCH, shrink_to_thumbnail
-from ocrmill.pipeline.records import RGB, Reason, RenderedPage
+from ocrmill.pipeline.records import RGB, Failure, Reason, RenderedPage
 
 Half = Literal["top", "bottom"]
 
@@ -32,11 +31,10 @@ class Cut(NamedTuple):
     top_ends: int
 
 
-def remake(page: RenderedPage, image: RGB, rung: Rung, half: Half | None) -> tuple[RenderedPage, RGB]:
+def remake(page: RenderedPage, image: RGB, rung: Rung, half: Half | None) -> tuple[RenderedPage, RGB] | Failure:
     """Turn or cut the image of a page that is rendered again; its record has the size of what is left.
 
-    Raises:
-        PageError: Its lines would run down the page, so that turning it is of no use.
+    A turn that would make the lines run down the page is of no use: it is a failure.
     """
     if half is None and not rung.turn:
         return page, image
@@ -51,7 +49,7 @@ def remake(page: RenderedPage, image: RGB, rung: Rung, half: Half | None) -> tup
         features = page.features and replace(page.features, ink_share=float(_ink(part).mean()))
         return replace(page, geometry=size, features=features), part
     if (rung.turn in {90, 270}) != runs_sideways(image):
-        raise PageError(Reason.RENDER_ERROR, f"turned by {rung.turn}, its lines would run down the page")
+        return Failure(Reason.RENDER_ERROR, f"turned by {rung.turn}, its lines would run down the page")
     turned = np.ascontiguousarray(np.rot90(image, -rung.turn // 90))
     width_pt, height_pt = geometry.width_pt, geometry.height_pt
     if rung.turn in {90, 270}:

@@ -60,7 +60,7 @@ class PdfiumReader:
             try:
                 self._document = pdfium.open_document(file, password)
             except PageError as error:
-                failure = Failure(error.reason, error.detail)
+                failure = error.to_failure()
                 if error.reason is Reason.PASSWORD_REQUIRED:
                     continue
                 return failure, self

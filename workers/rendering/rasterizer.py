@@ -10,7 +10,6 @@ from ocrmill.configs.settings import RasterSettings, RouteMode, RunSettings
 from ocrmill.configs.tries.rung_settings import settings_of_rung
 from ocrmill.model_adapter.tiling import layout_of
 from ocrmill.model_adapter.views import PageViews, cut_views, page_of
-from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.raster_size import with_size
 from ocrmill.pipeline.quality.page_row import finished_row
 from ocrmill.pipeline.records import (
@@ -84,11 +83,8 @@ class Rasterizer:
     def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash a document and open it, or say why no page of it can be read."""
         opened = self._hash_and_open(source)
-        try:
-            self._check_unchanged(source)  # afterwards: what was opened, or is damaged, is what was found
-        except PageError as error:
-            return UnreadableDocument(opened.document_id, source, error.reason, error.detail)
-        return opened
+        changed = self._check_unchanged(source)  # afterwards: what was opened, or is damaged, is what was found
+        return opened if changed is None else _unreadable(opened.document_id, source, changed)
 
     def read_again(self, pages: PageRange) -> PageRow | tuple[RenderedPage, PageImage]:
         """Read the page of a range once more as its rung says: as `read` does, or as the row of why it cannot be."""
@@ -115,17 +111,20 @@ class Rasterizer:
         """Read a page: it comes out as its row, or rendered and awaiting OCR, with its image or its views."""
         first = self._pdfium if document.renderer == "pdfium" else self._mupdf
         try:
-            path = str(self._files.path(document.source))
-            page, image = first.read(path, document.password, page_number)
-            if first is self._mupdf and isinstance(page, FailedPage) and self._may_try_pdfium(page):
-                page, image = _second_try(page, *self._pdfium.read(path, document.password, page_number))
-            self._check_unchanged(document.source)  # afterwards: what was read is what was found
-            if again is not None and isinstance(page, RenderedPage):
-                page, image = self._remade(page, image, again)
-        except PageError as error:
-            page, image = FailedPage(page_number, error.reason, error.detail), None
+            path = self._files.path(document.source)
+            if isinstance(path, Failure):
+                page, image = _failed(page_number, path)
+            else:
+                page, image = first.read(str(path), document.password, page_number)
+                if first is self._mupdf and isinstance(page, FailedPage) and self._may_try_pdfium(page):
+                    page, image = _second_try(page, *self._pdfium.read(str(path), document.password, page_number))
+                changed = self._check_unchanged(document.source)  # afterwards: what was read is what was found
+                if changed is not None:
+                    page, image = _failed(page_number, changed)
+                elif again is not None and isinstance(page, RenderedPage):
+                    page, image = self._remade(page, image, again)
         except OSError as error:
-            page, image = FailedPage(page_number, Reason.UNREADABLE, f"cannot be read: {error}"), None
+            page, image = _failed(page_number, Failure(Reason.UNREADABLE, f"cannot be read: {error}"))
         if not isinstance(page, RenderedPage):
             return finished_row(document, page, self._settings.quality, self._figures(page, image))
         assert image is not None
@@ -139,8 +138,8 @@ class Rasterizer:
 
     def _remade(
         self, page: RenderedPage, image: RenderedImage | None, again: PageRange
-    ) -> tuple[RenderedPage, RenderedImage]:
-        """Turn or cut the image of a page that is rendered again."""
+    ) -> tuple[PageResult, RenderedImage | None]:
+        """Turn or cut the image of a page that is rendered again; it fails if its lines would run down the page."""
         assert image is not None
         assert again.rung is not None
         rung = self._settings.engine.tries.rungs[again.rung]
@@ -150,7 +149,8 @@ class Rasterizer:
                 return page, image
             assert self._layout is not None
             image = page_of(image, page.geometry.width_px, page.geometry.height_px, self._layout)
-        return remake(page, image, rung, again.half)
+        made = remake(page, image, rung, again.half)
+        return _failed(page.page_number, made) if isinstance(made, Failure) else made
 
     def close(self) -> None:
         """End the rendering processes and remove the unpacked files."""
@@ -171,15 +171,14 @@ class Rasterizer:
         return cut_figures(image, page.text.blocks, page.geometry)
 
     def _hash_and_open(self, source: Source) -> Document | UnreadableDocument:
-        document_id = None
         try:
             path = self._files.path(source)
-            document_id = sha256_of(path)
+            document_id = path if isinstance(path, Failure) else sha256_of(path)
+            if isinstance(document_id, Failure):
+                return _unreadable(None, source, document_id)
             return self._open(source, document_id, str(path))
-        except PageError as error:
-            return UnreadableDocument(document_id, source, error.reason, error.detail)
         except OSError as error:
-            return UnreadableDocument(None, source, Reason.UNREADABLE, f"cannot be read: {error.strerror or error}")
+            return _unreadable(None, source, Failure(Reason.UNREADABLE, f"cannot be read: {error.strerror or error}"))
 
     def _open(self, source: Source, document_id: str, path: str) -> Document | UnreadableDocument:
         mupdf = self._mupdf.open(path, self._passwords)
@@ -189,19 +188,19 @@ class Rasterizer:
             pdfium = self._pdfium.open(path, self._passwords)
             if isinstance(pdfium, Failure) and pdfium.reason is Reason.PASSWORD_REQUIRED:
                 detail = f"{mupdf.detail}; {pdfium.detail}; give its password in input.passwords"
-                return UnreadableDocument(document_id, source, pdfium.reason, detail)
+                return _unreadable(document_id, source, replace(pdfium, detail=detail))
             if isinstance(pdfium, OpenedDocument):
                 detail = f"{mupdf.detail}; read with PDFium instead"
                 found = replace(pdfium, detail=detail)
                 return replace(_document(source, document_id, found), renderer="pdfium", reason=mupdf.reason)
-        return UnreadableDocument(document_id, source, mupdf.reason, mupdf.detail)
+        return _unreadable(document_id, source, mupdf)
 
     def _may_try_pdfium(self, page: FailedPage) -> bool:
         is_image = page.renderer == "pillow"  # which PDFium does not know
         return page.reason in _MUPDF_FAILED and not is_image and self._settings.raster.fallback == "pdfium"
 
-    def _check_unchanged(self, source: Source) -> None:
-        check_unchanged(source, self._settings.input, self._settings.storage)
+    def _check_unchanged(self, source: Source) -> Failure | None:
+        return check_unchanged(source, self._settings.input, self._settings.storage)
 
 
 def _raster(settings: RunSettings) -> RasterSettings:
@@ -226,6 +225,15 @@ def _second_try(
         return replace(second, detail=f"{first.detail} ({done} with PDFium instead)", render_ms=render_ms), image
     outcome = "PDFium shows a blank page" if isinstance(second, BlankPage) else second.detail
     return replace(first, detail=f"{first.detail}; {outcome}", render_ms=render_ms), None
+
+
+def _failed(page_number: int, failure: Failure) -> tuple[FailedPage, None]:
+    """Make the record of a page that cannot be read; it has no image."""
+    return FailedPage(page_number, failure.reason, failure.detail), None
+
+
+def _unreadable(document_id: str | None, source: Source, failure: Failure) -> UnreadableDocument:
+    return UnreadableDocument(document_id, source, failure.reason, failure.detail)
 
 
 def _document(source: Source, document_id: str, reply: OpenedDocument) -> Document:

@@ -15,11 +15,11 @@ from dataclasses import replace
 
 from ocrmill.configs.part import PageChoice
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import OcrmillError, OutputError, PageError
+from ocrmill.pipeline.errors import OcrmillError, OutputError
 from ocrmill.pipeline.output.ledger import RETRIED, Ledger
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
-from ocrmill.pipeline.records import Document, Reason, RenderedPage, Source, UnreadableDocument
+from ocrmill.pipeline.records import Document, Failure, Reason, RenderedPage, Source, UnreadableDocument
 from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 from ocrmill.pipeline.run_progress import READING, STOPPING
 from ocrmill.pipeline.run_report import RunReport
@@ -181,10 +181,10 @@ class Coordinator:
             changed = isinstance(opened, UnreadableDocument) and opened.reason is Reason.CHANGED
             if not changed or openings >= OPENINGS:
                 return opened, openings
-            try:
-                source = await asyncio.to_thread(current, source, self._settings.input, self._settings.storage)
-            except PageError as error:
-                return UnreadableDocument(None, source, error.reason, error.detail), openings
+            now = await asyncio.to_thread(current, source, self._settings.input, self._settings.storage)
+            if isinstance(now, Failure):
+                return UnreadableDocument(None, source, now.reason, now.detail), openings
+            source = now
 
     async def _open_once(self, source: Source) -> Document | UnreadableDocument:
         try:

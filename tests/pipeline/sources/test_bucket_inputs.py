@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_archives import tar_bytes, zip_bytes
+from narrowed import instance
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
 from ocrmill.pipeline.errors import InputError, OutputError, PageError
-from ocrmill.pipeline.records import Reason, Source
+from ocrmill.pipeline.records import Failure, Reason, Source
 from ocrmill.pipeline.sources.discovery import Discovery, Skipped
 from ocrmill.pipeline.sources.fetch import check_unchanged, current, fetch
 
@@ -180,7 +181,7 @@ def test_archives_in_buckets(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) 
     s3.put(bucket, "big.zip", zip_bytes(first=b"new"))
     assert Reason.CHANGED is refusal(sources["big.zip!first.pdf"], storage, tmp_path).reason
     assert Reason.CHANGED is refusal(sources["big.zip!last.pdf"], storage, tmp_path).reason
-    now = current(sources["big.zip!first.pdf"], SETTINGS, storage)
+    now = instance(Source, current(sources["big.zip!first.pdf"], SETTINGS, storage))
     assert b"new" == content(now, storage, tmp_path)
 
 
@@ -211,17 +212,15 @@ def test_what_is_read_is_what_was_found(s3: S3Server, tmp_path: Path) -> None:
     source, gone = found([f"s3://{bucket}"], s3.settings)
     with fetch(source, tmp_path, SETTINGS, s3.settings) as path:
         s3.put(bucket, "a.pdf", b"other")
-        check_unchanged(source, SETTINGS, s3.settings)
+        assert check_unchanged(source, SETTINGS, s3.settings) is None
         assert b"%PDF-" == path.read_bytes()
         assert ".pdf" == path.suffix
     s3.delete(bucket, "b.pdf")
 
     assert Reason.CHANGED is refusal(source, s3.settings, tmp_path).reason
-    assert b"other" == content(current(source, SETTINGS, s3.settings), s3.settings, tmp_path)
+    assert b"other" == content(instance(Source, current(source, SETTINGS, s3.settings)), s3.settings, tmp_path)
     assert Reason.UNREADABLE is refusal(gone, s3.settings, tmp_path).reason
-    with pytest.raises(PageError, match="gone") as caught:
-        current(gone, SETTINGS, s3.settings)
-    assert Reason.UNREADABLE is caught.value.reason
+    assert Failure(Reason.UNREADABLE, f"{gone.uri}: it is gone") == current(gone, SETTINGS, s3.settings)
     assert not list(tmp_path.iterdir())
 
 

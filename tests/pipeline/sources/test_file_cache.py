@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from narrowed import instance
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -20,7 +21,7 @@ def test_a_document_is_downloaded_once_for_its_ranges(s3: S3Server, faulty_s3: F
     before = faulty_s3.requests["GET"]
     for _ in range(3):
         for source in sources[:2]:
-            assert source.path[-5:-4].encode() * 700_000 == files.path(source).read_bytes()
+            assert source.path[-5:-4].encode() * 700_000 == instance(Path, files.path(source)).read_bytes()
     assert before + 2 == faulty_s3.requests["GET"]
 
     files.path(sources[2])
@@ -40,7 +41,7 @@ def test_one_file_larger_than_the_room_is_kept_alone(s3: S3Server, tmp_path: Pat
         s3.put(bucket, f"{name}.pdf", name.encode())
     files = FileCache(tmp_path, settings, s3.settings)
     for source in Discovery([f"s3://{bucket}"], settings, s3.settings):
-        assert files.path(source).exists()
+        assert instance(Path, files.path(source)).exists()
         assert 1 == len(list(tmp_path.iterdir()))
     files.close()
 
@@ -52,7 +53,7 @@ def test_files_of_this_machine_are_not_copied(s3: S3Server, tmp_path: Path) -> N
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     files = FileCache(scratch, InputSettings(kept_mb=0), s3.settings)
-    paths = [files.path(source) for source in Discovery([str(tmp_path)], InputSettings(), s3.settings)]
+    paths = [instance(Path, files.path(source)) for source in Discovery([str(tmp_path)], InputSettings(), s3.settings)]
 
     assert sorted(tmp_path.glob("*.pdf")) == sorted(paths)
     assert MOST_FILES == len(files._entries)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import web_server
+from narrowed import instance
 from web_server import Asked, WebServer
 
 from ocrmill.configs.settings import InputSettings, StorageSettings
@@ -75,7 +76,7 @@ def test_versions(web: WebServer, tmp_path: Path) -> None:
     web.serves("/date", b"123", Last_Modified="Sun, 01 Nov 2026 00:00:00 GMT")
     assert Reason.CHANGED is refusal(tag, tmp_path).reason
     assert Reason.CHANGED is refusal(date, tmp_path).reason
-    assert b"123" == content(current(date, LOCAL, STORAGE), tmp_path)
+    assert b"123" == content(instance(Source, current(date, LOCAL, STORAGE)), tmp_path)
 
 
 def test_servers_that_know_no_head_are_asked_with_get(web: WebServer, tmp_path: Path) -> None:
