@@ -32,8 +32,9 @@ from ocrmill.pipeline.errors import InputError, OcrmillError, OutputError, Setti
 from ocrmill.pipeline.output.changes.drop_rows import drop_rows, unreadable_rows
 from ocrmill.pipeline.output.dataset_card import write_dataset_card
 from ocrmill.pipeline.output.journal import recover
-from ocrmill.pipeline.output.ledger import Ledger, read_ledger, write_run
-from ocrmill.pipeline.output.settings_difference import describe_difference
+from ocrmill.pipeline.output.ledger import Ledger, read_ledger
+from ocrmill.pipeline.output.runs.records import write_record
+from ocrmill.pipeline.output.runs.settings_difference import describe_difference
 from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import Lease, LeaseOwner, Store
 from ocrmill.pipeline.records import Reason, Source
@@ -154,14 +155,14 @@ def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOu
 @contextmanager
 def _record_run(job: Job, run_id: str, store: Store, report: RunReport) -> Iterator[None]:
     """Write `runs/<run_id>.json`, whatever ends the run. It is for people, so a run does not fail without it."""
-    started, started_at = time.monotonic(), datetime.now(UTC)
+    started_at = datetime.now(UTC)
     inputs = [redacted(name) for name in job.inputs]
     fields = {"event": "start", "run_id": run_id, "inputs": inputs, "output": store.url}
     log.info("run %s writes to %s", run_id, store.url, extra={"fields": fields})
     exit_code = 1
     try:
-        yield
-        report.wall_s = time.monotonic() - started
+        with _timed(report):
+            yield
         report.alarms = alarms_of(report, job.settings.alarms)
         exit_code = report.exit_code
     except OcrmillError as error:
@@ -171,16 +172,25 @@ def _record_run(job: Job, run_id: str, store: Store, report: RunReport) -> Itera
         exit_code, report.error = INTERRUPTED, "interrupted by a second signal"
         raise
     finally:
-        report.wall_s = time.monotonic() - started
         values = record(job, run_id, report, started_at, exit_code)
         try:
-            write_run(store, run_id, values)
+            write_record(store, run_id, values)
             if store.list("pages"):
                 write_dataset_card(store)
         except OutputError as error:
             log.warning("the record of this run cannot be written: %s", error)
         if logs_json():
             log.info("the run has ended", extra={"fields": {"event": "end", **values}})
+
+
+@contextmanager
+def _timed(report: RunReport) -> Iterator[None]:
+    """Measure the seconds of a run, whatever ends it."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        report.wall_s = time.monotonic() - started
 
 
 def read_sources(
@@ -212,8 +222,7 @@ def read_sources(
         finally:  # finished rows are kept, whatever ended the run
             pool.close()
             coordinator.flush()
-        report.wall_s = time.monotonic() - job.started
-        report.bottleneck = occupancy.to_text(report)
+        report.bottleneck = occupancy.to_text(report.write_s, time.monotonic() - job.started)
 
 
 def _beat(lease: Lease, pool: Pool, occupancy: Occupancy) -> None:

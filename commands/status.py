@@ -3,13 +3,10 @@
 Unlike `verify` it trusts the shards, and reads only a few short columns of the pages.
 """
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +18,8 @@ from ocrmill.pipeline.output.catalogue import COLUMNS, Catalogue
 from ocrmill.pipeline.output.forgotten import records
 from ocrmill.pipeline.output.forgotten import to_text as forgotten_text
 from ocrmill.pipeline.output.journal import shard_sizes, shards
-from ocrmill.pipeline.output.settings_difference import REFLAG_RECORD, read_settings
+from ocrmill.pipeline.output.runs.records import LONGEST_WORD, RunRecord, parse_word, read_runs
+from ocrmill.pipeline.output.runs.settings_difference import read_settings
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable_line
@@ -35,24 +33,6 @@ _WORDS = ("status", "route_reason", "renderer")
 _JUDGED_BY = ("quality_version", "settings_fingerprint")
 _PAGE_COLUMNS = tuple(dict.fromkeys([*_WORDS, *RATE_COLUMNS, "repetition_flag", "ingested_at", *_JUDGED_BY]))
 _DOCUMENT_COLUMNS = ("document_id", "status", "reason", "ingested_at")
-_LARGEST_COUNT = 1 << 63
-_LONGEST_ERROR = 300
-_LONGEST_WORD = 60  # of a word in a run's record, which anybody may have written
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """The record of a finished run in `runs/<run_id>.json`; a missing value is null."""
-
-    run_id: str
-    host: str | None
-    finished_at: str | None
-    wall_s: float | None
-    stopped: bool  # before all work was done
-    in_part: bool  # the command asked for some pages of each document
-    error: str | None  # that ended it
-    documents: Mapping[str, int]  # by status
-    pages: Mapping[str, int]  # by status
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +153,7 @@ def read_status(store: Store, now: datetime | None = None) -> OutputStatus:
 
     A shard that cannot be read is named and left out of the counts.
     """
-    status = OutputStatus(writer=_writer(store, now), runs=tuple(_last_runs(store)))
+    status = OutputStatus(writer=_writer(store, now), runs=tuple(read_runs(store, LAST_RUNS)))
     # In the order of writing: a document that is counted as unfinished had no row when its pages were read.
     pages = [_add_pages(status, table) for table in _shards(store, "pages", _PAGE_COLUMNS, status)]
     finished = [_add_documents(status, table) for table in _shards(store, "documents", _DOCUMENT_COLUMNS, status)]
@@ -282,48 +262,6 @@ def _writer(store: Store, now: datetime | None) -> Writer | None:
     return Writer(alive, owner.host, owner.pid, owner.run_id, owner.started, age, owner.progress)
 
 
-def _last_runs(store: Store) -> Iterator[RunRecord]:
-    """Yield the records of the last runs; one that cannot be read is skipped, because no count depends on it."""
-    names = [name for name in store.list("runs", ".json") if not name.endswith(f"{REFLAG_RECORD}.json")]
-    for name in reversed(names[-LAST_RUNS:]):
-        try:
-            record = json.loads(store.read(name))
-        except (OutputError, ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            yield _run_record(Path(name).stem, record)
-
-
-def _run_record(run_id: str, record: Mapping[str, Any]) -> RunRecord:
-    totals = record.get("totals")
-    totals = totals if isinstance(totals, dict) else {}
-    wall_s = totals.get("wall_s")
-    return RunRecord(
-        run_id=printable_line(run_id, _LONGEST_WORD),
-        host=_read_word(record.get("host")),
-        finished_at=_read_word(record.get("finished_at")),
-        wall_s=float(wall_s) if isinstance(wall_s, int | float) and abs(wall_s) < _LARGEST_COUNT else None,
-        stopped=totals.get("stopped") is True,
-        in_part=bool(_read_counts(totals).get("documents_in_part")),
-        error=_read_word(totals.get("error"), _LONGEST_ERROR),
-        documents=_read_counts(totals.get("documents")),
-        pages=_read_counts(totals.get("pages")),
-    )
-
-
-def _read_word(value: Any, longest: int = _LONGEST_WORD) -> str | None:
-    return printable_line(value, longest) if isinstance(value, str) else None
-
-
-def _read_counts(value: Any) -> dict[str, int]:
-    counts = value.items() if isinstance(value, dict) else ()
-    return {
-        printable_line(name, _LONGEST_WORD): count
-        for name, count in counts
-        if isinstance(count, int) and abs(count) < _LARGEST_COUNT
-    }
-
-
 def _first_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:LAST_RUNS])
     return shown if len(names) <= LAST_RUNS else f"{shown} and {len(names) - LAST_RUNS} more"
@@ -333,7 +271,7 @@ def _writer_text(writer: Writer) -> str:
     if writer.run_id is None:
         return "a run that has just started"
     return (
-        f"run {printable_line(writer.run_id, _LONGEST_WORD)} (process {writer.pid} on {_read_word(writer.host)}, since "
+        f"run {printable_line(writer.run_id, LONGEST_WORD)} (process {writer.pid} on {parse_word(writer.host)}, since "
         f"{_time(writer.since)}, last seen {writer.heartbeat_age_s:.0f} s ago)"
     )
 

@@ -31,7 +31,7 @@ from ocrmill.configs.section import Settings, _affecting_rows, added, performanc
 from ocrmill.configs.settings import RasterSettings, RunSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import ADDED, TABLES
-from ocrmill.pipeline.output.settings_difference import read_settings
+from ocrmill.pipeline.output.runs.settings_difference import read_settings
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.local import LocalStore
 

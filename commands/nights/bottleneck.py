@@ -7,7 +7,6 @@ looked at from the end of a page's way to its beginning: all others wait for the
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.worker_slots import WorkerLoad
 
 FULL = 0.85  # mean share of the slots, of the workers or of the time from which a part counts as full
@@ -31,12 +30,15 @@ class Occupancy:
         self.engine_slots += engine.taken / engine.slots
         self.rasterizers += rasterizer.busy / rasterizer.up
 
-    def to_text(self, report: RunReport) -> str | None:
-        """Return a sentence: which part was full, and what to change. None for a run of less than a minute."""
+    def to_text(self, write_s: float, wall_s: float) -> str | None:
+        """Return a sentence that names the part that was full, and what to change. None for a run of less than a minute.
+
+        `write_s` are the seconds that the writer was at work, of the `wall_s` of the run.
+        """
         if self.samples < LEAST_SAMPLES:
             return None
         engines, rasterizers = self.engine_slots / self.samples, self.rasterizers / self.samples
-        writing = report.write_s / max(report.wall_s, 1e-9)
+        writing = write_s / max(wall_s, 1e-9)
         measured = f"engines had {engines:.0%} of their slots taken, {rasterizers:.0%} of the rasterizers had work"
         if writing >= FULL:
             return f"the writer, at work {writing:.0%} of the time: a faster disk or bucket, or fewer, larger shards"

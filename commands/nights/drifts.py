@@ -3,25 +3,20 @@
 The figures are those of `runs/*.json`. Retries and `reflag` are left out: they choose their pages.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from ocrmill.configs.errors import SettingsError
 from ocrmill.pipeline.degenerate_rates import interval
-from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.output.runs.records import RunRecord, read_runs
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.printable import printable_line
 from ocrmill.pipeline.records import Status
 
 # Five shares are compared each night: at 99 % an interval of two equal nights is apart once in some hundreds.
 DRIFT_CONFIDENCE = 0.99
 SLOWER = 0.8  # of the slowest earlier night: from this share on a night is called slower
-_LARGEST_COUNT = 1 << 63
-_LONGEST_ID = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,52 +78,28 @@ def since(text: str, now: datetime) -> datetime:
 
 def read_nights(store: Store, from_: datetime) -> list[Night]:
     """Return the runs that began since then and read pages, oldest first; records that cannot be read are skipped."""
-    return sorted(_nights(store, from_), key=lambda night: night.started)
+    nights = (_night(record) for record in read_runs(store))
+    found = [night for night in nights if night is not None and night.started >= from_ and night.pages]
+    return sorted(found, key=lambda night: night.started)
 
 
-def _nights(store: Store, from_: datetime) -> Iterator[Night]:
-    for name in store.list("runs", ".json"):
-        try:
-            record = json.loads(store.read(name))
-            night = _night(record)
-        except (OutputError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
-            continue
-        if night.started >= from_ and night.pages:
-            yield night
-
-
-def _night(record: Mapping[str, Any]) -> Night:
-    """Read a run's record.
-
-    Raises:
-        LookupError, TypeError, ValueError, AttributeError: it is not the record of a run over inputs.
-    """
-    totals = record["totals"]
-    if not record["inputs"]:
-        raise ValueError("a retry or a reflag")
-    pages = {str(name): _count(count) for name, count in totals["pages"].items()}
-    routed = sum(_count(count) for count in totals["routes"].values())
-    done = sum(pages.values())
-    started = datetime.fromisoformat(record["started_at"])
-    ocr = totals.get("ocr_pages")
+def _night(record: RunRecord) -> Night | None:
+    """Return the figures of a run over inputs; None if its record lacks one that every version writes."""
+    if not record.reads_inputs or record.started is None or record.wall_s is None or record.flagged is None:
+        return None
+    done = sum(record.pages.values())
     return Night(
-        run_id=printable_line(str(record["run_id"]), _LONGEST_ID),
-        started=started if started.tzinfo else started.replace(tzinfo=UTC),
+        run_id=record.run_id,
+        started=record.started,
         pages=done,
-        wall_s=float(totals["wall_s"]),
-        exit_code=record.get("exit_code"),
-        alarms=tuple(printable_line(str(alarm["measure"]), _LONGEST_ID) for alarm in totals.get("alarms", ())),
-        failed=Share(pages.get(Status.FAILED, 0), done),
-        flagged=Share(_count(totals["flagged"]), done),
-        ocr=Share(0, 0) if ocr is None else Share(_count(ocr), routed),
-        repetition=Share(_count(totals.get("degenerate", 0)), _count(totals.get("engine_pages", 0))),
+        wall_s=record.wall_s,
+        exit_code=record.exit_code,
+        alarms=record.alarms,
+        failed=Share(record.pages.get(Status.FAILED, 0), done),
+        flagged=Share(record.flagged, done),
+        ocr=Share(0, 0) if record.ocr_pages is None else Share(record.ocr_pages, record.routed_pages),
+        repetition=Share(record.degenerate, record.engine_pages),
     )
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < _LARGEST_COUNT:
-        raise ValueError(f"{value!r:.40} is no count")
-    return value
 
 
 def drifts(nights: Sequence[Night]) -> list[str]:

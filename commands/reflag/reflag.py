@@ -29,7 +29,8 @@ from ocrmill.commands.reflag.text_measuring import MEASURED, TEXTS, TextMeasurin
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.errors import OcrmillError
 from ocrmill.pipeline.output.journal import Rejudgement, begin, finish, recover, shards
-from ocrmill.pipeline.output.settings_difference import JUDGED_SETTINGS, REFLAG_RECORD, read_settings
+from ocrmill.pipeline.output.runs.records import REFLAG_RECORD, write_record
+from ocrmill.pipeline.output.runs.settings_difference import JUDGED_SETTINGS, read_settings
 from ocrmill.pipeline.output.shard import encode_shards, open_shard, read_row_group, read_shard
 from ocrmill.pipeline.output.stores.store import LeaseOwner, Store
 from ocrmill.pipeline.quality.flags import AT_END, IN_ORDER, JUDGED, OF_THE_TEXT, QUALITY_VERSION, Bools, Floats
@@ -172,7 +173,7 @@ def _write_record(store: Store, name: str, began: datetime, report: ReflagReport
         "versions": dict(versions()),
         "reflag": totals,
     }
-    store.write(f"runs/{name}.json", json.dumps(record, indent=1).encode())
+    write_record(store, name, record)
 
 
 def _thresholds(store: Store, quality: QualitySettings, report: ReflagReport) -> Thresholds:

@@ -4,7 +4,6 @@ A documents row without a document_id is a failure row: its source could not be 
 `changed_while_reading`, an archive's limit ...). A newer row of the same source makes it stale.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -262,11 +261,6 @@ def read_ledger(store: Store) -> Ledger:
     unfinished = _read_unfinished(store, done_ids)
     fingerprints = Counter(_counts(done["settings_fingerprint"])) + Counter(_counts(unfinished["settings_fingerprint"]))
     return Ledger(LedgerTables(sources, done_ids, unreadable, unfinished, fingerprints, read_forgotten(store)))
-
-
-def write_run(store: Store, run_id: str, record: Mapping[str, Any]) -> None:
-    """Write `runs/<run_id>.json`: the settings, versions and totals of a run."""
-    store.write(f"runs/{run_id}.json", json.dumps(record, indent=1, default=str).encode())
 
 
 def _read_sources(store: Store) -> pa.Table:

@@ -24,7 +24,8 @@ from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.output.forgotten import read_forgotten
 from ocrmill.pipeline.output.journal import recover
-from ocrmill.pipeline.output.ledger import read_ledger, write_run
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.runs.records import write_record
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import LeaseOwner
@@ -59,7 +60,7 @@ def make_output(root: Path) -> None:
         add_pages(sink, "/in/half.pdf", [page("half of a SECRET")], count=2)
         sink.close()
         error = "/in/secret.pdf: it could not be read"
-        write_run(sink._store, "run-2", {"inputs": ["/in/secret.pdf", "/in"], "totals": {"error": error}})
+        write_record(sink._store, "run-2", {"inputs": ["/in/secret.pdf", "/in"], "totals": {"error": error}})
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from ocrmill.commands.verify_report import Severity
 from ocrmill.configs.settings import QualitySettings, RunSettings
 from ocrmill.pipeline.measures import LayerFidelity, LayerLine
 from ocrmill.pipeline.output.journal import recover
-from ocrmill.pipeline.output.ledger import read_ledger, write_run
+from ocrmill.pipeline.output.ledger import read_ledger
+from ocrmill.pipeline.output.runs.records import write_record
 from ocrmill.pipeline.output.schema import pages_table
 from ocrmill.pipeline.output.shard import fitted
 from ocrmill.pipeline.output.stores.local import LocalStore
@@ -238,7 +239,7 @@ def make_output(root: Path, nights: int = 3) -> None:
         with writing(root, run=run, stamp=stamp) as sink:
             add_document(sink, f"/in/{name}.pdf", [page("text"), page("more")])
         record = {"settings": settings.model_dump(mode="json"), "settings_fingerprint": settings.fingerprint()}
-        write_run(LocalStore(root), stamp.run_id, record)
+        write_record(LocalStore(root), stamp.run_id, record)
 
 
 def key_rows(root: Path) -> list[tuple[Any, ...]]:

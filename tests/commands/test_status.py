@@ -16,7 +16,7 @@ from written_outputs import add_document, add_failed_document, add_pages, failed
 
 from ocrmill.commands.status import read_status
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.output.ledger import write_run
+from ocrmill.pipeline.output.runs.records import write_record
 from ocrmill.pipeline.output.stores.local import LocalStore
 from ocrmill.pipeline.output.stores.open import open_output
 from ocrmill.pipeline.output.stores.store import LeaseOwner
@@ -128,9 +128,9 @@ def test_the_last_runs_are_told_newest_first(store: LocalStore) -> None:
     """Of each of the last five runs that left a record, its counts; one that lacks them does no harm."""
     totals = {"documents": {"complete": 3}, "pages": {"ok": 7}, "wall_s": 12.5, "stopped": True}
     for day in range(1, 7):
-        write_run(store, f"2026010{day}-020000", {"host": "mill", "totals": totals})
-    write_run(store, "20260107-020000", {"totals": [1]})
-    write_run(store, "20260108-020000", {"totals": {"pages": ["\x1b[2J"], "wall_s": "long"}, "host": 5})
+        write_record(store, f"2026010{day}-020000", {"host": "mill", "totals": totals})
+    write_record(store, "20260107-020000", {"totals": [1]})
+    write_record(store, "20260108-020000", {"totals": {"pages": ["\x1b[2J"], "wall_s": "long"}, "host": 5})
     (store.root / "runs" / "20260109-020000.json").write_text("{ half")
     (store.root / "runs" / "20260110-020000.json").write_text(json.dumps(["\x1b"]))
     runs = read_status(store).runs
@@ -157,8 +157,8 @@ def test_a_finished_output_says_so_and_an_empty_one_has_zeros(tmp_path: Path) ->
     with writing(tmp_path) as sink:
         add_document(sink, "/in/a.pdf", [page("1")])
     store = LocalStore(tmp_path)
-    write_run(store, "20260101-020000", {"totals": {"stopped": False}})
-    write_run(LocalStore(tmp_path / "empty"), "20260101-020000", {})
+    write_record(store, "20260101-020000", {"totals": {"stopped": False}})
+    write_record(LocalStore(tmp_path / "empty"), "20260101-020000", {})
     empty = read_status(open_output(str(tmp_path / "empty"), StorageSettings()))
 
     assert "state       finished\n" in read_status(store).to_text()

@@ -13,7 +13,7 @@ def named(*, taken: int, busy: int, write_s: float = 1.0, samples: int = LEAST_S
     for _ in range(samples):
         occupancy.sample({"rasterizer": WorkerLoad(4, busy, 16, busy, 0), "engine": WorkerLoad(1, 1, 64, taken, 0)})
     occupancy.sample({"rasterizer": WorkerLoad(4, busy, 16, busy, 0), "engine": WorkerLoad(0, 0, 0, 0, 1)})
-    return occupancy.to_text(RunReport(wall_s=100.0, write_s=write_s))
+    return occupancy.to_text(write_s, 100.0)
 
 
 @pytest.mark.parametrize(

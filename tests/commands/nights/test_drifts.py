@@ -9,7 +9,7 @@ import pytest
 from ocrmill.commands.nights.drifts import Night, drifts, nights_text, read_nights, since
 from ocrmill.configs.errors import SettingsError
 from ocrmill.configs.settings import StorageSettings
-from ocrmill.pipeline.output.ledger import write_run
+from ocrmill.pipeline.output.runs.records import write_record
 from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import Store
 
@@ -45,7 +45,7 @@ def write_night(
     }
     run_id = f"{started:%Y%m%dT%H%M%SZ}-aaaaaa"
     values = {"run_id": run_id, "started_at": started.isoformat(), "inputs": inputs, "exit_code": 0, "totals": totals}
-    write_run(store, run_id, values)
+    write_record(store, run_id, values)
 
 
 def nights(store: Store, when: str = "30d") -> list[Night]:

@@ -20,7 +20,8 @@ from made_rows import (
 
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.errors import OutputError
-from ocrmill.pipeline.output.ledger import SOURCES_PER_LOOKUP, Ledger, PageOutcome, read_ledger, write_run
+from ocrmill.pipeline.output.ledger import SOURCES_PER_LOOKUP, Ledger, PageOutcome, read_ledger
+from ocrmill.pipeline.output.runs.records import write_record
 from ocrmill.pipeline.output.schema import sources_table
 from ocrmill.pipeline.output.shard import encode_shard
 from ocrmill.pipeline.output.sink import Sink
@@ -227,7 +228,7 @@ def test_an_index_finds_many_values_at_once() -> None:
 def test_a_run_leaves_its_record(tmp_path: Path) -> None:
     """The settings and totals of a run are JSON under its id."""
     store = LocalStore(tmp_path)
-    write_run(store, "20260101-020000", {"settings": {"dpi": 144}, "totals": {"pages": 3}})
+    write_record(store, "20260101-020000", {"settings": {"dpi": 144}, "totals": {"pages": 3}})
 
     assert store.list("runs", ".json") == ["runs/20260101-020000.json"]
     assert json.loads(store.read("runs/20260101-020000.json"))["totals"] == {"pages": 3}

@@ -6,14 +6,13 @@ from typing import Any
 
 from ocrmill.configs.section import AS_BEFORE, Settings, performance
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.output.runs.records import read_records
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable_line
 from ocrmill.pipeline.redaction import redacted
 
 MOST_RECORDS = 200  # of the last runs, that are searched
 MOST_NAMED = 8
-REFLAG_RECORD = "-reflag"  # ends the name of the record of a `reflag` in `runs/`
 JUDGED_SETTINGS = "settings_by_fingerprint"  # in the record of a `reflag`: those of the rows that it judged
 _LONGEST_VALUE = 60
 
@@ -67,13 +66,7 @@ def _settings_of(store: Store, fingerprint: str) -> dict[str, Any]:
 
 def _record_of(store: Store, fingerprint: str) -> dict[str, Any]:
     """Return the settings of the last run or `reflag` with this fingerprint, as its record has them; empty if none."""
-    for name in reversed(store.list("runs", ".json")[-MOST_RECORDS:]):
-        try:
-            record = json.loads(store.read(name))
-        except (OutputError, ValueError, RecursionError):
-            continue
-        if not isinstance(record, dict):
-            continue
+    for _, record in read_records(store, MOST_RECORDS):
         if record.get("settings_fingerprint") == fingerprint:
             settings = record.get("settings")
             return settings if isinstance(settings, dict) else {}

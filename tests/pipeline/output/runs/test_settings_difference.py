@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.output.ledger import write_run
-from ocrmill.pipeline.output.settings_difference import describe_difference
+from ocrmill.pipeline.output.runs.records import write_record
+from ocrmill.pipeline.output.runs.settings_difference import describe_difference
 from ocrmill.pipeline.output.stores.local import LocalStore
 
 
@@ -18,7 +18,7 @@ def changed(**sections: dict[str, object]) -> RunSettings:
 def recorded(tmp_path: Path, settings: RunSettings, name: str = "20260101-020000") -> LocalStore:
     store = LocalStore(tmp_path)
     record = {"settings_fingerprint": settings.fingerprint(), "settings": json.loads(settings.model_dump_json())}
-    write_run(store, name, record)
+    write_record(store, name, record)
     return store
 
 

@@ -1,0 +1,1 @@
+"""What a run leaves beside its rows: its record, and in it the settings that its rows were made with."""
