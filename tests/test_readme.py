@@ -49,24 +49,27 @@ def commands_of(group: TyperGroup, words: str = "") -> dict[str, TyperCommand]:
 COMMANDS = commands_of(instance(TyperGroup, get_command(cli.app)))
 
 
-def help_of(*command: str) -> str:
-    """The text of `ocrmill COMMAND --help`, 100 columns wide."""
-    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
-    environment = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", program, *command, "--help"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+EACH_HELP = """
+import sys
+from ocrmill import cli
+for words in sys.argv[1:]:
+    sys.argv = ["ocrmill", *words.split(), "--help"]
+    try:
+        cli.main()
+    except SystemExit:
+        print("\\0")
+"""
 
 
 def help_section() -> str:
-    """The text that docs/commands.md should hold between its two marks."""
-    return "\n".join(f"```\n$ ocrmill {name} --help\n{help_of(*name.split())}\n```\n" for name in COMMANDS)
+    """The text that docs/commands.md should hold between its two marks: each help, 100 columns wide."""
+    environment = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "PATH": ""}
+    command = [sys.executable, "-c", EACH_HELP, *COMMANDS]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    shown = done.stdout.split("\0")[:-1]
+    texts = ["\n".join(line.rstrip() for line in text.strip().splitlines()) for text in shown]
+    named = zip(COMMANDS, texts, strict=True)
+    return "\n".join(f"```\n$ ocrmill {name} --help\n{text}\n```\n" for name, text in named)
 
 
 def fences(page: str, language: str) -> list[str]:

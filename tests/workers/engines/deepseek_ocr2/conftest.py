@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pdfs import text_pdf
-from refusals import DRIVER, FOR_GPUS, LIMIT_S, PROGRAM, ROOT, Refusal, Versions
+from refusals import DRIVER, FOR_GPUS, FRESH, LIMIT_S, ROOT, Forks, Refusal, Versions, forking
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +43,37 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    """A process that has imported the command."""
+    with forking() as forks:
+        yield forks
+
+
 @pytest.fixture
-def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) -> Refusal:
+def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path, forks: Forks) -> Refusal:
     """Run `ocrmill run --engine deepseek-ocr2` with options, and give the only sentence that it said."""
+
+    def call(command: list[str], variables: dict[str, str], *, fresh: bool) -> tuple[int, str, str]:
+        if not fresh:
+            return forks.run(command, tmp_path, variables)
+        done = subprocess.run(
+            [sys.executable, "-c", FRESH, *command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env=variables,
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def run(
         *options: str | Path,
         versions: Versions = FOR_GPUS,
         code: int = 1,
         retry: bool = False,
+        fresh: bool = False,
         **environment: str | None,
     ) -> str:
         variables = {
@@ -66,23 +89,16 @@ def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path) ->
         command += ["--engine", "deepseek-ocr2", *options]
         for _ in range(3):  # tests run beside each other: one of three has the machine to itself
             started = time.monotonic()
-            done = subprocess.run(
-                [sys.executable, "-c", PROGRAM, *map(str, command)],
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-                env={name: value for name, value in variables.items() if value is not None},
-            )
+            given = {name: value for name, value in variables.items() if value is not None}
+            ended, stdout, stderr = call([*map(str, command)], given, fresh=fresh)
             seconds = time.monotonic() - started
             if seconds < LIMIT_S:
                 break
 
-        assert (code, "") == (done.returncode, done.stdout), done.stderr
-        assert re.fullmatch(r"ocrmill: .+\n", done.stderr), done.stderr
+        assert (code, "") == (ended, stdout), stderr
+        assert re.fullmatch(r"ocrmill: .+\n", stderr), stderr
         assert seconds < LIMIT_S
         assert not (tmp_path / "out").exists()
-        return done.stderr
+        return stderr
 
     return run

@@ -28,7 +28,7 @@ def test_nothing_is_installed(refusal: Refusal, tmp_path: Path) -> None:
 
 def test_nothing_is_installed_and_no_model_named(refusal: Refusal) -> None:
     """As after the steps of docs/engines.md, where the model is a name on the hub."""
-    assert "vLLM is not installed" in refusal(versions=NONE)
+    assert "vLLM is not installed" in refusal(versions=NONE, fresh=True)
 
 
 def test_retry_says_it_as_well(refusal: Refusal) -> None:

@@ -236,7 +236,7 @@ def test_a_full_checkpoint_is_checked_in_time(refusal: Refusal, tmp_path: Path) 
     last = model / "model-2.safetensors"
     os.truncate(last, last.stat().st_size - 1)
 
-    assert "model-2.safetensors is cut off" in refusal("--model", model)
+    assert "model-2.safetensors is cut off" in refusal("--model", model, fresh=True)
 
 
 @pytest.mark.parametrize("option", ["--model", "--lora"])
