@@ -119,7 +119,7 @@ class OutputStatus:
         return self.writer.progress.to_text()
 
     def _judged(self) -> str:
-        """Return how pages were judged, if that was not all by the version of today and by the same thresholds."""
+        """Return how pages were judged, unless all were by today's version and the same thresholds."""
         versions: Counter[int] = Counter()
         for (version, _), pages in self.judged_by.items():
             versions[version] += pages

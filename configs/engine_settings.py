@@ -265,7 +265,7 @@ class EndpointSettings(Settings):
     outage_s: float = Field(
         600.0,
         ge=0,
-        description="Seconds that no server gets on with any page before the run ends; what is read is kept.",
+        description="Seconds that no server makes progress with any page before the run ends; what is read is kept.",
         json_schema_extra=performance(),
     )
     check_page: bool = Field(
@@ -300,8 +300,8 @@ class EngineSettings(Settings):
     page_timeout_s: float = Field(
         300.0,
         gt=0,
-        description="Seconds after which an engine that gets on with none of its pages counts as hung; RapidOCR takes "
-        "2 to 10 for a page, on one core.",
+        description="Seconds after which an engine that makes progress with none of its pages counts as hung; RapidOCR "
+        "takes 2 to 10 for a page, on one core.",
     )
     start_timeout_s: float = Field(
         900.0,

@@ -4,7 +4,7 @@ vLLM takes up a waiting page as soon as another one has ended. With 64 pages in 
 encoder reads page by page, however many wait. Here a page waits until a sixteenth of the slots is free, or as many as
 one call of the encoder may have. On average half of a group is then empty, at most 3 % of the slots.
 
-A page never waits for others that do not come. Where fewer pages wait than slots are free, all are taken up at once:
+A page never waits for others that do not come. If fewer pages wait than slots are free, all are taken up at once:
 at the start and at the end of a run, and where pages are rendered more slowly than they are read. And no page waits for
 longer than `MOST_STEPS_HELD` steps while slots are free, however long the pages in them become.
 

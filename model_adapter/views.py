@@ -2,8 +2,8 @@
 
 The models were trained on Pillow's bicubic resize of RGB pages: a squeezed and padded global view, stretched tiles.
 Three facts make the same bytes cheaper:
-- Channels do not mix in a resize. Where the page is grey, one channel is resized and written three times.
-- Where the page is flat, so is the view.
+- Channels do not mix in a resize. If the page is grey, one channel is resized and written three times.
+- If the page is flat, so is the view.
 - Few pages are all grey or flat, but most of their area is. So a view is made of pieces: first runs of rows, then,
   inside a run, runs of columns.
 

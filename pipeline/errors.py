@@ -64,7 +64,7 @@ class InputError(OcrmillError):
 
 
 class OutputError(OcrmillError):
-    """The output cannot be written or read; `transient` if it may work later without anybody changing the command."""
+    """The output cannot be written or read; `transient` if the same command may work later."""
 
     def __init__(self, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
@@ -76,11 +76,11 @@ class LeaseHeldError(OutputError):
 
 
 class LeaseLostError(OutputError):
-    """Another run took this output over: nothing may be written to it any more."""
+    """Another run took this output over: this one must not write to it any more."""
 
 
 class FileGoneError(OutputError):
-    """A file of the output went away between the listing and its reading; to list again is to find its successor."""
+    """A file of the output disappeared between listing and reading; another listing has its successor."""
 
 
 class SettingsMismatchError(OutputError):
@@ -94,7 +94,7 @@ class EngineError(OcrmillError):
 
 
 class StoppedEarlyError(OcrmillError):
-    """The run was to stop before its workers were up: nothing was read, and the same command goes on."""
+    """The run was stopped before its workers were up: nothing was read, and the same command continues."""
 
     exit_code = 75
 

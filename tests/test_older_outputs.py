@@ -30,8 +30,8 @@ from ocrmill.configs.engine_settings import DeepseekOcrSettings, EngineSettings
 from ocrmill.configs.section import Settings, _affecting_rows, added, performance
 from ocrmill.configs.settings import RasterSettings, RunSettings
 from ocrmill.pipeline.output.ledger import read_ledger
-from ocrmill.pipeline.output.schema import ADDED, TABLES
 from ocrmill.pipeline.output.runs.settings_difference import read_settings
+from ocrmill.pipeline.output.schema import ADDED, TABLES
 from ocrmill.pipeline.output.shard import read_shard
 from ocrmill.pipeline.output.stores.local import LocalStore
 

@@ -35,7 +35,7 @@ class Scratch:
 
 
 def clear_abandoned(parent: Path) -> int:
-    """Remove our user's scratch folders whose owner is dead; says how many."""
+    """Remove our user's scratch folders whose owner is dead; return their number."""
     removed = 0
     for folder in parent.glob(f"{PREFIX}*"):
         try:

@@ -88,7 +88,7 @@ class FlagPrecision:
 
 
 def judged(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return all that a verdict on the flags of a row is about: its flags and its reason."""
+    """Return the subjects of a verdict on the flags of a row: its flags and its reason."""
     return tuple(dict.fromkeys([*(row["flags"] or []), *([row["reason"]] if row["reason"] else [])]))
 
 

@@ -125,7 +125,7 @@ def _floats(piece: Piece) -> bool:
 
 
 def _joint(start: Piece, rest: Piece) -> tuple[int, str] | None:
-    """Return the characters that go at the end of a paragraph, and what comes between it and its rest; None to part."""
+    """Return how many characters to cut off a paragraph, and the text before its rest; None if they stay apart."""
     one, other = start.text.rstrip(), rest.text.lstrip()
     begun = other.lstrip(_BEFORE_LETTER)[:1]
     if not (start.label in _PROSE and rest.label in _PROSE and one and begun.isalpha()):

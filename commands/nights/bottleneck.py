@@ -31,7 +31,7 @@ class Occupancy:
         self.rasterizers += rasterizer.busy / rasterizer.up
 
     def to_text(self, write_s: float, wall_s: float) -> str | None:
-        """Return a sentence that names the part that was full, and what to change. None for a run of less than a minute.
+        """Return a sentence with the part that was full, and what to change. None for a run of less than a minute.
 
         `write_s` are the seconds that the writer was at work, of the `wall_s` of the run.
         """

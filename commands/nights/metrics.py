@@ -1,7 +1,7 @@
 """Metrics of a run for Prometheus, at `http://ADDRESS:PORT/metrics` while it reads.
 
-They are made from the counts that the run keeps anyway, when somebody asks: nothing is counted twice, and nobody's
-asking costs the run more than the answer.
+They are made from the run's own counts at each request: nothing is counted twice, and a request costs the run no more
+than the answer.
 """
 
 import logging

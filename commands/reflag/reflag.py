@@ -5,7 +5,6 @@ on meanwhile. Then the counts of documents are corrected. A kill at any moment l
 writes corrects the counts (journal.py), rows say which version judged them, and another `reflag` does the rest.
 """
 
-import json
 import logging
 import secrets
 from collections import Counter, deque

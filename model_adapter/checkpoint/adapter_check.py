@@ -63,7 +63,7 @@ def _ranks(config: Any) -> list[int]:
 
 
 def _check_config(folder: Path, config: Any) -> None:
-    """Refuse what vLLM refuses, minutes later (vllm/lora/peft_helper.py)."""
+    """Refuse now what vLLM would refuse minutes later (vllm/lora/peft_helper.py)."""
     try:
         kind = config.get("peft_type", "LORA")
         rank, least = lora_rank(folder), min(_ranks(config))

@@ -80,7 +80,7 @@ def check_checkpoint(folder: Path, version: ModelVersion = SECOND) -> dict[str, 
 
 
 def check_config(fields: Any, name: str, version: ModelVersion = SECOND) -> dict[str, Any] | None:
-    """Return the published schema of a config.json's content; None where transformers has to add its defaults first.
+    """Return the published schema of a config.json's content; None if transformers has to add its defaults first.
 
     Raises:
         CheckpointError: it is another model's, quantized, or lacks something.

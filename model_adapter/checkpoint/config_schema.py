@@ -42,7 +42,7 @@ _GONE = "bitsandbytes"  # vLLM 0.32.0 has neither its loader nor its layers
 
 
 class ForeignConfigError(ModelFilesError, ValueError):
-    """A config.json is not that of the DeepSeek-OCR that is wanted, or of one that cannot be loaded here."""
+    """A config.json of another model than the wanted DeepSeek-OCR, or of one that cannot be loaded here."""
 
 
 def to_published_schema(fields: Mapping[str, Any], name: str, version: ModelVersion = SECOND) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _names(fields: Mapping[str, Any]) -> set[str]:
 
 
 def _foreign_sentence(fields: Mapping[str, Any], name: str, wanted: ModelVersion, found: ModelVersion | None) -> str:
-    """Say which model this is instead of the wanted one; if it is the other DeepSeek-OCR, which engine reads it."""
+    """Say which model this is instead of the wanted one, and which engine reads it if it is the other DeepSeek-OCR."""
     found = found or next((version for version, names in _NAMES.items() if names & _names(fields)), None)
     take = f"name the folder or the hub name of {wanted.title} with --model"
     if found is None:

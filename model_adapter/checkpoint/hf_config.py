@@ -1,4 +1,4 @@
-"""Read a checkpoint's `config.json`, in any of its three forms; the last one is of DeepSeek-OCR 2 only.
+"""Read a checkpoint's `config.json`, in any of its three forms; only DeepSeek-OCR 2 has the last one.
 
 - Published (`deepseek-ai/DeepSeek-OCR-2`): `language_config`, `vision_config.width`, `projector_config`; model type
   `deepseek_vl_v2`, which vLLM knows.
@@ -56,7 +56,7 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
         """Check model and settings against each other, and have images come as they are.
 
         Raises:
-            ValueError: where the checkpoint is another model, it would run data parallel, the tensor parallel size
+            ValueError: the checkpoint is another model, it would run data parallel, the tensor parallel size
                 does not divide it, adapters could not run, or a page of `max_tiles` would not fit into the context.
         """
         model_config = vllm_config.model_config
@@ -78,10 +78,10 @@ class EngineConfigCheck(VerifyAndUpdateConfig):  # type: ignore[misc]
 
 
 def configured_layout(mm_processor_kwargs: Mapping[str, object], version: ModelVersion) -> ViewLayout:
-    """Return the layout of views by the settings `max_tiles` and, of the first model, `mode`, which are the only ones.
+    """Return the layout of views by `max_tiles` and, for the first model, `mode`; there are no other settings.
 
     Raises:
-        ValueError: for any other setting, for a mode that there is not, and for what is not a number of tiles.
+        ValueError: there is another setting, the mode is unknown, or the number of tiles is none.
     """
     settings = ["max_tiles"] if version is SECOND else ["max_tiles", "mode"]
     unknown = sorted(set(mm_processor_kwargs) - set(settings))
@@ -106,7 +106,7 @@ def published_schema(config: PreTrainedConfig) -> dict[str, Any]:
     """`language_config`, `vision_config` and `projector_config` of a checkpoint, in the published schema.
 
     Raises:
-        ValueError: where this is not the config of the model that was asked for.
+        ValueError: this is not the config of the model that was asked for.
     """
     fields = config.to_dict()
     version = version_in(config)
@@ -118,7 +118,7 @@ def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
     """The config that vLLM's DeepSeek-V2 takes, with plain multi-head attention.
 
     On GPUs experts are chosen by float32 logits, as the authors' code does: rounded to bfloat16, near ties choose
-    others. vLLM's CPU build rounds them first where the model is in bfloat16 (the last tier of its gate_linear.py).
+    others. vLLM's CPU build rounds them first if the model is in bfloat16 (the last tier of its gate_linear.py).
     """
     if isinstance(config, DeepseekVLV2Config):
         decoder = config.text_config
@@ -129,7 +129,7 @@ def decoder_config(config: PreTrainedConfig) -> PreTrainedConfig:
 
 
 def _refuse_data_parallel(size: int) -> None:
-    """Refuse what vLLM makes of data parallelism for a model with experts: their columns are divided over all ranks."""
+    """Refuse data parallelism: for a model with experts vLLM divides their columns over all ranks."""
     if size > 1:
         raise ValueError(
             f"data_parallel_size is {size}, which would divide every expert over all ranks and have them go in step: "

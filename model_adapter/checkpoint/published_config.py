@@ -2,7 +2,7 @@
 
 The schema is the published one, key for key, so that whatever reads a seeded checkpoint can read the real one. Two
 things differ. There is no `auto_map`: it names Python files of the hub repository, and a loader that finds it asks for
-them. And where an encoder is not of the published size, `vision_config.width` carries keys that the published file
+them. And if an encoder is not of the published size, `vision_config.width` carries keys that the published file
 leaves to code: `neck_channels` of `sam_vit_b`, and `layers`, `heads`, `kv_heads` and `intermediate_size` of
 `qwen2-0-5b`.
 """
@@ -129,7 +129,7 @@ def _config(
         "_name_or_path": version.hub_name,
         "architectures": [version.published_architecture],
         "candidate_resolutions": CANDIDATE_RESOLUTIONS,
-        "global_view_pos": "head",  # not what happens: the global view comes after the tiles
+        "global_view_pos": "head",  # wrong in the published file: the global view comes after the tiles
         "language_config": {**language, "architectures": ["DeepseekV2ForCausalLM"]},
         "model_type": MODEL_TYPE,
         "projector_config": {

@@ -24,7 +24,7 @@ def published_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
     """Tensor name -> shape, for the content of a `config.json` in the published schema.
 
     Raises:
-        KeyError: where a size is missing.
+        KeyError: a size is missing.
         ValueError: with sizes that no model has: more than MOST_TENSORS.
     """
     widths = config["vision_config"]["width"]

@@ -48,7 +48,7 @@ class OccupiedError(SeedError):
 
 @dataclass(frozen=True, slots=True)
 class SeededCheckpoint:
-    """Return the text that was written."""
+    """The result of writing a checkpoint."""
 
     directory: Path
     num_tensors: int
@@ -82,8 +82,8 @@ def seed_checkpoint(directory: Path, size: ModelSize, version: ModelVersion = SE
     checkpoint, and may be seeded again.
 
     Raises:
-        OccupiedError: where the folder holds something else.
-        SeedError: where it cannot be written, or the disk is full.
+        OccupiedError: the folder holds something else.
+        SeedError: it cannot be written, or the disk is full.
     """
     started = time.perf_counter()
     config = published_config(size, version)
@@ -111,10 +111,10 @@ def seed_checkpoint(directory: Path, size: ModelSize, version: ModelVersion = SE
 
 
 def require_room(directory: Path, num_bytes: int) -> None:
-    """Ask whether so many bytes fit on the disk of a folder that need not exist yet.
+    """Check that so many bytes fit on the disk of a folder that need not exist yet.
 
     Raises:
-        SeedError: where they do not.
+        SeedError: they do not.
     """
     existing = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free

@@ -73,10 +73,10 @@ class WeightNamesError(ModelFilesError, ValueError):
 def to_ours(name: str) -> str | None:
     """Our name of a checkpoint tensor; None for one that nothing needs.
 
-    Only the prefix is judged; `check_names` tells whether the model has such a tensor.
+    Only the prefix is judged; `check_names` tells if the model has such a tensor.
 
     Raises:
-        WeightNamesError: where neither layout has a name that begins like this.
+        WeightNamesError: neither layout has a name that begins like this.
     """
     for prefix, ours in _PREFIXES.items():
         if name.startswith(prefix):
@@ -96,7 +96,7 @@ def needed_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:
 
 
 def split_experts(name: str, tensor: Any) -> Iterator[tuple[str, Any]]:
-    """Give a tensor under one of our names as it is, or, where it holds all experts of a layer, expert by expert.
+    """Yield a tensor under our name as it is, or expert by expert if it holds all experts of a layer.
 
     `gate_up_proj` is (experts, 2 * I, C), gates first, and `down_proj` (experts, C, I).
     """
@@ -131,7 +131,7 @@ def split_shapes(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple
 
 
 def check_names(given: Collection[str], expected: Collection[str]) -> None:
-    """Hold the names of a checkpoint against those that the model needs, all of them ours.
+    """Compare the names of a checkpoint with those that the model needs; all are ours.
 
     Raises:
         WeightNamesError: naming all that are missing and all that are unknown; of names that differ in numbers only,

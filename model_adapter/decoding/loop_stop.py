@@ -60,7 +60,7 @@ class LoopDetector:
         self._row_ends: list[int] = []
 
     def push(self, token_ids: Iterable[int]) -> bool:
-        """Append tokens; whether the output now ends in a loop."""
+        """Append tokens; return True if the output now ends in a loop."""
         for token in token_ids:
             self._append(token)
         return self.loops()

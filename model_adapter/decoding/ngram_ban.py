@@ -140,7 +140,7 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
         """Ban in place. `logits` is (rows of the batch, vocabulary), float32.
 
         Raises:
-            RuntimeError: where vLLM has not filled in the newest ids.
+            RuntimeError: vLLM has not filled in the newest ids.
         """
         self._read()
         rows, ids = self._table.repeats()

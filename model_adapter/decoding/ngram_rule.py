@@ -28,7 +28,7 @@ def read_rule(params: SamplingParams) -> NGramRule | None:
     None without `ngram_size`. All keys are those of vLLM's own processor for this model.
 
     Raises:
-        ValueError: where a value is not one that the rule can follow, naming the key.
+        ValueError: a value is not one that the rule can follow, naming the key.
     """
     extra = params.extra_args or {}
     if extra.get("ngram_size") is None:

@@ -20,12 +20,12 @@ _logger = logging.getLogger(__name__)
 
 
 def choose_attention(sam: SamVit, choice: AttentionChoice, sides: tuple[int, ...] = OCR2.sides) -> None:
-    """Let a trunk attend by the kernel where it is made for its device, dtype and heads, and right there.
+    """Let a trunk use the kernel if it is made for the trunk's device, dtype and heads, and is right there.
 
     Args:
         sam: the trunk, its parameters on their device and in their dtype; their values do not matter.
-        choice: `torch` never takes the kernel. `triton` takes it or raises. `auto` takes it where it is made for the
-            trunk, and goes back to torch's operations, with a warning, where it fails or is wrong.
+        choice: `torch` never takes the kernel. `triton` takes it or raises. `auto` takes it if it is made for the
+            trunk, and goes back to torch's operations, with a warning, if it fails or is wrong.
         sides: the sizes of views, in pixels.
 
     Raises:

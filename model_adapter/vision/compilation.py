@@ -38,12 +38,12 @@ _logger = logging.getLogger(__name__)
 
 
 def choose_compilation(encoder: DeepEncoder, choice: CompileChoice, backend: Backend = "inductor") -> None:
-    """Let an encoder run by compiled parts where that is right, or by torch's operations one by one.
+    """Let an encoder run by compiled parts if they are right, or by torch's operations one by one.
 
     Args:
         encoder: with its weights, on its device.
         choice: `off` never compiles. `on` compiles or raises. `auto` compiles on CUDA, and goes back, with a warning,
-            where compiling fails or the results differ. Both are seen here, at all sizes, before the first page.
+            if compiling fails or the results differ. Both are seen here, at all sizes, before the first page.
         backend: of torch.compile.
 
     Raises:

@@ -97,7 +97,7 @@ class ClipEncoderConfig:
         """Read the sizes from the content of a config.json.
 
         Raises:
-            ValueError: where sizes are missing, contradict each other, or do not divide as they must.
+            ValueError: sizes are missing, contradict each other, or do not divide as they must.
         """
         try:
             widths, projector = config["vision_config"]["width"], config.get("projector_config") or {}
@@ -141,7 +141,7 @@ class EncoderConfig:
         """Read the sizes from the content of a config.json, in DeepSeek's layout or in that of transformers.
 
         Raises:
-            ValueError: where sizes are missing, contradict each other, or do not divide as they must.
+            ValueError: sizes are missing, contradict each other, or do not divide as they must.
         """
         try:
             vision = config.get("vision_config") or {}

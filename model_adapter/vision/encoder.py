@@ -87,7 +87,7 @@ class DeepEncoder(nn.Module, ABC):
             tiles, global view, separator.
 
         Raises:
-            ValueError: where a shape or dtype is another, or the tiles do not add up.
+            ValueError: a shape or dtype is another, or the tiles do not add up.
         """
         _check(global_views_nhwc, self.layout.global_px)
         _check(tiles_nhwc, self.layout.tile_px)

@@ -163,7 +163,7 @@ class SamVit(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention within windows, or among all patches where `window_size` is None, then an MLP."""
+    """Attention within windows, or among all patches if `window_size` is None, then an MLP."""
 
     def __init__(self, width: int, heads: int, window_size: int | None) -> None:
         super().__init__()

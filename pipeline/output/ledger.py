@@ -190,7 +190,7 @@ class Ledger:
         )
 
     def now_listed(self, uris: Container[str]) -> dict[str, set[str]]:
-        """Find failure rows of folders and archives that are listed now: shard -> sources. They are not gone."""
+        """Find failure rows of folders and archives that are listed now, thus not missing: shard -> sources."""
         rows: dict[str, set[str]] = {}
         for uri in self._unreadable["source"].unique().to_pylist():
             stale = self.stale_unreadable(uri) if uri in uris else None

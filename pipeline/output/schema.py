@@ -261,7 +261,7 @@ def sources_table(rows: Sequence[SourceRow], stamp: RunStamp) -> pa.Table:
 
 
 def contract_breaches(schema: pa.Schema, contract: pa.Schema) -> list[str]:
-    """Say in words how a shard's schema breaks the contract.
+    """Return a sentence for each way in which a shard's schema breaks the contract.
 
     More columns and more fields in nested ones are fine, and so is a lack of those that came after the first release.
     """
@@ -311,7 +311,7 @@ def _fidelity(rows: Sequence[PageRow]) -> Values:
 
 
 def _raster(geometries: Sequence[PageGeometry | None]) -> Values:
-    """Sizes in pixels; records.py has 0 where nothing was rendered, the table null."""
+    """Return sizes in pixels; records.py has 0 if nothing was rendered, the table null."""
     columns = _attributes(geometries, "width_px", "height_px", "dpi")
     return {name: [value or None for value in values] for name, values in columns.items()}
 

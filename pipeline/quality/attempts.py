@@ -93,7 +93,7 @@ def _trouble(row: PageRow, asked: AbstractSet[str]) -> Reason | None:
 
 
 def _doubt(row: PageRow, asked: AbstractSet[str]) -> tuple[int, float]:
-    """Order attempts with the same defect: by their flags that an attempt answers, then by the measures behind them."""
+    """Order attempts with the same defect: by the flags that some attempt answers, then by the measures behind them."""
     raised = len({*row.flags} & asked)
     if not raised:
         return 0, 0.0

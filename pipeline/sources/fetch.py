@@ -6,7 +6,7 @@
 A local file is read in place, so it may change meanwhile: `check_unchanged` detects it. An unpacked or downloaded file
 is a copy of the version that was found, and does not change.
 
-Other rooms get the failure of a source as a value, from the functions here and from `FileCache`; only `fetch` raises it.
+The other functions here, and `FileCache`, return the failure of a source as a value; `fetch` raises it.
 """
 
 import hashlib

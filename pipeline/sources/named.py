@@ -18,7 +18,7 @@ ABSENT = "absent"  # the version of what is not there
 
 
 def unreadable(path: str, detail: str) -> Source:
-    """Return the source of what cannot be read; `detail` says why."""
+    """Return a source that cannot be read; `detail` says why."""
     if URL.match(path):
         member = split_uri(path)
         if member is not None:
@@ -33,12 +33,12 @@ def unreadable(path: str, detail: str) -> Source:
 
 
 def uri_of(path: str) -> str:
-    """The URI of what is no member of an archive."""
+    """Return the URI of a path or URL that is no member of an archive."""
     return one_line(shown(original(path)) if URL.match(path) else absolute(path))
 
 
 def source_at(path: str) -> Source:
-    """The source that a file is; with a reason if it is known that it cannot be read."""
+    """Return the source of a file; with a reason if the file is known to be unreadable."""
     try:
         status = os.stat(path)
     except OSError as error:

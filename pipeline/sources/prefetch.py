@@ -15,7 +15,7 @@ _Answer = TypeVar("_Answer")
 def in_order(
     ask: Callable[[_Item], _Answer], items: Iterable[_Item], *, is_slow: Callable[[_Item], bool]
 ) -> Iterator[_Answer]:
-    """`ask(item)` for each item, in their order; the slow ones of the next 32 are asked in threads meanwhile."""
+    """Yield `ask(item)` for each item, in order; meanwhile threads ask for the slow ones of the next 32."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         coming: deque[Callable[[], _Answer]] = deque()
         for item in items:

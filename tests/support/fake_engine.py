@@ -2,7 +2,7 @@
 
 
 class FakeEngine:
-    """Needs no start, always gets on, leaves nothing behind."""
+    """Needs no start, always makes progress, leaves nothing behind."""
 
     async def start(self, memory: float) -> None:
         pass

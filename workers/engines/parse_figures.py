@@ -13,7 +13,7 @@ from ocrmill.pipeline.records import RGB, EngineDown, Failure, Figure, PageText,
 from ocrmill.pipeline.text.markup.figure_answers import read_answer
 from ocrmill.workers.engines.engine import FigureReader
 
-INVALID = "invalid"  # the reason of an answer that the checks of its kind refuse
+INVALID = "invalid"  # the reason of an answer that fails the checks of its kind
 _SMALLEST_SIDE_PX = 64  # an icon or a rule says nothing
 _MOST_FIGURES = 16  # of a page, so that a page of icons does not take an engine for itself
 _CUT_OFF = {"length": Reason.TRUNCATED, "repetition": Reason.REPETITION}  # by the way in which an answer ended

@@ -1,4 +1,4 @@
-"""Tell a page that shows only a picture from a page of text that an engine did not read.
+"""Distinguish a page that shows only a picture from a page of text that an engine did not read.
 
 An engine that writes nothing has met a photograph or failed. The page counts as a picture only if three independent
 tests agree: its pixels are those of a picture, with no small mark on the paper around it; it has no stripes at even

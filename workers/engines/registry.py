@@ -108,7 +108,7 @@ def check_engine(settings: RunSettings, *, use_ray: bool) -> None:
 
 
 def missing(settings: EngineSettings) -> list[str]:
-    """Return the requirements of the engine in the settings that this machine lacks."""
+    """Return the requirements of the chosen engine that this machine lacks."""
     return entry_of(settings).missing(settings)
 
 

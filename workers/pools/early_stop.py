@@ -1,4 +1,4 @@
-"""Stop a run while its workers start: no page is in work yet, so it ends at the next step."""
+"""Stop a run while its workers start: no page is in work yet, so the run ends at the next step."""
 
 import math
 import signal

@@ -1,6 +1,6 @@
 """The program of a rendering process: opens documents and reads pages, one request at a time.
 
-It may crash, hang or run out of memory: that costs the one page it is at (process.py). It may be taken over by
+It may crash, hang or run out of memory: that costs one page (process.py). It may be taken over by
 what it reads: that must not cost the machine (sandbox.py). Started as `python -P -m ocrmill.workers.rendering.child
 RENDERER CONNECTION_FD PIXELS_FD DOCUMENT_FD PARENT_PID SETTINGS`, where DOCUMENT_FD is
 a large document that it may open again (mapped_file.py), or -1.
@@ -100,7 +100,7 @@ def allow_memory(memory_mb: int, mapped: int = 0) -> None:
 
 
 def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = ()) -> None:
-    """Bound what a hostile file can take or reach, and die with the parent, not by what stops the run."""
+    """Limit what a hostile file can take or reach; die with the parent, but not by the signals that stop a run."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the page in work
         signal.signal(stop, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -58,7 +58,7 @@ class MupdfReader:
         self._portfolio: Portfolio | None = None
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
-        """Open a document and describe it, or say why no page of it can be read."""
+        """Open a document and describe it, or return the reason why no page of it can be read."""
         self.close()
         try:
             opened = rasterize.open_document(file, passwords)
@@ -175,7 +175,7 @@ class MupdfReader:
         return replace(result, geometry=with_raster(result.geometry, image)), image
 
     def _with_kept(self, page: RenderedPage, text: PageText | None, image: RGB) -> RenderedPage:
-        """Add the text that stands if the engine does worse, and the flag of a portfolio's cover, whoever reads it."""
+        """Add the text to keep if the engine does worse, and the flag of a portfolio's cover."""
         assert self._portfolio is not None
         flags = (PORTFOLIO_COVER,) if self._portfolio.is_cover(page.page_number) else ()
         figures = cut_figures(image, text.blocks, page.geometry) if text and self._settings.figures else None

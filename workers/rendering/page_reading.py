@@ -1,4 +1,4 @@
-"""The shape that the readers of all libraries share: a page is timed, fails as a record, or awaits OCR as one."""
+"""The parts that all page readers share: timing, the record of a failed page, the record of a page that awaits OCR."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def failed_page(page_number: int, error: Exception) -> FailedPage | None:
 class PageReading:
     """The reading of one page: its block sets `page` and `image`, and an error in it becomes a `FailedPage`.
 
-    A block adds no function to the way of a page, as a wrapper would.
+    A block adds no function to the main path, as a wrapper would.
     """
 
     page: PageResult

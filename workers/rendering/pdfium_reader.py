@@ -1,4 +1,4 @@
-"""Reads pages with PDFium, inside a rendering process: those that MuPDF could not read.
+"""Reads the pages that MuPDF could not read with PDFium, inside a rendering process.
 
 They take the same routes as all pages. A text layer that holds anything in doubt (pdfium_layer.py) is not taken.
 """

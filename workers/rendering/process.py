@@ -1,4 +1,4 @@
-"""A rendering process, from outside: started when needed, watched, killed when it does not answer.
+"""A rendering process, seen from its parent: started when needed, watched, killed if it does not answer.
 
 MuPDF and PDFium run in a process of their own because a hostile page may crash them, never end, or eat the machine's
 memory; Ray cannot confine that (it has no time limit for a task, and retries or drops the neighbours of a bad page).
@@ -141,7 +141,7 @@ class RenderProcess:
                     self._given = given
                 reply = checked(adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES)), request)
             except (EOFError, OSError) as error:
-                raise self._epitaph(overdue) from error
+                raise self._cause_of_death(overdue) from error
             except ValueError as error:
                 self._stop()
                 raise PageError(
@@ -213,8 +213,8 @@ class RenderProcess:
             raise PageError(Reason.RENDER_CRASH, f"{self.renderer} claims an image of {shape}, not of its memory")
         return np.frombuffer(self._pixels, dtype=np.uint8, count=count).reshape(shape).copy()
 
-    def _epitaph(self, overdue: threading.Event) -> PageError:
-        """Say why the process died; one that has only stopped answering dies at the deadline."""
+    def _cause_of_death(self, overdue: threading.Event) -> PageError:
+        """Return the reason why the process died; one that only stopped answering is killed at the deadline."""
         assert self._process is not None
         code = self._process.wait()
         said = self._stderr_tail()

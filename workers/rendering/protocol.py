@@ -84,10 +84,10 @@ PAGE_REPLY: TypeAdapter[PageResult] = TypeAdapter(Annotated[PageResult, Field(di
 
 
 def checked(reply: Reply, request: Request) -> Reply:
-    """The reply, if it is one to this request and its numbers fit into the columns that they go into.
+    """Return the reply if it answers this request and its numbers fit into their columns.
 
     Raises:
-        ValueError: it is not, or they do not.
+        ValueError: it does not, or they do not.
     """
     if isinstance(reply, PageResult) and reply.page_number != request.page_number:
         raise ValueError(f"page {reply.page_number} instead of page {request.page_number}")

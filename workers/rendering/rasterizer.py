@@ -87,7 +87,7 @@ class Rasterizer:
         return opened if changed is None else _unreadable(opened.document_id, source, changed)
 
     def read_again(self, pages: PageRange) -> PageRow | tuple[RenderedPage, PageImage]:
-        """Read the page of a range once more as its rung says: as `read` does, or as the row of why it cannot be."""
+        """Read the page of a range again with the settings of its rung; the result is that of `read`."""
         assert pages.rung is not None
         (number,) = pages.page_numbers
         return self._of_rung(pages.rung).read(pages.document, number, pages)
@@ -108,8 +108,10 @@ class Rasterizer:
     def read(
         self, document: Document, page_number: int, again: PageRange | None = None
     ) -> PageRow | tuple[RenderedPage, PageImage]:
-        """Read a page: it comes out as its row, or rendered and awaiting OCR, with its image or its views."""
+        """Read a page; return its row, or the rendered page that awaits OCR, with its image or its views."""
         first = self._pdfium if document.renderer == "pdfium" else self._mupdf
+        page: PageResult
+        image: RenderedImage | None
         try:
             path = self._files.path(document.source)
             if isinstance(path, Failure):
@@ -122,7 +124,7 @@ class Rasterizer:
                 if changed is not None:
                     page, image = _failed(page_number, changed)
                 elif again is not None and isinstance(page, RenderedPage):
-                    page, image = self._remade(page, image, again)
+                    page, image = self._remake(page, image, again)
         except OSError as error:
             page, image = _failed(page_number, Failure(Reason.UNREADABLE, f"cannot be read: {error}"))
         if not isinstance(page, RenderedPage):
@@ -136,7 +138,7 @@ class Rasterizer:
             page = replace(page, geometry=with_size(page.geometry, wanted.width_px, wanted.height_px))
         return replace(page, image_bytes=wanted.nbytes), wanted
 
-    def _remade(
+    def _remake(
         self, page: RenderedPage, image: RenderedImage | None, again: PageRange
     ) -> tuple[PageResult, RenderedImage | None]:
         """Turn or cut the image of a page that is rendered again; it fails if its lines would run down the page."""
@@ -215,7 +217,7 @@ def _raster(settings: RunSettings) -> RasterSettings:
 def _second_try(
     first: FailedPage, second: PageResult, image: RenderedImage | None
 ) -> tuple[PageResult, RenderedImage | None]:
-    """Choose between MuPDF's failure and PDFium's result: the page's text, or its image for OCR.
+    """Choose between MuPDF's failure and PDFium's result.
 
     A page that failed in MuPDF and is blank in PDFium has not been seen: it failed.
     """

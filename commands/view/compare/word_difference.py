@@ -1,4 +1,4 @@
-"""Two texts word by word: what both have, what only the first and what only the second has."""
+"""Two texts word by word: the words of both, of the first alone and of the second alone."""
 
 import re
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""What a run leaves beside its rows: its record, and in it the settings that its rows were made with."""
+"""Records that runs leave beside their rows, and the settings in them."""

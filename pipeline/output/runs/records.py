@@ -50,7 +50,9 @@ def write_record(store: Store, name: str, record: Mapping[str, Any]) -> None:
     store.write(f"runs/{name}.json", json.dumps(record, indent=1, default=str).encode())
 
 
-def read_records(store: Store, most: int | None = None, *, reflags: bool = True) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_records(
+    store: Store, most: int | None = None, *, reflags: bool = True
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name and the content of each record, newest first.
 
     Args:

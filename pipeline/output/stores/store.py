@@ -100,7 +100,7 @@ class Lease(Protocol):
 
         Raises:
             LeaseLostError: Another may be writing by now.
-            OutputError: It cannot be shown at the moment.
+            OutputError: The renewal failed for now.
         """
 
     def carry(self, progress: Callable[[], RunProgress]) -> None:
@@ -111,7 +111,7 @@ class Lease(Protocol):
 
         Raises:
             LeaseLostError: It is not.
-            OutputError: That cannot be found out.
+            OutputError: The lease cannot be read.
         """
 
 

@@ -64,7 +64,7 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 
 
 def test_each_look_reads_what_was_added(tmp_path: Path) -> None:
-    """A file that is kept open sees the lines of other processes, with or without a newline, and its own replacement."""
+    """A file that is kept open sees lines that other processes add, with or without a newline, and its replacement."""
     path = tmp_path / "v"
     file = VerdictFile(path)
     assert file.find("d", 1, "r") is None

@@ -139,7 +139,7 @@ class DeepseekEngine:
         self._adapter = self._lora_request()
 
     def idle_s(self) -> float:
-        """Since vLLM last wrote on any page, or was given the first one."""
+        """Return the seconds since vLLM last wrote on any page, or got the first one."""
         return time.monotonic() - self._moved
 
     async def read(

@@ -109,7 +109,7 @@ def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
 
 
 def _memory_problems(settings: DeepseekOcr2Settings, memory: list[FreeMemory]) -> list[str]:
-    """Compare as vLLM does, which reads the model's config, imports and starts a process before it does."""
+    """Compare memory as vLLM does, which first reads the model's config, imports and starts a process."""
     lacking = [gpu for gpu in memory if gpu.free < settings.gpu_memory * gpu.total]
     if len(memory) - len(lacking) >= settings.tensor_parallel or not lacking:
         return []
@@ -139,7 +139,7 @@ def _shared_memory_problems(settings: DeepseekOcr2Settings, free: int | None = N
 
 
 def _table_problems(settings: DeepseekOcr2Settings) -> list[str]:
-    """Look for the tables that are named: vLLM reads none from another folder, and says nothing."""
+    """Look for the tables that are named: vLLM silently ignores a folder without them."""
     folder = settings.moe_tables
     if folder is None or any(Path(folder).glob(MOE_TABLE)):
         return []

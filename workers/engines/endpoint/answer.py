@@ -1,4 +1,4 @@
-"""The answer of a server to one request: the text as it came, or what was wrong and whose fault that is."""
+"""The answer of a server to one request: the text as it came, or what went wrong and whose fault that is."""
 
 import json
 import math
@@ -27,7 +27,7 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class FailedRequest:
     """A request without an answer."""
 
     fault: Fault
@@ -36,7 +36,7 @@ class Trouble:
 
 
 @dataclass(slots=True)
-class Written:
+class ModelOutput:
     """The output of a model for a page."""
 
     text: str = ""
@@ -73,7 +73,7 @@ class EventLines:
         self.ended = False  # the server said so: [DONE]
 
     def events(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """Give the events that are complete.
+        """Yield the events that are complete.
 
         Raises:
             ValueError: a line is not JSON, or not an object.
@@ -102,26 +102,28 @@ def event_of(data: bytes) -> dict[str, Any]:
     return event
 
 
-def trouble_of_event(event: Mapping[str, Any]) -> Trouble | None:
+def failure_of_event(event: Mapping[str, Any]) -> FailedRequest | None:
     """Return what is wrong if an event of the stream is an error."""
     error = event.get("error")
     if not error:
         return None
     said = error.get("message", error) if isinstance(error, Mapping) else error
-    return Trouble(Fault.DOWN, f"it broke off with an error: {printable_line(str(said), _WORDS)}")
+    return FailedRequest(Fault.DOWN, f"it broke off with an error: {printable_line(str(said), _WORDS)}")
 
 
 _FAULTS = {401: Fault.FORBIDDEN, 403: Fault.FORBIDDEN, 408: Fault.BUSY, 429: Fault.BUSY, 503: Fault.BUSY}
 _NOT_FOUND, _FIRST_OF_SERVERS = 404, 500
 
 
-def trouble_of_status(status: int, headers: Mapping[str, str], body: bytes) -> Trouble:
+def failure_of_status(status: int, headers: Mapping[str, str], body: bytes) -> FailedRequest:
     """Return what a status other than 200 means. A model that is gone (404) may come back."""
     fault = _FAULTS.get(status, Fault.REFUSED)
     if status == _NOT_FOUND or (status >= _FIRST_OF_SERVERS and fault is Fault.REFUSED):
         fault = Fault.DOWN
     said = _message(body)
-    return Trouble(fault, f"it answered {status}" + (f": {said}" if said else ""), _rest_s(headers.get("retry-after")))
+    return FailedRequest(
+        fault, f"it answered {status}" + (f": {said}" if said else ""), _rest_s(headers.get("retry-after"))
+    )
 
 
 def _message(body: bytes) -> str:

@@ -24,8 +24,8 @@ from ocrmill.pipeline.records import (
     Reason,
     RetryParams,
 )
-from ocrmill.workers.engines.endpoint.answer import Fault, Trouble, Written
-from ocrmill.workers.engines.endpoint.fleet import Fleet, Place
+from ocrmill.workers.engines.endpoint.answer import FailedRequest, Fault, ModelOutput
+from ocrmill.workers.engines.endpoint.fleet import Fleet, ServerSlot
 from ocrmill.workers.engines.endpoint.forms.parts import MalformedOutputError, Parsed
 from ocrmill.workers.engines.endpoint.forms.read import read_answer
 from ocrmill.workers.engines.endpoint.preflight import check, find_servers, version_warning
@@ -35,7 +35,7 @@ from ocrmill.workers.engines.endpoint.server import Server, make_client
 from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.protocol import PageImage
 
-MOST_TROUBLES = 4  # of a page on servers that are good
+MOST_FAILED_REQUESTS = 4  # of a page on servers that are good
 MOST_SILENCES = 2
 ALONE_FROM = 2  # times that a page was lost with its server
 CUT_OFF = ("length", "repetition")
@@ -47,13 +47,15 @@ class _Trial:
     """The requests for one page so far."""
 
     deadline: float  # by the clock of the fleet
-    troubles: list[tuple[Server, int, Trouble]] = field(default_factory=list)  # with the server's successes before
+    failures: list[tuple[Server, int, FailedRequest]] = field(
+        default_factory=list
+    )  # and the server's earlier successes
     deaths: int = 0  # servers that went down with it
     last: Server | None = None
 
-    def proven(self) -> list[Trouble]:
+    def proven(self) -> list[FailedRequest]:
         """The failures after which the server was seen to be good."""
-        return [trouble for server, successes, trouble in self.troubles if server.successes > successes]
+        return [failed for server, successes, failed in self.failures if server.successes > successes]
 
 
 class EndpointEngine:
@@ -154,13 +156,13 @@ class EndpointEngine:
 
     async def _read_once(
         self, image: EncodedPage, geometry: PageGeometry, params: RetryParams | None
-    ) -> tuple[Written, Parsed] | Failure | EngineDown:
+    ) -> tuple[ModelOutput, Parsed] | Failure | EngineDown:
         outcome = await self._ask(image, params)
-        if not isinstance(outcome, Written):
+        if not isinstance(outcome, ModelOutput):
             return outcome
         return await asyncio.get_running_loop().run_in_executor(None, self._parse, outcome, geometry)
 
-    def _parse(self, written: Written, geometry: PageGeometry) -> tuple[Written, Parsed] | Failure:
+    def _parse(self, written: ModelOutput, geometry: PageGeometry) -> tuple[ModelOutput, Parsed] | Failure:
         assert self._settings.profile is not None
         output = self._settings.profile.output
         if written.refusal or written.finish_reason == "content_filter":
@@ -177,7 +179,7 @@ class EndpointEngine:
             return Failure(Reason.MALFORMED_OUTPUT, f"the answer is not of the form {output.form}: {error}")
         return written, parsed
 
-    async def _ask(self, image: EncodedPage, params: RetryParams | None) -> Written | Failure | EngineDown:
+    async def _ask(self, image: EncodedPage, params: RetryParams | None) -> ModelOutput | Failure | EngineDown:
         """Send a page until it has an answer, has shown that it is to blame, or its time is up."""
         fleet = self._fleet
         assert fleet is not None
@@ -187,42 +189,42 @@ class EndpointEngine:
             place = await fleet.acquire(trial.last if trial else None, alone=alone)
             if place is None:
                 return EngineDown(
-                    f"no server got on with any page for {self._settings.outage_s:g} s, the last one was {fleet.why}. "
-                    "Finished pages are kept: run again once one is up",
+                    f"no server made progress with any page for {self._settings.outage_s:g} s, the last one was "
+                    f"{fleet.why}. Finished pages are kept: run again once one is up",
                     is_final=True,
                 )
             trial = trial or _Trial(fleet.clock() + self._settings.page_deadline_s)
             outcome = await self._send(place, image, params, trial.deadline - fleet.clock())
-            if isinstance(outcome, Written):
+            if isinstance(outcome, ModelOutput):
                 return outcome
             if (end := self._judge(trial, place, outcome)) is not None:
                 return end
 
     async def _send(
-        self, place: Place, image: EncodedPage, params: RetryParams | None, limit_s: float
-    ) -> Written | Trouble:
+        self, place: ServerSlot, image: EncodedPage, params: RetryParams | None, limit_s: float
+    ) -> ModelOutput | FailedRequest:
         assert self._fleet is not None
         server = place.server
         assert server.writer is not None
-        outcome: Written | Trouble = Trouble(Fault.DOWN, "the page was given up")
+        outcome: ModelOutput | FailedRequest = FailedRequest(Fault.DOWN, "the page was given up")
         try:
             body = server.writer.body(image, params)
             outcome = await server.ask(
                 body, stop_loops=self._settings.stop_loops, limit_s=max(limit_s, 1.0), pulse=place.pulse
             )
         except asyncio.CancelledError:
-            outcome = Trouble(Fault.FORBIDDEN, "the run is stopping")  # which says nothing of the server
+            outcome = FailedRequest(Fault.FORBIDDEN, "the run is stopping")  # which says nothing of the server
             raise
         finally:
             self._fleet.release(place, outcome)
         return outcome
 
-    def _judge(self, trial: _Trial, place: Place, trouble: Trouble) -> Failure | EngineDown | None:
+    def _judge(self, trial: _Trial, place: ServerSlot, failed: FailedRequest) -> Failure | EngineDown | None:
         """Return the end of a page after a request that failed; None if it is sent again."""
         assert self._fleet is not None
         server = place.server
-        said = f"{server.shown}: {trouble.detail}"
-        match trouble.fault:
+        said = f"{server.shown}: {failed.detail}"
+        match failed.fault:
             case Fault.FORBIDDEN:
                 return EngineDown(f"the key is not accepted any more: {said}", is_final=True)
             case Fault.REFUSED:
@@ -231,15 +233,15 @@ class EndpointEngine:
                 pass
             case Fault.DOWN | Fault.SILENT:
                 proven = trial.proven()
-                trial.troubles.append((server, place.successes, trouble))
+                trial.failures.append((server, place.successes, failed))
                 trial.deaths += not server.is_up
-                silences = sum(each.fault is Fault.SILENT for each in proven) + (trouble.fault is Fault.SILENT)
+                silences = sum(each.fault is Fault.SILENT for each in proven) + (failed.fault is Fault.SILENT)
                 if silences >= MOST_SILENCES and proven:
                     return Failure(Reason.ENGINE_TIMEOUT, f"no answer to this page {silences} times; {said}")
-                if len(proven) + 1 >= MOST_TROUBLES:
+                if len(proven) + 1 >= MOST_FAILED_REQUESTS:
                     return Failure(Reason.ENGINE_CRASH, f"failed {len(proven) + 1} times on good servers; {said}")
             case _:
-                assert_never(trouble.fault)
+                assert_never(failed.fault)
         trial.last = server
         if self._fleet.clock() >= trial.deadline:
             detail = f"no answer within {self._settings.page_deadline_s:g} s; the last try: {said}"
@@ -258,7 +260,7 @@ class EndpointEngine:
         until = time.monotonic() + self._settings.outage_s
         while True:
             written = await server.ask(writer.body(page), stop_loops=True, limit_s=self._silence_s)
-            if isinstance(written, Written):
+            if isinstance(written, ModelOutput):
                 break
             if written.fault is not Fault.BUSY or time.monotonic() > until:
                 raise EngineError(

@@ -14,12 +14,12 @@ from collections import deque
 from collections.abc import Sequence
 
 from ocrmill.configs.engine_settings import EndpointSettings
-from ocrmill.workers.engines.endpoint.answer import Fault, Trouble, Written
+from ocrmill.workers.engines.endpoint.answer import FailedRequest, Fault, ModelOutput
 from ocrmill.workers.engines.endpoint.server import Pulse, Server
 from ocrmill.workers.rendering.encoded_page import EncodedPage
 
 FIRST_REST_S, MOST_REST_S = 0.5, 30.0
-LOOK_S = 1.0  # between two looks if any server gets on
+LOOK_S = 1.0  # between two looks if any server makes progress
 CHECK_TOKENS = 16  # of the answer that shows that a server is back
 BACK_ANSWER_S = 120.0  # for that answer
 MOST_FAILURES = 3  # requests in a row
@@ -27,7 +27,7 @@ _MOST_DOUBLINGS = 6
 log = logging.getLogger(__name__)
 
 
-class Place:
+class ServerSlot:
     """The right to send a page to a server."""
 
     def __init__(self, server: Server, *, alone: bool) -> None:
@@ -47,28 +47,28 @@ class Fleet:
         self._servers = servers
         self._settings = settings
         self._page = page  # of known text, which a server has to read to be back
-        self._waiters: deque[tuple[asyncio.Future[Place | None], Server | None, bool]] = deque()
+        self._waiters: deque[tuple[asyncio.Future[ServerSlot | None], Server | None, bool]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
-        self._places: set[Place] = set()
+        self._places: set[ServerSlot] = set()
         self._since = time.monotonic()  # pages wait, and nothing else happens
         self._none_since: float | None = None
         self._without_any = 0.0
-        self.why = ""  # the last trouble, for the error
+        self.why = ""  # the last failed request, for the error
 
     def clock(self) -> float:
         """Seconds that go by while there is a server: the deadlines of pages are measured with it."""
         now = time.monotonic()
         return now - self._without_any - (now - self._none_since if self._none_since is not None else 0.0)
 
-    async def acquire(self, last: Server | None = None, *, alone: bool = False) -> Place | None:
-        """Wait for a place; None if no server has got on with any page for `outage_s`.
+    async def acquire(self, last: Server | None = None, *, alone: bool = False) -> ServerSlot | None:
+        """Wait for a place; None if no server made progress with any page for `outage_s`.
 
         Args:
             last: the server that failed this page; the page then goes before those that wait.
             alone: the page may be what ends the servers, and has to be the only one there.
         """
-        waiter: asyncio.Future[Place | None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[ServerSlot | None] = asyncio.get_running_loop().create_future()
         if not self._waiters and not any(server.in_flight for server in self._servers):
             self._since = time.monotonic()
         entry = (waiter, last, alone)
@@ -87,11 +87,11 @@ class Fleet:
                 self._leave(place)
             raise
 
-    def release(self, place: Place, outcome: Written | Trouble) -> None:
+    def release(self, place: ServerSlot, outcome: ModelOutput | FailedRequest) -> None:
         """Give a place back, and draw the conclusions from what the server did."""
         server = place.server
         self._leave(place)
-        if isinstance(outcome, Written):
+        if isinstance(outcome, ModelOutput):
             self._note_success(server)
             if outcome.first_s is not None:
                 server.limit.note_answer(outcome.first_s, place.in_flight, place.generation)
@@ -104,7 +104,7 @@ class Fleet:
                 self._rest(server, outcome.rest_s)
             elif outcome.fault is not Fault.FORBIDDEN:
                 server.failures += 1
-                if server.failures >= MOST_FAILURES or not self._gets_on(place):
+                if server.failures >= MOST_FAILURES or not self._makes_progress(place):
                     self.take_down(server, outcome.detail)
         self._serve()
 
@@ -117,7 +117,7 @@ class Fleet:
         for server in self._servers:
             await server.close()
 
-    def _leave(self, place: Place) -> None:
+    def _leave(self, place: ServerSlot) -> None:
         place.server.in_flight -= 1
         self._places.discard(place)
         if place.takes_all:
@@ -158,7 +158,7 @@ class Fleet:
             assert server.writer is not None
             body = server.writer.body(self._page, max_tokens=CHECK_TOKENS)
             outcome = await server.ask(body, stop_loops=False, limit_s=BACK_ANSWER_S)
-            if isinstance(outcome, Written):
+            if isinstance(outcome, ModelOutput):
                 break
             self.why = f"{server.shown}: {outcome.detail}"
             if outcome.fault is Fault.BUSY and outcome.rest_s:
@@ -190,7 +190,7 @@ class Fleet:
                     return
                 server.in_flight += 1
                 server.is_taken = alone
-                place = Place(server, alone=alone)
+                place = ServerSlot(server, alone=alone)
                 self._places.add(place)
                 waiter.set_result(place)
             self._waiters.popleft()
@@ -201,8 +201,8 @@ class Fleet:
         free = [server for server in self._servers if server.has_room]
         return min(free, key=lambda server: (server is last, server.in_flight / server.limit.value), default=None)
 
-    def _gets_on(self, place: Place) -> bool:
-        """Tell if the server that failed a page gets on with others."""
+    def _makes_progress(self, place: ServerSlot) -> bool:
+        """Tell if the server that failed a page makes progress with others."""
         now, others = time.monotonic(), [other for other in self._places if other.server is place.server]
         return any(now - other.pulse.moved < LOOK_S for other in others)
 

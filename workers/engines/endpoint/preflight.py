@@ -14,9 +14,9 @@ from ocrmill.configs.engine_settings import EndpointSettings
 from ocrmill.configs.profiles.find import shipped_profiles
 from ocrmill.configs.profiles.profile import Profile
 from ocrmill.pipeline.redaction import redacted
-from ocrmill.workers.engines.endpoint.answer import trouble_of_status
+from ocrmill.workers.engines.endpoint.answer import failure_of_status
 from ocrmill.workers.engines.endpoint.request import ServedModel
-from ocrmill.workers.engines.endpoint.way_there import through_proxy, tls_context, tls_problem
+from ocrmill.workers.engines.endpoint.transport import through_proxy, tls_context, tls_problem
 
 MODELS_S = 4.0
 _KEY = "give its key in the environment's OCRMILL_API_KEY, or in engine.endpoint.api_key"
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServerFound:
-    """A server's word of itself; `problem` if it cannot be used."""
+    """The report of a server about itself; `problem` if it cannot be used."""
 
     url: str
     model: ServedModel | None = None
@@ -100,10 +100,10 @@ def _models(answer: httpx.Response) -> list[dict[str, Any]] | None:
 
 def _without_list(url: str, answer: httpx.Response, settings: EndpointSettings, profile: Profile) -> ServerFound:
     """Judge a server that does not tell its models: some hosted ones do not."""
-    trouble = trouble_of_status(answer.status_code, answer.headers, answer.content)
+    failed = failure_of_status(answer.status_code, answer.headers, answer.content)
     name = settings.model or profile.hub
     if answer.status_code >= 500 or answer.status_code == 429:  # noqa: PLR2004 - servers that may come back
-        return ServerFound(url, problem=f"{redacted(url)}: {trouble.detail}", is_away=True)
+        return ServerFound(url, problem=f"{redacted(url)}: {failed.detail}", is_away=True)
     if name is None or "/v" not in url:
         what = "an answer that is no list of models" if answer.is_success else f"{answer.status_code} for /models"
         return ServerFound(

@@ -1,4 +1,4 @@
-"""A page of known text, sent before the first page: a wrong profile gives HTTP 200 and a bad page, and nobody says so.
+"""A page of known text, sent before the first page: a wrong profile gives HTTP 200 and a bad page, without an error.
 
 A server ignores fields that it does not know, a template may lose the image, special tokens may be left out of the
 answer: each shows only in what is read. So a page with twelve words is sent, and most of them have to come back.
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocrmill.configs.profiles.profile import ImageFormat, Profile
 from ocrmill.pipeline.records import PageGeometry
-from ocrmill.workers.engines.endpoint.answer import Written
+from ocrmill.workers.engines.endpoint.answer import ModelOutput
 from ocrmill.workers.rendering.encoded_page import EncodedPage, encode
 
 WORDS = ("harbour", "lantern", "seven", "copper", "meadow", "whistle", "orchard", "granite", "velvet", "compass")
@@ -49,7 +49,7 @@ def share_read(markdown: str) -> float:
     return sum(word in found for word in known) / len(known)
 
 
-def complaint(profile: Profile, written: Written, markdown: str, why: str = "") -> str | None:
+def complaint(profile: Profile, written: ModelOutput, markdown: str, why: str = "") -> str | None:
     """Return what is wrong with a profile that did not read the known page; None if it did."""
     if share_read(markdown) >= _LEAST:
         return None
@@ -61,7 +61,7 @@ def complaint(profile: Profile, written: Written, markdown: str, why: str = "") 
     )
 
 
-def _suspicion(profile: Profile, written: Written) -> str:
+def _suspicion(profile: Profile, written: ModelOutput) -> str:
     """Name the field of the profile, or the flag of the server, that explains what came."""
     text = written.text.strip()
     if not text and written.reasoning:

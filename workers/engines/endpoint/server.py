@@ -17,17 +17,17 @@ from ocrmill.configs.engine_settings import EndpointSettings
 from ocrmill.pipeline.redaction import redacted
 from ocrmill.workers.engines.endpoint.answer import (
     EventLines,
+    FailedRequest,
     Fault,
-    Trouble,
-    Written,
+    ModelOutput,
     event_of,
-    trouble_of_event,
-    trouble_of_status,
+    failure_of_event,
+    failure_of_status,
 )
 from ocrmill.workers.engines.endpoint.in_flight_limit import InFlightLimit
 from ocrmill.workers.engines.endpoint.request import RequestWriter
 from ocrmill.workers.engines.endpoint.text_loops import TextLoopDetector
-from ocrmill.workers.engines.endpoint.way_there import tls_context
+from ocrmill.workers.engines.endpoint.transport import tls_context
 
 IDLE_S = 3.0  # that a connection may be idle and be used again; servers close theirs after 5 and more
 _STALE_S = 0.5  # a used connection that breaks off so soon was closed before; the request is sent again
@@ -84,19 +84,19 @@ class Server:
 
     async def ask(
         self, body: bytes, *, stop_loops: bool, limit_s: float, pulse: Pulse | None = None
-    ) -> Written | Trouble:
+    ) -> ModelOutput | FailedRequest:
         """Send a request and read its answer as it comes; one that loops is broken off."""
         started = time.monotonic()
         pulse = pulse or Pulse()
         try:
             async with asyncio.timeout(limit_s):
                 outcome, was_used = await self._ask_once(body, pulse, stop_loops=stop_loops)
-                is_down = isinstance(outcome, Trouble) and outcome.fault is Fault.DOWN
+                is_down = isinstance(outcome, FailedRequest) and outcome.fault is Fault.DOWN
                 if was_used and is_down and time.monotonic() - started < _STALE_S:
                     await self._close_free()
                     outcome, _ = await self._ask_once(body, pulse, stop_loops=stop_loops)
         except TimeoutError:
-            return Trouble(Fault.SILENT, f"it was not done within {limit_s:.0f} s")
+            return FailedRequest(Fault.SILENT, f"it was not done within {limit_s:.0f} s")
         return outcome
 
     async def close(self) -> None:
@@ -107,7 +107,9 @@ class Server:
         while self._free:
             await self._free.pop().aclose()
 
-    async def _ask_once(self, body: bytes, pulse: Pulse, *, stop_loops: bool) -> tuple[Written | Trouble, bool]:
+    async def _ask_once(
+        self, body: bytes, pulse: Pulse, *, stop_loops: bool
+    ) -> tuple[ModelOutput | FailedRequest, bool]:
         """Return the outcome, and if it came over a connection that was used before."""
         was_used = bool(self._free)
         client = self._free.pop() if was_used else self._make_client()
@@ -119,9 +121,9 @@ class Server:
                 is_whole = response.is_stream_consumed and response.status_code == _OK
         except httpx.TimeoutException as error:
             fault = Fault.DOWN if isinstance(error, httpx.ConnectTimeout) else Fault.SILENT
-            outcome = Trouble(fault, f"no answer in time ({type(error).__name__})")
+            outcome = FailedRequest(fault, f"no answer in time ({type(error).__name__})")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            outcome = Trouble(Fault.DOWN, f"{type(error).__name__}: {redacted(str(error))}")
+            outcome = FailedRequest(Fault.DOWN, f"{type(error).__name__}: {redacted(str(error))}")
         finally:
             if is_whole:
                 self._free.append(client)
@@ -131,25 +133,25 @@ class Server:
 
     async def _read(
         self, response: httpx.Response, detector: TextLoopDetector | None, pulse: Pulse, sent: float
-    ) -> Written | Trouble:
+    ) -> ModelOutput | FailedRequest:
         if response.status_code != _OK:
             body = b""
             async for data in response.aiter_bytes():
                 body = (body + data)[:_MOST_ERROR_BYTES]
-            return trouble_of_status(response.status_code, response.headers, body)
-        written = Written()
+            return failure_of_status(response.status_code, response.headers, body)
+        written = ModelOutput()
         if "json" in response.headers.get("content-type", ""):  # it does not stream
             event = event_of(await response.aread())
-            trouble = trouble_of_event(event)
+            failed = failure_of_event(event)
             written.add(event)
             written.first_s = time.monotonic() - sent
-            return trouble or self._judged(written)
+            return failed or self._judged(written)
         lines = EventLines()
         async for data in response.aiter_bytes():
             pulse.moved = time.monotonic()
             for event in lines.events(data):
-                if trouble := trouble_of_event(event):
-                    return trouble
+                if failed := failure_of_event(event):
+                    return failed
                 new = written.add(event)
                 if new and written.first_s is None:
                     written.first_s = pulse.moved - sent
@@ -158,11 +160,11 @@ class Server:
                     return written  # closing the connection tells the server to drop the page
         return self._judged(written)
 
-    def _judged(self, written: Written) -> Written | Trouble:
+    def _judged(self, written: ModelOutput) -> ModelOutput | FailedRequest:
         if written.finish_reason is None:
-            return Trouble(Fault.DOWN, f"the answer broke off after {len(written.text)} characters")
+            return FailedRequest(Fault.DOWN, f"the answer broke off after {len(written.text)} characters")
         if written.finish_reason in {"abort", "error"}:
-            return Trouble(Fault.DOWN, f"it gave the page up: finish_reason is {written.finish_reason}")
+            return FailedRequest(Fault.DOWN, f"it gave the page up: finish_reason is {written.finish_reason}")
         assert self.writer is not None
         if written.output_tokens is not None and written.output_tokens >= self.writer.max_tokens:
             written.finish_reason = "length"  # some servers say `stop` all the same

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class SecondTries:
-    """Reads pages; a bad one again, as the rungs of the settings say and within their bounds."""
+    """Reads pages, and bad ones again by the rungs of the settings and within their bounds."""
 
     def __init__(self, pool: Pool, settings: RunSettings) -> None:
         self._pool = pool

@@ -24,7 +24,7 @@ class Step:
     at: int = 0  # the place of that rung in the settings
 
     def answers(self, row: PageRow) -> bool:
-        """Tell if it is to be made after this row."""
+        """Tell if this attempt is to be made after a row."""
         return find_defect(row) in self.handles or not self.handles.isdisjoint(row.flags)
 
 

@@ -143,7 +143,7 @@ def test_storms_of_429_are_bounded_by_time_and_not_by_attempts() -> None:
 
 
 def test_without_any_server_the_run_ends() -> None:
-    """No server gets on with any page for `outage_s`: the engine is down for good, no page has failed."""
+    """No server makes progress with any page for `outage_s`: the engine is down for good, no page has failed."""
     with serving_model(lambda _: Status(500, message="no GPU")) as server:
         outcomes = read_pages(engine_settings(server.url, outage_s=0.5), PAGES)
 

@@ -1,4 +1,4 @@
-"""The way to a server: whose certificates are accepted, and which proxy of the environment lies between."""
+"""The transport to a server: the certificates that are accepted, and the proxy of the environment in between."""
 
 import os
 import ssl
