@@ -209,7 +209,7 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path) -> N
         (["run", "samples", "--out", "{tmp}/caf\udce9"], 2, "caf\\xe9: name an output in UTF-8"),
         (["status", "{tmp}"], 1, "not an output"),
         (["export", "{tmp}", "{tmp}/texts"], 1, "not an output"),
-        (["export", "{tmp}", "{tmp}/a.jsonl", "--format", "jsonl", "--figures"], 2, "--figures goes with"),
+        (["export", "{tmp}", "{tmp}/a.jsonl", "--format", "jsonl", "--figures"], 2, "--figures does not go with"),
         (["model", "seed", "samples"], 2, "not empty"),
         (["model", "seed", "/proc/none/model"], 1, "/proc"),
     ],

@@ -22,7 +22,8 @@ from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 from ocrmill.cli import app
-from ocrmill.commands.export.export import export_jsonl, export_markdown
+from ocrmill.commands.export.formats.json_lines import export_jsonl
+from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.commands.inspect.query import PageQuery, page_keys, select_details
 from ocrmill.commands.verify import verify
 from ocrmill.commands.verify_report import Severity

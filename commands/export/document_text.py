@@ -1,6 +1,6 @@
 """The text of a document: page after page, or reading on over the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +30,8 @@ class TextForm:
 def document_text(document: WholeDocument, form: TextForm) -> ContinuousText:
     """Return the text of a document, and where each page is in it; a page without text has an empty span."""
     if form.continuous:
-        return join_pages(None if page.status == Status.FAILED else _pieces(page) for page in document.pages)
+        pages = _with_gaps(document.pages)
+        return join_pages(None if page is None or page.status == Status.FAILED else _pieces(page) for page in pages)
     texts: list[str] = []
     spans: dict[int, tuple[int, int]] = {}
     end = 0
@@ -61,7 +62,7 @@ def document_markdown(document: WholeDocument, path: Path, form: TextForm) -> st
         return APART.join(_marked_page(page, path, form) for page in document.pages) + "\n"
     parts: list[str] = []
     readable: list[Page] = []
-    for page in [*document.pages, None]:
+    for page in [*_with_gaps(document.pages), None]:
         if page is None or page.status == Status.FAILED:
             parts += [join_pages(_escaped(_pieces(each, path)) for each in readable).text]
             parts += [] if page is None else [_marker(page)]
@@ -69,6 +70,14 @@ def document_markdown(document: WholeDocument, path: Path, form: TextForm) -> st
         else:
             readable.append(page)
     return APART.join(filter(None, parts)) + "\n"
+
+
+def _with_gaps(pages: Sequence[Page]) -> Iterator[Page | None]:
+    """Yield pages, and None where some are left out: nothing is joined over these."""
+    for number, page in enumerate(pages):
+        if number and page.page_number != pages[number - 1].page_number + 1:
+            yield None
+        yield page
 
 
 def _marked_page(page: Page, path: Path, form: TextForm) -> str:

@@ -1,5 +1,6 @@
-"""Atomic files: each appears complete or not at all."""
+"""Atomic files and folders: each appears complete or not at all."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,52 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def empty_place(destination: Path, made: str, *, overwrite: bool) -> Path:
+    """Return the path of a folder to write; a link is resolved, so that it stays a link.
+
+    Args:
+        destination: No folder yet, an empty one, or one that an export wrote.
+        made: The file in it that says so.
+        overwrite: Whether such a folder may be replaced.
+
+    Raises:
+        UsageError: It is a file, a URL, somebody's folder, or an export that may not be replaced.
+    """
+    refuse_url(destination)
+    if not destination.exists():
+        return destination
+    if not destination.is_dir():
+        raise UsageError(f"{destination} is a file, and this format is a folder: name one")
+    if any(destination.iterdir()):
+        if not (destination / made).is_file():
+            raise UsageError(f"{destination} holds files that no export wrote: choose a new or an empty folder")
+        if not overwrite:
+            raise UsageError(f"{destination} holds an export already: choose another folder, or give --overwrite")
+    return destination.resolve()
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Make a folder that appears at its path when the block ends without an error, in place of the one that is there.
+
+    A kill leaves at most hidden folders beside it, which the next export there removes; between the two steps of a
+    replacement there is none at the path.
+    """
+    temporary, old = (path.with_name(f".ocrmill-{path.name}.{ending}") for ending in ("tmp", "old"))
+    for left in (temporary, old):
+        shutil.rmtree(left, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

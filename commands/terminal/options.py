@@ -92,9 +92,36 @@ Sample = Annotated[
 Shard = Annotated[
     str | None, typer.Option(metavar="I/N", help="Only the share of machine I of N: 1/4, 2/4 ... No two overlap.")
 ]
+ExportFormatName = Literal["markdown", "jsonl", "dolma", "huggingface", "trl", "ms-swift", "webdataset"]
 ExportFormat = Annotated[
-    Literal["markdown", "jsonl"],
-    typer.Option("--format", help="markdown: one .md for each document. jsonl: one line for each."),
+    ExportFormatName,
+    typer.Option(
+        "--format",
+        help="markdown: one .md for each document. jsonl: one line for each. dolma, huggingface: folders of documents "
+        "for these tools. trl (also for Unsloth), ms-swift, webdataset: pictures of pages with their Markdown.",
+    ),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SQL", help="Only pages for which this is true, over the columns of pages: \"text_language = 'de'\"."
+    ),
+]
+KeepFlagged = Annotated[
+    bool | None,
+    typer.Option(
+        "--flagged/--no-flagged", help="Pages with a quality flag, or not. Default: with, but not in pairs of pictures."
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a folder that an export wrote.")]
+Compression = Annotated[Literal["gzip", "zstd"] | None, typer.Option(help="dolma: of its lines. Default: gzip.")]
+ShardMb = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="MB", help="dolma, huggingface, trl, webdataset: MiB of a file. Default: 512."),
+]
+Instruction = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="trl, ms-swift: what the user asks. Default: Convert the page to Markdown."),
 ]
 ModelSizeName = Annotated[
     Literal["tiny", "encoder", "full"],
@@ -140,7 +167,9 @@ OlderThan = Annotated[
 ]
 Flagged = Annotated[bool, typer.Option("--flagged", help="Only pages with a quality flag.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what failed: pages, and documents without pages.")]
-IncludeFailed = Annotated[bool, typer.Option("--include-failed", help="List documents without any readable page, too.")]
+IncludeFailed = Annotated[
+    bool, typer.Option("--include-failed", help="markdown, jsonl: list documents without any readable page, too.")
+]
 Figures = Annotated[
     bool, typer.Option("--figures", help="markdown: write kept pictures as files, and link them where they stand.")
 ]

@@ -1,6 +1,5 @@
 """The commands on an output that exists already: they show it, check it, hand it over and take out of it."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ from ocrmill.commands.terminal.chosen_settings import chosen_settings
 from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail
 from ocrmill.commands.terminal.options import (
     Against,
+    Compression,
     Configs,
     Continuous,
     DocumentName,
@@ -26,16 +26,21 @@ from ocrmill.commands.terminal.options import (
     Furniture,
     Gone,
     IncludeFailed,
+    Instruction,
     JsonFile,
     KatexFile,
+    KeepFlagged,
     Output,
+    Overwrite,
     Predictions,
     ReasonName,
     Sets,
+    ShardMb,
     Since,
     TokenizerFolder,
     Truth,
     ViewVerdicts,
+    Where,
 )
 
 if TYPE_CHECKING:
@@ -116,18 +121,7 @@ def view(
 
     Nothing is loaded from elsewhere, and OUT is not changed. docs/view.md shows what there is.
     """
-    from importlib.util import find_spec
-
-    if missing := [
-        name
-        for name in ("duckdb", "jinja2", "latex2mathml", "nh3", "rapidfuzz", "starlette", "uvicorn", "vl_convert")
-        if find_spec(name) is None
-    ]:
-        fail(
-            f"view needs packages that are not installed ({', '.join(missing)}): pip install "
-            "--editable '.[view]' in the clone",
-            WRONG_USAGE,
-        )
+    _need("view", "duckdb", "jinja2", "latex2mathml", "nh3", "rapidfuzz", "starlette", "uvicorn", "vl_convert")
     from ocrmill.commands.view.guard import Access
     from ocrmill.commands.view.server import view as serve
 
@@ -148,33 +142,48 @@ def view(
 def export(
     output: Output,
     destination: Annotated[
-        Path, typer.Argument(metavar="DEST", help="The folder of the Markdown files, or the file of JSON lines.")
+        Path, typer.Argument(metavar="DEST", help="The folder to write, or for jsonl the file of JSON lines.")
     ],
     export_format: ExportFormat = "markdown",
-    per_page: Annotated[bool, typer.Option("--per-page", help="jsonl: one line for each page.")] = False,
+    where: Where = None,
+    flagged: KeepFlagged = None,
+    per_page: Annotated[bool, typer.Option("--per-page", help="jsonl, huggingface: pages, not documents.")] = False,
     include_failed: IncludeFailed = False,
     figures: Figures = False,
     furniture: Furniture = True,
     continuous: Continuous = False,
+    instruction: Instruction = None,
+    compression: Compression = None,
+    shard_mb: ShardMb = None,
+    overwrite: Overwrite = False,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
-    """Write the text of OUT as a tree of Markdown files, or as JSON lines."""
-    from ocrmill.commands.export.document_text import TextForm
-    from ocrmill.commands.export.export import export_jsonl, export_markdown
+    """Write the text of OUT for other programs: Markdown, JSON lines, datasets, or pairs of page and text.
+
+    docs/export.md shows each format, and how its readers take it.
+    """
+    from ocrmill.commands.export.export import FORMATS, chosen_options
     from ocrmill.pipeline.output.journal import read_again
 
-    if per_page and (export_format == "markdown" or continuous):
-        fail("--per-page goes with --format jsonl, and without --continuous", WRONG_USAGE)
-    if figures and export_format != "markdown":
-        fail("--figures goes with --format markdown: a line of JSON has no place for a picture", WRONG_USAGE)
+    if where is not None:
+        _need("--where", "duckdb")
+    given = {
+        "per_page": per_page,
+        "include_failed": include_failed,
+        "figures": figures,
+        "no_furniture": not furniture,
+        "continuous": continuous,
+        "instruction": instruction,
+        "compression": compression,
+        "shard_mb": shard_mb,
+        "overwrite": overwrite,
+    }
+    given = {name: value for name, value in given.items() if value}
+    settings = chosen_settings(configs, sets)
+    options = chosen_options(export_format, given, where=where, flagged=flagged, settings=settings)
     store = _output(output, configs, sets)
-    form = TextForm(furniture=furniture, continuous=continuous)
-    if export_format == "markdown":
-        write = partial(export_markdown, figures=figures)
-    else:
-        write = partial(export_jsonl, per_page=per_page)
-    report = read_again(lambda: write(store, destination, include_failed=include_failed, form=form))
+    report = read_again(lambda: FORMATS[export_format].write(store, destination, options))
     typer.echo(report.to_text(str(destination)), nl=False)
 
 
@@ -309,3 +318,15 @@ def _output(output: str, configs: list[str] | None, overrides: list[str] | None)
     from ocrmill.pipeline.output.stores.open import open_output
 
     return open_output(output, chosen_settings(configs, overrides).storage)
+
+
+def _need(what: str, *packages: str) -> None:
+    """Fail if a package of the extra `view` is not installed."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in packages if find_spec(name) is None]:
+        fail(
+            f"{what} needs packages that are not installed ({', '.join(missing)}): pip install "
+            "--editable '.[view]' in the clone",
+            WRONG_USAGE,
+        )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from ocrmill.commands.sql.locked_database import LockedDatabase
 from ocrmill.commands.view.columns import DERIVED, PAGE_COLUMNS, TABLE_COLUMNS, TableColumns
-from ocrmill.commands.view.locked_database import LockedDatabase
 from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
 from ocrmill.pipeline.degenerate_rates import Group, grouped
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY_LIMIT = "2GB"
-SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the index
 REFRESH_S = 30.0  # between two looks for new shards
 AGAIN_S = 1.0  # until the next look when shards were merged meanwhile
 RECOUNT_S = 5.0  # between two counts of values while the index grows

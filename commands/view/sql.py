@@ -1,6 +1,6 @@
 """The SQL box: one query over the output, that reads and does nothing else.
 
-The database is locked (page_index.py): no file, no extension, no setting. Here a query also has to be a single SELECT;
+The database is locked (locked_database.py): no file, no extension, no setting. Here a query also has to be one SELECT;
 it runs in a read-only transaction, because a WITH may write, and is interrupted when its time is over. DuckDB's memory
 limit holds for all queries together; what does not fit goes to the temporary folder of the index.
 
@@ -10,20 +10,17 @@ is read from the output at each query that names it, and only the columns whose 
 
 import re
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ocrmill.commands.sql.page_rows import TEXTS_TABLE, FullRows, named_columns
 from ocrmill.commands.view.frame import data_of, render
 from ocrmill.commands.view.output_data import OutputData
 from ocrmill.pipeline.errors import UsageError
-from ocrmill.pipeline.output.current_rows import read_pages
 from ocrmill.pipeline.output.schema import PAGES
-from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.printable import printable
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ TIME_LIMIT_S = 20.0
 MOST_ANSWERED = 1000
 LONGEST_QUERY = 20_000
 SHOWN_VALUE = 400
-TEXTS_TABLE = "page_rows"
 EXAMPLES = {
     "Flagged pages by engine and flag": "SELECT engine, flag, count(*) AS pages\n"
     "FROM (SELECT engine, unnest(flags) AS flag FROM pages)\nGROUP BY ALL ORDER BY pages DESC",
@@ -49,12 +45,6 @@ EXAMPLES = {
 }
 
 
-# A star that is no multiplication, COLUMNS, a natural join, or a query that begins with FROM or SUMMARIZE.
-_MEANS_ALL = re.compile(
-    r"(\bselect|\bdistinct|\ball|[,.(])\s*\*|\bcolumns\b|\bnatural\b|^\s*(?!select|with)|[(]\s*from\b|\bas\s+from\b"
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The rows of a query, as text."""
@@ -62,21 +52,6 @@ class Answer:
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
     has_more: bool
-
-
-class FullRows:
-    """All page rows that count, for DuckDB to scan as often as a query does."""
-
-    def __init__(self, store: Store, columns: Sequence[str]) -> None:
-        """Keep what to read."""
-        self._store = store
-        self._schema = pa.schema([PAGES.field(name) for name in columns])
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Stream the rows by Arrow's C interface."""
-        tables = read_pages(self._store, self._schema.names, unfinished=True)
-        batches = (batch for table in tables for batch in table.cast(self._schema).to_batches())
-        return pa.RecordBatchReader.from_batches(self._schema, batches).__arrow_c_stream__(requested_schema)
 
 
 def sql(request: Request) -> Response:
@@ -113,7 +88,7 @@ def ask(data: OutputData, query: str, time_limit_s: float = TIME_LIMIT_S) -> Ans
         }:
             raise UsageError("the box takes one SELECT: it only reads")
         if re.search(rf"\b{TEXTS_TABLE}\b", query):
-            cursor.register(TEXTS_TABLE, FullRows(data.store, _named_columns(query)))
+            cursor.register(TEXTS_TABLE, FullRows(data.store, named_columns(query)))
         return _run(cursor, query, time_limit_s)
     except duckdb.InterruptException as error:
         raise UsageError(f"the query was stopped: it took longer than {time_limit_s:g} s") from error
@@ -136,15 +111,6 @@ def _run(cursor: "duckdb.DuckDBPyConnection", query: str, time_limit_s: float) -
         cursor.execute("ROLLBACK")
     shown = [tuple(_shown(value) for value in row) for row in rows[:MOST_ANSWERED]]
     return Answer(columns, shown, len(rows) > MOST_ANSWERED)
-
-
-def _named_columns(query: str) -> list[str]:
-    """Return the columns of pages whose names occur in a query; all if it may mean columns that it does not name."""
-    text = re.sub(r"count\s*\(\s*\*\s*\)", "", query.lower())
-    if _MEANS_ALL.search(text):
-        return list(PAGES.names)
-    words = set(re.findall(r"\w+", text))
-    return [name for name in PAGES.names if name in words] or ["page_number"]
 
 
 def _shown(value: Any) -> str:

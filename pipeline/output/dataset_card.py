@@ -5,7 +5,7 @@ the types of all columns, so shards of older versions can be read, too: columns 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from ocrmill.pipeline.output.schema import TABLES
 from ocrmill.pipeline.output.stores.store import Store
 
 CARD = "README.md"
+IMAGE = {b"feature": b"list of images"}  # metadata of a column whose lists of bytes and paths `datasets` decodes
 RENEWED = "# ocrmill renews what is between the lines `---` for as long as this line is among them."
 _HEADER = re.compile(r"---\n.*?^---\n", re.DOTALL | re.MULTILINE)
 _ABOUT = {
@@ -35,17 +36,27 @@ def write_dataset_card(store: Store) -> None:
         store.write(CARD, (_header() + before[header.end() :]).encode(errors="surrogateescape"))
 
 
+def card_header(configs: Mapping[str, tuple[str, pa.Schema]], *, split: str | None = None, note: str = "") -> str:
+    """Return the part for `datasets`, in YAML.
+
+    Args:
+        configs: The name of each table, the pattern of its files, and its columns; the first is the default.
+        split: The name of the split that all files are; by default `datasets` finds one.
+        note: A comment on the first line.
+    """
+    files, columns = [], []
+    for number, (name, (pattern, schema)) in enumerate(configs.items()):
+        where = pattern if split is None else f"\n  - split: {split}\n    path: {pattern}"
+        default = "" if number else "  default: true\n"
+        files.append(f"- config_name: {name}\n  data_files:{'' if split else ' '}{where}\n{default}")
+        columns.append(f"- config_name: {name}\n  features:\n")
+        columns += [f"  {line}\n" for line in _features(schema)]
+    return f"---\n{note}configs:\n{''.join(files)}dataset_info:\n{''.join(columns)}---\n"
+
+
 def _header() -> str:
-    """Return the part for `datasets`, in YAML: the tables, their files and the types of their columns."""
-    configs = [
-        f"- config_name: {table}\n  data_files: {table}/*.parquet\n" + ("  default: true\n" if table == "pages" else "")
-        for table in TABLES
-    ]
-    columns = [
-        f"- config_name: {table}\n  features:\n" + "".join(f"  {line}\n" for line in _features(schema))
-        for table, schema in TABLES.items()
-    ]
-    return f"---\n{RENEWED}\nconfigs:\n{''.join(configs)}dataset_info:\n{''.join(columns)}---\n"
+    """Return the header of the card of an output."""
+    return card_header({table: (f"{table}/*.parquet", schema) for table, schema in TABLES.items()}, note=f"{RENEWED}\n")
 
 
 def _body() -> str:
@@ -58,7 +69,8 @@ def _features(fields: pa.Schema | pa.StructType) -> Iterator[str]:
     """Yield the columns in the terms of `datasets`, a line for each name and each type."""
     for field in fields:
         yield f"- name: {field.name}"
-        for line in _type(field.type):
+        is_image = field.metadata is not None and IMAGE.items() <= field.metadata.items()
+        for line in ["list: image"] if is_image else _type(field.type):
             yield f"  {line}"
 
 

@@ -12,7 +12,7 @@ from output_rows import select_rows
 from pdfs import text_pdf
 
 from ocrmill.commands.compact import compact
-from ocrmill.commands.export.export import export_jsonl
+from ocrmill.commands.export.formats.json_lines import export_jsonl
 from ocrmill.commands.run import Job, run
 from ocrmill.commands.verify import verify
 from ocrmill.configs.engine_settings import EngineSettings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ocrmill.commands.view.locked_database import LockedDatabase
+from ocrmill.commands.sql.locked_database import LockedDatabase
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
 from ocrmill.pipeline.output.current_rows import PLACE, CurrentPages
 from ocrmill.pipeline.output.schema import PAGES

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from written_outputs import add_document, failed_page, page, writing
 
+from ocrmill.commands.export.chosen_documents import ExportOptions
 from ocrmill.commands.export.continuous import join_pages
 from ocrmill.commands.export.document_text import TextForm
-from ocrmill.commands.export.export import export_jsonl, export_markdown
+from ocrmill.commands.export.formats.json_lines import export_jsonl
+from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.commands.export.pieces import FURNITURE, BlockSpan, Piece, block_spans, pieces_of
 from ocrmill.pipeline.output.stores.local import LocalStore
 
@@ -176,8 +178,8 @@ def test_exports_read_on(tmp_path: Path) -> None:
         pages = [page("It was the best"), page("of times."), failed_page(), page("The end.")]
         add_document(sink, "/in/a.pdf", pages)
     store = LocalStore(tmp_path / "out")
-    export_markdown(store, tmp_path / "tree", form=TextForm(continuous=True))
-    export_jsonl(store, tmp_path / "a.jsonl", form=TextForm(continuous=True))
+    export_markdown(store, tmp_path / "tree", ExportOptions(form=TextForm(continuous=True)))
+    export_jsonl(store, tmp_path / "a.jsonl", ExportOptions(form=TextForm(continuous=True)))
     record = json.loads((tmp_path / "a.jsonl").read_text())
 
     assert (tmp_path / "tree" / "a.pdf.md").read_text() == (

@@ -15,7 +15,9 @@ from made_rows import made_id
 from narrowed import instance
 from written_outputs import add_document, add_failed_document, add_pages, failed_page, page, writing
 
-from ocrmill.commands.export.export import export_jsonl, export_markdown
+from ocrmill.commands.export.chosen_documents import ExportOptions
+from ocrmill.commands.export.formats.json_lines import export_jsonl
+from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.output.stores.local import LocalStore
@@ -82,7 +84,7 @@ def test_jsonl_has_a_line_for_each_document_with_its_pages_marked(store: LocalSt
 
 def test_failed_documents_are_listed_on_request(store: LocalStore, tmp_path: Path) -> None:
     """With include_failed, what could not be read is a line with its reason and no text."""
-    export_jsonl(store, tmp_path / "all.jsonl", include_failed=True)
+    export_jsonl(store, tmp_path / "all.jsonl", ExportOptions(include_failed=True))
     found = {record["source"]: record for record in lines(tmp_path / "all.jsonl")}
 
     assert len(found) == 6
@@ -95,8 +97,8 @@ def test_failed_documents_are_listed_on_request(store: LocalStore, tmp_path: Pat
 
 def test_jsonl_per_page_agrees_with_the_rows(store: LocalStore, tmp_path: Path) -> None:
     """One line for each page that was read, with the Markdown of its row; with include_failed, for every page."""
-    export_jsonl(store, tmp_path / "pages.jsonl", per_page=True)
-    export_jsonl(store, tmp_path / "every.jsonl", per_page=True, include_failed=True)
+    export_jsonl(store, tmp_path / "pages.jsonl", ExportOptions(per_page=True))
+    export_jsonl(store, tmp_path / "every.jsonl", ExportOptions(per_page=True, include_failed=True))
     files = f"{store.root}/pages/*.parquet"
     known = "source <> '/in/unfinished.pdf'"
     rows = duckdb.sql(
@@ -131,7 +133,7 @@ def test_the_tree_has_a_file_for_each_document(store: LocalStore, tmp_path: Path
 
 def test_the_tree_shows_failed_documents_on_request(store: LocalStore, tmp_path: Path) -> None:
     """With include_failed, a document without text has a file that says why, at the path it would have."""
-    export_markdown(store, tmp_path / "tree", include_failed=True)
+    export_markdown(store, tmp_path / "tree", ExportOptions(include_failed=True))
     files = tree(tmp_path / "tree")
 
     assert files["locked.pdf.md"] == b"<!-- document status: failed reason: password_required -->\n"
@@ -157,8 +159,8 @@ def test_pages_can_be_told_apart_whatever_they_say(texts: list[str], tmp_path_fa
 def test_twice_is_the_same(store: LocalStore, tmp_path: Path) -> None:
     """Exporting again gives the same bytes, in place or elsewhere, and leaves no other file."""
     for name in ("one", "two", "one"):
-        export_jsonl(store, tmp_path / name / "all.jsonl", include_failed=True)
-        export_markdown(store, tmp_path / name / "tree", include_failed=True)
+        export_jsonl(store, tmp_path / name / "all.jsonl", ExportOptions(include_failed=True))
+        export_markdown(store, tmp_path / name / "tree", ExportOptions(include_failed=True))
 
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     assert 1 + 7 == len(tree(tmp_path / "one"))
@@ -204,7 +206,7 @@ def test_only_what_sources_hold_now_is_exported(tmp_path: Path) -> None:
         add_document(sink, "/in/b.pdf", [page("new b")], content="new b", version="2")
         add_failed_document(sink, "/in/d.pdf", Reason.UNREADABLE, "permission denied", version="2")
 
-    report = export_jsonl(LocalStore(tmp_path / "out"), tmp_path / "all.jsonl", include_failed=True)
+    report = export_jsonl(LocalStore(tmp_path / "out"), tmp_path / "all.jsonl", ExportOptions(include_failed=True))
 
     assert {(record["source"], record["text"]) for record in lines(tmp_path / "all.jsonl")} == {
         ("/in/a.pdf", "new a"),

@@ -10,8 +10,9 @@ from made_rows import made_document, made_page, made_reading, made_source, made_
 from PIL import Image
 from written_outputs import add_document, page, writing
 
-from ocrmill.commands.export.export import export_markdown
+from ocrmill.commands.export.chosen_documents import ExportOptions
 from ocrmill.commands.export.figures import FigurePlace, figure_places, with_links
+from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.sink import Sink
@@ -57,7 +58,7 @@ def files(tree: Path) -> dict[str, bytes]:
 
 def test_a_link_stands_where_the_picture_does(tmp_path: Path) -> None:
     """Between the paragraphs around it, in the order of the blocks; the file is the kept picture."""
-    report = export_markdown(write(tmp_path / "out", "/in/a b.pdf"), tmp_path / "tree", figures=True)
+    report = export_markdown(write(tmp_path / "out", "/in/a b.pdf"), tmp_path / "tree", ExportOptions(figures=True))
     written = files(tmp_path / "tree")
 
     first, second = ("_figures/a b.pdf/page-2-block-3.jpg", "_figures/a b.pdf/page-2-block-4.jpg")
@@ -71,7 +72,7 @@ def test_a_link_stands_where_the_picture_does(tmp_path: Path) -> None:
 def test_without_the_option_there_are_neither_files_nor_links(tmp_path: Path) -> None:
     """Also not those that an earlier export left; the text is the same beside the links."""
     store, tree = write(tmp_path / "out", "/in/a.pdf"), tmp_path / "tree"
-    export_markdown(store, tree, figures=True)
+    export_markdown(store, tree, ExportOptions(figures=True))
     with_figures = files(tree)["a.pdf.md"].decode()
     export_markdown(store, tree)
 
@@ -82,12 +83,14 @@ def test_without_the_option_there_are_neither_files_nor_links(tmp_path: Path) ->
 def test_an_export_done_again_gives_the_same_files(tmp_path: Path) -> None:
     """Byte for byte, without what an earlier one left of documents or figures that are gone."""
     store, tree = write(tmp_path / "out", "/in/a.pdf", "/in/b/c.pdf"), tmp_path / "tree"
-    export_markdown(store, tree, figures=True)
+    export_markdown(store, tree, ExportOptions(figures=True))
     once = files(tree)
-    export_markdown(store, tree, figures=True)
+    export_markdown(store, tree, ExportOptions(figures=True))
     assert files(tree) == once
 
-    export_markdown(write(tmp_path / "other", "/in/a.pdf", "/in/b/d.pdf", names=("block-4.jpg",)), tree, figures=True)
+    export_markdown(
+        write(tmp_path / "other", "/in/a.pdf", "/in/b/d.pdf", names=("block-4.jpg",)), tree, ExportOptions(figures=True)
+    )
     assert sorted(files(tree)) == [
         *("_figures/a.pdf/page-2-block-4.jpg", "_index.jsonl", "a.pdf.md"),
         *("b/_figures/d.pdf/page-2-block-4.jpg", "b/d.pdf.md"),
@@ -98,7 +101,7 @@ def test_no_document_comes_to_lie_among_the_figures(tmp_path: Path) -> None:
     """Sources called like the folder of the figures, or a file in it, keep paths of their own; links hold."""
     uris = ["/in/a.pdf", "/in/_figures/a.pdf/page-2-block-3.jpg", "/in/_Figures/a.pdf", "/in/_figures"]
     tree = tmp_path / "tree"
-    export_markdown(write(tmp_path / "out", *uris), tree, figures=True)
+    export_markdown(write(tmp_path / "out", *uris), tree, ExportOptions(figures=True))
     documents = [path for path in tree.rglob("*.md") if path.is_file()]
 
     assert len(documents) == len(uris)
@@ -111,7 +114,7 @@ def test_no_document_comes_to_lie_among_the_figures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../../escape.jpg", "block-3.jpg/x", "block-99.jpg", "", "block-0.jpg"])
 def test_names_that_no_figure_has_are_left_out(tmp_path: Path, name: str) -> None:
     """The output may come from anybody: nothing is written outside the folder of the figures, or linked to."""
-    export_markdown(write(tmp_path / "out", "/in/a.pdf", names=(name,)), tmp_path / "tree", figures=True)
+    export_markdown(write(tmp_path / "out", "/in/a.pdf", names=(name,)), tmp_path / "tree", ExportOptions(figures=True))
 
     assert [path for path in files(tmp_path / "tree") if not path.startswith("_figures/a.pdf/page-2-block-")] == [
         *("_index.jsonl", "a.pdf.md"),
@@ -136,7 +139,7 @@ def test_pages_that_wait_for_others_keep_their_figures(tmp_path: Path) -> None:
     document = made_document(uri, pages, source=held)
     sink.finish_document(document, [SourceRow(held, document.document_id)])
     sink.close()
-    report = export_markdown(store, tmp_path / "tree", figures=True)
+    report = export_markdown(store, tmp_path / "tree", ExportOptions(figures=True))
 
     assert report.figures == 2
     assert 2 == (tmp_path / "tree" / "a.pdf.md").read_text().count("![](_figures/a.pdf/page-")
@@ -147,7 +150,7 @@ def test_an_output_without_figures_is_exported_as_without_the_option(tmp_path: P
     with writing(tmp_path / "out") as sink:
         add_document(sink, "/in/a.pdf", [page("text")])
     export_markdown(LocalStore(tmp_path / "out"), tmp_path / "plain")
-    export_markdown(LocalStore(tmp_path / "out"), tmp_path / "tree", figures=True)
+    export_markdown(LocalStore(tmp_path / "out"), tmp_path / "tree", ExportOptions(figures=True))
 
     assert files(tmp_path / "plain") == files(tmp_path / "tree")
 

@@ -13,7 +13,8 @@ from made_rows import made_id, made_stamp
 from written_outputs import add_document, failed_page, page, source, writing
 
 from ocrmill.commands.compact import compact
-from ocrmill.commands.export.export import export_jsonl, export_markdown
+from ocrmill.commands.export.formats.json_lines import export_jsonl
+from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.commands.inspect.query import PageQuery, select_pages
 from ocrmill.commands.retry import find_reopened
 from ocrmill.commands.status import read_status

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
+SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the database
 _LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
 
 
@@ -22,6 +23,7 @@ class LockedDatabase:
         config = {
             "memory_limit": memory_limit,
             "temp_directory": str(path / "spill"),
+            "max_temp_directory_size": SPILL_LIMIT,
             "preserve_insertion_order": "true",
         }
         self._connection = duckdb.connect(str(path / "view.duckdb"), config=config)

@@ -1,0 +1,105 @@
+"""A folder that an export writes appears whole, takes the place of none that is not its own, and says what is in it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from written_outputs import add_document, page, writing
+
+from ocrmill.commands.export.chosen_documents import ExportOptions
+from ocrmill.commands.export.export import FORMATS, chosen_options
+from ocrmill.commands.export.formats.dolma import export_dolma
+from ocrmill.commands.export.formats.exported_folder import MADE
+from ocrmill.commands.export.formats.shards import ParquetShard
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import OutputError, UsageError
+from ocrmill.pipeline.output.stores.local import LocalStore
+
+FOLDERS = [name for name, each in FORMATS.items() if "overwrite" in each.takes]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    with writing(tmp_path / "out") as sink:
+        add_document(sink, "/in/a.pdf", [page("a")])
+    return LocalStore(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_somebodys_folder_is_not_written(store: LocalStore, tmp_path: Path, name: str) -> None:
+    """Not into files of others, a file or a bucket; not over an export unless told."""
+    mine, earlier, file = tmp_path / "mine", tmp_path / "earlier", tmp_path / "file"
+    for folder, entry in ((mine, "notes.txt"), (earlier, MADE)):
+        folder.mkdir()
+        (folder / entry).write_text("mine")
+    file.touch()
+
+    for place, says in ((mine, "no export wrote"), (earlier, "--overwrite"), (file, "is a file"), ("s3://a/b", "URL")):
+        with pytest.raises(UsageError, match=says):
+            FORMATS[name].write(store, Path(place), ExportOptions())
+    with pytest.raises(UsageError, match="no export wrote"):
+        FORMATS[name].write(store, mine, ExportOptions(overwrite=True))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["earlier", "file", "mine", "out"]
+
+
+def test_an_export_takes_the_place_of_an_earlier_one(store: LocalStore, tmp_path: Path) -> None:
+    """With --overwrite nothing of the earlier folder is left; a link stays one; twice gives the same bytes."""
+    link = tmp_path / "link"
+    (tmp_path / "real").mkdir()
+    link.symlink_to(tmp_path / "real")
+    first = export_dolma(store, link)
+    before = {path: path.read_bytes() for path in (tmp_path / "real").rglob("*") if path.is_file()}
+    (tmp_path / "real/documents/left").touch()
+    export_dolma(store, link, ExportOptions(overwrite=True))
+
+    assert link.is_symlink()
+    assert {path: path.read_bytes() for path in (tmp_path / "real").rglob("*") if path.is_file()} == before
+    assert json.loads((link / MADE).read_text())["documents"] == first.documents == 1
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_is_killed_is_no_export(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is at the path before all is written; what a kill left beside it goes with the next export."""
+    seen = []
+    write = ParquetShard.close
+
+    def look(shard: ParquetShard) -> None:
+        seen.append((tmp_path / "data").exists())
+        write(shard)
+
+    monkeypatch.setattr(ParquetShard, "close", look)
+    (tmp_path / ".ocrmill-data.tmp").mkdir()
+    (tmp_path / ".ocrmill-data.tmp/half").touch()
+    (tmp_path / ".ocrmill-data.old").mkdir()
+    FORMATS["huggingface"].write(store, tmp_path / "data", ExportOptions())
+
+    assert seen == [False]
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["README.md", MADE, "data"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_export_that_fails_leaves_the_earlier_one(store: LocalStore, tmp_path: Path) -> None:
+    """An output that cannot be read changes nothing at the destination."""
+    export_dolma(store, tmp_path / "dolma")
+    before = sorted(tmp_path.glob("dolma/**/*"))
+    shard = Path(store.file(store.list("pages")[0]))
+    shard.write_bytes(shard.read_bytes()[:100])
+
+    with pytest.raises(OutputError, match="pages/"):
+        export_dolma(store, tmp_path / "dolma", ExportOptions(overwrite=True))
+    assert sorted(tmp_path.glob("dolma/**/*")) == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_options_are_for_their_formats() -> None:
+    """An option that a format does not take is refused, with the formats that take it."""
+    for name, option in (("markdown", "compression"), ("trl", "continuous"), ("dolma", "instruction")):
+        with pytest.raises(UsageError, match=f"--{option} does not go with --format {name}, but with: "):
+            chosen_options(name, {option: "x"}, where=None, flagged=None, settings=RunSettings())
+    given = {"per_page": True, "continuous": True}
+    with pytest.raises(UsageError, match="--per-page goes without --continuous"):
+        chosen_options("jsonl", given, where=None, flagged=None, settings=RunSettings())
+    options = chosen_options(
+        "dolma", {"shard_mb": 2, "no_furniture": True}, where="a", flagged=False, settings=RunSettings()
+    )
+    assert (options.shard_bytes, options.form.furniture, options.where, options.flagged) == (2 << 20, False, "a", False)
