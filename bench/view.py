@@ -8,7 +8,7 @@ a line each   seconds until the whole answer is here: the least, the median and 
 search        seconds to the first hit of frequent and of rare words; a search is given up after 5 s
 
 The rows are those of `made_nights.py`; with --out they are kept there, and used again. The server is a process of its
-own, and the client asks by HTTP as a browser does. What the index holds is in commands/view/columns.py.
+own, and the client asks by HTTP as a browser does. What the index holds is in commands/presentation/columns.py.
 """
 
 import argparse

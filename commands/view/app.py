@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ocrmill.commands.view.columns import DOCUMENT_COLUMNS, PAGE_COLUMNS, SOURCE_COLUMNS
+from ocrmill.commands.presentation.columns import DOCUMENT_COLUMNS, PAGE_COLUMNS, SOURCE_COLUMNS
+from ocrmill.commands.presentation.style import STYLE
 from ocrmill.commands.view.compare.routes import compare_routes
 from ocrmill.commands.view.frame import STATIC, data_of, render
 from ocrmill.commands.view.guard import Access, Guard
@@ -42,6 +43,7 @@ def make_app(data: OutputData, access: Access) -> Starlette:
             *page_routes,
             *compare_routes,
             Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/style", StaticFiles(directory=STYLE.parent)),
         ],
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={OcrmillError: _say},

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.commands.eval.verdicts import VerdictFile, verdicts_beside
 from ocrmill.commands.inspect.query import PageQuery, select_rows
+from ocrmill.commands.presentation.page_index import PageIndex
+from ocrmill.commands.presentation.stored_rows import read_stored
 from ocrmill.commands.view.compare.differences import Differences
 from ocrmill.commands.view.page.source_pages import SourcePages
-from ocrmill.commands.view.page_index import PageIndex
 from ocrmill.commands.view.selection import Selection
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.output.shard import open_shard, read_row_group
 from ocrmill.pipeline.output.stores.store import Store
 
 if TYPE_CHECKING:
@@ -83,10 +83,7 @@ class OutputData:
         if place is None:  # not indexed yet
             rows = select_rows(self.store, PageQuery(document=document_id, page_number=page_number), 2, None)
             return next((row for row in islice(rows, 2) if row["document_id"] == document_id), None)
-        shard, group, row = place
-        with open_shard(self.store.file(shard), shard) as parquet:
-            found: dict[str, Any] = read_row_group(parquet, shard, group).slice(row, 1).to_pylist()[0]
-            return found
+        return read_stored(self.store, place)
 
     def neighbours(self, selection: Selection, document_id: str, page_number: int) -> Neighbours:
         """Find the pages before and after a page in the order of the selection, also if it is not in that itself."""

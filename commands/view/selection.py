@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from ocrmill.commands.view.columns import PAGE_COLUMNS, TableColumns
+from ocrmill.commands.presentation.columns import PAGE_COLUMNS, TableColumns
 from ocrmill.pipeline.errors import UsageError
 
 SORT = "sort"

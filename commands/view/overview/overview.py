@@ -6,15 +6,13 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ocrmill.commands.view.columns import PAGE_COLUMNS
+from ocrmill.commands.presentation.columns import COUNTED, PAGE_COLUMNS
+from ocrmill.commands.presentation.rates import DEFINITIONS, PUBLISHED, read_rates
 from ocrmill.commands.view.frame import data_of, render
-from ocrmill.commands.view.overview.rates import read_rates
 from ocrmill.commands.view.selection import NO_VALUE
 from ocrmill.pipeline.degenerate_rates import interval
 
-COUNTED = ("status", "reason", "flags", "route", "engine", "text_language", "text_script")
 SHOWN_VALUES = 8
-PUBLISHED = (("DeepSeek-OCR 2, published", 0.0288), ("DeepSeek-OCR, published", 0.0369))
 
 
 def overview(request: Request) -> Response:
@@ -42,18 +40,11 @@ def overview(request: Request) -> Response:
             if facets.get(name)
         },
         "more": {PAGE_COLUMNS.names[name]: max(0, len(facets.get(name, [])) - SHOWN_VALUES) for name in COUNTED},
-        "rates": [_rate(name, getattr(rates.total, key), rates.total.pages) for name, key in _DEFINITIONS.items()],
+        "rates": [_rate(name, getattr(rates.total, key), rates.total.pages) for key, name in DEFINITIONS.items()],
         "rated": rates.total.pages,
         "published": PUBLISHED,
     }
     return render(request, "overview.html", values)
-
-
-_DEFINITIONS = {
-    "Kept text repeats itself or has no end": "kept",
-    "The first attempt did": "at_first",
-    "No end of sequence at first (DeepSeek's measure)": "no_end",
-}
 
 
 def _bar(column: str, value: str | None, count: int, values: list[tuple[str | None, int]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from ocrmill.commands.inspect.page_images import Shown, open_document, preview_settings, render_pages
+from ocrmill.commands.presentation.page_images import Shown, open_document, preview_settings, render_pages
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.output.places import places_of
 from ocrmill.pipeline.output.stores.store import Store

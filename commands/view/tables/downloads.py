@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ocrmill.commands.view.columns import PAGE_COLUMNS
+from ocrmill.commands.presentation.columns import PAGE_COLUMNS
 from ocrmill.commands.view.frame import data_of
 from ocrmill.commands.view.output_data import OutputData
 from ocrmill.commands.view.selection import Selection

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ocrmill.commands.view.columns import TableColumns
+from ocrmill.commands.presentation.columns import TableColumns
 from ocrmill.commands.view.frame import data_of, render
 from ocrmill.commands.view.selection import NO_VALUE, Selection
 from ocrmill.commands.view.tables.downloads import FORMATS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import ocrmill
-from ocrmill.commands.view.columns import PAGE_COLUMNS
+from ocrmill.commands.presentation.columns import PAGE_COLUMNS
 from ocrmill.commands.view.output_data import OutputData
 from ocrmill.commands.view.selection import Selection
 from ocrmill.commands.view.tables.rows import count, read_screenful

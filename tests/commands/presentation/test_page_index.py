@@ -12,8 +12,8 @@ from written_outputs import add_document, failed_page, page, writing
 
 import ocrmill
 from ocrmill.commands.compact import compact
+from ocrmill.commands.presentation.rates import read_rates
 from ocrmill.commands.view.output_data import OutputData
-from ocrmill.commands.view.overview.rates import read_rates
 from ocrmill.pipeline.degenerate_rates import COLUMNS, DegenerateRates, grouped
 from ocrmill.pipeline.output.journal import shards
 from ocrmill.pipeline.output.shard import read_shard

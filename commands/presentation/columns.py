@@ -1,4 +1,4 @@
-"""The columns of the tables that the viewer's index holds: people filter and sort by them."""
+"""The columns of the tables that the index holds: people filter, sort and count by them."""
 
 from dataclasses import dataclass
 
@@ -50,8 +50,10 @@ PAGE_COLUMNS = TableColumns(
         "text_layer_agreement": "Agreement with the layer",
         "agreement_missing": "Missing words",
         "agreement_invented": "Invented words",
+        "agreement_misread": "Misread words",
         "engine_confidence": "Confidence",
         "layer_recall": "Recall of the layer",
+        "layer_precision": "Precision of the layer",
         "garbage_share": "Garbage",
         "attempts": "Attempts",
         "output_tokens": "Tokens",
@@ -64,6 +66,9 @@ PAGE_COLUMNS = TableColumns(
 )
 # Those that are within another column of the Parquet rows, as SQL over these.
 DERIVED = {"script": "features.script", "characters": "features.characters", "attempts": "len(attempts)"}
+
+# Columns of pages whose values are counted at a glance.
+COUNTED = ("status", "reason", "flags", "route", "engine", "text_language", "text_script")
 
 DOCUMENT_COLUMNS = TableColumns(
     "documents",

@@ -7,6 +7,13 @@ from ocrmill.pipeline.degenerate_rates import Counts, DegenerateRates, Group
 if TYPE_CHECKING:
     import duckdb
 
+PUBLISHED = (("DeepSeek-OCR 2, published", 0.0288), ("DeepSeek-OCR, published", 0.0369))
+DEFINITIONS = {
+    "kept": "Kept text repeats itself or has no end",
+    "at_first": "The first attempt did",
+    "no_end": "No end of sequence at first (DeepSeek's measure)",
+}
+
 
 def read_rates(cursor: "duckdb.DuckDBPyConnection") -> DegenerateRates:
     """Add up the counts of all shards."""

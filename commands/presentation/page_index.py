@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from ocrmill.commands.presentation.columns import DERIVED, PAGE_COLUMNS, TABLE_COLUMNS, TableColumns
 from ocrmill.commands.sql.locked_database import LockedDatabase
-from ocrmill.commands.view.columns import DERIVED, PAGE_COLUMNS, TABLE_COLUMNS, TableColumns
 from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
 from ocrmill.pipeline.degenerate_rates import Group, grouped
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
