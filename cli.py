@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocrmill.commands.terminal.chosen_settings import chosen_settings, settings_of_options
+from ocrmill.commands.terminal.chosen_settings import chosen_settings, print_chosen, settings_of_options
 from ocrmill.commands.terminal.failing import EXIT_CODES, WRONG_USAGE, fail, print_error
 from ocrmill.commands.terminal.options import (
     ChosenPages,
@@ -31,6 +31,7 @@ from ocrmill.commands.terminal.options import (
     PromptName,
     RayAddress,
     ReasonName,
+    ReportFile,
     Route,
     Sample,
     SeededModelName,
@@ -47,13 +48,16 @@ from ocrmill.commands.terminal.output_commands import (
     forget,
     inspect,
     reflag,
+    report,
     status,
     verify,
     view,
 )
+from ocrmill.commands.terminal.report_at_end import check_report_at_end, report_at_end
 from ocrmill.commands.terminal.version import Version
 
 if TYPE_CHECKING:
+    from ocrmill.commands.run import Job
     from ocrmill.pipeline.run_report import RunReport
 
 app = typer.Typer(
@@ -102,6 +106,7 @@ def run(
         bool, typer.Option("--keep-existing", help="Add to an OUT made with other settings; its rows stay as they are.")
     ] = False,
     log_json: LogJson = False,
+    report_file: ReportFile = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings as TOML, and end.")] = False,
 ) -> None:
     """Read every page that OUT does not have yet, and write one row for each.
@@ -127,9 +132,7 @@ def run(
         metrics_port=metrics_port,
     )
     if print_config:
-        from ocrmill.configs.load import print_settings
-
-        typer.echo(print_settings(settings), nl=False)
+        print_chosen(settings)
         return
     if not inputs or out is None:
         fail("name at least one INPUT, and the output folder with --out", WRONG_USAGE)
@@ -138,6 +141,7 @@ def run(
     from ocrmill.configs.duration import parse_seconds
     from ocrmill.configs.part import MachineShare, PageChoice
 
+    check_report_at_end(report_file)
     job = Job(
         inputs=tuple(inputs),
         output=out,
@@ -151,7 +155,7 @@ def run(
         sample=sample,
         share=None if shard is None else MachineShare.parse(shard),
     )
-    _print_and_exit(run_job(job), out)
+    _print_and_exit(run_job(job), job, report_file)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -217,7 +221,7 @@ def retry(
         time_budget_s=parse_seconds(time_budget),
         command=tuple(sys.argv),
     )
-    _print_and_exit(retry_job(job, PageQuery(flagged, failed, None, reason, document, page, older_than)), output)
+    _print_and_exit(retry_job(job, PageQuery(flagged, failed, None, reason, document, page, older_than)), job)
 
 
 @app.command()
@@ -237,7 +241,7 @@ def plan(
     typer.echo(make_plan(inputs, chosen_settings(configs, sets), output=out, sample=sample).to_text(), nl=False)
 
 
-for command in (status, inspect, view, export, verify, compact, reflag, forget):
+for command in (status, inspect, view, report, export, verify, compact, reflag, forget):
     app.command()(command)
 app.command("eval")(evaluate)
 
@@ -267,8 +271,9 @@ def seed(
     typer.echo(seed_checkpoint(directory, ModelSize(size), version_read_by(model)).to_text())
 
 
-def _print_and_exit(report: "RunReport", out: str) -> None:
-    typer.echo(report.to_text(out), nl=False)
+def _print_and_exit(report: "RunReport", job: "Job", report_file: Path | None = None) -> None:
+    typer.echo(report.to_text(job.output), nl=False)
+    report_at_end(job.output, job.settings, report_file)
     raise typer.Exit(report.exit_code)
 
 

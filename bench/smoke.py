@@ -41,6 +41,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "ocr": (SAMPLES, "--page", "scan.pdf:1", "--setting", "144:115"),
     "page_groups": ("--slots", "32", "--pages", "200", "--log-mean", "3"),
     "rasterize": ("--pages", "1", "--repeats", "1"),
+    "report": ("--pages", "2000"),
     "reflag": ("--pages", "3000", "--remeasured", "200"),
     "repetition": (SAMPLES, "--each", "2"),
     "repetition.ordinary": (SAMPLES, "--pages", "1"),

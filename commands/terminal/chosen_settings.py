@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     from ocrmill.configs.settings import RunSettings
 
@@ -30,3 +32,10 @@ def settings_of_options(configs: list[str] | None, sets: list[str] | None, **opt
     files, overrides = [Path(name) for name in configs or []], sets or []
     given = shortcuts(engine_below=engine_named(files, overrides), **options)
     return chosen_settings(configs, [*given, *overrides])
+
+
+def print_chosen(settings: "RunSettings") -> None:
+    """Print settings as TOML: `--print-config`."""
+    from ocrmill.configs.load import print_settings
+
+    typer.echo(print_settings(settings), nl=False)

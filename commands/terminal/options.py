@@ -188,6 +188,14 @@ LogJson = Annotated[
     bool, typer.Option("--log-json", help="Log lines as JSON: start, progress, warnings, the end with its totals.")
 ]
 
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="At the end write OUT as one HTML file, and as JSON beside it."),
+]
+ReportDestination = Annotated[
+    Path, typer.Option("--to", "-o", metavar="FILE", help="The HTML file; the JSON file is named like it.")
+]
+
 ForgottenSources = Annotated[
     list[str] | None,
     typer.Option("--source", metavar="S", help="A path or URL; of a folder or an archive all that is in it."),

@@ -34,6 +34,7 @@ from ocrmill.commands.terminal.options import (
     Overwrite,
     Predictions,
     ReasonName,
+    ReportDestination,
     Sets,
     ShardMb,
     Since,
@@ -137,6 +138,22 @@ def view(
         browser=browser,
         say=typer.echo,
     )
+
+
+def report(
+    output: Output,
+    destination: ReportDestination = Path("report.html"),
+    configs: Configs = None,
+    sets: Sets = None,
+) -> None:
+    """Write OUT as one HTML file to send to somebody: numbers, plots, failures, the most suspicious pages.
+
+    The file has pictures of pages and stands alone; a JSON file beside it says the same. docs/report.md shows one.
+    """
+    from ocrmill.commands.report.report import check_report, write_report
+
+    check_report(destination)
+    typer.echo(write_report(_output(output, configs, sets), chosen_settings(configs, sets), destination))
 
 
 def export(

@@ -21,7 +21,7 @@ from ocrmill.commands.export.export_report import ExportReport
 from ocrmill.commands.export.formats.exported_folder import ExportedFolder
 from ocrmill.commands.export.records import page_facts
 from ocrmill.commands.export.whole_documents import WholeDocument
-from ocrmill.commands.inspect.page_images import open_document, preview_settings, render_pages
+from ocrmill.commands.presentation.page_images import open_document, preview_settings, render_pages
 from ocrmill.pipeline.output.places import SOURCES_TRIED
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 

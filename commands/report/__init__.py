@@ -1,0 +1,1 @@
+"""`ocrmill report`: an output in one file, to send to somebody."""

@@ -1,0 +1,39 @@
+"""The report that a run writes once its rows are durable: nothing that goes wrong with it changes how the run ended."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ocrmill.commands.terminal.failing import print_error
+
+if TYPE_CHECKING:
+    from ocrmill.configs.settings import RunSettings
+
+
+def check_report_at_end(destination: Path | None) -> None:
+    """Refuse before the run what could not be written after it.
+
+    Raises:
+        UsageError: The destination is no place for a file of ours, or a package is not installed.
+    """
+    if destination is None:
+        return
+    from ocrmill.commands.report.report import check_report
+
+    check_report(destination)
+
+
+def report_at_end(output: str, settings: "RunSettings", destination: Path | None) -> None:
+    """Write the report of an output, or say why that is not possible; nothing if none is asked for."""
+    if destination is None:
+        return
+    from ocrmill.commands.report.report import write_report
+    from ocrmill.pipeline.output.stores.open import open_output
+
+    try:
+        typer.echo(f"{'report':12} {write_report(open_output(output, settings.storage), settings, destination)}")
+    except Exception as error:  # noqa: BLE001 - whatever it is, the run has ended before, and ended well
+        print_error(
+            f"the report could not be written ({error}); the rows are not touched: `ocrmill report` tries again", 0
+        )
