@@ -1,1 +1,1 @@
-"""What the commands that show an output share: an index of its rows, its plots, and pictures of its pages."""
+"""Parts that commands share to show an output: an index of its rows, its plots, pictures of its pages."""

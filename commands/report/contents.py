@@ -101,7 +101,7 @@ class Example(_Part):
 
 
 class Failures(_Part):
-    """What failed for a reason."""
+    """Failures for one reason."""
 
     of: Literal["pages", "documents"]
     reason: str
