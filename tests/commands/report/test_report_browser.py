@@ -62,7 +62,7 @@ def opened(chromium: Browser, report: Path, width: int, scheme: Any) -> tuple[Pa
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1440, "dark"), (2560, "light")])
 def test_a_report_is_for_everybody(width: int, scheme: str, chromium: Browser, report: Path) -> None:
-    """It asks for nothing, breaks no policy, is not wider than the window, and axe-core finds nothing."""
+    """A report asks for nothing, breaks no policy, is not wider than the window, and axe-core finds nothing."""
     page, wrong = opened(chromium, report, width, scheme)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
