@@ -1,6 +1,7 @@
 """Both DeepSeek-OCR as a vLLM model: our encoders in front of vLLM's DeepSeek-V2 decoder."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -23,6 +24,7 @@ from ocrmill.model_adapter.checkpoint.weight_names import (
     to_ours,
 )
 from ocrmill.model_adapter.encoder_graphs import EncoderGraphs
+from ocrmill.model_adapter.lora.fold import fold_encoder_half
 from ocrmill.model_adapter.processor import LargestPage, PageProcessingInfo, PageProcessor
 from ocrmill.model_adapter.prompts import IMAGE_TOKEN
 from ocrmill.model_adapter.vision.attention_choice import choose_attention
@@ -33,6 +35,7 @@ from ocrmill.model_adapter.vision.encoder import MEMORY_MB, DeepEncoder, DeepEnc
 ENCODER_MEMORY_SETTING = "encoder_memory_mb"  # in vLLM's additional_config, as the next
 ENCODER_ATTENTION_SETTING = "encoder_attention"
 ENCODER_COMPILE_SETTING = "encoder_compile"
+ENCODER_ADAPTER_SETTING = "encoder_adapter"
 
 NamedTensors = Iterable[tuple[str, torch.Tensor]]
 
@@ -67,6 +70,7 @@ class DeepseekOcrForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, Suppo
         with self._mark_tower_model(vllm_config, "image"):  # type: ignore[operator]
             self.encoder = _make_encoder(self.published_schema, vllm_config)
         self._compile_choice = _compile_choice(vllm_config)
+        self._encoder_adapter: str | None = vllm_config.additional_config.get(ENCODER_ADAPTER_SETTING)
         with self._mark_language_model(vllm_config):  # type: ignore[operator]
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
@@ -111,10 +115,11 @@ class DeepseekOcrForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, Suppo
         return logits
 
     def load_weights(self, weights: NamedTensors) -> set[str]:
-        """Fill encoder and decoder from a checkpoint in either published layout.
+        """Fill encoder and decoder from a checkpoint in either published layout, and fold the encoder's adapter in.
 
         Raises:
-            ValueError: a tensor is missing, unexpected, damaged, or has another shape than in `config.json`.
+            ValueError: a tensor is missing, unexpected, damaged, or has another shape than in `config.json`, or the
+                adapter is another model's.
         """
         shapes = needed_shapes(self.published_schema)
         loaded: set[str] = set()
@@ -134,7 +139,10 @@ class DeepseekOcrForCausalLM(nn.Module, EncoderGraphs, SupportsMultiModal, Suppo
 
         self.language_model.load_weights(for_decoder())
         check_names(loaded, shapes)
-        self.encoder.load_weights(for_encoder.items())
+        folder = self._encoder_adapter
+        self.encoder.load_weights(
+            for_encoder.items() if folder is None else fold_encoder_half(Path(folder), for_encoder)
+        )
         choose_compilation(self.encoder, self._compile_choice)
         return {name for name, _ in self.named_parameters()}
 

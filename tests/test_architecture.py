@@ -29,6 +29,7 @@ OWNERS = {
     "torch": {
         *(f"model_adapter/{name}.py" for name in ("encoder_graphs", "model", "processor")),
         *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban")),
+        "model_adapter/lora/fold.py",
         *(str(path.relative_to(ROOT)) for path in (ROOT / "model_adapter/vision").rglob("*.py")),
         "workers/engines/deepseek_ocr2/preflight.py",
     },

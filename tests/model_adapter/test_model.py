@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
+from ocrmill.model_adapter.lora.halves import split_adapter
 from ocrmill.model_adapter.prompts import prompt_text
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.pipeline.records import RGB
@@ -229,25 +230,30 @@ def adapter_in_the_engine(worker: Any) -> dict[str, list[float]]:
         "query": layer.self_attn.qkv_proj.lora_b_stacked[0][0, 0].tolist(),
         "value": layer.self_attn.qkv_proj.lora_b_stacked[2][0, 0].tolist(),
         "up": layer.mlp.gate_up_proj.lora_b_stacked[1][0, 0].tolist(),
+        "projector": worker.model_runner.model.encoder.projector.weight.tolist(),
     }
 
 
-def test_adapters_load_on_the_decoder(
+def test_adapters_load_on_both_halves(
     make_llm: Callable[..., Any], dense_checkpoint: Path, pages: list[RGB], tmp_path: Path
 ) -> None:
-    """An adapter trained on the published checkpoint changes the output, and each part is where it belongs."""
+    """An adapter trained on the published checkpoint: vLLM applies the decoder's half, the encoder's is folded in."""
+    from safetensors.torch import load_file
     from vllm.lora.request import LoRARequest
 
-    layer = "model.layers.0"
+    layer, projector = "model.layers.0", "model.projector.layers"
     modules = {
         f"{layer}.self_attn.q_proj": (320, 320),
         f"{layer}.self_attn.v_proj": (320, 320),
         f"{layer}.mlp.up_proj": (320, 640),
         "model.layers.2.self_attn.o_proj": (320, 320),
+        projector: (128, 320),
     }
     weights = write_adapter(tmp_path / "adapter", modules)
-    llm = make_llm(dense_checkpoint, enable_lora=True, max_lora_rank=8)
-    adapter = LoRARequest("tiny", 1, str(tmp_path / "adapter"))
+    halves = split_adapter(tmp_path / "adapter")
+    folded = {"encoder_adapter": str(halves.encoder)}
+    llm = make_llm(dense_checkpoint, enable_lora=True, max_lora_rank=8, additional_config=folded)
+    adapter = LoRARequest("tiny", 1, str(halves.decoder))
     plain, adapted = generate(llm, pages), generate(llm, pages, lora_request=adapter)
     (slots,) = llm.collective_rpc(adapter_in_the_engine)
 
@@ -256,6 +262,10 @@ def test_adapters_load_on_the_decoder(
     for part, module in {"query": "self_attn.q_proj", "value": "self_attn.v_proj", "up": "mlp.up_proj"}.items():
         expected = weights[f"base_model.model.{layer}.{module}.lora_B.weight"].numpy()
         assert np.allclose(np.array(slots[part])[:, :4], expected)
+    halves.close()
+    (plain_weights,) = (load_file(file) for file in dense_checkpoint.glob("*.safetensors"))
+    a, b = (weights[f"base_model.model.{projector}.lora_{half}.weight"] for half in "AB")
+    assert np.allclose(np.array(slots["projector"]), plain_weights[f"{projector}.weight"].float() + b @ a, atol=1e-6)
 
 
 class Decoder:
@@ -275,7 +285,7 @@ def load(checkpoint: Path, weights: Iterable[tuple[str, torch.Tensor]]) -> tuple
     model = DeepseekOcrForCausalLM.__new__(DeepseekOcrForCausalLM)
     super(DeepseekOcrForCausalLM, model).__init__()
     model.published_schema = schema
-    model._compile_choice = "off"
+    model._compile_choice, model._encoder_adapter = "off", None
     model.encoder = DeepEncoderV2(EncoderConfig.from_hf(schema))
     decoder = model.__dict__["language_model"] = Decoder()
     model.load_weights(weights)

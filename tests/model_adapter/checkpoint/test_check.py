@@ -1,16 +1,14 @@
-"""Checkpoints and adapters that can be loaded pass, in every form that they come in."""
+"""Checkpoints that can be loaded pass, in every form that they come in."""
 
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from checkpoint_forms import ChangeConfig
-from made_checkpoints import INDEX, make_adapter, make_checkpoint, write_safetensors
+from made_checkpoints import INDEX, make_checkpoint, write_safetensors
 from narrowed import present
 
-from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter, lora_rank
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, check_checkpoint
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize
 from ocrmill.model_adapter.checkpoint.safetensors_header import DamagedFileError, read_header
@@ -97,44 +95,6 @@ def test_an_index_decides_which_files_count(tmp_path: Path) -> None:
     write_safetensors(folder / "consolidated.safetensors", {"tok_embeddings.weight": ("BF16", (8, 8))})
 
     assert check_checkpoint(folder) is not None
-
-
-LAYER = "model.layers.0"
-DECODER_ONLY = {f"{LAYER}.self_attn.q_proj": (320, 320), f"{LAYER}.mlp.up_proj": (320, 640)}
-
-
-@pytest.mark.parametrize(
-    "modules",
-    [
-        DECODER_ONLY,
-        {name.replace("model.", "model.language_model."): width for name, width in DECODER_ONLY.items()},
-        {"model.layers.1.mlp.experts.3.down_proj": (160, 320), "model.layers.1.mlp.shared_experts.up_proj": (320, 320)},
-        {"model.layers.1.mlp.experts.base_layer": (320, 160)},
-        {"lm_head": (320, 129280)},
-    ],
-    ids=["published", "transformers", "experts", "fused experts", "head"],
-)
-def test_an_adapter_of_the_decoder_passes(tmp_path: Path, modules: dict[str, tuple[int, int]]) -> None:
-    """On attention, dense layers, experts and head, by either naming."""
-    schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
-
-    check_adapter(make_adapter(tmp_path / "adapter", modules), schema)
-    check_adapter(tmp_path / "adapter", None)
-
-
-def test_an_adapter_with_a_layer_too_many_is_refused(tmp_path: Path) -> None:
-    """Trained on a deeper model."""
-    schema = check_checkpoint(make_checkpoint(tmp_path / "model"))
-    folder = make_adapter(tmp_path / "adapter", {"model.layers.99.self_attn.q_proj": (320, 320)})
-
-    with pytest.raises(CheckpointError, match=r"another model: the model has no module for \S*layers.99"):
-        check_adapter(folder, schema)
-
-
-@pytest.mark.parametrize(("config", "rank"), [({"r": 4}, 8), ({"r": 4, "rank_pattern": {"q_proj": 33}}, 64)])
-def test_the_rank_covers_every_module(tmp_path: Path, config: dict[str, Any], rank: int) -> None:
-    """The smallest rank that vLLM offers, for the module that takes most."""
-    assert rank == lora_rank(make_adapter(tmp_path / "adapter", DECODER_ONLY, **config))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
-from ocrmill.model_adapter.checkpoint.adapter_check import lora_rank
 from ocrmill.model_adapter.checkpoint.versions import FIRST, version_read_by
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
+from ocrmill.model_adapter.lora.check import lora_rank
+from ocrmill.model_adapter.lora.halves import AdapterHalves, split_adapter
 from ocrmill.model_adapter.plugin import engine_arguments
 from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, FIGURE_PROMPT, asks_for_phrases, prompt_text
 from ocrmill.model_adapter.tiling import layout_of
@@ -88,7 +89,7 @@ class DeepseekEngine:
         self._moved = time.monotonic()
         self._log = VllmLog()
         self._llm: Any = None
-        self._adapter: Any = None
+        self._adapter = AdapterHalves()
         self._number_values: Mapping[int, int] = {}
 
     def describe(self) -> EngineDescription:
@@ -130,13 +131,14 @@ class DeepseekEngine:
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
+        if self._settings.lora is not None:
+            self._adapter = split_adapter(Path(self._settings.lora))
         try:
             with self._log.written_by_children():
                 self._llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._engine_arguments(memory)))
         except Exception as error:  # vLLM raises of every kind
             raise EngineError(f"vLLM did not start: {self._log.cause() or error}") from error
         self._number_values = number_values(self._llm.get_tokenizer().get_vocab())
-        self._adapter = self._lora_request()
 
     def idle_s(self) -> float:
         """Return the seconds since vLLM last wrote on any page, or got the first one."""
@@ -184,6 +186,7 @@ class DeepseekEngine:
         if self._llm is not None:
             self._llm.shutdown()
             self._llm = None
+        self._adapter.close()
         self._log.close()
 
     def _retry_policy(self) -> Iterator[RetryParams]:
@@ -203,7 +206,7 @@ class DeepseekEngine:
         try:
             page = {"prompt": prompt_text(prompt), "multi_modal_data": {"image": views}}
             (request,) = await self._llm.renderer.render_cmpl_async([page])
-            tokens = self._llm.generate(request, self._sampling_params(params), name, lora_request=self._adapter)
+            tokens = self._llm.generate(request, self._sampling_params(params), name, lora_request=self._lora_request())
             async with aclosing(tokens) as stream:
                 async for output in stream:
                     self._moved = time.monotonic()
@@ -257,8 +260,10 @@ class DeepseekEngine:
                 "encoder_cudagraph_token_budgets": tokens,
                 "encoder_cudagraph_max_vision_items_per_batch": max(tokens) // self._layout.global_tokens,
             }
-        if settings.lora is not None:
-            arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(Path(settings.lora))}
+        if self._adapter.encoder is not None:
+            arguments["additional_config"]["encoder_adapter"] = str(self._adapter.encoder)
+        if self._adapter.decoder is not None:
+            arguments |= {"enable_lora": True, "max_lora_rank": lora_rank(self._adapter.decoder)}
         return arguments
 
     def _sampling_params(self, params: RetryParams) -> Any:
@@ -282,11 +287,11 @@ class DeepseekEngine:
         )
 
     def _lora_request(self) -> Any:
-        if self._settings.lora is None:
+        if self._adapter.decoder is None:
             return None
         from vllm.lora.request import LoRARequest
 
-        return LoRARequest("adapter", 1, self._settings.lora)
+        return LoRARequest("adapter", 1, str(self._adapter.decoder))
 
 
 class DeepseekOcr2Engine(DeepseekEngine):

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings
-from ocrmill.model_adapter.checkpoint.adapter_check import check_adapter
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, MissingFilesError, check_checkpoint, check_config
 from ocrmill.model_adapter.checkpoint.versions import version_read_by
+from ocrmill.model_adapter.lora.check import check_adapter
+from ocrmill.model_adapter.lora.halves import holds_decoder_half
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.workers.engines.deepseek_ocr2.hub import cached_folder, fetch_config, is_hub_name
 from ocrmill.workers.engines.gpus import FreeMemory, Gpus, find_free_memory, find_gpus
@@ -168,12 +169,14 @@ def _model_problems(settings: DeepseekOcr2Settings) -> list[str]:
         schema = _check_model(settings)
     except CheckpointError as error:
         problems.append(str(error))
+    adapts_decoder = False  # vLLM applies an adapter to the decoder, beside its weights
     if settings.lora is not None:
         try:
             check_adapter(Path(settings.lora), schema)
+            adapts_decoder = holds_decoder_half(Path(settings.lora))
         except CheckpointError as error:
             problems.append(str(error))
-    return problems + (_mismatches(settings, schema["language_config"]) if schema is not None else [])
+    return problems + ([] if schema is None else _mismatches(settings, schema["language_config"], adapts_decoder))
 
 
 def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
@@ -200,7 +203,7 @@ def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
     return check_config(fetch_config(settings.model, settings.revision), settings.model, model)
 
 
-def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> list[str]:
+def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any], adapts_decoder: bool) -> list[str]:
     """Compare the settings with the model's sizes, as vLLM and our hf_config.py do after half a minute."""
     problems = []
     context = language.get("max_position_embeddings", settings.max_model_len)
@@ -210,7 +213,7 @@ def _mismatches(settings: DeepseekOcr2Settings, language: Mapping[str, Any]) -> 
             f"{context} tokens: lower it"
         )
     has_experts = language["num_hidden_layers"] > language["first_k_dense_replace"]
-    if settings.lora is not None and has_experts and is_cpu_build() and not _has_triton_for_cpus():
+    if adapts_decoder and has_experts and is_cpu_build() and not _has_triton_for_cpus():
         problems.append("LoRA on a model with experts needs Triton, which vLLM's CPU build lacks: use a GPU")
     heads = language["num_attention_heads"]
     if heads % settings.tensor_parallel:

@@ -28,19 +28,15 @@ def adapter_cut_off(folder: Path) -> None:
 ADAPTERS: Cases = {
     "no folder": (lambda folder: None, r"there is no folder .*/adapter: name the adapter's folder with --lora"),
     "nothing in it": (lambda folder: folder.mkdir(), r"adapter lacks adapter_config.json, adapter_model.safetensors"),
-    "for the encoder": (
+    "for another encoder": (
         lambda folder: make_adapter(
-            folder, {f"{LAYER}.q_proj": (320, 320), "model.qwen2_model.model.model.layers.0.mlp.up_proj": (128, 256)}
+            folder, {f"{LAYER}.q_proj": (320, 320), "model.vision_model.transformer.layers.0.mlp.fc1": (1024, 4096)}
         ),
-        r"adapter holds 2 tensors for the vision encoder \(the first is base_model.*qwen2_model.*decoder only",
+        r"adapter was trained on another model: the model has no module for \S*vision_model",
     ),
-    "for the encoder, as transformers names it": (
+    "for an encoder of other sizes": (
         lambda folder: make_adapter(folder, {"model.vision_tower.vision_encoder.layers.0.self_attn.q_proj": (9, 9)}),
-        r"adapter holds 2 tensors for the vision encoder \(the first is \S*vision_tower",
-    ),
-    "for the projector": (
-        lambda folder: make_adapter(folder, {"model.projector.layers": (128, 320)}),
-        r"adapter holds 2 tensors for the vision encoder \(the first is \S*projector",
+        r"adapter was trained on another model: \S*vision_tower\S* is \(4, 9\), for weights that are \(128, 128\)",
     ),
     "of a llama": (
         lambda folder: make_adapter(folder, {f"{LAYER}.q_proj": (4096, 4096)}),
@@ -56,11 +52,15 @@ ADAPTERS: Cases = {
     ),
     "dora": (
         lambda folder: make_adapter(folder, {f"{LAYER}.q_proj": (320, 320)}, use_dora=True),
-        r"adapter uses use_dora, which vLLM cannot",
+        r"adapter uses use_dora, which ocrmill and vLLM cannot",
     ),
     "more than lora": (
         lambda folder: make_adapter(folder, {f"{LAYER}.q_proj": (320, 320)}, modules_to_save=["lm_head"]),
-        r"adapter uses modules_to_save=\['lm_head'\], which vLLM cannot",
+        r"adapter uses modules_to_save=\['lm_head'\], and holds no tensor of the encoder for it",
+    ),
+    "of another start": (
+        lambda folder: make_adapter(folder, {f"{LAYER}.q_proj": (320, 320)}, init_lora_weights="pissa"),
+        r"adapter uses init_lora_weights=pissa, which ocrmill and vLLM cannot",
     ),
     "of another kind": (
         lambda folder: make_adapter(folder, {f"{LAYER}.q_proj": (320, 320)}, peft_type="IA3"),
