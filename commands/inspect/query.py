@@ -112,6 +112,11 @@ class PageDetail:
 
     columns: tuple[tuple[str, str], ...]  # those that are null are left out
 
+    @staticmethod
+    def is_long(name: str) -> bool:
+        """Tell if a column holds a text that stands below its name."""
+        return name in _TEXTS
+
     def to_text(self) -> str:
         """Return a line for each short column, then each long text below its name."""
         long = [f"\n{name}:\n{value}" for name, value in self.columns if name in _TEXTS]

@@ -188,6 +188,9 @@ LogJson = Annotated[
     bool, typer.Option("--log-json", help="Log lines as JSON: start, progress, warnings, the end with its totals.")
 ]
 
+Pager = Annotated[
+    bool, typer.Option("--pager/--no-pager", help="On a terminal show in $PAGER what is longer than it, or not.")
+]
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="At the end write OUT as one HTML file, and as JSON beside it."),

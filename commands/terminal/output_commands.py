@@ -1,5 +1,6 @@
 """The commands on an output that exists already: they show it, check it, hand it over and take out of it."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,7 @@ from ocrmill.commands.terminal.options import (
     KeepFlagged,
     Output,
     Overwrite,
+    Pager,
     Predictions,
     ReasonName,
     ReportDestination,
@@ -45,6 +47,7 @@ from ocrmill.commands.terminal.options import (
 )
 
 if TYPE_CHECKING:
+    from ocrmill.commands.inspect.query import DocumentSummary, PageDetail, PageSummary
     from ocrmill.pipeline.output.stores.store import Store
 
 
@@ -77,6 +80,7 @@ def inspect(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the pages into a web page, beside their images.")
     ] = None,
+    pager: Pager = True,
     configs: Configs = None,
     sets: Sets = None,
 ) -> None:
@@ -93,12 +97,19 @@ def inspect(
         typer.echo(read_again(lambda: write_view(store, query, limit, settings, html)))
         return
     if document is not None and page is not None:
-        shown = read_again(lambda: [detail.to_text() for detail in select_details(store, query, limit)])
+        details, documents, pages = read_again(lambda: list(select_details(store, query, limit))), [], []
     else:
-        shown = read_again(lambda: [row.to_text() for row in select_documents(store, query, limit)])
-        shown += read_again(lambda: [row.to_text() for row in select_pages(store, query, limit)])
-    typer.echo("\n".join(shown) if shown else "no rows match")
-    if len(shown) >= limit:
+        details = []
+        documents = read_again(lambda: list(select_documents(store, query, limit)))
+        pages = read_again(lambda: list(select_pages(store, query, limit)))
+    rows: list[PageDetail | DocumentSummary | PageSummary] = [*details, *documents, *pages]
+    if rows and sys.stdout.isatty():
+        from ocrmill.commands.inspect.screen import show_rows
+
+        show_rows(details, documents, pages, uses_pager=pager)
+    else:
+        typer.echo("\n".join(row.to_text() for row in rows) if rows else "no rows match")
+    if len(rows) >= limit:
         typer.echo(f"... at most {limit} rows are shown of each kind; --limit shows more", err=True)
 
 
