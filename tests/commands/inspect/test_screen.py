@@ -31,7 +31,7 @@ def terminal(width: int = 80) -> Console:
 
 
 def printed(markdown: str, width: int = 80) -> str:
-    """What a terminal gets of some Markdown, colours left out."""
+    """Lay out Markdown as a terminal gets it, colours left out."""
     console = terminal(width)
     with console.capture() as captured:
         console.print(lay_out(markdown, console))
