@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from viewer import opened, serving
+from viewer import CHROMIUM, opened, serving
 
 from bench.made_nights import write_nights
 from ocrmill.commands.view.output_data import OutputData
 from ocrmill.pipeline.output.stores.local import LocalStore
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +36,15 @@ def viewer(data: OutputData) -> Iterator[str]:
 @pytest.fixture
 def root(nights: LocalStore) -> Path:
     return Path(nights.url)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """A browser for the tests of a file; its event loop runs until then, so that others cannot start one."""
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
+from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
@@ -16,10 +17,21 @@ from ocrmill.commands.view.output_data import OutputData
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.output.stores.store import Store
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 CHROMIUM = which("chromium")
 AXE = Path(__file__).parents[2] / ".venv/axe/node_modules/axe-core/axe.min.js"
 NO_CHROMIUM = "there is no Chromium: `make venv` installs it where it may (apt-get install chromium)"
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
+
+
+def until(page: "Page", condition: str) -> None:
+    """Wait until JavaScript is true; Playwright's own wait needs eval, which the policy forbids."""
+    give_up = time.monotonic() + 30
+    while not page.evaluate(condition):
+        assert time.monotonic() < give_up, condition
+        page.wait_for_timeout(30)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The views in a real Chromium: nothing foreign is loaded, nobody is kept out, every key does what it says."""
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -10,8 +9,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
-from viewer import AXE, CHROMIUM, needs_chromium, serving
+from playwright.sync_api import Browser, Page
+from viewer import AXE, needs_chromium, serving, until
 from viewer import opened as opened_output
 
 from ocrmill.commands.view.output_data import OutputData
@@ -32,15 +31,6 @@ VIEWS = {
 }
 # Pictures of docs/view.md: OCRMILL_SCREENSHOTS=docs/view makes them anew.
 PICTURES = {"overview": ("/", 1440, "light"), "pages": (ROWS, 1440, "light"), "sql": (VIEWS["sql"], 1100, "dark")}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
 
 
 @contextmanager
@@ -67,14 +57,6 @@ def opened(page: Page, address: str) -> Page:
     page.goto(address)
     until(page, "document.querySelector('[aria-busy]') === null")
     return page
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait until JavaScript is true; Playwright's own wait needs eval, which the policy forbids."""
-    give_up = time.monotonic() + 30
-    while not page.evaluate(condition):
-        assert time.monotonic() < give_up, condition
-        page.wait_for_timeout(30)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from narrowed import present
-from playwright.sync_api import sync_playwright
-from viewer import AXE, CHROMIUM, needs_chromium, serving
+from playwright.sync_api import Browser
+from viewer import AXE, needs_chromium, serving
 from written_outputs import add_document, failed_page, page, writing
 
 from ocrmill.commands.view.compare.differences import KINDS
@@ -106,27 +106,24 @@ def test_one_output_has_nothing_to_compare(tmp_path: Path) -> None:
 @pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1440, "light")])
-def test_it_is_for_everybody(viewer: str, width: int, scheme: str) -> None:
+def test_it_is_for_everybody(chromium: Browser, viewer: str, width: int, scheme: str) -> None:
     """Keys go from page to page and back; axe-core finds nothing, nothing is wider than the window."""
-    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        context = browser.new_context(
-            base_url=viewer,
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        window = context.new_page()
-        for address in ("/compare", "/compare/1?differs=text"):
-            window.goto(address)
-            assert window.evaluate("document.documentElement.scrollWidth") <= width
-            if AXE.exists():
-                window.evaluate(AXE.read_text() + "; undefined")
-                assert window.evaluate("axe.run().then((all) => all.violations.map((each) => each.id))") == []
-        for key, where in (("j", "/compare/2?"), ("k", "/compare/1?"), ("Escape", "/compare?differs=text")):
-            window.keyboard.press(key)
-            window.wait_for_url(f"**{where}*")
-        window.keyboard.press("j")
-        window.keyboard.press("Enter")
-        window.wait_for_url("**/compare/1?differs=text")
-        browser.close()
+    context = chromium.new_context(
+        base_url=viewer,
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    window = context.new_page()
+    for address in ("/compare", "/compare/1?differs=text"):
+        window.goto(address)
+        assert window.evaluate("document.documentElement.scrollWidth") <= width
+        if AXE.exists():
+            window.evaluate(AXE.read_text() + "; undefined")
+            assert window.evaluate("axe.run().then((all) => all.violations.map((each) => each.id))") == []
+    for key, where in (("j", "/compare/2?"), ("k", "/compare/1?"), ("Escape", "/compare?differs=text")):
+        window.keyboard.press(key)
+        window.wait_for_url(f"**{where}*")
+    window.keyboard.press("j")
+    window.keyboard.press("Enter")
+    window.wait_for_url("**/compare/1?differs=text")
+    context.close()

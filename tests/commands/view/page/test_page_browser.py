@@ -2,28 +2,18 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paged_output import write_pages
-from playwright.sync_api import Browser, Page, sync_playwright
-from viewer import AXE, CHROMIUM, needs_chromium, opened, serving
+from playwright.sync_api import Browser, Page
+from viewer import AXE, needs_chromium, opened, serving, until
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 SHAPES = {"phone, light": (360, "light"), "phone, dark": (360, "dark"), "desk, dark": (1440, "dark")}
 SHAPES |= {"desk, light": (1440, "light"), "wall, light": (2560, "light")}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +38,6 @@ def looking(chromium: Browser, server: str, width: int, scheme: Any) -> Iterator
     yield page
     context.close()
     assert wrong == []
-
-
-def until(page: Page, condition: str) -> None:
-    """Wait until JavaScript is true; Playwright's own wait needs eval, which the policy forbids."""
-    give_up = time.monotonic() + 30
-    while not page.evaluate(condition):
-        assert time.monotonic() < give_up, condition
-        page.wait_for_timeout(30)
 
 
 SEEN = "document.querySelector('[data-picture]').naturalWidth > 100"
