@@ -15,12 +15,45 @@ from s3_server import S3Server
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize
 from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 
+ROOT = Path(__file__).parents[1]
+# Files that take half a minute and more, the longest first; other files lie between those with vLLM, so that seldom two
+# of its engines want the memory at once.
+LONGEST_FIRST = (
+    "tests/workers/engines/deepseek_ocr2/test_engine.py",
+    "tests/model_adapter/vision/test_grid_attention.py",
+    "tests/commands/test_resume.py",
+    "tests/workers/rendering/test_rasterizer.py",
+    "tests/workers/pools/test_ray_pool.py",
+    "tests/workers/pools/test_ray_session.py",
+    "tests/model_adapter/test_serve.py",
+    "tests/model_adapter/vision/test_encoder.py",
+    "tests/test_packaging.py",
+    "tests/model_adapter/test_model.py",
+    "tests/workers/engines/test_self_judgement.py",
+    "tests/pipeline/sources/test_bucket_inputs.py",
+    "tests/ocrmill/test_runs.py",
+    "tests/test_main_path.py",
+    "tests/bench/quality/test_typesetters.py",
+    "tests/workers/engines/deepseek_ocr/test_engine.py",
+    "tests/model_adapter/vision/test_compilation.py",
+    "tests/model_adapter/test_page_groups.py",
+    "tests/model_adapter/test_first_parity.py",
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault-table", type=Path, help="file whose table of faults is replaced")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: one that begins last leaves the other worker idle."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.location[0], len(place)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if missing := [name for name in LONGEST_FIRST if not (ROOT / name).exists()]:
+        raise pytest.UsageError(f"LONGEST_FIRST names files that are not there: {', '.join(missing)}")
     if path := config.getoption("--fault-table"):
         config.pluginmanager.register(FaultTable(path))
 

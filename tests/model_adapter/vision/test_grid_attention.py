@@ -43,7 +43,7 @@ def environment_of(name: str) -> dict[str, str]:
 def test_the_interpreted_kernel_is_right(name: str) -> None:
     """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter.
 
-    The whole encoder, which takes three minutes, is held against the official one under the newest of them.
+    The whole encoder, which takes half a minute, is held against the official one under the newest of them.
     """
     tests = Path(__file__).with_name("interpreted_kernel.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]

@@ -74,13 +74,12 @@ def scan_of(page: pymupdf.Page) -> tuple[RGB, RenderedPage]:
     return image, RenderedPage(1, with_raster(displayed_geometry(page), image), RouteDecision(Route.OCR, "no_text"))
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine, number: int) -> None:
+def test_an_upright_dense_scan_is_not_read_upside_down(engine: CpuEngine) -> None:
     """Lines read with little confidence are read the other way up too, and the better way stands."""
-    page = pymupdf.open(UPSIDE_DOWN)[number]
+    page = pymupdf.open(UPSIDE_DOWN)[0]
     text = instance(PageText, asyncio.run(engine.read(render(page, 2.0), displayed_geometry(page))))
 
-    assert ("Liman dairesi", "Portus praefectus omnium navium")[number] in text.markdown
+    assert "Liman dairesi" in text.markdown
     assert text.confidence is not None
     assert text.confidence > 0.9
 

@@ -36,7 +36,7 @@ from ocrmill.workers.pools.ray_pool import RayPool
 pytest.importorskip("vllm")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
 
-MAX_OUTPUT = 600
+MAX_OUTPUT = 340  # a loop is stopped before 300
 SAMPLES = Path(__file__).parents[4] / "samples"
 
 
@@ -183,7 +183,7 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert present(text.prompt_tokens) > present(text.visual_tokens)
         assert text.markdown
         assert text.finish_reason == "repetition"
-        assert present(text.output_tokens) < MAX_OUTPUT / 2
+        assert present(text.output_tokens) < 300
         assert row.repetition_flag
         assert "loop_stopped" in row.flags
         assert row.attempts[-1].prompt == "markdown"
