@@ -2,21 +2,25 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from ocrmill.pipeline.records import PageGeometry, PageText
 from ocrmill.pipeline.text.layer.page_images import pictures_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane, planes_of
 from ocrmill.pipeline.text.layout_model import with_images
-from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size
+from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size, rows_of
 from ocrmill.pipeline.text.paragraphs import Written, assemble
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned
 
+from ocrmill.pipeline.text.words import Word
 HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its layer that no reader sees
 TABLE_UNCERTAIN = "table_uncertain"  # flag of a page with a table whose rows and columns are in doubt
 
 
+_ROWS = 2  # from which words in rows may be a table
+_CELL_GAP = 1.5  # of the type
 def write_plane(parts: Sequence[Part], plane: TextPlane, width: float, height: float) -> list[Written]:
     """Write the parts of a plane, with their boxes on the page as displayed, which has this size."""
     size = (height, width) if plane.turn in (90, 270) else (width, height)
@@ -50,7 +54,7 @@ def write_without_model(
     right_to_left: bool,
     notes: Sequence[str] = (),
 ) -> PageText:
-    """Write a page as paragraphs in reading order, with its images where they stand.
+    """Write a page as paragraphs in reading order, with its images where they stand; flag it if it may hold a table.
 
     Places in the layout, a `rawdict`, and those of the images are points of the page as displayed.
     """
@@ -67,6 +71,13 @@ def write_without_model(
     return page_text(written, width, height, notes)
 
 
-def _context(plane: TextPlane) -> PageContext:
-    known = frozenset(word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words)
-    return PageContext(known, prose_size(lines_of(plane.words)))
+    notes = list(notes)
+def _is_row_of_cells(row: Sequence[Word]) -> bool:
+    return any(after.box.x0 - before.box.x1 > _CELL_GAP * before.size for before, after in pairwise(row))
+
+
+def _context(plane: TextPlane, document: Callable[[], Mapping[str, int]]) -> PageContext:
+    words = [word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words]
+    return PageContext(KnownWords(words, document), prose_size(lines_of(plane.words)))
+        if sum(_is_row_of_cells(row) for part in parts for row in rows_of(part.lines)) >= _ROWS:
+            notes.append(TABLE_UNCERTAIN)

@@ -36,7 +36,7 @@ from ocrmill.pipeline.records import (
 )
 from ocrmill.pipeline.text.figures import has_pictures
 from ocrmill.pipeline.text.layer.pdfium_layer import EMPTY_LAYER, PdfiumLayer, read_layer
-from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, write_without_model
+from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, write_without_model
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.workers.rendering.page_reading import PageReading, awaiting_ocr
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply, RenderedImage
@@ -130,7 +130,7 @@ def _features(layer: PdfiumLayer, geometry: PageGeometry, thumbnail: Grey) -> Pa
 
 def _text(layer: PdfiumLayer, geometry: PageGeometry, features: PageFeatures) -> PageText:
     """Write the visible text in paragraphs: the layout model would need MuPDF, so no table has its rows."""
-    notes = [HIDDEN_TEXT, TABLE_UNCERTAIN] if layer.has_hidden else [TABLE_UNCERTAIN]
+    notes = [HIDDEN_TEXT] if layer.has_hidden else []
     right_to_left = is_right_to_left(features)
     text = write_without_model(layer.layout, layer.images, geometry, right_to_left=right_to_left, notes=notes)
     return replace(text, fidelity=measure_fidelity(text.markdown, text.blocks, layer.seen_words))

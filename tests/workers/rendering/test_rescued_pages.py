@@ -57,7 +57,7 @@ def words(text: str) -> list[str]:
 
 
 def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path) -> None:
-    """Every word, in order, measured against PDFium's own; its row says who read it, and that tables have no rows."""
+    """Every word, in order, measured against PDFium's own; its row says who read it."""
     document, _ = one_page()
     row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
 
@@ -65,9 +65,21 @@ def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path) -> None:
     assert words(text_of(row).markdown) == words(" ".join(LINES))
     fidelity = present(text_of(row).fidelity)
     assert (fidelity.recall, fidelity.precision, fidelity.order) == (1.0, 1.0, 1.0)
-    assert row.flags == ("table_uncertain",)
+    assert row.flags == ()
     (block,) = text_of(row).blocks
     assert (block.x0, block.y0) == pytest.approx((72, 88), abs=4)
+
+
+def test_a_rescued_page_with_rows_of_cells_is_flagged(tmp_path: Path) -> None:
+    """Without the layout model no table is laid out: the words are there, and the row says what may be lost."""
+    document, page = one_page()
+    for n, (place, fee) in enumerate((("Quay", "12.50"), ("Wharf", "14.00"), ("Crane", "99.95"))):
+        page.insert_text((72, 600 + 20 * n), place)
+        page.insert_text((300, 600 + 20 * n), fee)
+    row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
+
+    assert row.flags == ("table_uncertain",)
+    assert "Quay 12.50" in " ".join(words(text_of(row).markdown))
 
 
 def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path) -> None:
