@@ -38,7 +38,7 @@ def is_doubtful(
         or table.columns < 2  # noqa: PLR2004
         or _rows_interleave(table)
         or _lines_overlap(table)
-        or _is_sparse(table)
+        or _is_sparse(table, is_grid=all(columns.ruled) and len(rules.horizontal) > table.rows)
         or _is_list(table, columns)
         or has_leaders([[word for chunk in line.chunks for word in chunk.words] for line in lines])
         or _is_prose(table, lines, columns, rules)
@@ -93,12 +93,15 @@ def _end(line: Sequence[Word]) -> float:
     return max(word.box.x1 for word in line)
 
 
-def _is_sparse(table: Table) -> bool:
-    """Tell if most places are empty, or fewer than two rows have text in two cells."""
+def _is_sparse(table: Table, *, is_grid: bool) -> bool:
+    """Tell if most places are empty, or fewer than two rows have text in two cells.
+
+    One such row is enough where rules part all rows and columns: the rest of a table that began on the page before.
+    """
     filled = [cell for cell in table.cells if cell.lines]
     taken = sum(cell.row_span * cell.column_span for cell in filled)
     rows = [sum(cell.row <= row < cell.row + cell.row_span for cell in filled) for row in range(table.rows)]
-    return taken < _FILLED * table.rows * table.columns or sum(count > 1 for count in rows) < 2  # noqa: PLR2004
+    return taken < _FILLED * table.rows * table.columns or sum(count > 1 for count in rows) < (1 if is_grid else 2)
 
 
 def _is_list(table: Table, columns: Columns) -> bool:

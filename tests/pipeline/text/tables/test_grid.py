@@ -40,6 +40,18 @@ def word(text: str, x: float, baseline: float, size: float = 10) -> Word:
     return Word((Piece(text, box, size),), box, baseline, 0)
 
 
+def test_the_rest_of_a_ruled_table_is_a_table() -> None:
+    """What a page has of a table may be the end of one cell and one row: rules around all cells tell it."""
+    words = grid_words(("", "and the hose"), ("Pump", "is dry"))
+    level = [Box(-5, y, 160, y) for y in (-12, 4, 18)]
+    upright = [Box(x, -12, x, 18) for x in (-5, 75, 160)]
+
+    (table,) = build_tables(words, Rules(tuple(level), tuple(upright))) or []
+
+    assert rows_of(table) == [["", "and the hose"], ["Pump", "is dry"]]
+    assert build_tables(words, Rules((), tuple(upright))) is None
+
+
 def grid_words(*rows: tuple[str, ...], columns: tuple[float, ...] = (0, 80)) -> list[Word]:
     """Words of cells that begin at these xs, rows 14 points apart."""
     found = []
