@@ -91,6 +91,9 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         for number, share in _shares(list(group), ranked):
             if number is None:
                 left += share
+        elif lines and right_to_left and region.label in ("text", "list"):  # the model puts all of a page into one
+            found = paragraphs(lines, right_to_left=True, heading_ratio=HEADING_RATIO)
+            parts += [_text_part(list(paragraph.lines), body) for paragraph in found]
             else:
                 inside.setdefault(number, []).extend(share)
     parts: list[Part] = []

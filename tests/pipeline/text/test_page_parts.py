@@ -48,6 +48,19 @@ def test_the_pieces_of_a_program_are_one_listing() -> None:
     ]
 
 
+def test_a_page_from_right_to_left_may_be_one_region() -> None:
+    """The model puts all of such a page into one region: headings in larger type and white space part it."""
+    heading = [
+        Word((Piece("كتاب", box, 15.0),), box, 100, 0) for box in (Box(260, 88, 300, 104), Box(210, 88, 250, 104))
+    ]
+    first = [word for n in range(4) for word in line("باب شجرة طريق السماء", 60, 124 + 12 * n)[::-1]]
+    second = [word for n in range(4) for word in line("ملح وقت جسر الماء", 60, 200 + 12 * n)[::-1]]
+    words = (*heading, *first, *second)
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), [region("text", list(words))], right_to_left=True)
+
+    assert [(part.label, len(part.lines)) for part in parts] == [("heading", 1), ("text", 4), ("text", 4)]
+
+
 def column(lines: list[str], x: float, top: float, number: int) -> list[Word]:
     words = []
     for n, line in enumerate(lines):
