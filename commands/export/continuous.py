@@ -15,7 +15,7 @@ from ocrmill.commands.export.pieces import APART, TABLE, Piece
 from ocrmill.commands.export.table_joins import join_tables
 from ocrmill.pipeline.pages.scripts import script_of
 from ocrmill.pipeline.records import PICTURE
-from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
+from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
 
 _FLOATS = frozenset({TABLE, PICTURE, "caption", "footnote"})  # do not interrupt a paragraph
 _PROSE = frozenset({"text", None})
@@ -134,7 +134,7 @@ def _joint(start: Piece, rest: Piece) -> tuple[int, str] | None:
         return None
     if one[-1] in _HYPHENS and one[-2:-1].isalpha() and begun.islower():
         words = set(re.findall(r"[\w-]+", f"{one} {other}"))
-        own = one[-1] == "-" and is_own_hyphen(one, other, words)
+        own = one[-1] == "-" and is_own_hyphen(one, other, KnownWords(words))
         return (0 if own else 1), ""
     script = script_of(begun)
     if script in _WITHOUT_BLANKS and script_of(one[-1]) in _WITHOUT_BLANKS:

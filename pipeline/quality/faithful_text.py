@@ -8,6 +8,7 @@ from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
 from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.hidden_text import HiddenText
+from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
@@ -20,14 +21,20 @@ _FAITHFUL = 0.99  # of words and order: what has less is measured a second time
 
 
 def read_faithfully(
-    document: "pymupdf.Document", page_index: int, *, right_to_left: bool, fast: bool = False
+    document: "pymupdf.Document",
+    page_index: int,
+    *,
+    right_to_left: bool,
+    fast: bool = False,
+    document_words: DocumentWords | None = None,
 ) -> PageText:
     """Write what a reader sees of a page's text layer as Markdown, and measure it against the layer.
 
     Of three ways the first is kept that has nearly all words: full Markdown, tables row by row, paragraphs alone. If
     none has, the best is, and its row is flagged.
 
-    `fast` asks for paragraphs alone. Raises what PyMuPDF raises for a page that it cannot load.
+    `fast` asks for paragraphs alone. `document_words` tell hyphens at line ends. Raises what PyMuPDF raises for a page
+    that it cannot load.
     """
     page = document[page_index]
     visible = read_visible_layout(page)
@@ -35,7 +42,14 @@ def read_faithfully(
     best: PageText | None = None
     for manner in (Manner.PLAIN,) if fast else Manner:
         try:
-            text = read_text_layer(document, page_index, right_to_left=right_to_left, visible=visible, manner=manner)
+            text = read_text_layer(
+                document,
+                page_index,
+                right_to_left=right_to_left,
+                visible=visible,
+                manner=manner,
+                words=document_words,
+            )
         except Exception:  # MuPDF's errors are not one family
             if manner is Manner.PLAIN and best is None:
                 raise

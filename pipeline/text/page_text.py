@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from ocrmill.pipeline.records import PageGeometry, PageText
+from ocrmill.pipeline.text.inline.hyphens import KnownWords
 from ocrmill.pipeline.text.layer.page_images import pictures_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane, planes_of
 from ocrmill.pipeline.text.layout_model import with_images
@@ -21,10 +22,21 @@ TABLE_UNCERTAIN = "table_uncertain"  # flag of a page with a table whose rows an
 
 _ROWS = 2  # from which words in rows may be a table
 _CELL_GAP = 1.5  # of the type
-def write_plane(parts: Sequence[Part], plane: TextPlane, width: float, height: float) -> list[Written]:
-    """Write the parts of a plane, with their boxes on the page as displayed, which has this size."""
+
+
+def write_plane(
+    parts: Sequence[Part],
+    plane: TextPlane,
+    width: float,
+    height: float,
+    document: Callable[[], Mapping[str, int]] = dict,
+) -> list[Written]:
+    """Write the parts of a plane, with their boxes on the page as displayed, which has this size.
+
+    `document` gives counts of the document's words, in lower case.
+    """
     size = (height, width) if plane.turn in (90, 270) else (width, height)
-    written = write_parts(parts, _context(plane))
+    written = write_parts(parts, _context(plane, document))
     return [_placed(block, lambda box: turned(box, -plane.turn, *size)) for block in written]
 
 
@@ -79,5 +91,3 @@ def _is_row_of_cells(row: Sequence[Word]) -> bool:
 def _context(plane: TextPlane, document: Callable[[], Mapping[str, int]]) -> PageContext:
     words = [word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words]
     return PageContext(KnownWords(words, document), prose_size(lines_of(plane.words)))
-        if sum(_is_row_of_cells(row) for part in parts for row in rows_of(part.lines)) >= _ROWS:
-            notes.append(TABLE_UNCERTAIN)

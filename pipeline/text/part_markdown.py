@@ -12,6 +12,7 @@ from statistics import median
 
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.links import link
+from ocrmill.pipeline.text.inline.hyphens import KnownWords
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
 from ocrmill.pipeline.text.page_parts import BULLET, Part, WordLine, mark_of, rows_of
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
@@ -28,7 +29,7 @@ _WIDE_GAP = 1.5  # of the type size, between words of one row: columns
 class PageContext:
     """Facts of a page that its blocks are written by."""
 
-    known: frozenset[str]  # its words, to tell hyphens of words from those of line ends
+    known: KnownWords  # to tell hyphens of words from those of line ends
     body_size: float  # of its type, in points
 
 

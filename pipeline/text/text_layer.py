@@ -16,6 +16,7 @@ from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.footnotes import with_footnotes
 from ocrmill.pipeline.text.contents.formulas import has_formulas
+from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.layer.links import page_links, with_links
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
@@ -64,9 +65,11 @@ def read_text_layer(
 ) -> PageText:
     """Markdown and blocks of a page from its own text, form fields and annotations included.
 
+    words: DocumentWords | None = None,
     Text that no reader sees is left out, and the page is flagged; `visible` is `read_visible_layout` of the page if
-    that was asked before. Boxes are in points of the page as displayed; `markdown[block.start:block.end]` is a block's
-    text.
+    that was asked before. `words` tell hyphens at line ends where the page's own do not. Boxes are in points of the
+    page as displayed; `markdown[block.start:block.end]` is a block's text.
+
     The document is not written to. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
@@ -85,7 +88,8 @@ def read_text_layer(
         else:
             parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
         notes += _notes(parts)
-        shown = write_plane(with_footnotes(parts, page_index + 1), plane, width, height)
+        counts = dict if words is None else words.counts
+        shown = write_plane(with_footnotes(parts, page_index + 1), plane, width, height, counts)
         place = place_among(written, shown) if regions else len(written)
         written[place:place] = shown
     return page_text(written, width, height, notes)

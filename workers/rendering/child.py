@@ -12,7 +12,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import Protocol
@@ -113,7 +115,17 @@ def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = 
         sandbox.enter(documents)
 
 
-def make_opener(renderer: str, settings: ChildSettings) -> Opener:
+@contextmanager
+def _marked(pixels: mmap.mmap) -> Iterator[None]:
+    """Tell the parent by the last byte that is shared, while the block runs, at what the process dies if it does."""
+    pixels[-1] = 1
+    try:
+        yield
+    finally:
+        pixels[-1] = 0
+
+
+def make_opener(renderer: str, settings: ChildSettings, pixels: mmap.mmap) -> Opener:
     """Load one renderer; the other one is not imported."""
     if renderer == "pdfium":
         from ocrmill.workers.rendering.pdfium_reader import PdfiumReader
@@ -121,7 +133,7 @@ def make_opener(renderer: str, settings: ChildSettings) -> Opener:
         return PdfiumReader(settings)
     from ocrmill.workers.rendering.document_opener import DocumentOpener
 
-    return DocumentOpener(settings)
+    return DocumentOpener(settings, partial(_marked, pixels))
 
 
 def main(arguments: list[str]) -> None:
@@ -131,7 +143,7 @@ def main(arguments: list[str]) -> None:
     raster = settings.raster
     pixels = mmap.mmap(int(pixels_fd), 0)
     confine(raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
-    opener = make_opener(renderer, settings)
+    opener = make_opener(renderer, settings, pixels)
     opened: OpenReply = Failure(Reason.UNREADABLE, "no document came")
     reader: PageReader | None = None
     connection = Connection(int(connection_fd))

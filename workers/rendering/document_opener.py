@@ -1,6 +1,7 @@
 """Opens documents in the first rendering process: images with Pillow, and PDFs and all other files with MuPDF."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from ocrmill.pipeline.document_types import HEAD_BYTES, image_format
@@ -17,8 +18,10 @@ _WORTH_A_TRY = frozenset({Reason.DAMAGED, Reason.PAGE_DAMAGED})
 class DocumentOpener:
     """Holds one document open."""
 
-    def __init__(self, settings: ChildSettings) -> None:
-        self._mupdf = MupdfReader(settings)
+    def __init__(
+        self, settings: ChildSettings, while_reading_others: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._mupdf = MupdfReader(settings, while_reading_others)
         self._images = ImageReader(settings)
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> tuple[OpenReply, PageReader]:

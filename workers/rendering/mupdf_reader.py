@@ -1,7 +1,8 @@
 """Reads pages with MuPDF, inside a rendering process: look, decide, then take the text or render."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from ocrmill.pipeline.records import (
     TextLayerPage,
 )
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
+from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
 from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
@@ -52,9 +54,14 @@ _OUT_OF_MEMORY = ("malloc", "calloc", "realloc", "out of memory")
 class MupdfReader:
     """Holds one document open."""
 
-    def __init__(self, settings: ChildSettings) -> None:
+    def __init__(
+        self, settings: ChildSettings, while_reading_others: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """Other pages than the one that is asked for are read within what `while_reading_others` gives."""
         rasterize.quiet()
-        self._settings = settings
+        self._settings, self._while_reading_others = settings, while_reading_others
+        self._words: DocumentWords | None = None
+        self._warnings = ""  # of the page in work, before others were read
         self._portfolio: Portfolio | None = None
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> OpenReply:
@@ -116,7 +123,8 @@ class MupdfReader:
                     settings=self._settings,
                 )
                 reading.page, reading.image = self._with_kept(awaiting, text, image), image
-        warnings = "\n".join(filter(None, (reading.page.detail, rasterize.take_warnings())))
+        warnings = "\n".join(filter(None, (reading.page.detail, self._warnings, rasterize.take_warnings())))
+        self._warnings = ""
         result, pixels = reading.result()
         return replace(result, detail=_capped(warnings)), pixels
 
@@ -125,7 +133,7 @@ class MupdfReader:
         if self._portfolio is None:
             return
         self._portfolio.close()
-        self._portfolio = None
+        self._portfolio = self._words = None
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -160,9 +168,28 @@ class MupdfReader:
         assert self._portfolio is not None
         document, number = self._portfolio.at(page_number)
         is_fast = self._settings.routing.mode == "fast"
-        text = read_faithfully(document, number - 1, right_to_left=is_right_to_left(features), fast=is_fast)
+        text = read_faithfully(
+            document,
+            number - 1,
+            right_to_left=is_right_to_left(features),
+            fast=is_fast,
+            document_words=None if is_fast or self._settings.page_alone else self._words_of(document),
+        )
         raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
         return replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
+
+    def _words_of(self, document: "pymupdf.Document") -> DocumentWords:
+        if self._words is None or self._words.document is not document:
+            self._words = DocumentWords(document, self._reading_others)
+        return self._words
+
+    @contextmanager
+    def _reading_others(self) -> Iterator[None]:
+        """Keep what MuPDF says of other pages apart from what it has said of the page in work."""
+        self._warnings = rasterize.take_warnings()
+        with self._while_reading_others():
+            yield
+        rasterize.take_warnings()
 
     def _with_image(self, page: "pymupdf.Page", result: TextLayerPage) -> tuple[TextLayerPage, RGB | None]:
         """Render a page that was read from its text layer, if pictures are to be cut from it; its text stands."""

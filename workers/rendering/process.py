@@ -72,9 +72,10 @@ class RenderProcess:
         self._stderr: IO[bytes] | None = None
         self._documents = 0
         self._given: tuple[str, str] | None = None  # the document that the process has: path and version
+        self._alone: tuple[str, str] | None = None  # the document whose other pages ended the process before
         largest_page = (settings.raster.max_side_px + ROUNDED_UP_PX) ** 2 * CHANNELS
         views = views_bytes(settings.layout.max_tiles, settings.layout) if settings.layout is not None else 0
-        size = max(largest_page, views)
+        size = max(largest_page, views) + 1  # a byte for child.py to tell that it reads other pages for their words
         self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._pixels_fd, size)  # memory is taken only for the bytes that are written
         fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
@@ -109,9 +110,15 @@ class RenderProcess:
         If the process died of it or did not answer, the page has the reason.
         """
         self._recycle()
-        passwords = () if password is None else (password,)
+        request = Request(() if password is None else (password,), page_number)
+        alone = self._alone
         try:
-            page = self._ask(path, Request(passwords, page_number), PAGE_REPLY)
+            try:
+                page = self._ask(path, request, PAGE_REPLY)
+            except PageError:
+                if self._alone == alone:
+                    raise
+                page = self._ask(path, request, PAGE_REPLY)
             geometry = geometry_of_image(page)
             return page, None if geometry is None else self._image_or_views(geometry)
         except PageError as error:
@@ -130,6 +137,9 @@ class RenderProcess:
             raise PageError(Reason.UNREADABLE, f"cannot be read: {error.strerror}") from error
         with file, ExitStack() as at_end:
             given = path, file_version(os.fstat(file.fileno()))
+            if self._alone not in (None, given):
+                self._alone = None
+                self._stop()
             if given != self._given:
                 request = replace(request, suffix=suffix_of(path), brings_file=True)
             connection, process = self._started(file.fileno(), is_new=request.brings_file)
@@ -141,6 +151,8 @@ class RenderProcess:
                     self._given = given
                 reply = checked(adapter.validate_json(connection.recv_bytes(MAX_REPLY_BYTES)), request)
             except (EOFError, OSError) as error:
+                if self._pixels[-1]:
+                    self._pixels[-1], self._alone = 0, given
                 raise self._cause_of_death(overdue) from error
             except ValueError as error:
                 self._stop()
@@ -172,7 +184,7 @@ class RenderProcess:
                 *(sys.executable, "-P", "-m", "ocrmill.workers.rendering.child", self.renderer),
                 *(str(theirs.fileno()), str(self._pixels_fd), str(-1 if document is None else document)),
                 str(os.getpid()),
-                SETTINGS.dump_json(self._settings).decode(),
+                SETTINGS.dump_json(replace(self._settings, page_alone=self._alone is not None)).decode(),
             ],
             pass_fds=(theirs.fileno(), self._pixels_fd, *(() if document is None else (document,))),
             stdin=subprocess.DEVNULL,

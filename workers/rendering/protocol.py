@@ -28,6 +28,7 @@ class ChildSettings:
     layout: ViewLayout | None = None  # of the views, if the engine is given those of a page and not the page
     scripts: frozenset[str] | None = None  # that the engine can write; see EngineDescription
     writes_markup: bool = False  # as in EngineDescription
+    page_alone: bool = False  # no other page of its document is read for words that tell hyphens
 
 
 @dataclass(frozen=True, slots=True)

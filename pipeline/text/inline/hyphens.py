@@ -1,11 +1,12 @@
 """Hyphens at line ends: those of a word, and those of a typesetter.
 
-The page's other words decide where they can; then what follows the hyphen, and what stands before it. The lists are
-English: of other languages, a compound with a hyphen that breaks there and stands nowhere else on the page loses it.
+The page's other words decide where they can, then the document's; then what follows the hyphen, and what stands before
+it. The lists are English: of other languages, a compound with a hyphen that breaks there and stands nowhere else in the
+document loses it.
 """
 
 import re
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping
 
 # First parts of English compounds that keep their hyphen, and endings with which they are one word all the same
 # (`long-er`, `high-lights`).
@@ -40,10 +41,19 @@ _WHOLE = 4  # letters; two shorter words on a page are too often syllables of an
 _SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has not
 
 
-def is_own_hyphen(before: str, after: str, known: AbstractSet[str]) -> bool:
+class KnownWords:
+    """Words by which hyphens are told: those of the page, and counts, in lower case, of those of its document."""
+
+    def __init__(self, page: Iterable[str] = (), document: Callable[[], Mapping[str, int]] = dict) -> None:
+        """Take the page's words; the document's are asked for if those do not tell."""
+        self.page = frozenset(page)
+        self.document = document
+
+
+def is_own_hyphen(before: str, after: str, known: KnownWords) -> bool:
     """Tell if a hyphen at a line's end belongs to its word: `1990-`, `Smith-Jones`, `state-of-the-art`, `long-term`.
 
-    `before` ends with the hyphen, `after` begins the next line, `known` are the words of the page.
+    `before` ends with the hyphen, `after` begins the next line.
     """
     start = re.split(r"[\s(\[\"\u201c]", before[:-1])[-1].lstrip("*_")
     match = re.match(r"[\w'\u2019-]+", after)
@@ -54,6 +64,7 @@ def is_own_hyphen(before: str, after: str, known: AbstractSet[str]) -> bool:
     if _NUMBER.fullmatch(f"{first}-{rest}") or (len(first) == 1 and len(start) == 1):
         return True
     seen = _as_on_page(start, first, rest, known)
+    seen = _as_in_document(start, first, rest, known) if seen is None else seen
     if seen is not None:
         return seen
     if not rest[0].islower():
@@ -61,22 +72,30 @@ def is_own_hyphen(before: str, after: str, known: AbstractSet[str]) -> bool:
     return _is_compound(start, first, rest, known)
 
 
-def _as_on_page(start: str, first: str, rest: str, known: AbstractSet[str]) -> bool | None:
+def _as_on_page(start: str, first: str, rest: str, known: KnownWords) -> bool | None:
     """Tell if the page writes the word with a hyphen elsewhere, or without; None if it does not have it."""
-    if first + rest in known or (first + rest).lower() in known:
+    if first + rest in known.page or (first + rest).lower() in known.page:
         return False
-    if f"{first}-{rest}" in known or f"{start}-{rest}" in known or first.lower() == rest.lower():
+    if f"{first}-{rest}" in known.page or f"{start}-{rest}" in known.page or first.lower() == rest.lower():
         return True
     return None
 
 
-def _is_compound(start: str, first: str, rest: str, known: AbstractSet[str]) -> bool:
+def _as_in_document(start: str, first: str, rest: str, known: KnownWords) -> bool | None:
+    """Tell if the document writes the word with a hyphen more often than without; None if as often, or never."""
+    counts = known.document()
+    joined = counts.get((first + rest).lower(), 0)
+    parted = max(counts.get(f"{part}-{rest}".lower(), 0) for part in (first, start))
+    return None if joined == parted else parted > joined
+
+
+def _is_compound(start: str, first: str, rest: str, known: KnownWords) -> bool:
     if _REPEATED_VOWEL.fullmatch(first):
         return rest[0] == first[-1].lower()
     head = rest.split("-", 1)[0]
     linked = (first.lower() in _FUNCTION_WORDS and start != first) or (head in _FUNCTION_WORDS and head != rest)
     if linked or _COMPOUND_SECOND.fullmatch(rest):  # `state-of-the-art`, `data-driven`
         return True
-    if first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and {first, rest} <= known:
+    if first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and {first, rest} <= known.page:
         return True
     return bool(_COMPOUND_FIRST.fullmatch(first)) and not _NO_COMPOUND.fullmatch(rest)

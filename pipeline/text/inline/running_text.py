@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ocrmill.pipeline.text.inline.escapes import escape
-from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
+from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
 from ocrmill.pipeline.text.inline.links import link, punctuation_around
 from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Rise, Word
@@ -44,10 +43,11 @@ class _Piece:
 
 
 _PLAIN = _Style(bold=False, italic=False)
+NO_WORDS = KnownWords()
 
 
-def join_lines(texts: Sequence[str], known: AbstractSet[str] = frozenset()) -> str:
-    """Lines as running text: hyphenation mended, no space where the script has none. `known`: words of the page."""
+def join_lines(texts: Sequence[str], known: KnownWords = NO_WORDS) -> str:
+    """Lines as running text: hyphenation mended, no space where the script has none."""
     joined = ""
     for text in (" ".join(text.split()) for text in texts):
         if joined and text:
@@ -57,7 +57,7 @@ def join_lines(texts: Sequence[str], known: AbstractSet[str] = frozenset()) -> s
     return joined
 
 
-def running_text(lines: Sequence[Sequence[Word]], known: AbstractSet[str], *, emphasis: bool = True) -> str:
+def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis: bool = True) -> str:
     """Words in lines as one line of Markdown, without an escape of its start.
 
     Emphasis covers whole words; where all are alike in it, as in a heading, the caller leaves it out.
@@ -132,7 +132,7 @@ def _glued(before: str, after: str) -> bool:
     return bool(_HAN_END.match(before[-1]) and _HAN_END.match(after[0]))
 
 
-def _joint(before: str, after: str, known: AbstractSet[str]) -> tuple[str, str]:
+def _joint(before: str, after: str, known: KnownWords) -> tuple[str, str]:
     """The end of a line as it is before the start of the next one, and what stands between the two."""
     if before.endswith(SOFT_HYPHEN):
         return before[:-1], ""

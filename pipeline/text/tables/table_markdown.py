@@ -8,8 +8,8 @@ where an item of a list begins.
 import html
 import re
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from itertools import pairwise
+from ocrmill.pipeline.text.contents.cell_lists import CellItem, cell_items, is_nested
+from ocrmill.pipeline.text.inline.hyphens import KnownWords
 
 from ocrmill.pipeline.text.inline.links import html_link
 from ocrmill.pipeline.text.inline.running_text import join_lines, running_text
@@ -20,28 +20,19 @@ _SCRIPTS = {Rise.SUBSCRIPT: "sub", Rise.SUPERSCRIPT: "sup"}
 _BULLET = re.compile(f"[{BULLETS}]")
 
 
-def table_to_markdown(table: Table, known: AbstractSet[str] = frozenset()) -> str:
-    """Write a table. `known`: words of the page, to tell hyphens of words from those of line ends."""
-    if table.has_spans or table.header_rows > 1:
+def table_to_markdown(table: Table, known: KnownWords = NO_WORDS) -> str:
+    """Write a table. `known`: words by which hyphens at line ends are told."""
+    if table.has_spans or table.header_rows > 1 or any(is_nested(cell_items(cell.lines)) for cell in table.cells):
         return _html(table, known)
     rows = [["" for _ in range(table.columns)] for _ in range(table.rows)]
     for cell in table.cells:
-        items = [running_text(lines, known, emphasis=cell.row > 0) for lines in _items(cell.lines)]
+        items = [running_text(item.lines, known, emphasis=cell.row > 0) for item in cell_items(cell.lines)]
         rows[cell.row][cell.column] = "<br>".join(items).replace("|", "\\|")
     rows.insert(1, ["---"] * table.columns)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _items(lines: Lines) -> list[list[Sequence[Word]]]:
-    """Return the lines of each item, if a cell holds several that begin with bullets; else all lines as one."""
-    starts = [n for n, line in enumerate(lines) if _BULLET.match(line[0].text)]
-    if len(starts) < 2:  # noqa: PLR2004
-        return [list(lines)] if lines else []
-    borders = sorted({0, *starts, len(lines)})
-    return [list(lines[start:end]) for start, end in pairwise(borders)]
-
-
-def _html(table: Table, known: AbstractSet[str]) -> str:
+def _html(table: Table, known: KnownWords) -> str:
     written = ["<table>"]
     for row in range(table.rows):
         tag = "th" if row < table.header_rows else "td"
@@ -50,14 +41,31 @@ def _html(table: Table, known: AbstractSet[str]) -> str:
     return "\n".join([*written, "</table>"])
 
 
-def _html_cell(cell: Cell, tag: str, known: AbstractSet[str]) -> str:
+def _html_cell(cell: Cell, tag: str, known: KnownWords) -> str:
     rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
     columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
-    items = [_html_item(lines, known) for lines in _items(cell.lines)]
-    return f"<{tag}{rows}{columns}>{'<br>'.join(items)}</{tag}>"
+    items = cell_items(cell.lines)
+    text = _nested(items, known) if is_nested(items) else "<br>".join(_html_item(i.lines, known) for i in items)
+    return f"<{tag}{rows}{columns}>{text}</{tag}>"
 
 
-def _html_item(lines: Sequence[Sequence[Word]], known: AbstractSet[str]) -> str:
+def _nested(items: Sequence[CellItem], known: KnownWords) -> str:
+    """Write items as lists within lists, after the text before them."""
+    written, depth = "", 0  # lists that are open; each has an item that is
+    for item in items:
+        text = _html_item(item.text_lines, known)
+        if not item.mark:
+            written += text
+        elif item.level == depth:
+            written += f"<ul><li>{text}"
+            depth += 1
+        else:
+            written += f"{'</li></ul>' * (depth - item.level - 1)}</li><li>{text}"
+            depth = item.level + 1
+    return written + "</li></ul>" * depth
+
+
+def _html_item(lines: Sequence[Sequence[Word]], known: KnownWords) -> str:
     """Write lines of words, which are a link if all of them lead to one target."""
     text = join_lines([" ".join(_html_word(word) for word in line) for line in lines], known)
     targets = {word.link for line in lines for word in line}

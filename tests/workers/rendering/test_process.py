@@ -12,7 +12,7 @@ import pymupdf
 import pytest
 from narrowed import instance
 from pdf_objects import write_pages
-from pdfs import hanging_everywhere_pdf, scan_pdf, text_pdf
+from pdfs import endless_pdf, hanging_everywhere_pdf, scan_pdf, text_pdf
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.pipeline.records import FailedPage, Failure, Reason, RenderedPage, TextLayerPage
@@ -147,6 +147,21 @@ def test_a_process_that_died_between_pages_costs_none(tmp_path: Path) -> None:
         page, _ = process.read(str(path), None, 2)
 
     assert isinstance(page, RenderedPage)
+
+
+def test_a_page_costs_no_other_that_is_read_for_its_words(tmp_path: Path) -> None:
+    """The words of all pages tell a hyphen; if one of them ends the process, the page in work is read without them."""
+    path = tmp_path / "endless.pdf"
+    with pymupdf.open(endless_pdf(tmp_path / "plain.pdf")) as document:
+        document[0].insert_text((72, 200), "The gate closes at low water, and the salt-")
+        document[0].insert_text((72, 214), "ways are under the tide by the evening.")
+        document.save(path)
+    with process_with(mode="auto", page_cpu_s=2) as process:
+        process.open(str(path), ())
+        page, other = (process.read(str(path), None, number)[0] for number in (1, 2))
+
+    assert "the salt" in instance(TextLayerPage, page).text.markdown
+    assert instance(FailedPage, other).reason is Reason.RENDER_TIMEOUT
 
 
 def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path) -> None:

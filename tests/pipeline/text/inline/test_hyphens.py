@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrmill.pipeline.text.inline.hyphens import is_own_hyphen
+from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
 
 OWN = [
     "1990- 1995", "Smith- Jones", "state-of-the- art", "long- term", "re- elected", "self- made", "Mixture- of-Experts",
@@ -19,19 +19,30 @@ TYPESET = [
 def test_hyphens_of_words_stay(broken: str) -> None:
     """Digits, capitals, compounds and prefixes show that a hyphen is the word's own."""
     before, after = broken.split()
-    assert is_own_hyphen(before, after, frozenset())
+    assert is_own_hyphen(before, after, KnownWords())
 
 
 @pytest.mark.parametrize("broken", TYPESET)
 def test_hyphens_of_typesetters_go(broken: str) -> None:
     """Between syllables a hyphen is the typesetter's."""
     before, after = broken.split()
-    assert not is_own_hyphen(before, after, frozenset())
+    assert not is_own_hyphen(before, after, KnownWords())
 
 
 def test_the_page_decides_where_it_can() -> None:
     """A word that stands elsewhere on the page is written as it is there."""
-    assert not is_own_hyphen("Trace-", "Monkey", frozenset({"TraceMonkey"}))
-    assert is_own_hyphen("vision-", "language", frozenset({"vision-language"}))
-    assert is_own_hyphen("vision-", "language", frozenset({"vision", "language"}))
-    assert not is_own_hyphen("well-", "being", frozenset({"wellbeing"}))
+    assert not is_own_hyphen("Trace-", "Monkey", KnownWords({"TraceMonkey"}))
+    assert is_own_hyphen("vision-", "language", KnownWords({"vision-language"}))
+    assert is_own_hyphen("vision-", "language", KnownWords({"vision", "language"}))
+    assert not is_own_hyphen("well-", "being", KnownWords({"wellbeing"}))
+
+
+def test_the_document_decides_where_the_page_does_not() -> None:
+    """A word that stands elsewhere in the document is written as it is there most often; the page comes first."""
+    parted, joined = {"long-term": 2, "longterm": 1, "re-form": 1}, {"longterm": 2, "long-term": 1}
+
+    assert is_own_hyphen("Long-", "term", KnownWords((), lambda: parted))
+    assert not is_own_hyphen("Long-", "term", KnownWords((), lambda: joined))
+    assert is_own_hyphen("long-", "term", KnownWords({"long-term"}, lambda: joined))
+    assert is_own_hyphen("re-", "form", KnownWords((), lambda: parted))
+    assert is_own_hyphen("state-of-the-", "art", KnownWords((), lambda: {"state-of-the-art": 1}))
