@@ -5,19 +5,19 @@ errs, its region is taken for what its lines are: items begin with a mark, progr
 and a picture that holds most of a page's prose is its background.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
+from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, mark_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.paragraphs import Line, body_size, heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
 from ocrmill.pipeline.text.tables.table import Table
-from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS, Word
+from ocrmill.pipeline.text.words import Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
 _MONO_SHARE = 0.8  # of the letters of program text
@@ -27,13 +27,6 @@ _LISTING_GAP = 1.8  # of a line's height: one blank line
 _PROSE_SHARE = 0.1  # of a page's characters, between listings
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
-_CHECKS = "\u2713\u2717\u2610-\u2612\u2794\u2756\u2751\u2752\u274d\u2b27\u2b25"  # and arrows
-_MARKS = BULLETS + PRIVATE_BULLETS + _CHECKS
-BULLET = re.compile(rf"[{_MARKS}]")
-MARK = re.compile(
-    rf"[{_MARKS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
-)
-_COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
 _PROSE = frozenset({"text", "footnote", "code", "caption"})
 _PARAGRAPH_LINES = 4
 _HOLE = 3.0  # of a line's height: what stands so far below is no part of the paragraph, whatever the model says
@@ -91,9 +84,6 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         for number, share in _shares(list(group), ranked):
             if number is None:
                 left += share
-        elif lines and right_to_left and region.label in ("text", "list"):  # the model puts all of a page into one
-            found = paragraphs(lines, right_to_left=True, heading_ratio=HEADING_RATIO)
-            parts += [_text_part(list(paragraph.lines), body) for paragraph in found]
             else:
                 inside.setdefault(number, []).extend(share)
     parts: list[Part] = []
@@ -101,6 +91,9 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         lines = lines_of(inside.get(number, ()))
         if lines and region.label == TABLE:
             parts += _parts_of(region, _by_rows(lines, right_to_left=right_to_left), body)
+        elif lines and right_to_left and region.label in ("text", "list"):  # the model puts all of a page into one
+            found = paragraphs(lines, right_to_left=True, heading_ratio=HEADING_RATIO)
+            parts += [_text_part(list(paragraph.lines), body) for paragraph in found]
         elif lines:
             parts += _parts_of(region, _ordered(lines, right_to_left=right_to_left), body)
         elif region.label == PICTURE:
@@ -148,14 +141,6 @@ def is_listing(lines: Sequence[WordLine]) -> bool:
                 letters += len(piece.text)
                 mono += len(piece.text) * piece.mono
     return mono >= _MONO_SHARE * letters > 0
-
-
-def mark_of(line: WordLine) -> str | None:
-    """The mark with which an item begins, if the line does: a bullet, a dash, a number or a letter."""
-    first = line.words[0].text
-    if len(line.words) > 1 and MARK.fullmatch(first):
-        return first
-    return first[0] if BULLET.match(first) and len(first) > 1 else None
 
 
 def _line(words: list[Word]) -> WordLine:
@@ -240,7 +225,7 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
     left = min(line.box.x0 for line in lines)
     group: list[WordLine] = []
     for line in lines:
-        mark = mark_of(line)
+        mark = mark_of(line.words)
         begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
         hole = bool(group) and line.box.y0 - group[-1].box.y1 > _HOLE * line.box.height
         if hole or (begins and group and not group[-1].box.shares_row(line.box)):
@@ -254,7 +239,7 @@ def _text_part(lines: list[WordLine], body: float) -> Part:
     """A paragraph, or a heading if its type is larger than the body's."""
     text = lines[-1].text.rstrip()
     sentence = len(lines) > 1 and text[-1] in ".,;:"
-    level = 0 if mark_of(lines[0]) or sentence else heading_level_of(lines, body, HEADING_RATIO)
+    level = 0 if mark_of(lines[0].words) or sentence else heading_level_of(lines, body, HEADING_RATIO)
     label = "text" if not level else "title" if level == 1 else "heading"
     return Part(label, tuple(lines), enclosing([line.box for line in lines]), level)
 
@@ -311,11 +296,13 @@ def _is_listing_of(one: Part, other: Part) -> bool:
 def _with_items(parts: list[Part]) -> list[Part]:
     """Tell which paragraphs are items of a list: those with bullets, and those whose marks follow each other."""
     out: list[Part] = []
-    for marked, group in groupby(parts, key=lambda part: part.label == "text" and mark_of(part.lines[0]) is not None):
+    for marked, group in groupby(
+        parts, key=lambda part: part.label == "text" and mark_of(part.lines[0].words) is not None
+    ):
         run = list(group)
         listed = marked and _is_list(run)
         for part in run:
-            if marked and (listed or BULLET.match(mark_of(part.lines[0]) or "")):
+            if marked and (listed or BULLET.match(mark_of(part.lines[0].words) or "")):
                 out.append(replace(part, label="list"))
             elif part.label == "text" and out and not marked and _continues(out[-1], part):
                 before = out[-1]
@@ -360,21 +347,11 @@ def _is_list(run: Sequence[Part]) -> bool:
     """Tell if two marks of a run are of one list and stand below each other."""
     lines = [part.lines[0] for part in run]
     return any(
-        abs(one.box.x0 - other.box.x0) < one.box.height / 2 and _follow(mark_of(one) or "", mark_of(other) or "")
+        abs(one.box.x0 - other.box.x0) < one.box.height / 2
+        and follow(mark_of(one.words) or "", mark_of(other.words) or "")
         for n, one in enumerate(lines)
         for other in lines[n + 1 : n + _NEAR]
     )
-
-
-def _follow(one: str, other: str) -> bool:
-    """Tell if two marks are of one list: the same sign, numbers that count on, letters of one kind."""
-    if one == other:
-        return not one[0].isalnum()
-    first, second = (_COUNTED.fullmatch(mark) for mark in (one, other))
-    if first and second:
-        return first[1] == second[1] and abs(int(first[2]) - int(second[2])) == 1
-    kinds = [mark.strip("().").isalpha() and mark.strip("().").islower() for mark in (one, other)]
-    return not (first or second) and one[-1] == other[-1] and one[-1] in ".)" and kinds[0] == kinds[1]
 
 
 def _continues(item: Part, part: Part) -> bool:

@@ -6,15 +6,16 @@ listing keeps its blanks by position, a formula marks scripts with `_{}` and `^{
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 
+from ocrmill.pipeline.text.contents.item_marks import BULLET, DASHES, mark_of, without_mark
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
-from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
+from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
-from ocrmill.pipeline.text.page_parts import BULLET, Part, WordLine, mark_of, rows_of
+from ocrmill.pipeline.text.page_parts import Part, WordLine, rows_of
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
 from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
 from ocrmill.pipeline.text.words import Rise, Word
@@ -141,15 +142,15 @@ def _formula_word(word: Word) -> str:
 def _item(part: Part, levels: list[tuple[float, int]], context: PageContext) -> Written:
     """An item, indented below the item that it is part of."""
     rows = rows_of(part.lines)
-    mark = mark_of(part.lines[0]) or ""
+    mark = mark_of(part.lines[0].words) or ""
     first = list(rows[0])
     left = first[0].box.x0
     size = max(line.size for line in part.lines)
-    if BULLET.match(mark) or mark in ("-", "\u2013", "\u2014", "*", "+"):
-        first = _without_mark(first, mark)
+    if BULLET.match(mark) or mark in DASHES:
+        first = without_mark(first, mark)
         shown = "-"
     elif _ORDERED.fullmatch(mark):
-        first = _without_mark(first, mark)
+        first = without_mark(first, mark)
         shown = mark
     else:
         shown = "-"
@@ -159,13 +160,3 @@ def _item(part: Part, levels: list[tuple[float, int]], context: PageContext) -> 
     levels.append((left, len(shown) + 1))
     text = running_text([first, *rows[1:]] if first else rows[1:], context.known)
     return Written(f"{indent}{shown} {escape_start(text)}", "list", part.box)
-
-
-def _without_mark(words: list[Word], mark: str) -> list[Word]:
-    """The words of an item's first row after its mark, which may be glued to the first of them."""
-    first = words[0]
-    if first.text == mark:
-        return words[1:]
-    head = first.pieces[0]
-    pieces = ((replace(head, text=head.text[len(mark) :]),) if len(head.text) > len(mark) else ()) + first.pieces[1:]
-    return [replace(first, pieces=pieces), *words[1:]]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ocrmill.pipeline.text.contents.item_marks import BULLET, DASHES, mark_of
 from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.tables.chunks import Chunk
 from ocrmill.pipeline.text.tables.columns import Columns
@@ -26,6 +27,7 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 _BROKEN = -4.0  # the score of a number that goes on: no row begins there
+_ITEM = -9.0  # the score of an item of a list in a cell, whatever white space is above it
 _OPEN_END = re.compile(r"(?:[-,(/&\u2010]|\b(?:and|or|of|the|to|for|in|with|a))$")
 
 
@@ -180,6 +182,8 @@ def _white_space(upper: Line, lower: Line, floating: Sequence[Line]) -> float:
 def _content_score(upper: Line, lower: Line, columns: Columns) -> float:
     """Score what the two lines hold: above 0 if the lower one looks like a new row."""
     above, below = upper.columns, lower.columns
+    if _is_item(lower):
+        return _ITEM
     score = _occupancy_score(above, below)
     for column in sorted(above & below):
         one, other = upper.in_column(column), lower.in_column(column)
@@ -190,6 +194,15 @@ def _content_score(upper: Line, lower: Line, columns: Columns) -> float:
     if _is_bold(upper) and not any(word.bold for chunk in lower.chunks for word in chunk.words):
         score += 1.5
     return score
+
+
+def _is_item(line: Line) -> bool:
+    """Tell if a line is an item in a cell: alone on its row, not in the first column, with a bullet or dash."""
+    words = [word for chunk in line.chunks for word in chunk.words]
+    if len(line.columns) > 1 or 0 in line.columns:
+        return False
+    mark = mark_of(words) or words[0].text
+    return bool(BULLET.match(mark)) or (mark in DASHES and len(words) > 1 and words[1].text[0].isalpha())
 
 
 def _occupancy_score(above: set[int], below: set[int]) -> float:

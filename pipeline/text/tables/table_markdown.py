@@ -1,23 +1,21 @@
 """Tables -> Markdown: with pipes if no cell spans, else as HTML.
 
-GFM's pipe tables have one header row and no spans; a cell is one line of inline Markdown. A table that has more is
-written as HTML without blank lines, which CommonMark passes on as it is. Lines of a cell are joined; a break is kept
-where an item of a list begins.
+GFM's pipe tables have one header row and no spans; a cell is one line of inline Markdown. A table that has more, or a
+list within a list in a cell, is written as HTML without blank lines, which CommonMark passes on as it is. Lines of a
+cell are joined; a break is kept where an item of a list begins.
 """
 
 import html
-import re
 from collections.abc import Sequence
+
 from ocrmill.pipeline.text.contents.cell_lists import CellItem, cell_items, is_nested
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
-
 from ocrmill.pipeline.text.inline.links import html_link
-from ocrmill.pipeline.text.inline.running_text import join_lines, running_text
-from ocrmill.pipeline.text.tables.table import Cell, Lines, Table
-from ocrmill.pipeline.text.words import BULLETS, Rise, Word
+from ocrmill.pipeline.text.inline.running_text import NO_WORDS, join_lines, running_text
+from ocrmill.pipeline.text.tables.table import Cell, Table
+from ocrmill.pipeline.text.words import Rise, Word
 
 _SCRIPTS = {Rise.SUBSCRIPT: "sub", Rise.SUPERSCRIPT: "sup"}
-_BULLET = re.compile(f"[{BULLETS}]")
 
 
 def table_to_markdown(table: Table, known: KnownWords = NO_WORDS) -> str:

@@ -85,3 +85,38 @@ def test_numbers_that_may_go_on_below_are_in_doubt() -> None:
     assert may_break_numbers(table(*values))
     assert not may_break_numbers(table(*stacked))
     assert not may_break_numbers(table(*values[:1], *values[2:]))
+
+
+def listed(*lines: tuple[float, str]) -> Cell:
+    """Give a cell whose lines begin at an x each."""
+    rows = []
+    for x, text in lines:
+        places = [Box(x + 20 * n, 0, x + 20 * n + 10, 10) for n in range(len(text.split()))]
+        rows.append(
+            tuple(Word((Piece(word, box, 10),), box, 0, 0) for word, box in zip(text.split(), places, strict=True))
+        )
+    return Cell(1, 0, 1, 1, tuple(rows))
+
+
+def test_lists_within_lists_are_written_as_html() -> None:
+    """A cell's items keep their depth; text before them, and lines that an item goes on in, stay theirs."""
+    nested = listed(
+        (0, "Checks of"), (0, "bilges:"), (0, "\u2022 pump"), (12, "and hose"), (12, "\u2013 inlet"),
+        (12, "\u2013 outlet"), (24, "1. bolts"), (24, "2. seals"), (0, "\u2022 float"),
+    )  # fmt: skip
+
+    assert (
+        "<td>Checks of bilges:<ul><li>pump and hose<ul><li>inlet</li><li>outlet<ul><li>1. bolts</li><li>2. seals</li>"
+        "</ul></li></ul></li><li>float</li></ul></td>"
+    ) in table_to_markdown(table(cell(0, 0, "Work"), nested))
+
+
+def test_flat_lists_stay_between_pipes() -> None:
+    """Items of one depth are parted by breaks; signs and decimals below each other are no marks."""
+    numbered = table_to_markdown(table(cell(0, 0, "Work"), listed((0, "1. pump"), (12, "hose"), (0, "2. float"))))
+    values = table_to_markdown(
+        table(cell(0, 0, "Change"), listed((0, "- 5"), (6, "- 6"), (0, "12.5 mg"), (9, "12.6 mg")))
+    )
+
+    assert numbered.splitlines()[2] == "| 1. pump hose<br>2. float |"
+    assert values.splitlines()[2] == "| - 5 - 6 12.5 mg 12.6 mg |"
