@@ -60,6 +60,7 @@ class DrawingLog:
     drawn: list[tuple[str, Rect]] = field(default_factory=list)  # kind and box of paths and images, as `get_bboxlog`
     layers: set[str] = field(default_factory=set)  # names of the optional content that is on
     whole: bool = True
+    replaces_text: bool = False  # it says what glyphs stand for (ActualText)
 
 
 def read_drawing_log(page: pymupdf.Page, most: int = _MOST_DRAWN) -> DrawingLog:
@@ -166,6 +167,16 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
 
     def clip_path(self, *call: Any) -> None:
         _, path, _, ctm, *_ = call
+    def begin_metatext(self, *_: Any) -> None:
+        self._log.replaces_text = True
+
+    def begin_structure(self, *call: Any) -> None:
+        self._structure.append(int(call[3]))
+
+    def end_structure(self, *_: Any) -> None:
+        if self._structure:
+            self._structure.pop()
+
         self._clip(mupdf.ll_fz_bound_path(path, None, ctm), square=bool(mupdf.ll_fz_path_is_rect(path, ctm)))
 
     def clip_stroke_path(self, *call: Any) -> None:

@@ -85,6 +85,7 @@ class HiddenText:
     hidden: Mapping[_Place, str]  # letters that stand there unseen
     repeated: Mapping[_Place, str]  # ... or for the second time
     seen: Mapping[_Place, str]
+    replaced: bool = False  # the layer has other letters than are drawn (ActualText): places alone tell
 
     @property
     def finds_something(self) -> bool:
@@ -94,6 +95,8 @@ class HiddenText:
     def hides(self, x: float, y: float, letter: str) -> bool:
         """Tell if a letter is nowhere drawn at this origin so that a reader sees it."""
         place = _place(x, y)
+        if self.replaced:
+            return place in self.hidden and place not in self.seen
         return letter in self.hidden.get(place, "") and letter not in self.seen.get(place, "")
 
     def repeats(self, x: float, y: float, letter: str) -> bool:
@@ -154,6 +157,7 @@ def find_hidden_text(page: pymupdf.Page, layout: Mapping[str, Any], log: Drawing
         letters.by_place(unseen, with_ligatures=True),
         letters.by_place(repeated, with_ligatures=True),
         letters.by_place(~unseen & ~repeated, with_ligatures=False),
+        log.replaces_text,
     )
     hidden = np.flatnonzero(unseen & ~letters.blank).tolist()
     kinds = {int(reasons[n]) for n in hidden if found.hides(*letters.origin(n), letters.text[n])}
