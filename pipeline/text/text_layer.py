@@ -22,6 +22,9 @@ from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
+from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
+from ocrmill.pipeline.text.order.facing_pages import facing_pages
+from ocrmill.pipeline.text.order.structure_order import in_structure_order
 from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
 from ocrmill.pipeline.text.paragraphs import Written
@@ -118,7 +121,9 @@ def _parts(
     regions = with_images(regions, [place(box) for box in image_boxes(page)])
     regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
-    return with_tables(parts, rules, right_to_left=right_to_left) if manner is Manner.FULL else parts
+    if manner is not Manner.FULL:
+        return parts
+    return with_continued_tables(with_tables(parts, rules, right_to_left=right_to_left), right_to_left=right_to_left)
 
 
 def _contents(page: "pymupdf.Page", visible: VisibleLayout) -> list[str]:
