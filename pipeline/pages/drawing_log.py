@@ -49,6 +49,7 @@ class TextRun(NamedTuple):
     box: Rect  # of the outlines of all runs that are drawn at once
     colour: Colour | None  # None: it is not painted
     opacity: float
+    structure: tuple[int, ...] = ()  # its place in the structure of a tagged PDF: an index on each level
 
 
 @dataclass(slots=True)
@@ -59,8 +60,8 @@ class DrawingLog:
     runs: list[TextRun] = field(default_factory=list)  # one for each entry of `get_texttrace`
     drawn: list[tuple[str, Rect]] = field(default_factory=list)  # kind and box of paths and images, as `get_bboxlog`
     layers: set[str] = field(default_factory=set)  # names of the optional content that is on
-    whole: bool = True
     replaces_text: bool = False  # it says what glyphs stand for (ActualText)
+    whole: bool = True
 
 
 def read_drawing_log(page: pymupdf.Page, most: int = _MOST_DRAWN) -> DrawingLog:
@@ -120,6 +121,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._log, self._cookie, self._most = log, cookie, most
         self._order = -1
         self._states = [_State()]
+        self._structure: list[int] = []
 
     def fill_path(self, *call: Any) -> None:
         _, path, _, ctm, space, colour, alpha, *_ = call
@@ -165,8 +167,6 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
     def begin_layer(self, *call: Any) -> None:
         self._log.layers.add(str(call[1]))
 
-    def clip_path(self, *call: Any) -> None:
-        _, path, _, ctm, *_ = call
     def begin_metatext(self, *_: Any) -> None:
         self._log.replaces_text = True
 
@@ -177,6 +177,8 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         if self._structure:
             self._structure.pop()
 
+    def clip_path(self, *call: Any) -> None:
+        _, path, _, ctm, *_ = call
         self._clip(mupdf.ll_fz_bound_path(path, None, ctm), square=bool(mupdf.ll_fz_path_is_rect(path, ctm)))
 
     def clip_stroke_path(self, *call: Any) -> None:
@@ -255,14 +257,16 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
 
     def _write(self, text: Any, ctm: Any, bounds: Any, colour: Colour | None, opacity: float) -> None:
         order, state, span = self._next(), self._states[-1], text.head
-        box = _rect(bounds)
+        box, structure = _rect(bounds), tuple(self._structure)
         while span:
             type_matrix = mupdf.ll_fz_concat(span.trm, ctm)
             across = math.hypot(type_matrix.a, type_matrix.b)
             down = math.hypot(type_matrix.c, type_matrix.d)
             own_colours = bool(span.font.t3procs) or not state.real
             height = min(across, down)
-            self._log.runs.append(TextRun(order, state.clip, state.shown, own_colours, height, box, colour, opacity))
+            self._log.runs.append(
+                TextRun(order, state.clip, state.shown, own_colours, height, box, colour, opacity, structure)
+            )
             span = span.next
 
 

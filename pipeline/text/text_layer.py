@@ -87,9 +87,16 @@ def read_text_layer(
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
         if regions:
-            parts = _parts(page, plane, regions, right_to_left=right_to_left, manner=manner)
-        else:
-            parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
+            images = [turned(box, plane.turn, width, height) for box in image_boxes(page)]
+            regions = with_images(regions, images)
+        size = (height, width) if plane.turn in (90, 270) else (width, height)
+        parts = [
+            part
+            for side, own in facing_pages(plane, regions, *size, right_to_left=right_to_left)
+            for part in _parts(page, side, own, right_to_left=right_to_left, manner=manner)
+        ]
+        if plane.turn == page.rotation == 0:
+            parts = in_structure_order(parts, visible.log.runs)
         notes += _notes(parts)
         counts = dict if words is None else words.counts
         shown = write_plane(with_footnotes(parts, page_index + 1), plane, width, height, counts)
