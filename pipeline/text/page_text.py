@@ -14,11 +14,10 @@ from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, p
 from ocrmill.pipeline.text.paragraphs import Written, assemble
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned
-
 from ocrmill.pipeline.text.words import Word
+
 HIDDEN_TEXT = "hidden_text"  # flag of a page whose Markdown lacks text of its layer that no reader sees
 TABLE_UNCERTAIN = "table_uncertain"  # flag of a page with a table whose rows and columns are in doubt
-
 
 _ROWS = 2  # from which words in rows may be a table
 _CELL_GAP = 1.5  # of the type
@@ -72,6 +71,7 @@ def write_without_model(
     """
     width, height = geometry.width_pt, geometry.height_pt
     written: list[Written] = []
+    notes = list(notes)
     for n, plane in enumerate(planes_of(layout, width, height)):
         pictures = [turned(box, plane.turn, width, height) for box in pictures_of(images, width, height)]
         regions = with_images([], pictures) if n == 0 else []
@@ -79,11 +79,12 @@ def write_without_model(
             parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
         else:
             parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
+        if sum(_is_row_of_cells(row) for part in parts for row in rows_of(part.lines)) >= _ROWS:
+            notes.append(TABLE_UNCERTAIN)
         written += write_plane(parts, plane, width, height)
     return page_text(written, width, height, notes)
 
 
-    notes = list(notes)
 def _is_row_of_cells(row: Sequence[Word]) -> bool:
     return any(after.box.x0 - before.box.x1 > _CELL_GAP * before.size for before, after in pairwise(row))
 

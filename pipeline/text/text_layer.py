@@ -65,10 +65,10 @@ def read_text_layer(
     right_to_left: bool,
     visible: VisibleLayout | None = None,
     manner: Manner = Manner.FULL,
+    words: DocumentWords | None = None,
 ) -> PageText:
     """Markdown and blocks of a page from its own text, form fields and annotations included.
 
-    words: DocumentWords | None = None,
     Text that no reader sees is left out, and the page is flagged; `visible` is `read_visible_layout` of the page if
     that was asked before. `words` tell hyphens at line ends where the page's own do not. Boxes are in points of the
     page as displayed; `markdown[block.start:block.end]` is a block's text.
@@ -120,12 +120,13 @@ def _parts(
     page: "pymupdf.Page", plane: TextPlane, regions: list[Region], *, right_to_left: bool, manner: Manner
 ) -> list[Part]:
     """Put the words into regions, those of the model and those that the page's rules and images show."""
+    if not regions:
+        return plain_parts(lines_of(plane.words), right_to_left=right_to_left)
 
     def place(box: Box) -> Box:
         return turned(box, plane.turn, page.rect.width, page.rect.height)
 
     rules = page_rules(page).moved(place)
-    regions = with_images(regions, [place(box) for box in image_boxes(page)])
     regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
     if manner is not Manner.FULL:
