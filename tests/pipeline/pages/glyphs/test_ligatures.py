@@ -4,6 +4,7 @@ import pymupdf
 import pytest
 from real_pdfs import CASES, needs_cases
 
+from ocrmill.pipeline.pages.glyphs import ligatures
 from ocrmill.pipeline.pages.glyphs.glyph_log import glyph_number
 from ocrmill.pipeline.pages.glyphs.ligatures import UNMAPPED, letters_by_shape, map_unmapped_glyphs
 from ocrmill.pipeline.pages.inspection import text_of
@@ -53,6 +54,15 @@ def test_the_shape_of_a_glyph_tells_its_letters() -> None:
 
     assert text.startswith("The commiffee of the sefflement noted the condifion")
     assert UNMAPPED not in text
+
+
+def test_a_glyph_without_width_is_no_ligature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accent stands over the letter before it; an unmapped one stays so, and its page is read."""
+    font = pymupdf.Font("tiro").this
+    letters = {letter: glyph_number(font, letter) for letter in "aefit"}
+    monkeypatch.setattr(ligatures, "advance", lambda *_: 0.0)
+
+    assert letters_by_shape(font, glyph_number(font, "´"), letters) is None
 
 
 @pytest.mark.parametrize("name", ["helv", "tiro", "tibo", "cour"])
