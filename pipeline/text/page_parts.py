@@ -31,6 +31,7 @@ _PROSE = frozenset({"text", "footnote", "code", "caption"})
 _PARAGRAPH_LINES = 4
 _HOLE = 3.0  # of a line's height: what stands so far below is no part of the paragraph, whatever the model says
 _ONE_LETTER_WORDS = frozenset("AIO")
+_SPACE = 0.8  # of a line's height: white space between paragraphs
 _NEAR = 12  # items that stand between two marks of one list, at most
 _DROP_CAP = 1.8  # times the type of its paragraph
 _INSIDE = 0.9  # of a region's area, from which it is part of a table
@@ -92,8 +93,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         if lines and region.label == TABLE:
             parts += _parts_of(region, _by_rows(lines, right_to_left=right_to_left), body)
         elif lines and right_to_left and region.label in ("text", "list"):  # the model puts all of a page into one
-            found = paragraphs(lines, right_to_left=True, heading_ratio=HEADING_RATIO)
-            parts += [_text_part(list(paragraph.lines), body) for paragraph in found]
+            parts += [_text_part(group, body) for group in _by_type_and_space(_ordered(lines, right_to_left=True))]
         elif lines:
             parts += _parts_of(region, _ordered(lines, right_to_left=right_to_left), body)
         elif region.label == PICTURE:
@@ -237,6 +237,21 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
 
 def _text_part(lines: list[WordLine], body: float) -> Part:
     """A paragraph, or a heading if its type is larger than the body's."""
+def _by_type_and_space(lines: Sequence[WordLine]) -> Iterator[list[WordLine]]:
+    """Part lines at white space, where their type changes, and before bullets."""
+    group: list[WordLine] = []
+    for line in lines:
+        last = group[-1] if group else None
+        if last and not last.box.shares_row(line.box):
+            sizes = sorted((last.size, line.size))
+            gap = line.box.y0 - last.box.y1
+            if sizes[1] >= HEADING_RATIO * sizes[0] or gap > _SPACE * line.box.height or BULLET.match(line.text):
+                yield group
+                group = []
+        group.append(line)
+    yield group
+
+
     text = lines[-1].text.rstrip()
     sentence = len(lines) > 1 and text[-1] in ".,;:"
     level = 0 if mark_of(lines[0].words) or sentence else heading_level_of(lines, body, HEADING_RATIO)
