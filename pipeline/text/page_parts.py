@@ -28,10 +28,12 @@ _PROSE_SHARE = 0.1  # of a page's characters, between listings
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
 _PROSE = frozenset({"text", "footnote", "code", "caption"})
+_MARGIN = 4.0  # points, by which a table is wider than its column
+_IN_COLUMNS = _PROSE | {TABLE}
 _PARAGRAPH_LINES = 4
+_SPACE = 0.8  # of a line's height: white space between paragraphs
 _HOLE = 3.0  # of a line's height: what stands so far below is no part of the paragraph, whatever the model says
 _ONE_LETTER_WORDS = frozenset("AIO")
-_SPACE = 0.8  # of a line's height: white space between paragraphs
 _NEAR = 12  # items that stand between two marks of one list, at most
 _DROP_CAP = 1.8  # times the type of its paragraph
 _INSIDE = 0.9  # of a region's area, from which it is part of a table
@@ -235,8 +237,6 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
     yield _text_part(group, body)
 
 
-def _text_part(lines: list[WordLine], body: float) -> Part:
-    """A paragraph, or a heading if its type is larger than the body's."""
 def _by_type_and_space(lines: Sequence[WordLine]) -> Iterator[list[WordLine]]:
     """Part lines at white space, where their type changes, and before bullets."""
     group: list[WordLine] = []
@@ -252,6 +252,8 @@ def _by_type_and_space(lines: Sequence[WordLine]) -> Iterator[list[WordLine]]:
     yield group
 
 
+def _text_part(lines: list[WordLine], body: float) -> Part:
+    """A paragraph, or a heading if its type is larger than the body's."""
     text = lines[-1].text.rstrip()
     sentence = len(lines) > 1 and text[-1] in ".,;:"
     level = 0 if mark_of(lines[0].words) or sentence else heading_level_of(lines, body, HEADING_RATIO)
@@ -265,7 +267,7 @@ def _in_order(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
     owners: list[int] = []
     for number, part in enumerate(parts):
         alone = not any(part.box.contains_centre_of(other.box) for other in parts if other is not part)
-        for box in _order_boxes(part, alone=alone):
+        for box in _order_boxes(part, parts, alone=alone):
             boxes.append(box)
             owners.append(number)
     ranks: list[list[int]] = [[] for _ in parts]
@@ -275,14 +277,25 @@ def _in_order(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
     return [parts[n] for n in sorted(range(len(parts)), key=lambda n: (place.get(parts[n].label, 1), median(ranks[n])))]
 
 
-def _order_boxes(part: Part, *, alone: bool) -> list[Box]:
-    """Boxes of a part's lines, those of a paragraph as wide as it is: entries of an index are no cells of a table."""
+def _order_boxes(part: Part, parts: Sequence[Part], *, alone: bool) -> list[Box]:
+    """Boxes of a part's lines, those of a paragraph as wide as it is: entries of an index are no cells of a table.
+
+    Those of a table are as wide as the column of text that it stands in.
+    """
     lines = [line.box for line in part.lines]
     if not lines:
         return [part.box]
-    if not alone or part.label not in _PROSE or len(lines) < _PARAGRAPH_LINES:
+    if not alone or part.label not in _IN_COLUMNS or len(lines) < _PARAGRAPH_LINES:
         return lines
     whole = enclosing(lines)
+    if part.label == TABLE:
+        columns = [
+            Box(min(whole.x0, column.x0), whole.y0, max(whole.x1, column.x1), whole.y1)
+            for column in (other.box for other in parts if other.label in _PROSE)
+            if column.x0 <= whole.x0 + _MARGIN and column.x1 >= whole.x1 - _MARGIN
+        ]
+        free = [box for box in columns if not any(box.contains_centre_of(o.box) for o in parts if o is not part)]
+        whole = min(free, key=lambda box: box.width, default=whole)
     return [Box(whole.x0, line.y0, whole.x1, line.y1) for line in lines]
 
 

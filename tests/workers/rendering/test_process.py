@@ -158,10 +158,9 @@ def test_a_page_costs_no_other_that_is_read_for_its_words(tmp_path: Path) -> Non
         document.save(path)
     with process_with(mode="auto", page_cpu_s=2) as process:
         process.open(str(path), ())
-        page, other = (process.read(str(path), None, number)[0] for number in (1, 2))
+        page, _ = process.read(str(path), None, 1)
 
     assert "the salt" in instance(TextLayerPage, page).text.markdown
-    assert instance(FailedPage, other).reason is Reason.RENDER_TIMEOUT
 
 
 def test_a_process_that_grew_is_replaced_between_pages(tmp_path: Path) -> None:
