@@ -27,7 +27,7 @@ import math
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -38,6 +38,7 @@ import pymupdf
 
 from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
+from ocrmill.pipeline.text.contents.repeated_letters import repeated_letters
 from ocrmill.pipeline.text.layer.plainly_seen import FAINTEST, LIGHT, SMALLEST, is_plainly_seen
 from ocrmill.pipeline.text.layer.watermarks import may_have_watermarks, watermark_runs
 
@@ -48,10 +49,8 @@ _SAME_COLOUR = 0.02  # of full strength, in each of red, green and blue: five of
 _EDGE = 0.2  # of a letter's box, on each side: what covers the rest hides it
 _PAGE_PICTURE = 0.5  # of the page's area
 _NEAR = 0.25  # of the type size, between two drawings of one letter
-_LEAST_REACH = 0.05  # points
-_FAR = 100_000.0  # points, over 100 m; 2 * _FAR * _CELL is below 2 ** 21
 _NEAR_WIDTH = 0.5  # of the letter's width: `ll` are two
-_MOST_DRAWINGS = 3  # of one letter
+_POINT = 0.05  # points, by which places are the same
 _CELL = 10.0  # to a point: how finely places are distinguished
 _MOST_PIXELS = 4_000_000
 _SHARPEST = 2.0  # pixels to a point
@@ -74,6 +73,7 @@ class Reason(StrEnum):
 
 
 _REASONS = tuple(Reason)
+_CERTAIN = [_REASONS.index(reason) for reason in Reason if reason not in (Reason.OUTSIDE, Reason.TINY)]  # of any glyph
 _SEEN = -1
 
 
@@ -85,7 +85,8 @@ class HiddenText:
     hidden: Mapping[_Place, str]  # letters that stand there unseen
     repeated: Mapping[_Place, str]  # ... or for the second time
     seen: Mapping[_Place, str]
-    replaced: bool = False  # the layer has other letters than are drawn (ActualText): places alone tell
+    replaced: Mapping[int, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """Baselines and ends of unseen glyphs for which the layer may have other letters, and more of them (ActualText)."""
 
     @property
     def finds_something(self) -> bool:
@@ -95,8 +96,8 @@ class HiddenText:
     def hides(self, x: float, y: float, letter: str) -> bool:
         """Tell if a letter is nowhere drawn at this origin so that a reader sees it."""
         place = _place(x, y)
-        if self.replaced:
-            return place in self.hidden and place not in self.seen
+        if any(x0 - _POINT <= x <= x1 + _POINT for x0, x1 in self.replaced.get(place[1], ())):
+            return place not in self.seen
         return letter in self.hidden.get(place, "") and letter not in self.seen.get(place, "")
 
     def repeats(self, x: float, y: float, letter: str) -> bool:
@@ -149,7 +150,8 @@ def find_hidden_text(page: pymupdf.Page, layout: Mapping[str, Any], log: Drawing
     reasons[np.isin(letters.run, watermark_runs(page, trace))] = _REASONS.index(Reason.WATERMARK)
     _give_to_blanks(letters, reasons)
     unseen = reasons != _SEEN
-    repeated = _repeated(letters, ~unseen)
+    reach = np.minimum(_NEAR * letters.sizes, _NEAR_WIDTH * letters.advances)
+    repeated = repeated_letters(letters.text, letters.origins, reach, ~unseen & ~letters.blank)
     if not (unseen.any() or repeated.any()):
         return NOTHING_HIDDEN
     found = HiddenText(
@@ -157,7 +159,7 @@ def find_hidden_text(page: pymupdf.Page, layout: Mapping[str, Any], log: Drawing
         letters.by_place(unseen, with_ligatures=True),
         letters.by_place(repeated, with_ligatures=True),
         letters.by_place(~unseen & ~repeated, with_ligatures=False),
-        log.replaces_text,
+        letters.by_baseline(unseen & np.isin(reasons, _CERTAIN)) if log.replaces_text else {},
     )
     hidden = np.flatnonzero(unseen & ~letters.blank).tolist()
     kinds = {int(reasons[n]) for n in hidden if found.hides(*letters.origin(n), letters.text[n])}
@@ -216,6 +218,13 @@ class _Letters:
         """Boxes without their edges, which hold most of each letter."""
         margin = _EDGE * (self.boxes[:, 2:] - self.boxes[:, :2])
         return np.concatenate([self.boxes[:, :2] + margin, self.boxes[:, 2:] - margin], axis=1)
+
+    def by_baseline(self, which: Mask) -> dict[int, list[tuple[float, float]]]:
+        """Return where letters of level lines begin and end, by the height of their origins."""
+        found: dict[int, list[tuple[float, float]]] = {}
+        for (x, y), advance in zip(self.origins[which].tolist(), self.advances[which].tolist(), strict=True):
+            found.setdefault(_place(x, y)[1], []).append((x, x + advance))
+        return found
 
     def by_place(self, which: Mask, *, with_ligatures: bool) -> dict[_Place, str]:
         """Letters by their origin. MuPDF puts the further letters of a ligature where the glyph ends."""
@@ -365,27 +374,6 @@ def _give_to_blanks(letters: _Letters, reasons: npt.NDArray[np.int64]) -> None:
     for nearest in (np.minimum(after, len(reasons) - 1), np.maximum(before, 0)):  # the last one counts
         known = letters.blank & ~letters.blank[nearest] & (letters.run[nearest] == letters.run)
         reasons[known] = reasons[nearest[known]]
-
-
-def _repeated(letters: _Letters, seen: Mask) -> Mask:
-    """Find the second and further drawings of a letter, by which fat type is imitated."""
-    repeated = np.zeros(len(seen), bool)
-    codes = np.frombuffer(letters.text.encode("utf-32-le"), np.uint32).astype(np.int64)
-    reach = np.minimum(_NEAR * letters.sizes, _NEAR_WIDTH * letters.advances)
-    x, y = np.clip(letters.origins, -_FAR, _FAR).T + _FAR
-    for _ in range(_MOST_DRAWINGS):
-        before = repeated.sum()
-        for shift in (0.0, 0.5):
-            left = np.flatnonzero(seen & ~letters.blank & ~repeated & (reach > _LEAST_REACH))
-            rows = (y[left] / (2 * reach[left]) + shift).astype(np.int64)
-            left = left[np.argsort(codes[left] << 42 | rows << 21 | (x[left] * _CELL).astype(np.int64))]
-            one, other = left[:-1], left[1:]
-            apart = np.abs(letters.origins[one] - letters.origins[other]).max(axis=1)
-            near = (codes[one] == codes[other]) & (apart < np.minimum(reach[one], reach[other]))
-            repeated[np.maximum(one, other)[near]] = True
-        if repeated.sum() == before:
-            break
-    return repeated
 
 
 def _intersection(boxes: Floats, others: Floats) -> Floats:
