@@ -42,7 +42,7 @@ _SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has
 
 
 class KnownWords:
-    """Words by which hyphens are told: those of the page, and counts, in lower case, of those of its document."""
+    """Words that tell hyphens: those of the page, and counts, in lower case, of those of its document."""
 
     def __init__(self, page: Iterable[str] = (), document: Callable[[], Mapping[str, int]] = dict) -> None:
         """Take the page's words; the document's are asked for if those do not tell."""

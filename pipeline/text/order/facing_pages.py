@@ -1,7 +1,7 @@
 """Two pages of a book side by side on one page of a PDF: each is read as a page of its own.
 
-They are told by their shape, wider than high, and by a fold that no word and no table crosses, with running text on
-both sides. Columns of one wide page without a heading across them are read in the same order.
+The page is wider than high, no word and no table crosses its fold, and both sides hold running text. Columns
+of one wide page without a heading across them are read in the same order.
 """
 
 from collections.abc import Sequence

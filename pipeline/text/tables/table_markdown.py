@@ -19,7 +19,7 @@ _SCRIPTS = {Rise.SUBSCRIPT: "sub", Rise.SUPERSCRIPT: "sup"}
 
 
 def table_to_markdown(table: Table, known: KnownWords = NO_WORDS) -> str:
-    """Write a table. `known`: words by which hyphens at line ends are told."""
+    """Write a table. `known`: words that tell hyphens at line ends."""
     if table.has_spans or table.header_rows > 1 or any(is_nested(cell_items(cell.lines)) for cell in table.cells):
         return _html(table, known)
     rows = [["" for _ in range(table.columns)] for _ in range(table.rows)]

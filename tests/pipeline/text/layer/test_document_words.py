@@ -1,4 +1,4 @@
-"""A hyphen at a line's end is told by the words of all pages of a document."""
+"""The words of all pages of a document tell a hyphen at a line's end."""
 
 import pymupdf
 import pytest

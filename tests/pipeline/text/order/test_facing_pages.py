@@ -48,7 +48,7 @@ def test_books_from_right_to_left_begin_on_the_right() -> None:
 
 
 def test_a_heading_across_the_fold_makes_it_one_page() -> None:
-    """What is set over the fold belongs to both sides: the page is one, and its heading is read first."""
+    """Text over the fold belongs to both sides: the page is one, and its heading is read first."""
     markdown = read_text_layer(spread(heading="A Heading over All of It"), 0, right_to_left=False).markdown
 
     assert markdown.index("A Heading over") < markdown.index("Upper 12")

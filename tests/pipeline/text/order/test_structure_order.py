@@ -53,7 +53,7 @@ def read(document: pymupdf.Document, manner: Manner) -> list[int]:
     ],
 )
 def test_tags_are_followed_where_they_are_plausible(order: list[int], manner: Manner, tmp_path: Path) -> None:
-    """Which column is first, or if they are rows of a table, is the author's choice."""
+    """The author chooses the first column, and if they are rows of a table."""
     with tagged(tmp_path / "page.pdf", order) as document:
         assert read(document, manner) == order
 

@@ -41,7 +41,7 @@ def word(text: str, x: float, baseline: float, size: float = 10) -> Word:
 
 
 def test_the_rest_of_a_ruled_table_is_a_table() -> None:
-    """What a page has of a table may be the end of one cell and one row: rules around all cells tell it."""
+    """A page may have the end of one cell and one row of a table: rules around all cells tell it."""
     words = grid_words(("", "and the hose"), ("Pump", "is dry"))
     level = [Box(-5, y, 160, y) for y in (-12, 4, 18)]
     upright = [Box(x, -12, x, 18) for x in (-5, 75, 160)]
