@@ -7,7 +7,7 @@ A default that a smaller limit leaves without effect is no contradiction.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EndpointSettings, EngineSettings
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, DeepseekSettings, EndpointSettings, EngineSettings
 from ocrmill.configs.profiles.prompt import LOCATE, NAMES
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _of_engines(engine: EngineSettings, settings: "RunSettings") -> Iterator[str
             )
 
 
-def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
+def _of_deepseek(engine: DeepseekSettings) -> Iterator[str]:
     prefix = engine.section
     if 0 < engine.ngram_size < LEAST_NGRAM:
         yield f"{prefix}.ngram_size is {engine.ngram_size}: no token could come twice; take {LEAST_NGRAM} or more, or 0"
@@ -126,10 +126,15 @@ def _of_deepseek(engine: DeepseekOcr2Settings) -> Iterator[str]:
             f"{prefix}.max_output_tokens is {engine.max_output_tokens}, more than the {engine.max_model_len} tokens of "
             f"page and text together ({prefix}.max_model_len)"
         )
+    if isinstance(engine, DeepseekOcr2Settings):
+        yield from _of_vllm(engine)
+
+
+def _of_vllm(engine: DeepseekOcr2Settings) -> Iterator[str]:
     prefill, pages = engine.prefill_tokens, engine.pages_in_flight
     if prefill is not None and pages is not None and prefill < pages:
         yield (
-            f"{prefix}.prefill_tokens ({prefill}) must not be less than {prefix}.pages_in_flight "
+            f"{engine.section}.prefill_tokens ({prefill}) must not be less than {engine.section}.pages_in_flight "
             f"({pages}): each page takes a token in a step"
         )
 
@@ -169,7 +174,10 @@ def _of_tries(engine: EngineSettings) -> Iterator[str]:
             tokens = f"{needed} of {model.max_model_len} tokens"
             yield f"{name}.max_tiles is {rung.max_tiles}, with which a page takes {tokens}"
         if rung.max_tiles is not None and (engine.name in {"cpu", "endpoint"} or not tile_tokens):
-            yield f"{name}.max_tiles is {rung.max_tiles}, and only deepseek-ocr2 and modes of deepseek-ocr have tiles"
+            yield (
+                f"{name}.max_tiles is {rung.max_tiles}, and only deepseek-ocr2, transformers and modes of deepseek-ocr "
+                "have tiles"
+            )
 
 
 def _of_measures(settings: "RunSettings") -> Iterator[str]:

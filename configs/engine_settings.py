@@ -38,10 +38,10 @@ class CpuEngineSettings(Settings):
     )
 
 
-class DeepseekOcr2Settings(Settings):
-    """The `deepseek-ocr2` engine: DeepSeek-OCR 2 in vLLM."""
+class DeepseekSettings(Settings):
+    """The settings of every engine that runs a DeepSeek-OCR."""
 
-    engine: ClassVar[str] = "deepseek-ocr2"
+    engine: ClassVar[str]
 
     model: str = Field(
         "deepseek-ai/DeepSeek-OCR-2", description="A folder with the checkpoint, or its name on the Hugging Face hub."
@@ -80,6 +80,23 @@ class DeepseekOcr2Settings(Settings):
         "auto", description="Of weights and activations; `auto` takes the checkpoint's, bfloat16."
     )
     max_model_len: int = Field(8192, ge=512, description="Tokens of prompt and output together; 8192 in training.")
+
+    @property
+    def section(self) -> str:
+        """The name of this section, for messages."""
+        return f"engine.{self.engine.replace('-', '_')}"
+
+    @property
+    def views(self) -> tuple[str, int]:
+        """The layout of the views that the model is given, as model_adapter/tiling.py names it, and the most tiles."""
+        return "ocr2", self.max_tiles
+
+
+class DeepseekOcr2Settings(DeepseekSettings):
+    """The `deepseek-ocr2` engine: DeepSeek-OCR 2 in vLLM."""
+
+    engine: ClassVar[str] = "deepseek-ocr2"
+
     tensor_parallel: int = Field(
         1, ge=1, description="GPUs of one engine: 1 or 2, which divide the model.", json_schema_extra=performance()
     )
@@ -146,16 +163,6 @@ class DeepseekOcr2Settings(Settings):
         json_schema_extra=performance(),
     )
 
-    @property
-    def section(self) -> str:
-        """The name of this section, for messages."""
-        return f"engine.{self.engine.replace('-', '_')}"
-
-    @property
-    def views(self) -> tuple[str, int]:
-        """The layout of the views that the model is given, as model_adapter/tiling.py names it, and the most tiles."""
-        return "ocr2", self.max_tiles
-
 
 Mode = Literal["tiny", "small", "base", "large", "gundam", "gundam-master"]
 
@@ -179,6 +186,26 @@ class DeepseekOcrSettings(DeepseekOcr2Settings):
     def views(self) -> tuple[str, int]:
         """The layout of the views that the model is given, as model_adapter/tiling.py names it, and the most tiles."""
         return self.mode, self.max_tiles
+
+
+class TransformersSettings(DeepseekSettings):
+    """The `transformers` engine: DeepSeek-OCR 2 by transformers' own classes, on CPUs, Apple's GPUs and NVIDIA's."""
+
+    engine: ClassVar[str] = "transformers"
+    is_added: ClassVar[bool] = True
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        description="What computes; `auto` takes a GPU if torch can use one. Another one may round differently.",
+        json_schema_extra=performance(),
+    )
+    batch_pages: int = Field(
+        4,
+        ge=1,
+        le=256,
+        description="Pages that are decoded together; each takes 0.13 GiB, and a batch as long as its longest page.",
+        json_schema_extra=performance(),
+    )
 
 
 def _loaded(profile: Any) -> Any:
@@ -295,7 +322,7 @@ class EngineSettings(Settings):
     name: str = Field(
         "auto",
         description="`auto` takes the best engine that this machine can run. One of: auto, cpu, deepseek-ocr, "
-        "deepseek-ocr2, endpoint.",
+        "deepseek-ocr2, endpoint, transformers.",
     )
     page_timeout_s: float = Field(
         300.0,
@@ -319,12 +346,14 @@ class EngineSettings(Settings):
     deepseek_ocr2: DeepseekOcr2Settings = DeepseekOcr2Settings()
     deepseek_ocr: DeepseekOcrSettings = DeepseekOcrSettings()
     endpoint: EndpointSettings = EndpointSettings()
+    transformers: TransformersSettings = TransformersSettings()
     tries: TriesSettings = TriesSettings()
 
     @property
-    def deepseek(self) -> DeepseekOcr2Settings | None:
+    def deepseek(self) -> DeepseekSettings | None:
         """The settings of the DeepSeek-OCR that reads; None if another engine does."""
-        return next((model for model in (self.deepseek_ocr2, self.deepseek_ocr) if model.engine == self.name), None)
+        models: tuple[DeepseekSettings, ...] = (self.deepseek_ocr2, self.deepseek_ocr, self.transformers)
+        return next((model for model in models if model.engine == self.name), None)
 
     @property
     def views(self) -> tuple[str, int] | None:

@@ -5,8 +5,13 @@ from collections.abc import Sequence
 
 from ocrmill.configs.errors import SettingsError
 
-_OF_MODELS = ("deepseek-ocr", "deepseek-ocr2", "endpoint")
-_MODELS = "deepseek-ocr2 or deepseek-ocr"
+_SECTIONS = {  # of the engines that run a DeepSeek-OCR
+    "deepseek-ocr2": "engine.deepseek_ocr2",
+    "deepseek-ocr": "engine.deepseek_ocr",
+    "transformers": "engine.transformers",
+}
+_OF_MODELS = (*_SECTIONS, "endpoint")
+_MODELS = "deepseek-ocr2, deepseek-ocr or transformers"
 
 
 def shortcuts(
@@ -47,7 +52,7 @@ def shortcuts(
         raise SettingsError("--no-ray and --ray-address contradict each other: leave one out")
     if engine is None and (parse or any(given is not None for given in (model, lora, prompt))):
         engine = "deepseek-ocr2"
-    deepseek = "engine.deepseek_ocr" if engine == "deepseek-ocr" else "engine.deepseek_ocr2"
+    deepseek = _SECTIONS.get(engine or "", _SECTIONS["deepseek-ocr2"])
     reader = "engine.endpoint" if engine == "endpoint" else deepseek
     options = {
         "engine.name": engine,
@@ -72,7 +77,7 @@ def _refuse(engine: str | None, *, model: str | None, lora: str | None, prompt: 
     if engine == "endpoint" and lora:
         raise SettingsError(f"--lora is for --engine {_MODELS}; a server behind --url has its own adapters")
     if engine == "cpu" and prompt is not None:
-        raise SettingsError(f"--prompt is for --engine {_MODELS} or endpoint; RapidOCR, the engine cpu, takes none")
+        raise SettingsError(f"--prompt is for --engine {_MODELS}, or endpoint; RapidOCR, the engine cpu, takes none")
     if engine == "cpu" and (model or lora):
         raise SettingsError(f"--model and --lora are for --engine {_MODELS}; RapidOCR, the engine cpu, has its own")
     if engine in {"cpu", "endpoint"} and parse:

@@ -30,6 +30,7 @@ OWNERS = {
         *(f"model_adapter/{name}.py" for name in ("encoder_graphs", "model", "processor")),
         *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban")),
         "model_adapter/lora/fold.py",
+        *(f"model_adapter/native/{name}.py" for name in ("decoding", "model", "weights")),
         *(str(path.relative_to(ROOT)) for path in (ROOT / "model_adapter/vision").rglob("*.py")),
         "workers/engines/deepseek_ocr2/preflight.py",
     },
@@ -39,7 +40,10 @@ OWNERS = {
         *(f"model_adapter/decoding/{name}.py" for name in ("device_ngram_ban", "ngram_ban", "ngram_rule")),
         "workers/engines/deepseek_ocr2/engine.py",
     },
-    "transformers": {f"model_adapter/{name}.py" for name in ("checkpoint/hf_config", "plugin", "processor")},
+    "transformers": {
+        *(f"model_adapter/{name}.py" for name in ("checkpoint/hf_config", "plugin", "processor")),
+        *(f"model_adapter/native/{name}.py" for name in ("decoding", "model")),
+    },
 }
 
 

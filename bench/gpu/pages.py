@@ -39,7 +39,8 @@ from ocrmill.configs.engine_settings import DeepseekOcr2Settings, EngineSettings
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize
 from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 from ocrmill.model_adapter.views import cut_views
-from ocrmill.workers.engines.deepseek_ocr2.engine import CELLS, PREFERRED, DeepseekOcr2Engine
+from ocrmill.workers.engines.deepseek_ocr2.engine import PREFERRED, DeepseekOcr2Engine
+from ocrmill.workers.engines.deepseek_ocr2.page_text import CELLS
 
 PAGES_PER_SLOT = 3
 AHEAD = 1.25  # pages inside vLLM for each slot

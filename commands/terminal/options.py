@@ -46,16 +46,16 @@ Engine = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What reads page images: cpu, deepseek-ocr, deepseek-ocr2, endpoint, or an engine of another package. "
-        "auto: the best there is.",
+        help="What reads page images: cpu, deepseek-ocr, deepseek-ocr2, endpoint, transformers, or an engine of "
+        "another package. auto: the best there is.",
     ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         metavar="DIR_OR_NAME",
-        help="Checkpoint of deepseek-ocr2, which then reads, or of deepseek-ocr: a folder or a hub name. With --url: "
-        "its name there.",
+        help="Checkpoint of deepseek-ocr2, which then reads, of transformers or of deepseek-ocr: a folder or a hub "
+        "name. With --url: its name there.",
     ),
 ]
 Urls = Annotated[
@@ -75,7 +75,7 @@ PromptName = Annotated[
         "--route ocr.",
     ),
 ]
-Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for deepseek-ocr2 or deepseek-ocr.")]
+Lora = Annotated[str | None, typer.Option(metavar="DIR", help="LoRA adapter for a DeepSeek-OCR.")]
 Route = Annotated[
     RouteMode | None,
     typer.Option(

@@ -23,8 +23,7 @@ from ocrmill.model_adapter.errors import ModelFilesError
 DECODER_PREFIX = "language_model."  # of our names: the decoder's own follow
 _SAM = "model.vision_tower.sam_encoder."
 
-# The first prefix that matches counts, so that `model.` falls once, however often it follows.
-_PREFIXES = {
+_DEEPSEEK_PREFIXES = {
     "model.sam_model.": "sam_model.",
     "model.qwen2_model.": "qwen2_model.",
     "model.vision_model.": "vision_model.",
@@ -35,7 +34,8 @@ _PREFIXES = {
     "model.layers.": f"{DECODER_PREFIX}model.layers.",
     "model.norm.": "language_model.model.norm.",
     "lm_head.": "language_model.lm_head.",
-    # transformers
+}
+_NATIVE_PREFIXES = {
     f"{_SAM}pos_embed": "sam_model.pos_embed",
     f"{_SAM}patch_embed.projection.": "sam_model.patch_embed.proj.",
     f"{_SAM}layers.": "sam_model.blocks.",
@@ -51,7 +51,10 @@ _PREFIXES = {
     "model.multi_modal_projector.": "projector.layers.",
     "model.view_separator": "view_seperator",
     "model.language_model.": "language_model.model.",
+    "lm_head.": "language_model.lm_head.",
 }
+# The first prefix that matches counts, so that `model.` falls once, however often it follows.
+_PREFIXES = _DEEPSEEK_PREFIXES | _NATIVE_PREFIXES
 
 # Query tables for view sizes that were never published; some copies of the checkpoint still hold them. Of CLIP, the
 # embedding of its own patches, in whose place come SAM's features, and a row of numbers that re-saved copies have.
@@ -62,6 +65,7 @@ _DROPPED = {
 }
 
 _BLOCK_NORM = re.compile(r"^(sam_model\.blocks\.\d+\.)layer_(norm[12]\.)")
+_NATIVE_BLOCK_NORM = re.compile(r"^(model\.vision_tower\.sam_encoder\.layers\.\d+\.)(norm[12]\.)")
 _FUSED_AXES = 3  # experts, then a matrix
 _FUSED_EXPERTS = re.compile(r"^(.*\.mlp\.experts\.)(gate_up_proj|down_proj)$")
 
@@ -83,6 +87,19 @@ def to_ours(name: str) -> str | None:
             renamed = _BLOCK_NORM.sub(r"\1\2", ours + name.removeprefix(prefix))
             return None if renamed in _DROPPED else renamed
     raise WeightNamesError(f"{name} is no tensor of DeepSeek-OCR, neither in DeepSeek's layout nor in transformers'")
+
+
+def to_native(name: str) -> str:
+    """Return transformers' name of a tensor under one of our names; the experts of a layer stay apart.
+
+    Raises:
+        ValueError: the model of transformers has none that begins like this.
+    """
+    for native, ours in _NATIVE_PREFIXES.items():
+        if name.startswith(ours):
+            renamed = native + name.removeprefix(ours)
+            return _NATIVE_BLOCK_NORM.sub(r"\1layer_\2", renamed)
+    raise ValueError(f"transformers' DeepSeek-OCR 2 has no {name}")
 
 
 def needed_shapes(config: Mapping[str, Any]) -> dict[str, Shape]:

@@ -38,7 +38,7 @@ REFUSED: list[tuple[Sequence[str], str]] = [
     (["engine.tries.rungs=[{max_tiles=60}]"], "engine.tries.rungs[0].max_tiles is 60, with which a page takes 8929"),
     (
         ["engine.name=cpu", "engine.tries.rungs=[{max_tiles=9}]"],
-        "and only deepseek-ocr2 and modes of deepseek-ocr",
+        "and only deepseek-ocr2, transformers and modes of deepseek-ocr",
     ),
     (
         ["engine.name=cpu", 'engine.tries.rungs=[{engine="cpu"}]'],

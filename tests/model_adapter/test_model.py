@@ -100,6 +100,21 @@ def test_an_image_and_its_views_are_read_alike(llm: Any, pages: list[RGB]) -> No
     assert first == second == third
 
 
+def test_transformers_own_model_writes_the_same_tokens(llm: Any, tiny_checkpoint: Path, pages: list[RGB]) -> None:
+    """A third opinion in float32: pages of no and of three tiles get the same prompt and the same greedy tokens."""
+    from ocrmill.model_adapter.native.model import NativeModel, PageRequest
+
+    read = pages[1:]
+    ours = generate(llm, read)
+    model = NativeModel(tiny_checkpoint, device="cpu", dtype="float32")
+    requests = [PageRequest(cut_views(page), "markdown") for page in read]
+    theirs = model.read(requests, most_output=NUM_TOKENS, most_tokens=2048, stop_loops=False)
+    decode = llm.get_tokenizer().decode
+
+    assert [output.text for output in theirs] == [decode(ids, skip_special_tokens=False) for ids in tokens(ours)]
+    assert [output.prompt_tokens for output in theirs] == [len(output.prompt_token_ids) for output in ours]
+
+
 def test_the_router_weighs_experts_as_it_was_trained(llm: Any, tiny_checkpoint: Path) -> None:
     """The six experts' weights are not renormalised, so that they sum to less than one; shared experts add unscaled."""
     (result,) = llm.collective_rpc(partial(moe_outputs, weights_file=next(tiny_checkpoint.glob("*.safetensors"))))

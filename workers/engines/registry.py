@@ -21,6 +21,7 @@ from ocrmill.workers.engines.deepseek_ocr2 import preflight
 from ocrmill.workers.engines.endpoint import preflight as endpoint_preflight
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.plugins import find_plugin, make_plugin, plugin_names, plugin_problems
+from ocrmill.workers.engines.transformers import preflight as transformers_preflight
 
 Problems = Callable[[EngineSettings], list[str]]
 log = logging.getLogger(__name__)
@@ -58,6 +59,11 @@ ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obs
         "ocrmill.workers.engines.endpoint.engine:EndpointEngine",
         "a few seconds",
         missing=lambda settings: endpoint_preflight.check(settings.endpoint),
+    ),
+    "transformers": EngineEntry(
+        "ocrmill.workers.engines.transformers.engine:TransformersEngine",
+        "a few minutes",
+        missing=lambda settings: transformers_preflight.check(settings.transformers),
     ),
 }
 FALLBACK = "cpu"

@@ -48,7 +48,9 @@ def with_absolute_paths(settings: RunSettings) -> RunSettings:
     if model is None:
         return settings
     folders = {
-        name: path for name in ("model", "lora", "moe_tables") if (path := getattr(model, name)) and Path(path).is_dir()
+        name: path
+        for name in ("model", "lora", "moe_tables")
+        if (path := getattr(model, name, None)) and Path(path).is_dir()
     }
     absolute = {name: str(Path(path).absolute()) for name, path in folders.items()}
     engine = settings.engine.model_copy(

@@ -7,10 +7,9 @@ tokens, so that a page that loops is stopped there.
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 from ocrmill.model_adapter.lora.check import lora_rank
 from ocrmill.model_adapter.lora.halves import AdapterHalves, split_adapter
 from ocrmill.model_adapter.plugin import engine_arguments
-from ocrmill.model_adapter.prompts import DEFAULT_PROMPT, FIGURE_PROMPT, asks_for_phrases, prompt_text
+from ocrmill.model_adapter.prompts import FIGURE_PROMPT, prompt_text
 from ocrmill.model_adapter.tiling import layout_of
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.errors import EngineError
@@ -31,17 +30,15 @@ from ocrmill.pipeline.records import (
     Failure,
     PageGeometry,
     PageText,
-    Reason,
     RetryParams,
 )
 from ocrmill.workers.engines.deepseek_ocr2.gpu_preset import with_gpu_preset
-from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown
+from ocrmill.workers.engines.deepseek_ocr2.page_text import CELLS, OutputSoFar, figure_text, page_text
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
-from ocrmill.workers.engines.deepseek_ocr2.retry_policy import RETRY_POLICY
+from ocrmill.workers.engines.deepseek_ocr2.retry_policy import retry_policy
 from ocrmill.workers.engines.deepseek_ocr2.vllm_log import VllmLog
 from ocrmill.workers.rendering.protocol import PageImage
 
-CELLS = (128821, 128822)  # <td> and </td>: the authors let them repeat
 STREAM_TOKENS = 8  # that vLLM sends at a time: sending, and looking for loops, costs an eighth of one by one
 PREFERRED = {
     "DO_NOT_TRACK": "1",
@@ -60,16 +57,6 @@ REQUIRED = {
     "PYTHONSAFEPATH": "1",  # its processes take no module from the current folder, where the documents may be
     "VLLM_ENABLE_V1_MULTIPROCESSING": "1",  # its asynchronous engine does not run in this process
 }
-
-
-@dataclass(slots=True)
-class OutputSoFar:
-    """The output of the model for a page so far."""
-
-    text: str = ""
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    finish_reason: str | None = None
 
 
 class DeepseekEngine:
@@ -106,7 +93,7 @@ class DeepseekEngine:
             scripts=None,  # its tokenizer is of bytes and writes any; what it reads well is not known by script
             gpus=0 if is_cpu_build() else settings.tensor_parallel,
             takes_all_cores=True,
-            retry_policy=tuple(islice(self._retry_policy(), settings.repairs)),
+            retry_policy=retry_policy(settings.prompt)[: settings.repairs],
         )
 
     async def start(self, memory: float) -> None:
@@ -154,32 +141,12 @@ class DeepseekEngine:
         written = await self._write(image, prompt, params)
         if isinstance(written, EngineDown):
             return written
-        markdown, blocks = to_markdown(written.text, geometry, refs_are_text=asks_for_phrases(prompt))
-        if not markdown.strip() and not blocks:
-            return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
-        tiling = self._layout.plan(geometry.width_px, geometry.height_px)
-        if tiling.num_tiles != len(image.tiles):  # of an attempt with another number
-            tiling = self._layout.with_max_tiles(len(image.tiles)).plan(geometry.width_px, geometry.height_px)
-        return PageText(
-            markdown,
-            raw=written.text,
-            blocks=blocks,
-            finish_reason=written.finish_reason,
-            prompt_tokens=written.prompt_tokens,
-            output_tokens=written.output_tokens,
-            visual_tokens=self._layout.num_visual_tokens(tiling),
-            tile_columns=tiling.columns,
-            tile_rows=tiling.rows,
-        )
+        return page_text(written, geometry, prompt=prompt, layout=self._layout, num_tiles=len(image.tiles))
 
     async def read_figure(self, picture: RGB) -> PageText | Failure | EngineDown:
         """Read one picture by the model's figure prompt, under the n-gram rule of pages."""
         written = await self._write(cut_views(picture, self._layout), FIGURE_PROMPT, self._usual)
-        if isinstance(written, EngineDown):
-            return written
-        if not written.text.strip():
-            return Failure(Reason.EMPTY_OUTPUT, f"the model wrote nothing ({written.output_tokens} tokens)")
-        return PageText(written.text, finish_reason=written.finish_reason, output_tokens=written.output_tokens)
+        return written if isinstance(written, EngineDown) else figure_text(written)
 
     async def close(self) -> None:
         """End vLLM's processes."""
@@ -188,10 +155,6 @@ class DeepseekEngine:
             self._llm = None
         self._adapter.close()
         self._log.close()
-
-    def _retry_policy(self) -> Iterator[RetryParams]:
-        """Return the retries; one with a prompt of its own only if the usual prompt asks for Markdown."""
-        return (params for params in RETRY_POLICY if params.prompt is None or self._settings.prompt == DEFAULT_PROMPT)
 
     async def _write(self, views: PageViews, prompt: str, params: RetryParams) -> OutputSoFar | EngineDown:
         """The model's output as it comes, cut off where it loops."""

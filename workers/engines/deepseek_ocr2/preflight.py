@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ocrmill.configs.engine_settings import DeepseekOcr2Settings
+from ocrmill.configs.engine_settings import DeepseekOcr2Settings, DeepseekSettings
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, MissingFilesError, check_checkpoint, check_config
-from ocrmill.model_adapter.checkpoint.versions import version_read_by
+from ocrmill.model_adapter.checkpoint.versions import ModelVersion, version_read_by
 from ocrmill.model_adapter.lora.check import check_adapter
 from ocrmill.model_adapter.lora.halves import holds_decoder_half
 from ocrmill.pipeline.errors import EngineError
@@ -29,7 +29,7 @@ MOE_TABLE = "E=*,N=*,device_name=*.json"  # as vLLM names them, by experts, thei
 BFLOAT16_CAPABILITY = (8, 0)  # Ampere
 _DRIVERS = {13: "R580", 12: "R525"}  # the first that runs a major version of CUDA, by NVIDIA's release notes
 _CUDA_OF_TORCH = re.compile(r"^cuda\b[^=]*= *(?:'(\d+)\.(\d+)'|(None))", re.MULTILINE)
-_NO_CUDA = (0, 0)
+NO_CUDA = (0, 0)
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where vLLM's processes keep their messages
 
 
@@ -85,8 +85,8 @@ def _vllm_problems(settings: DeepseekOcr2Settings) -> list[str]:
 def _gpu_problems(settings: DeepseekOcr2Settings, gpus: Gpus) -> list[str]:
     if gpus.problem is not None:
         return [f"no GPU can be used: {gpus.problem}, or use --engine cpu"]
-    needed = _cuda_of_torch()
-    if needed == _NO_CUDA:
+    needed = cuda_of_torch()
+    if needed == NO_CUDA:
         return ["torch is built without CUDA: uninstall it, and install '.[vllm]' again without an index of CPU builds"]
     if needed is not None and gpus.driver_cuda is not None and gpus.driver_cuda[0] < needed[0]:
         driver = f" ({_DRIVERS[needed[0]]} or newer)" if needed[0] in _DRIVERS else ""
@@ -166,7 +166,7 @@ def _model_problems(settings: DeepseekOcr2Settings) -> list[str]:
     problems: list[str] = []
     schema: Mapping[str, Any] | None = None
     try:
-        schema = _check_model(settings)
+        schema = check_model(settings, version_read_by(settings.engine))
     except CheckpointError as error:
         problems.append(str(error))
     adapts_decoder = False  # vLLM applies an adapter to the decoder, beside its weights
@@ -179,8 +179,13 @@ def _model_problems(settings: DeepseekOcr2Settings) -> list[str]:
     return problems + ([] if schema is None else _mismatches(settings, schema["language_config"], adapts_decoder))
 
 
-def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
-    folder, model = Path(settings.model), version_read_by(settings.engine)
+def check_model(settings: DeepseekSettings, model: ModelVersion) -> Mapping[str, Any] | None:
+    """Return the published schema of the model in the settings; None where it is not known yet.
+
+    Raises:
+        CheckpointError: the model is missing or damaged, or another one than this.
+    """
+    folder = Path(settings.model)
     try:
         if folder.is_dir():
             return check_checkpoint(folder, model)
@@ -197,9 +202,9 @@ def _check_model(settings: DeepseekOcr2Settings) -> Mapping[str, Any] | None:
         try:
             return check_checkpoint(cached, model)
         except MissingFilesError:
-            pass  # an unfinished download: vLLM resumes it
+            pass  # an unfinished download: the engine resumes it
     if _version_of("huggingface_hub") is None:
-        return None  # vLLM depends on it, and is missing, too
+        return None  # vLLM and transformers depend on it, and are missing, too
     return check_config(fetch_config(settings.model, settings.revision), settings.model, model)
 
 
@@ -229,14 +234,14 @@ def _has_triton_for_cpus() -> bool:
     return spec is not None and Path(spec.origin or "").with_name("backends").joinpath("cpu").is_dir()
 
 
-def _cuda_of_torch() -> tuple[int, int] | None:
+def cuda_of_torch() -> tuple[int, int] | None:
     """Return the CUDA version that the installed torch was built for, without importing it; None if unknown."""
     spec = find_spec("torch")
     source = Path(spec.origin or "").with_name("version.py") if spec is not None else Path()
     found = _CUDA_OF_TORCH.search(source.read_text(encoding="utf-8")) if source.is_file() else None
     if found is None:
         return None
-    return _NO_CUDA if found[3] else (int(found[1]), int(found[2]))
+    return NO_CUDA if found[3] else (int(found[1]), int(found[2]))
 
 
 def _dotted(numbers: tuple[int, int]) -> str:

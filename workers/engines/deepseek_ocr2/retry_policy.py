@@ -1,5 +1,6 @@
 """The retries of a page with bad output: each entry has the defects that it handles and its decoding settings."""
 
+from ocrmill.model_adapter.prompts import DEFAULT_PROMPT
 from ocrmill.pipeline.records import Reason, RetryParams
 
 # The n-gram rule that the model's authors evaluate with, `infer(eval_mode=True)`, over what a page writes in a while:
@@ -21,3 +22,8 @@ RETRY_POLICY = (
     ),
     RetryParams(frozenset({_LOOPS, _EMPTY}), _NGRAM_SIZE, _NGRAM_WINDOW, temperature=_TEMPERATURE),
 )
+
+
+def retry_policy(prompt: str) -> tuple[RetryParams, ...]:
+    """Return the retries; one with a prompt of its own only if the usual prompt asks for Markdown."""
+    return tuple(params for params in RETRY_POLICY if params.prompt is None or prompt == DEFAULT_PROMPT)
