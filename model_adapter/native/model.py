@@ -171,6 +171,7 @@ class NativeModel:
 def _load(folder: Path, dtype: str) -> Any:
     schema = check_checkpoint(folder, SECOND)
     kind = transformers.DeepseekOcr2Config
+    transformers.logging.disable_progress_bar()  # it would write into the run's own
     config = kind.from_pretrained(folder) if schema is None else kind(**native_config(schema))
     model, said = transformers.DeepseekOcr2ForConditionalGeneration.from_pretrained(
         folder,
