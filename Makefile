@@ -64,9 +64,10 @@ demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3
 	$(BIN)/ocrmill inspect out
 
-# Two files at a time: tests wait more than they compute, for processes that start, hang or are given up.
+# Two files at a time: tests wait more than they compute, for processes that start, hang or are given up. torch gets one
+# thread for each: with two on two cores its threads wait for each other, and take half as much CPU time again.
 test: venv
-	$(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
 
 OTHER := .venv-$(notdir $(PYTHON))
 
