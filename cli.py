@@ -9,6 +9,7 @@ import typer
 
 from ocrmill.commands.terminal.chosen_settings import chosen_settings, print_chosen, settings_of_options
 from ocrmill.commands.terminal.failing import EXIT_CODES, WRONG_USAGE, fail, print_error
+from ocrmill.commands.terminal.files_of_runs import check_report_at_end, checked_trace, report_at_end
 from ocrmill.commands.terminal.options import (
     ChosenPages,
     Configs,
@@ -38,6 +39,7 @@ from ocrmill.commands.terminal.options import (
     Sets,
     Shard,
     TimeBudget,
+    TraceFile,
     Urls,
     Workers,
 )
@@ -53,7 +55,6 @@ from ocrmill.commands.terminal.output_commands import (
     verify,
     view,
 )
-from ocrmill.commands.terminal.report_at_end import check_report_at_end, report_at_end
 from ocrmill.commands.terminal.version import Version
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def run(
     ] = False,
     log_json: LogJson = False,
     report_file: ReportFile = None,
+    trace: TraceFile = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings as TOML, and end.")] = False,
 ) -> None:
     """Read every page that OUT does not have yet, and write one row for each.
@@ -154,6 +156,7 @@ def run(
         pages=None if pages is None else PageChoice.parse(pages),
         sample=sample,
         share=None if shard is None else MachineShare.parse(shard),
+        trace=checked_trace(trace),
     )
     _print_and_exit(run_job(job), job, report_file)
 

@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from ocrmill.commands.build import build_pool, build_sink
@@ -45,13 +46,14 @@ from ocrmill.pipeline.sources.manifests import MANIFEST_ENDINGS
 from ocrmill.pipeline.sources.uri import one_line
 from ocrmill.pipeline.versions import versions
 from ocrmill.workers.engines.registry import check_engine, with_engine_chosen
-from ocrmill.workers.logging import logs_json
+from ocrmill.workers.logging import logs_json, naming_run
 from ocrmill.workers.pools.early_stop import ended_early
 from ocrmill.workers.pools.pool import Pool
 from ocrmill.workers.rendering.sandbox import sandbox
 from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.preemption import stop_on_preemption
 from ocrmill.workers.scheduling.progress import Progress
+from ocrmill.workers.scheduling.trace import Trace
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 _SECRETS: Any = {"input": {"passwords"}, "engine": {"endpoint": {"api_key"}}, "alarms": {"webhook"}}
@@ -73,6 +75,7 @@ class Job:
     pages: PageChoice | None = None  # of each document; one that is read in part stays unfinished
     sample: int | None = None  # documents, drawn by a hash of their names
     share: MachineShare | None = None
+    trace: Path | None = None  # gets what each page waited for
     command: tuple[str, ...] = ()  # the command line, for the run's record
     stop: threading.Event | None = None  # set by another thread, it ends the run as SIGTERM does
     started: float = field(default_factory=time.monotonic)
@@ -141,7 +144,7 @@ def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOu
         OcrmillError: another run holds the lease, the output cannot be read, or was made with other settings.
     """
     run_id = new_run_id()
-    with store.lease(LeaseOwner.current(run_id)) as lease:
+    with naming_run(run_id), store.lease(LeaseOwner.current(run_id)) as lease:
         for sentence in recover(store):
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
@@ -201,6 +204,7 @@ def read_sources(
     with (
         Progress(report, sys.stderr, max_documents=job.max_documents) as progress,
         serving(workers, metrics := RunMetrics(report, progress, output.run_id)),
+        closing(Trace(job.trace)) as trace,
     ):
         output.lease.carry(progress.snapshot)
         try:
@@ -211,7 +215,7 @@ def read_sources(
             report.stopped = True
             return
         sink = build_sink(output.store, output.run_id, pool, job.settings, output.ledger)
-        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages)
+        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages, trace)
         metrics.watch(pool, coordinator)
         occupancy = Occupancy()
         try:

@@ -1,5 +1,8 @@
 """The records that flow through a run. All are frozen; none refers to an open file or a library's object."""
 
+import os
+import socket
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -12,6 +15,7 @@ from ocrmill.pipeline.measures import LayerFidelity, LayerLine
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
 
+_HOST = socket.gethostname()
 PICTURE = "picture"  # the label of a block that is cut out as a figure
 
 
@@ -124,6 +128,7 @@ class PageRange:
     page_numbers: tuple[int, ...]  # ascending, from 1
     rung: int | None = None  # of `engine.tries.rungs`, by which the pages are rendered again
     half: Literal["top", "bottom"] | None = None  # of each page, if not the whole of it is wanted
+    queued: float | None = field(default=None, compare=False)  # Unix time
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +250,21 @@ class EngineDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """A piece of work in some process: Unix times by the clock of its machine."""
+
+    host: str
+    pid: int
+    began: float
+    ended: float
+
+    @classmethod
+    def since(cls, began: float) -> "Work":
+        """Describe work of this process that ends now."""
+        return cls(_HOST, os.getpid(), began, time.time())
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try at reading one page."""
 
@@ -256,6 +276,8 @@ class Attempt:
     output_tokens: int | None = None
     reason: Reason | None = None
     tried: str | None = None  # in which way the page was rendered again, or what read it instead
+    work: Work | None = field(default=None, compare=False)  # of the engine, until it answers; no part of a row
+    sent: float | None = field(default=None, compare=False)  # when an engine had a slot for it: `RenderedPage.sent`
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +308,7 @@ class RoutedPage:
     renderer: str = "mupdf"  # or pdfium, or pillow (image files)
     detail: str | None = None  # the library's messages, capped
     render_ms: float = 0.0
+    work: Work | None = field(default=None, compare=False)  # of the rasterizer, which ends with the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +338,7 @@ class RenderedPage(RoutedPage):
     kept: PageText | None = None  # from a good layer: stands if the engine does worse
     kept_figures: tuple[Figure, ...] | None = None  # its pictures; None if none are cut out
     flags: tuple[str, ...] = ()  # of the page, whoever reads it
+    sent: float | None = field(default=None, compare=False)  # Unix time when an engine had a slot for it
     kind: Literal["rendered"] = "rendered"
 
 
@@ -327,6 +351,7 @@ class FailedPage:
     detail: str | None  # the library's messages, capped
     renderer: str | None = None  # that failed; None if none had it
     render_ms: float = 0.0
+    work: Work | None = field(default=None, compare=False)
     kind: Literal["failed"] = "failed"
 
 

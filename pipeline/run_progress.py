@@ -6,8 +6,13 @@
 Documents that are listed and not opened yet count as many pages as those opened so far have on average.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from ocrmill.pipeline.printable import printable_line
+
+SHOWN_NODES = 6
+_LONGEST_NAME = 60
 STARTING, READING, STOPPING = "starting", "reading", "stopping"
 
 
@@ -25,6 +30,7 @@ class RunProgress:
     documents_listed: int = 0  # to do, opened or not
     listing_complete: bool = False
     pages_per_s: float = 0.0  # over the last minutes
+    nodes: Mapping[str, float] = field(default_factory=dict)  # pages/s of each machine, if there is more than one
 
     @property
     def pages_expected(self) -> int | None:
@@ -49,8 +55,16 @@ class RunProgress:
         return (
             f"{self.pages_done:,}{self._of_pages()} ({self.documents_opened:,} of {self.documents_listed:,} documents "
             f"opened), {self.pages_per_s:.{1 if self.pages_per_s >= 1 else 2}f} pages/s, {self.pages_failed:,} failed, "
-            f"{self.pages_flagged:,} flagged{self._to_go()}{stopping}"
+            f"{self.pages_flagged:,} flagged{self._to_go()}{stopping}{self._by_node()}"
         )
+
+    def _by_node(self) -> str:
+        if not self.nodes:
+            return ""
+        ordered = sorted(self.nodes.items(), key=lambda item: -item[1])
+        parts = [f"{printable_line(name, _LONGEST_NAME)} {rate:.1f}" for name, rate in ordered[:SHOWN_NODES]]
+        more = f" and {len(ordered) - SHOWN_NODES:,} more" if len(ordered) > SHOWN_NODES else ""
+        return f"; pages/s by node: {', '.join(parts)}{more}"
 
     def _of_pages(self) -> str:
         if self.pages_expected is None:

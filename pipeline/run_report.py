@@ -29,6 +29,7 @@ class RunReport:
     ocr_pages: int = 0  # with a route to an engine
     flagged: int = 0
     repetitive: int = 0  # with the repetition flag, from any reader
+    pages_by_host: Counter[str] = field(default_factory=Counter)  # of the engine, or else the rasterizer
     rates: DegenerateRates = field(default_factory=DegenerateRates)  # of pages that degenerate
     documents_in_part: int = 0  # all chosen pages are read, but others are not
     pages_known: int = 0  # of documents that have been opened, done and to do
@@ -84,6 +85,9 @@ class RunReport:
         if not isinstance(row.page, FailedPage):
             self.routes[row.page.decision.reason] += 1
             self.ocr_pages += row.page.decision.route is Route.OCR
+        work = next((attempt.work for attempt in reversed(row.attempts) if attempt.work), row.page.work)
+        if work is not None:
+            self.pages_by_host[work.host] += 1
         self.flagged += bool(row.flags)
         self.repetitive += row.repetition_flag
         self.render_s += row.page.render_ms / 1000

@@ -304,11 +304,15 @@ def test_plan_estimates_without_an_output(inputs: Path) -> None:
 
 
 def test_logs_can_be_json(inputs: Path, tmp_path: Path) -> None:
-    """With --log-json every line on stderr is a JSON object."""
+    """With --log-json every line on stderr is a JSON object; it names the run, and the document that it is about."""
     done = ocrmill("run", inputs / "secret.pdf", "--out", tmp_path / "out", "--no-ray", "--log-json")
 
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert any("password_required" in line["message"] for line in lines)
+    begun = next(at for at, line in enumerate(lines) if line.get("event") == "start")
+    assert {line["run_id"] for line in lines[begun:]} == {lines[begun]["run_id"]}
+    (about,) = [line for line in lines if "password_required" in line["message"]]
+    assert about["source"] == str(inputs / "secret.pdf")
+    assert re.fullmatch("[0-9a-f]{64}", about["document"])
 
 
 def test_a_clean_night_in_json_has_its_start_and_its_end(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,8 +19,11 @@ class _AboveTheBar(logging.Handler):
 
 
 class _JsonLines(logging.Formatter):
+    run_id: str | None = None  # of the run that is going on
+
     def format(self, record: logging.LogRecord) -> str:
-        fields = dict(getattr(record, "fields", {}))
+        run = {} if self.run_id is None else {"run_id": self.run_id}
+        fields = run | dict(getattr(record, "fields", {}))
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return as_json_line(record.levelname.lower(), record.getMessage(), fields, record.created)
@@ -30,6 +34,29 @@ def as_json_line(level: str, message: str, fields: Mapping[str, Any], created: f
     time = datetime.now(UTC) if created is None else datetime.fromtimestamp(created, UTC)
     line = {"time": time.isoformat(timespec="milliseconds"), "level": level, "message": message}
     return json.dumps(line | dict(fields), default=str)
+
+
+def about(source: str, document: str | None = None, page: int | None = None) -> dict[str, Any]:
+    """Return the `extra` of a message about a document or a page: what JSON lines say of it beside the words."""
+    fields = {"source": source, "document": document, "page": page}
+    return {"fields": {name: value for name, value in fields.items() if value is not None}}
+
+
+@contextmanager
+def naming_run(run_id: str) -> Iterator[None]:
+    """Have each JSON line name the run."""
+    lines = [
+        handler.formatter
+        for handler in logging.getLogger(PACKAGE).handlers
+        if isinstance(handler.formatter, _JsonLines)
+    ]
+    for line in lines:
+        line.run_id = run_id
+    try:
+        yield
+    finally:
+        for line in lines:
+            line.run_id = None
 
 
 def start_logging(*, as_json: bool) -> None:

@@ -191,6 +191,10 @@ LogJson = Annotated[
 Pager = Annotated[
     bool, typer.Option("--pager/--no-pager", help="On a terminal show in $PAGER what is longer than it, or not.")
 ]
+TraceFile = Annotated[
+    Path | None,
+    typer.Option("--trace", metavar="FILE", help="Write what each page waited for, as JSON for Perfetto."),
+]
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="At the end write OUT as one HTML file, and as JSON beside it."),

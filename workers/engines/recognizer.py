@@ -22,6 +22,7 @@ from ocrmill.pipeline.records import (
     Reason,
     RenderedPage,
     RetryParams,
+    Work,
 )
 from ocrmill.pipeline.rows import PageRow, PictureOnly
 from ocrmill.pipeline.text.figures import cut_figures, has_pictures
@@ -62,14 +63,14 @@ class Recognizer:
         self, document: Document, page: RenderedPage, image: PageImage, params: RetryParams | None = None
     ) -> PageRow | EngineDown:
         """Read one page image; an engine's failure is a row with its reason, its death is `EngineDown`."""
-        started = time.perf_counter()
+        began, started = time.time(), time.perf_counter()
         try:
             text = await self._engine.read(image, page.geometry, params)
         except Exception as error:  # noqa: BLE001 - whatever an engine raises concerns this page only
             text = Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if isinstance(text, EngineDown):
             return text
-        attempt = self._make_attempt(started, params, page)
+        attempt = replace(self._make_attempt(started, params, page), work=Work.since(began), sent=page.sent)
         if isinstance(text, Failure):
             row = failed_row(document, page, text.reason, text.detail, replace(attempt, reason=text.reason))
             return await self._mark_picture(row, page, image, params)

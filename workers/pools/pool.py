@@ -1,7 +1,9 @@
 """The pool of workers: the interface that the coordinator uses, and the pool that runs in this process."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ocrmill.configs.settings import RouteMode, RunSettings
@@ -117,7 +119,7 @@ class SerialPool:
         await asyncio.shield(self._starting[at])
         turn = await self._turns.acquire(patient=params is not None or page.rung is not None)
         try:
-            row = await recognizer.read(document, page, image, params)
+            row = await recognizer.read(document, replace(page, sent=time.time()), image, params)
         finally:
             self._turns.release(turn, finished=True)
         if isinstance(row, EngineDown):  # there is no other one

@@ -195,6 +195,7 @@ class RayPool:
             started = time.monotonic()
             outcome: PageRow | _EngineLost | None = None  # None: the image is lost, or this was cancelled
             try:
+                request = request._replace(page=replace(page, sent=time.time()))
                 reading = slot.worker.handle.actor.read.remote(*request)
                 outcome = await self._await_outcome(slots, slot, request, reading)
             finally:

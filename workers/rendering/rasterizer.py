@@ -4,6 +4,7 @@ A page that crashes its renderer, hangs it or swallows its memory costs that pag
 next page read. Nothing here raises for a bad document or page; each comes out as a record with its reason.
 """
 
+import time
 from dataclasses import replace
 
 from ocrmill.configs.settings import RasterSettings, RouteMode, RunSettings
@@ -26,6 +27,7 @@ from ocrmill.pipeline.records import (
     Source,
     TextLayerPage,
     UnreadableDocument,
+    Work,
 )
 from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.fetch import check_unchanged, sha256_of
@@ -109,6 +111,7 @@ class Rasterizer:
         self, document: Document, page_number: int, again: PageRange | None = None
     ) -> PageRow | tuple[RenderedPage, PageImage]:
         """Read a page; return its row, or the rendered page that awaits OCR, with its image or its views."""
+        began = time.time()
         first = self._pdfium if document.renderer == "pdfium" else self._mupdf
         page: PageResult
         image: RenderedImage | None
@@ -128,6 +131,7 @@ class Rasterizer:
         except OSError as error:
             page, image = _failed(page_number, Failure(Reason.UNREADABLE, f"cannot be read: {error}"))
         if not isinstance(page, RenderedPage):
+            page = replace(page, work=Work.since(began))
             return finished_row(document, page, self._settings.quality, self._figures(page, image))
         assert image is not None
         wanted: PageImage = image
@@ -136,7 +140,7 @@ class Rasterizer:
         elif self._image_format is not None and not isinstance(image, PageViews):
             wanted = encode(image, self._image_format)
             page = replace(page, geometry=with_size(page.geometry, wanted.width_px, wanted.height_px))
-        return replace(page, image_bytes=wanted.nbytes), wanted
+        return replace(page, image_bytes=wanted.nbytes, work=Work.since(began)), wanted
 
     def _remake(
         self, page: RenderedPage, image: RenderedImage | None, again: PageRange

@@ -24,6 +24,7 @@ from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 from ocrmill.pipeline.run_progress import READING, STOPPING
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.sources.fetch import current
+from ocrmill.workers.logging import about
 from ocrmill.workers.pools.image_memory import page_bytes
 from ocrmill.workers.pools.pool import Image, Pool
 from ocrmill.workers.scheduling.circuit_breaker import CircuitBreaker
@@ -35,6 +36,7 @@ from ocrmill.workers.scheduling.memory_budget import MemoryBudget, Reservation
 from ocrmill.workers.scheduling.progress import Progress
 from ocrmill.workers.scheduling.range_queue import RangeQueue
 from ocrmill.workers.scheduling.task_groups import beside, cause_of
+from ocrmill.workers.scheduling.trace import Trace
 from ocrmill.workers.scheduling.tries.second_tries import SecondTries
 
 SOURCES_AT_A_TIME = 64
@@ -56,6 +58,7 @@ class Coordinator:
         report: RunReport,
         progress: Progress,
         pages: PageChoice | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._pool = pool
         self._sink = sink
@@ -67,7 +70,8 @@ class Coordinator:
         self._page_bytes = page_bytes(settings.engine)
         self._budget = MemoryBudget(pool.in_flight_bytes)
         self._breaker = CircuitBreaker(workers)
-        self._flusher = Flusher(sink, report)
+        self._trace = trace or Trace(None)
+        self._flusher = Flusher(sink, report, self._trace)
         self._settings = settings
         self._tries = SecondTries(pool, settings)
         self._open: dict[str, DocumentProgress] = {}
@@ -188,11 +192,12 @@ class Coordinator:
 
     async def _open_once(self, source: Source) -> Document | UnreadableDocument:
         try:
-            return await self._pool.open(source)
+            with self._trace.opening(source):
+                return await self._pool.open(source)
         except OcrmillError:
             raise
         except Exception as error:  # one bad file must not end the night
-            log.exception("%s: opening it failed with an unexpected error", source.uri)
+            log.exception("%s: opening it failed with an unexpected error", source.uri, extra=about(source.uri))
             return UnreadableDocument(None, source, Reason.RENDER_CRASH, f"{type(error).__name__}: {error}")
 
     async def _admit(self, opened: Document | UnreadableDocument, openings: int = 1) -> None:
@@ -207,7 +212,7 @@ class Coordinator:
             self._sink.add_source(SourceRow(source, document_id))
         elif document_id is not None and self._ledger.keeps_pages(document_id, page_count):
             why = opened.detail if page_count == 0 else f"it has {page_count:,} pages now"
-            log.warning("%s: its old rows are kept: %s", source.uri, why)
+            log.warning("%s: its old rows are kept: %s", source.uri, why, extra=about(source.uri, document_id))
         elif isinstance(opened, UnreadableDocument) and (opened.reason in RETRIED or under_way is None):
             self._finish_unreadable(opened)
         elif document_id in self._in_part:
@@ -264,6 +269,7 @@ class Coordinator:
         """Take ranges from the queue and read them; a page is finished as a row, or goes on to an engine."""
         while (pages := await self._queue.get()) is not None:
             undelivered = set(pages.page_numbers)
+            self._trace.take(pages)
             try:
                 async with aclosing(self._pool.read(pages)) as stream:
                     while undelivered and not self._stop.is_set():
@@ -279,7 +285,8 @@ class Coordinator:
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night
-                log.exception("%s: reading it failed with an unexpected error", pages.document.source.uri)
+                uri, said = pages.document.source.uri, about(pages.document.source.uri, pages.document.document_id)
+                log.exception("%s: reading it failed with an unexpected error", uri, extra=said)
                 for number in sorted(undelivered):
                     detail = f"{type(error).__name__}: {error}"
                     self._finish_page(unrendered_row(pages.document, number, Reason.RENDER_CRASH, detail))
@@ -292,7 +299,8 @@ class Coordinator:
             except OcrmillError:
                 raise
             except Exception as error:  # one bad page must not end the night
-                log.exception("%s: OCR failed with an unexpected error", document.source.uri)
+                said = about(document.source.uri, document.document_id, page.page_number)
+                log.exception("%s: OCR failed with an unexpected error", document.source.uri, extra=said)
                 row = failed_row(document, page, Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if row is None:
             await self._render_again(document, page)
@@ -310,6 +318,7 @@ class Coordinator:
             self._finish_page(failed_row(document, page, Reason.RENDER_CRASH, detail))
 
     def _finish_page(self, row: PageRow) -> None:
+        self._trace.finish(row)
         opened = self._open[row.document_id]
         if row.reason is Reason.CHANGED and opened.openings < OPENINGS:
             opened.changed[row.page_number] = row
@@ -345,7 +354,8 @@ class Coordinator:
 
     def _finish_unreadable(self, opened: UnreadableDocument) -> None:
         """Finish a document without pages. If it may be readable later, its row has no hash of these bytes."""
-        log.warning("%s: %s (%s)", opened.source.uri, opened.reason, opened.detail)
+        uri = opened.source.uri
+        log.warning("%s: %s (%s)", uri, opened.reason, opened.detail, extra=about(uri, opened.document_id))
         row = DocumentRow(
             document_id=None if opened.reason in RETRIED else opened.document_id,
             source=opened.source,

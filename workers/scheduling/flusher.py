@@ -14,6 +14,7 @@ from contextlib import suppress
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.run_report import RunReport
+from ocrmill.workers.scheduling.trace import Trace
 
 CHECK_S = 0.5
 LOOK_AGAIN_S = 0.05
@@ -24,9 +25,10 @@ log = logging.getLogger(__name__)
 class Flusher:
     """Flushes a sink whenever it is due."""
 
-    def __init__(self, sink: Sink, report: RunReport) -> None:
+    def __init__(self, sink: Sink, report: RunReport, trace: Trace | None = None) -> None:
         self._sink = sink
         self._report = report
+        self._trace = trace or Trace(None)
         self._failing = False
         self._wake = asyncio.Event()
 
@@ -79,10 +81,13 @@ class Flusher:
         Raises:
             OutputError: the rows cannot be written now.
         """
-        started = time.monotonic()
+        started, began, is_durable = time.monotonic(), time.time(), False
+        pages = self._trace.begin_write()
         try:
             self._sink.flush()
+            is_durable = True
         finally:
+            self._trace.end_write(pages, began, durable=is_durable)
             self._report.write_s += time.monotonic() - started
 
 

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Self, TextIO
 
@@ -52,7 +52,7 @@ class Progress:
         self._clock = clock
         self._phase = STARTING
         self._started = self._last_line = clock()
-        self._samples: deque[tuple[float, int]] = deque([(self._started, 0)], WINDOW_SAMPLES)
+        self._samples: deque[tuple[float, int, Mapping[str, int]]] = deque([(self._started, 0, {})], WINDOW_SAMPLES)
         self._last_page = (self._started, 0)  # the time of the last growth of the page count, and that count
         self._bar: tqdm[None] | None = None
         if stream.isatty() and not logs_json():
@@ -76,14 +76,15 @@ class Progress:
         if phase == READING:
             now = self._clock()
             self._samples.clear()
-            self._samples.append((now, self._report.pages_done))
+            self._samples.append((now, self._report.pages_done, dict(self._report.pages_by_host)))
             self._last_page = (now, self._report.pages_done)
         self._phase = phase
 
     def snapshot(self) -> RunProgress:
         """Return the present counts; any thread may call this."""
         report, most = self._report, self._max_documents
-        since, pages = self._samples[0]
+        since, pages, of_hosts = self._samples[0]
+        seconds, hosts = max(1e-3, self._clock() - since), dict(report.pages_by_host)
         listed = report.sources_listed
         return RunProgress(
             phase=self._phase,
@@ -95,7 +96,10 @@ class Progress:
             documents_opened=report.sources_opened,
             documents_listed=listed if most is None else min(listed, most),
             listing_complete=report.listing_complete or (most is not None and listed >= most),
-            pages_per_s=round((report.pages_done - pages) / max(1e-3, self._clock() - since), 3),
+            pages_per_s=round((report.pages_done - pages) / seconds, 3),
+            nodes={name: round((done - of_hosts.get(name, 0)) / seconds, 3) for name, done in hosts.items()}
+            if len(hosts) > 1
+            else {},
         )
 
     def show(self) -> None:
@@ -104,7 +108,7 @@ class Progress:
         if done != self._last_page[1]:
             self._last_page = (now, done)
         if now - self._samples[-1][0] >= SAMPLE_EVERY_S:
-            self._samples.append((now, done))
+            self._samples.append((now, done, dict(self._report.pages_by_host)))
         if self._bar is not None:
             progress = self.snapshot()
             expected = progress.pages_expected

@@ -1,6 +1,7 @@
 """The queue of page ranges, in two lanes: a long document must not hold back the short ones behind it."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -30,7 +31,8 @@ class RangeQueue:
     async def put(self, document: Document, page_numbers: Sequence[int]) -> None:
         """Queue the unread pages of a document; do nothing once the queue is dropped."""
         step = self._pages_per_range
-        ranges = [PageRange(document, tuple(page_numbers[at : at + step])) for at in range(0, len(page_numbers), step)]
+        parts = [tuple(page_numbers[at : at + step]) for at in range(0, len(page_numbers), step)]
+        ranges = [PageRange(document, part, queued=time.time()) for part in parts]
         async with self._changed:
             if self._dropped:
                 return

@@ -20,7 +20,7 @@ from ocrmill.commands.report.contents import Report
 from ocrmill.commands.report.flag_meanings import LITTLE, MEANINGS
 from ocrmill.commands.report.report import BEGINS, write_report
 from ocrmill.commands.report.suspicion import MOST_OF_A_DOCUMENT, most_suspicious
-from ocrmill.commands.terminal.report_at_end import report_at_end
+from ocrmill.commands.terminal.files_of_runs import report_at_end
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.schema import PAGES

@@ -50,6 +50,23 @@ def test_lines_come_by_time_and_not_by_pages(report: RunReport, caplog: pytest.L
     assert "no page has finished for 3 min" in lines[-1]
 
 
+def test_a_cluster_shows_what_each_machine_does(report: RunReport) -> None:
+    """Pages/s by the host that read them, once there is more than one; they add up to the whole rate."""
+    clock = Clock()
+    progress = Progress(report, io.StringIO(), clock=clock)
+    progress.enter(READING)
+    for second in range(1, 101):
+        clock.now = float(second)
+        report.pages["ok"] += 3
+        report.pages_by_host.update({"gpu-1": 1} if second <= 50 else {"gpu-1": 1, "gpu-\x1b2": 4})
+        progress.show()
+        assert ("by node" in progress.snapshot().to_text()) == (second > 50)
+
+    assert progress.snapshot().nodes == {"gpu-1": 1.0, "gpu-\x1b2": 2.0}
+    assert progress.snapshot().to_text().endswith(r"; pages/s by node: gpu-\x1b2 2.0, gpu-1 1.0")
+    assert progress.snapshot().pages_per_s == 3.0
+
+
 def test_lines_come_although_the_event_loop_is_blocked(report: RunReport, caplog: pytest.LogCaptureFixture) -> None:
     """A thread of its own writes them; here nobody calls anything for three seconds."""
     caplog.set_level(logging.INFO, "ocrmill")

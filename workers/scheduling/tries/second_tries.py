@@ -12,6 +12,7 @@ from ocrmill.pipeline.quality.other_image import from_halves, from_turned, of_la
 from ocrmill.pipeline.quality.page_row import better_of_layer
 from ocrmill.pipeline.records import ENGINE_FAILURES, Document, PageRange, RenderedPage
 from ocrmill.pipeline.rows import PageRow
+from ocrmill.workers.logging import about
 from ocrmill.workers.pools.pool import Image, Pool
 from ocrmill.workers.scheduling.memory_budget import Reservation
 from ocrmill.workers.scheduling.tries.steps import Step, asked_flags, make_steps
@@ -101,7 +102,8 @@ class SecondTries:
         except OcrmillError:
             raise
         except Exception:  # the attempts before this one stand
-            log.exception("%s, page %d: a further attempt failed", document.source.uri, page.page_number)
+            said = about(document.source.uri, document.document_id, page.page_number)
+            log.exception("%s, page %d: a further attempt failed", document.source.uri, page.page_number, extra=said)
             return None
         if row is None or rung.layer or not rung.turn:
             return row

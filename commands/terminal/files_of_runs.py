@@ -1,4 +1,7 @@
-"""The report that a run writes once its rows are durable: nothing that goes wrong with it changes how the run ended."""
+"""The files beside OUT that a run may write: a report once its rows are durable, and a trace.
+
+Nothing that goes wrong with a report changes how the run ended.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,20 @@ def check_report_at_end(destination: Path | None) -> None:
     from ocrmill.commands.report.report import check_report
 
     check_report(destination)
+
+
+def checked_trace(path: Path | None) -> Path | None:
+    """Return the path of a trace, with links resolved.
+
+    Raises:
+        UsageError: It is no place for a file of ours.
+    """
+    if path is None:
+        return None
+    from ocrmill.commands.export.new_file import regular_file
+    from ocrmill.workers.scheduling.trace import BEGINS
+
+    return regular_file(path, BEGINS)
 
 
 def report_at_end(output: str, settings: "RunSettings", destination: Path | None) -> None:

@@ -1,0 +1,123 @@
+"""The trace of a run: each page's waits and works, in order, in a file that can be read also if its end is missing."""
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_rows import made_page, rendered_page
+from pdfs import text_pdf
+
+from ocrmill.commands.run import Job, run
+from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.settings import RoutingSettings, RunSettings
+from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.records import Attempt, Document, PageRange, Source, Work
+from ocrmill.pipeline.rows import PageRow
+from ocrmill.workers.scheduling.trace import BEGINS, Trace
+
+OF_A_PAGE = ["queue", "wait for a rasterizer", "render", "cut and encode"]
+OF_AN_ATTEMPT = ["wait for an engine", "transfer", "decode"]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Read a trace as a program does that knows the form: line by line, whether or not there is an end."""
+    first, *lines = path.read_text().splitlines()
+    assert first == "["
+    return [json.loads(line.rstrip(",")) for line in lines if line != "]"]
+
+
+def spans_of_pages(events: list[dict[str, Any]]) -> dict[str, list[tuple[str, int, int]]]:
+    """Collect name, begin and end of each page's spans, in the order of the file."""
+    ends = {(event["cat"], event["id"]): event["ts"] for event in events if event["ph"] == "e"}
+    pages = defaultdict(list)
+    for event in events:
+        if event["ph"] == "X":
+            pages[event["args"]["page"]].append((event["name"], event["ts"], event["ts"] + event["dur"]))
+        elif event["ph"] == "b":
+            end = ends[event["cat"], event["id"]]
+            pages[event["args"]["page"]].append((event["name"], event["ts"], end))
+    return pages
+
+
+def read_page(number: int, began: float, *, attempts: int = 1, pid: int = 7) -> PageRow:
+    """Make the row of a page that was rendered for 10 ms, and read for a second by each attempt."""
+    work = Work("node-1", 5, began, began + 0.02)
+    tries = tuple(
+        Attempt("cpu", 1.0, work=Work("gpu-1", pid, at + 0.2, at + 1.2), sent=at + 0.1)
+        for at in (began + 1.2 * number for number in range(attempts))
+    )
+    return replace(made_page("a", number, 9), page=rendered_page(number, render_ms=10, work=work), attempts=tries)
+
+
+def taken(trace: Trace, row: PageRow, queued: float) -> None:
+    document = Document(row.document_id, Source(row.source, "1", 1, row.source), 9)
+    trace.take(PageRange(document, (row.page_number,), queued=queued))
+
+
+def test_a_page_has_its_spans_one_after_the_other(tmp_path: Path) -> None:
+    """From the queue to the disk, with both of its attempts; overlapping pages have different lanes of an engine."""
+    trace = Trace(tmp_path / "t.json")
+    rows = [read_page(1, trace._began + 1, attempts=2), read_page(2, trace._began + 1)]
+    for row in rows:
+        taken(trace, row, trace._began)
+        trace.finish(row)
+    pages = trace.begin_write()
+    trace.end_write(pages, trace._began, durable=False)
+    trace.end_write(trace.begin_write(), trace._began, durable=True)
+    trace.close()
+    events = json.loads((tmp_path / "t.json").read_text())
+    spans = spans_of_pages(events)
+
+    assert (tmp_path / "t.json").read_bytes().startswith(BEGINS)
+    names = [name for name, _, _ in spans[f"{rows[0].source} 1"]]
+    assert names == [*OF_A_PAGE, *OF_AN_ATTEMPT, *OF_AN_ATTEMPT, "post-process", "until durable"]
+    times = spans[f"{rows[0].source} 1"][2:-2]  # the others are of this moment, which made times do not know
+    assert times[0][1:] == (1_000_000, 1_010_000)
+    assert all(before[2] <= after[1] for before, after in pairwise(times))
+    decodes = [(event["pid"], event["tid"]) for event in events if event["name"] == "decode"]
+    assert len(set(decodes)) == 2  # of three: the second attempt goes on in the lane of the first
+    assert [event["args"]["page"] for event in events if event["name"] == "write"] == ["2 pages"]
+    names_of_tracks = {event["args"]["name"] for event in events if event["name"] == "process_name"}
+    assert names_of_tracks == {"waiting", "writer", "rasterizers on node-1", "cpu on gpu-1, process 7"}
+
+
+def test_a_trace_without_its_end_can_be_read(tmp_path: Path) -> None:
+    """What is written is whole lines at any moment: a killed run leaves all events of the pages that it finished."""
+    trace = Trace(tmp_path / "t.json")
+    for number in range(1, 4):
+        trace.finish(read_page(number, trace._began))
+        assert sum(event["name"] == "decode" for event in read(tmp_path / "t.json")) == number
+    trace.close()
+
+
+def test_a_run_writes_its_trace(tmp_path: Path) -> None:
+    """Every page and document of a real run is in it; without a path nothing is written."""
+    settings = RunSettings(engine=EngineSettings(name="cpu"), routing=RoutingSettings(mode="fast"))
+    source, path = text_pdf(tmp_path / "a.pdf", pages=2), tmp_path / "t.json"
+    run(Job((str(source),), str(tmp_path / "out"), settings, use_ray=False, trace=path))
+    spans = spans_of_pages(json.loads(path.read_text()))
+
+    for page in (f"{source} 1", f"{source} 2"):
+        assert [name for name, _, _ in spans[page]] == [*OF_A_PAGE, "post-process", "until durable"]
+        assert all(0 <= begin <= end for _, begin, end in spans[page])
+        assert spans[page][2][2] > spans[page][2][1]
+    assert [name for name, _, _ in spans[str(source)]] == ["open"]
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A trace that cannot begin ends the run before it does; one that cannot go on ends alone, with a warning."""
+    with pytest.raises(OutputError, match="cannot be written"):
+        Trace(tmp_path / "none/t.json")
+    trace = Trace(tmp_path / "t.json")
+    assert trace._file is not None
+    trace._file.close()
+    trace._file = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - the trace closes it
+    trace.finish(read_page(1, trace._began))
+    trace.finish(read_page(2, trace._began))
+    trace.close()
+
+    assert caplog.text.count("the trace ends here, the run goes on") == 1
