@@ -22,7 +22,7 @@ from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.records import PageRange, Source, Work
 from ocrmill.pipeline.rows import PageRow
 
-BEGINS = b'[\n{"name":"process_name"'
+TRACE_BEGINS = b'[\n{"name":"process_name"'
 WAITING, WRITER = "waiting", "writer"
 Event = dict[str, Any]
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from ocrmill.configs.settings import RoutingSettings, RunSettings
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.records import Attempt, Document, PageRange, Source, Work
 from ocrmill.pipeline.rows import PageRow
-from ocrmill.workers.scheduling.trace import BEGINS, Trace
+from ocrmill.workers.scheduling.trace import TRACE_BEGINS, Trace
 
 OF_A_PAGE = ["queue", "wait for a rasterizer", "render", "cut and encode"]
 OF_AN_ATTEMPT = ["wait for an engine", "transfer", "decode"]
@@ -72,7 +72,7 @@ def test_a_page_has_its_spans_one_after_the_other(tmp_path: Path) -> None:
     events = json.loads((tmp_path / "t.json").read_text())
     spans = spans_of_pages(events)
 
-    assert (tmp_path / "t.json").read_bytes().startswith(BEGINS)
+    assert (tmp_path / "t.json").read_bytes().startswith(TRACE_BEGINS)
     names = [name for name, _, _ in spans[f"{rows[0].source} 1"]]
     assert names == [*OF_A_PAGE, *OF_AN_ATTEMPT, *OF_AN_ATTEMPT, "post-process", "until durable"]
     times = spans[f"{rows[0].source} 1"][2:-2]  # the others are of this moment, which made times do not know
