@@ -86,7 +86,7 @@ def test_a_page_has_its_spans_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_a_trace_without_its_end_can_be_read(tmp_path: Path) -> None:
-    """What is written is whole lines at any moment: a killed run leaves all events of the pages that it finished."""
+    """Whole lines are in the file at any moment: a killed run leaves all events of the pages that it finished."""
     trace = Trace(tmp_path / "t.json")
     for number in range(1, 4):
         trace.finish(read_page(number, trace._began))
