@@ -5,6 +5,7 @@
 # make faults kills, cuts off and fills up what a run needs, and writes docs/faults.md
 # make fuzz   the parsers of foreign bytes, for longer than `make test` does
 # make check  linters and contracts
+# make docs   the documentation site, into .site/html
 # make bench  every bench at its documented size, for hours; writes the table of docs/performance.md
 # make bench-smoke  every bench at its smallest size: none is broken
 # make venv   only the environment
@@ -16,7 +17,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-python wheels faults fuzz check venv bench bench-smoke gpu-bench clean
+.PHONY: demo test test-python wheels faults fuzz check docs venv bench bench-smoke gpu-bench clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -104,5 +105,15 @@ check: .venv/.vllm
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
+# What draws the diagrams of the site; without npm or its registry they stay text.
+.venv/.mermaid: .venv/.dev
+	mkdir -p .venv/mermaid
+	cd .venv/mermaid && npm pack --silent mermaid@11.17.2 && tar -xzf mermaid-11.17.2.tgz package/dist/mermaid.min.js \
+	    && rm mermaid-11.17.2.tgz || echo "no Mermaid: diagrams of the site are text"
+	touch $@
+
+docs: .venv/.vllm .venv/.mermaid
+	$(BIN)/python .ci/site.py
+
 clean:
-	rm -rf out .venv
+	rm -rf out .site .venv

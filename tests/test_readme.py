@@ -135,7 +135,9 @@ def test_every_command_line_parses(page: str) -> None:
     for line in re.findall(r"^ocrmill (.*?)(?:\s+#.*)?$", "\n".join(fences(page, ".*")), re.MULTILINE):
         name = next(name for name in COMMANDS if f"{line} ".startswith(f"{name} "))
         words = line.removeprefix(name).split()
-        known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+        known = {
+            option for parameter in COMMANDS[name].params for option in [*parameter.opts, *parameter.secondary_opts]
+        }
 
         assert not [word for word in words if word.startswith("--") and word not in known], line
         load_settings([], [value for option, value in pairwise(words) if option == "--set"])

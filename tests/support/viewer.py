@@ -1,15 +1,18 @@
 """The viewer as its users have it: a server in a thread of the tests, and a Chromium that looks at it."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
+from PIL import Image
 
 from ocrmill.commands.view.app import make_app
 from ocrmill.commands.view.guard import Access
@@ -32,6 +35,13 @@ def until(page: "Page", condition: str) -> None:
     while not page.evaluate(condition):
         assert time.monotonic() < give_up, condition
         page.wait_for_timeout(30)
+
+
+def save_picture(png: bytes, name: str) -> None:
+    """Put a picture for the docs into the folder that OCRMILL_SCREENSHOTS names, in few colours."""
+    file = Path(os.environ["OCRMILL_SCREENSHOTS"], f"{name}.png")
+    Image.open(BytesIO(png)).convert("RGB").quantize(64).save(file, optimize=True)
+    assert file.stat().st_size < 150_000, name
 
 
 @contextmanager

@@ -61,13 +61,15 @@ def _sanitiser(mark: str) -> "nh3.Cleaner":
     def allowed(_: str, name: str, value: str) -> str | None:
         if mark in value:  # a formula is put into text, never into an attribute
             return None
-        pattern = {"href": _LINK, "colspan": _SPAN, "rowspan": _SPAN}.get(name)  # no others but those set below
+        pattern = {"href": _LINK, "start": _SPAN, "colspan": _SPAN, "rowspan": _SPAN}.get(
+            name
+        )  # no others but those set below
         return value if pattern is None or pattern.fullmatch(value) else None
 
     return nh3.Cleaner(
         tags=_ELEMENTS,
         clean_content_tags=_GONE,
-        attributes={"a": {"href"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}},
+        attributes={"a": {"href"}, "ol": {"start"}, "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan"}},
         attribute_filter=allowed,
         url_schemes={"http", "https", "mailto"},
         url_relative="deny",

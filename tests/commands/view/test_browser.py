@@ -3,14 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page
-from viewer import AXE, needs_chromium, serving, until
+from viewer import AXE, needs_chromium, save_picture, serving, until
 from viewer import opened as opened_output
 
 from ocrmill.commands.view.output_data import OutputData
@@ -156,11 +154,9 @@ def test_a_plot_leads_to_its_pages(chromium: Browser, viewer: str) -> None:
 @pytest.mark.skipif("OCRMILL_SCREENSHOTS" not in os.environ, reason="OCRMILL_SCREENSHOTS names no folder for pictures")
 def test_pictures_for_the_docs(chromium: Browser, nights: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pictures of docs/view.md are small enough for a page of documentation."""
-    folder = Path(os.environ["OCRMILL_SCREENSHOTS"]).absolute()
+    monkeypatch.setenv("OCRMILL_SCREENSHOTS", str(Path(os.environ["OCRMILL_SCREENSHOTS"]).absolute()))
     monkeypatch.chdir(Path(nights.url).parent)
     with opened_output(LocalStore(Path(Path(nights.url).name))) as data, serving(data) as address:
         for name, (view, width, scheme) in PICTURES.items():
             with looking(chromium, address, width, scheme) as page:
-                picture = Image.open(BytesIO(opened(page, view).screenshot()))
-            picture.convert("RGB").quantize(64).save(folder / f"{name}.png", optimize=True)
-            assert (folder / f"{name}.png").stat().st_size < 150_000, name
+                save_picture(opened(page, view).screenshot(), name)

@@ -95,6 +95,12 @@ def test_tables_and_formulas_are_shown() -> None:
     assert html.count("<math") == 2
 
 
+def test_a_list_keeps_its_number() -> None:
+    """An item that is a block of its own has the number that the text gives it."""
+    assert '<ol start="3">' in to_safe_html("3. The smell")
+    assert "start" not in to_safe_html('<ol start="javascript:1"><li>a</li></ol>')
+
+
 BROKEN = [r"\(\frac{\)", r"\[\begin{array}\]", r"\(" + "{" * 900 + r"\)", f"\\({'x' * 5000}\\)"]
 
 
