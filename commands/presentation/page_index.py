@@ -1,10 +1,12 @@
 """An index of an output: what people filter and sort by, in a DuckDB of this process that is locked.
 
-The narrow columns of all pages that count, the documents and the sources are copied into a temporary file, shard by
-shard; later only new shards are read. Texts and pictures stay where they are, and each row says where that is. Once
-locked, the database reads and writes no other file, loads no extension and keeps its settings.
+The narrow columns of all pages that count, the documents and the sources are copied into a file, shard by shard; later,
+and at the next start if the file is kept, only new shards are read. Texts and pictures stay where they are, and each
+row says where that is. Once locked, the database reads and writes no other file, loads no extension and keeps its
+settings.
 """
 
+import hashlib
 import logging
 import threading
 import time
@@ -15,14 +17,16 @@ import numpy as np
 import pyarrow as pa
 
 from ocrmill.commands.presentation.columns import DERIVED, PAGE_COLUMNS, TABLE_COLUMNS, TableColumns
+from ocrmill.commands.sql.database_folder import DatabaseFolder
 from ocrmill.commands.sql.locked_database import LockedDatabase
 from ocrmill.pipeline.degenerate_rates import COLUMNS as RATE_COLUMNS
 from ocrmill.pipeline.degenerate_rates import Group, grouped
 from ocrmill.pipeline.errors import FileGoneError, OcrmillError
-from ocrmill.pipeline.output.current_rows import PLACE, CurrentPages, UnfinishedChanges, read_documents, read_sources
+from ocrmill.pipeline.output.current_rows import PLACE, CurrentPages, read_documents, read_sources
 from ocrmill.pipeline.output.journal import pending, shards
 from ocrmill.pipeline.output.schema import DOCUMENTS, PAGES, SOURCES, TABLES, WORD
 from ocrmill.pipeline.output.stores.store import Store
+from ocrmill.pipeline.versions import versions
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,6 +48,10 @@ _NARROW = "SELECT {} FROM batch".format(  # noqa: S608 (names of ours)
         ]
     )
 )
+_KEPT = {  # the tables that say what is in a kept index
+    "state": "layout VARCHAR, changes VARCHAR",
+    "shards": "shard VARCHAR, pages BIGINT",
+}
 Facets = dict[str, list[tuple[str | None, int]]]
 """The values of each column of choices with their numbers of rows, the most frequent first; None for no value."""
 log = logging.getLogger(__name__)
@@ -63,24 +71,48 @@ class IndexState:
 class PageIndex:
     """The index, and the thread that fills it."""
 
-    def __init__(self, store: Store) -> None:
-        """Make an empty index; `start` fills it."""
+    def __init__(self, store: Store, folder: DatabaseFolder | None = None) -> None:
+        """Take up the index of a folder, or make an empty one, by default a temporary one; `start` fills it."""
         self._store = store
-        self._database = LockedDatabase(MEMORY_LIMIT)
-        self._replace("documents", DOCUMENTS.empty_table())
-        self._replace("sources", SOURCES.empty_table())
-        empty, cursor = _empty(), self.cursor()
-        cursor.register("batch", empty)
-        cursor.execute("CREATE TABLE pages AS " + _NARROW)
-        self._replace("rates", _counts(empty, ""))
+        self._database = LockedDatabase(MEMORY_LIMIT, folder)
         self._indexed: dict[str, int] = {}  # shard -> pages
         self._next_id = 0
         self._seen: tuple[object, ...] | None = None  # the journal and the shards at the last look
-        self._changes: UnfinishedChanges | None = None
+        self._changes: str | None = None  # a digest of the unfinished changes at the last look
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.state = IndexState()
         self.facets: dict[str, Facets] = {columns.table: {} for columns in TABLE_COLUMNS}
+        if not self._take_up():
+            self._begin()
+
+    def _take_up(self) -> bool:
+        """Go on with an index that was kept; False if there is none of this layout."""
+        cursor, exists = self.cursor(), "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'kept'"
+        if cursor.execute(exists).fetchall() != [(len(_KEPT),)]:
+            return False
+        layout, self._changes = cursor.execute("SELECT layout, changes FROM kept.state").fetchall()[0]
+        if layout != _layout():
+            return False
+        self._indexed = dict(cursor.execute("SELECT shard, pages FROM kept.shards").fetchall())
+        self._next_id = cursor.execute("SELECT coalesce(max(id) + 1, 0) FROM pages").fetchall()[0][0]
+        count = len(self._indexed)
+        self.state = IndexState(count, count, sum(self._indexed.values()))
+        return True
+
+    def _begin(self) -> None:
+        """Make the tables."""
+        self._changes = None
+        self._replace("documents", DOCUMENTS.empty_table())
+        self._replace("sources", SOURCES.empty_table())
+        empty, cursor = _empty(), self.cursor()
+        cursor.register("batch", empty)
+        cursor.execute("CREATE OR REPLACE TABLE pages AS " + _NARROW)
+        self._replace("rates", _counts(empty, ""))
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS kept")
+        for name, columns in _KEPT.items():
+            cursor.execute(f"CREATE OR REPLACE TABLE kept.{name} ({columns})")
+        cursor.execute("INSERT INTO kept.state VALUES (?, NULL)", [_layout()])
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection for one thread; it sees what is indexed by now."""
@@ -92,7 +124,7 @@ class PageIndex:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and remove the temporary file."""
+        """End the thread; the folder is kept or goes."""
         self._stopped.set()
         self._database.interrupt()
         if self._thread is not None:
@@ -149,6 +181,8 @@ class PageIndex:
     def _keep_up(self, after_s: float) -> None:
         self._stopped.wait(after_s)
         try:
+            if self._indexed:
+                self._count()
             while not self._stopped.is_set():
                 self.look()
                 self._stopped.wait(REFRESH_S if self.state.is_complete else AGAIN_S)
@@ -166,21 +200,25 @@ class PageIndex:
 
     def _take_out(self, current: CurrentPages) -> None:
         """Remove shards that are gone, or whose rows count otherwise by now: they are indexed again."""
+        cursor, changes = self.cursor(), hashlib.sha256(repr(current.changes).encode()).hexdigest()
         gone = self._indexed.keys() - set(current.shards)
-        if current.changes != self._changes:
+        if changes != self._changes:
             gone = set(self._indexed)
         elif len(current.superseded):
-            cursor = self.cursor()
             cursor.register("superseded", pa.table({"document_id": current.superseded}))
             found = cursor.execute(
                 "SELECT DISTINCT shard FROM pages SEMI JOIN superseded USING (document_id)"
             ).fetchall()
             gone |= {shard for (shard,) in found}
+        cursor.execute("BEGIN")
         for name in gone:
-            for table in ("pages", "rates"):
-                self.cursor().execute(f"DELETE FROM {table} WHERE shard = ?", [name])  # noqa: S608 (names of ours)
+            for table in ("pages", "rates", "kept.shards"):
+                cursor.execute(f"DELETE FROM {table} WHERE shard = ?", [name])  # noqa: S608 (names of ours)
+        cursor.execute("UPDATE kept.state SET changes = ?", [changes])
+        cursor.execute("COMMIT")
+        for name in gone:
             del self._indexed[name]
-        self._changes = current.changes
+        self._changes = changes
 
     def _add(self, name: str, table: pa.Table) -> None:
         cursor = self.cursor()
@@ -190,9 +228,16 @@ class PageIndex:
         cursor.execute("BEGIN")
         cursor.execute("INSERT INTO pages " + _NARROW)
         cursor.execute("INSERT INTO rates BY NAME SELECT * FROM counts")
+        cursor.execute("INSERT INTO kept.shards VALUES (?, ?)", [name, len(table)])
         cursor.execute("COMMIT")
         self._next_id += len(table)
         self._indexed[name] = len(table)
+
+
+def _layout() -> str:
+    """Return a digest of what decides on the tables; an index of another layout is made again."""
+    decides = (dict(versions()).get("ocrmill"), _NARROW, *(str(schema) for schema in (PAGES, DOCUMENTS, SOURCES)))
+    return hashlib.sha256(repr(decides).encode()).hexdigest()
 
 
 def _facets(cursor: "duckdb.DuckDBPyConnection", columns: TableColumns) -> Facets:

@@ -1,34 +1,50 @@
-"""A DuckDB of this process in a temporary file, locked: it reads and writes no other file and keeps its settings."""
+"""A DuckDB in a folder of this process, locked: it reads and writes no other file and keeps its settings."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import shutil
 from typing import TYPE_CHECKING
+
+from ocrmill.commands.sql.database_folder import DatabaseFolder
 
 if TYPE_CHECKING:
     import duckdb
 
 SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the database
 _LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
+_FILE = "view.duckdb"
+_SPILL = "spill"
 
 
 class LockedDatabase:
-    """The database, with the file that goes when it is closed."""
+    """The database, with its folder."""
 
-    def __init__(self, memory_limit: str) -> None:
-        """Make an empty database; what does not fit into the memory goes to a folder beside its file."""
+    def __init__(self, memory_limit: str, folder: DatabaseFolder | None = None) -> None:
+        """Open the database of a folder, by default a temporary one; one that cannot be read begins empty.
+
+        What does not fit into the memory goes to a folder beside its file.
+        """
         import duckdb
 
-        self._folder = TemporaryDirectory(prefix="ocrmill-view-")
-        path = Path(self._folder.name)
+        self._folder = folder or DatabaseFolder.temporary()
+        shutil.rmtree(self._folder.path / _SPILL, ignore_errors=True)  # of a process that was killed
+        try:
+            self._connection = self._open(memory_limit)
+        except duckdb.Error:  # damaged, or of another version of DuckDB
+            self._folder.clear()
+            self._connection = self._open(memory_limit)
+        for setting in _LOCKS:
+            self._connection.execute(f"SET {setting}")
+
+    def _open(self, memory_limit: str) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        path = self._folder.path
         config = {
             "memory_limit": memory_limit,
-            "temp_directory": str(path / "spill"),
+            "temp_directory": str(path / _SPILL),
             "max_temp_directory_size": SPILL_LIMIT,
             "preserve_insertion_order": "true",
         }
-        self._connection = duckdb.connect(str(path / "view.duckdb"), config=config)
-        for setting in _LOCKS:
-            self._connection.execute(f"SET {setting}")
+        return duckdb.connect(str(path / _FILE), config=config)
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection for one thread."""
@@ -39,6 +55,6 @@ class LockedDatabase:
         self._connection.interrupt()
 
     def close(self) -> None:
-        """Remove the file; no thread may use a cursor any more."""
+        """Close the file, and remove a temporary one; no thread may use a cursor any more."""
         self._connection.close()
-        self._folder.cleanup()
+        self._folder.close()

@@ -9,6 +9,7 @@ from ocrmill.commands.eval.verdicts import VerdictFile, verdicts_beside
 from ocrmill.commands.inspect.query import PageQuery, select_rows
 from ocrmill.commands.presentation.page_index import PageIndex
 from ocrmill.commands.presentation.stored_rows import read_stored
+from ocrmill.commands.sql.database_folder import DatabaseFolder
 from ocrmill.commands.view.compare.differences import Differences
 from ocrmill.commands.view.page.source_pages import SourcePages
 from ocrmill.commands.view.selection import Selection
@@ -39,11 +40,13 @@ class OutputData:
         *,
         verdicts: Path | None = None,
         against: Store | None = None,
+        index_folder: DatabaseFolder | None = None,
         index_after_s: float = 0.0,
     ) -> None:
         """Begin to index the output, after some seconds in which the first page may be shown.
 
-        `verdicts` is the file for those, by default beside the output; `against` an output to compare with.
+        `verdicts` is the file for those, by default beside the output; `against` an output to compare with;
+        `index_folder` has or gets the index, by default a temporary one.
         """
         self.store = store
         self.settings = settings
@@ -51,7 +54,7 @@ class OutputData:
         self.verdicts = None if path is None else VerdictFile(path)
         self.source_pages = SourcePages(store, settings)
         self.differences = None if against is None else Differences(store, against)
-        self.index = PageIndex(store)
+        self.index = PageIndex(store, index_folder)
         self.index.start(index_after_s)
 
     @property
@@ -64,7 +67,7 @@ class OutputData:
         return self.index.cursor()
 
     def close(self) -> None:
-        """Stop to index, remove the index, and end the processes that render."""
+        """Stop to index, close the index, and end the processes that render."""
         self.index.close()
         self.source_pages.close()
         if self.differences is not None:

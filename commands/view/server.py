@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
+from ocrmill.commands.sql.database_folder import DatabaseFolder, default_caches
 from ocrmill.commands.view.app import make_app
 from ocrmill.commands.view.guard import TOKEN, Access
 from ocrmill.commands.view.output_data import OutputData
@@ -34,7 +35,10 @@ def view(
         UsageError: The host is not of this machine, or the port is taken.
     """
     listening = _listen(access.host, port)
-    data = OutputData(store, settings, verdicts=verdicts, against=against, index_after_s=FIRST_PAINT_S)
+    folder = DatabaseFolder.kept(store.url, default_caches())
+    data = OutputData(
+        store, settings, verdicts=verdicts, against=against, index_folder=folder, index_after_s=FIRST_PAINT_S
+    )
     try:
         config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
         host = f"[{access.host}]" if ":" in access.host else access.host

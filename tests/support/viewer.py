@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from PIL import Image
 
+from ocrmill.commands.sql.database_folder import DatabaseFolder
 from ocrmill.commands.view.app import make_app
 from ocrmill.commands.view.guard import Access
 from ocrmill.commands.view.output_data import OutputData
@@ -45,9 +46,11 @@ def save_picture(png: bytes, name: str) -> None:
 
 
 @contextmanager
-def opened(store: Store, settings: RunSettings | None = None) -> Iterator[OutputData]:
+def opened(
+    store: Store, settings: RunSettings | None = None, index_folder: DatabaseFolder | None = None
+) -> Iterator[OutputData]:
     """The data of an output, with a whole index."""
-    data = OutputData(store, settings or RunSettings())
+    data = OutputData(store, settings or RunSettings(), index_folder=index_folder)
     try:
         wait_for_index(data)
         yield data
