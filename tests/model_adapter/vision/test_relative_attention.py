@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ocrmill.model_adapter.vision.attention import relative_attention
 from ocrmill.model_adapter.vision.attention.relative_attention import PositionTable, attend_in_blocks, attend_widened
 
 GRIDS, HEADS, WIDTH = 2, 2, 8
@@ -59,3 +60,11 @@ def test_tables_are_resized_linearly(given: int, size: int) -> None:
     resized = PositionTable.of((rows, rows), size).distances_ld[:wanted].flip(0)
 
     np.testing.assert_allclose(resized.numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("amx", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_only_matrix_units_make_products_cheap(dtype: torch.dtype, amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU attention is widened in half precision where it has AMX, and nowhere else."""
+    monkeypatch.setattr(relative_attention, "_HAS_AMX", amx)
+    assert relative_attention.has_cheap_products(torch.empty(1, dtype=dtype)) == (amx and dtype != torch.float32)
