@@ -59,7 +59,7 @@ def started(store: LocalStore, caches: Path) -> Iterator[OutputData]:
 
 
 def state(data: OutputData) -> dict[str, object]:
-    """What the views show of an index."""
+    """The parts of an index that the views show."""
     cursor = data.cursor()
     documents = sorted(cursor.execute("SELECT * EXCLUDE id FROM documents").fetchall(), key=repr)
     pages = set(cursor.execute("SELECT document_id, page_number, status, shard, row FROM pages").fetchall())
