@@ -39,13 +39,12 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
     Words outside the crop box and hidden letters, those of `find_hidden_text`, are not among them.
     """
     shown = page.rect
-    width, height = shown.width, shown.height
-    if page.rotation in (90, 270):
-        width, height = height, width
+    shown_width, shown_height, rotation = shown.width, shown.height, page.rotation  # each takes as long as a word
+    width, height = (shown_height, shown_width) if rotation in (90, 270) else (shown_width, shown_height)
     words = []
     for x0, y0, x1, y1, text in _words(page, hidden):
-        box = turned(Box(x0, y0, x1, y1), page.rotation, width, height)
-        if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height:
+        box = turned(Box(x0, y0, x1, y1), rotation, width, height)
+        if box.x1 > 0 and box.y1 > 0 and box.x0 < shown_width and box.y0 < shown_height:
             words.append((text, box))
     return words
 
