@@ -1,13 +1,14 @@
 """The order that a tagged PDF gives to its parts, where it is plausible.
 
 It is the author's, and knows what places do not tell: where a box or a note belongs, which column is read first. But
-many tags are wrong. They are followed if nearly all text has some, each part's are its own, and within a column hardly
-any part is read before one above it. Headers and footers, which tags leave out, stay where they are. Not covered:
-rotated pages and text.
+many tags are wrong. They are followed if nearly all text has some, each part's are its own, hardly any part of a
+column is read before one above it, and they agree with the order in which the page draws its text at least as well as
+the order of places does. Headers and footers, which tags leave out, stay where they are. Not covered: rotated pages
+and text.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
 from statistics import median
 
 from ocrmill.pipeline.pages.drawing_log import TextRun
@@ -43,8 +44,18 @@ def in_structure_order(parts: Sequence[Part], runs: Sequence[TextRun]) -> list[P
     ordered = sorted(body, key=lambda part: ranks[id(part)])
     if _is_mixed([spans[id(part)] for part in ordered]) or _leads_upwards(ordered):
         return list(parts)
+    drawn = {run.structure: run.order for run in reversed(runs)}
+    orders = {id(part): median(drawn[paths[n]] for n in found) for part in body if (found := spans[id(part)])}
+    if _swaps(ordered, orders) > _swaps(body, orders):
+        return list(parts)
     left = iter(ordered)
     return [part if part.label in _EDGES else next(left) for part in parts]
+
+
+def _swaps(parts: Sequence[Part], orders: Mapping[int, float]) -> int:
+    """Count pairs of parts that are not drawn in their order."""
+    known = [orders[id(part)] for part in parts if id(part) in orders]
+    return sum(before > after for before, after in combinations(known, 2))
 
 
 def _letters(part: Part) -> int:

@@ -11,14 +11,17 @@ from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
 BODY, BOX = "the quay is open to all", "a box of notes in the margin"
 
 
-def tagged(path: Path, order: list[int], *, tags: int = 4) -> pymupdf.Document:
-    """Four blocks, two above each other in each of two columns; `order` is that of their tags, which the first have."""
+def tagged(path: Path, order: list[int], *, drawn: list[int], tags: int = 4) -> pymupdf.Document:
+    """Four blocks, two above each other in each of two columns; `order` is that of their tags, which the first have.
+
+    They are drawn in the order `drawn`.
+    """
     places = [(60, 700), (60, 500), (330, 700), (330, 500)]
     content = ""
-    for number, (x, y) in enumerate(places):
+    for number, (x, y) in ((number, places[number]) for number in drawn):
         lines = "".join(f"1 0 0 1 {x} {y - 14 * n} Tm (Block {number} line {n} {BODY}) Tj " for n in range(4))
-        drawn = f"BT /F 11 Tf {lines} ET "
-        content += f"/P << /MCID {number} >> BDC {drawn} EMC " if number < tags else drawn
+        block = f"BT /F 11 Tf {lines} ET "
+        content += f"/P << /MCID {number} >> BDC {block} EMC " if number < tags else block
     root = first_free(1)
     kids = b" ".join(b"%d 0 R" % (root + 2 + number) for number in order)
     objects = [
@@ -53,13 +56,23 @@ def read(document: pymupdf.Document, manner: Manner) -> list[int]:
     ],
 )
 def test_tags_are_followed_where_they_are_plausible(order: list[int], manner: Manner, tmp_path: Path) -> None:
-    """The author chooses the first column, and if they are rows of a table."""
-    with tagged(tmp_path / "page.pdf", order) as document:
+    """The author chooses the first column, and if they are rows of a table; the page is drawn so, too."""
+    with tagged(tmp_path / "page.pdf", order, drawn=order) as document:
         assert read(document, manner) == order
 
 
-@pytest.mark.parametrize(("order", "tags"), [([1, 0, 3, 2], 4), ([2, 3, 0, 1], 2)])
-def test_tags_are_not_followed_upwards_or_in_part(order: list[int], tags: int, tmp_path: Path) -> None:
-    """Tags that lead from the bottom of each column to its top, or that half of the text has, change nothing."""
-    with tagged(tmp_path / "page.pdf", order, tags=tags) as document, tagged(tmp_path / "bare.pdf", [], tags=0) as bare:
+@pytest.mark.parametrize(
+    ("order", "drawn", "tags"),
+    [
+        ([1, 0, 3, 2], [1, 0, 3, 2], 4),  # from the bottom to the top of each column
+        ([2, 3, 0, 1], [2, 3, 0, 1], 2),  # half of the text has none
+        ([2, 3, 0, 1], [0, 1, 2, 3], 4),  # the page is drawn in another order
+    ],
+)
+def test_tags_in_doubt_are_not_followed(order: list[int], drawn: list[int], tags: int, tmp_path: Path) -> None:
+    """Tags that lead upwards, that half of the text has, or that the page's own order contradicts, change nothing."""
+    with (
+        tagged(tmp_path / "page.pdf", order, drawn=drawn, tags=tags) as document,
+        tagged(tmp_path / "bare.pdf", [], drawn=drawn, tags=0) as bare,
+    ):
         assert read(document, Manner.FULL) == read(bare, Manner.FULL)
