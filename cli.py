@@ -17,6 +17,7 @@ from ocrmill.commands.terminal.options import (
     Engine,
     Failed,
     Flagged,
+    Host,
     Inputs,
     KeptFigures,
     LogJson,
@@ -39,6 +40,7 @@ from ocrmill.commands.terminal.options import (
     Sets,
     Shard,
     TimeBudget,
+    TokenFile,
     TraceFile,
     Urls,
     Workers,
@@ -159,6 +161,53 @@ def run(
         trace=checked_trace(trace),
     )
     _print_and_exit(run_job(job), job, report_file)
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one, which is printed.")] = 8080,
+    token_file: TokenFile = None,
+    configs: Configs = None,
+    sets: Sets = None,
+    engine: Engine = None,
+    model: Model = None,
+    urls: Urls = None,
+    profile: ProfileName = None,
+    prompt: PromptName = None,
+    lora: Lora = None,
+    route: Route = None,
+    figures: KeptFigures = None,
+    workers: Workers = None,
+    ray_address: RayAddress = None,
+    no_ray: NoRay = False,
+    log_json: LogJson = False,
+) -> None:
+    """Take PDFs and images by HTTP, and answer with the rows of their pages, as JSON or Markdown.
+
+    POST /v1/pages takes a document; /health, /ready and /metrics tell about the service. SIGTERM or Ctrl-C ends it:
+    documents in work are finished first, for up to workers.drain_s. docs/serve-documents.md has examples; limits are
+    settings: `--set serve.max_pages=200`.
+    """
+    _start_logging(log_json)
+    from ocrmill.commands.terminal.serving import serve_documents
+
+    settings = settings_of_options(
+        configs,
+        sets,
+        engine=engine,
+        model=model,
+        lora=lora,
+        urls=urls,
+        profile=profile,
+        prompt=prompt,
+        route=route,
+        figures=figures,
+        workers=workers,
+        ray_address=ray_address,
+        no_ray=no_ray,
+    )
+    serve_documents(settings, host=host, port=port, token_file=token_file, use_ray=not no_ray)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -10,6 +10,7 @@ from ocrmill.pipeline.output.schema import RunStamp
 from ocrmill.pipeline.output.sink import Sink
 from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.quality.flags import QUALITY_VERSION
+from ocrmill.pipeline.records import EngineDescription
 from ocrmill.workers.engines.registry import entry_of, make_engine
 from ocrmill.workers.pools.pool import Pool, SerialPool
 
@@ -42,12 +43,9 @@ def build_pool(settings: RunSettings, *, use_ray: bool, until: float) -> Pool:
 
 def build_sink(store: Store, run_id: str, pool: Pool, settings: RunSettings, ledger: Ledger) -> Sink:
     """Make the sink of a run, which stamps every row with what read it."""
-    stamp = RunStamp(
-        run_id,
-        datetime.now(UTC),
-        settings.fingerprint(),
-        QUALITY_VERSION,
-        pool.describe(),
-        version("ocrmill"),
-    )
-    return Sink(store, stamp, settings.output, ledger)
+    return Sink(store, build_stamp(run_id, pool.describe(), settings), settings.output, ledger)
+
+
+def build_stamp(run_id: str, engine: EngineDescription, settings: RunSettings) -> RunStamp:
+    """Make the stamp of rows that are made from now on."""
+    return RunStamp(run_id, datetime.now(UTC), settings.fingerprint(), QUALITY_VERSION, engine, version("ocrmill"))

@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import secrets
-import signal
 import socket
 import sys
 import threading
@@ -54,6 +53,7 @@ from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.preemption import stop_on_preemption
 from ocrmill.workers.scheduling.progress import Progress
 from ocrmill.workers.scheduling.trace import Trace
+from ocrmill.workers.signals import stop_on_signals
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
 _SECRETS: Any = {"input": {"passwords"}, "engine": {"endpoint": {"api_key"}}, "alarms": {"webhook"}}
@@ -243,26 +243,12 @@ def drop_resolved_failures(output: LeasedOutput, discovery: Discovery) -> None:
 
 def _install_stops(coordinator: Coordinator, job: Job, loop: asyncio.AbstractEventLoop) -> None:
     """Stop the coordinator on signals, at the end of the time budget, and when the machine is preempted."""
-    loop.set_exception_handler(_report_unless_interrupted)
-    if threading.current_thread() is threading.main_thread():  # Python delivers signals to no other
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop_on_signal, coordinator, number)
+    doing = "finishing pages in flight; send it again to end at once (nothing durable is lost)"
+    stop_on_signals(loop, coordinator.stop, doing)
     if job.time_budget_s is not None:
         loop.call_later(max(0.0, job.until - time.monotonic()), coordinator.stop)
     loop.create_task(stop_on_preemption(job.settings.workers.preemption, coordinator.stop))
     loop.create_task(_stop_on_event(job.stop, coordinator))
-
-
-def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report an unhandled exception, but not the second Ctrl-C: since Python 3.13 tasks keep that, too."""
-    if not isinstance(context.get("exception"), KeyboardInterrupt):
-        loop.default_exception_handler(context)
-
-
-def _stop_on_signal(coordinator: Coordinator, number: signal.Signals) -> None:
-    asyncio.get_running_loop().remove_signal_handler(number)  # before the warning, whose reader may send the next one
-    log.warning("%s: finishing pages in flight; send it again to end at once (nothing durable is lost)", number.name)
-    coordinator.stop()
 
 
 async def _stop_on_event(event: threading.Event | None, coordinator: Coordinator) -> None:

@@ -15,6 +15,7 @@ from ocrmill.configs.alarm_settings import AlarmSettings
 from ocrmill.configs.contradictions import contradictions
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.section import Settings, added, moved, performance
+from ocrmill.configs.serve.serve_settings import ServeSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 
 
@@ -359,6 +360,7 @@ class RunSettings(Settings):
     output: OutputSettings = OutputSettings()
     workers: WorkerSettings = WorkerSettings()
     alarms: AlarmSettings = AlarmSettings()
+    serve: ServeSettings = ServeSettings()
 
     @model_validator(mode="after")
     def _without_contradictions(self) -> "RunSettings":

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ocrmill.configs.settings import RouteMode
 from ocrmill.pipeline.measures import LayerFidelity, LayerLine
 
 RGB = npt.NDArray[np.uint8]
@@ -93,6 +94,7 @@ class Source:
     reason: Reason | None = None  # set if discovery already knows that it cannot be read
     detail: str | None = None
     is_document: bool | None = None  # by the archive's record of its member; None if the name has to tell
+    passwords: tuple[str, ...] = field(default=(), repr=False)  # that came with it; tried before those of the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class PageRange:
     rung: int | None = None  # of `engine.tries.rungs`, by which the pages are rendered again
     half: Literal["top", "bottom"] | None = None  # of each page, if not the whole of it is wanted
     queued: float | None = field(default=None, compare=False)  # Unix time
+    route: RouteMode | None = None  # instead of that of the settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,16 @@ def document_markdown(document: WholeDocument, path: Path, form: TextForm) -> st
     """
     if not document.pages:
         return f"<!-- document status: {document.facts.status} reason: {document.facts.reason} -->\n"
+    return pages_markdown(document.pages, path, form)
+
+
+def pages_markdown(pages: Sequence[Page], path: Path, form: TextForm) -> str:
+    """Return the file of some pages of a document, as `document_markdown` does."""
     if not form.continuous:
-        return APART.join(_marked_page(page, path, form) for page in document.pages) + "\n"
+        return APART.join(_marked_page(page, path, form) for page in pages) + "\n"
     parts: list[str] = []
     readable: list[Page] = []
-    for page in [*_with_gaps(document.pages), None]:
+    for page in [*_with_gaps(pages), None]:
         if page is None or page.status == Status.FAILED:
             parts += [join_pages(_escaped(_pieces(each, path)) for each in readable).text]
             parts += [] if page is None else [_marker(page)]

@@ -300,6 +300,12 @@ def _neighbours(store: Store, columns: Sequence[str]) -> Iterator[tuple[str, lis
                     yield document_id, [_page(row, has_spans=_BLOCK_SPANS[0] in columns) for row in own]
 
 
+def pages_of(table: pa.Table, *, blocks: bool) -> list[Page]:
+    """Return the pages in a table of page rows, in its order; with the spans of their blocks if they are wanted."""
+    columns = [*_PAGE_COLUMNS[1:], *(["blocks"] if blocks else [])]
+    return [_page(row, has_spans=blocks) for row in table.select(columns).to_pylist()]
+
+
 def _page(row: dict[str, Any], *, has_spans: bool) -> Page:
     blocks, figures = row.pop("blocks", None) or (), row.pop("figures", None) or ()
     return Page(**row, figures=figure_places(blocks, figures), spans=block_spans(blocks) if has_spans else ())

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,26 +21,38 @@ from ocrmill.pipeline.run_progress import RunProgress
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.pipeline.versions import versions
 from ocrmill.workers.pools.pool import Pool
-from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.progress import Progress
 
 log = logging.getLogger(__name__)
 
 
-class RunMetrics(Collector):
-    """The counts of a run as metrics. A pool and a coordinator are added once they are up."""
+class InFlight(Protocol):
+    """The work that is in flight: a coordinator's, or that of a reader of single documents."""
 
-    def __init__(self, report: RunReport, progress: Progress, run_id: str) -> None:
+    @property
+    def image_bytes(self) -> tuple[int, int]:
+        """Bytes of page images in flight, and the most there may be."""
+
+    @property
+    def documents_open(self) -> int:
+        """The number of documents in work."""
+
+
+class RunMetrics(Collector):
+    """The counts of a run as metrics. A pool and the work in flight are added once they are up."""
+
+    def __init__(self, report: RunReport, progress: Progress | None, run_id: str) -> None:
+        """Hold the counts; without `progress` there is no end to come, as in a service."""
         self._report = report
         self._progress = progress
         self._run_id = run_id
         self._began_s = time.time()
         self._pool: Pool | None = None
-        self._coordinator: Coordinator | None = None
+        self._in_flight: InFlight | None = None
 
-    def watch(self, pool: Pool, coordinator: Coordinator) -> None:
+    def watch(self, pool: Pool, in_flight: InFlight) -> None:
         """Add the load of the workers, and what is in flight."""
-        self._pool, self._coordinator = pool, coordinator
+        self._pool, self._in_flight = pool, in_flight
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics, as they are now; the server calls this in a thread of its own."""
@@ -47,7 +60,8 @@ class RunMetrics(Collector):
         yield GaugeMetricFamily("ocrmill_run_start_time_seconds", "Start of the run, Unix time", self._began_s)
         yield from self._pages()
         yield from self._work()
-        yield from _progress(self._progress.snapshot())
+        if self._progress is not None:
+            yield from _progress(self._progress.snapshot())
         yield from self._load()
 
     def _run(self) -> Metric:
@@ -76,11 +90,11 @@ class RunMetrics(Collector):
         yield _counter("engine_tokens", "Tokens that engines wrote, all attempts", report.output_tokens)
 
     def _load(self) -> Iterator[Metric]:
-        if self._coordinator is not None:
-            in_flight, limit = self._coordinator.image_bytes
+        if self._in_flight is not None:
+            in_flight, limit = self._in_flight.image_bytes
             yield GaugeMetricFamily("ocrmill_image_bytes", "Bytes of page images in flight", in_flight)
             yield GaugeMetricFamily("ocrmill_image_bytes_limit", "Most bytes of page images in flight", limit)
-            yield GaugeMetricFamily("ocrmill_documents_open", "Documents in work", self._coordinator.documents_open)
+            yield GaugeMetricFamily("ocrmill_documents_open", "Documents in work", self._in_flight.documents_open)
         if self._pool is not None:
             loads = self._pool.load()
             up = {kind: load.up for kind, load in loads.items()}

@@ -22,6 +22,18 @@ def fail(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def need_packages(what: str, *names: str, extra: str = "view") -> None:
+    """End the command if packages of an extra are not installed."""
+    from importlib.util import find_spec
+
+    if missing := [name for name in names if find_spec(name) is None]:
+        fail(
+            f"{what} needs packages that are not installed ({', '.join(missing)}): pip install "
+            f"--editable '.[{extra}]' in the clone",
+            WRONG_USAGE,
+        )
+
+
 def print_error(message: str, code: int) -> None:
     """Print an error on stderr, as JSON if log lines are JSON."""
     from ocrmill.workers.logging import as_json_line, logs_json

@@ -148,6 +148,16 @@ KeptFigures = Annotated[
     ),
 ]
 NoRay = Annotated[bool, typer.Option("--no-ray", help="One page at a time in this process, to debug.")]
+Host = Annotated[str, typer.Option(metavar="HOST", help="Listen on this address of the machine.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="Clients need the token in it; also from the environment's OCRMILL_SERVE_TOKEN. Beyond loopback there "
+        "has to be one.",
+    ),
+]
 TimeBudget = Annotated[
     str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ocrmill.commands.terminal.chosen_settings import chosen_settings
-from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail
+from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, need_packages
 from ocrmill.commands.terminal.options import (
     Against,
     Compression,
@@ -26,6 +26,7 @@ from ocrmill.commands.terminal.options import (
     Form,
     Furniture,
     Gone,
+    Host,
     IncludeFailed,
     Instruction,
     JsonFile,
@@ -115,7 +116,7 @@ def inspect(
 
 def view(
     output: Output,
-    host: Annotated[str, typer.Option(metavar="HOST", help="Listen on this address of the machine.")] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open a browser, or only print the URL.")
@@ -133,9 +134,9 @@ def view(
 
     Nothing is loaded from elsewhere, and OUT is not changed. docs/view.md shows what there is.
     """
-    _need("view", "duckdb", "jinja2", "latex2mathml", "nh3", "rapidfuzz", "starlette", "uvicorn", "vl_convert")
-    from ocrmill.commands.view.guard import Access
+    need_packages("view", "duckdb", "jinja2", "latex2mathml", "nh3", "rapidfuzz", "starlette", "uvicorn", "vl_convert")
     from ocrmill.commands.view.server import view as serve
+    from ocrmill.commands.web.access import Access
 
     store, settings = _output(output, configs, sets), chosen_settings(configs, sets)
     other = None if against is None else _output(against, configs, sets)
@@ -195,7 +196,7 @@ def export(
     from ocrmill.pipeline.output.journal import read_again
 
     if where is not None:
-        _need("--where", "duckdb")
+        need_packages("--where", "duckdb")
     given = {
         "per_page": per_page,
         "include_failed": include_failed,
@@ -346,15 +347,3 @@ def _output(output: str, configs: list[str] | None, overrides: list[str] | None)
     from ocrmill.pipeline.output.stores.open import open_output
 
     return open_output(output, chosen_settings(configs, overrides).storage)
-
-
-def _need(what: str, *packages: str) -> None:
-    """Fail if a package of the extra `view` is not installed."""
-    from importlib.util import find_spec
-
-    if missing := [name for name in packages if find_spec(name) is None]:
-        fail(
-            f"{what} needs packages that are not installed ({', '.join(missing)}): pip install "
-            "--editable '.[view]' in the clone",
-            WRONG_USAGE,
-        )

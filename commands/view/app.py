@@ -13,7 +13,7 @@ from ocrmill.commands.presentation.columns import DOCUMENT_COLUMNS, PAGE_COLUMNS
 from ocrmill.commands.presentation.style import STYLE
 from ocrmill.commands.view.compare.routes import compare_routes
 from ocrmill.commands.view.frame import STATIC, data_of, render
-from ocrmill.commands.view.guard import Access, Guard
+from ocrmill.commands.view.guard import Guard
 from ocrmill.commands.view.output_data import OutputData
 from ocrmill.commands.view.overview.documents import worst_documents
 from ocrmill.commands.view.overview.overview import overview
@@ -23,6 +23,7 @@ from ocrmill.commands.view.sql import sql
 from ocrmill.commands.view.tables.downloads import download
 from ocrmill.commands.view.tables.search import search
 from ocrmill.commands.view.tables.table import table_view
+from ocrmill.commands.web.access import Access
 from ocrmill.pipeline.errors import OcrmillError
 
 

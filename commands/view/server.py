@@ -1,6 +1,5 @@
 """Serve an output to a browser on this machine."""
 
-import socket
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +8,11 @@ import uvicorn
 
 from ocrmill.commands.sql.database_folder import DatabaseFolder, default_caches
 from ocrmill.commands.view.app import make_app
-from ocrmill.commands.view.guard import TOKEN, Access
+from ocrmill.commands.view.guard import TOKEN
 from ocrmill.commands.view.output_data import OutputData
+from ocrmill.commands.web.access import Access
+from ocrmill.commands.web.listening import address_of, listen
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
 FIRST_PAINT_S = 1.0  # the index, which takes both cores of a small machine, waits so long for the first page
@@ -34,15 +34,14 @@ def view(
     Raises:
         UsageError: The host is not of this machine, or the port is taken.
     """
-    listening = _listen(access.host, port)
+    listening = listen(access.host, port)
     folder = DatabaseFolder.kept(store.url, default_caches())
     data = OutputData(
         store, settings, verdicts=verdicts, against=against, index_folder=folder, index_after_s=FIRST_PAINT_S
     )
     try:
         config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
-        host = f"[{access.host}]" if ":" in access.host else access.host
-        address = f"http://{host}:{listening.getsockname()[1]}/"
+        address = address_of(listening, access.host)
         if access.token is not None:
             address += f"?{TOKEN}={access.token}"
         say(address)
@@ -52,11 +51,3 @@ def view(
     finally:
         data.close()
         listening.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error

@@ -263,6 +263,16 @@ def read_ledger(store: Store) -> Ledger:
     return Ledger(LedgerTables(sources, done_ids, unreadable, unfinished, fingerprints, read_forgotten(store)))
 
 
+def empty_ledger() -> Ledger:
+    """Return the ledger of an output that holds nothing."""
+    shard = pa.field("shard", pa.string())
+    sources = _combine_chunks(_concatenate("sources", _SOURCE_COLUMNS, (), shard))
+    unreadable = _concatenate("documents", _UNREADABLE_COLUMNS, (), shard)
+    unfinished = _combine_chunks(_concatenate("pages", _PAGE_COLUMNS, ()))
+    done = StringIndex(unfinished["document_id"])
+    return Ledger(LedgerTables(sources, done, unreadable, unfinished, {}))
+
+
 def _read_sources(store: Store) -> pa.Table:
     """Read all rows, each with the name of its shard."""
     names = shards(store, "sources")

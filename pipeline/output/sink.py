@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import Protocol
 
 from ocrmill.configs.settings import OutputSettings
 from ocrmill.pipeline.output.changes.drop_rows import drop_rows, unreadable_rows
@@ -43,6 +44,35 @@ class _Batch:
 
     def rows(self) -> int:
         return len(self.pages) + len(self.documents) + len(self.sources)
+
+
+class RowSink(Protocol):
+    """Takes the rows that a coordinator makes; the methods of `Sink` say what each means."""
+
+    def add_page(self, row: PageRow) -> None:
+        """Add a page."""
+
+    def finish_document(
+        self,
+        row: DocumentRow,
+        sources: Sequence[SourceRow],
+        pages: Sequence[PageRow] = (),
+        replaced: Sequence[str] = (),
+        /,
+    ) -> None:
+        """Add the row of a document and its sources."""
+
+    def add_source(self, row: SourceRow) -> None:
+        """Add another source of a finished document."""
+
+    def due(self) -> bool:
+        """Tell if it is time for a flush."""
+
+    def full(self) -> bool:
+        """Tell if no more rows should come before a flush."""
+
+    def flush(self) -> None:
+        """Make every row added so far durable."""
 
 
 class Sink:

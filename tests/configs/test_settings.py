@@ -133,7 +133,7 @@ def test_the_fingerprint_tells_apart_what_can_change_rows() -> None:
     """Each setting that can change a row changes the fingerprint, and no other does; input decides only which rows."""
     tried = set()
     for path, affects_rows, changed in variants():
-        expected = affects_rows and path[0] not in {"input", "output", "workers", "alarms"}
+        expected = affects_rows and path[0] not in {"input", "output", "workers", "alarms", "serve"}
         tried.add(path)
 
         assert expected == (changed.fingerprint() != RunSettings().fingerprint()), path

@@ -16,8 +16,8 @@ from PIL import Image
 
 from ocrmill.commands.sql.database_folder import DatabaseFolder
 from ocrmill.commands.view.app import make_app
-from ocrmill.commands.view.guard import Access
 from ocrmill.commands.view.output_data import OutputData
+from ocrmill.commands.web.access import Access
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.output.stores.store import Store
 

@@ -104,7 +104,7 @@ class SerialPool:
         """Read a range in order."""
         for number in pages.page_numbers:
             if pages.rung is None:
-                yield self._rasterizer.read(pages.document, number)
+                yield self._rasterizer.of_route(pages.route).read(pages.document, number)
             else:
                 yield self._rasterizer.read_again(pages)
             await asyncio.sleep(0)  # so that pages yielded before are recognized

@@ -69,7 +69,7 @@ class RasterizerActor:
             self._since = time.monotonic()
             try:
                 if pages.rung is None:
-                    page = self._rasterizer.read(pages.document, number)
+                    page = self._rasterizer.of_route(pages.route).read(pages.document, number)
                 else:
                     page = self._rasterizer.read_again(pages)
             finally:

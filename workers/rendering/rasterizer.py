@@ -74,6 +74,7 @@ class Rasterizer:
         self._pdfium = RenderProcess("pdfium", child_settings)
         self._scratch = Scratch()
         self._by_rung: tuple[int, Rasterizer] | None = None  # with the settings of a further attempt
+        self._by_route: dict[RouteMode, Rasterizer] = {}  # of documents that ask for another route
         self._shares_files = files is not None
         self._files = files or FileCache(self._scratch.path, settings.input, settings.storage)
 
@@ -81,6 +82,14 @@ class Rasterizer:
         """Return a rasterizer that reads the same files by another route; close it before this one."""
         routing = self._settings.routing.model_copy(update={"mode": route})
         return Rasterizer(self._settings.model_copy(update={"routing": routing}), self._engine, self._files)
+
+    def of_route(self, route: RouteMode | None) -> "Rasterizer":
+        """Return the rasterizer of a route: this one, or one that is kept for it and reads the same files."""
+        if route is None or route == self._settings.routing.mode:
+            return self
+        if route not in self._by_route:
+            self._by_route[route] = self.with_route(route)
+        return self._by_route[route]
 
     def open(self, source: Source) -> Document | UnreadableDocument:
         """Hash a document and open it, or say why no page of it can be read."""
@@ -160,6 +169,8 @@ class Rasterizer:
 
     def close(self) -> None:
         """End the rendering processes and remove the unpacked files."""
+        for other in self._by_route.values():
+            other.close()
         if self._by_rung is not None:
             self._by_rung[1].close()
         self._mupdf.close()
@@ -187,11 +198,12 @@ class Rasterizer:
             return _unreadable(None, source, Failure(Reason.UNREADABLE, f"cannot be read: {error.strerror or error}"))
 
     def _open(self, source: Source, document_id: str, path: str) -> Document | UnreadableDocument:
-        mupdf = self._mupdf.open(path, self._passwords)
+        passwords = (*source.passwords, *self._passwords)
+        mupdf = self._mupdf.open(path, passwords)
         if isinstance(mupdf, OpenedDocument):
             return _document(source, document_id, mupdf)
         if mupdf.reason in _MUPDF_FAILED and self._settings.raster.fallback == "pdfium":
-            pdfium = self._pdfium.open(path, self._passwords)
+            pdfium = self._pdfium.open(path, passwords)
             if isinstance(pdfium, Failure) and pdfium.reason is Reason.PASSWORD_REQUIRED:
                 detail = f"{mupdf.detail}; {pdfium.detail}; give its password in input.passwords"
                 return _unreadable(document_id, source, replace(pdfium, detail=detail))

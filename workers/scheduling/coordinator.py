@@ -17,7 +17,7 @@ from ocrmill.configs.part import PageChoice
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import OcrmillError, OutputError
 from ocrmill.pipeline.output.ledger import RETRIED, Ledger
-from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.sink import RowSink
 from ocrmill.pipeline.quality.page_row import failed_row, unrendered_row
 from ocrmill.pipeline.records import Document, Failure, Reason, RenderedPage, Source, UnreadableDocument
 from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
@@ -52,14 +52,17 @@ class Coordinator:
     def __init__(
         self,
         pool: Pool,
-        sink: Sink,
+        sink: RowSink,
         ledger: Ledger,
         settings: RunSettings,
         report: RunReport,
         progress: Progress,
         pages: PageChoice | None = None,
         trace: Trace | None = None,
+        *,
+        budget: MemoryBudget | None = None,
     ) -> None:
+        """Start nothing yet; `budget` is one that coordinators of the same pool share, or this one has its own."""
         self._pool = pool
         self._sink = sink
         self._ledger = ledger
@@ -68,7 +71,7 @@ class Coordinator:
         workers = settings.workers
         self._queue = RangeQueue(workers.pages_per_range, workers.long_document_pages)
         self._page_bytes = page_bytes(settings.engine)
-        self._budget = MemoryBudget(pool.in_flight_bytes)
+        self._budget = budget or MemoryBudget(pool.in_flight_bytes)
         self._breaker = CircuitBreaker(workers)
         self._trace = trace or Trace(None)
         self._flusher = Flusher(sink, report, self._trace)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ocrmill.pipeline.errors import OutputError
-from ocrmill.pipeline.output.sink import Sink
+from ocrmill.pipeline.output.sink import RowSink
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.scheduling.trace import Trace
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Flusher:
     """Flushes a sink whenever it is due."""
 
-    def __init__(self, sink: Sink, report: RunReport, trace: Trace | None = None) -> None:
+    def __init__(self, sink: RowSink, report: RunReport, trace: Trace | None = None) -> None:
         self._sink = sink
         self._report = report
         self._trace = trace or Trace(None)

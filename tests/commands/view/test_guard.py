@@ -4,8 +4,8 @@ import httpx
 import pytest
 from viewer import serving
 
-from ocrmill.commands.view.guard import Access
 from ocrmill.commands.view.output_data import OutputData
+from ocrmill.commands.web.access import Access
 
 TOKEN = "a-token-of-a-test"
 

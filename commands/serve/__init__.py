@@ -1,0 +1,1 @@
+"""`ocrmill serve`: documents come by HTTP, and their rows go back."""

@@ -1,0 +1,1 @@
+"""Single documents as they come, each with a coordinator of its own."""
