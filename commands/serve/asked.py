@@ -19,7 +19,7 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the query of a request asks for."""
+    """The wishes in the query of a request."""
 
     format: AnswerFormat = "json"
     pages: PageChoice | None = None

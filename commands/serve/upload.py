@@ -23,7 +23,7 @@ from ocrmill.pipeline.sources.uri import one_line
 
 PASSWORD_HEADER = "x-document-password"  # noqa: S105 - a name
 FIELD_BYTES = 4096  # of a password in a form
-NAME_CHARACTERS = 200
+SOURCE_CHARACTERS = 200
 COPIED_AT_ONCE = 1 << 20
 MARK_WITHIN = 1024  # bytes: as other readers do, MuPDF passes over what stands before a PDF's mark
 DISCARD_S = 2.0  # the rest of a refused body is read for so long, or its sender would not see the answer
@@ -150,7 +150,7 @@ def _password_of(request: Request) -> str | None:
 
 def _shown(name: str | None) -> str:
     last = PurePosixPath((name or "").replace("\\", "/")).name
-    return one_line(last[-NAME_CHARACTERS:]) or "document"
+    return one_line(last[-SOURCE_CHARACTERS:]) or "document"
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:
