@@ -202,7 +202,7 @@ def test_a_password_opens_and_is_not_written_down(service: Serving, tmp_path: Pa
 
 
 def test_a_large_body_is_refused_while_it_comes(service: Serving) -> None:
-    """More bytes than allowed are refused by their announced number, and as they are counted where there is no such number."""
+    """More bytes than allowed are refused by the number that is announced; without one they are counted."""
 
     def pieces() -> Iterator[bytes]:
         for _ in range(MOST_BYTES // 1000 + 100):
