@@ -26,7 +26,7 @@ import pyarrow.dataset as ds
 
 from bench.sampling import Sampling
 from ocrmill.commands.run import new_run_id
-from ocrmill.configs.settings import RunSettings
+from ocrmill.configs.settings import RouteMode, RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.schema import RunStamp
@@ -103,6 +103,10 @@ class SimulatedRasterizer:
     def open(self, source: Source) -> Document:
         """Open a document of `PAGES_PER_DOCUMENT` pages."""
         return Document(f"{int(source.version):064x}", source, PAGES_PER_DOCUMENT)
+
+    def of_route(self, _route: RouteMode | None) -> "SimulatedRasterizer":
+        """Return itself: it has one route."""
+        return self
 
     def read(self, document: Document, number: int) -> tuple[RenderedPage, RGB]:
         """Make a page; its first pixel tells it apart."""
