@@ -16,11 +16,13 @@ def regular_file(destination: Path, begins: bytes = b"") -> Path:
     A file that is there is replaced, if it `begins` as one that the command wrote.
 
     Raises:
-        UsageError: The path is a folder, a pipe, a device, a URL or somebody's file.
+        UsageError: The path is a folder, a pipe, a device, a URL or somebody's file, or its folder is not there.
     """
     refuse_url(destination)
     if destination.is_dir():
         raise UsageError(f"{destination} is a folder: name a file")
+    if not destination.parent.is_dir():
+        raise UsageError(f"{destination.parent} is not a folder: make it first")
     if not destination.exists():
         return destination
     if not destination.is_file():  # the new file would replace it, even /dev/null
