@@ -16,13 +16,11 @@ def regular_file(destination: Path, begins: bytes = b"") -> Path:
     A file that is there is replaced, if it `begins` as one that the command wrote.
 
     Raises:
-        UsageError: The path is a folder, a pipe, a device, a URL or somebody's file, or its folder is not there.
+        UsageError: The path is a folder, a pipe, a device, a URL or somebody's file.
     """
     refuse_url(destination)
     if destination.is_dir():
         raise UsageError(f"{destination} is a folder: name a file")
-    if not destination.parent.is_dir():
-        raise UsageError(f"{destination.parent} is not a folder: make it first")
     if not destination.exists():
         return destination
     if not destination.is_file():  # the new file would replace it, even /dev/null
@@ -32,6 +30,18 @@ def regular_file(destination: Path, begins: bytes = b"") -> Path:
     if start and start != begins:
         raise UsageError(f"{destination} is a file that this command has not written: name a new one, or delete it")
     return destination.resolve()
+
+
+def file_in_folder(destination: Path, begins: bytes) -> Path:
+    """Return what `regular_file` does, for a file that is written into a folder that is there.
+
+    Raises:
+        UsageError: There is no such folder, or as for `regular_file`.
+    """
+    refuse_url(destination)
+    if not destination.parent.is_dir():
+        raise UsageError(f"{destination.parent} is not a folder: make it first")
+    return regular_file(destination, begins)
 
 
 def refuse_url(destination: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
+from ocrmill.commands.export.new_file import file_in_folder, new_file, regular_file, reporting_os_errors
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import MissingPackageError, UsageError
 from ocrmill.pipeline.output.journal import read_again
@@ -34,8 +34,8 @@ def check_report(destination: Path) -> None:
         )
     if destination.suffix == ".json":
         raise UsageError(f"{destination}: name the HTML file; the JSON file is beside it")
-    regular_file(destination, BEGINS)
-    regular_file(json_beside(destination), JSON_BEGINS)
+    file_in_folder(destination, BEGINS)
+    file_in_folder(json_beside(destination), JSON_BEGINS)
 
 
 def write_report(store: Store, settings: RunSettings, destination: Path) -> str:

@@ -35,10 +35,10 @@ def checked_trace(path: Path | None) -> Path | None:
     """
     if path is None:
         return None
-    from ocrmill.commands.export.new_file import regular_file
+    from ocrmill.commands.export.new_file import file_in_folder
     from ocrmill.workers.scheduling.trace import TRACE_BEGINS
 
-    return regular_file(path, TRACE_BEGINS)
+    return file_in_folder(path, TRACE_BEGINS)
 
 
 def report_at_end(output: str, settings: "RunSettings", destination: Path | None) -> None:

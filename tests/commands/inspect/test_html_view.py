@@ -18,7 +18,7 @@ from ocrmill.commands.inspect.query import PageQuery
 from ocrmill.commands.run import Job, run
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
-from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.output.stores.local import LocalStore
 
 SETTINGS = RunSettings(engine=EngineSettings(name="cpu"))
@@ -164,10 +164,10 @@ def test_what_is_asked_for_is_shown(tmp_path: Path) -> None:
     assert "password_required" in html
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """And nothing half is left."""
     store = ingest(text_pdf(tmp_path / "a.pdf", pages=1), tmp_path / "out")
-    with pytest.raises(UsageError, match=r"nowhere is not a folder"):
+    with pytest.raises(OutputError, match=r"nowhere/view\.html cannot be written"):
         write_view(store, PageQuery(), 50, SETTINGS, tmp_path / "nowhere" / "view.html")
 
 

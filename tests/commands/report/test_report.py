@@ -139,6 +139,17 @@ def test_a_report_that_fails_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.count("the report could not be written") == 2
 
 
+@pytest.mark.parametrize("option", ["--trace", "--report"])
+def test_a_file_without_its_folder_is_refused_before_the_run(tmp_path: Path, option: str) -> None:
+    """Nothing is read, and no output begun, if a file beside it could not be written."""
+    source, file = text_pdf(tmp_path / "in.pdf", pages=1), tmp_path / "no-such-folder" / "file"
+    done = CliRunner().invoke(cli.app, ["run", str(source), "-o", str(tmp_path / "out"), option, str(file)])
+
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception).endswith("no-such-folder is not a folder: make it first")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_output_in_a_bucket_is_reported(s3: S3Server, tmp_path: Path) -> None:
     """A bucket's output comes out as a folder's does; failed documents have their reasons, and messages no escapes."""
     with writing(tmp_path / "out") as sink:
