@@ -159,7 +159,8 @@ def _kind(command: str) -> str:
     return next((kind for mark, kind in kinds.items() if mark in command), "others")
 
 
-def _spread(values: list[float], digits: int) -> str:
+def spread(values: list[float], digits: int) -> str:
+    """Return the median with the least and the most."""
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
@@ -181,16 +182,14 @@ def main() -> None:
                 found[name].append(measure_difference(checkout, few, all_of_them, arguments.documents))
                 print(f"{name}: {1 / found[name][-1].wall_s:.1f} documents/s", flush=True)
     for name, costs in found.items():
-        print(f"\n{name}: {_spread([1 / each.wall_s for each in costs], 1)} documents/s")
+        print(f"\n{name}: {spread([1 / each.wall_s for each in costs], 1)} documents/s")
         for kind in sorted({kind for each in costs for kind in each.cpu_s}):
-            print(
-                f"  {kind:12} {_spread([1000 * each.cpu_s.get(kind, 0.0) for each in costs], 1)} ms of CPU a document"
-            )
+            print(f"  {kind:12} {spread([1000 * each.cpu_s.get(kind, 0.0) for each in costs], 1)} ms of CPU a document")
     if arguments.peer:
         pairs = list(zip(found["here"], found["peer"], strict=True))
-        print(f"\nhere / peer: {_spread([peer.wall_s / mine.wall_s for mine, peer in pairs], 2)} times the documents/s")
+        print(f"\nhere / peer: {spread([peer.wall_s / mine.wall_s for mine, peer in pairs], 2)} times the documents/s")
         cpu = [sum(peer.cpu_s.values()) / sum(mine.cpu_s.values()) for mine, peer in pairs]
-        print(f"  {_spread(cpu, 2)} times less CPU")
+        print(f"  {spread(cpu, 2)} times less CPU")
 
 
 if __name__ == "__main__":

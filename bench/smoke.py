@@ -49,6 +49,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "routing": (SAMPLES,),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
     "scanned_scripts": ("--pages", "1", "--language", "zh"),
+    "serve": ("--documents", "60", "--clients", "4", "--repeats", "1"),
     "small_files": ("--documents", "120", "--pairs", "1"),
     "soak": ("--simulated", "200", "--real", "20"),
     "view": ("--pages", "2000"),
