@@ -9,7 +9,7 @@ import typer
 
 from ocrmill.commands.terminal.chosen_settings import chosen_settings, print_chosen, settings_of_options
 from ocrmill.commands.terminal.failing import EXIT_CODES, WRONG_USAGE, fail, print_error
-from ocrmill.commands.terminal.files_of_runs import check_report_at_end, checked_trace, report_at_end
+from ocrmill.commands.terminal.files_of_runs import check_report_at_end, checked_telemetry, checked_trace, report_at_end
 from ocrmill.commands.terminal.options import (
     ChosenPages,
     Configs,
@@ -27,6 +27,7 @@ from ocrmill.commands.terminal.options import (
     ModelSizeName,
     NoRay,
     OlderThan,
+    OpenTelemetry,
     Out,
     Output,
     ProfileName,
@@ -111,6 +112,7 @@ def run(
     log_json: LogJson = False,
     report_file: ReportFile = None,
     trace: TraceFile = None,
+    open_telemetry: OpenTelemetry = False,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings as TOML, and end.")] = False,
 ) -> None:
     """Read every page that OUT does not have yet, and write one row for each.
@@ -159,6 +161,7 @@ def run(
         sample=sample,
         share=None if shard is None else MachineShare.parse(shard),
         trace=checked_trace(trace),
+        open_telemetry=checked_telemetry(wanted=open_telemetry),
     )
     _print_and_exit(run_job(job), job, report_file)
 

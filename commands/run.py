@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ from ocrmill.workers.rendering.sandbox import sandbox
 from ocrmill.workers.scheduling.coordinator import Coordinator
 from ocrmill.workers.scheduling.preemption import stop_on_preemption
 from ocrmill.workers.scheduling.progress import Progress
-from ocrmill.workers.scheduling.trace import Trace
+from ocrmill.workers.scheduling.tracing.perfetto import PerfettoFile
+from ocrmill.workers.scheduling.tracing.span import SpanWriter
+from ocrmill.workers.scheduling.tracing.trace import Trace
 from ocrmill.workers.signals import stop_on_signals
 
 INTERRUPTED = 130  # 128 and SIGINT, as shells have it
@@ -76,6 +79,7 @@ class Job:
     sample: int | None = None  # documents, drawn by a hash of their names
     share: MachineShare | None = None
     trace: Path | None = None  # gets what each page waited for
+    open_telemetry: bool = False  # send that to a collector, too
     command: tuple[str, ...] = ()  # the command line, for the run's record
     stop: threading.Event | None = None  # set by another thread, it ends the run as SIGTERM does
     started: float = field(default_factory=time.monotonic)
@@ -204,7 +208,7 @@ def read_sources(
     with (
         Progress(report, sys.stderr, max_documents=job.max_documents) as progress,
         serving(workers, metrics := RunMetrics(report, progress, output.run_id)),
-        closing(Trace(job.trace)) as trace,
+        closing(Trace(list(_span_writers(job, output.run_id)))) as trace,
     ):
         output.lease.carry(progress.snapshot)
         try:
@@ -227,6 +231,20 @@ def read_sources(
             pool.close()
             coordinator.flush()
         report.bottleneck = occupancy.to_text(report.write_s, time.monotonic() - job.started)
+
+
+def _span_writers(job: Job, run_id: str) -> Iterator[SpanWriter]:
+    """Yield what takes the spans of a run.
+
+    Raises:
+        OutputError: The file of the trace cannot be written.
+    """
+    if job.trace is not None:
+        yield PerfettoFile(job.trace)
+    if job.open_telemetry:
+        from ocrmill.workers.scheduling.tracing.open_telemetry import OpenTelemetrySpans
+
+        yield OpenTelemetrySpans(run_id, version("ocrmill"))
 
 
 def _beat(lease: Lease, pool: Pool, occupancy: Occupancy) -> None:

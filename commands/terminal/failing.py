@@ -24,14 +24,21 @@ def fail(message: str, code: int) -> NoReturn:
 
 def need_packages(what: str, *names: str, extra: str = "view") -> None:
     """End the command if packages of an extra are not installed."""
-    from importlib.util import find_spec
-
-    if missing := [name for name in names if find_spec(name) is None]:
+    if missing := [name for name in names if not _is_installed(name)]:
         fail(
             f"{what} needs packages that are not installed ({', '.join(missing)}): pip install "
             f"--editable '.[{extra}]' in the clone",
             WRONG_USAGE,
         )
+
+
+def _is_installed(name: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # what it would be in is not installed
+        return False
 
 
 def print_error(message: str, code: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ocrmill.commands.terminal.failing import print_error
+from ocrmill.commands.terminal.failing import need_packages, print_error
 
 if TYPE_CHECKING:
     from ocrmill.configs.settings import RunSettings
@@ -36,9 +36,16 @@ def checked_trace(path: Path | None) -> Path | None:
     if path is None:
         return None
     from ocrmill.commands.export.new_file import file_in_folder
-    from ocrmill.workers.scheduling.trace import TRACE_BEGINS
+    from ocrmill.workers.scheduling.tracing.perfetto import TRACE_BEGINS
 
     return file_in_folder(path, TRACE_BEGINS)
+
+
+def checked_telemetry(*, wanted: bool) -> bool:
+    """Return `wanted`; end the command if spans are wanted and the packages that send them are not installed."""
+    if wanted:
+        need_packages("--open-telemetry", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http", extra="otel")
+    return wanted
 
 
 def report_at_end(output: str, settings: "RunSettings", destination: Path | None) -> None:

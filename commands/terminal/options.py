@@ -205,6 +205,10 @@ TraceFile = Annotated[
     Path | None,
     typer.Option("--trace", metavar="FILE", help="Write what each page waited for, as JSON for Perfetto."),
 ]
+OpenTelemetry = Annotated[
+    bool,
+    typer.Option("--open-telemetry", help="Send it as spans to the collector of OTEL_EXPORTER_OTLP_ENDPOINT."),
+]
 ReportFile = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE", help="At the end write OUT as one HTML file, and as JSON beside it."),

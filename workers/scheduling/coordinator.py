@@ -36,7 +36,7 @@ from ocrmill.workers.scheduling.memory_budget import MemoryBudget, Reservation
 from ocrmill.workers.scheduling.progress import Progress
 from ocrmill.workers.scheduling.range_queue import RangeQueue
 from ocrmill.workers.scheduling.task_groups import beside, cause_of
-from ocrmill.workers.scheduling.trace import Trace
+from ocrmill.workers.scheduling.tracing.trace import Trace
 from ocrmill.workers.scheduling.tries.second_tries import SecondTries
 
 SOURCES_AT_A_TIME = 64
@@ -73,7 +73,7 @@ class Coordinator:
         self._page_bytes = page_bytes(settings.engine)
         self._budget = budget or MemoryBudget(pool.in_flight_bytes)
         self._breaker = CircuitBreaker(workers)
-        self._trace = trace or Trace(None)
+        self._trace = trace or Trace()
         self._flusher = Flusher(sink, report, self._trace)
         self._settings = settings
         self._tries = SecondTries(pool, settings)

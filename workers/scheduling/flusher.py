@@ -14,7 +14,7 @@ from contextlib import suppress
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.sink import RowSink
 from ocrmill.pipeline.run_report import RunReport
-from ocrmill.workers.scheduling.trace import Trace
+from ocrmill.workers.scheduling.tracing.trace import Trace
 
 CHECK_S = 0.5
 LOOK_AGAIN_S = 0.05
@@ -28,7 +28,7 @@ class Flusher:
     def __init__(self, sink: RowSink, report: RunReport, trace: Trace | None = None) -> None:
         self._sink = sink
         self._report = report
-        self._trace = trace or Trace(None)
+        self._trace = trace or Trace()
         self._failing = False
         self._wake = asyncio.Event()
 

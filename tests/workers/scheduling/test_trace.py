@@ -17,7 +17,8 @@ from ocrmill.configs.settings import RoutingSettings, RunSettings
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.records import Attempt, Document, PageRange, Source, Work
 from ocrmill.pipeline.rows import PageRow
-from ocrmill.workers.scheduling.trace import TRACE_BEGINS, Trace
+from ocrmill.workers.scheduling.tracing.perfetto import TRACE_BEGINS, PerfettoFile
+from ocrmill.workers.scheduling.tracing.trace import Trace
 
 OF_A_PAGE = ["queue", "wait for a rasterizer", "render", "cut and encode"]
 OF_AN_ATTEMPT = ["wait for an engine", "transfer", "decode"]
@@ -60,14 +61,15 @@ def taken(trace: Trace, row: PageRow, queued: float) -> None:
 
 def test_a_page_has_its_spans_one_after_the_other(tmp_path: Path) -> None:
     """From the queue to the disk, with both of its attempts; overlapping pages have different lanes of an engine."""
-    trace = Trace(tmp_path / "t.json")
-    rows = [read_page(1, trace._began + 1, attempts=2), read_page(2, trace._began + 1)]
+    file = PerfettoFile(tmp_path / "t.json")
+    trace = Trace([file])
+    rows = [read_page(1, file.began + 1, attempts=2), read_page(2, file.began + 1)]
     for row in rows:
-        taken(trace, row, trace._began)
+        taken(trace, row, file.began)
         trace.finish(row)
     pages = trace.begin_write()
-    trace.end_write(pages, trace._began, durable=False)
-    trace.end_write(trace.begin_write(), trace._began, durable=True)
+    trace.end_write(pages, file.began, durable=False)
+    trace.end_write(trace.begin_write(), file.began, durable=True)
     trace.close()
     events = json.loads((tmp_path / "t.json").read_text())
     spans = spans_of_pages(events)
@@ -87,9 +89,10 @@ def test_a_page_has_its_spans_one_after_the_other(tmp_path: Path) -> None:
 
 def test_a_trace_without_its_end_can_be_read(tmp_path: Path) -> None:
     """Whole lines are in the file at any moment: a killed run leaves all events of the pages that it finished."""
-    trace = Trace(tmp_path / "t.json")
+    file = PerfettoFile(tmp_path / "t.json")
+    trace = Trace([file])
     for number in range(1, 4):
-        trace.finish(read_page(number, trace._began))
+        trace.finish(read_page(number, file.began))
         assert sum(event["name"] == "decode" for event in read(tmp_path / "t.json")) == number
     trace.close()
 
@@ -111,13 +114,14 @@ def test_a_run_writes_its_trace(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A trace that cannot begin ends the run before it does; one that cannot go on ends alone, with a warning."""
     with pytest.raises(OutputError, match="cannot be written"):
-        Trace(tmp_path / "none/t.json")
-    trace = Trace(tmp_path / "t.json")
-    assert trace._file is not None
-    trace._file.close()
-    trace._file = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - the trace closes it
-    trace.finish(read_page(1, trace._began))
-    trace.finish(read_page(2, trace._began))
+        PerfettoFile(tmp_path / "none/t.json")
+    file = PerfettoFile(tmp_path / "t.json")
+    trace = Trace([file])
+    assert file._file is not None
+    file._file.close()
+    file._file = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - the trace closes it
+    trace.finish(read_page(1, file.began))
+    trace.finish(read_page(2, file.began))
     trace.close()
 
     assert caplog.text.count("the trace ends here, the run goes on") == 1
