@@ -17,8 +17,8 @@ from ocrmill.pipeline.sources.http import WebError
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("commands", "configs", "model_adapter", "ocrmill", "pipeline", "workers")
 ROOTS = {OcrmillError.__name__, ModelFilesError.__name__}
-# The first has to pass through `except Exception` of Ray; the next two are caught where a text is read, and none leaves;
-# the last is an answer of the service.
+# The first has to pass through `except Exception` of Ray; the next two are caught where a text is read, and none
+# leaves; the last is an answer of the service.
 OUTSIDE = {"_StopNowError", "MalformedOutputError", "UndecidedError", "Refusal"}
 BUILT_IN = {
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)

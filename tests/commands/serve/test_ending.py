@@ -58,8 +58,9 @@ def wait_for_page(service: Serving) -> None:
     wait_for(lambda: "reading" in service.log.read_text(), what="the engine has a page")
 
 
+@pytest.mark.fault
 def test_sigterm_lets_the_documents_in_work_end(tmp_path: Path, scan: bytes) -> None:
-    """After SIGTERM no document is taken, the one in work gets its rows, and the exit code is 0.
+    """SIGTERM to `ocrmill serve`: no document is taken, the one in work gets its rows, and the exit code is 0.
 
     Before that: with a token nothing but health and readiness answers without it.
     """
@@ -87,8 +88,12 @@ def test_sigterm_lets_the_documents_in_work_end(tmp_path: Path, scan: bytes) -> 
         assert TOKEN not in service.log.read_text()
 
 
+@pytest.mark.fault
 def test_a_client_that_leaves_gives_its_document_up(tmp_path: Path, scan: bytes) -> None:
-    """Its place and its slot in the engine are free at once; a document that outlasts `drain_s` is given up, too."""
+    """A client of `ocrmill serve` goes away: its document's place and slot in the engine are free at once.
+
+    A document that outlasts `drain_s` is given up, too.
+    """
     with slow(tmp_path, 600, "--set", "workers.drain_s=0.3") as service, ThreadPoolExecutor() as threads:
         url = service.client.base_url
         with socket.create_connection((url.host, url.port or 80)) as leaving:
@@ -119,8 +124,9 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, scan: bytes) -> None:
         assert "Traceback" not in service.log.read_text()
 
 
+@pytest.mark.fault
 def test_without_an_engine_nothing_is_taken(tmp_path: Path, scan: bytes) -> None:
-    """Once no engine is left, documents, readiness and health have 503; only the log says why."""
+    """The last engine of `ocrmill serve` dies: documents, readiness and health have 503; only the log says why."""
     with slow(tmp_path, 0) as service:
         answers = [service.post(scan), service.post(scan)]
 

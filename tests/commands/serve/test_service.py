@@ -283,8 +283,9 @@ def test_addresses_and_metrics(service: Serving) -> None:
     assert 'ocrmill_worker_slots{worker="engine"}' in values
 
 
+@pytest.mark.fault
 def test_a_killed_renderer_costs_no_document(service: Serving, tmp_path: Path) -> None:
-    """With the renderer killed in the middle every page has its row, and the next document is read as usual."""
+    """SIGKILL of the renderer of `ocrmill serve` in mid-document: every page has its row, and the next one is read."""
     document = text_pdf(tmp_path / "long.pdf", MOST_PAGES).read_bytes()
     killed = 0
     numbers: list[int] = []
