@@ -253,6 +253,14 @@ FIGURES = (
         rf"^here: {_TIMES} documents/s",
     ),
     _figure(
+        "`ocrmill serve` with eight clients beside `ocrmill run`, one-page files, one worker: documents a second; "
+        "seconds for a document of a single client",
+        "serve --documents 200 --repeats 2",
+        "{0} ({1} to {2}) times; {3} s",
+        rf"^serve / run: {_TIMES} times",
+        r"^one client: ([\d.]+) s",
+    ),
+    _figure(
         "Odd letters: share of the longest pieces found odd: as they are; shifted, shuffled, backwards",
         "letter_frequencies",
         "{0}; {1}, {2}, {3}",
