@@ -3,8 +3,9 @@
     python bench/view.py [--pages 10000000] [--out DIR]
 
 first paint   from the start of the command to the overview's first answer, while the index is still empty
-index         until every shard is indexed; this is computed before, once for each start
+index         until every shard is indexed; this is computed before, once, and kept for the next start
 a line each   seconds until the whole answer is here: the least, the median and the most of `REPEATS`
+next start    the same two for a second start, which finds the index
 search        seconds to the first hit of frequent and of rare words; a search is given up after 5 s
 
 The rows are those of `made_nights.py`; with --out they are kept there, and used again. The server is a process of its
@@ -19,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -63,27 +65,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(out: Path) -> None:
-    """Start a server, and ask it."""
+    """Start a server, ask it, and start it once more."""
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     print(f"{usable_cores()} cores, load average {load} before the start")
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "ocrmill.cli", "view", str(out), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            client = httpx.Client(base_url=server.stdout.readline().strip(), timeout=TIMEOUT_S)
-            listening = time.perf_counter() - started
-            client.get("/").raise_for_status()
-            paint = time.perf_counter() - started
-            print(f"first paint: {paint:.2f} s, of that {listening:.2f} s until the server listened", flush=True)
-            pages, process = wait_for_index(client), psutil.Process(server.pid)
-            took, cpu, memory = time.perf_counter() - started, process.cpu_times(), process.memory_info().rss / 1e6
-            spent = f"{took:.0f} s, {cpu.user + cpu.system:.0f} s of CPU, {memory:,.0f} MB of memory"
-            print(f"index: {pages:,} pages in {spent}", flush=True)
+    with tempfile.TemporaryDirectory() as caches:
+        with started(out, caches, "") as client:
             for name, address in QUERIES.items():
                 times = sorted(seconds(client, address) for _ in range(REPEATS))
                 print(f"{name}: {times[0]:.2f} / {statistics.median(times):.2f} / {times[-1]:.2f} s", flush=True)
             measure_search(client)
+        with started(out, caches, "next start, "):
+            pass
+
+
+@contextmanager
+def started(out: Path, caches: str, what: str) -> Iterator[httpx.Client]:
+    """Start a server that keeps its index in `caches`; print when it shows a page, and when its index is whole."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "ocrmill.cli", "view", str(out), "--no-browser"]
+    environment = {**os.environ, "XDG_CACHE_HOME": caches}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        try:
+            assert server.stdout is not None
+            client = httpx.Client(base_url=server.stdout.readline().strip(), timeout=TIMEOUT_S)
+            listening = time.perf_counter() - began
+            client.get("/").raise_for_status()
+            paint = time.perf_counter() - began
+            print(f"{what}first paint: {paint:.2f} s, of that {listening:.2f} s until the server listened", flush=True)
+            pages, process = wait_for_index(client), psutil.Process(server.pid)
+            took, cpu, memory = time.perf_counter() - began, process.cpu_times(), process.memory_info().rss / 1e6
+            spent = f"{took:.0f} s, {cpu.user + cpu.system:.0f} s of CPU, {memory:,.0f} MB of memory"
+            print(f"{what}index: {pages:,} pages in {spent}", flush=True)
+            yield client
         finally:
             server.terminate()
 
