@@ -175,7 +175,7 @@ class PageIndex:
         except FileGoneError:  # merged or withdrawn meanwhile: the next look sees what came of that
             self.state = replace(self.state, is_complete=False)
         except OcrmillError as error:
-            log.warning("the index stands still: %s", error)
+            log.warning("the index cannot be brought up to date: %s", error)
             self.state = replace(self.state, error=str(error))
 
     def _keep_up(self, after_s: float) -> None:

@@ -112,7 +112,7 @@ class Differences:
             except FileGoneError:
                 continue
             except OcrmillError as error:
-                log.warning("the comparison stands still: %s", error)
+                log.warning("the comparison cannot be brought up to date: %s", error)
                 self.state = replace(self.state, error=str(error))
             except Exception as error:
                 if self._stopped.is_set():  # the database is closed
