@@ -1,5 +1,6 @@
 """Fixtures that tests of several folders use."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"LONGEST_FIRST names files that are not there: {', '.join(missing)}")
     if path := config.getoption("--fault-table"):
         config.pluginmanager.register(FaultTable(path))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    """A file of tests leaves the environment as it found it: what one sets must not decide how the next one ends."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

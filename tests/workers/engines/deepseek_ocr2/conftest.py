@@ -77,7 +77,7 @@ def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path, fo
         **environment: str | None,
     ) -> str:
         variables = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith(("CUDA_", "HF_", "VLLM_"))},
             "HF_HOME": str(tmp_path / "hub"),
             "LD_LIBRARY_PATH": str(driver),
             "NOT_IMPORTABLE": json.dumps(["ray", "vllm", *([] if "torch" not in versions else ["torch"])]),

@@ -111,10 +111,11 @@ def ocrmill(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def pool(settings: RunSettings) -> Iterator[RayPool]:
     """One engine for all tests of the file, in the process that a run would give it."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    pool = RayPool(settings, make_engine)
-    yield pool
-    pool.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        pool = RayPool(settings, make_engine)
+        yield pool
+        pool.close()
 
 
 @pytest.fixture(scope="module")
