@@ -40,7 +40,7 @@ from ocrmill.model_adapter.checkpoint.published_config import ModelSize
 from ocrmill.model_adapter.checkpoint.seeded import seed_checkpoint
 from ocrmill.model_adapter.views import cut_views
 from ocrmill.workers.engines.deepseek_ocr2.engine import PREFERRED, DeepseekOcr2Engine
-from ocrmill.workers.engines.deepseek_ocr2.page_text import CELLS
+from ocrmill.workers.engines.deepseek_ocr2.page_reader import CELLS
 
 PAGES_PER_SLOT = 3
 AHEAD = 1.25  # pages inside vLLM for each slot

@@ -19,25 +19,18 @@ from ocrmill.model_adapter.decoding.loop_stop import LoopDetector, number_values
 from ocrmill.model_adapter.lora.check import lora_rank
 from ocrmill.model_adapter.lora.halves import AdapterHalves, split_adapter
 from ocrmill.model_adapter.plugin import engine_arguments
-from ocrmill.model_adapter.prompts import FIGURE_PROMPT, prompt_text
-from ocrmill.model_adapter.tiling import layout_of
-from ocrmill.model_adapter.views import PageViews, cut_views
+from ocrmill.model_adapter.prompts import prompt_text
+from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
-    RGB,
     EngineDescription,
     EngineDown,
-    Failure,
-    PageGeometry,
-    PageText,
     RetryParams,
 )
 from ocrmill.workers.engines.deepseek_ocr2.gpu_preset import with_gpu_preset
-from ocrmill.workers.engines.deepseek_ocr2.page_text import CELLS, OutputSoFar, figure_text, page_text
+from ocrmill.workers.engines.deepseek_ocr2.page_reader import CELLS, DeepseekPageReader, OutputSoFar, describe_deepseek
 from ocrmill.workers.engines.deepseek_ocr2.preflight import check, is_cpu_build, refuse
-from ocrmill.workers.engines.deepseek_ocr2.retry_policy import retry_policy
 from ocrmill.workers.engines.deepseek_ocr2.vllm_log import VllmLog
-from ocrmill.workers.rendering.protocol import PageImage
 
 STREAM_TOKENS = 8  # that vLLM sends at a time: sending, and looking for loops, costs an eighth of one by one
 PREFERRED = {
@@ -59,18 +52,16 @@ REQUIRED = {
 }
 
 
-class DeepseekEngine:
+class DeepseekEngine(DeepseekPageReader):
     """Reads pages with the DeepSeek-OCR of its settings. Needs vLLM, and a GPU or vLLM's CPU build."""
 
     def __init__(self, settings: DeepseekOcr2Settings, page_timeout_s: float, most_tiles: int) -> None:
         """Start nothing yet; `most_tiles` are those of any attempt at a page."""
+        super().__init__(settings)
         self._settings = with_gpu_preset(settings)
         self._version = version_read_by(settings.engine)
-        self._layout = layout_of(*settings.views)
         self._most_tiles = most_tiles
         self._page_timeout_s = page_timeout_s
-        # The first attempt, in the words of those that may follow it.
-        self._usual = RetryParams(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
         self._numbers = count()
         self._in_work = 0  # pages
         self._moved = time.monotonic()
@@ -82,19 +73,8 @@ class DeepseekEngine:
     def describe(self) -> EngineDescription:
         """Model, prompt and how many pages it wants; loads nothing."""
         settings = self._settings
-        return EngineDescription(
-            name=settings.engine,
-            slots=(settings.pages_in_flight or 0) + (settings.pages_ahead or 0),
-            model=settings.model if settings.lora is None else f"{settings.model} with {settings.lora}",
-            model_revision=settings.revision,
-            prompt=settings.prompt,
-            temperature=0.0,
-            writes_markup=settings.prompt == "markdown",
-            scripts=None,  # its tokenizer is of bytes and writes any; what it reads well is not known by script
-            gpus=0 if is_cpu_build() else settings.tensor_parallel,
-            takes_all_cores=True,
-            retry_policy=retry_policy(settings.prompt)[: settings.repairs],
-        )
+        slots = (settings.pages_in_flight or 0) + (settings.pages_ahead or 0)
+        return describe_deepseek(settings, slots=slots, gpus=0 if is_cpu_build() else settings.tensor_parallel)
 
     async def start(self, memory: float) -> None:
         """Check everything that can be checked, then start vLLM and load the model.
@@ -130,23 +110,6 @@ class DeepseekEngine:
     def idle_s(self) -> float:
         """Return the seconds since vLLM last wrote on any page, or got the first one."""
         return time.monotonic() - self._moved
-
-    async def read(
-        self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None
-    ) -> PageText | Failure | EngineDown:
-        """Read one page. It fails with EMPTY_OUTPUT if the model writes nothing."""
-        assert isinstance(image, PageViews), "its settings have views"
-        params = params or self._usual
-        prompt = params.prompt or self._settings.prompt
-        written = await self._write(image, prompt, params)
-        if isinstance(written, EngineDown):
-            return written
-        return page_text(written, geometry, prompt=prompt, layout=self._layout, num_tiles=len(image.tiles))
-
-    async def read_figure(self, picture: RGB) -> PageText | Failure | EngineDown:
-        """Read one picture by the model's figure prompt, under the n-gram rule of pages."""
-        written = await self._write(cut_views(picture, self._layout), FIGURE_PROMPT, self._usual)
-        return written if isinstance(written, EngineDown) else figure_text(written)
 
     async def close(self) -> None:
         """End vLLM's processes."""

@@ -17,25 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.decoding.repeat_table import NGramRule
-from ocrmill.model_adapter.prompts import FIGURE_PROMPT
-from ocrmill.model_adapter.tiling import layout_of
-from ocrmill.model_adapter.views import PageViews, cut_views
+from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (
-    RGB,
     EngineDescription,
     EngineDown,
     Failure,
-    PageGeometry,
-    PageText,
     Reason,
     RetryParams,
 )
-from ocrmill.workers.engines.deepseek_ocr2.page_text import CELLS, OutputSoFar, figure_text, page_text
+from ocrmill.workers.engines.deepseek_ocr2.page_reader import CELLS, DeepseekPageReader, OutputSoFar, describe_deepseek
 from ocrmill.workers.engines.deepseek_ocr2.preflight import refuse
-from ocrmill.workers.engines.deepseek_ocr2.retry_policy import retry_policy
 from ocrmill.workers.engines.transformers.preflight import check, uses_gpu
-from ocrmill.workers.rendering.protocol import PageImage
 
 if TYPE_CHECKING:
     from ocrmill.model_adapter.native.model import NativeModel
@@ -52,13 +45,12 @@ class _Waiting:
     outcome: "asyncio.Future[Outcome]"
 
 
-class TransformersEngine:
+class TransformersEngine(DeepseekPageReader):
     """The engine `transformers`."""
 
     def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings.transformers)
         self._settings = settings.transformers
-        self._layout = layout_of(*self._settings.views)
-        self._usual = RetryParams(frozenset(), self._settings.ngram_size, self._settings.ngram_window)
         self._batch_pages = self._settings.batch_pages
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="transformers")
         self._waiting: deque[_Waiting] = deque()
@@ -69,19 +61,8 @@ class TransformersEngine:
 
     def describe(self) -> EngineDescription:
         """Model, prompt and how many pages it wants: a batch, and the next one; loads nothing."""
-        settings = self._settings
-        return EngineDescription(
-            name=settings.engine,
-            slots=2 * settings.batch_pages,
-            model=settings.model if settings.lora is None else f"{settings.model} with {settings.lora}",
-            model_revision=settings.revision,
-            prompt=settings.prompt,
-            temperature=0.0,
-            writes_markup=settings.prompt == "markdown",
-            gpus=int(uses_gpu(settings)),
-            takes_all_cores=True,
-            retry_policy=retry_policy(settings.prompt)[: settings.repairs],
-        )
+        slots = 2 * self._settings.batch_pages
+        return describe_deepseek(self._settings, slots=slots, gpus=int(uses_gpu(self._settings)))
 
     async def start(self, memory: float) -> None:
         """Check everything that can be checked, then load the model.
@@ -102,23 +83,6 @@ class TransformersEngine:
     def idle_s(self) -> float:
         """Since it last wrote a token of any page, or encoded one."""
         return time.monotonic() - self._moved
-
-    async def read(
-        self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None
-    ) -> PageText | Failure | EngineDown:
-        """Read one page, in a batch with others. It fails with EMPTY_OUTPUT if the model writes nothing."""
-        assert isinstance(image, PageViews), "its settings have views"
-        params = params or self._usual
-        prompt = params.prompt or self._settings.prompt
-        written = await self._write(image, prompt, params)
-        if not isinstance(written, OutputSoFar):
-            return written
-        return page_text(written, geometry, prompt=prompt, layout=self._layout, num_tiles=len(image.tiles))
-
-    async def read_figure(self, picture: RGB) -> PageText | Failure | EngineDown:
-        """Read one picture by the model's figure prompt, under the n-gram rule of pages."""
-        written = await self._write(cut_views(picture, self._layout), FIGURE_PROMPT, self._usual)
-        return figure_text(written) if isinstance(written, OutputSoFar) else written
 
     async def close(self) -> None:
         """End the batch in work at its next token, and drop the pages that wait."""

@@ -17,7 +17,7 @@ from ocrmill.configs.shortcuts import shortcuts
 from ocrmill.model_adapter.checkpoint.versions import FIRST
 from ocrmill.model_adapter.views import PageViews, cut_views
 from ocrmill.pipeline.records import EngineDown, Failure, PageGeometry, PageText, Reason, RetryParams
-from ocrmill.workers.engines.deepseek_ocr2.page_text import OutputSoFar
+from ocrmill.workers.engines.deepseek_ocr2.page_reader import OutputSoFar
 from ocrmill.workers.engines.deepseek_ocr2.preflight import NO_CUDA
 from ocrmill.workers.engines.registry import make_engine, missing
 from ocrmill.workers.engines.transformers import engine as engine_module
