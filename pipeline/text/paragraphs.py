@@ -69,10 +69,13 @@ class Written:
     elsewhere: tuple[Box, ...] = ()  # where it goes on, in the next columns
 
 
-def paragraphs(lines: Sequence[AnyLine], *, right_to_left: bool, heading_ratio: float) -> list[Paragraph[AnyLine]]:
+def paragraphs(
+    lines: Sequence[AnyLine], *, right_to_left: bool, heading_ratio: float, typical: Sequence[Line] = ()
+) -> list[Paragraph[AnyLine]]:
     """Put lines into reading order and group them.
 
-    A short paragraph whose type is `heading_ratio` times that of the body, or more, becomes a heading.
+    A short paragraph whose type is `heading_ratio` times that of the body, or more, becomes a heading. `typical` are
+    the lines that tell the body's type, if they are not these: those of the whole page.
     """
     lines = [line for line in lines if line.text.strip()]
     ordered = [lines[i] for i in reading_order([line.box for line in lines], right_to_left=right_to_left)]
@@ -81,8 +84,8 @@ def paragraphs(lines: Sequence[AnyLine], *, right_to_left: bool, heading_ratio: 
         for column in _columns(ordered, _SIZE_STEP * heading_ratio)
         for part in _split_at_first_lines(column, right_to_left=right_to_left)
     ]
-    body = body_size(ordered)
-    plain = sum(line.size < heading_ratio * body for line in ordered) >= _BODY_LINES
+    body = body_size(typical or ordered)
+    plain = sum(line.size < heading_ratio * body for line in typical or ordered) >= _BODY_LINES
     return [Paragraph(tuple(part), heading_level_of(part, body, heading_ratio) if plain else 0) for part in groups]
 
 

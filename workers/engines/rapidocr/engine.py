@@ -1,8 +1,9 @@
 """The embedded engine: RapidOCR on the CPU, with the models that its wheel holds.
 
 It finds lines and reads them, in no order. What is ours: which way up the page lies, its skew, the order over columns,
-paragraphs and headings. Not covered: text written from top to bottom, and scripts that the model does not know (it
-knows Latin and Chinese and Japanese; Arabic, Cyrillic, Korean and Indic scripts come out as nonsense or not at all).
+paragraphs, headings and tables of numbers. Not covered: text written from top to bottom, and scripts that the model
+does not know (it knows Latin and Chinese and Japanese; Arabic, Cyrillic, Korean and Indic scripts come out as nonsense
+or not at all).
 """
 
 import asyncio
@@ -21,7 +22,8 @@ from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
 from ocrmill.pipeline.quality.signals.vietnamese import lacks_tone_marks
 from ocrmill.pipeline.records import RGB, EngineDescription, Failure, PageGeometry, PageText, Reason, RetryParams
-from ocrmill.pipeline.text.paragraphs import Line, assemble, paragraphs, to_written
+from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
+from ocrmill.pipeline.text.paragraphs import Line, assemble
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.workers.engines.rapidocr.line_reader import (
     DETECTOR,
@@ -33,6 +35,7 @@ from ocrmill.workers.engines.rapidocr.line_reader import (
     mean_confidence,
     sides,
 )
+from ocrmill.workers.engines.rapidocr.tables import written_lines
 from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.protocol import PageImage
 
@@ -106,7 +109,8 @@ class CpuEngine:
             )
         sure = [line for line in found if line.text and line.confidence >= self._settings.min_confidence]
         lines = _placed(sure, image, geometry, turn)
-        markdown, blocks = assemble(to_written(paragraphs(lines, right_to_left=False, heading_ratio=_HEADING_RATIO)))
+        written, doubtful = written_lines(lines, _HEADING_RATIO)
+        markdown, blocks = assemble(written)
         if not markdown:
             return Failure(Reason.EMPTY_OUTPUT, f"RapidOCR found no text ({len(found)} lines that it could not read)")
         if lacks_tone_marks(markdown):
@@ -116,7 +120,12 @@ class CpuEngine:
                 "with another engine",
             )
         return PageText(
-            markdown, raw=_as_json(found, image, geometry), blocks=blocks, finish_reason="stop", confidence=confidence
+            markdown,
+            raw=_as_json(found, image, geometry),
+            blocks=blocks,
+            finish_reason="stop",
+            confidence=confidence,
+            notes=(TABLE_UNCERTAIN,) * doubtful,
         )
 
 
