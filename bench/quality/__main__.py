@@ -62,7 +62,7 @@ def main() -> None:
                 kinds_table(ours, "typesetter"),
             ]
     if corpus:
-        intro = f"{len(corpus)} documents of the corpus whose ground truth was written by hand:"
+        intro = f"{len(corpus)} documents of the corpus whose ground truth another project published:"
         tables += [intro, readers_table([result.of(corpus) for result in everything])]
     print("\n\n".join(tables))
     if options.write:

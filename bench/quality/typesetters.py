@@ -142,7 +142,7 @@ def read_pages(folder: Path) -> Iterator[Page]:
 
 
 def read_corpus(folder: Path) -> Iterator[Page]:
-    """Yield the PDFs of a folder that have a `NAME.gt.md` beside, made by hand."""
+    """Yield the PDFs of a folder that have a `NAME.gt.md` beside."""
     import pymupdf
 
     for path in sorted(folder.glob("*.pdf")):

@@ -24,6 +24,9 @@ _DIGITS = 0.5  # of a number's letters and digits
 _APART = 2.5  # heights of a line: rows farther from each other are of two tables
 _TYPE = 0.75  # of the height of a line's box, which is larger than its letters
 _BASELINE = 0.3  # of the height of a box, below its middle
+_TOUCHING = 0.5  # of the height: boxes beside each other overlap by less
+# Of the height: middles of one row differ by less, and a star by so much; those in the middle of two rows by half.
+_UNEVEN = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,52 +45,55 @@ class _Run:
 def written_lines(lines: Sequence[Line], heading_ratio: float) -> tuple[list[Written], bool]:
     """Write lines as paragraphs, headings and tables in reading order; tell if a table is in doubt.
 
+    Text between two tables is read as a page of its own; a page without tables stays whole, so that its columns do.
     Sizes and places are in points. `heading_ratio` is that of `paragraphs`.
     """
     written: list[Written] = []
+    text: list[Line] = []
     doubtful = False
+
+    def write_text() -> None:
+        found = paragraphs(text, right_to_left=False, heading_ratio=heading_ratio, typical=lines)
+        written.extend(to_written(found))
+        text.clear()
+
     for run in _runs(lines):
         tables = _tables(run.rows) if run.is_table else []
-        doubtful = doubtful or (run.is_table and not tables)
         if tables:
+            write_text()
             written += tables
         else:
-            parts = paragraphs(run.lines, right_to_left=False, heading_ratio=heading_ratio, typical=lines)
-            written += to_written(parts)
+            doubtful = doubtful or run.is_table
+            text += run.lines
+    write_text()
     return written, doubtful
 
 
 def _runs(lines: Sequence[Line]) -> Iterator[_Run]:
-    """Cut a page into what may be tables and what lies between them, from top to bottom.
-
-    A page without tables stays whole, so that its columns do.
-    """
-    rows = _rows(lines)
+    """Cut a page into what may be tables and what lies between them, from top to bottom."""
     height = median(line.box.height for line in lines) if lines else 0.0
-    text: list[list[Line]] = []
+    rows = _rows(lines, height)
     first = 0
     while first < len(rows):
         after = _end(rows, first, height)
-        if _is_table(rows[first:after]):
-            if text:
-                yield _Run(text, is_table=False)
-            yield _Run(rows[first:after], is_table=True)
-            text = []
-        else:
-            text += rows[first:after]
+        yield _Run(rows[first:after], is_table=_is_table(rows[first:after]))
         first = after
-    if text:
-        yield _Run(text, is_table=False)
 
 
-def _rows(lines: Sequence[Line]) -> list[list[Line]]:
+def _rows(lines: Sequence[Line], height: float) -> list[list[Line]]:
+    """Put lines into rows: those near the height of the first one, and beside each other."""
     rows: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.box.middle):
-        if rows and line.box.shares_row(rows[-1][-1].box):
+        near = bool(rows) and line.box.middle - rows[-1][0].box.middle < _UNEVEN * height
+        if near and not any(_lie_below(line, one) for one in rows[-1]):
             rows[-1].append(line)
         else:
             rows.append([line])
     return [sorted(row, key=lambda line: line.box.x0) for row in rows]
+
+
+def _lie_below(one: Line, other: Line) -> bool:
+    return min(one.box.x1, other.box.x1) - max(one.box.x0, other.box.x0) > _TOUCHING * one.box.height
 
 
 def _end(rows: Sequence[Sequence[Line]], first: int, height: float) -> int:
@@ -124,13 +130,13 @@ def _is_number(line: Line) -> bool:
 
 def _tables(rows: Sequence[Sequence[Line]]) -> list[Written]:
     """Lay out rows as tables; none if that leaves doubt."""
-    size = _TYPE * median(line.box.height for row in rows for line in row)
+    height = median(line.box.height for row in rows for line in row)
     words: list[Word] = []
     places: dict[int, Box] = {}
     for row in rows:
-        baseline = median(line.box.middle + _BASELINE * line.box.height for line in row)
+        baseline = median(line.box.middle for line in row) + _BASELINE * height
         for line in row:
-            found = _words(line, baseline, size, len(words))
+            found = _words(line, baseline, _TYPE * height, len(words))
             places |= {id(word): line.shown for word in found}
             words += found
     tables = build_tables(words, Rules()) or []

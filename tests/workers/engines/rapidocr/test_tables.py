@@ -1,6 +1,7 @@
 """Rows of recognized lines, as the detector gives them: boxes taller than their type, and uneven by a few points."""
 
 import random
+import re
 
 from ocrmill.pipeline.text.paragraphs import Line, Written
 from ocrmill.pipeline.text.reading_order import Box
@@ -103,3 +104,18 @@ def test_a_table_in_doubt_is_flagged_and_stays_text() -> None:
     assert doubtful
     assert "table" not in {block.label for block in blocks}
     assert sorted(" ".join(block.text for block in blocks).split()) == sorted(" ".join(sum(rows, ())).split())
+
+
+def test_what_stands_between_two_rows_mixes_with_neither() -> None:
+    """A number set in the middle of two rows is in its own column; a star's box is small and high, but on its row."""
+    rows = (("OTSL", "0.965", "0.934"), ("HTML", "0.969", "0.927"), ("OTSL", "*", "0.904"), ("HTML", "0.952", "0.909"))
+    lines = table((("Kind", "2023", "2024"), *rows), 65, step=15)
+    lines += [line("No", 20, 65), line("64", 20, 80 + 7.5), line("48", 20, 110 + 7.5)]
+    star = next(each for each in lines if each.text == "*")
+    lines[lines.index(star)] = line("*", star.box.x0, star.box.y0 + 1, height=5)
+    text = written(lines)[0].text.replace("\\*", "*")
+    cells = [re.split(r"\s*\|\s*|</?t[dhr][^>]*>", row) for row in text.splitlines()]
+    found = [[cell for cell in row if cell] for row in cells]
+
+    assert [row[-3:] for row in found if row[-3:] in map(list, rows)] == [list(row) for row in rows]
+    assert {row[0] for row in found} >= {"64", "48"}
