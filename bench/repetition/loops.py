@@ -4,6 +4,7 @@ The smallest loops were set before anything was tuned: by what a reader of the p
 flag finds. Kinds marked `held_back` were not looked at while thresholds were chosen.
 """
 
+import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,6 +105,49 @@ def _roman(draw: random.Random) -> Callable[[int], str]:
     return lambda number: f"({'c' * (number // 100)}{tens[number // 10 % 10]}{ones[number % 10]}) {sentence}\n"
 
 
+def _any_of_a_set(make: Callable[[random.Random], str]) -> Callable[[random.Random], Callable[[int], str]]:
+    def turn(draw: random.Random) -> Callable[[int], str]:
+        phrases, order = [make(draw) for _ in range(draw.randint(3, 12))], random.Random(draw.random())
+        return lambda _: order.choice(phrases)
+
+    return turn
+
+
+def _shuffled_set(draw: random.Random) -> Callable[[int], str]:
+    before = draw.choice(("- ", "* ", ""))
+    phrases, seed = [f"{before}{line_of(draw, 30, 70)}\n" for _ in range(draw.randint(3, 12))], draw.random()
+
+    def turn(number: int) -> str:
+        cycle, place = divmod(number, len(phrases))
+        return random.Random(f"{seed} {cycle}").sample(phrases, len(phrases))[place]
+
+    return turn
+
+
+def _pairs(draw: random.Random) -> Callable[[int], str]:
+    x, y, step = draw.randint(0, 9), draw.randint(0, 9), draw.choice((1, 1, 2, 10))
+    climbs, form = draw.choice((0, 1)), draw.choice(("({},{}),", "({}, {}) ", "({}, {})\n", "[{}, {}], "))
+    return lambda number: form.format(x + climbs * number, y + step * number)
+
+
+def _wrapped_pairs(draw: random.Random) -> Callable[[int], str]:
+    columns, form = draw.randint(14, 40), draw.choice(("({},{}),", "({}, {}) ", "({}; {})\n", "({}|{}) "))
+    return lambda number: form.format(number // columns + 1, number % columns + 1)
+
+
+def _dates(*forms: str) -> Callable[[random.Random], Callable[[int], str]]:
+    def turn(draw: random.Random) -> Callable[[int], str]:
+        first, form = dt.date(draw.randint(1980, 2025), draw.randint(1, 12), draw.randint(1, 28)), draw.choice(forms)
+        return lambda number: form.format(first + dt.timedelta(number)) + "\n"
+
+    return turn
+
+
+def _times(draw: random.Random) -> Callable[[int], str]:
+    first, step = draw.randint(0, 1000), draw.choice((1, 2, 5))
+    return lambda number: f"{(now := first + step * number) // 60 % 24:02}:{now % 60:02}\n"
+
+
 def _html_row(draw: random.Random) -> str:
     return "<tr>" + "".join(f"<td>{line_of(draw, 4, 14)}</td>" for _ in range(draw.randint(2, 6))) + "</tr>"
 
@@ -125,6 +169,10 @@ def _stanza(draw: random.Random) -> str:
 
 def _address(draw: random.Random) -> str:
     return f"https://{line_of(draw, 18, 40).replace(' ', '.').lower()}/\n"
+
+
+def _phrase(draw: random.Random) -> str:
+    return line_of(draw, 30, 60) + draw.choice(("\n", " ", ". "))
 
 
 def _number(draw: random.Random) -> str:
@@ -154,6 +202,9 @@ LOOPS = (
     Loop("a sentence with another word each turn", 50, _changed_word),
     Loop("a command of TeX", 100, _same(lambda draw: draw.choice((r"\quad ", r"\\ ", r"\, ", r"\cdots ")))),
     Loop("a phrase in Han", 15, _same(_in_script("zh", 4, ""))),
+    Loop("a phrase of a set, in any order", 120, _any_of_a_set(_phrase)),
+    Loop("coordinates that climb", 160, _pairs),
+    Loop("dates that climb, a row each", 160, _dates("{:%Y-%m-%d}", "{:%d/%m/%Y}", "{:%m/%d/%Y}", "{:%d.%m.%Y}")),
     Loop("a sentence in Arabic", 12, _same(_in_script("ar", 7, "\n")), held_back=True),
     Loop("a sentence in Hebrew", 12, _same(_in_script("he", 7, " ")), held_back=True),
     Loop("a sentence in Russian", 12, _same(_in_script("ru", 7, " ")), held_back=True),
@@ -179,4 +230,9 @@ LOOPS = (
     Loop("a line with a date that climbs", 60, _days, held_back=True),
     Loop("a sentence with a Roman numeral that climbs", 50, _roman, held_back=True),
     Loop("a sentence with another name each turn", 50, _changed_name, held_back=True),
+    Loop("items of a set, shuffled in each turn", 120, _shuffled_set, held_back=True),
+    Loop("a phrase of a set in Russian, in any order", 120, _any_of_a_set(_in_script("ru", 6, " ")), held_back=True),
+    Loop("coordinates that climb and begin again", 160, _wrapped_pairs, held_back=True),
+    Loop("dates with names of months", 160, _dates("{:%d %B %Y}", "{:%B %d, %Y}", "{:%a, %d %b %Y}"), held_back=True),
+    Loop("times of day that climb, a row each", 160, _times, held_back=True),
 )

@@ -1,5 +1,6 @@
 """Hard negatives: honest pages that say much the same again and again. Kinds marked `held_back` are never tuned on."""
 
+import datetime as dt
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -229,6 +230,74 @@ def _mantra(draw: random.Random) -> str:
     return sentence_of(draw, 300, 800) + "\n\n" + (line_of(draw, 10, 18).capitalize() + "\n") * draw.randint(3, 8)
 
 
+def _coordinates(draw: random.Random) -> str:
+    """Write dice that are thrown twice, a table of products, or points of a plot."""
+    kind, pair = draw.choice(("dice", "products", "points", "grid")), draw.choice(("({}, {})", "({},{})", "[{}, {}]"))
+    if kind == "dice":
+        return ", ".join(pair.format(x, y) for x in range(1, 7) for y in range(1, 7))
+    if kind == "products":
+        form = draw.choice(("{} x {} = {}", "{} \u00d7 {} = {}"))
+        return "\n".join(form.format(x, y, x * y) for x in range(1, draw.randint(6, 13)) for y in range(1, 13))
+    if kind == "grid":
+        side = draw.randint(4, 10)
+        return "\n".join(f"{pair.format(x, y)} {draw.gauss(20, 3):.2f}" for x in range(side) for y in range(side))
+    return ", ".join(pair.format(x, draw.randint(0, 99)) for x in range(draw.randint(40, 200)))
+
+
+def _vocabulary(draw: random.Random) -> str:
+    """Write words to be read aloud, shuffled in each row, or short sentences to be copied."""
+    if draw.random() < 0.5:
+        words = [line_of(draw, 3, 9).split()[0] for _ in range(draw.randint(6, 12))]
+        return "\n".join("  ".join(draw.sample(words, len(words))) for _ in range(draw.randint(8, 30)))
+    sentences = [line_of(draw, 25, 40).capitalize() + "." for _ in range(draw.randint(5, 8))]
+    return "\n".join(draw.choice(sentences) for _ in range(draw.randint(20, 60)))
+
+
+def _date_list(draw: random.Random) -> str:
+    """Write the days of a month or two, one a line, the days on which wages are paid, or a table by the day."""
+    first, form = dt.date(draw.randint(1990, 2025), draw.randint(1, 12), 1), draw.choice(("{:%Y-%m-%d}", "{:%a %d %b}"))
+    step, days = draw.choice(((1, 31), (1, 62), (7, 53), (14, 26)))
+    dates = [form.format(first + dt.timedelta(step * number)) for number in range(days)]
+    if draw.random() < 0.5:
+        return "\n".join(dates)
+    return _rows(draw, [["Date", "High", "Low"], *([date, _money(draw), _money(draw)] for date in dates)])
+
+
+def _bingo(draw: random.Random) -> str:
+    words = [str(number) for number in range(1, 76)]
+    if draw.random() < 0.5:
+        words = [line_of(draw, 6, 26) for _ in range(draw.randint(26, 40))]
+    cards = []
+    for _ in range(draw.randint(2, 8)):
+        cells = draw.sample(words, 25)
+        cells[12] = "FREE"
+        cards.append("B I N G O\n" + _rows(draw, [cells[at : at + 5] for at in range(0, 25, 5)]))
+    return "\n\n".join(cards)
+
+
+def _roster(draw: random.Random) -> str:
+    """Write the shifts of a month, drawn or in a pattern of a week, for each of some people."""
+    shifts = draw.choice((("Early", "Late", "Night", "Off"), ("D", "N", "-"), ("Ward A", "Ward B", "Theatre", "Leave")))
+    rows = []
+    for _ in range(draw.randint(8, 24)):
+        week = draw.choices(shifts, k=7)
+        month = draw.choice((week * 4, draw.choices(shifts, k=28)))
+        rows.append([line_of(draw, 4, 12).title(), *month])
+    return _rows(draw, [["Name", *map(str, range(1, 29))], *rows])
+
+
+def _planner(draw: random.Random) -> str:
+    """Write all days of a year, month by month or a row for the same day of each month."""
+    year = draw.randint(1990, 2030)
+    days = [dt.date(year, 1, 1) + dt.timedelta(number) for number in range(365)]
+    if draw.random() < 0.5:
+        return "\n".join(
+            f"{dt.date(year, month, 1):%B %Y}\n" + " ".join(f"{day:%a} {day.day}" for day in days if day.month == month)
+            for month in range(1, 13)
+        )
+    return "\n".join(" ".join(f"{day:%a} {day.day}" for day in days if day.day == row) for row in range(1, 32))
+
+
 HARD_NEGATIVES = (
     HardNegative("contents with leaders", _contents),
     HardNegative("ledgers", _ledger),
@@ -241,6 +310,9 @@ HARD_NEGATIVES = (
     HardNegative("legal clauses", _law),
     HardNegative("Han with a refrain", _han),
     HardNegative("logs", _log),
+    HardNegative("tables of coordinates", _coordinates),
+    HardNegative("drills of words and sentences", _vocabulary),
+    HardNegative("lists of dates", _date_list),
     HardNegative("bibliographies", _references, held_back=True),
     HardNegative("price lists", _prices, held_back=True),
     HardNegative("index pages", _index, held_back=True),
@@ -253,4 +325,7 @@ HARD_NEGATIVES = (
     HardNegative("receipts in copies", _receipts, held_back=True),
     HardNegative("blocks for signatures", _signatures, held_back=True),
     HardNegative("a line said several times", _mantra, held_back=True),
+    HardNegative("bingo cards", _bingo, held_back=True),
+    HardNegative("rosters of shifts", _roster, held_back=True),
+    HardNegative("planners of a year", _planner, held_back=True),
 )

@@ -6,6 +6,9 @@ A page of words and a page of markup loop in different ways, so they are looked 
   words that comes again at once, in exactly the same words (`copies`) or in three quarters of them (`near copies`).
 - Everything else, with the ends of lines: cells, commands, signs, numbers and counting numbers without a word between.
 
+Two kinds have no period and measures of their own: numbers that climb row by row (climbing_rows.py), and a few phrases
+in any order (phrase_sets.py).
+
 How many turns are too many depends on the unit: an honest page has a word sixty times in a row sooner than a sentence
 five times. `loop_score` is the number of turns over that number; 1 or more is a loop.
 
@@ -21,7 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ocrmill.pipeline.quality.climbing_rows import most_climbing_rows
 from ocrmill.pipeline.quality.counting import counting_spans
+from ocrmill.pipeline.quality.phrase_sets import longest_phrase_set
 
 MOST_CHARS = 200_000  # from the end; 8,192 tokens, the most a model writes, are 40,000
 LONGEST_UNIT = 1500  # tokens, about 8,000 characters; a page of print has 600 words
@@ -100,13 +105,25 @@ class _Run:
 def strongest_loop(text: str) -> Loop:
     """Find the loop with the highest score, in the last `MOST_CHARS` characters; linear in them but for a sort."""
     text = text[-MOST_CHARS:]
-    counted = counting_spans(_MARKUP.sub(lambda found: " " * len(found[0]), text))
-    found = [*_loops_of_words(text, counted), *_loops_of_markup(text, counted), *_runs_of_one_character(text)]
+    plain = _MARKUP.sub(lambda found: " " * len(found[0]), text)
+    counted = counting_spans(plain)
+    found = [
+        *_loops_of_words(text, plain, counted),
+        *_loops_of_markup(text, counted),
+        *_runs_of_one_character(text),
+        *_loops_without_period(plain),
+    ]
     return max(found, key=lambda loop: loop.score, default=Loop())
 
 
-def _loops_of_words(text: str, counted: Sequence[tuple[int, int]]) -> Iterator[Loop]:
-    plain = _MARKUP.sub(lambda found: " " * len(found[0]), text)
+def _loops_without_period(plain: str) -> Iterator[Loop]:
+    for found in (most_climbing_rows(plain), longest_phrase_set(plain, *_LETTERS_OF[0])):
+        if found is not None:
+            unit_chars = round((found.end - found.start) / found.turns)
+            yield Loop(found.score, found.turns, unit_chars, found.start, found.end)
+
+
+def _loops_of_words(text: str, plain: str, counted: Sequence[tuple[int, int]]) -> Iterator[Loop]:
     left_out = {start for start, _ in counted}
     tokens = [token for token in _WORDS.finditer(plain) if token.start() not in left_out]
     words = [token[0] for token in tokens]

@@ -1,0 +1,139 @@
+"""Find rows in which numbers climb by steps of their own: `(1,2),(1,3),(1,4)`, a list of days, the minutes of a day.
+
+A row has `period` tokens: numbers, words, and names of months and weekdays, which count as numbers. A number is
+regular if its step from the row before is that of the row before or of the one before that; a word, if it stands in
+the row before, too. So a row that begins a new month has one or two tokens that are not, and the next row is regular
+again. Rows in which three quarters of the tokens are regular, and two are numbers, go on together; too many of them
+are a loop.
+
+Not covered: rows of more than `LONGEST_ROW` tokens, abbreviated names in other languages than English, rows whose
+other words change, and one number alone that counts on, which loops.py judges.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+LONGEST_ROW = 7  # tokens: `Mon, 5 January 2024 10:30` has 6
+MOST_CLIMBING_ROWS = 148.0  # a page has 100 lines, a table of products 144 entries
+FEWEST_NUMBERS = 2  # of a row, in digits: planners have `Mon 1 Tue 2` for 365 days
+COST = 3  # regular tokens for each one that is not
+CLIMBING_SHARE = 0.5  # of the rows, in one and the same place
+COUNTING_SHARE = 0.5  # of the numbers, each by the same step from the one before: a chart of numbers
+
+_TOKEN = re.compile(r"\d+|[^\W\d_]+")
+_MOST_DIGITS = 9  # of a number that is looked at, as in counting.py
+_CYCLES = {
+    7: (
+        "mon tue wed thu fri sat sun",
+        "monday tuesday wednesday thursday friday saturday sunday",
+        "montag dienstag mittwoch donnerstag freitag samstag sonntag",
+        "lundi mardi mercredi jeudi vendredi samedi dimanche",
+        "lunes martes miércoles jueves viernes sábado domingo",
+    ),
+    12: (
+        "jan feb mar apr may jun jul aug sep oct nov dec",
+        "january february march april may june july august september october november december",
+        "januar februar märz april mai juni juli august september oktober november dezember",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    ),
+}
+_NAMES = {
+    name: (at, cycle) for cycle, lists in _CYCLES.items() for names in lists for at, name in enumerate(names.split())
+}
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ClimbingRows:
+    """Rows that go on together, and their place in a text, in characters."""
+
+    turns: int
+    start: int
+    end: int
+
+    @property
+    def score(self) -> float:
+        """Rows over those that are a loop."""
+        return self.turns / MOST_CLIMBING_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    values: Ints
+    cycles: Ints  # 7 and 12 for names; 0 for numbers, and -1 for words
+    spans: list[tuple[int, int]]
+
+    def steps(self, period: int) -> tuple[Ints, Bools]:
+        """Return the step to each token from the one a period before, and where both are of one kind."""
+        before, after, cycle = self.values[:-period], self.values[period:], self.cycles[period:]
+        step = after - before
+        step = np.where(cycle > 0, step % np.maximum(cycle, 1), step)
+        alike = (cycle == self.cycles[:-period]) & ((cycle >= 0) | (step == 0))
+        return step, alike
+
+
+def most_climbing_rows(text: str) -> ClimbingRows | None:
+    """Find the most rows that climb, of every length up to `LONGEST_ROW`; linear in the text.
+
+    Args:
+        text: Without markup.
+    """
+    tokens = _tokens(text)
+    step, alike = tokens.steps(1) if len(tokens.values) > 1 else (tokens.values, np.zeros(0, np.bool_))
+    counts = np.zeros(len(tokens.values), np.bool_)
+    counts[2:] = (step[1:] == step[:-1]) & (step[1:] != 0) & alike[1:] & (tokens.cycles[2:] == 0)
+    found = [_rows_of(tokens, period, counts) for period in range(2, LONGEST_ROW + 1)]
+    return max(filter(None, found), key=lambda rows: rows.turns, default=None)
+
+
+def _tokens(text: str) -> _Tokens:
+    numbers: dict[str, int] = {}
+    values, cycles, spans = [], [], []
+    for token in _TOKEN.finditer(text):
+        word = token[0].lower()
+        if word[0].isdecimal() and len(word) <= _MOST_DIGITS:
+            value, cycle = int(word), 0
+        else:
+            value, cycle = _NAMES.get(word) or (numbers.setdefault(word, len(numbers)), -1)
+        values.append(value)
+        cycles.append(cycle)
+        spans.append(token.span())
+    return _Tokens(np.array(values, np.int64), np.array(cycles, np.int64), spans)
+
+
+def _rows_of(tokens: _Tokens, period: int, counts: Bools) -> ClimbingRows | None:
+    """Find the stretch with the most regular tokens for its others, if numbers climb in its rows."""
+    if len(tokens.values) <= 3 * period:
+        return None
+    step, alike = tokens.steps(period)
+    is_regular = alike.copy()
+    is_regular[:period] = False
+    is_regular[period:] &= (step[period:] == step[:-period]) | (
+        step[period:] == np.concatenate((step[:period], step[: -2 * period]))
+    )
+    first, last = _best_stretch(np.where(is_regular, 1, -COST))
+    rows = int(np.count_nonzero(is_regular[first:last])) // period
+    climbing = is_regular & (step != 0)
+    share = max((np.count_nonzero(climbing[first + at : last : period]) for at in range(period)), default=0)
+    middle = (first + last) // 2 + period
+    digits = np.count_nonzero(tokens.cycles[middle : middle + period] == 0)
+    counting = np.count_nonzero(counts[first + period : last + period])
+    if not rows or share < CLIMBING_SHARE * rows or digits < FEWEST_NUMBERS:
+        return None
+    if counting >= COUNTING_SHARE * (last - first):
+        return None
+    return ClimbingRows(rows, tokens.spans[first + period][0], tokens.spans[last + period - 1][1])
+
+
+def _best_stretch(gains: Ints) -> tuple[int, int]:
+    """Return start and end of the stretch with the highest sum."""
+    sums = np.concatenate(([0], np.cumsum(gains)))
+    lowest = np.minimum.accumulate(sums)
+    last = int(np.argmax(sums - lowest))
+    return int(np.argmin(sums[: last + 1])), last
