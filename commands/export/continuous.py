@@ -1,5 +1,7 @@
 """The pages of a document as one text that reads on: without furniture, and with what a page break cuts joined.
 
+Headings are in order (heading_levels.py).
+
 A paragraph goes on if the page before ends without the end of a sentence and the next one begins in the middle of one.
 A word that is hyphenated at the break becomes one. A table goes on if both sides say so: the next page repeats its
 header, or has no header, or a caption that says `continued`. What stands between the two halves of a paragraph (notes,
@@ -16,6 +18,7 @@ from ocrmill.commands.export.table_joins import join_tables
 from ocrmill.pipeline.pages.scripts import script_of
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
+from ocrmill.pipeline.text.markup.heading_levels import Outline
 
 _FLOATS = frozenset({TABLE, PICTURE, "caption", "footnote"})  # do not interrupt a paragraph
 _PROSE = frozenset({"text", None})
@@ -49,12 +52,13 @@ class ContinuousText:
     spans: dict[int, tuple[int, int]]
 
 
-def join_pages(pages: Iterable[Sequence[Piece] | None]) -> ContinuousText:
+def join_pages(pages: Iterable[Sequence[Piece] | None], outline: Outline | None = None) -> ContinuousText:
     """Join the pages of a document, in their order.
 
     Args:
         pages: The pieces of each page, without furniture; null for a page that could not be read: nothing is joined
             over it.
+        outline: The headings of the pages before; none by default.
     """
     flow: list[Piece] = []
     tail = 0  # where the pieces of the page before begin in `flow`
@@ -70,7 +74,7 @@ def join_pages(pages: Iterable[Sequence[Piece] | None]) -> ContinuousText:
             joined = bool(before) and before[-1].parts[-1][0] == page[0].parts[0][0]
             tail = len(flow) - joined  # what was joined may go on once more
             flow += pieces
-    return _as_text(flow)
+    return _as_text(flow, outline or Outline())
 
 
 def _join_tables(before: list[Piece], after: list[Piece]) -> None:
@@ -146,7 +150,7 @@ def _joint(start: Piece, rest: Piece) -> tuple[int, str] | None:
     return (0, " ") if goes_on else None
 
 
-def _as_text(flow: Sequence[Piece]) -> ContinuousText:
+def _as_text(flow: Sequence[Piece], outline: Outline) -> ContinuousText:
     texts: list[str] = []
     spans: dict[int, tuple[int, int]] = {}
     length = 0
@@ -154,7 +158,8 @@ def _as_text(flow: Sequence[Piece]) -> ContinuousText:
         gap = piece.gap if texts else ""
         texts.append(gap)
         length += len(gap)
-        for page_number, text in piece.parts:
+        for page_number, part in piece.parts:
+            text = outline.in_order(part)
             start = spans.get(page_number, (length, 0))[0]
             texts.append(text)
             length += len(text)

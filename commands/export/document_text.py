@@ -9,6 +9,7 @@ from ocrmill.commands.export.figures import shown, with_links
 from ocrmill.commands.export.pieces import APART, FURNITURE, Piece, joined_text, pieces_of
 from ocrmill.commands.export.whole_documents import Page, WholeDocument
 from ocrmill.pipeline.records import Status
+from ocrmill.pipeline.text.markup.heading_levels import Outline
 
 _MARKER = "<!-- page:"
 _ESCAPED_MARKER = "\\<!-- page:"  # a reader of the Markdown sees the original text
@@ -67,9 +68,10 @@ def pages_markdown(pages: Sequence[Page], path: Path, form: TextForm) -> str:
         return APART.join(_marked_page(page, path, form) for page in pages) + "\n"
     parts: list[str] = []
     readable: list[Page] = []
+    outline = Outline()
     for page in [*_with_gaps(pages), None]:
         if page is None or page.status == Status.FAILED:
-            parts += [join_pages(_escaped(_pieces(each, path)) for each in readable).text]
+            parts += [join_pages((_escaped(_pieces(each, path)) for each in readable), outline).text]
             parts += [] if page is None else [_marker(page)]
             readable = []
         else:

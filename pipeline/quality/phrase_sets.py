@@ -1,9 +1,9 @@
 """Find text made of a few phrases that come again in any order, so that nothing has a period.
 
-A letter is old if it lies in a window of `WINDOW_LETTERS` letters that stood `EARLIER_COPIES` times before. A text of a few phrases is
-old throughout once each was there so often; honest pages say something new in between, and if only the number of a row.
-So old letters add to a stretch, new ones take away, and new digits take more: they are what a log or a ledger says. A
-long stretch is a loop.
+A letter is old if it lies in a window of `WINDOW_LETTERS` letters that stood `EARLIER_COPIES` times before. A text of a
+few phrases is old throughout once each was there so often; honest pages say something new in between, and if only the
+number of a row. So old letters add to a stretch, new ones take away, and new digits take more: they are what a log or a
+ledger says. A long stretch is a loop.
 
 Not covered: phrases of fewer letters than a window, as cells of rosters and tables of subjects have them.
 """

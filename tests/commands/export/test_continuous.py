@@ -89,6 +89,16 @@ def test_furniture_goes_and_floats_make_room() -> None:
     assert text == "\u00b9 A note.\n\nAnd it goes on here.\n\nFigure 2. A tide.\n\n**Fig. 3.** An ebb.\n\nNew."
 
 
+def test_headings_skip_no_level() -> None:
+    """A heading is at most one level below the one that it stands under, over pages, too; equal levels stay equal."""
+    one = [("title", "# Mills"), ("heading", "### Tide"), ("text", "Text.\n\n```\n#### no heading\n```")]
+    other = [("heading", "### Wind"), ("heading", "## Trade"), ("text", "#1 is no heading.\n\n##### Grain")]
+
+    headings = re.findall(r"^#+ .*", joined(one, other), re.MULTILINE)
+
+    assert headings == ["# Mills", "## Tide", "#### no heading", "## Wind", "## Trade", "### Grain"]
+
+
 def test_a_paragraph_may_go_on_over_three_pages() -> None:
     """A page that is the middle of a paragraph joins those before and after it."""
     assert (
@@ -175,7 +185,7 @@ def letters(text: str) -> Counter[str]:
 def test_exports_read_on(tmp_path: Path) -> None:
     """Both formats: joined text, spans of pages that hold, a mark only where a page is missing."""
     with writing(tmp_path / "out") as sink:
-        pages = [page("It was the best"), page("of times."), failed_page(), page("The end.")]
+        pages = [page("# It\n\nIt was the best"), page("of times."), failed_page(), page("### It\n\nThe end.")]
         add_document(sink, "/in/a.pdf", pages)
     store = LocalStore(tmp_path / "out")
     export_markdown(store, tmp_path / "tree", ExportOptions(form=TextForm(continuous=True)))
@@ -183,8 +193,9 @@ def test_exports_read_on(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "a.jsonl").read_text())
 
     assert (tmp_path / "tree" / "a.pdf.md").read_text() == (
-        "It was the best of times.\n\n<!-- page: 3 status: failed reason: render_timeout -->\n\nThe end.\n"
+        "# It\n\nIt was the best of times.\n\n<!-- page: 3 status: failed reason: render_timeout -->\n\n"
+        "## It\n\nThe end.\n"
     )
-    assert record["text"] == "It was the best of times.\n\nThe end."
+    assert record["text"] == "# It\n\nIt was the best of times.\n\n## It\n\nThe end."
     spans = [record["text"][one["start"] : one["end"]] for one in record["metadata"]["pages"]]
-    assert spans == ["It was the best", " of times.", "", "The end."]
+    assert spans == ["# It\n\nIt was the best", " of times.", "", "## It\n\nThe end."]
