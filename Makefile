@@ -49,6 +49,11 @@ BIN := .venv/bin
 	npm install --silent --no-audit --no-fund --prefix .venv/azurite azurite@3.35.0 || echo "no Azurite: tests of az:// are skipped"
 	touch $@
 
+# KaTeX, by which the test counts formulas that it reads; without npm or its registry it is skipped.
+.venv/.katex: .venv/.dev
+	npm install --silent --no-audit --no-fund --prefix .venv/katex katex@0.19.1 || echo "no KaTeX: the test of formulas is skipped"
+	touch $@
+
 # What sees the pages of `ocrmill view` as people do: axe-core, which looks for what keeps somebody out, and a Chromium.
 # Without them those tests are skipped.
 .venv/.axe: .venv/.dev
@@ -59,7 +64,7 @@ BIN := .venv/bin
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: tests that look at pages are skipped"
 	touch $@
 
-venv: .venv/.vllm .venv/.azurite .venv/.triton .venv/.axe .venv/.chromium
+venv: .venv/.vllm .venv/.azurite .venv/.katex .venv/.triton .venv/.axe .venv/.chromium
 
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3

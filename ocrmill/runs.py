@@ -227,6 +227,7 @@ def evaluate(
     predictions: Input | None = None,
     model: Input | None = None,
     katex: Input | None = None,
+    plot: Input | None = None,
     settings: RunSettings | None = None,
 ) -> EvalReport:
     """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
@@ -237,7 +238,8 @@ def evaluate(
         form: "omnidocbench", "olmocr-bench" or "markdown"; by default what the name of the truth says.
         predictions: A folder that gets the files that the official evaluator reads.
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
-        katex: KaTeX's katex.min.js, with which olmOCR-bench's formulas are compared in node.
+        katex: KaTeX's katex.min.js, by which formulas are counted, and olmOCR-bench's compared, in node.
+        plot: An SVG file that gets the plot of the compression study.
         settings: Only those of storage matter.
 
     Raises:
@@ -257,6 +259,7 @@ def evaluate(
             predictions=None if predictions is None else Path(predictions),
             model=None if model is None else Path(model),
             katex=None if katex is None else Path(katex),
+            plot=None if plot is None else Path(plot),
         )
     )
 

@@ -14,9 +14,12 @@ from ocrmill.pipeline.output.stores.store import Store
 from ocrmill.pipeline.records import Status
 
 if TYPE_CHECKING:
+    from ocrmill.commands.eval.compression import Counted
+    from ocrmill.commands.eval.katex import Katex
     from ocrmill.commands.eval.markdown_truth import MarkdownTruth
     from ocrmill.commands.eval.olmocr_bench.evaluation import OlmocrBench
     from ocrmill.commands.eval.omnidocbench.evaluation import OmniDocBench
+    from ocrmill.commands.eval.scored import Scored
 
 _PACKAGES = {
     "bs4": "beautifulsoup4",
@@ -43,6 +46,7 @@ def evaluate(
     predictions: Path | None = None,
     model: Path | None = None,
     katex: Path | None = None,
+    plot: Path | None = None,
 ) -> EvalReport:
     """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
 
@@ -52,7 +56,8 @@ def evaluate(
         form: The form of the truth; by default that of its name.
         predictions: A folder that gets the files that the official evaluator reads.
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
-        katex: KaTeX's katex.min.js, with which olmOCR-bench's formulas are compared in node.
+        katex: KaTeX's katex.min.js, by which formulas are counted, and olmOCR-bench's compared, in node.
+        plot: An SVG file that gets the plot of the compression study.
 
     Raises:
         InputError: The truth cannot be read, or a name in it fits several documents.
@@ -61,29 +66,51 @@ def evaluate(
         UsageError: The form of the truth is not clear, or the folder of predictions has other files.
     """
     _require_packages()
-    from ocrmill.commands.eval.compression import ESTIMATED, compression_table, estimated_tokens, token_counter
+    from ocrmill.commands.eval.compression import estimated_tokens, token_counter
+    from ocrmill.commands.eval.compression_plot import require_plotting
+    from ocrmill.commands.eval.formula_count import formula_table
+    from ocrmill.commands.eval.katex import Katex
 
+    if plot is not None:
+        require_plotting()
     form = form or form_of(truth)
     count = estimated_tokens if model is None else token_counter(model)
+    renderer = None if katex is None else Katex(katex)
     documents = read_documents(store)
-    ground_truth = _read(truth, form, PageNames(documents.values()), katex)
+    ground_truth = _read(truth, form, PageNames(documents.values()), renderer)
     output = read_output_pages(store, documents, set(ground_truth.keys()))
     scored = ground_truth.score(output)
     report = EvalReport(store.url, str(truth), form.value, scored.entries, scored.missing)
     report.failed = [page.name for page in output.wanted.values() if page.status == Status.FAILED]
     report.without_truth, report.notes, report.tables = sorted(output.others), scored.notes, scored.tables
-    if scored.compared:
-        table, left_out = compression_table(scored.compared, count)
-        if table.rows:
-            report.tables.append(table)
-            report.notes += [ESTIMATED] if model is None else []
-        if left_out:
-            why = "no model saw them, or they have no text"
-            report.notes.append(f"pages in no table of compression, because {why}: {left_out}")
+    if renderer is not None:
+        report.tables.append(formula_table(output.wanted.values(), renderer))
+    _add_compression(report, scored, count, plot, is_estimated=model is None)
     if predictions is not None:
         write_predictions(predictions, scored.files)
         report.notes.append(f"{len(scored.files)} files for the official evaluator are in {predictions}")
     return report
+
+
+def _add_compression(
+    report: EvalReport, scored: "Scored", count: "Counted", plot: Path | None, *, is_estimated: bool
+) -> None:
+    """Add the study of compression, and draw it, if a model has seen some of the pages."""
+    from ocrmill.commands.eval.compression import ESTIMATED, compression_table
+    from ocrmill.commands.eval.compression_plot import write_plot
+
+    table, left_out = compression_table(scored.compared, count)
+    if table.rows:
+        report.tables.append(table)
+        report.notes += [ESTIMATED] if is_estimated else []
+    if left_out:
+        why = "no model saw them, or they have no text"
+        report.notes.append(f"pages in no table of compression, because {why}: {left_out}")
+    if plot is not None and table.rows:
+        write_plot(table, plot)
+        report.notes.append(f"the plot of compression is in {plot}")
+    elif plot is not None:
+        report.notes.append("there is no plot of compression: no page with visual tokens was compared")
 
 
 def form_of(truth: Path) -> TruthForm:
@@ -102,7 +129,7 @@ def form_of(truth: Path) -> TruthForm:
 
 
 def _read(
-    truth: Path, form: TruthForm, names: PageNames, katex: Path | None
+    truth: Path, form: TruthForm, names: PageNames, katex: "Katex | None"
 ) -> "OmniDocBench | OlmocrBench | MarkdownTruth":
     """Read the truth; the forms' modules load libraries of their own."""
     if form is TruthForm.OMNIDOCBENCH:
@@ -111,9 +138,8 @@ def _read(
         return OmniDocBench(truth, names)
     if form is TruthForm.OLMOCR_BENCH:
         from ocrmill.commands.eval.olmocr_bench.evaluation import OlmocrBench
-        from ocrmill.commands.eval.olmocr_bench.katex import Katex
 
-        return OlmocrBench(truth, names, None if katex is None else Katex(katex))
+        return OlmocrBench(truth, names, katex)
     from ocrmill.commands.eval.markdown_truth import MarkdownTruth
 
     return MarkdownTruth(truth, names)

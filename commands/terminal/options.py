@@ -247,7 +247,11 @@ Predictions = Annotated[
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON, too.")]
 KatexFile = Annotated[
     Path | None,
-    typer.Option("--katex", metavar="FILE", help="olmOCR-bench: compare formulas by this katex.min.js, in node."),
+    typer.Option("--katex", metavar="FILE", help="Count formulas, and compare olmOCR-bench's, by this katex.min.js."),
+]
+CompressionPlot = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Plot precision by text tokens for each visual token, as SVG."),
 ]
 TokenizerFolder = Annotated[
     Path | None,

@@ -11,6 +11,7 @@ from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAG
 from ocrmill.commands.terminal.options import (
     Against,
     Compression,
+    CompressionPlot,
     Configs,
     Continuous,
     DocumentName,
@@ -224,6 +225,7 @@ def evaluate(
     json_file: JsonFile = None,
     model: TokenizerFolder = None,
     katex: KatexFile = None,
+    plot: CompressionPlot = None,
     verdicts: EvalVerdicts = None,
     configs: Configs = None,
     sets: Sets = None,
@@ -249,7 +251,7 @@ def evaluate(
     store = _output(output, configs, sets)
     chosen = None if form is None else TruthForm(form)
     report = read_again(
-        lambda: evaluate_output(store, truth, form=chosen, predictions=predictions, model=model, katex=katex)
+        lambda: evaluate_output(store, truth, form=chosen, predictions=predictions, model=model, katex=katex, plot=plot)
     )
     if json_file is not None:
         write_json(report, json_file)

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from statistics import fmean
 from typing import Any
 
+from ocrmill.commands.eval.katex import Katex
 from ocrmill.commands.eval.olmocr_bench.checks import CHECKS, UndecidedError
-from ocrmill.commands.eval.olmocr_bench.katex import Katex
 from ocrmill.commands.eval.output_pages import OutputPages
 from ocrmill.commands.eval.page_names import Key, PageNames
 from ocrmill.commands.eval.report import Cell, ScoreTable

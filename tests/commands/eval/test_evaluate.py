@@ -221,12 +221,23 @@ def test_compression_of_an_output(tmp_path: Path) -> None:
     with writing(tmp_path / "out") as sink:
         sink.add_page(replace(seen, content=made_reading(PageText("one two three four", visual_tokens=2))))
     truth = omnidocbench(tmp_path / "truth.json", a="one two three five")
-    report = evaluate(LocalStore(tmp_path / "out"), truth)
+    plot = tmp_path / "plot.svg"
+    report = evaluate(LocalStore(tmp_path / "out"), truth, plot=plot)
 
+    assert "2 visual tokens, ratio 2.0: precision 0.750, 1 pages" in plot.read_text()
     values = row(report, "Compression: text tokens for each visual token")
     assert (values["ratio range"], values["visual tokens"], values["text tokens"]) == ("2 to 3", 2, 4)  # 18 characters
     assert (values["precision"], values["recall"]) == (0.75, 0.75)
     assert any(note.startswith("Text tokens are estimated") for note in report.notes)
+
+
+def test_there_is_no_plot_without_visual_tokens(store: LocalStore, tmp_path: Path) -> None:
+    """The report says so, and no file is written."""
+    truth = omnidocbench(tmp_path / "truth.json", scan="dear sir")
+    report = evaluate(store, truth, plot=tmp_path / "plot.svg")
+
+    assert any("no plot of compression" in note for note in report.notes)
+    assert not (tmp_path / "plot.svg").exists()
 
 
 def test_the_form_is_that_of_the_name(tmp_path: Path) -> None:

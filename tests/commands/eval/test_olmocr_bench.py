@@ -11,8 +11,8 @@ from shutil import which
 
 import pytest
 
+from ocrmill.commands.eval.katex import Katex
 from ocrmill.commands.eval.olmocr_bench.checks import CHECKS, UndecidedError, check_baseline, check_math
-from ocrmill.commands.eval.olmocr_bench.katex import Katex
 from ocrmill.commands.eval.olmocr_bench.near_matches import near_starts
 from ocrmill.pipeline.errors import InputError
 

@@ -1,7 +1,8 @@
-"""Formulas as MathML, by KaTeX in node: the first of the two ways in which olmOCR-bench compares formulas.
+"""Formulas as MathML, by KaTeX in node: which of them it can read, and which are alike.
 
-A formula of the page is right if its MathML has that of the truth inside. The second way, the places of the signs in a
-browser's window, is not covered: a formula that only it would find stays undecided.
+They are compared in the first of the two ways of olmOCR-bench: a formula of the page is right if its MathML has that of
+the truth inside. The second way, the places of the signs in a browser's window, is not covered: a formula that only it
+would find stays undecided.
 """
 
 import json
@@ -52,7 +53,18 @@ class Katex:
         right, *others = self._mathml([wanted, *formulas])
         return right is not None and any(right in other for other in others if other is not None)
 
+    def renders(self, formulas: Sequence[str]) -> list[bool]:
+        """Tell of each formula if KaTeX can read it.
+
+        Raises:
+            InputError: The file is no KaTeX.
+        """
+        return [markup is not None for markup in self._run(formulas)]
+
     def _mathml(self, formulas: Sequence[str]) -> list[str | None]:
+        return [None if markup is None else _inner(markup) for markup in self._run(formulas)]
+
+    def _run(self, formulas: Sequence[str]) -> list[str | None]:
         command = ["node", "-e", _PROGRAM, str(self._script)]
         try:
             done = subprocess.run(
@@ -61,7 +73,7 @@ class Katex:
             rendered: list[str | None] = json.loads(done.stdout)
         except (subprocess.SubprocessError, ValueError) as error:
             raise InputError(f"{self._script} cannot be run by node as KaTeX: {type(error).__name__}") from error
-        return [None if markup is None else _inner(markup) for markup in rendered]
+        return rendered
 
 
 def _inner(markup: str) -> str:
