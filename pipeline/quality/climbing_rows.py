@@ -21,6 +21,7 @@ MOST_CLIMBING_ROWS = 148.0  # a page has 100 lines, a table of products 144 entr
 FEWEST_NUMBERS = 2  # of a row, in digits: planners have `Mon 1 Tue 2` for 365 days
 COST = 3  # regular tokens for each one that is not
 CLIMBING_SHARE = 0.5  # of the rows, in one and the same place
+SAME_SHARE = 0.8  # of the tokens of two stretches
 COUNTING_SHARE = 0.5  # of the numbers, each by the same step from the one before: a chart of numbers
 
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
@@ -78,6 +79,20 @@ class _Tokens:
         return step, alike
 
 
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Tokens from `first` to before `last`, so many of them regular, in rows with so many numbers in digits."""
+
+    first: int
+    last: int
+    regular: int
+    numbers: int
+
+    def is_of(self, other: "_Stretch") -> bool:
+        """Tell if these are the rows of another stretch, several taken as one."""
+        return min(self.last, other.last) - max(self.first, other.first) >= SAME_SHARE * (self.last - self.first)
+
+
 def most_climbing_rows(text: str) -> ClimbingRows | None:
     """Find the most rows that climb, of every length up to `LONGEST_ROW`; linear in the text.
 
@@ -88,8 +103,17 @@ def most_climbing_rows(text: str) -> ClimbingRows | None:
     step, alike = tokens.steps(1) if len(tokens.values) > 1 else (tokens.values, np.zeros(0, np.bool_))
     counts = np.zeros(len(tokens.values), np.bool_)
     counts[2:] = (step[1:] == step[:-1]) & (step[1:] != 0) & alike[1:] & (tokens.cycles[2:] == 0)
-    found = [_rows_of(tokens, period, counts) for period in range(2, LONGEST_ROW + 1)]
-    return max(filter(None, found), key=lambda rows: rows.turns, default=None)
+    found: dict[int, _Stretch] = {}
+    for period in range(2, LONGEST_ROW + 1):
+        stretch = _climbing_stretch(tokens, period, counts)
+        if stretch is not None and not any(period % other == 0 and stretch.is_of(found[other]) for other in found):
+            found[period] = stretch
+    rows = [
+        ClimbingRows(each.regular // period, tokens.spans[each.first][0], tokens.spans[each.last - 1][1])
+        for period, each in found.items()
+        if each.numbers >= FEWEST_NUMBERS
+    ]
+    return max(rows, key=lambda each: each.turns, default=None)
 
 
 def _tokens(text: str) -> _Tokens:
@@ -107,28 +131,26 @@ def _tokens(text: str) -> _Tokens:
     return _Tokens(np.array(values, np.int64), np.array(cycles, np.int64), spans)
 
 
-def _rows_of(tokens: _Tokens, period: int, counts: Bools) -> ClimbingRows | None:
+def _climbing_stretch(tokens: _Tokens, period: int, counts: Bools) -> _Stretch | None:
     """Find the stretch with the most regular tokens for its others, if numbers climb in its rows."""
     if len(tokens.values) <= 3 * period:
         return None
     step, alike = tokens.steps(period)
+    before = np.concatenate((step[:period], step[: -2 * period]))
     is_regular = alike.copy()
     is_regular[:period] = False
-    is_regular[period:] &= (step[period:] == step[:-period]) | (
-        step[period:] == np.concatenate((step[:period], step[: -2 * period]))
-    )
+    is_regular[period:] &= (step[period:] == step[:-period]) | (step[period:] == before)
     first, last = _best_stretch(np.where(is_regular, 1, -COST))
-    rows = int(np.count_nonzero(is_regular[first:last])) // period
+    regular = int(np.count_nonzero(is_regular[first:last]))
     climbing = is_regular & (step != 0)
-    share = max((np.count_nonzero(climbing[first + at : last : period]) for at in range(period)), default=0)
-    middle = (first + last) // 2 + period
-    digits = np.count_nonzero(tokens.cycles[middle : middle + period] == 0)
-    counting = np.count_nonzero(counts[first + period : last + period])
-    if not rows or share < CLIMBING_SHARE * rows or digits < FEWEST_NUMBERS:
+    most = max(int(np.count_nonzero(climbing[first + at : last : period])) for at in range(period))
+    first, last = first + period, last + period  # of steps -> of tokens
+    is_chart = np.count_nonzero(counts[first:last]) >= COUNTING_SHARE * (last - first)
+    if regular < period or most < CLIMBING_SHARE * (regular // period) or is_chart:
         return None
-    if counting >= COUNTING_SHARE * (last - first):
-        return None
-    return ClimbingRows(rows, tokens.spans[first + period][0], tokens.spans[last + period - 1][1])
+    middle = min((first + last) // 2, len(tokens.values) - period)
+    numbers = int(np.count_nonzero(tokens.cycles[middle : middle + period] == 0))
+    return _Stretch(first, last, regular, numbers)
 
 
 def _best_stretch(gains: Ints) -> tuple[int, int]:

@@ -40,7 +40,7 @@ DEFAULTS = QualitySettings()
 HONEST = "It was the best of times, it was the worst of times, it was the age of wisdom.\n"
 LINE = "The quick brown fox jumps over the lazy dog.\n"  # 45 characters
 ZEROS = f"<tr>{'<td>0</td>' * 10}</tr>"  # 109 characters
-# Eight sentences in an order that never comes twice in a row: a loop, but none of turns.
+# Eight sentences in an order that never comes twice in a row: a loop without a period.
 VARIANTS = "".join(
     " ".join("".join(random.Random(f"{digit} {word}").sample("abcdefghijklmno", 7)) for word in range(10)) + ".\n"
     for digit in f"{random.Random(0).getrandbits(300):o}"
@@ -55,8 +55,9 @@ def flags(text: str, finish_reason: str | None = "stop", settings: QualitySettin
 @pytest.mark.parametrize(
     ("text", "finish_reason", "raised"),
     [
-        (HONEST + VARIANTS + HONEST, "stop", {REPEATED_TEXT, COMPRESSIBLE}),
-        (HONEST + VARIANTS[:5900] + HONEST, "stop", set()),  # under repeated_chars
+        (HONEST + VARIANTS + HONEST, "stop", {REPEATED_TEXT, COMPRESSIBLE, LOOP}),
+        (HONEST + VARIANTS[:5900] + HONEST, "stop", {LOOP}),  # under repeated_chars
+        (HONEST + VARIANTS[:2500] + HONEST, "stop", set()),
         (HONEST + LINE * 8 + HONEST, "stop", {LOOP}),
         (HONEST + LINE * 7 + HONEST, "stop", set()),
         (HONEST * 2 + LINE * 5, "length", {REPEATED_TAIL}),
