@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-WINDOW_LETTERS = 24  # letters; five cells of a roster with four words are hardly ever the same five times
+WINDOW_LETTERS = 20  # four cells of a roster with four words are hardly ever the same five times
 EARLIER_COPIES = 4
-MOST_LETTERS = 1400.0  # of a stretch; 60 lines drawn from eight short sentences have 700
+MOST_LETTERS = 950.0  # of a stretch; 60 lines drawn from eight short sentences have 760
 NEW_LETTER = -8
 NEW_DIGIT = -60
 
