@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ocrmill.pipeline.pages.drawing_log import DrawingLog, read_drawing_log
 from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import read_layout, read_planes
+from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 if TYPE_CHECKING:
@@ -66,8 +67,20 @@ def mended_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, Bo
         for text, box in words
         if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height
     ]
-    same = _letters(text for text, _ in words) == _letters(text for text, _ in visible_words(page, hidden))
-    return words if same else []
+    seen = _letters(text for text, _ in visible_words(page, hidden)) - _signs_as_letters(layout)
+    return words if _letters(text for text, _ in words) == seen else []
+
+
+def _signs_as_letters(layout: Mapping[str, Any]) -> Counter[str]:
+    """Count letters and digits for which a font shows signs: the tick of a check box is the code of a 4."""
+    spans = (span for block in layout["blocks"] for line in block["lines"] for span in line["spans"])
+    return _letters(
+        character["c"]
+        for span in spans
+        if is_sign_font(span["font"])
+        for character in span["chars"]
+        if not plain_symbol(character["c"], span["font"]).isalnum()
+    )
 
 
 def _letters(texts: Iterable[str]) -> Counter[str]:

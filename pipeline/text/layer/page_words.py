@@ -23,8 +23,9 @@ from ocrmill.pipeline.text.layer.blanks import (
     without_letterspacing,
 )
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
-from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs, with_sign_after_number
+from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
+from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
+from ocrmill.pipeline.text.order.line_order import in_logical_order, runs_to_left, with_signs_in_order
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
 
@@ -36,9 +37,9 @@ _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text 
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
 _THIN = 0.01  # points
 _VOWEL_SIGN = re.compile("[\u093e-\u094c\u09be-\u09cc\u0a3e-\u0a4c\u0abe-\u0acc]")  # no two follow each other
-_LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
 _ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
-_SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript
+_SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript,
+_LITTLE_SMALLER, _FAR_RISE = 0.97, 0.2  # unless it is raised so far; WeasyPrint's superscripts have 0.9
 _FALL = 0.06  # of a line's type: a subscript's baseline is so far below the line's; a superscript's `RISE` above
 _COMBINING = {
     "\u00b4": "\u0301", "\u0060": "\u0300", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303",
@@ -106,12 +107,12 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
         for number, column in enumerate(columns):
             turn = places.turn_of((0.0, 1.0))
             words = list(_words(column, places.place(turn), number))
-            found.setdefault((turn, True), []).extend(_in_logical_order(words))
+            found.setdefault((turn, True), []).extend(in_logical_order(words))
         shown = []
     for number, line in enumerate(joined_lines(shown)):
         turn = places.turn_of(line["dir"])
         place = places.place(turn)
-        words = plain_line_words(line, place, number) or _in_logical_order(
+        words = plain_line_words(line, place, number) or in_logical_order(
             list(_words(_characters(line), place, number))
         )
         found.setdefault((turn, line["wmode"] == 1), []).extend(words)
@@ -177,13 +178,14 @@ def _words(characters: Sequence[Character], place: _Place, line: int) -> Iterato
     rises = _rises(characters, place)
     characters = list(with_blanks(without_letterspacing(list(characters))))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
-    to_left = any(unicodedata.bidirectional(character.text[0]) in RIGHT_TO_LEFT for character in characters)
+    kinds = {unicodedata.bidirectional(character.text[0]) for character in characters}
+    to_left = bool(kinds & RIGHT_TO_LEFT) and runs_to_left(characters)
     waiting: list[Character] = []
     for n, character in enumerate(characters):
         if not character.text.isspace():
             waiting.append(character)
         if waiting and (n == last or character.text.isspace()):
-            whole = with_sign_after_number(waiting) if to_left else waiting
+            whole = with_signs_in_order(waiting, is_arabic="AL" in kinds) if to_left else waiting
             yield from _word(whole, place, rises, line, ends_line=n == last)
             waiting = []
 
@@ -237,7 +239,7 @@ def _mended(run: Sequence[Character], font: str) -> str:
     letters along with them: it gives the second one first, without width.
     """
     text = "".join(character.text for character in run)
-    if text.isascii() and not font.lower().startswith(("wing", "zapf", "webd")):
+    if text.isascii() and not is_sign_font(font):
         return text
     mended: list[str] = []
     waiting: list[str] = []
@@ -288,45 +290,6 @@ def _composed(letter: Character, accent: Character) -> Character | None:
     return letter._replace(text=text) if len(text) == 1 else None
 
 
-def _in_logical_order(words: list[Word]) -> list[Word]:
-    """The words of a line as they are read, whatever the order in which they are drawn."""
-    directions = [_direction(word.text) for word in words]
-    if "R" not in directions:
-        return words
-    right_to_left = sum(len(word.text) * (d == "R") for word, d in zip(words, directions, strict=True)) * 2 >= sum(
-        len(word.text) * (d != "N") for word, d in zip(words, directions, strict=True)
-    )
-    shown = sorted(zip(words, directions, strict=True), key=lambda item: item[0].box.x0, reverse=right_to_left)
-    against = "L" if right_to_left else "R"
-    ordered: list[Word] = []
-    run: list[tuple[Word, str]] = []
-    for item in [*shown, None]:
-        if item is not None and (item[1] == against or (run and item[1] == "N")):
-            run.append(item)
-            continue
-        tail = []
-        while run and run[-1][1] == "N":
-            tail.append(run.pop()[0])
-        ordered += [word for word, _ in reversed(run)] + tail[::-1]
-        run = []
-        if item is not None:
-            ordered.append(item[0])
-    return ordered
-
-
-def _direction(text: str) -> str:
-    """R or L by the first letter or number that has a direction, else N."""
-    if text.isascii():
-        return "L" if any(map(str.isalnum, text)) else "N"
-    for character in text:
-        kind = unicodedata.bidirectional(character)
-        if kind in RIGHT_TO_LEFT:
-            return "R"
-        if kind in _LEFT_TO_RIGHT:
-            return "L"
-    return "N"
-
-
 def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
     """Tell by the id of a span if it stands above or below the baseline of its line, in smaller type."""
     sizes: Counter[float] = Counter()
@@ -339,10 +302,11 @@ def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
     baseline = median(_baseline(c, place) for c in characters if round(c.span["size"], 1) == size)
     rises = {}
     for character in characters:
-        if character.span["size"] < _SMALLER * size and id(character.span) not in rises:
+        if character.span["size"] < _LITTLE_SMALLER * size and id(character.span) not in rises:
             above = baseline - _baseline(character, place)
+            up, down = (RISE, _FALL) if character.span["size"] < _SMALLER * size else (_FAR_RISE, _FAR_RISE)
             rises[id(character.span)] = (
-                Rise.SUPERSCRIPT if above > RISE * size else Rise.SUBSCRIPT if above < -_FALL * size else Rise.NONE
+                Rise.SUPERSCRIPT if above > up * size else Rise.SUBSCRIPT if above < -down * size else Rise.NONE
             )
     return rises
 

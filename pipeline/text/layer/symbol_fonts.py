@@ -1,6 +1,7 @@
 """Bullets, ticks and boxes of symbol fonts as the Unicode characters that they show.
 
-Wingdings and Symbol give their glyphs codes of the private use area (U+F000 to U+F0FF), or those of plain letters.
+Wingdings and Symbol give their glyphs codes of the private use area (U+F000 to U+F0FF), or those of plain letters; so
+does ZapfDingbats in the check boxes of forms.
 The values are those of Unicode's mapping tables for Wingdings, Wingdings 2, Symbol and ITC Zapf Dingbats.
 """
 
@@ -14,11 +15,17 @@ _WINGDINGS = {
 }  # fmt: skip
 _WINGDINGS_2 = {0x50: "\u2713", 0x51: "\u2717", 0x52: "\u2611", 0x53: "\u2612", 0xA3: "\u2610", 0x97: "\u25cf"}
 _SYMBOL = {0xB7: "\u2022", 0xAE: "\u2192", 0xB4: "\u00d7", 0xB1: "\u00b1", 0xA3: "\u2264", 0xB3: "\u2265"}
+_DINGBATS = {code: chr(0x26E0 + code) for code in range(0x21, 0x7F)} | {
+    0x25: "\u260e", 0x2A: "\u261b", 0x2B: "\u261e", 0x48: "\u2605", 0x6C: "\u25cf", 0x6E: "\u25a0", 0x73: "\u25b2",
+    0x74: "\u25bc", 0x75: "\u25c6", 0x77: "\u25d7",
+}  # fmt: skip
+_SIGN_FONT = re.compile("wingdings|zapf ?dingbats", re.IGNORECASE)
 _PRIVATE = range(0xF000, 0xF100)
 _NAMES = (
     (re.compile(r"wingdings.?2", re.IGNORECASE), _WINGDINGS_2),
     (re.compile("wingdings", re.IGNORECASE), _WINGDINGS),
     (re.compile("symbol", re.IGNORECASE), _SYMBOL),
+    (re.compile("zapf ?dingbats", re.IGNORECASE), _DINGBATS),
 )
 _ANY = {0xB7: "\u2022", 0xA7: "\u25aa", 0xD8: "\u27a2", 0xFC: "\u2713", 0xA8: "\u25fb", 0xFE: "\u2611"}
 
@@ -27,12 +34,12 @@ def plain_symbol(character: str, font: str) -> str:
     """Return the character that a glyph of a symbol font shows; other characters as they are."""
     code = ord(character[0])
     private = code in _PRIVATE
-    if not private and (code > 0xFF or not _is_letter_font(font)):  # noqa: PLR2004 - one byte
+    if not private and (code > 0xFF or not is_sign_font(font)):  # noqa: PLR2004 - one byte
         return character
     table = next((table for name, table in _NAMES if name.search(font)), _ANY if private else {})
     return table.get(code & 0xFF, character)
 
 
-def _is_letter_font(font: str) -> bool:
-    """Tell if a font shows signs under the codes of letters."""
-    return "wingdings" in font.lower()
+def is_sign_font(font: str) -> bool:
+    """Tell if a font shows signs under the codes of letters: it has no letters or digits."""
+    return bool(_SIGN_FONT.search(font))

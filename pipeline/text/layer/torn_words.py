@@ -5,12 +5,11 @@ takes what it is wide for white space, and begins a new line. In a line from rig
 sign.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ocrmill.pipeline.text.layer.blanks import PRE_BASE, Character
+from ocrmill.pipeline.text.layer.blanks import PRE_BASE
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Word
 
@@ -19,7 +18,6 @@ _TOUCHES = 0.15  # of the type
 _LEVEL = 0.1  # of the type
 _THIN = 0.01  # points
 _BETWEEN = 6  # words that the layer may have between a number and its sign, at most
-_SIGN_FIRST = re.compile("([^\\w%\u066a\u2030]*)([%\u066a\u2030])(\\d[\\d.,\u066b\u066c]*)")
 _SIGNS = frozenset("%\u066a\u2030")
 
 
@@ -64,21 +62,6 @@ def with_percent_signs(words: list[Word]) -> list[Word]:
             box = enclosing([number.box, word.box])
             out[host] = replace(number, pieces=(*number.pieces, *word.pieces), box=box)
     return out
-
-
-def with_sign_after_number(characters: list[Character]) -> list[Character]:
-    """Return a word of a line from right to left, with a percent sign that stands to the left of its number after it.
-
-    MuPDF keeps numbers from left to right, and the sign with them: `%95` is read 95 and then %, and what stands left of
-    both comes last.
-    """
-    found = _SIGN_FIRST.fullmatch("".join([character.text[:1] for character in characters]))
-    if found is None:
-        return characters
-    sign, digit = found.start(2), found.start(3)
-    if characters[sign].box[0] >= characters[digit].box[0]:
-        return characters
-    return [*characters[digit:], characters[sign], *reversed(characters[:sign])]
 
 
 def _is_number_of(number: Word, sign: Word) -> bool:

@@ -1,5 +1,6 @@
 """Words -> lines on one baseline -> chunks: words of a line with no more than a blank between them."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _SAME_EDGE = 0.7  # points: cells that begin or end so close to each other are s
 _EDGES, _EDGE_SHARE = 2, 0.25  # cells, and of the lines, that show where cells of a column begin or end
 _WIDER = 1.25  # times the usual blank: at a border, columns are so far apart
 _MAX_BLANK = 0.75  # what is wider is no blank (0.6 in type of fixed width)
+_CURRENCY = re.compile(r"(?:US|CA|AU|NZ|HK|A|C|R)?[$\u00a2-\u00a5\u20a0-\u20c0]|\([$\u00a3\u20ac]")  # `$`, `US$`, `($`
+_AMOUNT = re.compile(r"[(+\u2212\u2012-\u2014-]?[\d.,]*\d|[\u2012-\u2014-]$|[([][\d.,]*\d")
+_CLOSING = re.compile(r"[)\]]%?")  # after a negative number
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,28 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[fl
                 held = []
             held.append(word)
         found.append(_chunk(held, n))
-    return found
+    return _with_signs(found, rules)
+
+
+def _with_signs(chunks: Sequence[Chunk], rules: Rules) -> list[Chunk]:
+    """Put signs of currency and closing brackets to their numbers: accounts set them in columns of their own."""
+    out: list[Chunk] = []
+    for chunk in chunks:
+        before = out[-1] if out and out[-1].line == chunk.line else None
+        if before and not _is_ruled(before.words[-1], chunk.words[0], rules) and _are_one_amount(before, chunk):
+            out[-1] = _chunk([*before.words, *chunk.words], chunk.line)
+        else:
+            out.append(chunk)
+    return out
+
+
+def _are_one_amount(one: Chunk, other: Chunk) -> bool:
+    first, second = (" ".join(word.text for word in chunk.words) for chunk in (one, other))
+    is_open = first.count("(") + first.count("[") > first.count(")") + first.count("]")
+    return bool(
+        (_CURRENCY.fullmatch(first) and _AMOUNT.match(second))
+        or (_CLOSING.fullmatch(second) and is_open and first[-1].isdecimal())
+    )
 
 
 class _Gaps:

@@ -202,7 +202,11 @@ def _is_alone(places: Sequence[Place], row: int, first: int, last: int) -> bool:
 def _merge_unruled_rows(
     grid: _Grid, rows: Sequence[Sequence[Line]], columns: Columns, places: Sequence[Place], rules: Rules
 ) -> None:
-    """Merge what stands above and below a border that is ruled in other columns only."""
+    """Merge what stands above and below a border that is ruled in other columns only.
+
+    Where few borders have rules, a cell of two rows has one below it: the end of a header. Without, the rule belongs to
+    what the other columns hold, such as a table beside this one or the cells of a header that end lower.
+    """
     ruled = [_ruled_shares(upper, lower, columns, rules) for upper, lower in pairwise(rows)]
     is_lined = any(columns.ruled) or sum(max(shares) >= _RULED for shares in ruled) >= _LINED * len(ruled)
     for n, shares in enumerate(ruled):
@@ -215,7 +219,8 @@ def _merge_unruled_rows(
                 continue
             filled = _filled(grid, places)
             above, below = filled.get(upper, []), filled.get(lower, [])
-            if (is_lined or (above and below)) and not (_is_number(above) and _is_number(below)):
+            is_closed = any(later[c] >= _RULED for later in ruled[n + 1 : n + 1 + _HEADINGS])
+            if (is_lined or (above and below and is_closed)) and not (_is_number(above) and _is_number(below)):
                 grid.merge(n, n + 1, c, c)
 
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from ocrmill.pipeline.text.layer.blanks import Character
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs, with_sign_after_number
+from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -54,24 +53,3 @@ def test_a_percent_sign_belongs_to_the_number_that_it_touches() -> None:
     assert [each.text for each in found] == ["\u0648\u0642\u062a", "46%", "."]
     assert found[1].box == Box(95, 92, 110, 102)
     assert [each.text for each in with_percent_signs([word("46", 100), word("%", 80)])] == ["46", "%"]
-
-
-@pytest.mark.parametrize(
-    ("drawn", "read"),
-    [
-        ("%95", "95%"),
-        ("\u060c%1,234.5", "1,234.5%\u060c"),
-        (".%35", "35%."),
-        ("95%", "95%"),
-        ("%", "%"),
-        ("a%5", "a%5"),
-    ],
-)
-def test_a_percent_sign_left_of_its_number_comes_after_it(drawn: str, read: str) -> None:
-    """So it does in a word of a line from right to left; one to the right of it was written first, and stays so."""
-    span = {"size": 10.0}
-    word_of = [Character(sign, (5.0 * n, 92, 5.0 * n + 5, 102), (5.0 * n, 100), span) for n, sign in enumerate(drawn)]
-    assert "".join(each.text for each in with_sign_after_number(word_of)) == read
-
-    mirrored = [each._replace(box=(-each.box[0], 92.0, -each.box[0] + 5, 102.0)) for each in word_of]
-    assert with_sign_after_number(mirrored) == mirrored

@@ -292,3 +292,42 @@ def test_a_number_that_goes_on_below_begins_no_row() -> None:
     texts = [["".join(word.text for word in cell.words) for cell in table.cells if cell.column == n] for n in (0, 1)]
 
     assert texts == [["Place", "Pier", "Quay", "Mill"], ["Fares", "1,342,673", "4,081,552", "3,500"]]
+
+
+def test_signs_of_currency_in_a_column_of_their_own_are_of_the_number_after_them() -> None:
+    """Accounts set `$` and `)` apart from their numbers; neither goes to the number of the next year."""
+    words = grid_words(
+        ("Cash", "$", "1,204", "", "$", "988", ""),
+        ("Receivables", "", "(312", ")", "", "415", ""),
+        ("Inventory", "", "77", "", "", "(81", ")"),
+        ("Total assets", "$", "969", "", "$", "1,322", ""),
+        columns=(0, 90, 102, 132, 142, 154, 184),
+    )
+
+    (table,) = build_tables(words, Rules()) or []
+
+    assert rows_of(table) == [
+        ["Cash", "$ 1,204", "$ 988"],
+        ["Receivables", "(312 )", "415"],
+        ["Inventory", "77", "(81 )"],
+        ["Total assets", "$ 969", "$ 1,322"],
+    ]
+
+
+def test_a_rule_below_other_columns_does_not_join_rows() -> None:
+    """A rule may end the headers of all columns but the first, or a table beside: the first has no cell of two rows."""
+    words = grid_words(
+        ("", "2023", "", "2024", ""),
+        ("Port", "Ships", "Cargo", "Ships", "Cargo"),
+        ("North", "12", "1,200", "14", "1,310"),
+        ("South", "7", "950", "3", "20"),
+        columns=(0, 50, 100, 150, 200),
+    )
+
+    (table,) = build_tables(words, Rules((Box(48, 20, 240, 20),), ())) or []
+
+    assert rows_of(table)[1:] == [
+        ["Port", "Ships", "Cargo", "Ships", "Cargo"],
+        ["North", "12", "1,200", "14", "1,310"],
+        ["South", "7", "950", "3", "20"],
+    ]

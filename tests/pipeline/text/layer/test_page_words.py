@@ -1,0 +1,43 @@
+"""Characters of a page become words with their type and their place above or below the line."""
+
+import pymupdf
+
+from ocrmill.pipeline.quality.faithful_text import read_faithfully
+from ocrmill.pipeline.text.layer.page_words import read_planes
+from ocrmill.pipeline.text.words import Rise
+
+
+def test_a_raised_number_is_a_superscript_in_type_that_is_hardly_smaller() -> None:
+    """A mark at 0.9 of the type, as WeasyPrint sets it, is no digit of the number before it; old-style digits are."""
+    document = pymupdf.open()
+    page = document.new_page()
+    for baseline, rise in ((100, 4.5), (140, 0.4)):
+        page.insert_text((72, baseline), "North 12", fontsize=10)
+        page.insert_text((72 + pymupdf.get_text_length("North 12", fontsize=10), baseline - rise), "3", fontsize=9)
+
+    (plane,) = read_planes(pymupdf.open(stream=document.tobytes())[0])
+
+    assert [[piece.rise for piece in word.pieces] for word in plane.words] == [
+        [Rise.NONE],
+        [Rise.NONE, Rise.SUPERSCRIPT],
+        [Rise.NONE],
+        [Rise.NONE, Rise.NONE],
+    ]
+
+
+def test_the_tick_of_a_check_box_is_no_digit() -> None:
+    """A form's box is ticked with the code of a digit in ZapfDingbats; the sign is written, and no number is lost."""
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((95, 111), "Motor vessel")
+    box = pymupdf.Widget()
+    box.field_type, box.field_name = pymupdf.PDF_WIDGET_TYPE_CHECKBOX, "motor"
+    box.field_value, box.rect = True, pymupdf.Rect(72, 100, 86, 114)
+    page.add_widget(box)
+
+    text = read_faithfully(pymupdf.open(stream=document.tobytes()), 0, right_to_left=False, fast=True)
+
+    assert "\u2713" in text.markdown
+    assert "3" not in text.markdown
+    assert text.fidelity is not None
+    assert (text.fidelity.recall, text.fidelity.changed_numbers) == (1.0, 0)
