@@ -11,7 +11,7 @@ from itertools import groupby
 from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
-from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, mark_of
+from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, mark_of, with_item_marks
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.paragraphs import Line, body_size, heading_level_of, paragraphs
@@ -71,7 +71,7 @@ def lines_of(words: Iterable[Word]) -> list[WordLine]:
 
 def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_left: bool) -> list[Part]:
     """Put the words of a page into regions; all of it in reading order."""
-    words = _with_drop_caps(plane.words)
+    words = with_item_marks(_with_drop_caps(plane.words))
     regions = [region for region in regions if not _is_background(region, words)]
     tables = [region for region in regions if region.label == TABLE]
     regions = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 
-from ocrmill.pipeline.text.contents.item_marks import BULLET, DASHES, mark_of, without_mark
+from ocrmill.pipeline.text.contents.item_marks import BULLET, CHECK, DASHES, mark_of, without_mark
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
 from ocrmill.pipeline.text.inline.links import link
@@ -38,9 +38,13 @@ def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
     """Write every part, in their order."""
     written = []
     levels: list[tuple[float, int]] = []  # of the lists that are open: left edge of the text, width of the mark
+    above: Part | None = None
     for part in parts:
         if part.label == "list":
+            if above and part.box.y1 < above.box.y0:  # in the next column
+                levels.clear()
             written.append(_item(part, levels, context))
+            above = part
             continue
         levels.clear()
         written.append(Written(_block(part, context), part.label, part.box, part.elsewhere))
@@ -146,7 +150,9 @@ def _item(part: Part, levels: list[tuple[float, int]], context: PageContext) -> 
     first = list(rows[0])
     left = first[0].box.x0
     size = max(line.size for line in part.lines)
-    if BULLET.match(mark) or mark in DASHES:
+    if CHECK.match(mark):
+        shown = "-"
+    elif BULLET.match(mark) or mark in DASHES:
         first = without_mark(first, mark)
         shown = "-"
     elif _ORDERED.fullmatch(mark):

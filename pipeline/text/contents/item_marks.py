@@ -3,16 +3,21 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS, Word
 
-_CHECKS = "\u2713\u2717\u2610-\u2612\u2794\u2756\u2751\u2752\u274d\u2b27\u2b25"  # and arrows
-_MARKS = BULLETS + PRIVATE_BULLETS + _CHECKS
+_CHECKS = "\u2610-\u2612\u2713\u2714\u2717\u2718"  # boxes and ticks say something of their item
+_ARROWS = "\u2794\u2756\u2751\u2752\u274d\u2b27\u2b25"  # and other bullets
+_MARKS = BULLETS + PRIVATE_BULLETS + _CHECKS + _ARROWS
 DASHES = ("-", "\u2013", "\u2014", "*", "+")
 BULLET = re.compile(rf"[{_MARKS}]")
+CHECK = re.compile(rf"[{_CHECKS}]")
 MARK = re.compile(
     rf"[{_MARKS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
 )
+_BESIDE = 0.6  # of the type: cells of tables are farther apart
+_LEVEL = 0.3
 _COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
 
 
@@ -43,3 +48,22 @@ def without_mark(words: list[Word], mark: str) -> list[Word]:
     head = first.pieces[0]
     pieces = ((replace(head, text=head.text[len(mark) :]),) if len(head.text) > len(mark) else ()) + first.pieces[1:]
     return [replace(first, pieces=pieces), *words[1:]]
+
+
+def with_item_marks(words: Sequence[Word]) -> list[Word]:
+    """Put marks that the layer has on lines of their own before the words close beside them: some draw them last."""
+    lines = {number: list(group) for number, group in groupby(words, key=lambda word: word.line)}
+    heads = {line[0].line: line[0] for line in lines.values()}
+    out = list(words)
+    for mark in [line[0] for line in lines.values() if len(line) == 1 and MARK.fullmatch(line[0].text)]:
+        beside = [
+            head
+            for head in heads.values()
+            if 0 <= head.box.x0 - mark.box.x1 < _BESIDE * head.size
+            and abs(head.baseline - mark.baseline) < _LEVEL * head.size
+        ]
+        if beside and (head := min(beside, key=lambda head: head.box.x0)) is not mark:
+            out.remove(mark)
+            place = next(n for n, word in enumerate(out) if word is head)
+            out.insert(place, replace(mark, line=head.line))
+    return out

@@ -38,6 +38,7 @@ _OPEN_FIRST = frozenset(  # begin words that have no hyphen: `understand`, `ther
     )
 )
 _WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
+_ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}/")  # a break within one adds no hyphen
 _SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has not
 
 
@@ -56,6 +57,8 @@ def is_own_hyphen(before: str, after: str, known: KnownWords) -> bool:
     `before` ends with the hyphen, `after` begins the next line.
     """
     start = re.split(r"[\s(\[\"\u201c]", before[:-1])[-1].lstrip("*_")
+    if _ADDRESS.search(start):
+        return True
     match = re.match(r"[\w'\u2019-]+", after)
     rest = match[0] if match else ""
     first = start.rsplit("-", 1)[-1]

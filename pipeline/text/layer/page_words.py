@@ -48,6 +48,8 @@ _COMBINING = {
 }  # fmt: skip
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
+_IN_COLUMN = 0.4  # of the narrower width, that a character shares with its column
+_IDEOGRAPHS = "\u3000"  # and what follows: kana, Han, hangul, full-width forms
 _STACKED_SHARE = 0.8  # of a page's characters
 
 _Place = Callable[[tuple[float, ...]], Box]  # from the page before its rotation to the reading plane
@@ -106,7 +108,7 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
     if columns is not None:
         for number, column in enumerate(columns):
             turn = places.turn_of((0.0, 1.0))
-            words = list(_words(column, places.place(turn), number))
+            words = list(_words(column, places.place(turn), number, {}))
             found.setdefault((turn, True), []).extend(in_logical_order(words))
         shown = []
     for number, line in enumerate(joined_lines(shown)):
@@ -158,24 +160,35 @@ def _stacked_columns(shown: Sequence[Mapping[str, Any]]) -> list[list[Character]
         return None
     lines = [_characters(line) for line in shown]
     total = sum(len(line) for line in lines)
-    alone = [line[0] for line in lines if len(line) == 1 and ord(line[0].text[0]) >= 0x3000]  # noqa: PLR2004 - CJK
+    alone = [line[0] for line in lines if len(line) == 1 and line[0].text[0] >= _IDEOGRAPHS]
     if len(alone) < _STACKED or len(alone) < _STACKED_SHARE * total:
         return None
     columns: list[list[Character]] = []
-    for character in sorted((c for line in lines for c in line), key=lambda c: (-c.box[0], c.box[1])):
-        middle = (character.box[0] + character.box[2]) / 2
-        if columns and columns[-1][0].box[0] <= middle <= columns[-1][0].box[2]:
-            columns[-1].append(character)
-        else:
+    every = [character for line in lines for character in line]
+    for character in sorted(every, key=lambda c: (c.text[0] < _IDEOGRAPHS, -c.box[0], c.box[1])):  # digits last
+        own = next((column for column in reversed(columns) if _is_in_column(character, column)), None)
+        if own is None:
             columns.append([character])
+        else:
+            own.append(character)
+    columns.sort(key=lambda column: -min(each.box[0] for each in column))
     if len(alone) < 2 * len(columns):  # rows of letters set wide, not columns
         return None
-    return [sorted(column, key=lambda character: character.box[1]) for column in columns]
+    return [sorted(column, key=lambda each: (round(each.origin[1]), each.box[0])) for column in columns]
 
 
-def _words(characters: Sequence[Character], place: _Place, line: int) -> Iterator[Word]:
-    """Cut a line at its white space."""
-    rises = _rises(characters, place)
+def _is_in_column(character: Character, column: Sequence[Character]) -> bool:
+    """Tell if a character is as far left as a column; numbers of two digits stand upright side by side in one."""
+    left, right = min(each.box[0] for each in column), max(each.box[2] for each in column)
+    shared = min(right, character.box[2]) - max(left, character.box[0])
+    return shared >= _IN_COLUMN * min(right - left, character.box[2] - character.box[0])
+
+
+def _words(
+    characters: Sequence[Character], place: _Place, line: int, rises: dict[int, Rise] | None = None
+) -> Iterator[Word]:
+    """Cut a line at its white space. `rises`: those of `_rises`, if they are not to be told by it."""
+    rises = _rises(characters, place) if rises is None else rises
     characters = list(with_blanks(without_letterspacing(list(characters))))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
     kinds = {unicodedata.bidirectional(character.text[0]) for character in characters}

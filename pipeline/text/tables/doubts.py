@@ -24,6 +24,9 @@ _RUNNING_FILL, _RUNNING_LINES = 0.88, 8  # lines of one column that are all full
 _UNRULED_ROWS = 3  # of fewer, nothing says that they are a table
 _FILLED = 0.3  # of the grid is under text in nearly every table
 _DECIMALS, _FEW_DIGITS = re.compile(r"\d[.,]\d+$"), re.compile(r"\d{1,2}%?")
+_FUSED = 0.2  # of the cells of a column
+_TWO_COLUMNS = 1.0  # of the type, between two numbers of one row
+_NUMBER_ENDS = frozenset("0123456789%)")
 _FULL = 0.95  # of the widest line of a column
 _APART = 0.6  # of the type, between baselines of a cell
 
@@ -64,6 +67,26 @@ def may_break_numbers(table: Table) -> bool:
         if 0 < broken < len(cells) / 2:
             return True
     return False
+
+
+def has_fused_columns(table: Table) -> bool:
+    """Tell if a column holds two numbers apart from each other in many of its cells: they are of two columns."""
+    for column in range(table.columns):
+        cells = [cell for cell in table.cells if cell.column == column and cell.column_span == 1 and cell.lines]
+        fused = sum(any(_are_two_numbers(line) for line in cell.lines) for cell in cells)
+        if fused > max(1, _FUSED * len(cells)):
+            return True
+    return False
+
+
+def _are_two_numbers(line: Sequence[Word]) -> bool:
+    return any(
+        after.box.x0 - before.box.x1 > _TWO_COLUMNS * after.size
+        and before.text[-1:] in _NUMBER_ENDS
+        and any(map(str.isdecimal, before.text))
+        and any(map(str.isdecimal, after.text))
+        for before, after in pairwise(line)
+    )
 
 
 def _rows_interleave(table: Table) -> bool:

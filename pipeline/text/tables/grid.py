@@ -1,14 +1,14 @@
 """Words of a region -> tables. None comes out where the words do not lie in rows and columns without doubt."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.chunks import Chunk, chunks_of, parted, text_lines, usual_blank
 from ocrmill.pipeline.text.tables.columns import Columns, find_columns
-from ocrmill.pipeline.text.tables.doubts import is_doubtful
+from ocrmill.pipeline.text.tables.doubts import has_fused_columns, is_doubtful
 from ocrmill.pipeline.text.tables.headers import count_header_rows
 from ocrmill.pipeline.text.tables.independent import independent_parts
 from ocrmill.pipeline.text.tables.places import Place, Rectangle, merged_places
@@ -22,6 +22,7 @@ _UNDERLINE = 0.35  # of the type: a rule that lies so close below words and is a
 _ENDS = 0.3  # of the type: as far an underline's ends lie from those of its words
 _FRAME = 3.0  # of the type: a frame is no farther from its text, and a row is no higher
 _BETWEEN = 0.2  # of the step between rows: a line farther from both baselines stands between them
+_WIDE_STEP = 1.3  # times the usual step between rows
 _SHARED = 0.3  # of a line's height: a floating line that shares so much with a row stands in it
 
 Hint = tuple[Sequence[float], Sequence[float]]
@@ -47,10 +48,10 @@ def build_tables(
     rules = _without_underlines(rules.within(_around(words), size), words)
     tables = []
     for part in [table for grid in parts or [] for table in independent_parts(grid, rules)]:
-        table = _build_table(part, rules.within(_around(part), size), hint, right_to_left=right_to_left)
-        if table is None:
+        built = _build_stacked(part, rules.within(_around(part), size), hint, right_to_left=right_to_left)
+        if built is None:
             return None
-        tables.append(table)
+        tables += built
     if not tables:
         return None
     return tables[::-1] if right_to_left else tables
@@ -115,6 +116,31 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
         _around(words),
     )
     return None if is_doubtful(table, words, columns, lines, rules, is_hinted=hint is not None) else table
+
+
+def _build_stacked(
+    words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool
+) -> list[Table] | None:
+    """Build one table, or two that stand below each other, if numbers of two columns of one would lie in one cell."""
+    table = _build_table(words, rules, hint, right_to_left=right_to_left)
+    if table is None or not has_fused_columns(table):
+        return None if table is None else [table]
+    for upper, lower in _stacks(words):
+        parts = [_build_table(part, rules, None, right_to_left=right_to_left) for part in (upper, lower)]
+        found = [part for part in parts if part is not None and not has_fused_columns(part)]
+        if len(found) == len(parts):
+            return found
+    return None
+
+
+def _stacks(words: Sequence[Word]) -> Iterator[tuple[list[Word], list[Word]]]:
+    """Give the words above and below each place where a table may begin: before a line of bold type, or a wide step."""
+    lines = text_lines(words)
+    steps = [lower[0].baseline - upper[0].baseline for upper, lower in pairwise(lines)]
+    for n, step in enumerate(steps, 1):
+        bold = all(word.bold for word in lines[n]) and not all(word.bold for word in lines[n - 1])
+        if bold or step > _WIDE_STEP * median(steps):
+            yield [word for line in lines[:n] for word in line], [word for line in lines[n:] for word in line]
 
 
 def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:

@@ -1,5 +1,7 @@
 """Regions of a layout model become the parts of a page, also where the model errs."""
 
+from dataclasses import replace
+
 import pytest
 
 from ocrmill.pipeline.text.layer.page_words import TextPlane
@@ -108,3 +110,20 @@ def test_a_paragraph_goes_on_in_the_next_column(end: str, start: str) -> None:
 def test_paragraphs_of_their_own_stay_apart(end: str, start: str, top: float) -> None:
     """The end of a sentence, a short line, a capital, or text below its end begins a paragraph."""
     assert len(parts_of([*LEFT[:2], end], [f"{start} in spring, when dogs", *RIGHT[1:]], right_top=top)) == 4
+
+
+def test_marks_of_items_that_are_drawn_last_are_of_their_items() -> None:
+    """Some programs write the numbers of a list after its text: each is put before the words beside it."""
+    texts = [line("Oil the hinges", 20, 100 + 14 * n, mono=False) for n in range(3)]
+    marks = [line(f"{n + 1}.", 8, 100 + 14 * n, mono=False) for n in range(3)]
+    words = [replace(word, line=n) for n, each in enumerate([*texts, *marks]) for word in each]
+
+    parts = parts_by_regions(
+        TextPlane(tuple(words), 0, vertical=False), [region("list", *texts, *marks)], right_to_left=False
+    )
+
+    assert [(part.label, part.lines[0].text) for part in parts] == [
+        ("list", "1. Oil the hinges"),
+        ("list", "2. Oil the hinges"),
+        ("list", "3. Oil the hinges"),
+    ]

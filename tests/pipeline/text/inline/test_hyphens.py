@@ -7,7 +7,7 @@ from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
 OWN = [
     "1990- 1995", "Smith- Jones", "state-of-the- art", "long- term", "re- elected", "self- made", "Mixture- of-Experts",
     "data- driven", "non- linear", "IEEE- 754", "3d- raytrace", "up-to- date", "well- known", "CD- ROM", "Mega- Pharma",
-    "twenty- one", "e- mail",
+    "twenty- one", "e- mail", "example.org/long- path", "https://for- mation", "www.in- formation", "a@re- port",
 ]  # fmt: skip
 TYPESET = [
     "exam- ple", "foun- dation", "re- port", "long- er", "high- lights", "in- formation", "inter- preter",

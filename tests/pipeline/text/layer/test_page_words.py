@@ -41,3 +41,27 @@ def test_the_tick_of_a_check_box_is_no_digit() -> None:
     assert "3" not in text.markdown
     assert text.fidelity is not None
     assert (text.fidelity.recall, text.fidelity.changed_numbers) == (1.0, 0)
+
+
+def test_upright_numbers_of_a_vertical_column_stay_whole() -> None:
+    """Digits side by side in a column of ideographs are one number, in their place and no sub- or superscript."""
+    document = pymupdf.open()
+    page = document.new_page()
+    font, writer = pymupdf.Font("japan"), pymupdf.TextWriter(page.rect)
+    columns = (
+        "漁 業 の 記 録 を 見 る",
+        "港 の 船 は 12 隻 で す",
+        "平 成 30 年 4 月 施 行",
+        "海 の 水 は 青 い で す",
+    )
+    for n, column in enumerate(map(str.split, columns)):
+        for row, sign in enumerate(column):
+            size = 12 if len(sign) == 1 else 9
+            left = 480 - 24 * n + (12 - font.text_length(sign, size)) / 2
+            writer.append((left, 100 + 14 * row), sign, font=font, fontsize=size)
+    writer.write_text(page)
+
+    (plane,) = read_planes(pymupdf.open(stream=document.tobytes())[0])
+
+    assert [word.text for word in plane.words] == [column.replace(" ", "") for column in columns]
+    assert {piece.rise for word in plane.words for piece in word.pieces} == {Rise.NONE}

@@ -331,3 +331,22 @@ def test_a_rule_below_other_columns_does_not_join_rows() -> None:
         ["North", "12", "1,200", "14", "1,310"],
         ["South", "7", "950", "3", "20"],
     ]
+
+
+def test_tables_below_each_other_keep_their_own_columns() -> None:
+    """Two tables come out if the columns of the lower one cross those of the upper one: no cell holds two numbers."""
+    upper = (("Sales", "1,234", "1,100", "12"), ("Costs", "812", "799", "16"), ("Tax", "12", "3", "5"))
+    lower = tuple((name, "450,295", "10,521,556") for name in ("Sweden", "India", "Peru", "Chile", "Ghana"))
+    words = grid_words(*upper, columns=(0, 60, 110, 160))
+    below = [moved(each, 14 * (len(upper) + 1)) for each in grid_words(*lower, columns=(0, 60, 125))]
+
+    first, second = build_tables([*words, *below], Rules()) or []
+
+    assert rows_of(first) == [list(row) for row in upper]
+    assert rows_of(second) == [list(row) for row in lower]
+
+
+def moved(one: Word, down: float) -> Word:
+    """Return a word as far below."""
+    box = Box(one.box.x0, one.box.y0 + down, one.box.x1, one.box.y1 + down)
+    return Word((Piece(one.text, box, one.size),), box, one.baseline + down, 0)

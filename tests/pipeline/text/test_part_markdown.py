@@ -1,0 +1,38 @@
+"""Parts of a page become blocks of Markdown."""
+
+from ocrmill.pipeline.text.inline.hyphens import KnownWords
+from ocrmill.pipeline.text.page_parts import Part, lines_of
+from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
+from ocrmill.pipeline.text.reading_order import Box, enclosing
+from ocrmill.pipeline.text.words import Piece, Word
+
+
+def item(text: str, x: float, baseline: float) -> Part:
+    words = []
+    for each in text.split():
+        box = Box(x, baseline - 8, x + 5 * len(each), baseline + 2)
+        words.append(Word((Piece(each, box, 10.0),), box, baseline, 0))
+        x = box.x1 + 3
+    return Part("list", tuple(lines_of(words)), enclosing([word.box for word in words]))
+
+
+def written(*parts: Part) -> list[str]:
+    return [block.text for block in write_parts(parts, PageContext(KnownWords(), 10.0))]
+
+
+def test_boxes_and_ticks_stay_before_their_items() -> None:
+    """A tick is a part of what a form says, and is kept; a bullet is written as that of Markdown."""
+    assert written(item("\u2610 Sail", 72, 100), item("\u2612 Motor", 72, 114), item("\u2022 Oars", 72, 128)) == [
+        "- \u2610 Sail",
+        "- \u2612 Motor",
+        "- Oars",
+    ]
+
+
+def test_a_list_in_the_next_column_is_none_below_the_last_item() -> None:
+    """An item farther in is part of the one above it, but not if it stands higher on the page."""
+    assert written(item("1. One", 72, 100), item("a) Inner", 90, 114), item("1. Un", 300, 100)) == [
+        "1. One",
+        "   - a) Inner",
+        "1. Un",
+    ]
