@@ -1,6 +1,6 @@
 """Fixtures that tests of several folders use."""
 
-import os
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import s3_server
 from azure_server import AzureServer
 from fault_table import FaultTable
 from gcs_server import GoogleServer
+from process_state import keeping_loggers, keeping_process
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -49,7 +50,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: one that begins last leaves the other worker idle."""
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: place.get(item.location[0], len(place)))
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was imported: it would walk through torch and vLLM again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing out when the process ends, or libraries report what they think has leaked."""
+    gc.unfreeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,12 +73,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def environment() -> Iterator[None]:
-    """A file of tests leaves the environment as it found it: what one sets must not decide how the next one ends."""
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+def process() -> Iterator[None]:
+    """A file of tests leaves the process as it found it: what one sets must not decide how the next one ends."""
+    with keeping_process():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """So does each test with our loggers, which any command takes for itself."""
+    with keeping_loggers():
+        yield
 
 
 @pytest.fixture(scope="session")

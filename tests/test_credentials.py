@@ -149,6 +149,7 @@ def test_no_message_tells_a_credential(
     meant = {"{server}": server, "{SIGNED}": SIGNED, "{SECRET}": SECRET}
     named = [re.sub(r"{\w+}", lambda name: meant[name[0]], part) for part in arguments]
     options = ["--set", "storage.attempts=1", "--set", "input.allow_private_addresses=true"]
+    monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(sys, "argv", ["ocrmill", *named, "--out", str(tmp_path / "out"), *options])
     with pytest.raises(SystemExit) as ended:
         cli.main()
