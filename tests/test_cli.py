@@ -182,47 +182,6 @@ def test_settings_that_give_other_rows_need_a_word(inputs: Path, out: Path) -> N
     assert allowed.returncode == 0, allowed.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "says"),
-    [
-        (["run", "nowhere.pdf", "--out", "{tmp}/out"], 2, "nowhere.pdf"),
-        (["run", "--out", "{tmp}/out"], 2, "INPUT"),
-        (["run", "samples"], 2, "--out"),
-        (["run", "s3://bucket/a.pdf", "--out", "{tmp}/out"], 2, "s3://"),
-        (["run", "samples", "--out", "{tmp}/out", "--set", "raster.dip=200"], 2, "raster.dpi"),
-        (["run", "samples", "--out", "{tmp}/out", "--pages", "3-1"], 2, "1-3,7,10-"),
-        (["run", "samples", "--out", "{tmp}/out", "--pages", ""], 2, "1-3,7,10-"),
-        (["run", "samples", "--out", "{tmp}/out", "--shard", "4/3"], 2, "1/4, 2/4"),
-        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "soon"], 2, "6h"),
-        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "9" * 400], 2, "6h"),
-        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "6"], 2, "6 what? A number needs its unit"),
-        (["run", "samples", "--out", "{tmp}/out", "--time-budget", "1h30"], 2, "30 what? A number needs its unit"),
-        (["run", "samples", "--out", "{tmp}/out", "--workers", "0"], 2, "--workers"),
-        (["run", "samples", "--out", "/proc/none/out", "--no-ray"], 1, "/proc"),
-        (["run", "samples", "--out", ""], 2, "the output has no name"),
-        (["run", "", "--out", "{tmp}/out"], 2, "an input has no name"),
-        (["run", "samples", "--out", "cli.py"], 2, "cli.py is a file, and an output is a folder"),
-        (["run", "samples", "--out", "cli.py/a/b"], 2, "cli.py is a file, and an output is a folder"),
-        (["status", "cli.py"], 2, "cli.py is a file, and an output is a folder"),
-        (["run", "samples", "--out", "https://host/out"], 2, "https://host/out"),
-        (["run", "samples", "--out", "s3:/bucket/out"], 2, "s3:/bucket/out"),
-        (["run", "samples", "--out", "{tmp}/caf\udce9"], 2, "caf\\xe9: name an output in UTF-8"),
-        (["status", "{tmp}"], 1, "not an output"),
-        (["export", "{tmp}", "{tmp}/texts"], 1, "not an output"),
-        (["export", "{tmp}", "{tmp}/a.jsonl", "--format", "jsonl", "--figures"], 2, "--figures does not go with"),
-        (["model", "seed", "samples"], 2, "not empty"),
-        (["model", "seed", "/proc/none/model"], 1, "/proc"),
-    ],
-)
-def test_mistakes_get_one_line_and_their_exit_code(tmp_path: Path, arguments: list[str], code: int, says: str) -> None:
-    """A wrong command says what is wrong with what, without a traceback."""
-    done = ocrmill(*(argument.format(tmp=tmp_path) for argument in arguments))
-
-    assert done.returncode == code, done.stderr
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_the_settings_can_be_printed_and_read_back(tmp_path: Path) -> None:
     """--print-config prints TOML that --config takes, with what was set."""
     printed = ocrmill("run", "--print-config", "--set", "raster.dpi=200", "--route", "ocr")
