@@ -53,10 +53,12 @@ def with_text_for_links(folder: Path) -> Path:
 
 
 class FreshEnvironment:
-    """An environment that has nothing of its own; it borrows the packages of the running one, without our own."""
+    """An environment that has nothing of its own; it borrows the running one's packages, pip too, without ours."""
 
     def __init__(self, folder: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True, timeout=120)
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, capture_output=True, timeout=120
+        )
         self.programs = folder / "bin"
         borrowed = [entry for entry in sys.path if entry.endswith("site-packages")]
         next(folder.glob("lib/python*/site-packages")).joinpath("borrowed.pth").write_text("\n".join(borrowed))
