@@ -3,6 +3,8 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -61,16 +63,21 @@ class SilentEngine(FakeEngine):
         return PageText("")
 
 
-def photograph(width: int, height: int, seed: int = 7) -> Image.Image:
+def photograph(width: int, height: int) -> Image.Image:
     """Draw what has the statistics of a landscape: noise whose amplitude falls with frequency, in three colours."""
-    dice = np.random.default_rng(seed)
+    return Image.fromarray(landscape(width, height))
+
+
+@cache
+def landscape(width: int, height: int) -> RGB:
+    dice = np.random.default_rng(7)
     frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
     frequencies[0, 0] = 1
     waves = np.fft.fft2(dice.standard_normal((height, width))) / frequencies**1.2
     grey = np.fft.ifft2(waves).real
     grey = 128 + 50 * (grey - grey.mean()) / grey.std()
     colours = np.stack([grey + 20, grey, grey - 15], axis=2)
-    return Image.fromarray(colours.clip(0, 255).astype(np.uint8))
+    return colours.clip(0, 255).astype(np.uint8)
 
 
 def paper() -> Image.Image:
@@ -87,32 +94,27 @@ def with_words(page: Image.Image, at: tuple[int, int], words: str, size: int, co
     return page
 
 
-def text_pages() -> dict[str, RGB]:
-    """Pages that say something, little of it or hard to see; no engine may lose one in silence."""
-    lines = "\n".join(
-        f"{number}. The keeper of the harbour writes down each ship that comes in." for number in range(40)
-    )
-    small = "The small print below the picture says who took it and when."
-    pages = {
-        "a lone page number of 8 pt": with_words(paper(), (590, 1520), "Page 7", 16),
-        "a page number below a picture": with_words(with_picture(paper()), (590, 1520), "7", 16),
-        "a caption below a picture": with_words(with_picture(paper()), (120, 850), small, 20),
-        "a caption that touches a picture": with_words(with_picture(paper()), (120, 827), small, 20),
-        "a date in a photograph": with_words(photograph(WIDTH, HEIGHT), (900, 1500), "12.05.1998", 32, "orange"),
-        "words over a photograph": with_words(photograph(WIDTH, HEIGHT), (100, 700), "Harbour Festival", 90, "white"),
-        "a page of text": with_words(paper(), (100, 100), lines, 24),
-        "faint text": with_words(paper(), (100, 100), lines, 24, "#b8b8b8"),
-        "out of focus": with_words(paper(), (100, 100), lines, 24).filter(ImageFilter.GaussianBlur(7)),
-        "out of focus and turned": with_words(paper(), (100, 100), lines, 24)
-        .rotate(5, fillcolor="white")
-        .filter(ImageFilter.GaussianBlur(6)),
-        "one faint line": with_words(paper(), (100, 700), small, 24, "#b8b8b8"),
-        "a title that fills the page": with_words(paper(), (100, 500), "STOP", 400),
-    }
-    return {name: np.asarray(page) for name, page in pages.items()}
-
-
-TEXT_PAGES = text_pages()
+LINES = "\n".join(f"{number}. The keeper of the harbour writes down each ship that comes in." for number in range(40))
+SMALL = "The small print below the picture says who took it and when."
+# Pages that say something, little of it or hard to see; no engine may lose one in silence.
+TEXT_PAGES: dict[str, Callable[[], Image.Image]] = {
+    "a lone page number of 8 pt": lambda: with_words(paper(), (590, 1520), "Page 7", 16),
+    "a page number below a picture": lambda: with_words(with_picture(paper()), (590, 1520), "7", 16),
+    "a caption below a picture": lambda: with_words(with_picture(paper()), (120, 850), SMALL, 20),
+    "a caption that touches a picture": lambda: with_words(with_picture(paper()), (120, 827), SMALL, 20),
+    "a date in a photograph": lambda: with_words(photograph(WIDTH, HEIGHT), (900, 1500), "12.05.1998", 32, "orange"),
+    "words over a photograph": lambda: with_words(
+        photograph(WIDTH, HEIGHT), (100, 700), "Harbour Festival", 90, "white"
+    ),
+    "a page of text": lambda: with_words(paper(), (100, 100), LINES, 24),
+    "faint text": lambda: with_words(paper(), (100, 100), LINES, 24, "#b8b8b8"),
+    "out of focus": lambda: with_words(paper(), (100, 100), LINES, 24).filter(ImageFilter.GaussianBlur(7)),
+    "out of focus and turned": lambda: (
+        with_words(paper(), (100, 100), LINES, 24).rotate(5, fillcolor="white").filter(ImageFilter.GaussianBlur(6))
+    ),
+    "one faint line": lambda: with_words(paper(), (100, 700), SMALL, 24, "#b8b8b8"),
+    "a title that fills the page": lambda: with_words(paper(), (100, 500), "STOP", 400),
+}
 
 
 def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: int | None = None) -> PageRow:
@@ -132,10 +134,14 @@ def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: in
 
 @pytest.mark.parametrize("gives_up", [True, False])
 @pytest.mark.parametrize("max_tiles", [None, 6])
-@pytest.mark.parametrize("page", [photograph(WIDTH, HEIGHT), with_picture(paper())], ids=["full", "on paper"])
-def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | None, *, gives_up: bool) -> None:
+@pytest.mark.parametrize(
+    "page", [lambda: photograph(WIDTH, HEIGHT), lambda: with_picture(paper())], ids=["full", "on paper"]
+)
+def test_a_photograph_without_text_is_blank(
+    page: Callable[[], Image.Image], max_tiles: int | None, *, gives_up: bool
+) -> None:
     """A photograph fills the page or stands on paper; the engine gives up or writes nothing; the row says why."""
-    row = read(np.asarray(page), rendered_page(), gives_up=gives_up, max_tiles=max_tiles)
+    row = read(np.asarray(page()), rendered_page(), gives_up=gives_up, max_tiles=max_tiles)
 
     assert (row.status, row.reason) == (Status.BLANK, Reason.PICTURE_ONLY)
     assert [attempt.reason for attempt in row.attempts] == [Reason.EMPTY_OUTPUT] * 4
@@ -144,7 +150,7 @@ def test_a_photograph_without_text_is_blank(page: Image.Image, max_tiles: int | 
 @pytest.mark.parametrize("name", TEXT_PAGES)
 def test_a_page_of_text_is_never_blank(name: str) -> None:
     """With an engine that writes nothing it fails, and is found by `retry --failed`."""
-    row = read(TEXT_PAGES[name], rendered_page())
+    row = read(np.asarray(TEXT_PAGES[name]()), rendered_page())
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.EMPTY_OUTPUT)
 
