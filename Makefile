@@ -71,9 +71,10 @@ demo: .venv/.runtime
 	$(BIN)/ocrmill inspect out
 
 # Two files at a time: tests wait more than they compute, for processes that start, hang or are given up. torch gets one
-# thread for each: with two on two cores its threads wait for each other, and take half as much CPU time again.
+# thread for each: with two on two cores its threads wait for each other, and take half as much CPU time again. Byte code
+# is kept, whatever the environment says: the tests start hundreds of processes, which compile our modules otherwise.
 test: venv
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
 
 OTHER := .venv-$(notdir $(PYTHON))
 
