@@ -132,10 +132,15 @@ def read(image: RGB, page: RenderedPage, *, gives_up: bool = True, max_tiles: in
     return settled(asyncio.run(attempts()))
 
 
-@pytest.mark.parametrize("gives_up", [True, False])
-@pytest.mark.parametrize("max_tiles", [None, 6])
 @pytest.mark.parametrize(
-    "page", [lambda: photograph(WIDTH, HEIGHT), lambda: with_picture(paper())], ids=["full", "on paper"]
+    ("page", "max_tiles", "gives_up"),
+    [  # each two of the three in all their ways
+        (lambda: photograph(WIDTH, HEIGHT), None, True),
+        (lambda: photograph(WIDTH, HEIGHT), 6, False),
+        (lambda: with_picture(paper()), None, False),
+        (lambda: with_picture(paper()), 6, True),
+    ],
+    ids=["full", "full in views", "on paper", "on paper in views"],
 )
 def test_a_photograph_without_text_is_blank(
     page: Callable[[], Image.Image], max_tiles: int | None, *, gives_up: bool
