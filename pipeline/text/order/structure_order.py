@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 from statistics import median
 
+import numpy as np
+import numpy.typing as npt
+
 from ocrmill.pipeline.pages.drawing_log import TextRun
 from ocrmill.pipeline.text.page_parts import Part
-from ocrmill.pipeline.text.reading_order import Box
 
 _TAGGED = 0.9  # of the letters
 _MIXED = 0.1  # of the parts: so many may have tags between those of another
@@ -31,9 +33,11 @@ def in_structure_order(parts: Sequence[Part], runs: Sequence[TextRun]) -> list[P
     if len(paths) < 2:  # noqa: PLR2004
         return list(parts)
     number = {path: n for n, path in enumerate(paths)}
-    tagged = [(Box(*run.box), number[run.structure]) for run in runs if run.structure]
+    tagged = [run for run in runs if run.structure]
+    boxes = np.array([run.box for run in tagged], np.float64).T
+    numbers = [number[run.structure] for run in tagged]
     body = [part for part in parts if part.label not in _EDGES]
-    spans = {id(part): _numbers(part, tagged) for part in body}
+    spans = {id(part): _numbers(part, boxes, numbers) for part in body}
     letters = sum(_letters(part) for part in body)
     if sum(_letters(part) for part in body if spans[id(part)]) < _TAGGED * letters:
         return list(parts)
@@ -62,13 +66,21 @@ def _letters(part: Part) -> int:
     return sum(len(line.text) for line in part.lines)
 
 
-def _numbers(part: Part, tagged: Sequence[tuple[Box, int]]) -> list[int]:
-    """Return the places, in the order of the tags, of what is drawn where the part's lines begin and end."""
+def _numbers(part: Part, boxes: npt.NDArray[np.float64], numbers: Sequence[int]) -> list[int]:
+    """Return the places, in the order of the tags, of what is drawn where the part's lines begin and end.
+
+    `boxes` has x0, y0, x1 and y1 of everything with a tag as its rows. All boxes are compared at once: one by one they
+    took a tenth of the time for a page of `--route fast`.
+    """
+    x0, y0, x1, y1 = boxes
     found = []
     for line in part.lines:
-        for word in (line.words[0], line.words[-1]):
-            inside = [number for box, number in tagged if box.contains_centre_of(word.box)]
-            found += inside[:1]
+        for box in (line.words[0].box, line.words[-1].box):
+            x, y = (box.x0 + box.x1) / 2, box.middle
+            inside = (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
+            first = int(inside.argmax())
+            if inside[first]:
+                found.append(numbers[first])
     return found
 
 
