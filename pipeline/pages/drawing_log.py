@@ -122,6 +122,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._order = -1
         self._states = [_State()]
         self._structure: list[int] = []
+        self._colours = _Colours()
 
     def fill_path(self, *call: Any) -> None:
         _, path, _, ctm, space, colour, alpha, *_ = call
@@ -129,14 +130,14 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._log.drawn.append(("fill-path", box))
         if _is_thick(box):
             solid = bool(mupdf.ll_fz_path_is_rect(path, ctm))
-            self._paint(Area(order, box, _rgb(space, colour), alpha == 1, solid, image=False))
+            self._paint(Area(order, box, self._colours.rgb(space, colour), alpha == 1, solid, image=False))
 
     def stroke_path(self, *call: Any) -> None:
         _, path, stroke, ctm, space, colour, alpha, *_ = call
         order, box = self._next(), _rect(mupdf.ll_fz_bound_path(path, stroke, ctm))
         self._log.drawn.append(("stroke-path", box))
         if stroke.linewidth * max(abs(ctm.a) + abs(ctm.b), abs(ctm.c) + abs(ctm.d)) >= _THINNEST:
-            self._paint(Area(order, box, _rgb(space, colour), alpha == 1, solid=False, image=False))
+            self._paint(Area(order, box, self._colours.rgb(space, colour), alpha == 1, solid=False, image=False))
 
     def fill_shade(self, *call: Any) -> None:
         _, shade, ctm, alpha, *_ = call
@@ -155,11 +156,11 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
 
     def fill_text(self, *call: Any) -> None:
         _, text, ctm, space, colour, opacity, *_ = call
-        self._write(text, ctm, mupdf.ll_fz_bound_text(text, None, ctm), _rgb(space, colour), opacity)
+        self._write(text, ctm, mupdf.ll_fz_bound_text(text, None, ctm), self._colours.rgb(space, colour), opacity)
 
     def stroke_text(self, *call: Any) -> None:
         _, text, stroke, ctm, space, colour, opacity, *_ = call
-        self._write(text, ctm, mupdf.ll_fz_bound_text(text, stroke, ctm), _rgb(space, colour), opacity)
+        self._write(text, ctm, mupdf.ll_fz_bound_text(text, stroke, ctm), self._colours.rgb(space, colour), opacity)
 
     def ignore_text(self, *call: Any) -> None:
         self._write(call[1], call[2], mupdf.ll_fz_bound_text(call[1], None, call[2]), None, 0.0)
@@ -293,16 +294,32 @@ def _common(one: Rect, other: Rect) -> Rect:
     return max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
 
 
-def _rgb(space: Any, colour: Any) -> Colour:
-    """Colour as `get_texttrace` gives it. Two spaces are known by their address, which is ten times as fast."""
-    place = int(space.this)
-    gray, rgb = _device_spaces()
-    if place == gray:
-        return (level := mupdf.floats_getitem(colour, 0)), level, level
-    if place == rgb:
-        return mupdf.floats_getitem(colour, 0), mupdf.floats_getitem(colour, 1), mupdf.floats_getitem(colour, 2)
-    red, green, blue, *_ = mupdf.ll_fz_convert_color(space, colour, mupdf.ll_fz_device_rgb(), None, _PARAMS)
-    return red, green, blue
+class _Colours:
+    """Colours as `get_texttrace` gives them.
+
+    Two spaces are known by their address, which is ten times as fast; of the others each colour is converted once,
+    which saves most conversions: pages have few. A space that is met is kept, so that no other one gets its address.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[float, ...], Colour] = {}
+        self._kept: dict[int, Any] = {}
+
+    def rgb(self, space: Any, colour: Any) -> Colour:
+        """Convert the components of a colour, which are as many as its space has."""
+        place = int(space.this)
+        gray, rgb = _device_spaces()
+        if place == gray:
+            return (level := mupdf.floats_getitem(colour, 0)), level, level
+        if place == rgb:
+            return mupdf.floats_getitem(colour, 0), mupdf.floats_getitem(colour, 1), mupdf.floats_getitem(colour, 2)
+        if place not in self._kept:
+            self._kept[place] = mupdf.FzColorspace(mupdf.ll_fz_keep_colorspace(space))
+        key = (place, *(mupdf.floats_getitem(colour, n) for n in range(space.n)))
+        if key not in self._known:
+            red, green, blue, *_ = mupdf.ll_fz_convert_color(space, colour, mupdf.ll_fz_device_rgb(), None, _PARAMS)
+            self._known[key] = red, green, blue
+        return self._known[key]
 
 
 @cache
