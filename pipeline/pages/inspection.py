@@ -55,7 +55,12 @@ def ink_share(thumbnail: Grey) -> float:
 
     0 on a page of one colour, whichever it is.
     """
-    return float(_ink(thumbnail).mean()) if thumbnail.size else 0.0
+    if not thumbnail.size:
+        return 0.0
+    levels = np.bincount(thumbnail.ravel(), minlength=256)
+    background = int(levels.argmax())
+    paper = levels[max(background - INK_CONTRAST, 0) : background + INK_CONTRAST + 1]
+    return float((thumbnail.size - paper.sum()) / thumbnail.size)
 
 
 def inspect_page(page: "pymupdf.Page", thumbnail: Grey) -> PageFeatures:
@@ -74,25 +79,25 @@ def measure_page(
     text: str, words: Boxes, word_lengths: Lengths, images: Boxes, thumbnail: Grey, invisible_share: float
 ) -> PageFeatures:
     """Measure a page from its layer's text and the places of its words and images, in pixels of the thumbnail."""
+    beside, below = _steps(thumbnail)
     return PageFeatures(
         **asdict(measure_text(text)),
         invisible_share=invisible_share,
         image_cover=float(_painted(images, thumbnail.shape).mean()),
         ink_share=ink_share(thumbnail),
-        uncovered_ink_share=_uncovered_share(words, *_edges(thumbnail, EDGE_CONTRAST)),
-        inkless_text_share=_inkless_share(words, word_lengths, np.logical_or(*_edges(thumbnail, INK_CONTRAST))),
+        uncovered_ink_share=_uncovered_share(words, beside > EDGE_CONTRAST, below > EDGE_CONTRAST),
+        inkless_text_share=_inkless_share(words, word_lengths, np.maximum(beside, below) > INK_CONTRAST),
     )
 
 
 def inspect_picture(thumbnail: Grey) -> PageFeatures:
     """Measure a page that is a picture, without any text, from its thumbnail as `inspect_page` wants it."""
-    edges = np.logical_or(*_edges(thumbnail, EDGE_CONTRAST))
     return PageFeatures(
         **asdict(measure_text("")),
         invisible_share=0.0,
         image_cover=1.0,
         ink_share=ink_share(thumbnail),
-        uncovered_ink_share=float(edges.any()),
+        uncovered_ink_share=float(np.maximum(*_steps(thumbnail)).max(initial=0) > EDGE_CONTRAST),
         inkless_text_share=0.0,
     )
 
@@ -144,19 +149,15 @@ def _opaque_images(page: "pymupdf.Page", kinds: Sequence[str], drawn: Boxes) -> 
     return opaque
 
 
-def _ink(thumbnail: Grey) -> npt.NDArray[np.bool_]:
-    background = int(np.bincount(thumbnail.ravel(), minlength=256).argmax())
-    low, high = max(background - INK_CONTRAST, 0), min(background + INK_CONTRAST, 255)
-    return (thumbnail < low) | (thumbnail > high)
-
-
-def _edges(thumbnail: Grey, contrast: int) -> tuple[Mask, Mask]:
-    """Pixels that differ from their right, and from their lower neighbour: no flat or softly shaded areas."""
-    grey = thumbnail.astype(np.int16)
-    upright, level = np.zeros(thumbnail.shape, bool), np.zeros(thumbnail.shape, bool)
-    upright[:, :-1] = np.abs(np.diff(grey, axis=1)) > contrast
-    level[:-1] = np.abs(np.diff(grey, axis=0)) > contrast
-    return upright, level
+def _steps(thumbnail: Grey) -> tuple[Grey, Grey]:
+    """Grey levels by which each pixel differs from its right, and from its lower neighbour; 0 at the edges."""
+    beside, below = np.zeros_like(thumbnail), np.zeros_like(thumbnail)
+    for steps, one, other in (
+        (beside[:, :-1], thumbnail[:, :-1], thumbnail[:, 1:]),
+        (below[:-1], thumbnail[:-1], thumbnail[1:]),
+    ):
+        np.subtract(np.maximum(one, other), np.minimum(one, other), out=steps)  # in bytes: half the time of 16 bits
+    return beside, below
 
 
 def _straight(level: Mask) -> Mask:
@@ -195,11 +196,9 @@ def _inkless_share(words: Boxes, word_lengths: Lengths, edges: Mask) -> float:
     """Of the characters, those in whose word's box no edge lies: white on white, or under a black bar."""
     if not len(words):
         return 0.0
-    sums = np.zeros((edges.shape[0] + 1, edges.shape[1] + 1), np.int32)
-    sums[1:, 1:] = edges.cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
-    x0, y0, x1, y1 = np.array(_pixels(words)).T
-    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
-    return float(word_lengths[inside == 0].sum() / word_lengths.sum())
+    # Word by word: an integral image took four times as long for a page of 400 words.
+    inkless = [not np.count_nonzero(edges[y0:y1, x0:x1]) for x0, y0, x1, y1 in _pixels(words)]
+    return float(word_lengths[inkless].sum() / word_lengths.sum())
 
 
 def _invisible_share(layout: _Layout, shape: tuple[int, ...]) -> float:
