@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
 # In heights of the median line. A gap is narrower than the gutters of two-column papers (1 to 2) because boxes that a
 # text detector finds are larger than their text.
@@ -32,9 +33,11 @@ _CANDIDATES = 8  # gaps that are tried in a region
 _MAX_DEPTH = 24  # of nested regions; what lies deeper is read row by row
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle with y down; x0 <= x1 and y0 <= y1, in any unit."""
+class Box(NamedTuple):
+    """A rectangle with y down; x0 <= x1 and y0 <= y1, in any unit.
+
+    A page makes thousands: a tuple is made in less than half the time of a frozen dataclass.
+    """
 
     x0: float
     y0: float
@@ -101,7 +104,7 @@ def enclosing(boxes: Sequence[Box]) -> Box:
     """The smallest box around at least one."""
     if len(boxes) == 1:
         return boxes[0]
-    lefts, tops, rights, bottoms = zip(*[(box.x0, box.y0, box.x1, box.y1) for box in boxes], strict=True)
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
 

@@ -59,14 +59,14 @@ class Word:
     @property
     def bold(self) -> bool:
         """Tell if all of it is bold."""
-        return all(piece.bold for piece in self.pieces)
+        return self.pieces[0].bold if len(self.pieces) == 1 else all(piece.bold for piece in self.pieces)
 
     @property
     def italic(self) -> bool:
         """Tell if all of it is slanted."""
-        return all(piece.italic for piece in self.pieces)
+        return self.pieces[0].italic if len(self.pieces) == 1 else all(piece.italic for piece in self.pieces)
 
     @property
     def mono(self) -> bool:
         """Tell if all of it is in type of fixed width."""
-        return all(piece.mono for piece in self.pieces)
+        return self.pieces[0].mono if len(self.pieces) == 1 else all(piece.mono for piece in self.pieces)

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import NamedTuple
 
 from ocrmill.pipeline.text.inline.escapes import escape
 from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
@@ -21,8 +21,7 @@ UNSPACED = re.compile(
 _HAN_END = re.compile(r"[\u3001-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
+class _Style(NamedTuple):
     bold: bool
     italic: bool
 
@@ -32,8 +31,7 @@ class _Style:
         return f"{mark}{text}{mark}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """Words of one style and link."""
 
     style: _Style
@@ -72,7 +70,7 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
                 parts.append(piece)
             elif position == 0 and number > 0:
                 cut, blank = _joint(before.text, piece.text, known)
-                parts[-1:] = [before, piece] if blank else _glue(replace(before, text=cut), piece)
+                parts[-1:] = [before, piece] if blank else _glue(before._replace(text=cut), piece)
             else:
                 parts[-1:] = _glue(before, piece) if _glued(before.text, piece.text) else [before, piece]
     return _linked(parts)
@@ -82,8 +80,8 @@ def _glue(before: _Piece, after: _Piece) -> list[_Piece]:
     """Put two pieces together without a blank; with emphasis, if both have it."""
     style = before.style if before.style == after.style else _PLAIN
     if before.link == after.link:
-        return [replace(before, style=style, text=before.text + after.text)]
-    return [replace(before, style=style), replace(after, style=style, is_apart=False)]
+        return [before._replace(style=style, text=before.text + after.text)]
+    return [before._replace(style=style), after._replace(style=style, is_apart=False)]
 
 
 def _linked(pieces: Sequence[_Piece]) -> str:
