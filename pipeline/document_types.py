@@ -61,6 +61,14 @@ def begins_like_document(beginning: bytes) -> bool:
     return beginning.startswith(PDF_MARK) or image_format(beginning) is not None
 
 
+def begins_like_archive(beginning: bytes) -> bool:
+    """True if a zip, gzip, tar or WARC file begins like this; needs its first 262 bytes.
+
+    A document that is stored in one without compression shows its own mark soon after that of the archive.
+    """
+    return beginning.startswith((b"PK\3\4", b"\x1f\x8b", b"WARC/")) or beginning[257:262] == b"ustar"
+
+
 def says_please_wait(text: str) -> bool:
     """Tell if a page's text begins as Adobe's programs write on one that stands in for a form in XML (XFA)."""
     return "please wait" in text[:_PLACEHOLDER_CHARACTERS].lower()

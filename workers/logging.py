@@ -69,6 +69,15 @@ def start_logging(*, as_json: bool) -> None:
     logger.propagate = False
 
 
+def log_errors_of(*libraries: str) -> None:
+    """Send the errors of these libraries where our messages go; what they only warn of is left out."""
+    for name in libraries:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = logging.getLogger(PACKAGE).handlers
+        logger.setLevel(logging.ERROR)
+        logger.propagate = False
+
+
 def logs_json() -> bool:
     """Say whether log lines are JSON: nothing else may then be written to stderr."""
     return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger(PACKAGE).handlers)

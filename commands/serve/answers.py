@@ -64,7 +64,7 @@ class Answers:
             assert values is not None
             message = values["detail"] or str(reason)
             if reason is Reason.PASSWORD_REQUIRED:
-                message = "it is encrypted: send its password in the header X-Document-Password, or in a form's field"
+                message += ": send its password in the header X-Document-Password, or in a form's field `password`"
             raise Refusal(
                 _STATUS.get(reason, _UNREADABLE), str(reason), message, body={"document": values, "pages": []}
             )

@@ -22,6 +22,7 @@ from ocrmill.commands.web.listening import address_of, listen
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import StoppedEarlyError
 from ocrmill.workers.engines.registry import check_engine, with_engine_chosen
+from ocrmill.workers.logging import log_errors_of
 from ocrmill.workers.pools.early_stop import ended_early
 from ocrmill.workers.pools.pool import Pool
 from ocrmill.workers.rendering.sandbox import sandbox
@@ -82,11 +83,12 @@ def _answering(app: Starlette, listening: socket.socket) -> Iterator[None]:
         http=BoundedProtocol,
         ws="none",
         lifespan="off",
-        log_level="warning",
+        log_config=None,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
+    log_errors_of("uvicorn", "python_multipart")  # they warn of each request that is no HTTP, or no form
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="ocrmill-http", daemon=True)
     thread.start()

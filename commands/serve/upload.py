@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from starlette.types import Message, Receive
 
 from ocrmill.commands.serve.refusal import Refusal, unavailable, wrong
 from ocrmill.configs.serve.serve_settings import ServeSettings
-from ocrmill.pipeline.document_types import HEAD_BYTES, PDF_MARK, READABLE, begins_like_document
+from ocrmill.pipeline.document_types import HEAD_BYTES, PDF_MARK, READABLE, begins_like_archive, begins_like_document
 from ocrmill.pipeline.records import Source
 from ocrmill.pipeline.sources.archives.members import file_version
 from ocrmill.pipeline.sources.uri import one_line
@@ -27,6 +28,7 @@ SOURCE_CHARACTERS = 200
 COPIED_AT_ONCE = 1 << 20
 MARK_WITHIN = 1024  # bytes: as other readers do, MuPDF passes over what stands before a PDF's mark
 DISCARD_S = 2.0  # the rest of a refused body is read for so long, or its sender would not see the answer
+FORM_CHARSETS = {"utf-8", "iso-8859-1", "us-ascii"}  # RFC 7578 knows no other than the first; old clients name these
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -91,15 +93,18 @@ class Body:
 
 
 async def _receive_into(path: Path, request: Request, most: int) -> Upload:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind, parameters = parse_options_header(request.headers.get("content-type"))
     password = _password_of(request)
     name = request.query_params.get("name")
     body = _bounded(request, most)
     with path.open("xb") as file:
-        if kind != "multipart/form-data":
+        if kind != b"multipart/form-data":
             async for chunk in body:
                 file.write(chunk)
             return Upload(path, _shown(name), password)
+        charset = parameters.get(b"charset", b"utf-8").decode("latin-1").lower()
+        if charset not in FORM_CHARSETS:
+            raise wrong(f"the form is in {one_line(charset)}: send it in UTF-8")
         try:
             form = await MultiPartParser(
                 request.headers, body, max_files=1, max_fields=1, max_part_size=FIELD_BYTES
@@ -163,5 +168,6 @@ def _check_kind(path: Path) -> None:
         head = file.read(MARK_WITHIN)
     if not head:
         raise wrong("the document is empty: send its bytes as the body, or as the file `file` of a form")
-    if not begins_like_document(head[:HEAD_BYTES]) and PDF_MARK not in head:
+    has_pdf_mark = PDF_MARK in head and not begins_like_archive(head)
+    if not begins_like_document(head[:HEAD_BYTES]) and not has_pdf_mark:
         raise Refusal(415, "unsupported_type", f"these bytes are no {READABLE}: send one of these, unpacked")

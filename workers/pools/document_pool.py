@@ -51,7 +51,12 @@ class DocumentPool:
         """Hash and open the document; one with too many pages comes out as unreadable (`object_limit`)."""
         opened = await self._pool.open(source)
         if isinstance(opened, UnreadableDocument):
-            return opened
+            if opened.reason is not Reason.PASSWORD_REQUIRED:
+                return opened
+            tried = (
+                "the password that came with it does not open it" if source.passwords else "no password came with it"
+            )
+            return replace(opened, detail=f"it is encrypted, and {tried}")
         self.page_count, most = opened.page_count, self._wanted.most_pages
         chosen = self._wanted.pages
         pages = opened.page_count if chosen is None else len(chosen.of(opened.page_count))

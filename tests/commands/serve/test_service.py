@@ -164,6 +164,7 @@ WRONG = [
     ("", b"", 400, "the document is empty"),
     ("", b"Dear Sir or Madam", 415, "these bytes are no PDF, PNG, JPEG"),
     ("", b"PK\3\4" + bytes(99), 415, "send one of these, unpacked"),
+    ("", (SAMPLES / "reports.zip").read_bytes(), 415, "send one of these, unpacked"),  # its PDFs are not compressed
     ("", b"%PDF-1.4 and nothing more", 422, ""),
     ("format=ndjson", ENCRYPTED, 422, "send its password in the header X-Document-Password"),
 ]
@@ -188,6 +189,25 @@ def test_a_form_without_its_file_is_refused(service: Serving) -> None:
         assert service.client.post("/v1/pages", **form).status_code == 400
 
 
+def test_a_form_in_another_charset_is_refused(service: Serving) -> None:
+    """Only what forms are written in is decoded: Python has codecs that fail in their own ways, or make other text."""
+    head = 'Content-Disposition: form-data; name="file"; filename="+2AA-.pdf"'
+    body = f"--x\r\n{head}\r\n\r\n".encode() + TEXT + b"\r\n--x--\r\n"
+
+    def status(charset: str) -> int:
+        kind = f"multipart/form-data; boundary=x; charset={charset}"
+        return service.post(body, "pages=1", headers={"content-type": kind}).status_code
+
+    assert {charset: status(charset) for charset in ("undefined", "unicode_escape", "utf-7", "idna", "no-such")} == {
+        "undefined": 400,
+        "unicode_escape": 400,
+        "utf-7": 400,
+        "idna": 400,
+        "no-such": 400,
+    }
+    assert status("UTF-8") == status("ISO-8859-1") == 200
+
+
 def test_a_password_opens_and_is_not_written_down(service: Serving, tmp_path: Path) -> None:
     """A password comes in a header or a form; neither the answer nor the log has it."""
     locked = encrypted_pdf(tmp_path / "locked.pdf", PASSWORD).read_bytes()
@@ -197,7 +217,9 @@ def test_a_password_opens_and_is_not_written_down(service: Serving, tmp_path: Pa
     for answer in (by_header, by_form):
         assert answer.json()["document"]["pages_text_layer"] == 2
         assert PASSWORD not in answer.text
-    assert service.post(locked, headers={"X-Document-Password": "wrong"}).status_code == 422
+    wrong = service.post(locked, headers={"X-Document-Password": "wrong"})
+    assert (wrong.status_code, "that came with it does not open it" in wrong.json()["message"]) == (422, True)
+    assert "no password came with it" in service.post(locked).json()["document"]["detail"]
     assert PASSWORD not in service.log.read_text()
 
 
@@ -264,6 +286,7 @@ def test_names_and_origins_are_checked(service: Serving) -> None:
     assert ask("/ready", headers={"host": "ocr.example:80"}).status_code == 200
     answer = service.post(TEXT, headers={"origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]) == (403, "foreign_origin")
+    assert service.post(TEXT, headers={"origin": "http://["}).status_code == 403  # no address at all
 
 
 def test_addresses_and_metrics(service: Serving) -> None:
@@ -281,6 +304,25 @@ def test_addresses_and_metrics(service: Serving) -> None:
     assert values["ocrmill_ready"] == "1.0"
     assert float(values["ocrmill_documents_limit"]) == PLACES
     assert 'ocrmill_worker_slots{worker="engine"}' in values
+
+
+def test_the_log_is_of_one_form(tmp_path: Path) -> None:
+    """With --log-json every line is JSON, whatever clients send, and libraries do not warn of them."""
+    with serving(tmp_path, "--log-json") as logging:
+        url = logging.client.base_url
+        for sent in (b"\x16\x03\x01 no HTTP\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\nUpgrade: x\r\n\r\n"):
+            with socket.create_connection((url.host, url.port or 80)) as connection:
+                connection.sendall(sent)
+                connection.settimeout(10)
+                assert connection.recv(100).startswith(b"HTTP/1.1 ")
+        kind = {"content-type": "multipart/form-data; boundary=x"}
+        assert logging.post(b"--y\r\n", headers=kind).status_code == 400
+        assert logging.post(TEXT, "pages=1").status_code == 200
+        assert logging.end() == 0
+    lines = [json.loads(line) for line in logging.log.read_text().splitlines()]
+
+    assert [line["message"][:8] for line in lines if line["level"] != "info"] == ["SIGTERM:"]
+    assert "document" in [line.get("event") for line in lines]
 
 
 @pytest.mark.fault
