@@ -21,6 +21,9 @@ from ocrmill.configs.settings import RunSettings
 ROOT = Path(__file__).parents[1]
 SITE = ".site"
 FILES = "files"  # copies of what pages link to beside the pages
+NO_MERMAID = """// not installed: diagrams stay text, as none is ever drawn
+var mermaid = { initialize() {}, render() { return new Promise(() => {}) } }
+"""
 MERMAID = ROOT / ".venv/mermaid/package/dist/mermaid.min.js"  # draws the diagrams; `make docs` fetches it
 _AT_THE_TOP = {"README.md": "index.md", **{name: name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}}
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
@@ -55,7 +58,7 @@ def lay_out(pages: Path) -> None:
     if MERMAID.exists():
         shutil.copyfile(MERMAID, pages / "assets/mermaid.min.js")
     else:
-        (pages / "assets/mermaid.min.js").write_text("// not installed: diagrams stay text\nvar mermaid = null\n")
+        (pages / "assets/mermaid.min.js").write_text(NO_MERMAID)
 
 
 def build(folder: Path) -> None:

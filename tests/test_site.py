@@ -130,6 +130,7 @@ def test_a_browser_asks_for_nothing_foreign(server: str) -> None:
         page.goto(f"{server}/architecture.html")
         if SITE["MERMAID"].exists():
             page.wait_for_selector("div.mermaid")
+        page.wait_for_load_state("networkidle")
         page.goto(f"{server}/export.html?q=webdataset")
         page.wait_for_load_state("networkidle")
         browser.close()
