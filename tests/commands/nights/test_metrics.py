@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -99,6 +100,44 @@ def _expressions(part: object) -> Iterator[str]:
     elif isinstance(part, list):
         for value in part:
             yield from _expressions(value)
+
+
+def _kept(part: Any, read: Any, at: str = "") -> Iterator[str]:
+    """Yield the places of a dashboard that are not the same once Grafana's own types have read it."""
+    match part, read:
+        case dict(), dict():
+            for name, value in part.items():
+                yield from _kept(value, read.get(name), f"{at}.{name}")
+        case list(), list() if len(part) == len(read):
+            for number, (value, other) in enumerate(zip(part, read, strict=True)):
+                yield from _kept(value, other, f"{at}[{number}]")
+        case _ if part != read:
+            yield at
+
+
+def test_grafana_knows_each_field_of_the_dashboard() -> None:
+    """Its types, generated from Grafana's schema, read the file and write the same: an unknown field would be lost."""
+    types = pytest.importorskip("grafana_foundation_sdk.models.dashboard")
+    encoder = pytest.importorskip("grafana_foundation_sdk.cog.encoder").JSONEncoder
+    dashboard = json.loads(DASHBOARD.read_text())
+
+    def read(source: dict[str, Any]) -> Any:
+        return json.loads(encoder().encode(types.Dashboard.from_json(source)))
+
+    assert list(_kept(dashboard, read(dashboard))) == []
+    (first, *others) = dashboard["panels"]
+    wrong = {**dashboard, "panels": [{**first, "pannelType": "stat"}, *others]}
+    assert list(_kept(wrong, read(wrong))) == [".panels[0].pannelType"]
+
+
+def test_prometheus_can_parse_each_expression() -> None:
+    """A parser of PromQL takes all expressions, with durations in the place of Grafana's variables for them."""
+    parse = pytest.importorskip("promql_parser").parse
+    expressions = list(_expressions(json.loads(DASHBOARD.read_text())))
+
+    assert [parse(text.replace("$__rate_interval", "5m")) for text in expressions]
+    with pytest.raises(ValueError, match="unexpected right parenthesis"):
+        parse(expressions[0].replace("(", "", 1))
 
 
 def test_the_dashboard_asks_for_metrics_that_exist(samples: Samples) -> None:
