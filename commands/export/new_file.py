@@ -1,5 +1,7 @@
-"""Atomic files and folders: each appears complete or not at all."""
+"""Atomic files and folders: each appears complete or not at all, also if two commands write at the same place."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,15 +58,50 @@ def refuse_url(destination: Path) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears at its path when the block ends without an error."""
+    """Open a file that appears at its path when the block ends without an error.
+
+    Raises:
+        OutputError: Another command is writing it.
+    """
     temporary = path.with_name(f".ocrmill-{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
+    with temporary.open("ab") as file:
+        _lock(file.fileno(), temporary, path)
+        try:
+            file.truncate(0)  # what a killed command left
             yield file
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            file.flush()
+            temporary.replace(path)  # with the lock: nobody else may begin to write what now becomes the file
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def written_by_one(folder: Path, path: Path | None = None) -> Iterator[None]:
+    """Keep other commands from writing into a folder, which will be at `path`, during the block.
+
+    Raises:
+        OutputError: Another command is writing there.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _lock(opened, folder, path or folder)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _lock(opened: int, name: Path, path: Path) -> None:
+    """Lock what was opened by this name, or raise an `OutputError` about what will be at the path."""
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = os.path.samestat(os.fstat(opened), name.stat())
+    except (BlockingIOError, FileNotFoundError):
+        is_ours = False
+    except OSError:  # a file system without locks
+        is_ours = True
+    if not is_ours:
+        raise OutputError(f"another command is writing {path}: wait for its end, or choose another place")
 
 
 def empty_place(destination: Path, made: str, *, overwrite: bool) -> Path:
@@ -76,13 +113,18 @@ def empty_place(destination: Path, made: str, *, overwrite: bool) -> Path:
         overwrite: Whether such a folder may be replaced.
 
     Raises:
-        UsageError: It is a file, a URL, somebody's folder, or an export that may not be replaced.
+        UsageError: It is a file, a URL, somebody's folder, an export that may not be replaced, or a folder that cannot
+            be replaced: a mount, or the current one.
     """
     refuse_url(destination)
     if not destination.exists():
         return destination
     if not destination.is_dir():
         raise UsageError(f"{destination} is a file, and this format is a folder: name one")
+    is_mount = os.path.ismount(destination.resolve())
+    if is_mount or destination.samefile("."):
+        what = "a mount" if is_mount else "the current folder"
+        raise UsageError(f"{destination} is {what}, which cannot be replaced by a whole export: name a folder in it")
     if any(destination.iterdir()):
         if not (destination / made).is_file():
             raise UsageError(f"{destination} holds files that no export wrote: choose a new or an empty folder")
@@ -97,19 +139,23 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     A kill leaves at most hidden folders beside it, which the next export there removes; between the two steps of a
     replacement there is none at the path.
+
+    Raises:
+        OutputError: Another command is writing it.
     """
     temporary, old = (path.with_name(f".ocrmill-{path.name}.{ending}") for ending in ("tmp", "old"))
-    for left in (temporary, old):
-        shutil.rmtree(left, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    temporary.mkdir(parents=True, exist_ok=True)
+    with written_by_one(temporary, path):
+        try:
+            for left in (*temporary.iterdir(), old):
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+            yield temporary
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -9,10 +9,10 @@ from ocrmill.commands.export.chosen_documents import ChosenDocuments, ExportOpti
 from ocrmill.commands.export.document_text import document_markdown
 from ocrmill.commands.export.export_report import ExportReport
 from ocrmill.commands.export.figures import drop_figures, write_figures
-from ocrmill.commands.export.new_file import new_file, refuse_url, reporting_os_errors
+from ocrmill.commands.export.new_file import new_file, refuse_url, reporting_os_errors, written_by_one
 from ocrmill.commands.export.paths import ENDING, INDEX, export_paths
 from ocrmill.commands.export.records import document_facts, line
-from ocrmill.commands.export.whole_documents import DocumentFacts, read_held_documents
+from ocrmill.commands.export.whole_documents import DocumentFacts, HeldDocuments, read_held_documents
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
@@ -35,28 +35,42 @@ def export_markdown(store: Store, destination: Path, options: ExportOptions | No
         raise UsageError("--figures writes the pictures of all pages: it goes without --where and --no-flagged")
     refuse_url(destination)
     held = read_held_documents(store)
-    paths = [path + ENDING for path in export_paths(held.sources())]
-    report = ExportReport()
     with reporting_os_errors(destination):
         index = _Index(destination)
+        report = ExportReport()
         chosen = ChosenDocuments(store, held, destination, report, options)
-        listed = zip(paths, held, strict=True)
-        index.begin(_index_entry(path, facts) for path, facts in listed if options.include_failed or facts.has_text)
-        if options.figures:
-            ids = zip(held.document_ids(), paths, strict=True)
-            for size in write_figures(store, {name: destination / path for name, path in ids if name}):
-                report.figures += 1
-                report.bytes += size
-        written = set()
-        for document in chosen:
-            written.add(paths[document.at])
-            path = destination / paths[document.at]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with new_file(path) as file:
-                report.bytes += file.write(document_markdown(document, path, options.form).encode())
-            drop_figures(path, {(page.page_number, name) for page in document.pages for _, name, _ in page.figures})
-        index.finish(written)
+        destination.mkdir(parents=True, exist_ok=True)
+        with written_by_one(destination):
+            _write_tree(store, held, chosen, destination, index, report, options)
     return report
+
+
+def _write_tree(
+    store: Store,
+    held: HeldDocuments,
+    chosen: ChosenDocuments,
+    destination: Path,
+    index: "_Index",
+    report: ExportReport,
+    options: ExportOptions,
+) -> None:
+    paths = [path + ENDING for path in export_paths(held.sources())]
+    listed = zip(paths, held, strict=True)
+    index.begin(_index_entry(path, facts) for path, facts in listed if options.include_failed or facts.has_text)
+    if options.figures:
+        ids = zip(held.document_ids(), paths, strict=True)
+        for size in write_figures(store, {name: destination / path for name, path in ids if name}):
+            report.figures += 1
+            report.bytes += size
+    written = set()
+    for document in chosen:
+        written.add(paths[document.at])
+        path = destination / paths[document.at]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with new_file(path) as file:
+            report.bytes += file.write(document_markdown(document, path, options.form).encode())
+        drop_figures(path, {(page.page_number, name) for page in document.pages for _, name, _ in page.figures})
+    index.finish(written)
 
 
 def _index_entry(path: str, facts: DocumentFacts) -> dict[str, Any]:
@@ -75,7 +89,6 @@ class _Index:
     def begin(self, entries: Iterable[dict[str, Any]]) -> None:
         """Write the index: the files of this export, and those that an earlier export left."""
         old = self._lines()
-        self._folder.mkdir(parents=True, exist_ok=True)
         with new_file(self._file) as file:
             new = set()
             for entry in entries:

@@ -1,7 +1,10 @@
 """A folder that an export writes appears whole, takes the place of none that is not its own, and says what is in it."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from written_outputs import add_document, page, writing
@@ -11,6 +14,7 @@ from ocrmill.commands.export.export import FORMATS, chosen_options
 from ocrmill.commands.export.formats.dolma import export_dolma
 from ocrmill.commands.export.formats.exported_folder import MADE
 from ocrmill.commands.export.formats.shards import ParquetShard
+from ocrmill.commands.export.new_file import new_file, new_folder, written_by_one
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.output.stores.local import LocalStore
@@ -76,6 +80,40 @@ def test_what_is_killed_is_no_export(store: LocalStore, tmp_path: Path, monkeypa
     assert seen == [False]
     assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["README.md", MADE, "data"]
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_two_do_not_write_at_the_same_place(store: LocalStore, tmp_path: Path, name: str) -> None:
+    """Of two exports at once the later one is refused and changes nothing; afterwards the place is free."""
+    place = tmp_path / "place"
+    writers: dict[str, Callable[[Path], AbstractContextManager[Any]]]
+    writers = {"jsonl": new_file, "markdown": written_by_one}
+    writing_there = writers.get(name, new_folder)
+    if name == "markdown":
+        place.mkdir()
+    with writing_there(place):
+        with pytest.raises(OutputError, match=r"another command is writing .*place: wait for its end"):
+            FORMATS[name].write(store, place, ExportOptions())
+        assert not place.is_dir() or not [*place.iterdir()]
+    options = ExportOptions(overwrite=True)
+    if writing_there is new_folder:
+        (place / MADE).touch()
+    FORMATS[name].write(store, place, options)
+
+    assert place.is_file() or [*place.iterdir()]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mount, as a container's volume, cannot be renamed; the current folder would vanish below its shell."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for place, what in (("/proc", "a mount"), (".", "the current folder"), (tmp_path / "here", "the current folder")):
+        with pytest.raises(UsageError, match=f"is {what}, which cannot be replaced .* name a folder in it"):
+            export_dolma(store, Path(place))
+    assert (tmp_path / "here").is_dir()
 
 
 def test_an_export_that_fails_leaves_the_earlier_one(store: LocalStore, tmp_path: Path) -> None:
