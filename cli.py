@@ -147,7 +147,7 @@ def run(
     from ocrmill.configs.duration import parse_seconds
     from ocrmill.configs.part import MachineShare, PageChoice
 
-    check_report_at_end(report_file)
+    check_report_at_end(report_file, out)
     job = Job(
         inputs=tuple(inputs),
         output=out,
@@ -160,7 +160,7 @@ def run(
         pages=None if pages is None else PageChoice.parse(pages),
         sample=sample,
         share=None if shard is None else MachineShare.parse(shard),
-        trace=checked_trace(trace),
+        trace=checked_trace(trace, out, report_file),
         open_telemetry=checked_telemetry(wanted=open_telemetry),
     )
     _print_and_exit(run_job(job), job, report_file)

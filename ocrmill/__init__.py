@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from ocrmill.pipeline.run_report import RunReport
     from ocrmill.rows import Rows
-    from ocrmill.runs import evaluate, load_settings, plan, reflag, retry, run, verify
+    from ocrmill.runs import evaluate, load_settings, plan, reflag, report, retry, run, verify
 
     __version__: str
 
@@ -87,7 +87,7 @@ _HOMES = {
     ),
     "ocrmill.pipeline.run_report": ("RunReport",),
     "ocrmill.rows": ("Rows",),
-    "ocrmill.runs": ("evaluate", "load_settings", "plan", "reflag", "retry", "run", "verify"),
+    "ocrmill.runs": ("evaluate", "load_settings", "plan", "reflag", "report", "retry", "run", "verify"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -139,6 +139,7 @@ __all__ = [
     "read_text_layer",
     "reflag",
     "render_page",
+    "report",
     "retry",
     "route_page",
     "run",

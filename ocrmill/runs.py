@@ -29,6 +29,7 @@ from ocrmill.commands.inspect.query import PageQuery
 from ocrmill.commands.plan import Plan, make_plan
 from ocrmill.commands.reflag.reflag import ReflagReport
 from ocrmill.commands.reflag.reflag import reflag as reflag_store
+from ocrmill.commands.report.report import check_report, json_beside, write_report
 from ocrmill.commands.retry import retry as retry_job
 from ocrmill.commands.run import Job
 from ocrmill.commands.run import run as run_job
@@ -262,6 +263,28 @@ def evaluate(
             plot=None if plot is None else Path(plot),
         )
     )
+
+
+def report(out: Input, destination: Input = "report.html", *, settings: RunSettings | None = None) -> Path:
+    """Write an output as one HTML file to send to somebody, and as JSON beside it; an earlier report is replaced.
+
+    Args:
+        out: A folder, or the URL of a bucket.
+        destination: The HTML file, in a folder that is there. The JSON file is named like it.
+        settings: Sources are opened with them, for the pictures of pages.
+
+    Returns:
+        The path of the JSON file; docs/report.schema.json has its schema.
+
+    Raises:
+        MissingPackageError: A package of the extra `view` is not installed.
+        OutputError: There is no such output, it cannot be read, or a file not written; older files are kept.
+        UsageError: The destination is a folder, a pipe, a device, a URL or somebody's file, or its JSON file is.
+    """
+    settings, file = settings or RunSettings(), Path(destination)
+    check_report(file)
+    write_report(open_store(os.fspath(out), settings.storage), settings, file)
+    return json_beside(file)
 
 
 def _call(work: Callable[[], _Result], stop: threading.Event | None = None) -> _Result:

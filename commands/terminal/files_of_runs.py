@@ -14,31 +14,45 @@ if TYPE_CHECKING:
     from ocrmill.configs.settings import RunSettings
 
 
-def check_report_at_end(destination: Path | None) -> None:
+def check_report_at_end(destination: Path | None, output: str) -> None:
     """Refuse before the run what could not be written after it.
 
     Raises:
-        UsageError: The destination is no place for a file of ours, or a package is not installed.
+        UsageError: The destination is no place for a file of ours, or is OUT; or a package is not installed.
     """
     if destination is None:
         return
-    from ocrmill.commands.report.report import check_report
+    from ocrmill.commands.report.report import check_report, json_beside
 
     check_report(destination)
+    for file in (destination, json_beside(destination)):
+        _refuse_same(file, "--report", Path(output), "the output")
 
 
-def checked_trace(path: Path | None) -> Path | None:
+def checked_trace(path: Path | None, output: str, report: Path | None) -> Path | None:
     """Return the path of a trace, with links resolved.
 
     Raises:
-        UsageError: It is no place for a file of ours.
+        UsageError: It is no place for a file of ours, or is OUT or a file of the report.
     """
     if path is None:
         return None
     from ocrmill.commands.export.new_file import file_in_folder
+    from ocrmill.commands.report.report import json_beside
     from ocrmill.workers.scheduling.tracing.perfetto import TRACE_BEGINS
 
+    _refuse_same(path, "--trace", Path(output), "the output")
+    for file in () if report is None else (report, json_beside(report)):
+        _refuse_same(path, "--trace", file, "written by --report")
     return file_in_folder(path, TRACE_BEGINS)
+
+
+def _refuse_same(path: Path, option: str, other: Path, what: str) -> None:
+    """Refuse a file that another part of the run writes: neither is there yet, so that only their paths tell."""
+    from ocrmill.pipeline.errors import UsageError
+
+    if path.resolve() == other.resolve():
+        raise UsageError(f"{option} {path}: that is {what}: name another file")
 
 
 def checked_telemetry(*, wanted: bool) -> bool:

@@ -19,7 +19,7 @@ GUIDE = ROOT / "docs/python.md"
 SNIPPETS = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
 PUBLIC = {
     *("run", "retry", "plan", "verify", "load_settings", "RunSettings", "RunReport", "VerifyReport", "Plan"),
-    *("open_output", "Output", "Rows", "__version__", "evaluate", "EvalReport", "reflag", "ReflagReport"),
+    *("open_output", "Output", "Rows", "__version__", "evaluate", "EvalReport", "reflag", "ReflagReport", "report"),
     *("render_page", "inspect_page", "route_page", "read_text_layer", "count_pages", "PageImage", "InspectedPage"),
     *("measure_repetition", "flag_text", "parse_markdown"),
     *("PageFeatures", "PageGeometry", "PageText", "Block", "RepetitionMeasures", "Route", "RouteDecision"),

@@ -129,6 +129,28 @@ def test_a_run_reports_at_its_end(tmp_path: Path) -> None:
     assert set(report.suspicious_pages[0].begins) & set("\x1b\u202e") == set()
 
 
+def test_files_of_a_run_are_no_others(tmp_path: Path) -> None:
+    """Before the run it is refused to write a report or a trace over the output, or a trace over the report."""
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    for options, said in (
+        (["--report", str(out)], f"--report {out}: that is the output"),
+        (["--trace", str(out)], f"--trace {out}: that is the output"),
+        (["--report", str(page), "--trace", str(page)], f"--trace {page}: that is written by --report"),
+        (["--report", str(page), "--trace", str(page.with_suffix(".json"))], "page.json: that is written by --report"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            CliRunner().invoke(cli.app, ["run", str(tmp_path), "-o", str(out), *options], catch_exceptions=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_python_gets_the_path_of_the_json(nights: LocalStore, tmp_path: Path) -> None:
+    """`ocrmill.report` writes both files and returns the one with a schema."""
+    written = ocrmill.report(nights.url, tmp_path / "r.html")
+
+    assert (written, (tmp_path / "r.html").exists()) == (tmp_path / "r.json", True)
+    assert Report.model_validate_json(written.read_bytes()).totals.pages == 2100
+
+
 def test_a_report_that_fails_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is wrong with the report of a run, a message says so and nothing is raised."""
     with writing(tmp_path / "out") as sink:
