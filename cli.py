@@ -41,6 +41,8 @@ from ocrmill.commands.terminal.options import (
     Sets,
     Shard,
     TimeBudget,
+    TlsCertificate,
+    TlsKey,
     TokenFile,
     TraceFile,
     Urls,
@@ -171,6 +173,8 @@ def serve(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one, which is printed.")] = 8080,
     token_file: TokenFile = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
     configs: Configs = None,
     sets: Sets = None,
     engine: Engine = None,
@@ -210,7 +214,8 @@ def serve(
         ray_address=ray_address,
         no_ray=no_ray,
     )
-    serve_documents(settings, host=host, port=port, token_file=token_file, use_ray=not no_ray)
+    tls = (tls_certificate, tls_key)
+    serve_documents(settings, host=host, port=port, token_file=token_file, tls=tls, use_ray=not no_ray)
 
 
 @app.command(epilog=EXIT_CODES)

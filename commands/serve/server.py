@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,12 +40,14 @@ def serve(
     access: Access,
     *,
     port: int,
+    tls: ssl.SSLContext | None = None,
     use_ray: bool,
     say: Callable[[str], None] = print,
     make_pool: Callable[[RunSettings], Pool] | None = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C, then let the documents in work end; `make_pool` is for other workers.
 
+    With `tls` it speaks TLS, and nothing else.
     The service answers from the start on: `/ready` says when the workers are up.
 
     Raises:
@@ -58,8 +61,8 @@ def serve(
     scratch = Scratch()
     listening = listen(access.host, port)
     try:
-        with _answering(make_app(service, access, scratch.path, run_id), listening):
-            say(address_of(listening, access.host).rstrip("/"))
+        with _answering(make_app(service, access, scratch.path, run_id), listening, tls):
+            say(address_of(listening, access.host, "http" if tls is None else "https").rstrip("/"))
             with ended_early(math.inf):
                 pool = make_pool(settings) if make_pool else build_pool(settings, use_ray=use_ray, until=math.inf)
             try:
@@ -76,7 +79,7 @@ def serve(
 
 
 @contextmanager
-def _answering(app: Starlette, listening: socket.socket) -> Iterator[None]:
+def _answering(app: Starlette, listening: socket.socket, tls: ssl.SSLContext | None) -> Iterator[None]:
     """Answer requests in a thread of its own during the block."""
     config = uvicorn.Config(
         app,
@@ -88,6 +91,8 @@ def _answering(app: Starlette, listening: socket.socket) -> Iterator[None]:
         proxy_headers=False,
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
+    config.load()
+    config.ssl = tls  # uvicorn makes one of files only, and asks the terminal for the password of a key
     log_errors_of("uvicorn", "python_multipart")  # they warn of each request that is no HTTP, or no form
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="ocrmill-http", daemon=True)

@@ -158,6 +158,14 @@ TokenFile = Annotated[
         "has to be one.",
     ),
 ]
+TlsCertificate = Annotated[
+    Path | None,
+    typer.Option("--tls-certificate", metavar="FILE", help="Speak TLS, with this chain of certificates as PEM."),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option("--tls-key", metavar="FILE", help="Its private key as PEM. Default: in the file of the certificate."),
+]
 TimeBudget = Annotated[
     str | None, typer.Option(metavar="TIME", help="Stop after so long, e.g. 6h, 90m: exit code 75 if work is left.")
 ]

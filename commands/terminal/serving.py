@@ -15,11 +15,20 @@ TOKEN_VARIABLE = "OCRMILL_SERVE_TOKEN"  # noqa: S105 - a name
 TOKEN_CHARACTERS = 16  # fewer could be guessed
 
 
-def serve_documents(settings: "RunSettings", *, host: str, port: int, token_file: Path | None, use_ray: bool) -> None:
+def serve_documents(
+    settings: "RunSettings",
+    *,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    tls: tuple[Path | None, Path | None],
+    use_ray: bool,
+) -> None:
     """Serve until a signal comes; the address is printed once it is open."""
     need_packages("serve", "python_multipart", "starlette", "uvicorn", extra="serve")
     from ocrmill.commands.serve.server import serve
     from ocrmill.commands.web.access import Access, is_loopback
+    from ocrmill.commands.web.tls import load_tls
 
     token = _read_token(token_file)
     if token is None and not is_loopback(host):
@@ -28,7 +37,7 @@ def serve_documents(settings: "RunSettings", *, host: str, port: int, token_file
             f"or into the environment's {TOKEN_VARIABLE}, e.g. by `openssl rand -hex 32`",
             WRONG_USAGE,
         )
-    serve(settings, Access(host, token), port=port, use_ray=use_ray, say=typer.echo)
+    serve(settings, Access(host, token), port=port, tls=load_tls(*tls), use_ray=use_ray, say=typer.echo)
 
 
 def _read_token(file: Path | None) -> str | None:

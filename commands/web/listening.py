@@ -18,7 +18,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
 
 
-def address_of(listening: socket.socket, host: str) -> str:
+def address_of(listening: socket.socket, host: str, scheme: str = "http") -> str:
     """Return the address of a server, with a slash at its end."""
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listening.getsockname()[1]}/"
+    return f"{scheme}://{name}:{listening.getsockname()[1]}/"

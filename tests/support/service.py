@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,8 +52,9 @@ def serving(
     program: Sequence[str] = OCRMILL,
     environment: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    authority: ssl.SSLContext | None = None,
 ) -> Iterator[Serving]:
-    """Start a service whose workers are up in the block."""
+    """Start a service whose workers are up in the block; `authority` is what its client trusts, if it speaks TLS."""
     log, scratch = folder / "log", folder / "scratch"
     scratch.mkdir()
     command = [sys.executable, *program, "serve", "--no-ray", "--engine", "cpu", "--port", "0", *arguments]
@@ -62,8 +64,8 @@ def serving(
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=said, text=True)
     try:
         address = next_line(process).strip()
-        assert address.startswith("http://"), log.read_text()
-        with httpx.Client(base_url=address, timeout=60, headers=headers) as client:
+        assert address.startswith("http://" if authority is None else "https://"), log.read_text()
+        with httpx.Client(base_url=address, timeout=60, headers=headers, verify=authority or True) as client:
             wait_for(lambda: client.get("/ready").status_code == 200, 60, "the service is ready")
             yield Serving(process, client, log, scratch)
     finally:
