@@ -4,6 +4,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ocrmill.commands.sql.database_folder import DatabaseFolder
+from ocrmill.pipeline.errors import OutputError
+from ocrmill.pipeline.printable import printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,6 +23,9 @@ class LockedDatabase:
         """Open the database of a folder, by default a temporary one; one that cannot be read begins empty.
 
         What does not fit into the memory goes to a folder beside its file.
+
+        Raises:
+            OutputError: Nothing can be written there.
         """
         import duckdb
 
@@ -30,7 +35,14 @@ class LockedDatabase:
             self._connection = self._open(memory_limit)
         except duckdb.Error:  # damaged, or of another version of DuckDB
             self._folder.clear()
-            self._connection = self._open(memory_limit)
+            try:
+                self._connection = self._open(memory_limit)
+            except duckdb.Error as error:
+                self._folder.close()
+                raise OutputError(
+                    f"the index of the output cannot be written: {printable(str(error))}\nFree some space, or name "
+                    "another folder by XDG_CACHE_HOME, for kept indexes, or TMPDIR"
+                ) from error
         for setting in _LOCKS:
             self._connection.execute(f"SET {setting}")
 

@@ -12,6 +12,7 @@ from ocrmill.commands.view.output_data import OutputData
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+LARGEST = (1 << 63) - 1
 VIEWS = {"/": "Overview", "/pages": "Pages", "/documents": "Documents", "/sources": "Sources", "/sql": "SQL"}
 
 _environment = Environment(
@@ -27,6 +28,11 @@ def data_of(request: Request) -> OutputData:
     """Return the output that the request is about."""
     data: OutputData = request.app.state.data
     return data
+
+
+def number_in(request: Request, name: str) -> int:
+    """Return a number of the address, or `LARGEST`, which names nothing either: DuckDB compares with no larger one."""
+    return min(int(request.path_params[name]), LARGEST)
 
 
 def render(request: Request, template: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:

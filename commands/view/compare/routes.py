@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from ocrmill.commands.view.compare.differences import KINDS, SIDES, Differences
 from ocrmill.commands.view.compare.word_difference import compare_words
-from ocrmill.commands.view.frame import data_of, render
+from ocrmill.commands.view.frame import data_of, number_in, render
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.printable import printable
 
@@ -47,7 +47,7 @@ def one_page(request: Request) -> Response:
     """Show what differs in one page, word by word."""
     found = _differences(request)
     kinds = [kind for kind in request.query_params.getlist("differs") if kind in KINDS]
-    number = int(request.path_params["number"])
+    number = number_in(request, "number")
     here = _rows(found, [], number - 1, forwards=True, most=1) if found.state.is_complete else []
     if not here or here[0]["id"] != number:
         return render(request, "message.html", {"title": "No such page", "message": "No page differs there."}, 404)

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ocrmill.commands.eval.verdicts import Verdict, VerdictKind, judged
-from ocrmill.commands.view.frame import data_of, render
+from ocrmill.commands.view.frame import data_of, number_in, render
 from ocrmill.commands.view.page.page_parts import frames, text_parts, values
 from ocrmill.commands.view.page.repeats import pieces
 from ocrmill.commands.view.selection import Selection
@@ -86,7 +86,7 @@ def verdict(request: Request) -> Response:
 
 
 def _key(request: Request) -> tuple[str, int]:
-    return request.path_params["document_id"], request.path_params["page_number"]
+    return request.path_params["document_id"], number_in(request, "page_number")
 
 
 _PAGE = "/page/{document_id}/{page_number:int}"

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import stat
 import time
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from ocrmill.commands.compact import compact
 from ocrmill.commands.presentation import page_index
 from ocrmill.commands.presentation.rates import read_rates
 from ocrmill.commands.sql.database_folder import UNUSED_S, DatabaseFolder
+from ocrmill.commands.sql.locked_database import LockedDatabase
 from ocrmill.commands.view.output_data import OutputData
+from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.current_rows import CurrentPages
 from ocrmill.pipeline.output.stores.local import LocalStore
 
@@ -155,3 +158,22 @@ def test_unused_indexes_are_removed(store: LocalStore, caches: Path) -> None:
     finally:
         own.close()
         used.close()
+
+
+def test_an_index_that_cannot_be_written_says_so(
+    store: LocalStore, caches: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On a full disk, here a limit on the size of files, the message names the file and what to do."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder = DatabaseFolder.kept(store.url, caches)
+    with capfd.disabled():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        try:
+            with pytest.raises(
+                OutputError, match=r"index of the output cannot be written.*view\.duckdb.*\n.*XDG_CACHE_HOME"
+            ):
+                LockedDatabase("1GB", folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with started(store, caches) as data:  # the lock was given back
+        assert data.find_page("no such", 1) is None

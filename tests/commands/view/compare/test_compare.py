@@ -88,6 +88,8 @@ def test_a_page_is_shown_word_by_word(viewer: str) -> None:
     assert "<ins>Found.</ins>" in failed
     assert "has no row of it" in httpx.get(f"{viewer}/compare/4").text
     assert httpx.get(f"{viewer}/compare/6").status_code == 404
+    for address in ("compare", "page/x"):  # larger than any number of a database
+        assert httpx.get(f"{viewer}/{address}/{10**30}").status_code == 404
 
 
 def test_one_output_has_nothing_to_compare(tmp_path: Path) -> None:
