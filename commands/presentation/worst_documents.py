@@ -1,12 +1,19 @@
 """The documents that took longest, and those that came out worst."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import duckdb
 
-Ranked = list[tuple[str, str, int, float]]
-"""For each document its id, a source, its pages, and the number by which it is ranked."""
+
+class Ranked(NamedTuple):
+    """A document, a source of it, its pages, and the number by which it is ranked."""
+
+    document_id: str
+    source: str
+    pages: int | None  # null if its pages were never counted
+    number: float
+
 
 _SLOWEST = """
     SELECT document_id, any_value(source), count(*),
@@ -20,11 +27,11 @@ _WORST = """
 """
 
 
-def slowest_documents(cursor: "duckdb.DuckDBPyConnection", most: int) -> Ranked:
+def slowest_documents(cursor: "duckdb.DuckDBPyConnection", most: int) -> list[Ranked]:
     """Return documents by their seconds of rendering and engine."""
-    return cursor.execute(_SLOWEST, [most]).fetchall()  # type: ignore[no-any-return]
+    return [Ranked(*row) for row in cursor.execute(_SLOWEST, [most]).fetchall()]
 
 
-def worst_documents(cursor: "duckdb.DuckDBPyConnection", most: int) -> Ranked:
+def worst_documents(cursor: "duckdb.DuckDBPyConnection", most: int) -> list[Ranked]:
     """Return documents by their failed and flagged pages."""
-    return cursor.execute(_WORST, [most]).fetchall()  # type: ignore[no-any-return]
+    return [Ranked(*row) for row in cursor.execute(_WORST, [most]).fetchall()]

@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ocrmill.commands.presentation.columns import PAGE_COLUMNS
-from ocrmill.commands.presentation.style import STYLE
+from ocrmill.commands.presentation.style import SHARED_TEMPLATES, STYLE
 from ocrmill.commands.report.contents import Report
 from ocrmill.commands.report.read_report import Pictures
 from ocrmill.pipeline.printable import printable
@@ -26,7 +26,7 @@ PLOT_NAMES = {
 def render_report(report: Report, pictures: Pictures) -> str:
     """Return the page; every value of the report is escaped, and what could hide or reverse text is spelled out."""
     environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
+        loader=FileSystemLoader([HERE / "templates", SHARED_TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -34,7 +34,10 @@ def render_report(report: Report, pictures: Pictures) -> str:
         lstrip_blocks=True,
     )
     environment.filters["short"] = shorten
+    repetition = report.repetition
     values: dict[str, Any] = {
+        "rates": [(rate.says, rate.pages, rate.share, rate.low, rate.high) for rate in repetition.rates],
+        "published": [(rate.name, rate.share) for rate in repetition.published],
         "report": report,
         "counts": {PAGE_COLUMNS.names[name]: counts for name, counts in report.counts.items() if _tells(counts)},
         "shown_values": VALUES_OF_A_COLUMN,

@@ -1,6 +1,6 @@
 """Reads what a report says of an output: counts from the index, a few whole rows, the records of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -121,9 +121,8 @@ def _repetition(cursor: "duckdb.DuckDBPyConnection") -> Repetition:
     return Repetition(answered=total.pages, confidence=CONFIDENCE, rates=tuple(rates), published=published)
 
 
-def _ranked(rows: Ranked) -> tuple[RankedDocument, ...]:
-    names = RankedDocument.model_fields
-    return tuple(RankedDocument(**dict(zip(names, (*row[:2], row[2] or 0, row[3]), strict=True))) for row in rows)
+def _ranked(rows: Sequence[Ranked]) -> tuple[RankedDocument, ...]:
+    return tuple(RankedDocument(**{**row._asdict(), "pages": row.pages or 0}) for row in rows)
 
 
 def _suspicious(store: Store, suspect: Suspect, pictures: Pictures) -> SuspiciousPage:

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from ocrmill.commands.presentation.style import SHARED_TEMPLATES
 from ocrmill.commands.view.output_data import OutputData
 
 HERE = Path(__file__).parent
@@ -16,7 +17,9 @@ LARGEST = (1 << 63) - 1
 VIEWS = {"/": "Overview", "/pages": "Pages", "/documents": "Documents", "/sources": "Sources", "/sql": "SQL"}
 
 _environment = Environment(
-    loader=FileSystemLoader([HERE / "templates", HERE / "page" / "templates", HERE / "compare" / "templates"]),
+    loader=FileSystemLoader(
+        [*(HERE / folder / "templates" for folder in (".", "page", "compare")), SHARED_TEMPLATES],
+    ),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

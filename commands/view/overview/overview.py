@@ -10,7 +10,7 @@ from ocrmill.commands.presentation.columns import COUNTED, PAGE_COLUMNS
 from ocrmill.commands.presentation.rates import DEFINITIONS, PUBLISHED, read_rates
 from ocrmill.commands.view.frame import data_of, render
 from ocrmill.commands.view.selection import NO_VALUE
-from ocrmill.pipeline.degenerate_rates import interval
+from ocrmill.pipeline.degenerate_rates import CONFIDENCE, interval
 
 SHOWN_VALUES = 8
 
@@ -43,6 +43,7 @@ def overview(request: Request) -> Response:
         "rates": [_rate(name, getattr(rates.total, key), rates.total.pages) for key, name in DEFINITIONS.items()],
         "rated": rates.total.pages,
         "published": PUBLISHED,
+        "confidence": CONFIDENCE,
     }
     return render(request, "overview.html", values)
 
@@ -54,9 +55,9 @@ def _bar(column: str, value: str | None, count: int, values: list[tuple[str | No
     return {"value": value, "count": count, "width": 100 * count / most, "address": address}
 
 
-def _rate(name: str, count: int, pages: int) -> dict[str, Any]:
-    low, high = interval(count, pages)
-    return {"name": name, "count": count, "share": count / pages if pages else 0.0, "low": low, "high": high}
+def _rate(name: str, count: int, pages: int) -> tuple[str, int, float, float, float]:
+    """Return the row of a rate: its name, pages, share, and the ends of its interval."""
+    return (name, count, count / pages if pages else 0.0, *interval(count, pages))
 
 
 def _flags(values: list[tuple[str | None, int]]) -> list[tuple[str, str]]:
