@@ -21,6 +21,7 @@ from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.document_pool import Wanted
 from ocrmill.workers.pools.pool import Pool
 from ocrmill.workers.scheduling.single.document_reader import DocumentReader, ReadDocument
+from ocrmill.workers.scheduling.single.warm_up import warm_up
 
 State = Literal["starting", "ready", "draining", "failed"]
 DRAIN_LOOK_S = 0.05
@@ -58,6 +59,7 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self.reader, self.engine, self.pool = DocumentReader(pool, self.settings, self.report), pool.describe(), pool
         try:
+            await self._warm_up(pool)
             if self.state == "starting":
                 self.state = "ready"
             await self._ending.wait()
@@ -72,6 +74,18 @@ class Service:
         finally:
             self.state = "draining"
             await pool.stop()
+
+    async def _warm_up(self, pool: Pool) -> None:
+        """Have the workers read a page that nobody counts; a signal ends that."""
+        reader = DocumentReader(pool, self.settings, RunReport())
+        warming = asyncio.create_task(warm_up(reader, pool.rasterizers))
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait({warming, ending}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (warming, ending):
+            task.cancel()
+        for error in await asyncio.gather(warming, ending, return_exceptions=True):
+            if isinstance(error, Exception):
+                raise error
 
     def end(self) -> None:
         """Take no more documents; called in the workers' event loop."""

@@ -306,6 +306,18 @@ def test_addresses_and_metrics(service: Serving) -> None:
     assert 'ocrmill_worker_slots{worker="engine"}' in values
 
 
+def test_workers_are_warm_when_it_is_ready(tmp_path: Path) -> None:
+    """Before any document the rendering process is there and has read a page, which counts nowhere."""
+    with serving(tmp_path) as fresh:
+        (renderer,) = psutil.Process(fresh.process.pid).children(recursive=True)
+        assert renderer.cpu_times().user > 0
+        assert "ocrmill_pages_total{" not in fresh.client.get("/metrics").text
+        assert "document" not in fresh.log.read_text()
+        assert fresh.documents() == 0
+        assert fresh.post(TEXT).json()["document"]["pages_text_layer"] == 2
+        assert renderer.is_running()
+
+
 def test_the_log_is_of_one_form(tmp_path: Path) -> None:
     """With --log-json every line is JSON, whatever clients send, and libraries do not warn of them."""
     with serving(tmp_path, "--log-json") as logging:
