@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
+from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.page_parts import Part, lines_of, rows_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
+from ocrmill.pipeline.text.tables.chunks import text_lines
 from ocrmill.pipeline.text.tables.doubts import has_leaders, leads
 from ocrmill.pipeline.text.tables.grid import build_tables
+from ocrmill.pipeline.text.tables.rows import NUMBER
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Word
@@ -15,6 +19,11 @@ from ocrmill.pipeline.text.words import Word
 _SAME = 0.5  # of a ruled grid's area: the model has seen it
 _SENTENCE = 8  # words: a text so long that stands alone on its lines is no row of a table
 _INSIDE = 0.9  # of a text's area, that lies in a table's region
+_NUMBERS, _NUMBER_SHARE = 3, 0.6  # of a row of numbers, in words; a name may stand before them
+_NUMBER_ROWS, _ROW_SHARE = 3, 0.6  # of a region's lines
+_COLUMN_GAP = 0.35  # of the type: wider than the blanks of text, which part the digits of telephones and accounts
+_SAME_EDGE = 0.15  # of the type: numbers that begin or end so close to each other stand in one column
+_ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they come
 
 
 def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:
@@ -31,6 +40,51 @@ def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: R
 
 def _is_same(grid: Box, table: Box) -> bool:
     return max(grid.share_inside(table), table.share_inside(grid)) >= _SAME
+
+
+def with_rows_of_numbers(regions: Sequence[Region], words: Sequence[Word]) -> list[Region]:
+    """Take text whose lines are rows of aligned numbers for a table, which the layout model has not seen."""
+    taken = [region.box for region in regions if region.label in (TABLE, PICTURE)]
+    return [
+        replace(region, label=TABLE)
+        if region.label == "text"
+        and not any(region.box.share_inside(box) >= _INSIDE for box in taken)
+        and _are_rows_of_numbers([word for word in words if region.box.contains_centre_of(word.box)])
+        else region
+        for region in regions
+    ]
+
+
+def _are_rows_of_numbers(words: Sequence[Word]) -> bool:
+    if sum(map(_is_number, words)) < _NUMBERS * _NUMBER_ROWS:
+        return False
+    lines = text_lines(words)
+    rows = [row for line in lines if len(row := _apart(line)) >= max(_NUMBERS, _NUMBER_SHARE * len(line))]
+    aligned = sum(_stand_below(upper, lower) for upper, lower in pairwise(rows)) + 1
+    return aligned >= max(_NUMBER_ROWS, _ROW_SHARE * len(lines))
+
+
+def _is_number(word: Word) -> bool:
+    return bool(NUMBER.match(word.text)) and word.text[-1] not in ".,;"
+
+
+def _apart(line: Sequence[Word]) -> list[Word]:
+    """Return the numbers of a line that stand farther from what is before them than words of a text do."""
+    gap = _COLUMN_GAP * max(word.size for word in line)
+    return [
+        word for n, word in enumerate(line) if _is_number(word) and (n == 0 or word.box.x0 - line[n - 1].box.x1 >= gap)
+    ]
+
+
+def _stand_below(upper: Sequence[Word], lower: Sequence[Word]) -> bool:
+    """Tell if most numbers of the shorter row begin or end where numbers of the other row do."""
+    fewer, more = sorted((upper, lower), key=len)
+    near = _SAME_EDGE * more[0].size
+    aligned = sum(
+        any(min(abs(one.box.x0 - other.box.x0), abs(one.box.x1 - other.box.x1)) <= near for other in more)
+        for one in fewer
+    )
+    return aligned >= _ALIGNED * len(fewer)
 
 
 def parted_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:

@@ -29,7 +29,12 @@ from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, p
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
 from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
-from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
+from ocrmill.pipeline.text.table_parts import (
+    parted_tables,
+    with_rows_of_numbers,
+    with_ruled_tables,
+    with_tables,
+)
 from ocrmill.pipeline.text.tables.doubts import may_break_numbers
 from ocrmill.pipeline.text.tables.rules import page_rules
 from ocrmill.pipeline.text.visible_words import VisibleLayout, read_visible_layout
@@ -127,6 +132,7 @@ def _parts(
         return turned(box, plane.turn, page.rect.width, page.rect.height)
 
     rules = page_rules(page).moved(place)
+    regions = with_rows_of_numbers(regions, plane.words)
     regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
     if manner is not Manner.FULL:

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, starmap
 from statistics import median
 
 from ocrmill.pipeline.text.tables.rules import Rules
@@ -28,6 +28,11 @@ _MAX_BLANK = 0.75  # what is wider is no blank (0.6 in type of fixed width)
 _CURRENCY = re.compile(r"(?:US|CA|AU|NZ|HK|A|C|R)?[$\u00a2-\u00a5\u20a0-\u20c0]|\([$\u00a3\u20ac]")  # `$`, `US$`, `($`
 _AMOUNT = re.compile(r"[(+\u2212\u2012-\u2014-]?[\d.,]*\d|[\u2012-\u2014-]$|[([][\d.,]*\d")
 _CLOSING = re.compile(r"[)\]]%?")  # after a negative number
+_FIGURE = re.compile(r"[(+\u2212-]?\d[\d.,]*[)%]?")  # a word that is a number
+_HEAD, _GROUP = (
+    re.compile(r"[(+\u2212-]?\d{1,3}"),
+    re.compile(r"\d{3}(?:[.,]\d+)?[)%]?"),
+)  # of a number with blanks: `1 234,5`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,16 @@ def _is_script_of(word: Word, host: Word) -> bool:
 
 
 def usual_blank(lines: Sequence[Sequence[Word]], size: float) -> float:
-    """Return the width of a blank: among the narrower gaps, as columns may stand no farther apart than a wide blank."""
+    """Return the width of a blank: among the narrower gaps, as columns may stand no farther apart than a wide blank.
+
+    What stands between two numbers is none.
+    """
     gaps = sorted(
         gap
         for line in lines
         for before, after in pairwise(line)
         if _MIN_BLANK * size <= (gap := after.box.x0 - before.box.x1) <= _MAX_BLANK * size
+        and not _are_two_numbers(before, after)
     )
     return gaps[len(gaps) // 4] if gaps else _MIN_LINK / _LINK * size
 
@@ -189,8 +198,17 @@ def _justified_words(line: Sequence[Word]) -> Iterator[tuple[Word, bool]]:
             continue
         usual, even = median(gaps), _EVEN * words[0].size
         blanks = [abs(gap - usual) <= even for gap in gaps]
+        if sum(starmap(_are_two_numbers, pairwise(words))) >= _EVEN_SHARE * len(gaps):
+            continue
         if usual > _WIDE_BLANK * words[0].size and sum(blanks) >= _EVEN_SHARE * len(gaps):
             yield from zip(words[1:], blanks, strict=True)
+
+
+def _are_two_numbers(one: Word, other: Word) -> bool:
+    """Tell if both words are numbers, and not groups of digits of one."""
+    if not (_FIGURE.fullmatch(one.text) and _FIGURE.fullmatch(other.text)):
+        return False
+    return not (_HEAD.fullmatch(one.text) and _GROUP.fullmatch(other.text))
 
 
 def _count_near(ascending: Sequence[float], x: float) -> int:

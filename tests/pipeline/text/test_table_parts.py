@@ -5,7 +5,12 @@ import pytest
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.page_parts import Part, lines_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
-from ocrmill.pipeline.text.table_parts import parted_tables, with_ruled_tables, with_tables
+from ocrmill.pipeline.text.table_parts import (
+    parted_tables,
+    with_rows_of_numbers,
+    with_ruled_tables,
+    with_tables,
+)
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -85,3 +90,36 @@ def test_entries_of_a_contents_page_are_a_list(dots: str) -> None:
         ("list", f"{texts[1]} {texts[2]}"),
         ("list", texts[3]),
     ]
+
+
+def numbers(gap: float, ends: str = "") -> list[Word]:
+    """Six rows of eight numbers, set to the right in columns that are so far apart."""
+    words = []
+    for row in range(6):
+        for column in range(8):
+            text, right = f"{(row + 2) * (column + 3) * 7.31:.2f}{ends}", 60 + column * (30 + gap)
+            words += line(text, right - 5 * len(text), 100 + 13 * row)
+    return words
+
+
+def test_rows_of_aligned_numbers_are_a_table() -> None:
+    """A region of text that holds nothing but numbers in columns becomes a table, though no word is in it."""
+    words = numbers(5)
+    (region,) = with_rows_of_numbers([Region("text", around(words))], words)
+    part = Part(region.label, tuple(lines_of(words)), region.box, region=region)
+    ((table,),) = [[found.table for found in with_tables([part], Rules(), right_to_left=False)]]
+
+    assert region.label == TABLE
+    assert table is not None
+    assert (table.rows, table.columns) == (6, 8)
+    assert [len(list(cell.words)) for cell in table.cells] == [1] * 48
+
+
+def test_numbers_of_a_text_are_no_table() -> None:
+    """Enumerations, the digits of telephones, and numbers of a table or a picture leave a region as it is."""
+    rows, listed, dialled = numbers(5), numbers(5, ","), numbers(2.5)
+    for words in (listed, dialled):
+        assert with_rows_of_numbers([Region("text", around(words))], words) == [Region("text", around(words))]
+    for label in (TABLE, "picture"):
+        regions = [Region(label, around(rows)), Region("text", around(rows))]
+        assert with_rows_of_numbers(regions, rows) == regions
