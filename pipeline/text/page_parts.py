@@ -11,6 +11,7 @@ from itertools import groupby
 from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
+from ocrmill.pipeline.text.contents.drop_caps import with_drop_caps
 from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, mark_of, with_item_marks
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
@@ -33,9 +34,7 @@ _IN_COLUMNS = _PROSE | {TABLE}
 _PARAGRAPH_LINES = 4
 _SPACE = 0.8  # of a line's height: white space between paragraphs
 _HOLE = 3.0  # of a line's height: what stands so far below is no part of the paragraph, whatever the model says
-_ONE_LETTER_WORDS = frozenset("AIO")
 _NEAR = 12  # items that stand between two marks of one list, at most
-_DROP_CAP = 1.8  # times the type of its paragraph
 _INSIDE = 0.9  # of a region's area, from which it is part of a table
 _WRAPPED = 2  # lines of a paragraph that goes on in the next column, on both sides
 _HALF_POINT = 0.5
@@ -71,7 +70,7 @@ def lines_of(words: Iterable[Word]) -> list[WordLine]:
 
 def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_left: bool) -> list[Part]:
     """Put the words of a page into regions; all of it in reading order."""
-    words = with_item_marks(_with_drop_caps(plane.words))
+    words = with_item_marks(with_drop_caps(plane.words))
     regions = [region for region in regions if not _is_background(region, words)]
     tables = [region for region in regions if region.label == TABLE]
     regions = [
@@ -166,30 +165,6 @@ def _shares(words: list[Word], regions: Sequence[Region]) -> Iterator[tuple[int 
             owners[n] = owners[n - 1]
     for owner, group in groupby(zip(owners, words, strict=True), key=lambda item: item[0]):
         yield owner, [word for _, word in group]
-
-
-def _with_drop_caps(words: Sequence[Word]) -> list[Word]:
-    """Put a large first letter onto the word that begins beside its upper edge, unless it is a word itself."""
-    caps = [word for word in words if len(word.text) == 1 and word.text.isupper()]
-    out = list(words)
-    for cap in caps:
-        beside = [
-            word
-            for word in out
-            if word.size * _DROP_CAP < cap.size
-            and cap.box.x1 - word.size / 2 <= word.box.x0 < cap.box.x1 + word.size
-            and cap.box.y0 <= word.box.middle <= cap.box.y1
-            and word.text[0].islower()
-        ]
-        if not beside:
-            continue
-        first = min(beside, key=lambda word: word.box.y0)
-        if cap.text in _ONE_LETTER_WORDS and any(word.text == first.text for word in words if word is not first):
-            continue
-        pieces = (replace(first.pieces[0], text=cap.text + first.pieces[0].text), *first.pieces[1:])
-        out[out.index(first)] = replace(first, pieces=pieces)
-        out.remove(cap)
-    return out
 
 
 def _is_background(region: Region, words: Sequence[Word]) -> bool:
