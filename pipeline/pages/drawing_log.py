@@ -36,6 +36,7 @@ class Area:
     opaque: bool  # nothing is seen through it
     solid: bool  # it fills its box
     image: bool
+    path: Rect | None = None  # of a line: its box without what the pen adds, which is more than is drawn
 
 
 class TextRun(NamedTuple):
@@ -137,7 +138,8 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         order, box = self._next(), _rect(mupdf.ll_fz_bound_path(path, stroke, ctm))
         self._log.drawn.append(("stroke-path", box))
         if stroke.linewidth * max(abs(ctm.a) + abs(ctm.b), abs(ctm.c) + abs(ctm.d)) >= _THINNEST:
-            self._paint(Area(order, box, self._colours.rgb(space, colour), alpha == 1, solid=False, image=False))
+            rgb, bare = self._colours.rgb(space, colour), _rect(mupdf.ll_fz_bound_path(path, None, ctm))
+            self._paint(Area(order, box, rgb, alpha == 1, solid=False, image=False, path=bare))
 
     def fill_shade(self, *call: Any) -> None:
         _, shade, ctm, alpha, *_ = call

@@ -364,6 +364,9 @@ def _continues(item: Part, part: Part) -> bool:
     last, line = item.lines[-1], part.lines[0]
     words = item.lines[0].words
     text_starts = words[1].box.x0 if len(words) > 1 else item.lines[0].box.x0
+    at_mark = line.box.x0 - words[0].box.x0 < text_starts - line.box.x0
+    if at_mark and last.box.x1 + line.words[0].box.width + line.size / 2 < line.box.x1:  # it had room above
+        return False
     gap = line.box.y0 - last.box.y1
     height = min(last.box.height, line.box.height)
     return (

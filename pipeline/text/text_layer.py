@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text.contents.drawn_bullets import small_shapes, with_drawn_bullets
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.footnotes import with_footnotes
 from ocrmill.pipeline.text.contents.formulas import has_formulas
@@ -93,7 +94,8 @@ def read_text_layer(
         regions = _regions(document, page_index, plane) if asked else []
         if regions:
             images = [turned(box, plane.turn, width, height) for box in image_boxes(page)]
-            regions = with_images(regions, images)
+            shapes = [] if right_to_left else small_shapes(page, visible.log, plane.turn)
+            plane, regions = with_drawn_bullets(plane, with_images(regions, images), shapes)
         size = (height, width) if plane.turn in (90, 270) else (width, height)
         parts = [
             part

@@ -127,3 +127,13 @@ def test_marks_of_items_that_are_drawn_last_are_of_their_items() -> None:
         ("list", "2. Oil the hinges"),
         ("list", "3. Oil the hinges"),
     ]
+
+
+def test_a_paragraph_below_a_list_is_no_rest_of_its_last_item() -> None:
+    """One that begins at an item's mark, close below, goes on with it only if its first word had no room above."""
+    items = [column([text], 60, 100 + 12 * n, n) for n, text in enumerate(("* Oil them", "* Fill the lamps"))]
+    for below, count in ((["The ferry leaves the north quay", "in the morning"], 3), (["harbours and"], 2)):
+        paragraph = column(below, 60, 124, 10)
+        plane = TextPlane((*items[0], *items[1], *paragraph), 0, vertical=False)
+        regions = [region("list", items[0]), region("list", items[1]), region("text", paragraph)]
+        assert len(parts_by_regions(plane, regions, right_to_left=False)) == count
