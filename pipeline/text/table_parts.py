@@ -1,10 +1,12 @@
 """Turns the parts that a layout model calls tables into tables, where words lie in rows and columns without doubt."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from ocrmill.pipeline.records import PICTURE
+from ocrmill.pipeline.text.contents.item_marks import mark_of
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.page_parts import Part, lines_of, rows_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
@@ -14,6 +16,7 @@ from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.rows import NUMBER
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
 from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.tables.table import Table
 from ocrmill.pipeline.text.words import Word
 
 _SAME = 0.5  # of a ruled grid's area: the model has seen it
@@ -23,6 +26,7 @@ _NUMBERS, _NUMBER_SHARE = 3, 0.6  # of a row of numbers, in words; a name may st
 _NUMBER_ROWS, _ROW_SHARE = 3, 0.6  # of a region's lines
 _COLUMN_GAP = 0.35  # of the type: wider than the blanks of text, which part the digits of telephones and accounts
 _SAME_EDGE = 0.15  # of the type: numbers that begin or end so close to each other stand in one column
+_COUNTED = re.compile(r"(\d{1,3})[.)]")  # marks of a list that count
 _ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they come
 
 
@@ -129,13 +133,32 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
         words = [word for line in part.lines for word in line.words]
         grid = part.region.grid if part.region else None
         tables = build_tables(words, rules, grid, right_to_left=right_to_left) if part.label == TABLE else None
-        if tables:
+        ruled = rules.within(part.box, 0)
+        if tables and not (ruled.horizontal or ruled.vertical) and (items := _counted_items(tables)):
+            out += items
+        elif tables:
             out += [replace(part, box=table.box, table=table) for table in tables]
         elif part.label == TABLE and has_leaders(rows := rows_of(part.lines)):
             out += _contents(rows)
         else:
             out.append(part)
     return out
+
+
+def _counted_items(tables: Sequence[Table]) -> list[Part]:
+    """Return the items of a list set in columns, if cells count on down each column and from each to the next."""
+    cells = [
+        list(cell.words)
+        for table in tables
+        for cell in sorted(table.cells, key=lambda cell: (cell.column, cell.row))
+        if cell.lines
+    ]
+    marks = [_COUNTED.fullmatch(mark_of(words) or "") for words in cells]
+    numbers = [int(mark[1]) for mark in marks if mark]
+    if len(numbers) < len(cells) or any(after - before != 1 for before, after in pairwise(numbers)):
+        return []
+    items = [tuple(lines_of(words)) for words in cells]
+    return [Part("list", lines, enclosing([line.box for line in lines])) for lines in items]
 
 
 def _contents(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:

@@ -123,3 +123,35 @@ def test_numbers_of_a_text_are_no_table() -> None:
     for label in (TABLE, "picture"):
         regions = [Region(label, around(rows)), Region("text", around(rows))]
         assert with_rows_of_numbers(regions, rows) == regions
+
+
+def test_a_numbered_list_that_is_set_in_columns_is_a_list() -> None:
+    """Cells that count on down each column and from each to the next are items; rows that rules part are a table's."""
+    trees = [
+        "Oak",
+        "Hornbeam",
+        "Elm",
+        "Sycamore",
+        "Ash",
+        "Chestnut",
+        "Fir",
+        "Hawthorn",
+        "Yew",
+        "Alder",
+        "Pear",
+        "Larch",
+    ]
+    texts = [f"{n}. {tree}" for n, tree in enumerate(trees, 1)]
+    words = [word for n, text in enumerate(texts) for word in line(text, 60 + 120 * (n // 4), 101 + 15 * (n % 4))]
+    part = Part(TABLE, tuple(lines_of(words)), around(words))
+    found = with_tables([part], Rules(), right_to_left=False)
+    assert [(each.label, each.lines[0].text) for each in found] == [("list", text) for text in texts]
+
+    across = [word for n, text in enumerate(texts) for word in line(text, 60 + 120 * (n % 3), 101 + 15 * (n // 3))]
+    for table, rules in (
+        (words, Rules(tuple(Box(50, y, 400, y) for y in (90, 105, 120, 135, 150)))),
+        (across, Rules()),
+    ):
+        part = Part(TABLE, tuple(lines_of(table)), around(table))
+        (kept,) = with_tables([part], rules, right_to_left=False)
+        assert kept.table is not None
