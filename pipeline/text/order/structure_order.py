@@ -69,8 +69,8 @@ def _letters(part: Part) -> int:
 def _numbers(part: Part, boxes: npt.NDArray[np.float64], numbers: Sequence[int]) -> list[int]:
     """Return the places, in the order of the tags, of what is drawn where the part's lines begin and end.
 
-    `boxes` has x0, y0, x1 and y1 of everything with a tag as its rows. All boxes are compared at once: one by one they
-    took a tenth of the time for a page of `--route fast`.
+    `boxes` has x0, y0, x1 and y1 of everything with a tag as its rows. All boxes are compared at once: one by one takes
+    longer.
     """
     x0, y0, x1, y1 = boxes
     found = []

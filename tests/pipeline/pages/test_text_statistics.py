@@ -119,6 +119,12 @@ def test_little_text_repeats_and_numbers_are_not_odd(text: str) -> None:
     assert 0.0 == measure_text(text).script_oddness
 
 
+@pytest.mark.parametrize(("text", "script"), [("漢字 かな", "han"), ("かな 漢字", "kana")])
+def test_of_scripts_with_as_many_letters_the_first_counts(text: str, script: str) -> None:
+    """By the text alone: the order of a set of words changes with every process."""
+    assert measure_text(text).script == script
+
+
 def test_glyphs_that_are_no_text_are_counted() -> None:
     """Unmapped glyphs, controls (NUL, unassigned, surrogates) and private characters are shares of all that is there."""
     found = measure_text("ab \ufffd\ufffd \x00\x01\ud800\u0378 \ue000 \t\n")
