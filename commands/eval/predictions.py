@@ -11,7 +11,7 @@ pages without a file.
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from ocrmill.commands.export.new_file import new_file, refuse_url, reporting_os_errors
+from ocrmill.commands.export.new_file import new_file, refuse_place, reporting_os_errors
 from ocrmill.pipeline.errors import InputError, UsageError
 
 
@@ -23,7 +23,7 @@ def write_predictions(folder: Path, files: Mapping[str, str]) -> None:
         OutputError: A file cannot be written.
         UsageError: The folder has other files, which an evaluator would read, too.
     """
-    refuse_url(folder)
+    refuse_place(folder)
     for name in files:
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts or "\0" in name:

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import IO
 
 from ocrmill.pipeline.errors import OutputError, UsageError
+from ocrmill.pipeline.output.schema import TABLES
 from ocrmill.pipeline.output.stores.store import URL
+
+_OWN_FOLDERS = (*TABLES, "runs")  # of an output: readers take all files of a table's folder
 
 
 def regular_file(destination: Path, begins: bytes = b"") -> Path:
@@ -20,7 +23,7 @@ def regular_file(destination: Path, begins: bytes = b"") -> Path:
     Raises:
         UsageError: The path is a folder, a pipe, a device, a URL or somebody's file.
     """
-    refuse_url(destination)
+    refuse_place(destination)
     if destination.is_dir():
         raise UsageError(f"{destination} is a folder: name a file")
     if not destination.exists():
@@ -40,20 +43,25 @@ def file_in_folder(destination: Path, begins: bytes) -> Path:
     Raises:
         UsageError: There is no such folder, or as for `regular_file`.
     """
-    refuse_url(destination)
+    refuse_place(destination)
     if not destination.parent.is_dir():
         raise UsageError(f"{destination.parent} is not a folder: make it first")
     return regular_file(destination, begins)
 
 
-def refuse_url(destination: Path) -> None:
-    """Refuse a URL, which would become a local folder called `s3:`.
+def refuse_place(destination: Path) -> None:
+    """Refuse a URL, which would become a local folder called `s3:`, and the folders in which an output has its files.
 
     Raises:
-        UsageError: The destination is a URL.
+        UsageError: The destination is a URL, or in `pages`, `documents`, `sources` or `runs` of an output.
     """
     if URL.match(str(destination)):
-        raise UsageError(f"{destination} is a URL, and this command writes local files only: write one, then copy it")
+        url = str(destination).replace(":/", "://", 1)  # of which a path has made one
+        raise UsageError(f"{url} is a URL, and this command writes local files only: write one, then copy it")
+    resolved = destination.resolve()
+    for folder in (resolved, *resolved.parents):
+        if folder.name in _OWN_FOLDERS and all((folder.parent / own).is_dir() for own in TABLES):
+            raise UsageError(f"{destination} is in {folder}, where an output has its own files: choose another place")
 
 
 @contextmanager
@@ -116,7 +124,7 @@ def empty_place(destination: Path, made: str, *, overwrite: bool) -> Path:
         UsageError: It is a file, a URL, somebody's folder, an export that may not be replaced, or a folder that cannot
             be replaced: a mount, or the current one.
     """
-    refuse_url(destination)
+    refuse_place(destination)
     if not destination.exists():
         return destination
     if not destination.is_dir():

@@ -84,7 +84,8 @@ def measure_text(text: str) -> TextStatistics:
     characters = counts.total() - kinds["space"]
     if characters == 0:
         return TextStatistics()
-    # Each word once: a table that says "Cell" in every row is not odd. Of scripts with as many letters, the first counts.
+    # Each word once: a table that says "Cell" in every row is not odd. In the order of the text: of two scripts with as
+    # many letters the first counts.
     scripts = _letters_by_script(Counter("".join(dict.fromkeys(text.split()))))
     plain = _ACCENT.sub("", unicodedata.normalize("NFKD", text)).lower()
     words = _LATIN_WORD.findall(plain)

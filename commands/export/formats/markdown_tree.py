@@ -9,7 +9,7 @@ from ocrmill.commands.export.chosen_documents import ChosenDocuments, ExportOpti
 from ocrmill.commands.export.document_text import document_markdown
 from ocrmill.commands.export.export_report import ExportReport
 from ocrmill.commands.export.figures import drop_figures, write_figures
-from ocrmill.commands.export.new_file import new_file, refuse_url, reporting_os_errors, written_by_one
+from ocrmill.commands.export.new_file import new_file, refuse_place, reporting_os_errors, written_by_one
 from ocrmill.commands.export.paths import ENDING, INDEX, export_paths
 from ocrmill.commands.export.records import document_facts, line
 from ocrmill.commands.export.whole_documents import DocumentFacts, HeldDocuments, read_held_documents
@@ -33,7 +33,7 @@ def export_markdown(store: Store, destination: Path, options: ExportOptions | No
     options = options or ExportOptions()
     if options.figures and options.leaves_out_pages:
         raise UsageError("--figures writes the pictures of all pages: it goes without --where and --no-flagged")
-    refuse_url(destination)
+    refuse_place(destination)
     held = read_held_documents(store)
     with reporting_os_errors(destination):
         index = _Index(destination)

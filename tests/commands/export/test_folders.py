@@ -38,12 +38,28 @@ def test_somebodys_folder_is_not_written(store: LocalStore, tmp_path: Path, name
         (folder / entry).write_text("mine")
     file.touch()
 
-    for place, says in ((mine, "no export wrote"), (earlier, "--overwrite"), (file, "is a file"), ("s3://a/b", "URL")):
+    for place, says in (
+        (mine, "no export wrote"),
+        (earlier, "--overwrite"),
+        (file, "is a file"),
+        ("s3://a/b", "s3://a/b is a URL"),
+    ):
         with pytest.raises(UsageError, match=says):
             FORMATS[name].write(store, Path(place), ExportOptions())
     with pytest.raises(UsageError, match="no export wrote"):
         FORMATS[name].write(store, mine, ExportOptions(overwrite=True))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["earlier", "file", "mine", "out"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("inside", ["pages", "documents/texts", "runs/a/b.jsonl"])
+def test_the_folders_of_an_output_are_not_written(store: LocalStore, tmp_path: Path, name: str, inside: str) -> None:
+    """Readers take every file in them for a shard; not even an output's own export may go there."""
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(UsageError, match="where an output has its own files"):
+        FORMATS[name].write(store, tmp_path / "out" / inside, ExportOptions())
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_export_takes_the_place_of_an_earlier_one(store: LocalStore, tmp_path: Path) -> None:
