@@ -262,7 +262,7 @@ TYPESETTERS = (
         ".ms",
         groff_source,
         _groff,
-        ("groff", "--version"),
+        ("groff", "-Tpdf", "--version"),  # Debian's groff-base cannot write PDF
         one_by_one=True,
     ),
 )
