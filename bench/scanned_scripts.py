@@ -39,6 +39,7 @@ BEGIN, END = "<!-- figures: written by `python bench/scanned_scripts.py` -->\n",
 _READ = 0.6  # trigrams.py: a tenth of wrong characters has 0.64 to 0.73
 _DPI, _WIDTH, _HEIGHT = 144, 840, 1190  # A5
 _MARGIN, _GUTTER = 70, 40
+FONTS = "apt install fonts-noto-core fonts-noto-cjk"
 _NOTO = Path("/usr/share/fonts/truetype/noto")
 _CJK = Path("/usr/share/fonts/opentype/noto")
 _FONTS = {  # of each language, a serif and a sans, with the number of the font in its file
@@ -82,6 +83,8 @@ def main() -> None:
     parser.add_argument("--language", action="append", choices=sorted(SCRIPTS), default=[])
     parser.add_argument("--write", type=Path, metavar="PAGE", help="write the table into this page")
     options = parser.parse_args()
+    if lacking := [language for language in options.language or SCRIPTS if not has_fonts(language)]:
+        parser.error(f"no fonts for {', '.join(lacking)}: {FONTS}")
     measured = circumstances()
     recognizer = Recognizer(CpuEngine(RunSettings().engine), RunSettings())
     outcomes = []
@@ -149,11 +152,20 @@ def draw(language: str, kind: str, seed: str) -> tuple[RGB, str]:
     return np.asarray(page), "\n".join(written)
 
 
+def has_fonts(language: str) -> bool:
+    """Tell if the fonts of a language are installed."""
+    return all(path.exists() for path in _font_files(language))
+
+
 def _font(language: str, sans: int, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(_font_files(language)[sans], size, _CJK_NUMBER.get(language, 0))
+
+
+def _font_files(language: str) -> tuple[Path, Path]:
     if language in _CJK_NUMBER:
-        path = _CJK / ("NotoSerifCJK-Regular.ttc", "NotoSansCJK-Regular.ttc")[sans]
-        return ImageFont.truetype(path, size, _CJK_NUMBER[language])
-    return ImageFont.truetype(_NOTO / _FONTS[language][sans], size)
+        return _CJK / "NotoSerifCJK-Regular.ttc", _CJK / "NotoSansCJK-Regular.ttc"
+    serif, sans = _FONTS[language]
+    return _NOTO / serif, _NOTO / sans
 
 
 def _line(language: str, kind: str, dice: Random, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.figures import FIGURES, Figure
 from bench.real_pdfs import CORPUS, FETCH
+from bench.scanned_scripts import FONTS, has_fonts
 
 BENCH = Path(__file__).parent
 SAMPLES = "samples"
@@ -81,6 +82,7 @@ def main() -> None:
         sys.exit(f"say how small these can be, in SMALLEST of {__file__}: {', '.join(sorted(unknown))}")
     needs = f"needs the corpus of real PDFs, with its ground truth, in {CORPUS}; {FETCH}"
     left_out = LEFT_OUT | ({} if CORPUS.is_dir() else {"markdown_libraries": needs})
+    left_out |= {} if has_fonts("zh") else {"scanned_scripts": f"needs fonts: {FONTS}"}
     for name, reason in left_out.items():
         print(f"{name}: left out, it {reason}")
     names = sys.argv[1:] or sorted(SMALLEST.keys() - left_out)

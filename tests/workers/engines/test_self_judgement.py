@@ -179,8 +179,10 @@ def test_a_damaged_page_that_only_pdfium_opens_is_no_blank_one(rasterizer: Raste
 def test_lines_of_which_only_commas_are_read_are_not_read() -> None:
     """Poor scans in Cyrillic come out as commas, each of them sure: a page without letters is unsupported."""
     from bench.scanned_scripts import DOCUMENT as DRAWN
-    from bench.scanned_scripts import degrade, draw
+    from bench.scanned_scripts import FONTS, degrade, draw, has_fonts
 
+    if not has_fonts("ru"):
+        pytest.skip(f"needs fonts: {FONTS}")
     image, _ = draw("ru", "prose", "tuning/ru/0")
     poor = degrade(image, "tuning/ru/0")
     page = RenderedPage(1, with_raster(PageGeometry(420, 595, 0), poor), RouteDecision(Route.OCR, "no_text"))

@@ -182,8 +182,9 @@ def reading_of_a_picture(page: pymupdf.Page) -> None:
 
 
 def ideographs_set_downwards(page: pymupdf.Page) -> None:
+    page.insert_font(fontname="ideographs", fontbuffer=pymupdf.Font("cjk").buffer)  # the machine may have no such font
     for row, letter in enumerate("縦書きの日本語の文章です右から左へ"):
-        page.insert_text((520, 200 + 14 * row), letter, fontname="japan", fontsize=12)
+        page.insert_text((520, 200 + 14 * row), letter, fontname="ideographs", fontsize=12)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,6 @@ class LineReader:
                 "Rec.model_path": str(models / f"{RECOGNIZER}.onnx"),
                 "Det.limit_side_len": 32,  # of the shorter side: pages come in the size that is wanted
                 "Det.max_candidates": _MAX_LINES,
-                "Det.score_mode": "slow",  # over the line itself: over the rectangle around it, curved lines are lost
                 "Rec.rec_batch_num": 1,  # in batches lines are padded: a tenth more CPU, and their text depends on it
             }
         )

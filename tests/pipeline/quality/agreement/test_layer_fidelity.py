@@ -298,7 +298,7 @@ def test_hostile_markup_takes_linear_time(unit: str) -> None:
     started = time.thread_time()
     measure_fidelity(text, [], [])
 
-    assert time.thread_time() - started < 5.0
+    assert time.thread_time() - started < 30.0  # 2 to 4
 
 
 @pytest.mark.parametrize("line", ["T e s t s", "exam- ple a\u0301"])

@@ -17,7 +17,6 @@ from ocrmill.configs.engine_settings import CpuEngineSettings, EngineSettings
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render
 from ocrmill.pipeline.records import RGB, Failure, PageGeometry, PageText, Reason
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
-from ocrmill.workers.engines.rapidocr.line_reader import LineReader
 
 ROOT = Path(__file__).parents[4]
 LEFT = (
@@ -122,18 +121,6 @@ def test_skewed_scans_are_read_in_order(engine: CpuEngine) -> None:
     markdown = read(engine, np.asarray(skewed), geometry).markdown
 
     assert [part.split()[0] for part in markdown.split("\n\n")] == ["#", "Rain", "In"]
-
-
-def test_lines_that_curve_are_not_lost() -> None:
-    """Lines that bend, as beside the fold of a book, are found, so that a page that is read badly is in doubt."""
-    drawn = pymupdf.open().new_page(width=500, height=300)
-    for number in range(10):
-        drawn.insert_text((40, 40 + 20 * number), f"{number} {LEFT}"[:80], fontsize=11)
-    flat = render(drawn, 2.0)
-    drops = np.round(34 * np.sin(np.arange(flat.shape[1]) * np.pi / flat.shape[1])).astype(int)
-    curved = np.stack([np.roll(flat[:, x], drop, axis=0) for x, drop in enumerate(drops)], axis=1)
-
-    assert len(LineReader(CpuEngineSettings()).line_heights(curved, 1.0)) == 10
 
 
 def test_raw_holds_every_line(engine: CpuEngine) -> None:
