@@ -56,7 +56,7 @@ def refuse_place(destination: Path) -> None:
         UsageError: The destination is a URL, or in `pages`, `documents`, `sources` or `runs` of an output.
     """
     if URL.match(str(destination)):
-        url = str(destination).replace(":/", "://", 1)  # of which a path has made one
+        url = str(destination).replace(":/", "://", 1)  # a path has one slash there
         raise UsageError(f"{url} is a URL, and this command writes local files only: write one, then copy it")
     resolved = destination.resolve()
     for folder in (resolved, *resolved.parents):
