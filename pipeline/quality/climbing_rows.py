@@ -140,7 +140,7 @@ def _climbing_stretch(tokens: _Tokens, period: int, counts: Bools) -> _Stretch |
     is_regular = alike.copy()
     is_regular[:period] = False
     is_regular[period:] &= (step[period:] == step[:-period]) | (step[period:] == before)
-    first, last = _best_stretch(np.where(is_regular, 1, -COST))
+    first, last = best_stretch(np.where(is_regular, 1, -COST))
     regular = int(np.count_nonzero(is_regular[first:last]))
     climbing = is_regular & (step != 0)
     most = max(int(np.count_nonzero(climbing[first + at : last : period])) for at in range(period))
@@ -153,9 +153,11 @@ def _climbing_stretch(tokens: _Tokens, period: int, counts: Bools) -> _Stretch |
     return _Stretch(first, last, regular, numbers)
 
 
-def _best_stretch(gains: Ints) -> tuple[int, int]:
-    """Return start and end of the stretch with the highest sum."""
+def best_stretch(gains: Ints) -> tuple[int, int]:
+    """Return start and end of the stretch with the highest sum; both are the same if none has a sum above 0.
+
+    Linear in the gains (Kadane's algorithm).
+    """
     sums = np.concatenate(([0], np.cumsum(gains)))
-    lowest = np.minimum.accumulate(sums)
-    last = int(np.argmax(sums - lowest))
+    last = int(np.argmax(sums - np.minimum.accumulate(sums)))
     return int(np.argmin(sums[: last + 1])), last

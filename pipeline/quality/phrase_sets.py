@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ocrmill.pipeline.quality.climbing_rows import best_stretch
+
 WINDOW_LETTERS = 20  # four cells of a roster with four words are hardly ever the same five times
 EARLIER_COPIES = 4
 MOST_LETTERS = 950.0  # of a stretch; 60 lines drawn from eight short sentences have 760
@@ -58,14 +60,11 @@ def longest_phrase_set(text: str, many: re.Pattern[str], weight: int) -> PhraseS
     is_old = _covered(_copied(windows), len(places))
     is_digit = np.fromiter(map(str.isdecimal, text), np.bool_, len(text))[places]
     gains = np.where(is_old, np.where(is_digit, 0, 1), np.where(is_digit, NEW_DIGIT, NEW_LETTER))
-    sums = np.concatenate(([0], np.cumsum(gains)))
-    above = sums - np.minimum.accumulate(sums)
-    last = int(np.argmax(above))
-    if not above[last]:
+    first, last = best_stretch(gains)
+    if first == last:
         return None
-    first = int(np.argmin(sums[: last + 1]))
     turns = int(np.unique(windows[first:last], return_counts=True)[1].max(initial=1))
-    return PhraseSet(int(above[last]), turns, int(places[first]), int(places[last - 1]) + 1)
+    return PhraseSet(int(gains[first:last].sum()), turns, int(places[first]), int(places[last - 1]) + 1)
 
 
 def _window_hashes(codes: Codes) -> Codes:

@@ -29,10 +29,8 @@ _CURRENCY = re.compile(r"(?:US|CA|AU|NZ|HK|A|C|R)?[$\u00a2-\u00a5\u20a0-\u20c0]|
 _AMOUNT = re.compile(r"[(+\u2212\u2012-\u2014-]?[\d.,]*\d|[\u2012-\u2014-]$|[([][\d.,]*\d")
 _CLOSING = re.compile(r"[)\]]%?")  # after a negative number
 _FIGURE = re.compile(r"[(+\u2212-]?\d[\d.,]*[)%]?")  # a word that is a number
-_HEAD, _GROUP = (
-    re.compile(r"[(+\u2212-]?\d{1,3}"),
-    re.compile(r"\d{3}(?:[.,]\d+)?[)%]?"),
-)  # of a number with blanks: `1 234,5`
+# A number with blanks, `(1 234,5)`, begins and goes on so.
+_FIRST_DIGITS, _NEXT_DIGITS = re.compile(r"[(+\u2212-]?\d{1,3}"), re.compile(r"\d{3}(?:[.,]\d+)?[)%]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +206,7 @@ def _are_two_numbers(one: Word, other: Word) -> bool:
     """Tell if both words are numbers, and not groups of digits of one."""
     if not (_FIGURE.fullmatch(one.text) and _FIGURE.fullmatch(other.text)):
         return False
-    return not (_HEAD.fullmatch(one.text) and _GROUP.fullmatch(other.text))
+    return not (_FIRST_DIGITS.fullmatch(one.text) and _NEXT_DIGITS.fullmatch(other.text))
 
 
 def _count_near(ascending: Sequence[float], x: float) -> int:
