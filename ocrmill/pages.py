@@ -27,7 +27,7 @@ from ocrmill.pipeline.pages.raster_size import with_raster
 from ocrmill.pipeline.pages.routing import decide, is_right_to_left
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.quality.flags import judge
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.records import (
     RGB,
     PageFeatures,

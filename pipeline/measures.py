@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RepetitionMeasures:
-    """Measures of repetition in a text (repetition.py and loops.py define each). Those with a default came later."""
+    """Measures of repetition in a text (quality/repetition/ defines each). Those with a default came later."""
 
     repetition_ratio: float
     repetition_period: int

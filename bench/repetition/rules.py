@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ocrmill.configs.settings import QualitySettings
 from ocrmill.pipeline.quality.flags import judge
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 
 Rule = Callable[[str, str], bool]  # the text, and the engine's finish_reason
 

@@ -18,7 +18,7 @@ from ocrmill.pipeline.measures import RepetitionMeasures
 from ocrmill.pipeline.output.schema import BLOCK, PAGES
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import EMPTY_MARKUP, UNMAPPED_TEXT, is_unmapped
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.records import Block, PageText
 from ocrmill.workers.import_path import safe_variables
 

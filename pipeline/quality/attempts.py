@@ -10,9 +10,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import takewhile
 
-from ocrmill.pipeline.quality.counting import without_counting
 from ocrmill.pipeline.quality.flags import EMPTY_MARKUP, TRUNCATED, looped_before
-from ocrmill.pipeline.quality.repetition import content_of
+from ocrmill.pipeline.quality.repetition.counting import without_counting
+from ocrmill.pipeline.quality.repetition.measures import content_of
 from ocrmill.pipeline.records import Reason, Status
 from ocrmill.pipeline.rows import PageRow, PictureOnly
 

@@ -12,7 +12,7 @@ from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import LEAST_CONFIDENCE, UNSUPPORTED_SCRIPT, judge, signals
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.quality.signals.doubts import INK_WITHOUT_TEXT, flags_of_text, has_unread_ink
 from ocrmill.pipeline.quality.signals.text_signals import measure_signals
 from ocrmill.pipeline.records import (

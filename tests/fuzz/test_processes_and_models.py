@@ -23,7 +23,7 @@ from ocrmill.pipeline.pages.text_statistics import measure_text
 from ocrmill.pipeline.printable import printable, printable_line
 from ocrmill.pipeline.quality.agreement.trigrams import text_layer_agreement
 from ocrmill.pipeline.quality.flags import judge
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.records import FailedPage, Failure, PageGeometry, PageResult
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.workers.engines.deepseek_ocr2.markdown import to_markdown

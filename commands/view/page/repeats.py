@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ocrmill.pipeline.quality.loops import MOST_CHARS, strongest_loop
-from ocrmill.pipeline.quality.repetition import periodic_tail
+from ocrmill.pipeline.quality.repetition.loops import MOST_CHARS, strongest_loop
+from ocrmill.pipeline.quality.repetition.measures import periodic_tail
 
 LOOP_SHOWN = 0.5  # score; below, honest pages repeat as much
 

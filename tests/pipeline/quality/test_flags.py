@@ -24,7 +24,7 @@ from ocrmill.pipeline.quality.flags import (
     signals,
 )
 from ocrmill.pipeline.quality.page_row import finished_row
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.records import (
     Document,
     PageGeometry,

@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
-from ocrmill.pipeline.quality.repetition import measure_repetition
+from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.layer.links import page_links
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrmill.pipeline.quality.loops import MOST_CHARS, strongest_loop
+from ocrmill.pipeline.quality.repetition.loops import MOST_CHARS, strongest_loop
 
 PAGE = "It was the best of times, it was the worst of times, it was the age of wisdom.\n"
 LINE = "The quick brown fox jumps over the lazy dog.\n"

@@ -3,7 +3,7 @@
 The place of a number is the two words before it, in which all numbers are equal. A number counts on if its step from
 the last number in the same place equals the step before, and is not 0.
 The numbers of a ledger do not; those of `1. Small 2. Small 3. Small` all do, from the third on, and so do those of an
-honest numbered list: flags.py judges their number and how little else there is.
+honest numbered list: quality/flags.py judges their number and how little else there is.
 
 Not covered: counters that take turns in one place, as in `1 1 2 2 3 3`.
 """

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from ocrmill.pipeline.quality.phrase_sets import longest_phrase_set
+from ocrmill.pipeline.quality.repetition.phrase_sets import longest_phrase_set
 
 HAN = re.compile("[\u4e00-\u9fff]")
 PHRASES = [

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.quality.climbing_rows import most_climbing_rows
-from ocrmill.pipeline.quality.counting import counting_spans
-from ocrmill.pipeline.quality.phrase_sets import longest_phrase_set
+from ocrmill.pipeline.quality.repetition.climbing_rows import most_climbing_rows
+from ocrmill.pipeline.quality.repetition.counting import counting_spans
+from ocrmill.pipeline.quality.repetition.phrase_sets import longest_phrase_set
 
 MOST_CHARS = 200_000  # from the end; 8,192 tokens, the most a model writes, are 40,000
 LONGEST_UNIT = 1500  # tokens, about 8,000 characters; a page of print has 600 words

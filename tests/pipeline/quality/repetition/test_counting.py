@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrmill.pipeline.quality.counting import without_counting
+from ocrmill.pipeline.quality.repetition.counting import without_counting
 
 
 @pytest.mark.parametrize(

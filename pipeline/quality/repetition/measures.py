@@ -1,4 +1,4 @@
-"""Measure how repetitive a text is. The judgement is in flags.py.
+"""Measure how repetitive a text is. The judgement is in quality/flags.py.
 
 The measures use characters only, so they mean the same in every language, with or without spaces. The ratio and the
 measures of content discount what may repeat on an honest page (markup, leaders, rules); the others count everything,
@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrmill.pipeline.measures import RepetitionMeasures
-from ocrmill.pipeline.quality.counting import without_counting
-from ocrmill.pipeline.quality.loops import strongest_loop
+from ocrmill.pipeline.quality.repetition.counting import without_counting
+from ocrmill.pipeline.quality.repetition.loops import strongest_loop
 from ocrmill.pipeline.text.inline.links import without_targets
 
 # A power of two. About ten English words, the longest n-gram of Gopher's rules (arXiv 2112.11446, table A1); at 32, the

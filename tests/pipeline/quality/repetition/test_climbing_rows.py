@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from ocrmill.pipeline.quality.climbing_rows import MOST_CLIMBING_ROWS, most_climbing_rows
+from ocrmill.pipeline.quality.repetition.climbing_rows import MOST_CLIMBING_ROWS, most_climbing_rows
 
 PAGE = "It was the best of times, it was the worst of times, it was the age of wisdom, 1789 and 12 more.\n"
 FIRST = dt.date(1999, 11, 3)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrmill.pipeline.quality.repetition import (
+from ocrmill.pipeline.quality.repetition.measures import (
     COPIES,
     MIN_LETTERS,
     NO_CONTENT,

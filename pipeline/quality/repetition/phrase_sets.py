@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ocrmill.pipeline.quality.climbing_rows import best_stretch
+from ocrmill.pipeline.quality.repetition.climbing_rows import best_stretch
 
 WINDOW_LETTERS = 20  # four cells of a roster with four words are hardly ever the same five times
 EARLIER_COPIES = 4
