@@ -132,17 +132,20 @@ def choose_sources(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
 
 @dataclass(frozen=True, slots=True)
 class LeasedOutput:
-    """An output under this run's lease, with its content at the start."""
+    """An output under this run's lease, with its content at the start, and what traces the run."""
 
     store: Store
     lease: Lease
     run_id: str
     ledger: Ledger
+    trace: Trace
 
 
 @contextmanager
 def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOutput]:
     """Take the lease, recover from a killed run, read the ledger; at the end write a record of the run.
+
+    The trace begins here, not with the first page: a run that finds nothing to read leaves no trace of an earlier one.
 
     Raises:
         OcrmillError: another run holds the lease, the output cannot be read, or was made with other settings.
@@ -153,8 +156,8 @@ def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOu
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
         refuse_mixed_settings(store, ledger, job)
-        with _record_run(job, run_id, store, report):
-            yield LeasedOutput(store, lease, run_id, ledger)
+        with _record_run(job, run_id, store, report), closing(Trace(list(_span_writers(job, run_id)))) as trace:
+            yield LeasedOutput(store, lease, run_id, ledger, trace)
     if report.alarms:
         give_notice(report.alarms, job.settings.alarms, run_id, redacted(store.url))
 
@@ -207,8 +210,7 @@ def read_sources(
     workers = job.settings.workers
     with (
         Progress(report, sys.stderr, max_documents=job.max_documents) as progress,
-        serving(workers, metrics := RunMetrics(report, progress, output.run_id)),
-        closing(Trace(list(_span_writers(job, output.run_id)))) as trace,
+        serving(workers, metrics := RunMetrics(report, progress, output.run_id, output.lease)),
     ):
         output.lease.carry(progress.snapshot)
         try:
@@ -219,7 +221,7 @@ def read_sources(
             report.stopped = True
             return
         sink = build_sink(output.store, output.run_id, pool, job.settings, output.ledger)
-        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages, trace)
+        coordinator = Coordinator(pool, sink, output.ledger, job.settings, report, progress, job.pages, output.trace)
         metrics.watch(pool, coordinator)
         occupancy = Occupancy()
         try:

@@ -8,14 +8,16 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ocrmill.configs.worker_settings import WorkerSettings
+from ocrmill.pipeline.buckets.retries import retries
 from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.output.stores.store import Lease
 from ocrmill.pipeline.records import Status
 from ocrmill.pipeline.run_progress import RunProgress
 from ocrmill.pipeline.run_report import RunReport
@@ -41,11 +43,12 @@ class InFlight(Protocol):
 class RunMetrics(Collector):
     """The counts of a run as metrics. A pool and the work in flight are added once they are up."""
 
-    def __init__(self, report: RunReport, progress: Progress | None, run_id: str) -> None:
-        """Hold the counts; without `progress` there is no end to come, as in a service."""
+    def __init__(self, report: RunReport, progress: Progress | None, run_id: str, lease: Lease | None = None) -> None:
+        """Hold the counts; without `progress` and `lease` there is no end to come and no output, as in a service."""
         self._report = report
         self._progress = progress
         self._run_id = run_id
+        self._lease = lease
         self._began_s = time.time()
         self._pool: Pool | None = None
         self._in_flight: InFlight | None = None
@@ -60,6 +63,10 @@ class RunMetrics(Collector):
         yield GaugeMetricFamily("ocrmill_run_start_time_seconds", "Start of the run, Unix time", self._began_s)
         yield from self._pages()
         yield from self._work()
+        yield _counters("storage_retries", "Requests and writes of rows that were made again", "kind", retries())
+        if self._lease is not None:
+            age_s = self._lease.age_s()
+            yield GaugeMetricFamily("ocrmill_lease_age_seconds", "Time since the lease was last renewed", age_s)
         if self._progress is not None:
             yield from _progress(self._progress.snapshot())
         yield from self._load()
@@ -151,7 +158,7 @@ def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"ocrmill_{name}", text, value)
 
 
-def _counters(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+def _counters(name: str, text: str, label: str, values: Mapping[Any, float]) -> Metric:
     family = CounterMetricFamily(f"ocrmill_{name}", text, labels=[label])
     for word, value in values.items():
         family.add_metric([word], value)

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, BucketErrorCode, ObjectInfo, explain, http_time
+from ocrmill.pipeline.buckets.retries import count_retry
 
 CHUNK = 1 << 20
 AWS = ".amazonaws.com"  # in the names of its servers, also in China
@@ -92,10 +93,18 @@ def _client(storage: StorageSettings) -> Any:
         endpoint_url=storage.endpoint,
     )
     client = connect(config=config)
-    if AWS in client.meta.endpoint_url:
-        return client
-    # Named here or in the environment: few others have a host name for each bucket.
-    return connect(config=config.merge(Config(s3={"addressing_style": "path"})))
+    if AWS not in client.meta.endpoint_url:
+        # Named here or in the environment: few others have a host name for each bucket.
+        client = connect(config=config.merge(Config(s3={"addressing_style": "path"})))
+    client.meta.events.register("before-send.s3", _count_if_again)
+    return client
+
+
+def _count_if_again(request: Any, **_: Any) -> None:
+    """Count a request that botocore sends again; it numbers them in a header, `attempt=2; max=6`."""
+    attempt = request.headers.get("amz-sdk-request", "")
+    if not (attempt.decode() if isinstance(attempt, bytes) else attempt).startswith("attempt=1"):
+        count_retry("request")
 
 
 class S3Bucket:
@@ -194,6 +203,7 @@ class S3Bucket:
         for attempt in range(self._attempts - 1):
             with self._explained(key, "read"), suppress(*_BROKEN_OFF):
                 return read()
+            count_retry("request")
             _wait(attempt)
         with self._explained(key, "read"):
             return read()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from ocrmill.pipeline.buckets.retries import count_retry
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.output.sink import RowSink
 from ocrmill.pipeline.run_report import RunReport
@@ -71,6 +72,7 @@ class Flusher:
                 if not error.transient or left_s <= 0:
                     raise
                 self._failing = True
+                count_retry("write")
                 log.warning("%s. Trying again for %.0f s; no new pages are taken meanwhile", error, left_s)
                 await asyncio.sleep(min(wait_s, left_s))
         self._failing = False

@@ -54,6 +54,10 @@ class BucketLease:
         """Implement the method of `Lease`."""
         self._progress = progress
 
+    def age_s(self) -> float:
+        """Implement the method of `Lease`."""
+        return seconds_with_sleep() - self._renewed
+
     def check(self) -> None:
         """Implement the method of `Lease`."""
         with self._lock:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ocrmill.pipeline.errors import FileGoneError, LeaseHeldError, LeaseLostError, OutputError
-from ocrmill.pipeline.output.stores.store import DAMAGED, FOLDERS, LEASE, LeaseOwner, heartbeat
+from ocrmill.pipeline.output.stores.store import DAMAGED, FOLDERS, LEASE, LeaseOwner, heartbeat, seconds_with_sleep
 from ocrmill.pipeline.run_progress import RunProgress
 
 LEASE_BYTES = 2048  # the lease is rewritten in place, always whole, in one write
@@ -36,6 +36,7 @@ class LocalLease:
         self._descriptor = descriptor
         self._owner = owner
         self._progress: Callable[[], RunProgress | None] = lambda: None
+        self._renewed = seconds_with_sleep()
         self._lock = threading.Lock()
         _close_in_forked_children(self)
         self.renew()
@@ -49,10 +50,15 @@ class LocalLease:
                 os.pwrite(self._descriptor, text, 0)
             except OSError as error:
                 raise _write_error(self._path, error) from error
+            self._renewed = seconds_with_sleep()
 
     def carry(self, progress: Callable[[], RunProgress]) -> None:
         """Implement the method of `Lease`."""
         self._progress = progress
+
+    def age_s(self) -> float:
+        """Implement the method of `Lease`."""
+        return seconds_with_sleep() - self._renewed
 
     def check(self) -> None:
         """Implement the method of `Lease`."""

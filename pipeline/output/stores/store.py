@@ -106,6 +106,9 @@ class Lease(Protocol):
     def carry(self, progress: Callable[[], RunProgress]) -> None:
         """Have each heartbeat from now on carry what this function returns, for `ocrmill status`."""
 
+    def age_s(self) -> float:
+        """Return the seconds since this process last renewed it; any thread may call it."""
+
     def check(self) -> None:
         """Make sure that the lease is still ours.
 

@@ -17,6 +17,7 @@ from ocrmill.commands.run import Job, run
 from ocrmill.configs.load import load_settings
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import UsageError
+from ocrmill.pipeline.output.stores.store import HEARTBEAT_S
 from ocrmill.workers.pools.pool import SerialPool
 
 DASHBOARD = Path(__file__).parents[3] / "deploy/grafana/ocrmill.json"
@@ -65,6 +66,8 @@ def test_the_counts_are_those_of_the_report(samples: Samples) -> None:
     assert samples["ocrmill_engine_seconds_total", ()] > 0
     assert samples["ocrmill_workers_up", (("worker", "engine"),)] == 1
     assert samples["ocrmill_image_bytes", ()] == 0 < samples["ocrmill_image_bytes_limit", ()]
+    assert samples["ocrmill_storage_retries_total", (("kind", "write"),)] >= 0
+    assert 0 <= samples["ocrmill_lease_age_seconds", ()] < HEARTBEAT_S + 5
     assert samples["ocrmill_phase", (("phase", "reading"),)] == 1
 
 

@@ -19,6 +19,7 @@ from ocrmill.pipeline.buckets.bucket import ABSENT, Bucket, BucketError, BucketE
 from ocrmill.pipeline.buckets.connect import check_bucket, open_bucket
 from ocrmill.pipeline.buckets.object_file import TAIL_BYTES, ObjectFile
 from ocrmill.pipeline.buckets.obstore import ObstoreBucket, explained
+from ocrmill.pipeline.buckets.retries import retries
 from ocrmill.pipeline.errors import UsageError
 
 DIGITS = bytes(range(256)) * 20_000
@@ -184,13 +185,15 @@ class _Replacing(io.BytesIO):
 
 
 def test_uploads_survive_bad_connections(s3: S3Server, faulty_s3: FaultyS3, behind_proxy: Bucket) -> None:
-    """A body that is cut and an answer that is lost are sent again; no half object is ever there."""
+    """A body that is cut and an answer that is lost are sent again, and counted; no half object is ever there."""
+    before = retries()["request"]
     faulty_s3.cuts_requests(after=1_000_000, method="PUT")
     faulty_s3.loses_answers(method="PUT")
     behind_proxy.write("a.pdf", DIGITS)
 
     assert DIGITS == behind_proxy.read("a.pdf")
     assert 3 == faulty_s3.requests["PUT"]
+    assert 2 == retries()["request"] - before
     faulty_s3.cuts_requests(after=1_000_000, method="PUT", times=99)
     assert BucketErrorCode.UNREACHABLE is error_code(behind_proxy.write, "b.pdf", DIGITS)
     assert ["a.pdf"] == s3.keys(behind_proxy.url[5:])

@@ -111,6 +111,19 @@ def test_a_run_writes_its_trace(tmp_path: Path) -> None:
     assert [name for name, _, _ in spans[str(source)]] == ["open"]
 
 
+def test_a_run_without_news_leaves_no_older_trace(tmp_path: Path) -> None:
+    """A night that finds nothing to read leaves a trace without spans, not the one of the night before."""
+    settings = RunSettings(engine=EngineSettings(name="cpu"), routing=RoutingSettings(mode="fast"))
+    source, path = text_pdf(tmp_path / "a.pdf"), tmp_path / "t.json"
+    job = Job((str(source),), str(tmp_path / "out"), settings, use_ray=False, trace=path)
+    run(job)
+    before = spans_of_pages(json.loads(path.read_text()))
+    run(job)
+
+    assert before
+    assert not spans_of_pages(json.loads(path.read_text()))
+
+
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A trace that cannot begin ends the run before it does; one that cannot go on ends alone, with a warning."""
     with pytest.raises(OutputError, match="cannot be written"):
