@@ -23,7 +23,7 @@ BIN := .venv/bin
 .venv/.runtime: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ocrmill needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_EXTRA) --editable '.[view]'
 	touch $@
 
 .venv/.dev: .venv/.runtime
@@ -69,6 +69,7 @@ venv: .venv/.vllm .venv/.azurite .venv/.katex .venv/.triton .venv/.axe .venv/.ch
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3
 	$(BIN)/ocrmill inspect out
+	@echo "In a browser: $(BIN)/ocrmill view out"
 
 # Two files at a time: tests wait more than they compute, for processes that start, hang or are given up. torch gets one
 # thread for each: with two on two cores its threads wait for each other, and take half as much CPU time again. Byte code

@@ -1,7 +1,8 @@
 """Draws the sample documents: `python -m samples.draw [FOLDER]`, by default into the folder of this file.
 
 One small file for each thing that can become of a document: prose, two columns, a table, a scan, Chinese and Japanese,
-a rotated page, a blank one, a text layer of rubbish, an image, an archive, a copy, a locked file and a damaged one.
+a rotated page, a blank one, a text layer of rubbish, one that repeats itself, an image, an archive, a copy, a locked
+file and a damaged one.
 Drawing again with the same libraries gives the same bytes. The words are in prose.py.
 """
 
@@ -223,6 +224,13 @@ def shifted_unicode_map() -> bytes:
     ).encode()
 
 
+def draw_messages(path: Path) -> None:
+    """A print-out of one message, again and again: the page that gets the flag `repetition`."""
+    document = pymupdf.open()
+    write_all(new_page(document), inner(LETTER), prose.MESSAGES)
+    save(document, path, "Messages of the Night")
+
+
 def draw_photo(path: Path) -> None:
     """A sign on a painted board, lit from the left: an image as input."""
     size = (900, 560)
@@ -262,6 +270,7 @@ def draw_all(folder: Path) -> None:
     draw_encrypted(folder / "encrypted.pdf")
     draw_damaged(folder / "damaged.pdf")
     draw_garbled(folder / "garbled.pdf")
+    draw_messages(folder / "messages.pdf")
     draw_photo(folder / "photo.png")
     draw_reports(folder / "reports.zip")
 

@@ -13,6 +13,7 @@ STYLES: dict[str, tuple[float, str, float, float]] = {
     "column": (9.5, "tiro", 0, 6),
     "caption": (10, "tiit", 0, 4),
     "footnote": (8, "tiro", 0, 0),
+    "message": (5.5, "cour", 0, 0),
     "chinese": (12, "china-s", 0, 10),
     "chinese title": (20, "china-s", 0, 10),
     "japanese": (12, "japan", 0, 10),
@@ -289,6 +290,16 @@ LIGHTHOUSE: Parts = (
         "When the light was made electric the book was kept for another year, because the board had forgotten to say "
         "that it should be closed. The last entry reads: all well, nothing to report.",
     ),
+)
+
+MESSAGE = "The gauge at the north pier does not answer. Trying again. "
+MESSAGES: Parts = (
+    ("title", "Messages of the Night"),
+    (
+        "paragraph",
+        "Printed by the harbour office on the eleventh of January. The cable to the pier had been cut in the evening.",
+    ),
+    ("message", MESSAGE * 150),
 )
 
 SIGN: tuple[tuple[str, int], ...] = (

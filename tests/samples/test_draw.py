@@ -23,6 +23,7 @@ DRAWN = {
     "damaged.pdf",
     "encrypted.pdf",
     "garbled.pdf",
+    "messages.pdf",
     "photo.png",
     "reports.zip",
     "rotated.pdf",

@@ -91,7 +91,7 @@ def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_pa
     columns = ["status", "engine", "finish_reason", "flags", "markdown", "model", "prompt", "output_tokens"]
     rows = ds.dataset(out / "pages").to_table(columns=columns).to_pylist()
     read = [row for row in rows if row["engine"] == "deepseek-ocr2"]
-    assert len(rows) == 14
+    assert len(rows) == 15
     assert len(read) == 3
     for row in read:
         assert row["status"] == "ok"
