@@ -313,7 +313,11 @@ class EndpointSettings(Settings):
         """The profile, and a prompt that is not its own, as rows name them."""
         if self.profile is None:
             return None
-        return self.profile.name if self.prompt is None else f"{self.profile.name}: {self.prompt}"
+        return self.profile.name if self.prompt is None else self.name_of_prompt(self.prompt)
+
+    def name_of_prompt(self, prompt: str) -> str:
+        """Return the name that rows have for another prompt than the profile's."""
+        return prompt if self.profile is None else f"{self.profile.name}: {prompt}"
 
 
 class EngineSettings(Settings):
@@ -365,6 +369,17 @@ class EngineSettings(Settings):
         """Most tiles of any attempt at a page, which a DeepSeek-OCR is started for."""
         own = (self.deepseek or self.deepseek_ocr2).max_tiles
         return max(own, *(rung.max_tiles or 0 for rung in self.tries.rungs), 0)
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt in the settings of the engine that reads; None if there is none, or the profile's."""
+        if self.name == "endpoint":
+            return self.endpoint.prompt
+        return None if self.deepseek is None else self.deepseek.prompt
+
+    def name_of_prompt(self, prompt: str | None) -> str | None:
+        """Return the name that rows have for a prompt of a page's own."""
+        return prompt if prompt is None or self.name != "endpoint" else self.endpoint.name_of_prompt(prompt)
 
     @property
     def image_format(self) -> ImageFormat | None:

@@ -250,6 +250,7 @@ class EngineDescription:
     writes_markup: bool = False  # formulas as LaTeX, tables with their cells, text in pictures
     scripts: frozenset[str] | None = None  # it can write, in the words of scripts.py; None: any
     retry_policy: tuple[RetryParams, ...] = ()  # for pages whose output is bad, in this order
+    usual: RetryParams | None = None  # the first attempt in their words; None if no page can have its own prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +342,7 @@ class RenderedPage(RoutedPage):
     kept: PageText | None = None  # from a good layer: stands if the engine does worse
     kept_figures: tuple[Figure, ...] | None = None  # its pictures; None if none are cut out
     flags: tuple[str, ...] = ()  # of the page, whoever reads it
+    prompt: str | None = None  # that somebody wants for this page, in place of the usual one
     sent: float | None = field(default=None, compare=False)  # Unix time when an engine had a slot for it
     kind: Literal["rendered"] = "rendered"
 

@@ -24,6 +24,7 @@ class Asked:
     format: AnswerFormat = "json"
     pages: PageChoice | None = None
     route: RouteMode | None = None
+    prompt: str | None = None
     form: TextForm = PAGE_AFTER_PAGE
 
     @classmethod
@@ -74,6 +75,7 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "format": _one_of(cast("tuple[str, ...]", get_args(AnswerFormat))),
     "pages": _pages,
     "route": _one_of(cast("tuple[str, ...]", get_args(RouteMode))),
+    "prompt": lambda _, value: value,
     "furniture": _truth,
     "continuous": _truth,
 }

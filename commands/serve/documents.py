@@ -16,11 +16,14 @@ from starlette.types import Receive, Scope, Send
 from ocrmill.commands.build import build_stamp
 from ocrmill.commands.serve.answers import Answers, json_line
 from ocrmill.commands.serve.asked import Asked
-from ocrmill.commands.serve.refusal import Refusal
+from ocrmill.commands.serve.refusal import Refusal, wrong
 from ocrmill.commands.serve.service import Service
 from ocrmill.commands.serve.slow_clients import PartedResponse
 from ocrmill.commands.serve.upload import Body, Upload, receive_document
-from ocrmill.configs.settings import RouteMode, RunSettings
+from ocrmill.configs.errors import SettingsError
+from ocrmill.configs.serve.asked_prompt import with_prompt
+from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.records import EngineDescription
 from ocrmill.pipeline.rows import PageRow
 from ocrmill.workers.pools.document_pool import Wanted
 from ocrmill.workers.scheduling.single.document_reader import ReadDocument
@@ -63,9 +66,9 @@ class Documents:
         service = self._service
         service.refuse_unless_ready()  # it may have taken long to arrive
         assert service.engine is not None
-        stamp = build_stamp(self._run_id, service.engine, _with_route(service.settings, asked.route))
-        answers = Answers(stamp, upload)
-        wanted = Wanted(asked.pages, asked.route, service.settings.serve.max_pages)
+        settings, prompt = _settings_for(asked, service.settings, service.engine)
+        answers = Answers(build_stamp(self._run_id, service.engine, settings), upload)
+        wanted = Wanted(asked.pages, asked.route, service.settings.serve.max_pages, prompt)
         async with aclosing(_logged(service.read(upload.source(), wanted), upload)) as events:
             if asked.format == "ndjson":
                 await _stream(events, answers, send)
@@ -158,8 +161,21 @@ async def _no_messages() -> dict[str, Any]:
     raise AssertionError("the body was received before")
 
 
-def _with_route(settings: RunSettings, route: RouteMode | None) -> RunSettings:
-    """Return the settings by which rows of this route are made, for their fingerprint."""
-    if route is None:
-        return settings
-    return settings.model_copy(update={"routing": settings.routing.model_copy(update={"mode": route})})
+def _settings_for(asked: Asked, settings: RunSettings, engine: EngineDescription) -> tuple[RunSettings, str | None]:
+    """Return the settings by which the rows are made, for their fingerprint, and the prompt if it is another one.
+
+    Raises:
+        Refusal: The engine takes no such prompt.
+    """
+    if asked.route is not None:
+        settings = settings.model_copy(update={"routing": settings.routing.model_copy(update={"mode": asked.route})})
+    if asked.prompt is None:
+        return settings, None
+    if engine.usual is None:
+        raise wrong(f"prompt: the engine {engine.name} takes none")
+    try:
+        wanted = with_prompt(settings, asked.prompt)
+    except SettingsError as error:
+        raise wrong(f"prompt: {error}") from None
+    prompt = wanted.engine.prompt
+    return wanted, None if prompt == settings.engine.prompt else prompt

@@ -76,9 +76,11 @@ class Service:
             await pool.stop()
 
     async def _warm_up(self, pool: Pool) -> None:
-        """Have the workers read a page that nobody counts; a signal ends that."""
-        reader = DocumentReader(pool, self.settings, RunReport())
-        warming = asyncio.create_task(warm_up(reader, pool.rasterizers))
+        """Have the workers read a page that nobody counts, and none of them twice; a signal ends that."""
+        engine = self.settings.engine
+        once = engine.model_copy(update={"tries": engine.tries.model_copy(update={"most": 0})})
+        reader = DocumentReader(pool, self.settings.model_copy(update={"engine": once}), RunReport())
+        warming = asyncio.create_task(warm_up(reader, pool.rasterizers, pool.engines))
         ending = asyncio.create_task(self._ending.wait())
         await asyncio.wait({warming, ending}, return_when=asyncio.FIRST_COMPLETED)
         for task in (warming, ending):

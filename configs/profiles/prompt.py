@@ -27,17 +27,31 @@ def read_prompt(value: object) -> object:
     """
     if not isinstance(value, str) or value in NAMES:
         return value
-    if value.startswith(LOCATE):
-        return f"{LOCATE} {_sendable(value.removeprefix(LOCATE).strip())}"
-    text = text_or_file(value).strip().removeprefix(_IMAGE_TOKEN).strip()
-    if _IMAGE_TOKEN in text:
-        raise ValueError(f"a prompt has one {_IMAGE_TOKEN}, at its beginning, and needs none")
-    if _NAME_OR_PATH.fullmatch(text):
+    text = value if value.startswith(LOCATE) else text_or_file(value)
+    if _NAME_OR_PATH.fullmatch(text.strip()):
         raise ValueError(
             f"there is no prompt {text}, and no such file; choose {', '.join(NAMES)}, `{LOCATE} WORDS`, a file, or "
             "write a text of several words"
         )
-    return _sendable(text)
+    return prompt_in_words(text)
+
+
+def prompt_in_words(value: str) -> str:
+    """Return the name of a prompt of DeepSeek-OCR, or the text. No file is read: anybody may have sent this.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value in NAMES:
+        return value
+    if value.startswith(LOCATE):
+        return f"{LOCATE} {sendable(value.removeprefix(LOCATE).strip())}"
+    text = value.strip().removeprefix(_IMAGE_TOKEN).strip()
+    if _IMAGE_TOKEN in text:
+        raise ValueError(f"a prompt has one {_IMAGE_TOKEN}, at its beginning, and needs none")
+    if _NAME_OR_PATH.fullmatch(text):
+        raise ValueError(f"there is no prompt {text}: choose {', '.join(NAMES)}, or write a text of several words")
+    return sendable(text)
 
 
 def text_or_file(value: str) -> str:
@@ -47,9 +61,9 @@ def text_or_file(value: str) -> str:
         ValueError: the file cannot be read, or the text cannot be sent.
     """
     if "\n" in value or not _is_file(Path(value)):
-        return _sendable(value)
+        return sendable(value)
     try:
-        return _sendable(Path(value).read_text(encoding="utf-8-sig").rstrip())
+        return sendable(Path(value).read_text(encoding="utf-8-sig").rstrip())
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{value}: {error}") from error
 
@@ -61,7 +75,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
+    """Return a text that a model can be asked, as it is.
+
+    Raises:
+        ValueError: it is empty or too long.
+    """
     if not text.strip():
         raise ValueError("a prompt has words")
     if len(text.encode()) > MOST_BYTES:

@@ -45,6 +45,7 @@ class Recognizer:
         self._parses_figures = deepseek is not None and deepseek.parse_figures
         self._layout = None if deepseek is None else layout_of(*deepseek.views)
         self._rungs = settings.engine.tries.rungs
+        self._name_of_prompt = settings.engine.name_of_prompt
         self._pictures = PicturePages(settings.engine.cpu)
 
     async def start(self, memory: float = 1.0) -> None:
@@ -65,7 +66,7 @@ class Recognizer:
         """Read one page image; an engine's failure is a row with its reason, its death is `EngineDown`."""
         began, started = time.time(), time.perf_counter()
         try:
-            text = await self._engine.read(image, page.geometry, params)
+            text = await self._engine.read(image, page.geometry, self._asked(page, params))
         except Exception as error:  # noqa: BLE001 - whatever an engine raises concerns this page only
             text = Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if isinstance(text, EngineDown):
@@ -122,15 +123,24 @@ class Recognizer:
         layout = self._layout if max_tiles is None else self._layout.with_max_tiles(max_tiles)
         return page_of(image, geometry.width_px, geometry.height_px, layout)
 
+    def _asked(self, page: RenderedPage, params: RetryParams | None) -> RetryParams | None:
+        """Return the decoding settings of an attempt, with the page's own prompt if it has one."""
+        usual = self._description.usual
+        if page.prompt is None or usual is None:
+            return params
+        asked = params or usual
+        return asked if asked.prompt is not None else replace(asked, prompt=page.prompt)
+
     def _make_attempt(self, started: float, params: RetryParams | None, page: RenderedPage) -> Attempt:
         engine = self._description
+        is_own = page.prompt is not None and engine.usual is not None
         attempt = Attempt(
             engine.name,
             time.perf_counter() - started,
-            prompt=engine.prompt,
+            prompt=self._name_of_prompt(page.prompt) if is_own else engine.prompt,
             temperature=engine.temperature,
             tried=None if page.rung is None else self._rungs[page.rung].describe(),
         )
         if params is None:
             return attempt
-        return replace(attempt, prompt=params.prompt or engine.prompt, temperature=params.temperature)
+        return replace(attempt, prompt=params.prompt or attempt.prompt, temperature=params.temperature)

@@ -27,6 +27,7 @@ class Wanted:
     pages: PageChoice | None = None  # None: all
     route: RouteMode | None = None  # None: that of the settings
     most_pages: int | None = None  # a document with more wanted pages is refused
+    prompt: str | None = None  # None: that of the settings
 
 
 class DocumentPool:
@@ -40,8 +41,11 @@ class DocumentPool:
         self.page_count = 0  # of the document, once it is open
 
     def describe(self) -> EngineDescription:
-        """Return the description of the engines."""
-        return self._pool.describe()
+        """Return the description of the engines; beside a prompt of its own a page gets no other one."""
+        engine = self._pool.describe()
+        if self._wanted.prompt is None:
+            return engine
+        return replace(engine, retry_policy=tuple(each for each in engine.retry_policy if each.prompt is None))
 
     def load(self) -> Mapping[str, WorkerLoad]:
         """Return the present load of all workers."""
@@ -73,7 +77,7 @@ class DocumentPool:
         self, document: Document, page: RenderedPage, image: Image, params: RetryParams | None = None
     ) -> PageRow | None:
         """Turn a page image into the row of one attempt at it."""
-        return await self._pool.recognize(document, page, image, params)
+        return await self._pool.recognize(document, replace(page, prompt=self._wanted.prompt), image, params)
 
     async def stop(self) -> None:
         """Leave the engines running: other documents use them."""

@@ -40,8 +40,7 @@ class DeepseekPageReader(ABC):
     def __init__(self, settings: DeepseekSettings) -> None:
         self._prompt = settings.prompt
         self._layout = layout_of(*settings.views)
-        # The first attempt, in the words of those that may follow it.
-        self._usual = RetryParams(frozenset(), settings.ngram_size, settings.ngram_window)
+        self._usual = _usual(settings)
 
     async def read(
         self, image: PageImage, geometry: PageGeometry, params: RetryParams | None = None
@@ -65,6 +64,11 @@ class DeepseekPageReader(ABC):
         """Let the model write, until it ends, reaches its limit or loops."""
 
 
+def _usual(settings: DeepseekSettings) -> RetryParams:
+    """Describe the first attempt in the words of those that may follow it."""
+    return RetryParams(frozenset(), settings.ngram_size, settings.ngram_window)
+
+
 def describe_deepseek(settings: DeepseekSettings, *, slots: int, gpus: int) -> EngineDescription:
     """Describe an engine of `slots` pages in flight that takes `gpus` and all cores of a machine without."""
     return EngineDescription(
@@ -79,6 +83,7 @@ def describe_deepseek(settings: DeepseekSettings, *, slots: int, gpus: int) -> E
         gpus=gpus,
         takes_all_cores=True,
         retry_policy=retry_policy(settings.prompt)[: settings.repairs],
+        usual=_usual(settings),
     )
 
 

@@ -81,6 +81,7 @@ class EndpointEngine:
             takes_all_cores=True,
             keeps_deadlines=True,
             retry_policy=_retry_policy(profile, settings.prompt)[: settings.repairs] if profile else (),
+            usual=_usual(profile) if profile else None,
         )
 
     async def start(self, memory: float) -> None:  # noqa: ARG002 - the memory is the servers'
@@ -272,6 +273,13 @@ class EndpointEngine:
         markdown, why = (parsed[1].markdown, "") if isinstance(parsed, tuple) else ("", f" ({parsed.detail})")
         if problem := complaint(self._settings.profile, written, markdown, why):
             raise EngineError(f"{server.shown}: {problem}")
+
+
+def _usual(profile: Profile) -> RetryParams | None:
+    """Describe the first attempt in the words of those that may follow it; None if it is made without a prompt."""
+    if profile.order == "image_only":
+        return None
+    return RetryParams(frozenset(), ngram_size=0, ngram_window=1, temperature=profile.sampling.temperature)
 
 
 def _retry_policy(profile: Profile, prompt: str | None) -> tuple[RetryParams, ...]:

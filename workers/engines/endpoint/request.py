@@ -12,6 +12,7 @@ from ocrmill.workers.rendering.encoded_page import EncodedPage
 
 _IMAGE = "ocrmill-image-goes-here"  # replaced by base64, which JSON writes as it is
 ROOM_FOR_PAGE = 1200  # tokens of an image and its prompt, where a profile asks for the whole context
+MOST_WRITTEN = 64  # requests that are kept without their image: clients of the service may ask as they like
 _VLLMS_OWN = ("top_k", "min_p", "repetition_penalty")  # fields of Sampling that OpenAI's interface does not have
 
 
@@ -43,6 +44,8 @@ class RequestWriter:
         """
         key = (image.format, None if params is None else (params.prompt, params.temperature), max_tokens)
         if key not in self._written:
+            if len(self._written) >= MOST_WRITTEN:
+                self._written.clear()
             fields = dict(self._fields(params), max_tokens=max_tokens or self.max_tokens)
             before, _, after = json.dumps(fields, ensure_ascii=False).partition(_IMAGE)
             start = f"{before}data:image/{image.format};base64,"
@@ -73,9 +76,9 @@ class RequestWriter:
         profile = self._profile
         if profile.system is not None:
             yield {"role": "system", "content": profile.system}
-        name = None if params is None else params.prompt
+        prompt = None if params is None else params.prompt  # a name of the profile's, or a text
         image = {"type": "image_url", "image_url": {"url": _IMAGE}}
-        text = {"type": "text", "text": profile.prompt if name is None else profile.prompts[name]}
+        text = {"type": "text", "text": profile.prompt if prompt is None else profile.prompts.get(prompt, prompt)}
         parts = {"image_only": [image], "image_text": [image, text], "text_image": [text, image]}
         yield {"role": "user", "content": parts[profile.order]}
 

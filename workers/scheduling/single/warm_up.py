@@ -1,6 +1,7 @@
-"""A first page for each rasterizer: its process starts and loads the layout model before anybody waits for that.
+"""A first page for each worker: what a process loads for that is there before anybody waits for it.
 
-Not covered: engines. What they load at their first page is loaded then.
+A rasterizer starts its rendering process and loads the layout model; an engine compiles, loads its last parts, or meets
+its server.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ _LINES = (
 )
 
 
-async def warm_up(reader: DocumentReader, rasterizers: int) -> None:
-    """Read a page with a text layer, as many times at once as there are rasterizers.
+async def warm_up(reader: DocumentReader, rasterizers: int, engines: int) -> None:
+    """Read a page: from its text layer as often as there are rasterizers, then by OCR as often as there are engines.
 
     Raises:
         OcrmillError: No worker can read.
@@ -28,8 +29,8 @@ async def warm_up(reader: DocumentReader, rasterizers: int) -> None:
         file.write(document)
         file.flush()
         source = Source("warm-up", str(len(document)), len(document), file.name)
-        wanted = Wanted(route="auto")
-        await asyncio.gather(*(reader.read(source, wanted, lambda _: None) for _ in range(rasterizers)))
+        for wanted, workers in ((Wanted(route="auto"), rasterizers), (Wanted(route="ocr"), engines)):
+            await asyncio.gather(*(reader.read(source, wanted, lambda _: None) for _ in range(workers)))
 
 
 def _document() -> bytes:
