@@ -5,6 +5,11 @@ const into = async (place, address, type) => {
   try {
     const answer = await fetch(address);
     if (!answer.ok) throw new Error(`${answer.status}`);
+    if (answer.status === 204) {
+      place.textContent = "Nothing to plot yet.";
+      place.removeAttribute("aria-busy");
+      return;
+    }
     const parsed = new DOMParser().parseFromString(await answer.text(), type);
     const root = type === "image/svg+xml" ? [parsed.documentElement] : [...parsed.body.childNodes];
     place.replaceChildren(...root.map((node) => document.importNode(node, true)));
