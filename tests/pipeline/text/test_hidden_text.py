@@ -1,6 +1,7 @@
 """Text that a reader sees, and text that he does not, drawn in every way that was thought of."""
 
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ocrmill.pipeline.pages.inspection import inspect_page
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
 from ocrmill.pipeline.pages.routing import decide
 from ocrmill.pipeline.records import Route
-from ocrmill.pipeline.text.hidden_text import NOTHING_HIDDEN, HiddenText, Reason, find_hidden_text
+from ocrmill.pipeline.text.hidden_text import _BLANKS, NOTHING_HIDDEN, HiddenText, Reason, find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import read_layout
 from ocrmill.pipeline.text.layer.plainly_seen import is_plainly_seen
 from ocrmill.pipeline.text.text_layer import read_text_layer
@@ -143,6 +144,11 @@ def test_reported_hidden_lines_are_left_out(number: int, reason: Reason) -> None
         assert hidden_of(document[0]).reasons == {reason}
         assert lines == [line for line in everything if "ZEBRA" not in line]
         assert len(everything) - len(lines) == 2
+
+
+def test_no_blank_is_forgotten() -> None:
+    """The blanks are those of all Unicode; only the part that has some is searched at the start."""
+    assert _BLANKS == tuple(code for code in range(sys.maxunicode + 1) if chr(code).isspace())
 
 
 def test_new_words_over_old_ones_are_told_apart(tmp_path: Path) -> None:
