@@ -89,9 +89,12 @@ def test_letters_turned_into_curves_are_uncovered() -> None:
     """Small paths may be letters."""
     document = pymupdf.open()
     page = with_text(document)
+    drawn = page.new_shape()  # each drawing of a page's own reads the page again
     for row in range(300, 700, 16):
         for column in range(72, 500, 9):
-            page.draw_circle((column, row), 3, width=1.5)
+            drawn.draw_circle((column, row), 3)
+            drawn.finish(width=1.5)
+    drawn.commit()
     assert features_of(document).uncovered_ink_share > 0.8
 
 
@@ -99,9 +102,12 @@ def test_rules_and_table_cells_are_no_ink_of_interest() -> None:
     """A grid round the text does not make the page look as if text were missing."""
     document = pymupdf.open()
     page = with_text(document)
+    drawn = page.new_shape()
     for row in range(60, 700, 24):
         for column in range(60, 540, 60):
-            page.draw_rect((column, row, column + 60, row + 24))
+            drawn.draw_rect((column, row, column + 60, row + 24))
+            drawn.finish()
+    drawn.commit()
     assert features_of(document).uncovered_ink_share < 0.15
 
 
