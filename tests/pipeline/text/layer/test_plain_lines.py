@@ -11,7 +11,7 @@ from ocrmill.pipeline.text.layer import page_words
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 
 LINES = ("Plain words, with 1,234.50 and (brackets).", "Größe über alles, naïve café.", "A B C D E F", "It`s an accent")
-FEW_PAGES = 12
+FEW_PAGES = 4
 
 
 def layout_of(page: pymupdf.Page) -> list[dict[str, Any]]:
