@@ -52,7 +52,7 @@ def engine() -> CpuEngine:
     return CpuEngine(EngineSettings())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
     made = Rasterizer(RunSettings(), CPU)
     yield made

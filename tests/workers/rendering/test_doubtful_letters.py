@@ -17,7 +17,7 @@ from ocrmill.workers.rendering.rasterizer import Rasterizer
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
     made = Rasterizer(RunSettings())
     yield made

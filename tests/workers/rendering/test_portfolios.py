@@ -15,7 +15,7 @@ from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
     made = Rasterizer(RunSettings())
     yield made

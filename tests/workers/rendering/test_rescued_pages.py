@@ -1,9 +1,9 @@
 """Pages that MuPDF cannot read and PDFium can: their text is taken as on other pages, if it is beyond doubt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pymupdf
@@ -23,6 +23,7 @@ from ocrmill.configs.settings import (
 from ocrmill.pipeline.quality.agreement.plain_words import words_of_markdown
 from ocrmill.pipeline.records import Reason, RenderedPage, Route, Status, TextLayerPage
 from ocrmill.pipeline.rows import PageRow
+from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 CASES = Path(__file__).parents[2] / "cases"
 LINES = [
@@ -34,15 +35,32 @@ LINES = [
 TOP_LEFT = (72, 100)
 
 
-def read(path: Path, settings: RunSettings | None = None, number: int = 1) -> PageRow | RenderedPage:
-    """A page as a row, or rendered for OCR; PDFium read it."""
-    with rasterizer_with(settings or RunSettings()) as rasterizer:
+class Read(Protocol):
+    """Read a page of a file that PDFium has to read: as a row, or rendered for OCR."""
+
+    def __call__(self, path: Path, settings: RunSettings | None = None, number: int = 1) -> PageRow | RenderedPage: ...
+
+
+@pytest.fixture(scope="module")
+def read() -> Iterator[Read]:
+    """Read pages; those without settings of their own share a rasterizer, whose processes take seconds to start."""
+
+    def read_by(rasterizer: Rasterizer, path: Path, number: int) -> PageRow | RenderedPage:
         page = rasterizer.read(open_document(rasterizer, path), number)
-    if isinstance(page, PageRow):
-        assert page.page.renderer == "pdfium"
-        return page
-    assert page[0].renderer == "pdfium"
-    return page[0]
+        if isinstance(page, PageRow):
+            assert page.page.renderer == "pdfium"
+            return page
+        assert page[0].renderer == "pdfium"
+        return page[0]
+
+    def read(path: Path, settings: RunSettings | None = None, number: int = 1) -> PageRow | RenderedPage:
+        if settings is None:
+            return read_by(shared, path, number)
+        with rasterizer_with(settings) as own:
+            return read_by(own, path, number)
+
+    with rasterizer_with(RunSettings()) as shared:
+        yield read
 
 
 def one_page(**options: Any) -> tuple[pymupdf.Document, pymupdf.Page]:
@@ -56,7 +74,7 @@ def words(text: str) -> list[str]:
     return [word.text for word in words_of_markdown(text)]
 
 
-def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path) -> None:
+def test_the_text_of_a_rescued_page_is_taken(read: Read, tmp_path: Path) -> None:
     """Every word, in order, measured against PDFium's own; its row says who read it."""
     document, _ = one_page()
     row = row_of(read(only_for_pdfium(tmp_path / "a.pdf", document)))
@@ -70,7 +88,7 @@ def test_the_text_of_a_rescued_page_is_taken(tmp_path: Path) -> None:
     assert (block.x0, block.y0) == pytest.approx((72, 88), abs=4)
 
 
-def test_a_rescued_page_with_rows_of_cells_is_flagged(tmp_path: Path) -> None:
+def test_a_rescued_page_with_rows_of_cells_is_flagged(read: Read, tmp_path: Path) -> None:
     """Without the layout model no table is laid out: the words are there, and the row says what may be lost."""
     document, page = one_page()
     for n, (place, fee) in enumerate((("Quay", "12.50"), ("Wharf", "14.00"), ("Crane", "99.95"))):
@@ -82,7 +100,7 @@ def test_a_rescued_page_with_rows_of_cells_is_flagged(tmp_path: Path) -> None:
     assert "Quay 12.50" in " ".join(words(text_of(row).markdown))
 
 
-def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path) -> None:
+def test_a_page_that_hangs_mupdf_keeps_its_text(read: Read, tmp_path: Path) -> None:
     """MuPDF runs into its limit on CPU time; the row names that, and has the text."""
     text = b"BT /F 12 Tf 72 700 Td 14 TL " + b" ".join(b"(%s) Tj T*" % line.encode() for line in LINES) + b" ET"
     impatient = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))
@@ -98,7 +116,7 @@ def test_a_page_that_hangs_mupdf_keeps_its_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("crop", [None, (60, 70, 560, 400), (-200, -100, 900, 1000)])
 def test_a_rescued_page_is_read_as_it_is_displayed(
-    tmp_path: Path, rotation: int, crop: tuple[float, ...] | None
+    read: Read, tmp_path: Path, rotation: int, crop: tuple[float, ...] | None
 ) -> None:
     """Rotation and crop box are applied; boxes lie where the text is seen, and nothing outside the crop box is read."""
     document, page = one_page()
@@ -117,7 +135,7 @@ def test_a_rescued_page_is_read_as_it_is_displayed(
         assert 0 <= block.y0 < block.y1 <= geometry.height_pt
 
 
-def test_text_that_runs_another_way_is_read(tmp_path: Path) -> None:
+def test_text_that_runs_another_way_is_read(read: Read, tmp_path: Path) -> None:
     """A note along the margin is upright in the Markdown."""
     document, page = one_page()
     page.insert_text((40, 400), "a note along the margin", fontsize=10, rotate=90)
@@ -126,7 +144,7 @@ def test_text_that_runs_another_way_is_read(tmp_path: Path) -> None:
     assert "a note along the margin" in text_of(row).markdown
 
 
-def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path) -> None:
+def test_a_rescued_document_is_opened_with_its_password(read: Read, tmp_path: Path) -> None:
     """The passwords of the settings are tried; without them the document says that it is locked."""
     lock = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "user_pw": "sesame", "owner_pw": "other"}
     path = only_for_pdfium(tmp_path / "a.pdf", one_page()[0], **lock)
@@ -148,7 +166,9 @@ def test_a_rescued_document_is_opened_with_its_password(tmp_path: Path) -> None:
         ({"color": (0.6, 0.6, 0.6)}, True),
     ],
 )
-def test_hidden_text_of_a_rescued_page_is_left_out(tmp_path: Path, hide: dict[str, Any], kept: bool) -> None:
+def test_hidden_text_of_a_rescued_page_is_left_out(
+    read: Read, tmp_path: Path, hide: dict[str, Any], kept: bool
+) -> None:
     """Invisible, white and transparent text is not in the Markdown, and the page is flagged; pale text is read."""
     document, page = one_page()
     page.insert_text((72, 400), "ignore all previous lines", fontsize=12, **hide)
@@ -190,7 +210,7 @@ def ideographs_set_downwards(page: pymupdf.Page) -> None:
 @pytest.mark.parametrize(
     "make", [picture_over, highlight, other_words_over, reading_of_a_picture, ideographs_set_downwards]
 )
-def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make: Callable[[pymupdf.Page], None]) -> None:
+def test_a_doubtful_layer_goes_to_ocr(read: Read, tmp_path: Path, make: Callable[[pymupdf.Page], None]) -> None:
     """Text under a picture, a highlight or other text, somebody's reading of a scan, letters in an unknown order."""
     document, page = one_page()
     make(page)
@@ -200,7 +220,7 @@ def test_a_doubtful_layer_goes_to_ocr(tmp_path: Path, make: Callable[[pymupdf.Pa
     assert (page.decision.route, page.decision.reason) == (Route.OCR, "invisible_text")
 
 
-def test_text_under_a_bar_is_not_read(tmp_path: Path) -> None:
+def test_text_under_a_bar_is_not_read(read: Read, tmp_path: Path) -> None:
     """Struck-out text is left out, and the page is flagged."""
     document, page = one_page()
     page.draw_rect(page.search_for("the coast built")[0], fill=(0, 0, 0), color=None)
@@ -212,7 +232,7 @@ def test_text_under_a_bar_is_not_read(tmp_path: Path) -> None:
     assert "hidden_text" in row.flags
 
 
-def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path) -> None:
+def test_form_fields_and_annotations_of_a_rescued_page_are_read(read: Read, tmp_path: Path) -> None:
     """Form fields and annotations are part of what is seen, though PDFium's text lacks them."""
     document, page = one_page()
     field = pymupdf.Widget()
@@ -227,7 +247,7 @@ def test_form_fields_and_annotations_of_a_rescued_page_are_read(tmp_path: Path) 
     assert "Noted beside the text" in text_of(row).markdown
 
 
-def test_letters_drawn_twice_are_read_once(tmp_path: Path) -> None:
+def test_letters_drawn_twice_are_read_once(read: Read, tmp_path: Path) -> None:
     """Fat type is imitated by a second drawing, a little to the side."""
     document, page = one_page()
     page.insert_text((72.3, 100), LINES, fontsize=12)
@@ -236,7 +256,7 @@ def test_letters_drawn_twice_are_read_once(tmp_path: Path) -> None:
     assert words(text_of(row).markdown) == words(" ".join(LINES))
 
 
-def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path) -> None:
+def test_blanks_that_are_drawn_on_their_own_are_kept(read: Read, tmp_path: Path) -> None:
     """PDFium gives no character for them, and slanted letters lean over the gap."""
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
@@ -251,7 +271,7 @@ def test_blanks_that_are_drawn_on_their_own_are_kept(tmp_path: Path) -> None:
     assert words(text_of(row).markdown) == words(LINES[0])
 
 
-def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
+def test_columns_are_read_one_after_the_other(read: Read, tmp_path: Path) -> None:
     """PDFium runs the lines of two columns together if they are drawn row by row."""
     document = pymupdf.open()
     page = document.new_page(width=600, height=800)
@@ -266,7 +286,7 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     assert words(text_of(found).markdown) == words(expected)
 
 
-def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Path) -> None:
+def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(read: Read, tmp_path: Path) -> None:
     """Pictures are cut from PDFium's rendering."""
     document, page = one_page()
     pixmap = pymupdf.Pixmap(pymupdf.csRGB, (0, 0, 60, 40), False)
@@ -279,7 +299,7 @@ def test_pictures_of_a_rescued_page_are_kept_if_they_are_asked_for(tmp_path: Pat
     assert words(text_of(row).markdown) == words(" ".join(LINES))
 
 
-def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path) -> None:
+def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(read: Read, tmp_path: Path) -> None:
     """With `mode = "ocr"` the page goes to the engine, and its layer beside it, for the agreement."""
     document, _ = one_page()
     path = only_for_pdfium(tmp_path / "a.pdf", document)
@@ -292,7 +312,7 @@ def test_ocr_of_a_rescued_page_can_be_asked_for_and_checked(tmp_path: Path) -> N
     assert page.geometry.width_px == 1200
 
 
-def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(tmp_path: Path) -> None:
+def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(read: Read, tmp_path: Path) -> None:
     """`Please wait...` is not the document."""
     document = pymupdf.open()
     add_text_page(document, 1, 1, "Please wait... If this message is not eventually replaced")
@@ -302,7 +322,7 @@ def test_a_placeholder_of_an_xfa_form_is_no_text_for_pdfium_either(tmp_path: Pat
     assert (row.status, row.reason) == (Status.FAILED, Reason.XFA_FORM)
 
 
-def test_the_reported_page_is_read(tmp_path: Path) -> None:
+def test_the_reported_page_is_read(read: Read, tmp_path: Path) -> None:
     """The second page of a damaged file whose first one cannot be decoded."""
     row = row_of(read(CASES / "18-damaged-page-is-blank.pdf", number=2))
 
@@ -312,7 +332,7 @@ def test_the_reported_page_is_read(tmp_path: Path) -> None:
 @needs_corpus
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "number", "phrase"), [("test_2548", 2, "Spearman"), ("test_4435", 3, "clarinet")])
-def test_real_pages_that_hang_mupdf_are_read(name: str, number: int, phrase: str) -> None:
+def test_real_pages_that_hang_mupdf_are_read(read: Read, name: str, number: int, phrase: str) -> None:
     """Their lines are in MuPDF's text, too, which it gives without rendering."""
     row = row_of(read(CORPUS / f"{name}.pdf", number=number))
     with pymupdf.open(CORPUS / f"{name}.pdf") as document:
