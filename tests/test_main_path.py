@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
@@ -81,18 +82,20 @@ class QuietEngine(DeepseekOcr2Engine):
 """
 
 
-def stacks_of_a_run(tmp_path: Path, engine: str) -> dict[str, list[str]]:
-    """Read a scanned page on Ray, and give our functions at each border: the outermost first."""
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Our functions at each border of a run that reads a scanned page on Ray: the outermost first."""
+    folder, engine = tmp_path_factory.mktemp("run"), "deepseek-ocr2" if find_spec("vllm") else "cpu"
     capture = Path(__file__).parent / "support" / "stack_capture.py"
     for name in ("stack_capture.py", "sitecustomize.py"):
-        shutil.copy(capture, tmp_path / name)
-    (tmp_path / "quiet_vllm.py").write_text(QUIET_VLLM)
-    (tmp_path / "driver.py").write_text(DRIVER)
-    command = [sys.executable, "driver.py", str(scan_pdf(tmp_path / "scan.pdf")), "out", engine]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
+        shutil.copy(capture, folder / name)
+    (folder / "quiet_vllm.py").write_text(QUIET_VLLM)
+    (folder / "driver.py").write_text(DRIVER)
+    command = [sys.executable, "driver.py", str(scan_pdf(folder / "scan.pdf")), "out", engine]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    ended = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    lines = (line.split(": ", 1) for line in (tmp_path / "stacks.txt").read_text().splitlines())
+    lines = (line.split(": ", 1) for line in (folder / "stacks.txt").read_text().splitlines())
     return {where: names.split(" > ") for where, names in lines}  # of several calls the last one
 
 
@@ -101,9 +104,10 @@ def listed(*parts: list[str]) -> str:
 
 
 @pytest.mark.slow
-def test_functions_from_a_command_to_the_pixels_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_functions_from_a_command_to_the_pixels_of_a_page(
+    stacks: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     """From `run` through the driver, a rasterizer's actor and its rendering process, no more than so many."""
-    stacks = stacks_of_a_run(tmp_path, "cpu")
     path = [stacks[where] for where in ("to rasterizer, waits", "to rasterizer", "to child", "pixels")]
     with capsys.disabled():
         print(f"\n{listed(*path)}")
@@ -113,10 +117,9 @@ def test_functions_from_a_command_to_the_pixels_of_a_page(tmp_path: Path, capsys
 
 
 @pytest.mark.slow
-def test_functions_from_a_command_to_vllm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_functions_from_a_command_to_vllm(stacks: dict[str, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     """From `run` through the driver and an engine's actor to `generate`, no more than so many."""
     pytest.importorskip("vllm")
-    stacks = stacks_of_a_run(tmp_path, "deepseek-ocr2")
     path = [stacks[where] for where in ("to engine, waits", "to engine", "vllm")]
     with capsys.disabled():
         print(f"\n{listed(*path)}")
