@@ -23,7 +23,6 @@ ON_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # tests run beside each other
 }
-TEST_FUNCTIONS_IN_THE_ENGINE = {"VLLM_ALLOW_INSECURE_SERIALIZATION": "1"}
 
 SMALL_ENGINE: dict[str, Any] = {
     "dtype": "float32",
@@ -61,7 +60,7 @@ def vllm_environment() -> Iterator[dict[str, str]]:
     """Environment variables for vLLM in this process, before it is imported."""
     pytest.importorskip("vllm")
     before = dict(os.environ)
-    os.environ.update(OFFLINE | ON_CPU | TEST_FUNCTIONS_IN_THE_ENGINE)
+    os.environ.update(OFFLINE | ON_CPU)
     yield dict(os.environ)
     os.environ.clear()
     os.environ.update(before)
@@ -94,7 +93,10 @@ def make_processor(make_model_config: Callable[..., Any], tiny_checkpoint: Path)
 
 @pytest.fixture(scope="module")
 def make_llm(vllm_environment: dict[str, str]) -> Iterator[Callable[..., Any]]:
-    """Start engines on checkpoints, and end them."""
+    """Start engines on checkpoints, and end them.
+
+    They run in this process: one of their own would import vLLM again, for each as long as the tests of it take.
+    """
     engines = []
 
     def make(directory: Path, **arguments: Any) -> Any:
@@ -103,9 +105,15 @@ def make_llm(vllm_environment: dict[str, str]) -> Iterator[Callable[..., Any]]:
         engines.append(LLM(str(directory), **{**SMALL_ENGINE, **engine_arguments(), **arguments}))
         return engines[-1]
 
-    yield make
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        yield make
     for engine in engines:
         engine.llm_engine.engine_core.shutdown()
+    if engines:
+        from vllm.distributed import cleanup_dist_env_and_memory
+
+        cleanup_dist_env_and_memory()
 
 
 @pytest.fixture(scope="module")
