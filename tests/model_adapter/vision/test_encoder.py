@@ -42,13 +42,16 @@ def test_a_small_encoder_agrees_with_the_official_one(
 def test_the_published_encoder_agrees_with_the_official_one(
     distances_to: Callable[..., dict[str, float]], golden: Golden, seeded_encoder: SeededEncoder, views: Views
 ) -> None:
-    """At the published sizes, too: a view of each size in float32, and a tile in bfloat16."""
-    encoder = seeded_encoder(EncoderConfig())
-    for kinds, (dtype, tolerance) in zip((("global", "local"), ("local",)), TOLERANCES, strict=True):
-        of_dtype, steps = encoder.to(dtype), {"flow_step": 8, "out_step": 4}
-        distances = distances_to(golden("encoder_full"), of_dtype, views, **steps, most=1, kinds=kinds)
+    """At the published sizes, too: a global view in float32, and a tile in bfloat16.
 
-        assert len(distances) == 3 * len(kinds)
+    The other two of the four, which take as long, are held at the small sizes.
+    """
+    encoder = seeded_encoder(EncoderConfig())
+    for kind, (dtype, tolerance) in zip(("global", "local"), TOLERANCES, strict=True):
+        of_dtype, steps = encoder.to(dtype), {"flow_step": 8, "out_step": 4}
+        distances = distances_to(golden("encoder_full"), of_dtype, views, **steps, most=1, kinds=[kind])
+
+        assert len(distances) == 3
         assert all(distance < tolerance for distance in distances.values()), (dtype, distances)
 
 

@@ -41,13 +41,15 @@ def environment_of(name: str) -> dict[str, str]:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [*COMPILERS, "installed"])
 def test_the_interpreted_kernel_is_right(name: str) -> None:
-    """Every test of interpreted_kernel.py passes in a process with this Triton as interpreter.
+    """Every test of interpreted_kernel.py passes in a process with the pinned torch's Triton as interpreter.
 
-    The whole encoder, which takes half a minute, is held against the official one under the newest of them.
+    Under the others the kernel is held against the reference, with padded windows in both number formats. The rest,
+    which takes two thirds of the time, is of our code and not of Triton's: the formula of its operations, whether it
+    is taken, the grids without windows, and the whole encoder.
     """
     tests = Path(__file__).with_name("interpreted_kernel.py")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)]
-    command += [] if name == COMPILERS[-1] else ["-k", "not official_one"]
+    command += [] if name == COMPILERS[-1] else ["-k", "wanted or reference or overflow or 48-14"]
     environment = environment_of(name) | {"TRITON_INTERPRET": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
