@@ -95,20 +95,20 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """An S3 server for all tests; each makes its own buckets."""
+def s3_for_all() -> Iterator[S3Server]:
+    """An S3 server for all tests, with one client of boto3; each test makes its own buckets."""
     with s3_server.running() as endpoint:
-        yield endpoint
+        yield S3Server(endpoint)
 
 
 @pytest.fixture
-def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+def s3(s3_for_all: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """A real S3 server, and credentials for it in the environment."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in s3_server.CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    return S3Server(s3_endpoint)
+    return s3_for_all
 
 
 @pytest.fixture(scope="session")

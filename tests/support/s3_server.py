@@ -68,7 +68,10 @@ class S3Server:
     def client(self) -> Any:
         """boto3, without retries."""
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-        return boto3.session.Session().client("s3", endpoint_url=self.endpoint, config=config)
+        session = boto3.session.Session(
+            CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1"
+        )
+        return session.client("s3", endpoint_url=self.endpoint, config=config)
 
     def bucket(self, name: str | None = None) -> str:
         """Make a bucket, and give its name."""
