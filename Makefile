@@ -71,11 +71,15 @@ demo: .venv/.runtime
 	$(BIN)/ocrmill inspect out
 	@echo "In a browser: $(BIN)/ocrmill view out"
 
-# Two files at a time: tests wait more than they compute, for processes that start, hang or are given up. torch gets one
-# thread for each: with two on two cores its threads wait for each other, and take half as much CPU time again. Byte code
-# is kept, whatever the environment says: the tests start hundreds of processes, which compile our modules otherwise.
+# torch gets one thread in each process that it is in: with two on two cores the threads of two processes wait for each
+# other, and take half as much CPU time again. Byte code is kept, whatever the environment says: the tests start hundreds
+# of processes, which compile our modules otherwise.
+test faults bench-smoke: export OMP_NUM_THREADS = 1
+test faults bench-smoke: export PYTHONDONTWRITEBYTECODE =
+
+# Two files at a time: tests wait more than they compute, for processes that start, hang or are given up.
 test: venv
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not fault" -n 2 --dist loadfile --no-loadscope-reorder
 
 OTHER := .venv-$(notdir $(PYTHON))
 

@@ -26,9 +26,9 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "content_reasons": ("--typesetter", "typst"),
     "coordinator": ("--engines", "1", "--pages", "40", "--repeats", "1"),
-    "encoder": ("--pages", "1", "--tiles", "0", "--repeats", "1", "--dtype", "float32"),
+    "encoder": ("--beside-products", "--pages", "1", "--tiles", "0", "--repeats", "1"),  # with them: gpu.encoder
     "encoder_traffic": ("--attention", "kernel"),
-    "endpoint": ("samples", "--pages", "128", "--in-flight", "64", "--requests", "20000"),
+    "endpoint": ("samples", "--pages", "128", "--in-flight", "64", "--requests", "4000"),
     "first_encoder": ("--mode", "tiny", "--pages", "1", "--repeats", "1"),
     "gpu.encoder": ("rehearsal",),
     "gpu.pages": ("rehearsal",),
