@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def module_of(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
+@cache
 def imports(path: Path, *, at_import_only: bool = False, for_types: bool = True) -> set[str]:
     """Full names of the modules that a file imports, by `if TYPE_CHECKING` too unless `for_types` is false."""
     tree = ast.parse(path.read_text())
