@@ -14,9 +14,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import ray
+from ray._private import parameter
 from ray._raylet import AuthenticationTokenLoader, Config, GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError
 
@@ -59,7 +61,7 @@ class RaySession:
                 arguments["runtime_env"] = {"env_vars": {"PYTHONSAFEPATH": "1"}}
             empty = self._scratch.path / "empty"
             empty.mkdir()
-            with _with_variables({**_child_variables(), **variables}), _in_folder(empty):
+            with _with_variables({**_child_variables(), **variables}), _in_folder(empty), _without_monitors():
                 _reload_variables()
                 ray.init(log_to_driver=False, logging_level="ERROR", **arguments)
         except BaseException as error:
@@ -167,6 +169,21 @@ def _set(variables: _Variables) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+@contextmanager
+def _without_monitors() -> Iterator[None]:
+    """Keep Ray from starting its autoscaler and its reader of logs during the block.
+
+    Each is a Python process that takes a second of CPU to start. On one machine nothing is scaled, and the logs, which
+    stay in their files, are sent to nobody. `ray.init` has no arguments for them.
+    """
+    plain = parameter.RayParams
+    parameter.RayParams = partial(plain, no_monitor=True, include_log_monitor=False)
+    try:
+        yield
+    finally:
+        parameter.RayParams = plain
 
 
 @contextmanager
