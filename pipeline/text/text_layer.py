@@ -17,6 +17,7 @@ from ocrmill.pipeline.text.contents.drawn_bullets import small_shapes, with_draw
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.footnotes import with_footnotes
 from ocrmill.pipeline.text.contents.formulas import has_formulas
+from ocrmill.pipeline.text.contents.part import Part, lines_of
 from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.layer.links import page_links, with_links
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
@@ -26,7 +27,7 @@ from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with
 from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
 from ocrmill.pipeline.text.order.structure_order import in_structure_order
-from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
+from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
 from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
