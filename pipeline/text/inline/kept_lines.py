@@ -16,7 +16,7 @@ _ROWS = 3  # fewer say nothing, so many only if each has room
 _SHARE = 0.5  # of the line ends that have room for the next word
 _VERSE_SHARE, _CLEAR = 0.33, 0.1  # of those that have that much of the widest line left besides, without a full stop
 _USUAL_WORDS, _MOST_WORDS = 9, 14  # in a line that is short by itself
-_WORDS = 6  # in a line of an address
+_WORDS, _CAPITALS = 6, 0.6  # in a line of an address, at most; of its words: in German prose it is a third
 _HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 _SENTENCE_END = re.compile(r"[.!?:;]['\")\]\u201d\u2019]*$")
 _ENTRY = re.compile(r", \d+(?:[\u2013-]\d+)?$")  # of an index
@@ -32,8 +32,15 @@ def are_kept(rows: Sequence[Sequence[Word]]) -> bool:
         return False
     if any(all(map(sign.search, texts)) for sign in (_LABEL, _ENTRY)):
         return True
-    are_names = all(len(row) <= _WORDS and (row[0].text[0].isupper() or row[0].text[0].isdecimal()) for row in rows)
-    return len(rows) >= _ROWS and (are_names or _have_room(rows, texts))
+    return len(rows) >= _ROWS and (_are_names(rows) or _have_room(rows, texts))
+
+
+def _are_names(rows: Sequence[Sequence[Word]]) -> bool:
+    """Tell if rows are short, and begin, as most of their words do, with a capital or a digit."""
+    words = [word.text[0] for row in rows for word in row if word.text[0].isalnum()]
+    capitals = sum(first.isupper() or first.isdecimal() for first in words)
+    starts = all(row[0].text[0].isupper() or row[0].text[0].isdecimal() for row in rows)
+    return starts and max(map(len, rows)) <= _WORDS and capitals >= _CAPITALS * len(words)
 
 
 def _have_room(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:

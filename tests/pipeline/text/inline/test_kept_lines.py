@@ -63,6 +63,11 @@ def test_a_paragraph_that_begins_with_a_short_line_is_running_text() -> None:
     assert not are_kept([row("They came late.", 0), *wrapped(60)])
 
 
+def test_prose_whose_lines_begin_with_capitals_is_running_text() -> None:
+    """In a narrow column of German that is so by chance; in names and addresses most words have capitals."""
+    assert not are_kept(rows("Der alte Hafen liegt\nAm Fluss und hat nun\nViele neue, hohe Kräne"))
+
+
 def test_words_cut_at_line_ends_are_joined() -> None:
     """A hyphen at the end of a line shows running text."""
     assert not are_kept(rows("Hartley & Sons\nDock-\nside Park\nHull"))
