@@ -208,7 +208,7 @@ def test_marks_of_lines_from_right_to_left_are_read_as_written() -> None:
 
 
 def test_numbers_before_the_lines_of_a_program_are_of_its_listing() -> None:
-    """They may be set in other, smaller type, and each line of the listing in a region of its own."""
+    """Numbers may be set in other, smaller type, and each line of the listing in a region of its own."""
     program = ["def mill(rye):", "", "flour = rye / 2", "return flour"]
     lines = [
         [*line(str(n), 20, 100 + 12 * n, mono=False), *line(text, 40, 100 + 12 * n)]
