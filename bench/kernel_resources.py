@@ -27,7 +27,7 @@ from ocrmill.model_adapter.vision.attention.grid_attention_kernel import attend_
 from ocrmill.model_adapter.vision.config import SamConfig
 
 ARCHITECTURES = (80, 90, 100)
-SHAPES = ((64, 64), (48, 48), (64, 14), (48, 14))  # grid and window, in patches a side
+SHAPES = tuple((grid, window) for grid in (64, 48, 32, 40, 80) for window in (grid, 14))  # in patches a side
 MATRIX = re.compile(r"wgmma\.mma_async|tcgen05\.mma|mma\.sync")
 COPY = re.compile(r"cp\.async\.c[ga]\.shared\.global\s[^;]*?0x([0-9a-f]+)")
 

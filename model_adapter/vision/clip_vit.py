@@ -30,10 +30,16 @@ class ClipVit(nn.Module):
         self.layers = nn.ModuleList(ClipLayer(config) for _ in range(config.layers))
         self._positions = Derived(_resize_positions)
 
-    def forward(self, features_bnc: Tensor) -> Tensor:
-        """Keep the shape (B, n, C); n is a square."""
+    def forward(self, features_bnc: Tensor, positions_tc: Tensor | None = None) -> Tensor:
+        """Keep the shape (B, n, C); n is a square.
+
+        Args:
+            features_bnc: of SAM.
+            positions_tc: what `positions` gives for so many features; given, this compiles in one piece.
+        """
         batch, num_features, width = features_bnc.shape
-        positions_tc = self._positions((self.position_embedding,), num_features)
+        if positions_tc is None:
+            positions_tc = self.positions(num_features)
         x_btc = features_bnc.new_empty(batch, num_features + 1, width)
         x_btc[:, 0] = self.class_embedding
         x_btc[:, 1:] = features_bnc
@@ -42,6 +48,10 @@ class ClipVit(nn.Module):
             x_btc = layer(x_btc)
         without_class: Tensor = x_btc[:, 1:]
         return without_class
+
+    def positions(self, num_features: int) -> Tensor:
+        """Return the positions of so many features and of the class token, (T, C)."""
+        return self._positions((self.position_embedding,), num_features)
 
     def peak_elements(self, num_features: int) -> int:
         """Estimate how many numbers a view takes at the worst moment: in an MLP, with its gate beside it."""
