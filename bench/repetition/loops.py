@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.quality.vocabulary import SCRIPTS, STOPS, WITHOUT_BLANKS
+from bench.repetition import markup_loops
 from bench.repetition.wording import line_of, sentence_of
 
 MOST_TURNS = 4  # times the smallest loop
@@ -235,4 +236,25 @@ LOOPS = (
     Loop("coordinates that climb and begin again", 160, _wrapped_pairs, held_back=True),
     Loop("dates with names of months", 160, _dates("{:%d %B %Y}", "{:%B %d, %Y}", "{:%a, %d %b %Y}"), held_back=True),
     Loop("times of day that climb, a row each", 160, _times, held_back=True),
+    Loop("one of three paragraphs, in turn", 12, markup_loops.three_paragraphs, held_back=True),
+    Loop("a sentence and its translation, in turn", 20, markup_loops.translations, held_back=True),
+    Loop("a row whose number counts down", 160, markup_loops.row_counting_down, held_back=True),
+    Loop("an empty cell whose attribute counts on", 150, markup_loops.growing_attribute),
+    Loop("a row of a formula with indices that count on", 100, markup_loops.formula_with_indices),
+    Loop("bytes in base64", 60, markup_loops.coded_bytes),
+    Loop("an item that is nested deeper each turn", 40, markup_loops.deeper_item, held_back=True),
+    Loop("a picture whose number counts on", 100, markup_loops.numbered_picture),
+    Loop("a kana with its long vowel mark", 150, markup_loops.kana_with_marks, held_back=True),
+    Loop("an emoji or two", 150, markup_loops.emoji),
+    Loop("an Arabic word with tatweel", 60, markup_loops.stretched_word, held_back=True),
+    Loop("a question with its number, and its answer", 50, markup_loops.question_and_answer, held_back=True),
+    Loop("a token of the model", 100, markup_loops.token_of_a_model),
+    Loop("a link whose number counts on", 160, markup_loops.numbered_link, held_back=True),
+    Loop("an empty item", 150, markup_loops.empty_box),
+    Loop("a short heading with its number", 160, markup_loops.numbered_heading, held_back=True),
+    Loop("hexadecimal digits", 40, markup_loops.hexadecimal, held_back=True),
+    Loop("tags that open and never close", 120, markup_loops.opened_table),
+    Loop("a formula whose tag counts on", 100, markup_loops.numbered_formula, held_back=True),
+    Loop("marks of notes that count on", 400, markup_loops.note_mark, held_back=True),
+    Loop("counting in other digits", 400, markup_loops.other_digits, held_back=True),
 )

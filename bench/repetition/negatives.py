@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.quality.vocabulary import SCRIPTS
+from bench.repetition import rolls, sheets
 from bench.repetition.wording import line_of, sentence_of
 
 
@@ -328,4 +329,35 @@ HARD_NEGATIVES = (
     HardNegative("bingo cards", _bingo, held_back=True),
     HardNegative("rosters of shifts", _roster, held_back=True),
     HardNegative("planners of a year", _planner, held_back=True),
+    HardNegative("tables of products and sums", sheets.products),
+    HardNegative("charts of numbers", sheets.number_charts, held_back=True),
+    HardNegative("products in Han", sheets.han_products, held_back=True),
+    HardNegative("dumps of bytes", sheets.hex_dumps, held_back=True),
+    HardNegative("genes and alignments", sheets.sequences, held_back=True),
+    HardNegative("games of chess", sheets.chess, held_back=True),
+    HardNegative("points and paths", sheets.points, held_back=True),
+    HardNegative("crosswords and sudokus", sheets.puzzles, held_back=True),
+    HardNegative("numbered exercises", sheets.exercises, held_back=True),
+    HardNegative("answer sheets", sheets.answer_sheets, held_back=True),
+    HardNegative("sheets to sign in", sheets.blank_lists, held_back=True),
+    HardNegative("days with what is on them", rolls.days_of_a_year, held_back=True),
+    HardNegative("all days of a year", rolls.whole_years),
+    HardNegative("departures by the hour", rolls.departures, held_back=True),
+    HardNegative("lists of ISBNs", rolls.book_numbers, held_back=True),
+    HardNegative("serial numbers", rolls.serial_numbers),
+    HardNegative("roll calls of one surname", rolls.roll_calls, held_back=True),
+    HardNegative("phone books", rolls.phone_books, held_back=True),
+    HardNegative("litanies", rolls.litanies, held_back=True),
+    HardNegative("resolutions", rolls.resolutions, held_back=True),
+    HardNegative("glossaries", rolls.glossaries, held_back=True),
+    HardNegative("words that differ in a letter", rolls.words_by_letter, held_back=True),
+    HardNegative("tables of functions", sheets.functions, held_back=True),
+    HardNegative("conversions of units", sheets.conversions, held_back=True),
+    HardNegative("charts of characters", sheets.character_charts, held_back=True),
+    HardNegative("plans of seats", sheets.seats, held_back=True),
+    HardNegative("tablature", sheets.tablature, held_back=True),
+    HardNegative("psalms with an answer", rolls.psalms, held_back=True),
+    HardNegative("volumes and laps", rolls.volumes, held_back=True),
+    HardNegative("results of elections", rolls.returns, held_back=True),
+    HardNegative("rows of a program", rolls.statements, held_back=True),
 )

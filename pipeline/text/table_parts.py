@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.item_marks import mark_of
-from ocrmill.pipeline.text.contents.part import Part, lines_of, rows_of
 from ocrmill.pipeline.text.layout_model import TABLE, Region
+from ocrmill.pipeline.text.page_parts import Part, lines_of, rows_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.chunks import text_lines
 from ocrmill.pipeline.text.tables.doubts import has_leaders, leads

@@ -4,7 +4,7 @@ A row has `period` tokens: numbers, words, and names of months and weekdays, whi
 regular if its step from the row before is that of the row before or of the one before that; a word, if it stands in
 the row before, too. So a row that begins a new month has one or two tokens that are not, and the next row is regular
 again. Rows in which three quarters of the tokens are regular, and two are numbers, go on together; too many of them
-are a loop.
+are a loop. Two kinds may be longer, for they have an end that a page reaches: equations, and the days of one year.
 
 Not covered: rows of more than `LONGEST_ROW` tokens, abbreviated names in other languages than English, rows whose
 other words change, and one number alone that counts on, which loops.py judges.
@@ -17,24 +17,28 @@ import numpy as np
 import numpy.typing as npt
 
 LONGEST_ROW = 7  # tokens: `Mon, 5 January 2024 10:30` has 6
-MOST_CLIMBING_ROWS = 148.0  # a page has 100 lines, a table of products 144 entries
+MOST_CLIMBING_ROWS = 148.0  # a page has 100 lines
+MOST_ROWS_WITH_END = 400.0  # a table of products of twenty by twenty; a year has 366 days
 FEWEST_NUMBERS = 2  # of a row, in digits: planners have `Mon 1 Tue 2` for 365 days
 COST = 3  # regular tokens for each one that is not
 CLIMBING_SHARE = 0.5  # of the rows, in one and the same place
 SAME_SHARE = 0.8  # of the tokens of two stretches
+EQUATION_SHARE = 0.8  # of the rows, with a sign of equality
 COUNTING_SHARE = 0.5  # of the numbers, each by the same step from the one before: a chart of numbers
 
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _MOST_DIGITS = 9  # of a number that is looked at, as in counting.py
+_WEEK, _MONTHS = 7, 12
+_LAST_DAY = 31  # of December
 _CYCLES = {
-    7: (
+    _WEEK: (
         "mon tue wed thu fri sat sun",
         "monday tuesday wednesday thursday friday saturday sunday",
         "montag dienstag mittwoch donnerstag freitag samstag sonntag",
         "lundi mardi mercredi jeudi vendredi samedi dimanche",
         "lunes martes miércoles jueves viernes sábado domingo",
     ),
-    12: (
+    _MONTHS: (
         "jan feb mar apr may jun jul aug sep oct nov dec",
         "january february march april may june july august september october november december",
         "januar februar märz april mai juni juli august september oktober november dezember",
@@ -57,11 +61,12 @@ class ClimbingRows:
     turns: int
     start: int
     end: int
+    most: float  # rows that are a loop
 
     @property
     def score(self) -> float:
         """Rows over those that are a loop."""
-        return self.turns / MOST_CLIMBING_ROWS
+        return self.turns / self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,22 @@ def most_climbing_rows(text: str) -> ClimbingRows | None:
         stretch = _climbing_stretch(tokens, period, counts)
         if stretch is not None and not any(period % other == 0 and stretch.is_of(found[other]) for other in found):
             found[period] = stretch
-    rows = [
-        ClimbingRows(each.regular // period, tokens.spans[each.first][0], tokens.spans[each.last - 1][1])
-        for period, each in found.items()
-        if each.numbers >= FEWEST_NUMBERS
-    ]
-    return max(rows, key=lambda each: each.turns, default=None)
+    rows = []
+    for period, each in found.items():
+        if each.numbers >= FEWEST_NUMBERS:
+            turns, (start, _), (_, end) = each.regular // period, tokens.spans[each.first], tokens.spans[each.last - 1]
+            has_end = text.count("=", start, end) >= EQUATION_SHARE * turns or _is_year(tokens, each, period)
+            rows.append(ClimbingRows(turns, start, end, MOST_ROWS_WITH_END if has_end else MOST_CLIMBING_ROWS))
+    return max(rows, key=lambda each: each.score, default=None)
+
+
+def _is_year(tokens: _Tokens, stretch: _Stretch, period: int) -> bool:
+    """Tell if dates begin with 1 January and end with 31 December, as those of a whole year do in any order."""
+    start = max(0, stretch.first - 2 * period)
+    values, cycles = tokens.values[start : stretch.last + period], tokens.cycles[start : stretch.last + period]
+    numbers = np.where(cycles == _MONTHS, values + 1, np.where(cycles == 0, values, 0))  # January is 1
+    first, last = numbers[: 3 * period], numbers[-3 * period :]
+    return bool(np.count_nonzero(first == 1) >= FEWEST_NUMBERS and _LAST_DAY in last and _MONTHS in last)
 
 
 def _tokens(text: str) -> _Tokens:

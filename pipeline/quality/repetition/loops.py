@@ -46,20 +46,28 @@ TURNS_OF_LONG_ITEMS = 46  # ... of `LONG_ITEM` letters; the first two numbers do
 LONG_ITEM = 40
 TURNS_OF_COMMANDS = 60  # `\quad` and its like, pieces of a formula, breaks
 TURNS_OF_MARKUP = 120  # cells in one row, numbers in one line, lines without a word
+TURNS_OF_PICTURES = 95  # a sheet of eight by eleven
 SIGNS = 250  # characters of a line of signs; a ruled line has at most 150
+PICTOGRAPHS = 120  # a diagram of a hundred people
+CHARS_IN_A_WORD = 200  # of turns without a blank between; a gene repeats three letters forty times
+LONGEST_CODE = 32  # characters that come again in a word
 NEAR_SHARE = 0.75  # of the tokens of a turn that are as in the turn before
 NEAR_FACTOR = 6  # so many times as many turns if only that much is the same: minutes and letters are made by templates
 TURNS_OF_NEAR_ROWS = 100  # ... of fewer than `ROW_LETTERS` letters: a page of a log has 90 lines
 ROW_LETTERS = 60
 
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,200}>|\\(?:[A-Za-z]+|[^\w\s])|&[A-Za-z]{2,8};|&#\d{1,6};")
+_PICTURE = r"!\[(?P<alt>[^\[\]\n]{0,200})\]\([^()\s]{0,300}\)"
+_MARKUP = re.compile(rf"{_PICTURE}|</?[A-Za-z][^<>]{{0,200}}>|\\(?:[A-Za-z]+|[^\w\s])|&[A-Za-z]{{2,8}};|&#\d{{1,6}};")
+_DIGITS = re.compile(r"\d+")
 _HAN, _SYLLABLES = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff", "\u3040-\u30ff\uac00-\ud7af"
 _UNSPACED = f"{_HAN}{_SYLLABLES}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _WORDS = re.compile(rf"[{_UNSPACED}]|\d+|(?:(?![{_UNSPACED}])[^\W\d_])+")
 _ROW_END = re.compile(r"</tr>|\n(?=[ \t]*\|)", re.IGNORECASE)
 _LINE_END = re.compile(r"</tr>|\n", re.IGNORECASE)
-# What stands before the number of an item, not of a year: `Lot 12`, `| 12 |`, `第12条`.
-_ITEM = re.compile(r"^[^\w\n]*(?:[^\W\d]{1,9}[^\w\n]{0,3})?(?=\d{1,3}(?!\d))", re.MULTILINE)
+# What stands before the number of an item, not of a year: `Lot 12`, `| 12 |`, `第12条`, `Voucher no. 80636`.
+_ITEM = re.compile(
+    r"^[^\w\n]*(?:[^\W\d]{1,9}[^\w\n]{0,3}){0,3}(?=\d{1,9}(?!\d))(?!(?:1[5-9]|20)\d\d(?!\d))", re.MULTILINE
+)
 _PIECES = re.compile(rf"{_MARKUP.pattern}|\n\s*|\d+|[^\W\d_]+|[^\w\s]|_")
 _LETTERS_OF = (
     (re.compile(f"[{_HAN}]"), 3),
@@ -67,7 +75,10 @@ _LETTERS_OF = (
 )  # a Han character says as much as three
 
 _ONE_CHARACTER = re.compile(r"(\S)\1{19,}")
+_PICTOGRAPH = re.compile("[\u2600-\u260f\u2613-\u27bf\U0001f000-\U0001faff]")  # but the boxes of forms
+_ONE_WORD = re.compile(rf"[\w+/=]{{{CHARS_IN_A_WORD},}}")
 _BLANK = re.compile(r"([_.…·])\s?(?:\1\s?){4}|[□☐]|\[ \]")
+_SIGNS_OF_TABLES = frozenset("|._\u2026\u00b7")  # bars, and the blanks of forms
 _COUNTED = "#"  # stands for a number that counts on
 
 Ids = npt.NDArray[np.int64]
@@ -105,12 +116,13 @@ class _Run:
 def strongest_loop(text: str) -> Loop:
     """Find the loop with the highest score, in the last `MOST_CHARS` characters; linear in them but for a sort."""
     text = text[-MOST_CHARS:]
-    plain = _MARKUP.sub(lambda found: " " * len(found[0]), text)
+    plain = _MARKUP.sub(lambda found: f"  {found['alt'] or ''}".ljust(len(found[0])), text)
     counted = counting_spans(plain)
     found = [
         *_loops_of_words(text, plain, counted),
         *_loops_of_markup(text, counted),
         *_runs_of_one_character(text),
+        *_loops_in_a_word(text),
         *_loops_without_period(plain),
     ]
     return max(found, key=lambda loop: loop.score, default=Loop())
@@ -188,7 +200,7 @@ def _turns_of_words(unit_letters: float, unit: set[str]) -> float:
 def _loops_of_markup(text: str, counted: Sequence[tuple[int, int]]) -> Iterator[Loop]:
     counting = {start for start, _ in counted}
     tokens = [token for token in _PIECES.finditer(text) if not (token[0][0] == "\n" and token.start() == 0)]
-    pieces = [_COUNTED if token.start() in counting else "\n" if token[0][0] == "\n" else token[0] for token in tokens]
+    pieces = [_COUNTED if token.start() in counting else _piece(token[0]) for token in tokens]
     ids = _numbered(pieces)
     for period in range(1, min(SHORT_UNIT, len(ids) - 1) + 1):
         for run in _copies(ids[period:] == ids[:-period], period):
@@ -199,29 +211,53 @@ def _loops_of_markup(text: str, counted: Sequence[tuple[int, int]]) -> Iterator[
 
 def _runs_of_one_character(text: str) -> Iterator[Loop]:
     for found in _ONE_CHARACTER.finditer(text):
-        yield Loop(len(found[0]) / SIGNS, len(found[0]), 1, found.start(), found.end())
+        most = PICTOGRAPHS if _PICTOGRAPH.match(found[0]) else SIGNS
+        yield Loop(len(found[0]) / most, len(found[0]), 1, found.start(), found.end())
+
+
+def _loops_in_a_word(text: str) -> Iterator[Loop]:
+    """Give runs of a few letters, digits and signs without a blank, as of coded bytes."""
+    for word in _ONE_WORD.finditer(text):
+        ids = np.frombuffer(word[0].encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+        for period in range(2, LONGEST_CODE + 1):
+            for run in _copies(ids[period:] == ids[:-period], period):
+                if len(set(word[0][run.start : run.start + period])) > 1:  # one character has a limit of its own
+                    start, end = word.start() + run.start, word.start() + run.end
+                    yield Loop((end - start) / CHARS_IN_A_WORD, int(run.turns), period, start, end)
+
+
+def _piece(token: str) -> str:
+    """Leave out the numbers of a tag and of a picture's link: they change without being read."""
+    return "\n" if token[0] == "\n" else _DIGITS.sub("", token) if token[0] in "<!" else token
 
 
 def _turns_of_markup(unit: list[str]) -> float | None:
-    """Turns that make a unit without words a loop; null for one with words, and for rows of a table."""
+    """Turns that make a unit without words a loop; null for one with words, and for rows of a table with numbers."""
     kinds = {_kind(piece) for piece in unit}
     if "letter" in kinds and kinds & {"command", "script"}:
         kinds = kinds - {"letter"}  # of a formula
-    if kinds & {"word", "letter", "row"}:
+    if kinds & {"word", "letter"} or ("row" in kinds and not kinds <= {"row", "tag", "\n"}):
         return None
-    if "\n" in kinds and ("|" in unit or "number" in kinds or len(unit) > 2 * unit.count("\n")):
+    is_formula = "command" in kinds and kinds <= {"command", "sign", "script", "\n", _COUNTED}
+    is_empty = kinds <= {"row", "tag", "picture", "sign", "\n"} and not _SIGNS_OF_TABLES & set(unit)
+    is_table = "|" in unit or "number" in kinds or len(unit) > 2 * unit.count("\n")
+    if "\n" in kinds and is_table and not (is_formula or is_empty):
         return None  # tables of numbers, in Markdown or as plain lines
     if kinds == {"sign"}:
         return SIGNS / len(unit)
-    return TURNS_OF_COMMANDS if kinds <= {"command", "sign", "script"} else TURNS_OF_MARKUP
+    if "picture" in kinds:
+        return TURNS_OF_PICTURES
+    return TURNS_OF_COMMANDS if is_formula or kinds <= {"sign", "script"} else TURNS_OF_MARKUP
 
 
 def _kind(piece: str) -> str:
     if piece in ("\n", _COUNTED):
         return piece
+    if piece[0] == "!" and len(piece) > 1:
+        return "picture"
     if piece[0] == "<" and len(piece) > 1:
         name = piece.strip("</>").lower()[:2]
-        return "row" if name == "tr" else "command" if name == "br" else "tag"
+        return {"tr": "row", "br": "command", "im": "picture", "fi": "picture"}.get(name, "tag")
     if piece[0] in "\\&" and len(piece) > 1:
         return "command"
     if piece[0].isalpha():

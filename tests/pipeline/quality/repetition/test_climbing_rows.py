@@ -48,11 +48,23 @@ def test_the_place_of_the_rows_is_told() -> None:
     assert abs(found.end - len(PAGE + rows)) < 30
 
 
+def test_a_year_is_one_that_begins_in_january() -> None:
+    """As many days from another date on are a loop."""
+    found = most_climbing_rows("\n".join(f"{FIRST + dt.timedelta(n)}" for n in range(366)))
+
+    assert found is not None
+    assert found.score > 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
         ", ".join(f"({x}, {y})" for x in range(1, 7) for y in range(1, 7)),
         "\n".join(f"{x} \u00d7 {y} = {x * y}" for x in range(1, 13) for y in range(1, 13)),
+        "\n".join(f"{x} + {y} = {x + y}" for y in range(1, 21) for x in range(1, 21)),
+        "\n".join(f"{dt.date(2020, 1, 1) + dt.timedelta(n)}" for n in range(366)),
+        "\n".join(f"{day:02} {dt.date(2023, month, 1):%b}" for day in range(1, 29) for month in range(1, 13))
+        + " 29 Dec 30 Dec 31 Dec",
         " ".join(map(str, range(1, 1001))),
         "\n".join(f"{FIRST + dt.timedelta(n)}" for n in range(62)),
         " ".join(f"{FIRST + dt.timedelta(n):%a} {n % 30 + 1}" for n in range(365)),
@@ -61,7 +73,20 @@ def test_the_place_of_the_rows_is_told() -> None:
         "1 2 3",
         "",
     ],
-    ids=["dice", "products", "chart", "two months", "planner", "values", "prose", "short", "empty"],
+    ids=[
+        "dice",
+        "products",
+        "sums",
+        "year",
+        "year by day",
+        "chart",
+        "two months",
+        "planner",
+        "values",
+        "prose",
+        "short",
+        "empty",
+    ],
 )
 def test_honest_numbers_are_none(text: str) -> None:
     """Tables of products, charts, planners, and tables whose values do not climb score less than 1."""

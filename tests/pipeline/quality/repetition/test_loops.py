@@ -33,6 +33,12 @@ STREET = "High Street, Northbay NB1 2CD, vacant"
         ("| Total | not reported |\n", 40),
         ("<tr><td>Total</td><td>not reported</td></tr>", 40),
         ("Date: ________ Signature: ________\n", 40),
+        ("<figure></figure>\n", 95),
+        ("<table><tr><td>", 120),
+        ("<tr><td></td><td></td></tr>\n", 120),
+        ("- [ ] \n", 120),
+        ("aGVsbG8=", 25),
+        ("🎉", 120),
     ],
 )
 @pytest.mark.parametrize("after", ["", PAGE])
@@ -58,8 +64,13 @@ def test_a_loop_is_described_by_its_turns() -> None:
         "".join("First line says this.\nSecond line says that.\n" for _ in range(12)),
         "".join(f"The {word} was seen by all who came down to the mill that day, and "
             "nobody spoke aloud. " for word in PAGE.split() * 3),
+        "".join(f'<td colspan="{n}"></td>' for n in range(120)),
+        "".join(f"![](images/{n}.jpg)\n" for n in range(95)),
+        "".join(f"x_{{{n}}} & y_{{{n}}} \\\\\n" for n in range(66)),
+        "![A chart of all results by year](chart.png)\n" * 12,
     ],
-    ids=["year", "counting", "counting in lines", "two lines", "a word that changes"],
+    ids=["year", "counting", "counting in lines", "two lines", "a word that changes", "attribute", "picture", "indices",
+         "caption"],
 )  # fmt: skip
 def test_drifting_loops_are_found(text: str) -> None:
     """Text that counts on, alternates, or changes a word each turn is a loop."""
@@ -76,9 +87,26 @@ def test_drifting_loops_are_found(text: str) -> None:
         "".join(f"<tr><td>{n}</td>{'<td>n/a</td>' * 8}</tr>" for n in range(50)),
         "Hallelujah, hallelujah, sing with all\n" * 7,
         "Date: ________ Signature: ________\n" * 30,
+        "".join(f"| Voucher no. {n} |  |\n" for n in range(80600, 80700)),
+        "........\n" * 300,
+        "cag" * 40,
+        "".join("♟ " * 8 + "\n" for _ in range(8)),
         "",
     ],
-    ids=["chart", "street", "register", "log", "not available", "song", "sheet", "empty"],
+    ids=[
+        "chart",
+        "street",
+        "register",
+        "log",
+        "not available",
+        "song",
+        "sheet",
+        "vouchers",
+        "blanks",
+        "gene",
+        "chess",
+        "empty",
+    ],
 )
 def test_honest_pages_have_no_loop(text: str) -> None:
     """Charts, lists with numbers, logs, sheets and songs say the same often, and score less than 1."""
