@@ -146,6 +146,7 @@ def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOu
     """Take the lease, recover from a killed run, read the ledger; at the end write a record of the run.
 
     The trace begins here, not with the first page: a run that finds nothing to read leaves no trace of an earlier one.
+    It ends after the record, as a collector that hangs keeps it for a while.
 
     Raises:
         OcrmillError: another run holds the lease, the output cannot be read, or was made with other settings.
@@ -156,7 +157,7 @@ def lease_output(job: Job, store: Store, report: RunReport) -> Iterator[LeasedOu
             log.warning("%s: %s", store.url, sentence)
         ledger = read_ledger(store)
         refuse_mixed_settings(store, ledger, job)
-        with _record_run(job, run_id, store, report), closing(Trace(list(_span_writers(job, run_id)))) as trace:
+        with closing(Trace(list(_span_writers(job, run_id)))) as trace, _record_run(job, run_id, store, report):
             yield LeasedOutput(store, lease, run_id, ledger, trace)
     if report.alarms:
         give_notice(report.alarms, job.settings.alarms, run_id, redacted(store.url))

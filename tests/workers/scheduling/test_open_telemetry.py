@@ -1,6 +1,9 @@
 """The spans of a run at a collector: a receiver of OTLP over HTTP."""
 
+import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -100,6 +103,22 @@ def test_a_failed_page_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert found.keys() == {"page", "queue"}
     assert (found["page"].code, found["page"].message) == (Status.STATUS_CODE_ERROR, "render_timeout")
+
+
+def test_a_collector_that_hangs_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes connections and never answers: all rows are there, and the run's time is without the wait for it."""
+    source = text_pdf(tmp_path / "a.pdf", pages=1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")  # so that nothing is sent before the end
+        began = time.monotonic()
+        read(source, tmp_path / "out")
+        took_s = time.monotonic() - began
+    (record,) = (tmp_path / "out/runs").glob("*.json")
+
+    assert len(list((tmp_path / "out/pages").glob("*.parquet"))) == 1
+    assert json.loads(record.read_text())["totals"]["wall_s"] < took_s - 2
 
 
 def test_a_collector_that_refuses_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
