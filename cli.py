@@ -7,35 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ocrmill.commands.terminal.chosen_settings import chosen_settings, print_chosen, settings_of_options
+from ocrmill.commands.terminal.chosen_settings import chosen_settings, print_chosen
+from ocrmill.commands.terminal.engine_options import NONE_GIVEN, EngineOptions, takes_engine_options
 from ocrmill.commands.terminal.failing import EXIT_CODES, WRONG_USAGE, fail, print_error
 from ocrmill.commands.terminal.files_of_runs import check_report_at_end, checked_telemetry, checked_trace, report_at_end
 from ocrmill.commands.terminal.options import (
     ChosenPages,
     Configs,
     DocumentName,
-    Engine,
     Failed,
     Flagged,
     Host,
     Inputs,
     KeptFigures,
     LogJson,
-    Lora,
     MetricsPort,
-    Model,
     ModelSizeName,
-    NoRay,
     OlderThan,
     OpenTelemetry,
     Out,
     Output,
-    ProfileName,
-    PromptName,
-    RayAddress,
     ReasonName,
     ReportFile,
-    Route,
     Sample,
     SeededModelName,
     Sets,
@@ -45,8 +38,6 @@ from ocrmill.commands.terminal.options import (
     TlsKey,
     TokenFile,
     TraceFile,
-    Urls,
-    Workers,
 )
 from ocrmill.commands.terminal.output_commands import (
     compact,
@@ -86,22 +77,12 @@ app.add_typer(model_app, name="model")
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_engine_options
 def run(
     inputs: Annotated[list[str] | None, Inputs.__metadata__[0]] = None,
     out: Out = None,
-    configs: Configs = None,
-    sets: Sets = None,
-    engine: Engine = None,
-    model: Model = None,
-    urls: Urls = None,
-    profile: ProfileName = None,
-    prompt: PromptName = None,
-    lora: Lora = None,
-    route: Route = None,
+    reading: EngineOptions = NONE_GIVEN,
     figures: KeptFigures = None,
-    workers: Workers = None,
-    ray_address: RayAddress = None,
-    no_ray: NoRay = False,
     metrics_port: MetricsPort = None,
     time_budget: TimeBudget = None,
     max_documents: Annotated[int | None, typer.Option(min=1, help="Begin no more documents than this.")] = None,
@@ -123,22 +104,7 @@ def run(
     source and version or by their bytes, are skipped.
     """
     _start_logging(log_json)
-    settings = settings_of_options(
-        configs,
-        sets,
-        engine=engine,
-        model=model,
-        lora=lora,
-        urls=urls,
-        profile=profile,
-        prompt=prompt,
-        route=route,
-        figures=figures,
-        workers=workers,
-        ray_address=ray_address,
-        no_ray=no_ray,
-        metrics_port=metrics_port,
-    )
+    settings = reading.settings(figures=figures, metrics_port=metrics_port)
     if print_config:
         print_chosen(settings)
         return
@@ -154,7 +120,7 @@ def run(
         inputs=tuple(inputs),
         output=out,
         settings=settings,
-        use_ray=not no_ray,
+        use_ray=not reading.no_ray,
         keep_existing=keep_existing,
         max_documents=max_documents,
         time_budget_s=parse_seconds(time_budget),
@@ -169,25 +135,15 @@ def run(
 
 
 @app.command()
+@takes_engine_options
 def serve(
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one, which is printed.")] = 8080,
     token_file: TokenFile = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
-    configs: Configs = None,
-    sets: Sets = None,
-    engine: Engine = None,
-    model: Model = None,
-    urls: Urls = None,
-    profile: ProfileName = None,
-    prompt: PromptName = None,
-    lora: Lora = None,
-    route: Route = None,
+    reading: EngineOptions = NONE_GIVEN,
     figures: KeptFigures = None,
-    workers: Workers = None,
-    ray_address: RayAddress = None,
-    no_ray: NoRay = False,
     log_json: LogJson = False,
 ) -> None:
     """Take PDFs and images by HTTP, and answer with the rows of their pages, as JSON or Markdown.
@@ -199,26 +155,13 @@ def serve(
     _start_logging(log_json)
     from ocrmill.commands.terminal.serving import serve_documents
 
-    settings = settings_of_options(
-        configs,
-        sets,
-        engine=engine,
-        model=model,
-        lora=lora,
-        urls=urls,
-        profile=profile,
-        prompt=prompt,
-        route=route,
-        figures=figures,
-        workers=workers,
-        ray_address=ray_address,
-        no_ray=no_ray,
-    )
+    settings = reading.settings(figures=figures)
     tls = (tls_certificate, tls_key)
-    serve_documents(settings, host=host, port=port, token_file=token_file, tls=tls, use_ray=not no_ray)
+    serve_documents(settings, host=host, port=port, token_file=token_file, tls=tls, use_ray=not reading.no_ray)
 
 
 @app.command(epilog=EXIT_CODES)
+@takes_engine_options
 def retry(
     output: Output,
     reason: ReasonName = None,
@@ -227,18 +170,7 @@ def retry(
     document: DocumentName = None,
     page: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only page N.")] = None,
     older_than: OlderThan = None,
-    configs: Configs = None,
-    sets: Sets = None,
-    engine: Engine = None,
-    model: Model = None,
-    urls: Urls = None,
-    profile: ProfileName = None,
-    prompt: PromptName = None,
-    lora: Lora = None,
-    route: Route = None,
-    workers: Workers = None,
-    ray_address: RayAddress = None,
-    no_ray: NoRay = False,
+    reading: EngineOptions = NONE_GIVEN,
     time_budget: TimeBudget = None,
     keep_existing: Annotated[
         bool, typer.Option("--keep-existing", help="Even with settings other than those of OUT: rows will differ.")
@@ -258,25 +190,12 @@ def retry(
     from ocrmill.commands.run import Job
     from ocrmill.configs.duration import parse_seconds
 
-    settings = settings_of_options(
-        configs,
-        sets,
-        engine=engine,
-        model=model,
-        lora=lora,
-        urls=urls,
-        profile=profile,
-        prompt=prompt,
-        route=route,
-        workers=workers,
-        ray_address=ray_address,
-        no_ray=no_ray,
-    )
+    settings = reading.settings()
     job = Job(
         inputs=(),
         output=output,
         settings=settings,
-        use_ray=not no_ray,
+        use_ray=not reading.no_ray,
         keep_existing=keep_existing,
         time_budget_s=parse_seconds(time_budget),
         command=tuple(sys.argv),
