@@ -20,7 +20,9 @@ from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.commands.export.formats.ms_swift import export_ms_swift
 from ocrmill.commands.export.formats.trl import export_trl
 from ocrmill.commands.export.formats.webdataset import export_webdataset
+from ocrmill.commands.export.to_bucket import export_to_bucket
 from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.buckets.bucket import BucketUrl
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
@@ -31,6 +33,7 @@ class ExportFormat:
 
     write: Callable[[Store, Path, ExportOptions], ExportReport]
     takes: frozenset[str]
+    is_file: bool = False  # and not a folder
 
 
 _FORM = ("no_furniture", "continuous")
@@ -38,13 +41,26 @@ _SHARDS = ("overwrite", "shard_mb")
 _PAIRS = ("overwrite", "no_furniture")
 FORMATS = {
     "markdown": ExportFormat(export_markdown, frozenset({"include_failed", "figures", *_FORM})),
-    "jsonl": ExportFormat(export_jsonl, frozenset({"per_page", "include_failed", *_FORM})),
+    "jsonl": ExportFormat(export_jsonl, frozenset({"per_page", "include_failed", *_FORM}), is_file=True),
     "dolma": ExportFormat(export_dolma, frozenset({*_SHARDS, "compression", *_FORM})),
     "huggingface": ExportFormat(export_dataset, frozenset({*_SHARDS, "per_page", *_FORM})),
     "trl": ExportFormat(export_trl, frozenset({*_PAIRS, "shard_mb", "instruction"})),
     "ms-swift": ExportFormat(export_ms_swift, frozenset({*_PAIRS, "instruction"})),
     "webdataset": ExportFormat(export_webdataset, frozenset({*_PAIRS, "shard_mb"})),
 }
+
+
+def export_to(store: Store, destination: str, export_format: str, options: ExportOptions) -> ExportReport:
+    """Write an export to a folder or a file, or into a bucket.
+
+    Raises:
+        OutputError: The output cannot be read, or the destination not written.
+        UsageError: The destination is somebody's, or an export that may not be replaced.
+    """
+    chosen, where = FORMATS[export_format], BucketUrl.parse(destination)
+    if where is None:
+        return chosen.write(store, Path(destination), options)
+    return export_to_bucket(store, where, chosen.write, options, is_file=chosen.is_file)
 
 
 def chosen_options(

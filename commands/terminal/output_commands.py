@@ -172,7 +172,10 @@ def report(
 def export(
     output: Output,
     destination: Annotated[
-        Path, typer.Argument(metavar="DEST", help="The folder to write, or for jsonl the file of JSON lines.")
+        str,
+        typer.Argument(
+            metavar="DEST", help="The folder to write, or for jsonl the file of JSON lines; also in a bucket."
+        ),
     ],
     export_format: ExportFormat = "markdown",
     where: Where = None,
@@ -193,7 +196,7 @@ def export(
 
     docs/export.md shows each format, and how its readers take it.
     """
-    from ocrmill.commands.export.export import FORMATS, chosen_options
+    from ocrmill.commands.export.export import chosen_options, export_to
     from ocrmill.pipeline.output.journal import read_again
 
     if where is not None:
@@ -213,8 +216,8 @@ def export(
     settings = chosen_settings(configs, sets)
     options = chosen_options(export_format, given, where=where, flagged=flagged, settings=settings)
     store = _output(output, configs, sets)
-    report = read_again(lambda: FORMATS[export_format].write(store, destination, options))
-    typer.echo(report.to_text(str(destination)), nl=False)
+    report = read_again(lambda: export_to(store, destination, export_format, options))
+    typer.echo(report.to_text(destination), nl=False)
 
 
 def evaluate(

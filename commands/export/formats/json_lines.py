@@ -9,7 +9,7 @@ from ocrmill.commands.export.records import document_record, line, page_records
 from ocrmill.commands.export.whole_documents import read_held_documents
 from ocrmill.pipeline.output.stores.store import Store
 
-_LINE_BEGINS = b'{"'
+LINE_BEGINS = b'{"'
 
 
 def export_jsonl(store: Store, destination: Path, options: ExportOptions | None = None) -> ExportReport:
@@ -27,7 +27,7 @@ def export_jsonl(store: Store, destination: Path, options: ExportOptions | None 
     report = ExportReport()
     held = read_held_documents(store)
     with reporting_os_errors(destination):
-        destination = regular_file(destination, _LINE_BEGINS)
+        destination = regular_file(destination, LINE_BEGINS)
         chosen = ChosenDocuments(store, held, destination.parent, report, options)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with new_file(destination) as file:
