@@ -90,6 +90,7 @@ class Raw:
     """Answer 200 with these bytes."""
 
     data: bytes
+    kind: str = "text/event-stream"
 
 
 @dataclass(slots=True)
@@ -193,7 +194,7 @@ class ModelServer:
             case Status():
                 return _send(writer, answer.code, {"error": {"message": answer.message}}, answer.headers)
             case Raw():
-                _begin(writer, "text/event-stream")
+                _begin(writer, answer.kind)
                 _chunk(writer, answer.data)
                 return _end(writer)
             case Hang():

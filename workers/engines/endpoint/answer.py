@@ -13,6 +13,7 @@ from typing import Any
 from ocrmill.pipeline.printable import printable_line
 
 LONGEST_REST_S = 120.0  # of a Retry-After that is believed
+MOST_ANSWER_BYTES = 64 << 20  # 250,000 tokens with 250 bytes around each; no profile writes a tenth of that
 _WORDS = 300  # characters of an error that are shown
 
 
@@ -66,19 +67,25 @@ class ModelOutput:
 
 
 class EventLines:
-    """The events of a stream (`data: {...}`), from the bytes as they come."""
+    """The events of a stream (`data: {...}`), from the bytes as they come: in linear time, and of a bounded size."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()  # of a line that is not complete
+        self._bytes = 0
         self.ended = False  # the server said so: [DONE]
 
     def events(self, data: bytes) -> Iterator[dict[str, Any]]:
         """Yield the events that are complete.
 
         Raises:
-            ValueError: a line is not JSON, or not an object.
+            ValueError: a line is not JSON, or not an object, or there is no end to them.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._bytes = with_bytes(self._bytes, data)
+        if b"\n" not in data:
+            self._rest += data
+            return
+        *lines, rest = (bytes(self._rest) + data).split(b"\n")
+        self._rest = bytearray(rest)
         for line in lines:
             if not line.startswith(b"data:"):
                 continue  # a comment that keeps the connection open, or an empty line
@@ -87,6 +94,17 @@ class EventLines:
                 self.ended = True
             elif value:
                 yield event_of(value)
+
+
+def with_bytes(so_far: int, data: bytes) -> int:
+    """Return the size of an answer with its next piece, as it comes out of its compression.
+
+    Raises:
+        ValueError: it is larger than any page: the server is broken, or is none.
+    """
+    if so_far + len(data) > MOST_ANSWER_BYTES:
+        raise ValueError(f"an answer of more than {MOST_ANSWER_BYTES:,} bytes")
+    return so_far + len(data)
 
 
 def event_of(data: bytes) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ocrmill.workers.engines.endpoint.answer import (
     event_of,
     failure_of_event,
     failure_of_status,
+    with_bytes,
 )
 from ocrmill.workers.engines.endpoint.in_flight_limit import InFlightLimit
 from ocrmill.workers.engines.endpoint.request import RequestWriter
@@ -141,7 +142,11 @@ class Server:
             return failure_of_status(response.status_code, response.headers, body)
         written = ModelOutput()
         if "json" in response.headers.get("content-type", ""):  # it does not stream
-            event = event_of(await response.aread())
+            whole = bytearray()
+            async for data in response.aiter_bytes():
+                with_bytes(len(whole), data)
+                whole += data
+            event = event_of(bytes(whole))
             failed = failure_of_event(event)
             written.add(event)
             written.first_s = time.monotonic() - sent

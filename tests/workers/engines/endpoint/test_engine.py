@@ -4,6 +4,7 @@ import itertools
 import threading
 import time
 from collections import Counter
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from model_server import (
 
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import EngineDown, Failure, PageText, Reason, RetryParams
+from ocrmill.workers.engines.endpoint.answer import MOST_ANSWER_BYTES, EventLines
 
 PAGES = range(1, 13)
 
@@ -202,6 +204,18 @@ def test_a_page_has_a_deadline() -> None:
 
     assert isinstance(outcome, Failure)
     assert outcome.reason is Reason.ENGINE_TIMEOUT
+
+
+@pytest.mark.parametrize("begin", [b"data: ", b'{"choices": ['], ids=["a line", "an object"])
+def test_an_answer_without_end_is_given_up(begin: bytes) -> None:
+    """A line that never ends takes time as it is long, is given up at a bound, and costs no page."""
+    kind = "application/json" if begin.startswith(b"{") else "text/event-stream"
+    endless = Raw(begin + bytes(MOST_ANSWER_BYTES), kind)
+    with serving_model(lambda asked: endless if asked.number == 1 else says_number(asked)) as server:
+        assert ["page 1 of them"] == texts(read_pages(engine_settings(server.url), [1]))
+    lines = EventLines()
+    with pytest.raises(ValueError, match="more than 67,108,864 bytes"):
+        list(chain.from_iterable(lines.events(bytes(1 << 14)) for _ in range(MOST_ANSWER_BYTES)))
 
 
 OUTCOMES: dict[str, tuple[Answer, Reason, str]] = {
