@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from doc_pages import TEXTS, fences
 from model_server import Say, serving_model
 from pdfs import encrypted_pdf, text_pdf
 from s3_server import S3Server
-from test_readme import TEXTS, fences
 from typer.testing import CliRunner
 
 from ocrmill.cli import app
@@ -114,7 +114,11 @@ def test_commands_of_a_page_work(page: str, home: dict[str, str]) -> None:
             command = command.replace(name, here)
         if line.startswith("forget papers-out --document"):
             command = command.replace("9f2c41d7", str(pq.read_table("papers-out/pages")["document_id"][0])[:8])
+        if line.endswith("--gone"):
+            Path("papers/report.pdf").unlink()
         more = ["--no-ray"] if line.startswith(("run ", "retry ")) else []
         done = CliRunner().invoke(app, [*shlex.split(command), *more])
 
         assert done.exit_code in (0, 3), (line, done.output, done.exception)
+    for snippet in fences(page, "python"):
+        exec(compile(snippet, page, "exec"), {})

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import duckdb
 import pytest
+from doc_pages import TEXTS, fences
 from narrowed import instance, present
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
@@ -28,8 +29,6 @@ from ocrmill.pipeline.quality import flags
 from ocrmill.pipeline.records import Reason, Status
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES}
 COMMANDS_PAGE = ROOT / "docs/commands.md"
 FORMAT = TEXTS["docs/output-format.md"]
 every_page = pytest.mark.parametrize("page", TEXTS)
@@ -70,11 +69,6 @@ def help_section() -> str:
     texts = ["\n".join(line.rstrip() for line in text.strip().splitlines()) for text in shown]
     named = zip(COMMANDS, texts, strict=True)
     return "\n".join(f"```\n$ ocrmill {name} --help\n{text}\n```\n" for name, text in named)
-
-
-def fences(page: str, language: str) -> list[str]:
-    """The snippets of a page in one language."""
-    return re.findall(rf"^```(?-s:{language})\n(.*?)^```", TEXTS[page], re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
