@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ocrmill.commands.eval.report import Cell, ScoreTable
-from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
+from ocrmill.commands.export.places.new_file import new_file, regular_file, reporting_os_errors
 from ocrmill.pipeline.errors import MissingPackageError
 
 _WIDTH, _HEIGHT = 560, 320  # pixels

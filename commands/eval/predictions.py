@@ -11,7 +11,7 @@ pages without a file.
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from ocrmill.commands.export.new_file import new_file, refuse_place, reporting_os_errors
+from ocrmill.commands.export.places.new_file import new_file, refuse_place, reporting_os_errors
 from ocrmill.pipeline.errors import InputError, UsageError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
+from ocrmill.commands.export.places.new_file import new_file, regular_file, reporting_os_errors
 
 Cell = str | int | float | None
 _LISTED = 10

@@ -20,7 +20,7 @@ from ocrmill.commands.export.formats.markdown_tree import export_markdown
 from ocrmill.commands.export.formats.ms_swift import export_ms_swift
 from ocrmill.commands.export.formats.trl import export_trl
 from ocrmill.commands.export.formats.webdataset import export_webdataset
-from ocrmill.commands.export.to_bucket import export_to_bucket
+from ocrmill.commands.export.places.to_bucket import export_to_bucket
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.buckets.bucket import BucketUrl
 from ocrmill.pipeline.errors import UsageError

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from ocrmill.commands.export.new_file import new_file
 from ocrmill.commands.export.paths import ENDING, FIGURES
+from ocrmill.commands.export.places.new_file import new_file
 from ocrmill.pipeline.output.journal import shards
 from ocrmill.pipeline.output.shard import fitted, open_shard
 from ocrmill.pipeline.output.stores.store import Store

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from ocrmill.commands.export.new_file import new_file, regular_file, reporting_os_errors
+from ocrmill.commands.export.places.new_file import new_file, regular_file, reporting_os_errors
 from ocrmill.commands.inspect.page_html import BEGINS, COLUMNS, head, section
 from ocrmill.commands.inspect.query import PageQuery, select_documents, select_rows
 from ocrmill.commands.presentation.page_images import open_document, preview_settings, render_pages

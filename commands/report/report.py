@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from ocrmill.commands.export.new_file import file_in_folder, new_file, regular_file, reporting_os_errors
+from ocrmill.commands.export.places.new_file import file_in_folder, new_file, regular_file, reporting_os_errors
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import MissingPackageError, UsageError
 from ocrmill.pipeline.output.journal import read_again

@@ -37,7 +37,7 @@ def checked_trace(path: Path | None, output: str, report: Path | None) -> Path |
     """
     if path is None:
         return None
-    from ocrmill.commands.export.new_file import file_in_folder
+    from ocrmill.commands.export.places.new_file import file_in_folder
     from ocrmill.commands.report.report import json_beside
     from ocrmill.workers.scheduling.tracing.perfetto import TRACE_BEGINS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ocrmill.commands.export.chosen_documents import ChosenDocuments, ExportOptions
 from ocrmill.commands.export.export_report import ExportReport
-from ocrmill.commands.export.new_file import empty_place, new_folder, reporting_os_errors
+from ocrmill.commands.export.places.new_file import empty_place, new_folder, reporting_os_errors
 from ocrmill.commands.export.records import line
 from ocrmill.commands.export.whole_documents import read_held_documents
 from ocrmill.pipeline.output.stores.store import Store

@@ -9,8 +9,8 @@ from ocrmill.commands.export.chosen_documents import ChosenDocuments, ExportOpti
 from ocrmill.commands.export.document_text import document_markdown
 from ocrmill.commands.export.export_report import ExportReport
 from ocrmill.commands.export.figures import drop_figures, write_figures
-from ocrmill.commands.export.new_file import new_file, refuse_place, reporting_os_errors, written_by_one
 from ocrmill.commands.export.paths import ENDING, INDEX, export_paths
+from ocrmill.commands.export.places.new_file import new_file, refuse_place, reporting_os_errors, written_by_one
 from ocrmill.commands.export.records import document_facts, line
 from ocrmill.commands.export.whole_documents import DocumentFacts, HeldDocuments, read_held_documents
 from ocrmill.pipeline.errors import UsageError

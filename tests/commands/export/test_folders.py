@@ -14,7 +14,7 @@ from ocrmill.commands.export.export import FORMATS, chosen_options
 from ocrmill.commands.export.formats.dolma import export_dolma
 from ocrmill.commands.export.formats.exported_folder import MADE
 from ocrmill.commands.export.formats.shards import ParquetShard
-from ocrmill.commands.export.new_file import new_file, new_folder, written_by_one
+from ocrmill.commands.export.places.new_file import new_file, new_folder, written_by_one
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import OutputError, UsageError
 from ocrmill.pipeline.output.stores.local import LocalStore

@@ -11,7 +11,7 @@ from written_outputs import add_document, page, writing
 from ocrmill.commands.export.chosen_documents import ExportOptions
 from ocrmill.commands.export.export import FORMATS, export_to
 from ocrmill.commands.export.formats.exported_folder import MADE
-from ocrmill.commands.export.to_bucket import UNFINISHED
+from ocrmill.commands.export.places.to_bucket import UNFINISHED
 from ocrmill.configs.settings import RunSettings
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.schema import TABLES
