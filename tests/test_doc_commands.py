@@ -53,7 +53,7 @@ def commands_of(page: str) -> list[str]:
 
 
 def place_of(page: str, command: str) -> str | None:
-    """Where a command is run if not here; the longest beginning counts."""
+    """Return where a command is run if not here; the longest beginning counts."""
     begins = [each for each in ELSEWHERE[page] if command.startswith(each)]
     return ELSEWHERE[page][max(begins, key=len)] if begins else None
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What reads the pages, and where."""
+    """Options of the reader of pages, and of its workers."""
 
     configs: Configs = None
     sets: Sets = None

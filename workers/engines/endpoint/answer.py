@@ -49,7 +49,11 @@ class ModelOutput:
     first_s: float | None = None  # seconds to the first piece of text
 
     def add(self, event: Mapping[str, Any]) -> str:
-        """Take in an event of the stream, or a whole answer; return the new text."""
+        """Take in an event of the stream, or a whole answer; return the new text.
+
+        Raises:
+            ValueError: its parts are not those of OpenAI's interface.
+        """
         usage = event.get("usage")
         if isinstance(usage, Mapping):
             self.prompt_tokens = _count(usage.get("prompt_tokens"))
@@ -57,13 +61,20 @@ class ModelOutput:
         new = ""
         choices = event.get("choices")
         for choice in choices[:1] if isinstance(choices, list) else ():
-            message = choice.get("delta") or choice.get("message") or {}
+            choice = _object(choice)  # noqa: PLW2901 - the same, known for one
+            message = _object(choice.get("delta") or choice.get("message") or {})
             new = _text(message.get("content"))
             self.reasoning += _text(message.get("reasoning")) or _text(message.get("reasoning_content"))
             self.refusal += _text(message.get("refusal"))
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
         self.text += new
         return new
+
+
+def _object(part: object) -> Mapping[str, Any]:
+    if not isinstance(part, Mapping):
+        raise ValueError(f"no object where one should be: {printable_line(str(part), 80)}")  # noqa: TRY004 - of JSON
+    return part
 
 
 class EventLines:
@@ -130,13 +141,16 @@ def failure_of_event(event: Mapping[str, Any]) -> FailedRequest | None:
 
 
 _FAULTS = {401: Fault.FORBIDDEN, 403: Fault.FORBIDDEN, 408: Fault.BUSY, 429: Fault.BUSY, 503: Fault.BUSY}
-_NOT_FOUND, _FIRST_OF_SERVERS = 404, 500
+_NOT_FOUND, _OF_REQUESTS = 404, range(400, 500)
 
 
 def failure_of_status(status: int, headers: Mapping[str, str], body: bytes) -> FailedRequest:
-    """Return what a status other than 200 means. A model that is gone (404) may come back."""
+    """Return what a status other than 200 means.
+
+    A model that is gone (404) may come back; a redirect leads to a login or to nothing, and says nothing of the page.
+    """
     fault = _FAULTS.get(status, Fault.REFUSED)
-    if status == _NOT_FOUND or (status >= _FIRST_OF_SERVERS and fault is Fault.REFUSED):
+    if status == _NOT_FOUND or (status not in _OF_REQUESTS and fault is Fault.REFUSED):
         fault = Fault.DOWN
     said = _message(body)
     return FailedRequest(
