@@ -106,7 +106,7 @@ def test_a_failed_page_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_collector_that_hangs_costs_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that takes connections and never answers: all rows are there, and the run's time is without the wait for it."""
+    """One that never answers: all rows are there, and the run's time is without the wait for it."""
     source = text_pdf(tmp_path / "a.pdf", pages=1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
