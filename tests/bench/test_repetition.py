@@ -10,13 +10,14 @@ from bench.repetition.rules import RULES, repeats_in_a_row
 from samples.prose import TIDE_MILL
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-FINGERPRINT = "dd0946d854ecbd97"  # of the set below; another one means that figures of before are those of another set
+FINGERPRINT = "2a3ab349181e734a"  # of the set below; another one means that figures of before are those of another set
 
 
 @pytest.fixture(scope="module")
 def labelled() -> list[Labelled]:
-    """Six texts of each kind, in the sample pages."""
-    hosts = [page for page in read_pages(SAMPLES, []) if len(page.text) >= LEAST_CHARS]
+    """Six texts of each kind, in the sample pages but the one that says the same on purpose."""
+    pages = (page for page in read_pages(SAMPLES, []) if page.document != "messages.pdf")
+    hosts = [page for page in pages if len(page.text) >= LEAST_CHARS]
     return list(draw_set(hosts, "tuning", 6))
 
 
