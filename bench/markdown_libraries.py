@@ -49,8 +49,10 @@ def _ours(manner: "Manner") -> Convert:
     from ocrmill.pipeline.pages import mupdf as rasterize
     from ocrmill.pipeline.pages.mapped_file import map_path
     from ocrmill.pipeline.text.text_layer import read_text_layer
+    from ocrmill.workers.rendering.child import spare_collections
 
     rasterize.quiet()
+    spare_collections()
 
     def convert(path: Path) -> tuple[str, int]:
         document = rasterize.open_document(map_path(path), ()).document
@@ -266,6 +268,8 @@ def print_run(name: str, run: Run, truths: dict[str, str]) -> None:
 
 
 def _mostly_right_to_left(text: str) -> bool:
+    if text.isascii():
+        return False
     letters = [unicodedata.bidirectional(character) for character in text if character.isalpha()]
     return 2 * sum(kind in {"R", "AL"} for kind in letters) > len(letters)
 

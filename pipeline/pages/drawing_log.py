@@ -7,7 +7,7 @@ page before its rotation, y down.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -26,8 +26,7 @@ _PARAMS = mupdf.fz_color_params()
 _NORMAL = 0  # MuPDF's number of the blend mode that paints over
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(NamedTuple):
     """Something painted that is no text, thick enough to hide a letter."""
 
     order: int  # place in all that is drawn
@@ -100,8 +99,7 @@ def _without_icons(page: pymupdf.Page, areas: list[Area]) -> list[Area]:
     return [area for area in areas if not any(pymupdf.Rect(area.box) in icon for icon in icons)] if icons else areas
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     """The effect of groups, masks and clip paths on everything that is drawn within them."""
 
     clip: Rect = EVERYWHERE
@@ -201,18 +199,18 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         self._pop()
 
     def begin_mask(self, *_: Any) -> None:
-        self._states.append(replace(self._states[-1], real=False))
+        self._states.append(self._states[-1]._replace(real=False))
 
     def end_mask(self, *_: Any) -> None:
         """Go on to the drawing through the mask; `pop_clip` ends it."""
         self._pop()
-        self._states.append(replace(self._states[-1], square=False, plain=False))
+        self._states.append(self._states[-1]._replace(square=False, plain=False))
 
     def begin_group(self, *call: Any) -> None:
         *_, blend_mode, alpha = call
         state = self._states[-1]
         plain = state.plain and blend_mode == _NORMAL and alpha == 1
-        self._states.append(replace(state, plain=plain, shown=state.shown and alpha > 0))
+        self._states.append(state._replace(plain=plain, shown=state.shown and alpha > 0))
 
     def end_group(self, *_: Any) -> None:
         self._pop()
@@ -221,7 +219,7 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         area, ctm = call[1], call[5]
         box = _rect(mupdf.ll_fz_transform_rect(area, ctm))
         self._add(Area(self._order, box, None, opaque=False, solid=False, image=False))
-        self._states.append(replace(self._states[-1], real=False))
+        self._states.append(self._states[-1]._replace(real=False))
         return 0
 
     def end_tile(self, *_: Any) -> None:
@@ -241,13 +239,12 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
 
     def _clip(self, bounds: Any, *, square: bool = False) -> None:
         state = self._states[-1]
-        self._states.append(replace(state, clip=_common(state.clip, _rect(bounds)), square=state.square and square))
+        self._states.append(state._replace(clip=_common(state.clip, _rect(bounds)), square=state.square and square))
 
     def _paint(self, area: Area) -> None:
         state = self._states[-1]
         self._add(
-            replace(
-                area,
+            area._replace(
                 box=_common(area.box, state.clip),
                 opaque=area.opaque and state.plain,
                 solid=area.solid and state.square,

@@ -145,9 +145,11 @@ def is_listing(lines: Sequence[WordLine]) -> bool:
 
 
 def _line(words: list[Word]) -> WordLine:
-    box = enclosing([word.box for word in words])
-    widest = max(words, key=lambda word: word.box.width)
-    return WordLine(" ".join(word.text for word in words), box, widest.size, box, tuple(words))
+    boxes = [word.box for word in words]
+    widths = [right - left for left, _, right, _ in boxes]
+    box = enclosing(boxes)
+    widest = words[widths.index(max(widths))]
+    return WordLine(" ".join([word.text for word in words]), box, widest.size, box, tuple(words))
 
 
 def _shares(words: list[Word], regions: Sequence[Region]) -> Iterator[tuple[int | None, list[Word]]]:

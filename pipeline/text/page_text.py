@@ -91,4 +91,4 @@ def _is_row_of_cells(row: Sequence[Word]) -> bool:
 
 def _context(plane: TextPlane, document: Callable[[], Mapping[str, int]]) -> PageContext:
     words = [word.text.strip(".,;:()[]\u201c\u201d\"'!?") for word in plane.words]
-    return PageContext(KnownWords(words, document), prose_size(lines_of(plane.words)))
+    return PageContext(KnownWords(words, document), lambda: prose_size(lines_of(plane.words)))

@@ -5,7 +5,7 @@ listing keeps its blanks by position, a formula marks scripts with `_{}` and `^{
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
@@ -31,7 +31,7 @@ class PageContext:
     """Facts of a page that its blocks are written by."""
 
     known: KnownWords  # to tell hyphens of words from those of line ends
-    body_size: float  # of its type, in points
+    body_size: Callable[[], float]  # of its type, in points; asked for headings whose lines do not tell their level
 
 
 def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
@@ -73,7 +73,7 @@ def paragraph(rows: Sequence[Sequence[Word]], context: PageContext) -> str:
 
 def heading(rows: Sequence[Sequence[Word]], part: Part, context: PageContext) -> str:
     """A heading of the level that its type has against the body: the same on every page of a document."""
-    level = part.level or heading_level(max(line.size for line in part.lines), context.body_size)
+    level = part.level or heading_level(max(line.size for line in part.lines), context.body_size())
     return f"{'#' * level} {running_text(rows, context.known, emphasis=False)}"
 
 

@@ -136,6 +136,7 @@ class _Page:
 
     def __init__(self, boxes: Sequence[Box], line: float) -> None:
         self._boxes = boxes
+        self._middles = [(y0 + y1) / 2 for _, y0, _, y1 in boxes]  # asked for some thirty times each
         self._line = line
 
     def order(self, region: list[int], depth: int) -> list[int]:
@@ -152,8 +153,10 @@ class _Page:
         """The gap that puts most boxes into columns, as the bands it makes; None if there is none."""
         best: tuple[int, float] | None = None
         best_bands = None
-        for gap in self._gaps(region):
-            bands = self._bands(region, gap.x)
+        gaps = self._gaps(region)
+        downwards = sorted(region, key=self._middles.__getitem__) if gaps else []
+        for gap in gaps:
+            bands = self._bands(downwards, gap.x)
             gain = sum(min(len(band.left), len(band.right)) for band in bands if band.columns)
             if gain and (best is None or (gain, gap.x1 - gap.x0) > best):
                 best, best_bands = (gain, gap.x1 - gap.x0), bands
@@ -179,17 +182,17 @@ class _Page:
                 break
         return gaps
 
-    def _bands(self, region: list[int], x: float) -> list[_Band]:
-        """Cut a region along x where nothing crosses, and leave it whole where something does."""
-        shrink = _SHRINK * self._line
-        crossing = [i for i in region if self._boxes[i].x0 + shrink < x < self._boxes[i].x1 - shrink]
-        spans = self._merged_spans(crossing)
+    def _bands(self, downwards: list[int], x: float) -> list[_Band]:
+        """Cut a region, its boxes from top to bottom, along x where nothing crosses; leave it whole elsewhere."""
+        shrink, boxes = _SHRINK * self._line, self._boxes
+        spans = self._merged_spans([i for i in downwards if boxes[i].x0 + shrink < x < boxes[i].x1 - shrink])
         members: list[list[int]] = [[] for _ in range(2 * len(spans) + 1)]  # free, crossed, free, crossed, ... free
         at = 0
-        for i in sorted(region, key=lambda i: self._boxes[i].middle):
-            while at < len(spans) and self._boxes[i].middle > spans[at][1]:
+        for i in downwards:
+            middle = self._middles[i]
+            while at < len(spans) and middle > spans[at][1]:
                 at += 1
-            inside = at < len(spans) and self._boxes[i].middle >= spans[at][0]
+            inside = at < len(spans) and middle >= spans[at][0]
             members[2 * at + inside].append(i)
         bands: list[_Band] = []
         for n, part in enumerate(members):
@@ -204,19 +207,20 @@ class _Page:
     def _spaced_parts(self, part: list[int]) -> list[list[int]]:
         """Cut at white space across the whole part: what is above it is read before what is below it."""
         parts: list[list[int]] = []
-        bottom = -math.inf
+        bottom, most = -math.inf, _BAND_SPACE * self._line
         for i in sorted(part, key=lambda i: self._boxes[i].y0):
-            if self._boxes[i].y0 - bottom > _BAND_SPACE * self._line:
+            _, top, _, end = self._boxes[i]
+            if top - bottom > most:
                 parts.append([])
             parts[-1].append(i)
-            bottom = max(bottom, self._boxes[i].y1)
+            bottom = max(bottom, end)
         return parts
 
     def _column_ends_joined(self, parts: list[list[int]], x: float) -> list[list[int]]:
         """Join prose that is left of x alone to what is above: the left column goes on below the right one."""
         joined: list[list[int]] = []
         for part in parts:
-            goes_on = all(self._boxes[i].x1 <= x for i in part) and len(part) >= _LINES and self._is_prose(part)
+            goes_on = len(part) >= _LINES and all(self._boxes[i].x1 <= x for i in part) and self._is_prose(part)
             if joined and goes_on:
                 joined[-1] = joined[-1] + part
             else:
@@ -234,10 +238,14 @@ class _Page:
         return spans
 
     def _band(self, part: list[int], x: float, *, free: bool) -> _Band:
-        left = [i for i in part if self._boxes[i].x0 + self._boxes[i].x1 < 2 * x]
-        right = [i for i in part if self._boxes[i].x0 + self._boxes[i].x1 >= 2 * x]
-        if free and self._are_columns(left, right):
-            return _Band(left, right, columns=True)
+        if free:
+            left: list[int] = []
+            right: list[int] = []
+            for i in part:
+                x0, _, x1, _ = self._boxes[i]
+                (left if x0 + x1 < 2 * x else right).append(i)
+            if self._are_columns(left, right):
+                return _Band(left, right, columns=True)
         return _Band(part, [], columns=False)
 
     def _are_columns(self, left: list[int], right: list[int]) -> bool:
@@ -263,36 +271,37 @@ class _Page:
     def _line_widths(self, side: list[int]) -> list[float]:
         """Return the widths of lines. A change of type or an odd space may have split a line into several boxes."""
         widths: list[float] = []
+        gap = _PIECE_GAP * self._line
         for row in self._rows(side):
             end = -math.inf
-            for box in (self._boxes[i] for i in row):
-                if box.x0 - end < _PIECE_GAP * self._line:
-                    widths[-1] += max(0.0, box.x1 - end)
+            for i in row:
+                left, _, right, _ = self._boxes[i]
+                if left - end < gap:
+                    widths[-1] += max(0.0, right - end)
                 else:
-                    widths.append(box.width)
-                end = max(end, box.x1)
+                    widths.append(right - left)
+                end = max(end, right)
         return widths
 
     def _aligned_share(self, fewer: list[int], more: list[int]) -> float:
         """The share of `fewer` with a box of `more` on the same row."""
-        middles = sorted(self._boxes[i].middle for i in more)
+        middles = sorted([self._middles[i] for i in more])
         near = _SAME_ROW * self._line
-        aligned = sum(_any_within(middles, self._boxes[i].middle, near) for i in fewer)
+        aligned = sum([_any_within(middles, self._middles[i], near) for i in fewer])
         return aligned / len(fewer)
 
     def _rows(self, region: list[int]) -> list[list[int]]:
         """Boxes on one baseline from left to right, the baselines from top to bottom."""
         rows: list[list[int]] = []
-        for i in sorted(region, key=lambda i: (self._boxes[i].middle, self._boxes[i].x0)):
-            if rows and self._on_row(self._boxes[i], self._boxes[rows[-1][0]]):
+        first, tall = -math.inf, 0.0  # middle and height of the first box of the row
+        for i in sorted(region, key=lambda i: (self._middles[i], self._boxes[i].x0)):
+            middle, height = self._middles[i], self._boxes[i].height
+            if rows and middle - first <= _ROW * min(height, tall):
                 rows[-1].append(i)
             else:
                 rows.append([i])
-        return [sorted(row, key=lambda i: self._boxes[i].x0) for row in rows]
-
-    @staticmethod
-    def _on_row(box: Box, first: Box) -> bool:
-        return box.middle - first.middle <= 0.5 * min(box.height, first.height)
+                first, tall = middle, height
+        return [row if len(row) == 1 else sorted(row, key=lambda i: self._boxes[i].x0) for row in rows]
 
 
 def _reached(widths: list[float], share: float) -> float:

@@ -4,8 +4,8 @@ A word is a run of characters without white space between them, as MuPDF finds i
 reading plane: the page turned so that most of its text stands upright, origin at the top left, y down.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from ocrmill.pipeline.text.reading_order import Box
 
@@ -22,9 +22,8 @@ class Rise(IntEnum):
     SUPERSCRIPT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Characters of a word that have the same type."""
+class Piece(NamedTuple):
+    """Characters of a word that have the same type. A tuple, as a box is, and for the same reason."""
 
     text: str
     box: Box
@@ -36,8 +35,7 @@ class Piece:
     note: str = ""  # label of the footnote whose mark it is
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of a page; `line` numbers the line of the layer in which it stands, in the layer's order."""
 
     pieces: tuple[Piece, ...]  # at least one

@@ -1,7 +1,6 @@
 """Large first letters that stand over several lines of a paragraph become part of the word that they begin."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ocrmill.pipeline.text.words import Word
 
@@ -28,8 +27,8 @@ def with_drop_caps(words: Sequence[Word]) -> list[Word]:
             continue
         if cap.text[-1] in _ONE_LETTER_WORDS and any(word.text == first.text for word in words if word is not first):
             continue
-        pieces = (replace(first.pieces[0], text=cap.text + first.pieces[0].text), *first.pieces[1:])
-        out[out.index(first)] = replace(first, pieces=pieces)
+        pieces = (first.pieces[0]._replace(text=cap.text + first.pieces[0].text), *first.pieces[1:])
+        out[out.index(first)] = first._replace(pieces=pieces)
         out.remove(cap)
     return out
 

@@ -131,8 +131,8 @@ def _with_marks(parts: Sequence[Part], tied: dict[str, _Place], page_number: int
     for number, (n, at, place) in tied.items():
         line = out[n].lines[at]
         word = line.words[place]
-        pieces = (*word.pieces[:-1], replace(word.pieces[-1], note=_label(page_number, number)))
-        words = (*line.words[:place], replace(word, pieces=pieces), *line.words[place + 1 :])
+        pieces = (*word.pieces[:-1], word.pieces[-1]._replace(note=_label(page_number, number)))
+        words = (*line.words[:place], word._replace(pieces=pieces), *line.words[place + 1 :])
         lines = out[n].lines
         out[n] = replace(out[n], lines=(*lines[:at], replace(line, words=words), *lines[at + 1 :]))
     return out
@@ -145,7 +145,7 @@ def _note_part(part: Part, note: _Note, tied: dict[str, _Place], page_number: in
         return replace(part, lines=note.lines, box=box)
     line = note.lines[0]
     first, *rest = line.words
-    words = (replace(first, pieces=first.pieces[1:]), *rest) if len(first.pieces) > 1 else tuple(rest)
+    words = (first._replace(pieces=first.pieces[1:]), *rest) if len(first.pieces) > 1 else tuple(rest)
     if not _NUMBER.fullmatch(first.pieces[0].text):  # `1.` in several pieces
         words = tuple(rest)
     lines = (replace(line, words=words), *note.lines[1:])

@@ -33,6 +33,7 @@ _SIGNS = re.compile(
 _RELATIONS = re.compile(
     "[=<>+\u00b1\u00d7\u2208\u2211\u220f\u221a\u2212\u222b\u2248\u2260\u2264\u2265\u22c5\u2297\u2295]"
 )
+_LAST_LETTER = "\u2100"  # of alphabets; signs of mathematics come after it
 _LEAST_SIGNS = 3  # of a line
 _LEAST_SHARE = 0.3  # of its characters
 _LEAST_LINES = 2  # of a page, or fractions
@@ -64,11 +65,9 @@ def _is_math_font(name: str) -> bool:
 def _is_formula(line: Mapping[str, Any]) -> bool:
     """Tell if a line is a formula, or most of one."""
     spans = line["spans"]
-    if not any(_is_math_font(span["font"]) for span in spans) and not any(
-        character["c"] > "\u2100" for span in spans for character in span["chars"]
-    ):
-        return False
     texts = [("".join([character["c"] for character in span["chars"]]), _is_math_font(span["font"])) for span in spans]
+    if not any(in_math_font or (text and max(text) > _LAST_LETTER) for text, in_math_font in texts):
+        return False
     total = signs = 0
     for text, in_math_font in texts:
         shown = "".join(text.split())

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS, Word
@@ -46,8 +45,8 @@ def without_mark(words: list[Word], mark: str) -> list[Word]:
     if first.text == mark:
         return words[1:]
     head = first.pieces[0]
-    pieces = ((replace(head, text=head.text[len(mark) :]),) if len(head.text) > len(mark) else ()) + first.pieces[1:]
-    return [replace(first, pieces=pieces), *words[1:]]
+    pieces = ((head._replace(text=head.text[len(mark) :]),) if len(head.text) > len(mark) else ()) + first.pieces[1:]
+    return [first._replace(pieces=pieces), *words[1:]]
 
 
 def with_item_marks(words: Sequence[Word]) -> list[Word]:
@@ -65,5 +64,5 @@ def with_item_marks(words: Sequence[Word]) -> list[Word]:
         if beside and (head := min(beside, key=lambda head: head.box.x0)) is not mark:
             out.remove(mark)
             place = next(n for n, word in enumerate(out) if word is head)
-            out.insert(place, replace(mark, line=head.line))
+            out.insert(place, mark._replace(line=head.line))
     return out

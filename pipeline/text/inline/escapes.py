@@ -2,6 +2,7 @@
 
 import re
 
+_SPECIAL = re.compile(r"[&<\[*_`~\\]")  # all that is escaped begins with one of them
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(r"\[(?=[^\[\]]*\]\()|\[(?=\^)")
@@ -12,7 +13,7 @@ _NUMBER_START = re.compile(r"(\d{1,9})(?=[.)](?:\s|$))")
 
 def escape(text: str) -> str:
     """Put a backslash before what CommonMark would read as markup within a line."""
-    if text.isalnum():
+    if not _SPECIAL.search(text):
         return text
     text = _EMPHASIS.sub(lambda match: f"\\{match[0]}", text)
     return _LINK.sub(r"\\[", _TAG.sub(r"\\<", _ENTITY.sub(r"\\&", text)))

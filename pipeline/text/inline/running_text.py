@@ -18,7 +18,8 @@ UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
 )
-_HAN_END = re.compile(r"[\u3001-\u30ff\u3400-\u9fff\uff01-\uff60]")
+_FIRST_HAN = "\u3001"
+_HAN_END = re.compile(rf"[{_FIRST_HAN}-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
 class _Style(NamedTuple):
@@ -41,6 +42,7 @@ class _Piece(NamedTuple):
 
 
 _PLAIN = _Style(bold=False, italic=False)
+_STYLES = {(bold, italic): _Style(bold, italic) for bold in (False, True) for italic in (False, True)}
 NO_WORDS = KnownWords()
 
 
@@ -63,16 +65,19 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
     parts: list[_Piece] = []
     for number, line in enumerate(lines):
         for position, word in enumerate(line):
-            style = _Style(word.bold, word.italic) if emphasis else _PLAIN
+            style = _STYLES[word.bold, word.italic] if emphasis else _PLAIN
             piece = _Piece(style, word.link, word_markdown(word))
-            before = parts[-1] if parts else None
-            if before is None:
+            if not parts:
                 parts.append(piece)
-            elif position == 0 and number > 0:
+                continue
+            before = parts[-1]
+            if position == 0 and number > 0:
                 cut, blank = _joint(before.text, piece.text, known)
                 parts[-1:] = [before, piece] if blank else _glue(before._replace(text=cut), piece)
+            elif _glued(before.text, piece.text):
+                parts[-1:] = _glue(before, piece)
             else:
-                parts[-1:] = _glue(before, piece) if _glued(before.text, piece.text) else [before, piece]
+                parts.append(piece)
     return _linked(parts)
 
 
@@ -127,7 +132,7 @@ def word_markdown(word: Word) -> str:
 
 def _glued(before: str, after: str) -> bool:
     """Tell if a blank of the layer between two words is none: ideographs set apart."""
-    return bool(_HAN_END.match(before[-1]) and _HAN_END.match(after[0]))
+    return before[-1] >= _FIRST_HAN and bool(_HAN_END.match(before[-1]) and _HAN_END.match(after[0]))
 
 
 def _joint(before: str, after: str, known: KnownWords) -> tuple[str, str]:

@@ -7,6 +7,7 @@ Hindi leave narrower ones between words, nor that a heading's letters stand apar
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby, pairwise
 from statistics import median
 from typing import Any, NamedTuple
@@ -85,7 +86,12 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
 
 def is_mono(span: dict[str, Any]) -> bool:
     """Tell if the font of a span has one width for all characters."""
-    return bool(span["flags"] & _MONO or _MONO_NAME.search(span["font"]))
+    return bool(span["flags"] & _MONO) or _is_mono_name(span["font"])
+
+
+@lru_cache(maxsize=4096)
+def _is_mono_name(font: str) -> bool:
+    return _MONO_NAME.search(font) is not None
 
 
 def _is_level(before: Character, after: Character) -> bool:

@@ -54,7 +54,7 @@ def with_links(plane: TextPlane, links: Sequence[Link], width: float, height: fl
         box = turned(link.box, plane.turn, width, height)
         for n in by_height[bisect_left(middles, box.y0) : bisect_right(middles, box.y1)]:
             if _covers(box, words[n]):
-                words[n] = replace(words[n], link=link.target)
+                words[n] = words[n]._replace(link=link.target)
     return replace(plane, words=tuple(words))
 
 

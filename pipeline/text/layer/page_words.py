@@ -66,7 +66,7 @@ class TextPlane:
     @property
     def letters(self) -> int:
         """Count its letters and digits."""
-        return sum(sum(map(str.isalnum, word.text)) for word in self.words)
+        return sum(map(str.isalnum, "".join([word.text for word in self.words])))
 
 
 def clean_text(text: str) -> str:

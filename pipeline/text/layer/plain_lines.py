@@ -5,6 +5,7 @@ The words are the same as page_words.py makes of such a line character by charac
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from ocrmill.pipeline.text.layer.blanks import LEAST_BLANK, SPACED_LETTERS, is_mono
@@ -49,12 +50,17 @@ def plain_line_words(line: dict[str, Any], place: Place, number: int) -> list[Wo
             if not is_blank and (left - right > most or before - end > most):
                 return None
             before, right, is_blank = left, end, False
-    text = "".join(run.text for run in runs)
+    text = "".join([run.text for run in runs])
     if not _PLAIN.fullmatch(text) or any(run.is_odd for run in runs):
         return None
-    if sum(len(word) == 1 for word in text.split(" ")) >= SPACED_LETTERS:
+    if sum([len(word) == 1 for word in text.split(" ")]) >= SPACED_LETTERS:
         return None
     return _words(runs, place, number)
+
+
+@lru_cache(maxsize=4096)
+def _is_symbol_font(font: str) -> bool:
+    return any(name in font.lower() for name in _SYMBOLS)
 
 
 class _Run:
@@ -66,15 +72,13 @@ class _Run:
         self.characters = span["chars"]
         self.text = "".join([character["c"] for character in self.characters])
         self.size = span["size"]
-        flags, font = span["flags"], span["font"].lower()
+        flags = span["flags"]
         self.bold, self.italic, self.mono = bool(flags & _BOLD), bool(flags & _ITALIC), is_mono(span)
-        self.is_odd = any(name in font for name in _SYMBOLS) or len(self.text) != len(self.characters)
+        self.is_odd = _is_symbol_font(span["font"]) or len(self.text) != len(self.characters)
 
     def piece(self, start: int, end: int, place: Place) -> Piece:
         """Make a piece of the characters from one place to another."""
-        boxes = [character["bbox"] for character in self.characters[start:end]]
-        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-        box = place((min(lefts), min(tops), max(rights), max(bottoms)))
+        box = place(enclosing([character["bbox"] for character in self.characters[start:end]]))
         return Piece(self.text[start:end], box, self.size, bold=self.bold, italic=self.italic, mono=self.mono)
 
 

@@ -6,7 +6,6 @@ sign.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ocrmill.pipeline.text.layer.blanks import PRE_BASE
@@ -60,7 +59,7 @@ def with_percent_signs(words: list[Word]) -> list[Word]:
         else:
             number = out[host]
             box = enclosing([number.box, word.box])
-            out[host] = replace(number, pieces=(*number.pieces, *word.pieces), box=box)
+            out[host] = number._replace(pieces=(*number.pieces, *word.pieces), box=box)
     return out
 
 

@@ -10,7 +10,6 @@ Not covered: words of both directions in one.
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from ocrmill.pipeline.text.layer.blanks import RIGHT_TO_LEFT, Character
@@ -119,7 +118,7 @@ def _joined(words: Sequence[Word]) -> list[Word]:
         if out and abs(out[-1].box.x0 - word.box.x1) <= _TOUCHES * word.size and both != {"L", "R"}:
             before = out[-1]
             box = enclosing([before.box, word.box])
-            out[-1] = replace(before, pieces=(*before.pieces, *word.pieces), box=box)
+            out[-1] = before._replace(pieces=(*before.pieces, *word.pieces), box=box)
         else:
             out.append(word)
     return out

@@ -1,7 +1,5 @@
 """Regions of a layout model become the parts of a page, also where the model errs."""
 
-from dataclasses import replace
-
 import pytest
 
 from ocrmill.pipeline.text.layer.page_words import TextPlane
@@ -116,7 +114,7 @@ def test_marks_of_items_that_are_drawn_last_are_of_their_items() -> None:
     """Some programs write the numbers of a list after its text: each is put before the words beside it."""
     texts = [line("Oil the hinges", 20, 100 + 14 * n, mono=False) for n in range(3)]
     marks = [line(f"{n + 1}.", 8, 100 + 14 * n, mono=False) for n in range(3)]
-    words = [replace(word, line=n) for n, each in enumerate([*texts, *marks]) for word in each]
+    words = [word._replace(line=n) for n, each in enumerate([*texts, *marks]) for word in each]
 
     parts = parts_by_regions(
         TextPlane(tuple(words), 0, vertical=False), [region("list", *texts, *marks)], right_to_left=False

@@ -17,7 +17,7 @@ def item(text: str, x: float, baseline: float) -> Part:
 
 
 def written(*parts: Part) -> list[str]:
-    return [block.text for block in write_parts(parts, PageContext(KnownWords(), 10.0))]
+    return [block.text for block in write_parts(parts, PageContext(KnownWords(), lambda: 10.0))]
 
 
 def test_boxes_and_ticks_stay_before_their_items() -> None:
