@@ -125,7 +125,7 @@ def _add_picture(page: "pymupdf.Page", kind: str, random: Random) -> bool:
     width, height = random.randint(220, 430), min(page.rect.height - 75 - end, random.randint(100, 220))
     left = random.uniform(60, page.rect.width - 60 - width)
     place = pymupdf.Rect(left, end + 12, left + width, end + 12 + height)
-    page.insert_image(place, stream=_png(_picture(kind, round(width * 2), round(height * 2), random)))
+    page.insert_image(place, stream=_png(draw_picture(kind, round(width * 2), round(height * 2), random)))
     return True
 
 
@@ -135,8 +135,8 @@ def _png(picture: Image.Image) -> bytes:
     return kept.getvalue()
 
 
-def _picture(kind: str, width: int, height: int, random: Random) -> Image.Image:
-    """Draw a picture of a kind, with two pixels to a point."""
+def draw_picture(kind: str, width: int, height: int, random: Random) -> Image.Image:
+    """Draw a grey picture of one of the KINDS, with two pixels to a point."""
     if kind == "photograph":
         noise = np.random.default_rng(random.getrandbits(32))
         coarse = Image.fromarray(noise.integers(0, 255, (height // 16, width // 16), np.uint8))

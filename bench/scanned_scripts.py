@@ -135,7 +135,7 @@ def raised(row: PageRow) -> tuple[str, ...]:
 def draw(language: str, kind: str, seed: str) -> tuple[RGB, str]:
     """Draw a page; return it and its text."""
     dice = Random(seed)
-    font = _font(language, dice.randrange(2), dice.randint(18, 24))
+    font = font_of(language, dice.randrange(2), dice.randint(18, 24))
     page = Image.new("RGB", (_WIDTH, _HEIGHT), "white")
     pen = ImageDraw.Draw(page)
     columns = 2 if kind == "columns" else 1
@@ -157,7 +157,8 @@ def has_fonts(language: str) -> bool:
     return all(path.exists() for path in _font_files(language))
 
 
-def _font(language: str, sans: int, size: int) -> ImageFont.FreeTypeFont:
+def font_of(language: str, sans: int, size: int) -> ImageFont.FreeTypeFont:
+    """Load the serif (0) or sans (1) of a language; `size` is in pixels."""
     return ImageFont.truetype(_font_files(language)[sans], size, _CJK_NUMBER.get(language, 0))
 
 

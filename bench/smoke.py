@@ -50,6 +50,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "routing": (SAMPLES,),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
     "scanned_scripts": ("--pages", "1", "--language", "zh"),
+    "poor_scans": ("--scans", "1"),
     "serve": ("--documents", "60", "--clients", "4", "--repeats", "1"),
     "small_files": ("--documents", "120", "--pairs", "1"),
     "soak": ("--simulated", "200", "--real", "20"),
@@ -82,7 +83,8 @@ def main() -> None:
         sys.exit(f"say how small these can be, in SMALLEST of {__file__}: {', '.join(sorted(unknown))}")
     needs = f"needs the corpus of real PDFs, with its ground truth, in {CORPUS}; {FETCH}"
     left_out = LEFT_OUT | ({} if CORPUS.is_dir() else {"markdown_libraries": needs})
-    left_out |= {} if has_fonts("zh") else {"scanned_scripts": f"needs fonts: {FONTS}"}
+    left_out |= {} if has_fonts("zh") else {"scanned_scripts": f"needs fonts: {FONTS}", "poor_scans": "needs them, too"}
+    left_out |= {} if CORPUS.is_dir() else {"poor_scans": needs}
     for name, reason in left_out.items():
         print(f"{name}: left out, it {reason}")
     names = sys.argv[1:] or sorted(SMALLEST.keys() - left_out)

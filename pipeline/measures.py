@@ -43,6 +43,14 @@ class LayerFidelity:
 
 
 @dataclass(frozen=True, slots=True)
+class LineDoubts:
+    """Doubts of an engine that finds lines and reads each of them, 0 to 1 (workers/engines/rapidocr/doubts.py)."""
+
+    unsure_share: float  # of the lines, by their length, that were read with little confidence
+    unread_share: float  # of the page's letters, those in rows outside of all lines that were read
+
+
+@dataclass(frozen=True, slots=True)
 class TextSignals:
     """Signs of a bad page in its text alone, or beside what was seen of the page (pipeline/quality/signals/)."""
 

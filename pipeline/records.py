@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrmill.configs.settings import RouteMode
-from ocrmill.pipeline.measures import LayerFidelity, LayerLine
+from ocrmill.pipeline.measures import LayerFidelity, LayerLine, LineDoubts
 
 RGB = npt.NDArray[np.uint8]
 """A page or view as (height, width, 3) uint8, red first."""
@@ -219,6 +219,7 @@ class PageText:
     tile_columns: int | None = None
     tile_rows: int | None = None
     confidence: float | None = None  # mean of the recognizer's over the lines, 0 to 1, where the engine has one
+    line_doubts: LineDoubts | None = None  # of an engine that reads line by line
     notes: tuple[str, ...] = ()  # flags that the reader raises itself, of text that it left out or is unsure of
     fidelity: LayerFidelity | None = None  # to the text layer, where it was read from there
 

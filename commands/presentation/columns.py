@@ -52,6 +52,8 @@ PAGE_COLUMNS = TableColumns(
         "agreement_invented": "Invented words",
         "agreement_misread": "Misread words",
         "engine_confidence": "Confidence",
+        "unsure_share": "Unsure lines",
+        "unread_share": "Unread letters",
         "layer_recall": "Recall of the layer",
         "layer_precision": "Precision of the layer",
         "garbage_share": "Garbage",

@@ -38,6 +38,8 @@ MEANINGS = {
     "truncated": FlagMeaning("the engine came to its limit: the rest of the page is missing", HALF),
     "empty_markup": FlagMeaning("boxes or tags without text", HALF),
     "low_confidence": FlagMeaning("the engine is unsure of it", "1 - engine_confidence", ("engine_confidence",)),
+    "unsure_lines": FlagMeaning("the engine is unsure of some lines", "unsure_share", ("unsure_share",)),
+    "unread_ink": FlagMeaning("letters stand in rows that were not read", "unread_share", ("unread_share",)),
     "layer_disagrees": FlagMeaning(
         "it is unlike the PDF's own text", "1 - text_layer_agreement", ("text_layer_agreement",)
     ),

@@ -15,6 +15,8 @@ Defect = Literal["repetition", "truncated", "empty_output", "malformed_output"]
 Trouble = Literal["engine_error", "engine_timeout", "engine_crash"]
 Doubt = Literal[
     "low_confidence",
+    "unsure_lines",
+    "unread_ink",
     "layer_disagrees",
     "words_missing",
     "words_invented",

@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ocrmill.pipeline.measures import AgreementMeasures, RepetitionMeasures, TextSignals
+from ocrmill.pipeline.measures import AgreementMeasures, LineDoubts, RepetitionMeasures, TextSignals
 from ocrmill.pipeline.records import Block, EngineDescription, FailedPage, PageFeatures, PageGeometry, PageText, Status
 from ocrmill.pipeline.rows import DocumentRow, PageRow, SourceRow
 
@@ -86,6 +86,7 @@ PAGES = pa.schema(
         *_columns(AgreementMeasures),
         *_columns(TextSignals),
         ("engine_confidence", pa.float32()),
+        *_columns(LineDoubts),
         ("layer_recall", pa.float32()),
         ("layer_precision", pa.float32()),
         ("layer_order", pa.float32()),
@@ -173,13 +174,14 @@ ADDED = frozenset(
         *("ocrmill_version", "sequence", "engine_confidence", "content_ratio", "content_chars", "counted_numbers"),
         *("layer_recall", "layer_precision", "layer_order"),
         *("loop_score", "loop_turns", "loop_unit_chars"),
-        *(name for record in (AgreementMeasures, TextSignals) for name, _ in _columns(record)),
+        *(name for record in (AgreementMeasures, LineDoubts, TextSignals) for name, _ in _columns(record)),
     }
 )
 
 _MODEL_VIEW = ("prompt_tokens", "output_tokens", "visual_tokens", "tile_columns", "tile_rows")
 _MEASURES = tuple(name for name, _ in _columns(RepetitionMeasures))
 _AGREEMENT = tuple(name for name, _ in _columns(AgreementMeasures))
+_LINES = tuple(name for name, _ in _columns(LineDoubts))
 _SIGNS = tuple(name for name, _ in _columns(TextSignals))
 _UNSUITABLE_TEXT = re.compile("[\0\ud800-\udfff]")  # Arrow holds UTF-8; NUL ends a string in what is built on C
 
@@ -220,6 +222,7 @@ def pages_table(rows: Sequence[PageRow], stamp: RunStamp) -> pa.Table:
         "detail": [_capped(row.detail) for row in rows],
         "markdown": [_markdown(row) for row in rows],
         "engine_confidence": _attributes([row.text for row in rows], "confidence")["confidence"],
+        **_attributes([None if row.text is None else row.text.line_doubts for row in rows], *_LINES),
         **_fidelity(rows),
         **_raster(seen["geometry"]),
         **_model(rows, stamp.engine),

@@ -36,6 +36,8 @@ LOOPED_BEFORE = "looped_before"  # cut off at its limit, after an attempt at the
 TRUNCATED = "truncated"  # the engine reached its limit before the end of the page
 EMPTY_MARKUP = "empty_markup"  # most of the output is boxes or tags without text
 LOW_CONFIDENCE = "low_confidence"  # the recognizer is unsure: another script, handwriting, a poor scan
+UNSURE_LINES = "unsure_lines"  # it is unsure of some lines: of another script, upside down, shining through
+UNREAD_INK = "unread_ink"  # letters stand outside of all lines that were read
 LAYER_DISAGREES = "layer_disagrees"  # OCR and a trusted text layer have next to nothing in common
 UNMAPPED_TEXT = "unmapped_text"  # the text holds U+FFFD, for letters that are lost
 LAYER_WORDS_DIFFER = "layer_words_differ"  # words of the text layer are lost, changed or doubled in the Markdown
@@ -45,8 +47,8 @@ UNSUPPORTED_SCRIPT = "unsupported_script"  # the engine cannot write the layer's
 # Those above, in the order in which a row has them; what the reader of the text raised itself follows, then `AT_END`.
 IN_ORDER = (
     *(REPETITION, REPEATED_TEXT, REPEATED_TAIL, COMPRESSIBLE, LONG_RUN, COUNTING, LOOP, LOOP_STOPPED, LOOPED_BEFORE),
-    *(TRUNCATED, EMPTY_MARKUP, LOW_CONFIDENCE, LAYER_DISAGREES, UNMAPPED_TEXT, LAYER_WORDS_DIFFER, ORDER_UNCERTAIN),
-    UNSUPPORTED_SCRIPT,
+    *(TRUNCATED, EMPTY_MARKUP, LOW_CONFIDENCE, UNSURE_LINES, UNREAD_INK, LAYER_DISAGREES, UNMAPPED_TEXT),
+    *(LAYER_WORDS_DIFFER, ORDER_UNCERTAIN, UNSUPPORTED_SCRIPT),
 )
 AT_END = (*DISAGREEING, *DOUBTFUL)  # judged in agreement/ and signals/, where the page has their measures
 OF_THE_TEXT = frozenset({EMPTY_MARKUP, UNMAPPED_TEXT})
@@ -56,6 +58,9 @@ DEGENERATE = frozenset({REPETITION, TRUNCATED})  # a text that repeats itself, o
 
 # Read upside down or in a script that it does not know, the recognizer has 0.33 to 0.75; good pages have 0.9 and more.
 LEAST_CONFIDENCE = 0.85
+# Of unsure_share and unread_share, chosen on scans with faults, as docs/quality.md has their recall and false alarms.
+MOST_UNSURE = 0.1
+MOST_UNREAD = 0.05
 # Another text of the same language has 0.03 (Chinese) to 0.26 (German) in common: trigrams.py.
 LEAST_AGREEMENT = 0.1
 # Of layer_recall and layer_precision. Of 751 real pages, in a library's Markdown, 17 have less: words are joined, cut
@@ -72,7 +77,10 @@ MEASURES = (
     *("repetition_ratio", "repeated_tail_chars", "compression_ratio", "longest_run", "content_ratio", "content_chars"),
     *("counted_numbers", "loop_score"),
 )  # columns that `repetition_reasons` judges
-SIGNALS = ("engine_confidence", "text_layer_agreement", "layer_recall", "layer_precision", "layer_order")
+SIGNALS = (
+    *("engine_confidence", "unsure_share", "unread_share", "text_layer_agreement"),
+    *("layer_recall", "layer_precision", "layer_order"),
+)
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -109,6 +117,8 @@ def doubts(values: Mapping[str, Floats]) -> dict[str, Bools]:
     """Judge the SIGNALS of pages, NaN where a page has none; return the flags of `JUDGED` that follow."""
     return {
         LOW_CONFIDENCE: values["engine_confidence"] < as_stored(LEAST_CONFIDENCE),
+        UNSURE_LINES: values["unsure_share"] >= as_stored(MOST_UNSURE),
+        UNREAD_INK: values["unread_share"] >= as_stored(MOST_UNREAD),
         LAYER_DISAGREES: values["text_layer_agreement"] < as_stored(LEAST_AGREEMENT),
         LAYER_WORDS_DIFFER: np.fmin(values["layer_recall"], values["layer_precision"])
         < as_stored(LEAST_SHARE_OF_WORDS),
@@ -128,7 +138,9 @@ def signals(text: PageText, *, agreement: float | None = None, unsupported_scrip
     """
     seen = text.fidelity
     layer = (None, None, None) if seen is None else (seen.recall, seen.precision, seen.order)
-    values = (text.confidence, agreement, *layer)
+    doubted = text.line_doubts
+    lines = (None, None) if doubted is None else (doubted.unsure_share, doubted.unread_share)
+    values = (text.confidence, *lines, agreement, *layer)
     raised = {
         **doubts(dict(zip(SIGNALS, map(as_stored, values), strict=True))),
         UNMAPPED_TEXT: is_unmapped(text.markdown),

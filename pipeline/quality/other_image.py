@@ -1,10 +1,12 @@
 """Make the row of a page that was read from another image of it: turned, in halves, or from its own text."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
+from statistics import fmean
 from typing import TypeVar
 
 from ocrmill.configs.settings import QualitySettings
+from ocrmill.pipeline.measures import LineDoubts
 from ocrmill.pipeline.quality.attempts import find_defect
 from ocrmill.pipeline.quality.page_row import failed_row, recognized_row
 from ocrmill.pipeline.quality.seam import Seam, find_seam
@@ -113,12 +115,16 @@ def _joined(upper: PageText, lower: PageText, seam: Seam, between: str, down: fl
             kept.append(replace(cut, y0=was.y0 + down, y1=was.y1 + down))
     both = [each for each in (upper, lower) if each.markdown.strip()] or [upper]
     known = [each.confidence for each in both if each.confidence is not None]
+    doubts = [each.line_doubts for each in both if each.line_doubts is not None]
     return replace(
         both[0],
         markdown=upper.markdown[:end] + between + lower.markdown[start:],
         raw=None if all(each.raw is None for each in both) else "\n".join(each.raw or "" for each in both),
         blocks=tuple(kept),
         confidence=sum(known) / len(known) if known else None,
+        line_doubts=LineDoubts(*(fmean(values) for values in zip(*map(astuple, doubts), strict=True)))
+        if doubts
+        else None,
         output_tokens=_sum([each.output_tokens for each in both]),
         prompt_tokens=_sum([each.prompt_tokens for each in both]),
         visual_tokens=_sum([each.visual_tokens for each in both]),

@@ -22,7 +22,7 @@ from ocrmill.commands.status import read_status
 from ocrmill.commands.verify import verify
 from ocrmill.commands.verify_report import Severity
 from ocrmill.configs.settings import QualitySettings, RunSettings
-from ocrmill.pipeline.measures import LayerFidelity, LayerLine
+from ocrmill.pipeline.measures import LayerFidelity, LayerLine, LineDoubts
 from ocrmill.pipeline.output.journal import recover
 from ocrmill.pipeline.output.ledger import read_ledger
 from ocrmill.pipeline.output.runs.records import write_record
@@ -89,6 +89,8 @@ def rows(quality: QualitySettings) -> list[PageRow]:
         for finish, confidence in (("stop", 0.9), ("length", 0.5), ("repetition", None), (None, 0.85)):
             seen = LayerFidelity(0.96, 0.94 if finish else 0.97, 0.95 if confidence else 0.99)
             read = PageText(text, finish_reason=finish, confidence=confidence, notes=("hidden_text",), fidelity=seen)
+            if confidence:
+                read = replace(read, line_doubts=LineDoubts(1 - confidence, (1 - confidence) / 2))
             rendered = rendered_page(len(made) + 1, layer_text="The layer says other things." if confidence else None)
             attempt = Attempt("cpu", 1.0, finish_reason=finish)
             made.append(settled([recognized_row(DOCUMENT, rendered, read, attempt, quality)]))
@@ -205,7 +207,9 @@ def test_flags_of_the_reading_stay_in_their_order() -> None:
     row = next(row for row in rows(DEFAULTS) if row.flags)
     kept = ("repetition", "looped_before", "truncated", "empty_markup", "unmapped_text", "unsupported_script")
     reading = present(row.reading)
-    text = replace(reading.text, markdown="text", finish_reason="length", confidence=None, fidelity=None)
+    text = replace(
+        reading.text, markdown="text", finish_reason="length", confidence=None, fidelity=None, line_doubts=None
+    )
     twice = (Attempt("cpu", 1.0, reason=Reason.REPETITION), Attempt("cpu", 1.0, finish_reason="length"))
     content = replace(reading, text=text, repetition_flag=True, text_layer_agreement=None)
     flags = (*kept, "of_tomorrow", "hidden_text")

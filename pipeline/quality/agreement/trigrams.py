@@ -25,12 +25,18 @@ _MARKUP = re.compile(
 
 def text_layer_agreement(markdown: str, layer_text: str) -> float:
     """Measure how a page's Markdown agrees with its layer, from 0 (nothing in common) to 1; 1 if both are empty."""
-    ours, theirs = _trigrams(html.unescape(_MARKUP.sub(r"\g<label>", markdown))), _trigrams(layer_text)
+    ours, theirs = markdown_trigrams(markdown), trigrams(layer_text)
     total = ours.total() + theirs.total()
     return 2 * (ours & theirs).total() / total if total else 1.0
 
 
-def _trigrams(text: str) -> Counter[str]:
+def markdown_trigrams(markdown: str) -> Counter[str]:
+    """Count the trigrams of a Markdown without its markup."""
+    return trigrams(html.unescape(_MARKUP.sub(r"\g<label>", markdown)))
+
+
+def trigrams(text: str) -> Counter[str]:
+    """Count the trigrams of a text's letters and digits, those at its ends with blanks."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     letters = "".join(character for character in folded if character.isalnum())
     if not letters:

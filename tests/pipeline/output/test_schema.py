@@ -59,7 +59,8 @@ CONTRACT = {
         | agreement_misread float | agreement_numbers int32 | agreement_order float
         | text_script string | layer_script string | text_language string | layer_language string | ink_density float
         | ragged_tables int32 | formulas int32 | broken_formulas int32 | garbage_share float
-        | engine_confidence float | layer_recall float | layer_precision float | layer_order float
+        | engine_confidence float | unsure_share float | unread_share float
+        | layer_recall float | layer_precision float | layer_order float
         | flags list<item: string> | route {WORD} | route_reason {WORD}
         | features struct<characters: int32, words: int32, unmapped_share: float, control_share: float,
           private_use_share: float, vowelless_share: float, consonant_run_share: float, stopword_share: float,

@@ -13,6 +13,7 @@ from rasterized import open_document, rasterizer_with
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import InputSettings, RoutingSettings, RunSettings, StorageSettings
+from ocrmill.pipeline.measures import LineDoubts
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render
 from ocrmill.pipeline.pages.raster_size import with_raster
 from ocrmill.pipeline.pages.scripts import LATIN_CJK, unwritable_share
@@ -124,12 +125,14 @@ def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, p
 
 
 def test_signals_are_flags() -> None:
-    """Low confidence, a layer that says something else and lost letters are raised; none is without its measure."""
+    """Low confidence, unsure and unread lines, a disagreeing layer and lost letters are raised, each by its measure."""
     good = PageText("text", confidence=0.97)
 
     assert signals(good, agreement=0.8) == ()
     assert signals(PageText("text")) == ()
     assert signals(replace(good, confidence=0.84), agreement=None) == ("low_confidence",)
+    assert signals(replace(good, line_doubts=LineDoubts(0.0, 0.0))) == ()
+    assert signals(replace(good, line_doubts=LineDoubts(1.0, 1.0))) == ("unsure_lines", "unread_ink")
     assert signals(good, agreement=0.0) == ("layer_disagrees",)
     assert signals(PageText("The commi\ufffdee")) == ("unmapped_text",)
 

@@ -19,12 +19,14 @@ import numpy as np
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.views import PageViews
+from ocrmill.pipeline.measures import LineDoubts
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
 from ocrmill.pipeline.quality.signals.vietnamese import lacks_tone_marks
 from ocrmill.pipeline.records import RGB, EngineDescription, Failure, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.paragraphs import Line, assemble
 from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.workers.engines.rapidocr.doubts import unread_share, unsure_share
 from ocrmill.workers.engines.rapidocr.line_reader import (
     DETECTOR,
     RECOGNIZER,
@@ -108,6 +110,7 @@ class CpuEngine:
                 "too poor an image",
             )
         sure = [line for line in found if line.text and line.confidence >= self._settings.min_confidence]
+        doubts = LineDoubts(unsure_share(found), unread_share(image, geometry, sure))
         lines = _placed(sure, image, geometry, turn)
         written, doubtful = written_lines(lines, _HEADING_RATIO)
         markdown, blocks = assemble(written)
@@ -125,6 +128,7 @@ class CpuEngine:
             blocks=blocks,
             finish_reason="stop",
             confidence=confidence,
+            line_doubts=doubts,
             notes=(TABLE_UNCERTAIN,) * doubtful,
         )
 
