@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
+import numpy as np
 import pymupdf
 import pytest
 from made_rows import rendered_page
@@ -37,6 +39,7 @@ from ocrmill.pipeline.records import (
 from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.sources.discovery import Discovery
 from ocrmill.workers.engines.rapidocr.engine import CpuEngine
+from ocrmill.workers.engines.rapidocr.line_reader import FoundLine, LineReader
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.rendering.rasterizer import Rasterizer
 
@@ -122,6 +125,24 @@ def test_scans_in_an_unreadable_script_fail_without_a_layer(engine: CpuEngine, p
     row = instance(PageRow, asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, page, image)))
 
     assert (row.status, row.reason) == (Status.FAILED, Reason.UNSUPPORTED_SCRIPT)
+
+
+@pytest.mark.parametrize(("greek_lines", "outcome"), [(6, Status.FAILED), (2, Status.OK), (0, Status.OK)])
+def test_greek_that_lost_its_accents_is_said_to_be(
+    engine: CpuEngine, monkeypatch: pytest.MonkeyPatch, greek_lines: int, outcome: Status
+) -> None:
+    """RapidOCR reads clear Greek with confidence, without its accented letters: a page fails, a part is flagged."""
+    read = ["The accents of this manual were lost on the way to the printer."] * 6
+    read += ["Aυτο που χουν ια σχετι εγατσαση του εργζνται σε πειβλλον"] * greek_lines
+    corners = np.array([[100.0, 100], [1000, 100], [1000, 124], [100, 124]])
+    lines = [FoundLine(text, 0.95, corners + [0, 40 * number]) for number, text in enumerate(read)]
+    image, rendered = scan_of(pymupdf.open().new_page())
+    monkeypatch.setattr(engine, "_reader", Mock(spec=LineReader, read=Mock(return_value=(lines, 0))))
+    row = instance(PageRow, asyncio.run(Recognizer(engine, RunSettings()).read(DOCUMENT, rendered, image)))
+
+    assert row.status == outcome
+    assert row.reason == (Reason.UNSUPPORTED_SCRIPT if outcome == Status.FAILED else None)
+    assert ("unsupported_script" in row.flags) == (greek_lines == 2)
 
 
 def test_signals_are_flags() -> None:

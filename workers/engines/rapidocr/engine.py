@@ -21,6 +21,8 @@ from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.measures import LineDoubts
 from ocrmill.pipeline.pages.scripts import LATIN_CJK
+from ocrmill.pipeline.quality.flags import UNSUPPORTED_SCRIPT
+from ocrmill.pipeline.quality.signals.greek import unaccented_greek_share
 from ocrmill.pipeline.quality.signals.vietnamese import lacks_tone_marks
 from ocrmill.pipeline.records import RGB, EngineDescription, Failure, PageGeometry, PageText, Reason, RetryParams
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
@@ -49,6 +51,7 @@ _MAX_SKEW = math.radians(20)
 # and (0.86, 0); pages in Latin and Chinese 0.9 and 1 to 3. A list of contents with dot leaders has few letters, read
 # with confidence. Poor scans in Cyrillic have (0.92, 0): of each line only the commas are read.
 _UNREAD = ((0.65, math.inf), (0.85, 0.8), (0.9, 0.3), (math.inf, 0.1))
+_MUCH_GREEK = 0.3  # of a text's letters: less leaves a text that is good elsewhere, and is flagged
 _JUDGED_LINES = 3  # fewer say little
 
 
@@ -116,11 +119,12 @@ class CpuEngine:
         markdown, blocks = assemble(written)
         if not markdown:
             return Failure(Reason.EMPTY_OUTPUT, f"RapidOCR found no text ({len(found)} lines that it could not read)")
-        if lacks_tone_marks(markdown):
+        greek = unaccented_greek_share(markdown)
+        if greek >= _MUCH_GREEK or lacks_tone_marks(markdown):
+            lost = "Greek without accents" if greek else "Vietnamese without the letters that mark tones"
             return Failure(
                 Reason.UNSUPPORTED_SCRIPT,
-                "its words are Vietnamese without the letters that mark tones, which RapidOCR cannot write: read it "
-                "with another engine",
+                f"its words are {lost}, which RapidOCR cannot write: read it with another engine",
             )
         return PageText(
             markdown,
@@ -129,7 +133,7 @@ class CpuEngine:
             finish_reason="stop",
             confidence=confidence,
             line_doubts=doubts,
-            notes=(TABLE_UNCERTAIN,) * doubtful,
+            notes=(UNSUPPORTED_SCRIPT,) * (greek > 0) + (TABLE_UNCERTAIN,) * doubtful,
         )
 
 
