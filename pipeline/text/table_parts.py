@@ -1,6 +1,7 @@
 """Turns the parts that a layout model calls tables into tables, where words lie in rows and columns without doubt."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -8,9 +9,9 @@ from itertools import pairwise
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.item_marks import mark_of
 from ocrmill.pipeline.text.layout_model import TABLE, Region
-from ocrmill.pipeline.text.page_parts import Part, lines_of, rows_of
+from ocrmill.pipeline.text.page_parts import Part, lines_of, plain_parts, rows_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
-from ocrmill.pipeline.text.tables.chunks import text_lines
+from ocrmill.pipeline.text.tables.chunks import chunks_of, text_lines
 from ocrmill.pipeline.text.tables.doubts import has_leaders, leads
 from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.rows import NUMBER
@@ -21,6 +22,8 @@ from ocrmill.pipeline.text.words import Word
 
 _SAME = 0.5  # of a ruled grid's area: the model has seen it
 _SENTENCE = 8  # words: a text so long that stands alone on its lines is no row of a table
+_FEW_LINES = 3  # of a title or a page number; more may be one column of a table
+_FEW_CELLS = 0.1  # of the lines of a text
 _INSIDE = 0.9  # of a text's area, that lies in a table's region
 _NUMBERS, _NUMBER_SHARE = 3, 0.6  # of a row of numbers, in words; a name may stand before them
 _NUMBER_ROWS, _ROW_SHARE = 3, 0.6  # of a region's lines
@@ -140,9 +143,21 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
             out += [replace(part, box=table.box, table=table) for table in tables]
         elif part.label == TABLE and has_leaders(rows := rows_of(part.lines)):
             out += _contents(rows)
+        elif part.label == TABLE and words and not ruled.vertical and _is_text(words, ruled):
+            out += plain_parts(part.lines, right_to_left=right_to_left)
         else:
             out.append(part)
     return out
+
+
+def _is_text(words: Sequence[Word], rules: Rules) -> bool:
+    """Tell if what a layout model takes for a table is a few lines, or sentences, that nothing stands beside."""
+    lines = text_lines(words)
+    chunks = Counter(chunk.line for chunk in chunks_of(lines, rules))
+    cells = sum(count > 1 for count in chunks.values())
+    return (cells == 0 and len(lines) <= _FEW_LINES) or (
+        cells <= _FEW_CELLS * len(lines) and len(words) >= _SENTENCE * len(lines)
+    )
 
 
 def _counted_items(tables: Sequence[Table]) -> list[Part]:

@@ -92,6 +92,28 @@ def test_entries_of_a_contents_page_are_a_list(dots: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("lines", "is_text"),
+    [
+        (["R Core Team", "2022"], True),
+        (["fopen", "fclose", "printf", "fprintf"], False),  # may be one column of a table
+        (["A sentence that fills its line from the left edge to the right one"] * 6, True),
+    ],
+)
+def test_text_that_nothing_stands_beside_is_no_table(lines: list[str], *, is_text: bool) -> None:
+    """A centred line, a page number or a page of prose that a layout model takes for a table is text without doubt."""
+    words = [word for n, text in enumerate(lines) for word in line(text, 100, 100 + 15 * n)]
+    parts = with_tables(
+        [Part(TABLE, tuple(lines_of(words)), around(words), region=Region(TABLE, around(words)))],
+        Rules((), ()),
+        right_to_left=False,
+    )
+
+    assert all(part.table is None for part in parts)
+    assert (TABLE not in [part.label for part in parts]) == is_text
+    assert [word.text for part in parts for each in part.lines for word in each.words] == [word.text for word in words]
+
+
 def numbers(gap: float, ends: str = "") -> list[Word]:
     """Six rows of eight numbers, set to the right in columns that are so far apart."""
     words = []
