@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.pages.drawing_log import DrawingLog, read_drawing_log
 from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
-from ocrmill.pipeline.text.layer.page_words import read_layout, read_planes
+from ocrmill.pipeline.text.layer.page_words import COMBINING, DOTLESS, read_layout, read_planes
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, turned
 
 if TYPE_CHECKING:
     import pymupdf
+
+_UNACCENTED = str.maketrans({**DOTLESS, **dict.fromkeys(COMBINING, "")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _signs_as_letters(layout: Mapping[str, Any]) -> Counter[str]:
 
 def _letters(texts: Iterable[str]) -> Counter[str]:
     """Count letters and digits without their accents, vowel signs and forms."""
-    return Counter(filter(str.isalnum, unicodedata.normalize("NFKD", "".join(texts))))
+    return Counter(filter(str.isalnum, unicodedata.normalize("NFKD", "".join(texts).translate(_UNACCENTED))))
 
 
 def _words(page: "pymupdf.Page", hidden: HiddenText) -> Iterator[tuple[float, float, float, float, str]]:

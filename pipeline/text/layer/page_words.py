@@ -25,7 +25,12 @@ from ocrmill.pipeline.text.layer.blanks import (
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
-from ocrmill.pipeline.text.order.line_order import in_logical_order, runs_to_left, with_signs_in_order
+from ocrmill.pipeline.text.order.line_order import (
+    in_logical_order,
+    runs_to_left,
+    with_digits_in_order,
+    with_signs_in_order,
+)
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
 
@@ -41,11 +46,12 @@ _ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 _SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript,
 _LITTLE_SMALLER, _FAR_RISE = 0.97, 0.2  # unless it is raised so far; WeasyPrint's superscripts have 0.9
 _FALL = 0.06  # of a line's type: a subscript's baseline is so far below the line's; a superscript's `RISE` above
-_COMBINING = {
+COMBINING = {  # accents that stand alone, and those that are part of a letter
     "\u00b4": "\u0301", "\u0060": "\u0300", "\u00a8": "\u0308", "\u02c6": "\u0302", "\u02dc": "\u0303",
     "\u00b8": "\u0327", "\u02c7": "\u030c", "\u02dd": "\u030b", "\u02da": "\u030a", "\u00af": "\u0304",
     "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02db": "\u0328",
 }  # fmt: skip
+DOTLESS = {"\u0131": "i", "\u0237": "j"}  # letters under an accent
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
 _IN_COLUMN = 0.4  # of the narrower width, that a character shares with its column
@@ -189,7 +195,12 @@ def _words(
 ) -> Iterator[Word]:
     """Cut a line at its white space. `rises`: those of `_rises`, if they are not to be told by it."""
     rises = _rises(characters, place) if rises is None else rises
-    characters = list(with_blanks(without_letterspacing(list(characters))))
+
+    def left(character: Character) -> float:
+        return place(character.box).x0
+
+    characters = with_digits_in_order(_with_accents(characters), left)
+    characters = list(with_blanks(without_letterspacing(characters)))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
     kinds = {unicodedata.bidirectional(character.text[0]) for character in characters}
     to_left = bool(kinds & RIGHT_TO_LEFT) and runs_to_left(characters)
@@ -198,7 +209,7 @@ def _words(
         if not character.text.isspace():
             waiting.append(character)
         if waiting and (n == last or character.text.isspace()):
-            whole = with_signs_in_order(waiting, is_arabic="AL" in kinds) if to_left else waiting
+            whole = with_signs_in_order(waiting, left, is_arabic="AL" in kinds) if to_left else waiting
             yield from _word(whole, place, rises, line, ends_line=n == last)
             waiting = []
 
@@ -206,7 +217,6 @@ def _words(
 def _word(
     characters: list[Character], place: _Place, rises: dict[int, Rise], line: int, *, ends_line: bool
 ) -> Iterator[Word]:
-    characters = _with_accents(characters)
     pieces: list[Piece] = []
     run: list[Character] = []
     for n, character in enumerate(characters):
@@ -269,20 +279,26 @@ def _mended(run: Sequence[Character], font: str) -> str:
     return _PRESENTATION_FORMS.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text)
 
 
-def _with_accents(characters: list[Character]) -> list[Character]:
-    """Put accents that are drawn over a letter of their own onto it."""
-    if not any(character.text in _COMBINING for character in characters):
-        return characters
+def _with_accents(characters: Sequence[Character]) -> list[Character]:
+    """Put accents that are drawn over a letter of their own onto it.
+
+    MuPDF finds a blank between an accent and the next letter where the accent's letter is wider; it goes.
+    """
+    if not any(character.text in COMBINING for character in characters):
+        return list(characters)
     out: list[Character] = []
     waiting: Character | None = None
+    composed: Character | None = None
     for character in characters:
+        if composed and out[-1] is composed and character.text.isspace() and _covers(composed, character):
+            continue
         if waiting is not None:
             composed = _composed(character, waiting)
             out += [composed] if composed else [waiting]
             waiting = None
             if composed:
                 continue
-        if character.text in _COMBINING:
+        if character.text in COMBINING:
             composed = _composed(out[-1], character) if out else None
             if composed:
                 out[-1] = composed
@@ -293,13 +309,18 @@ def _with_accents(characters: list[Character]) -> list[Character]:
     return [*out, waiting] if waiting is not None else out
 
 
+def _covers(letter: Character, blank: Character) -> bool:
+    """Tell if the middle of a blank lies within a letter."""
+    x, y = (blank.box[0] + blank.box[2]) / 2, (blank.box[1] + blank.box[3]) / 2
+    return letter.box[0] < x < letter.box[2] and letter.box[1] < y < letter.box[3]
+
+
 def _composed(letter: Character, accent: Character) -> Character | None:
     """The letter with the accent that lies over it; None if it does not, or there is no such letter."""
     x0, x1 = max(letter.box[0], accent.box[0]), min(letter.box[2], accent.box[2])
     if not letter.text.isalpha() or x1 - x0 < _OVER * (accent.box[2] - accent.box[0]):
         return None
-    base = {"\u0131": "i", "\u0237": "j"}.get(letter.text, letter.text)
-    text = unicodedata.normalize("NFC", base + _COMBINING[accent.text])
+    text = unicodedata.normalize("NFC", DOTLESS.get(letter.text, letter.text) + COMBINING[accent.text])
     return letter._replace(text=text) if len(text) == 1 else None
 
 

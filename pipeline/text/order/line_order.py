@@ -9,14 +9,16 @@ Not covered: words of both directions in one.
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
 
 from ocrmill.pipeline.text.layer.blanks import RIGHT_TO_LEFT, Character
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Word
 
 _LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
+_DIGITS = frozenset({"EN", "AN"})
+_STEP = 1.0  # of the type: digits of a number stand closer to each other
 _PERCENT = frozenset("%\u066a\u2030")
 _SIGNS = frozenset("+-\u2212\u00b1")
 _DASHES = frozenset("\u2012\u2013\u2014")
@@ -25,6 +27,9 @@ _OPENING = frozenset("([{")
 _HEAD, _GROUP = re.compile(r"\d{1,3}"), re.compile(r"\d{3}(?:[.,\u066b]\d+)?")  # of a number with blanks: `1 234,5`
 _TOUCHES = 0.05  # of the type: the narrowest blank is wider
 
+LeftEdge = Callable[[Character], float]
+"""Gives the left edge of a character on the upright page."""
+
 
 def runs_to_left(characters: Sequence[Character]) -> bool:
     """Tell if most letters of a line run from right to left; numbers stand in either direction."""
@@ -32,7 +37,35 @@ def runs_to_left(characters: Sequence[Character]) -> bool:
     return sum(kind in RIGHT_TO_LEFT for kind in kinds) >= kinds.count("L")
 
 
-def with_signs_in_order(word: Sequence[Character], *, is_arabic: bool) -> list[Character]:
+def with_digits_in_order(characters: Sequence[Character], left: LeftEdge) -> list[Character]:
+    """Return a line with the digits of each number from left to right, as a reader sees them in any script.
+
+    Some programs draw a line from right to left glyph by glyph, its numbers too.
+    """
+    if left(characters[0]) <= left(characters[-1]):
+        return list(characters)
+    ordered: list[Character] = []
+    run: list[Character] = []
+    for character in [*characters, None]:
+        kind = unicodedata.bidirectional(character.text[0]) if character else ""
+        if character and (kind in _DIGITS or (run and kind == "CS" and not character.text.isspace())):
+            run.append(character)
+            continue
+        after = [run.pop()] if run and unicodedata.bidirectional(run[-1].text[0]) == "CS" else []
+        ordered += (run[::-1] if _runs_leftwards(run, left) else run) + after
+        run = []
+        if character:
+            ordered.append(character)
+    return ordered
+
+
+def _runs_leftwards(digits: Sequence[Character], left: LeftEdge) -> bool:
+    """Tell if each digit stands close to the left of the one before."""
+    steps = [(left(before) - left(after)) / (before.span["size"] or 1.0) for before, after in pairwise(digits)]
+    return bool(steps) and all(0 < step < _STEP for step in steps)
+
+
+def with_signs_in_order(word: Sequence[Character], left: LeftEdge, *, is_arabic: bool) -> list[Character]:
     """Return a number or Latin word of a line from right to left with the signs at its ends where they are read.
 
     What is shown to its right comes before it, what is shown to its left after it. A percent sign always follows its
@@ -42,11 +75,10 @@ def with_signs_in_order(word: Sequence[Character], *, is_arabic: bool) -> list[C
     strong = [character for character, kind in zip(word, kinds, strict=True) if kind in _LEFT_TO_RIGHT]
     if not strong or RIGHT_TO_LEFT & set(kinds) or len(strong) == len(word):
         return list(word)
-    left, right = min(c.box[0] for c in strong), max(c.box[0] for c in strong)
-    core = [character for character in word if left <= character.box[0] <= right]
-    outside = sorted((c for c in word if not left <= c.box[0] <= right), key=lambda c: -c.box[0])
-    before = [character for character in outside if character.box[0] > right]
-    after = [character for character in outside if character.box[0] < left]
+    first, last = min(map(left, strong)), max(map(left, strong))
+    core = [character for character in word if first <= left(character) <= last]
+    before = sorted((character for character in word if left(character) > last), key=left, reverse=True)
+    after = sorted((character for character in word if left(character) < first), key=left, reverse=True)
     percent = [character for character in before if character.text in _PERCENT]
     before = [character for character in before if character.text not in _PERCENT]
     if after and (after[0].text in _SIGNS or _is_currency(after[0])):

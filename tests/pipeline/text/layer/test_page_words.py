@@ -25,6 +25,28 @@ def test_a_raised_number_is_a_superscript_in_type_that_is_hardly_smaller() -> No
     ]
 
 
+def test_an_accent_below_a_wide_letter_parts_no_word() -> None:
+    """TeX draws a cedilla under its letter and goes on after the letter; the layer has a blank there, and dotless i."""
+    document = pymupdf.open()
+    page = document.new_page()
+    font = pymupdf.Font("helv")
+    writer, left = pymupdf.TextWriter(page.rect), 72.0
+    for sign in "LICENC\u00b8A aqu\u0131\u00b4 pˆe":
+        shift = 4.0 if sign == "\u00b8" else 0.0
+        on_last = {"\u00b8": 13.0, "\u00b4": 5.5}.get(sign, 0.0)
+        writer.append((left - on_last + shift, 100), sign, font, 18)
+        left += 0.0 if on_last else font.text_length(sign, 18)
+    writer.write_text(page)
+
+    read = pymupdf.open(stream=document.tobytes())
+    text = read_faithfully(read, 0, right_to_left=False, fast=True)
+
+    assert "C\u00b8 A" in read[0].get_text()
+    assert text.markdown == "LICEN\u00c7A aqu\u00ed p\u02c6e"
+    assert text.fidelity is not None
+    assert (text.fidelity.recall, text.fidelity.precision) == (1.0, 1.0)
+
+
 def test_the_tick_of_a_check_box_is_no_digit() -> None:
     """A form's box is ticked with the code of a digit in ZapfDingbats; the sign is written, and no number is lost."""
     document = pymupdf.open()

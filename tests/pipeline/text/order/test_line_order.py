@@ -3,7 +3,7 @@
 import pytest
 
 from ocrmill.pipeline.text.layer.blanks import Character
-from ocrmill.pipeline.text.order.line_order import in_logical_order, with_signs_in_order
+from ocrmill.pipeline.text.order.line_order import in_logical_order, with_digits_in_order, with_signs_in_order
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -16,6 +16,10 @@ def characters(shown: str) -> list[Character]:
         Character(sign, (WIDE * n, 92, WIDE * n + WIDE, 102), (WIDE * n, 100), {"size": 10.0})
         for n, sign in enumerate(shown)
     ]
+
+
+def left(character: Character) -> float:
+    return character.box[0]
 
 
 def line(*shown: str) -> list[Word]:
@@ -55,15 +59,30 @@ def read(*shown: str) -> str:
 )
 def test_signs_at_the_ends_of_a_number_are_where_they_were_written(shown: str, written: str) -> None:
     """A line from right to left shows what follows a number to its left, and the end of a range before its start."""
-    assert "".join(each.text for each in with_signs_in_order(characters(shown), is_arabic=False)) == written
+    assert "".join(each.text for each in with_signs_in_order(characters(shown), left, is_arabic=False)) == written
+
+
+@pytest.mark.parametrize(
+    ("shown", "written"),
+    [
+        ("\u0662\u0660\u0660\u0666 \u0644\u0648", "\u0648\u0644 \u0662\u0660\u0660\u0666"),
+        ("1,234.50 \u05d1\u05d0.", ".\u05d0\u05d1 1,234.50"),
+        ("16/12/2006", "16/12/2006"),
+        ("7, 12", "12 ,7"),
+    ],
+)
+def test_digits_drawn_from_the_right_are_read_from_the_left(shown: str, written: str) -> None:
+    """Arabtex and others draw each glyph of a line from the right, digits too; a year is no other year for that."""
+    assert "".join(each.text for each in with_digits_in_order(characters(shown)[::-1], left)) == written
+    assert "".join(each.text for each in with_digits_in_order(characters(shown), left)) == shown
 
 
 def test_currency_stands_where_its_script_writes_it() -> None:
     """Arabic shows the sign that is written before a number to its right; Hebrew shows it to its left."""
     shown = characters(".99.50$")
 
-    assert "".join(each.text for each in with_signs_in_order(shown, is_arabic=True)) == "$99.50."
-    assert "".join(each.text for each in with_signs_in_order(shown, is_arabic=False)) == "99.50$."
+    assert "".join(each.text for each in with_signs_in_order(shown, left, is_arabic=True)) == "$99.50."
+    assert "".join(each.text for each in with_signs_in_order(shown, left, is_arabic=False)) == "99.50$."
 
 
 def test_latin_words_and_numbers_do_not_turn_a_line() -> None:
