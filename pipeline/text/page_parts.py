@@ -5,67 +5,42 @@ errs, its region is taken for what its lines are: items begin with a mark, progr
 and a picture that holds most of a page's prose is its background.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise
 from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.drop_caps import with_drop_caps
-from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, mark_of, with_item_marks
+from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, is_counted, mark_of, with_item_marks
+from ocrmill.pipeline.text.contents.numbered_listings import with_numbered_listings
+from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_of, prose_size
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
-from ocrmill.pipeline.text.paragraphs import Line, body_size, heading_level_of, paragraphs
+from ocrmill.pipeline.text.order.continued_paragraphs import over_columns
+from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns
+from ocrmill.pipeline.text.paragraphs import heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
-from ocrmill.pipeline.text.tables.table import Table
 from ocrmill.pipeline.text.words import Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
-_MONO_SHARE = 0.8  # of the letters of program text
 _MAY_BE_LISTING = frozenset({"code", "text", "title", "heading"})
 _SAME_SIZE = 0.1  # of the type
 _LISTING_GAP = 1.8  # of a line's height: one blank line
-_PROSE_SHARE = 0.1  # of a page's characters, between listings
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
 _PROSE = frozenset({"text", "footnote", "code", "caption"})
+_TEXTS = _PROSE | {"list", "title", "heading"}
+_BLANK = 0.7  # of the type, at most, between words of one text
 _MARGIN = 4.0  # points, by which a table is wider than its column
 _IN_COLUMNS = _PROSE | {TABLE}
 _PARAGRAPH_LINES = 4
 _SPACE = 0.8  # of a line's height: white space between paragraphs
-_HOLE = 3.0  # of a line's height: what stands so far below is no part of the paragraph, whatever the model says
+# White space above what is no part of a paragraph, whatever the model says: of a line's height, and times the usual.
+_HOLE, _WIDER = 1.5, 3.0
 _NEAR = 12  # items that stand between two marks of one list, at most
 _INSIDE = 0.9  # of a region's area, from which it is part of a table
-_WRAPPED = 2  # lines of a paragraph that goes on in the next column, on both sides
-_HALF_POINT = 0.5
-_PROSE_WORDS, _FULL = 3, 0.7  # of its last line, and of its widest line: entries of a reference card end short
 _MAX_GAP = 1.2  # of a line's height, between an item and its next line
-
-
-@dataclass(frozen=True, slots=True)
-class WordLine(Line):
-    """A line with its words, in logical order."""
-
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Lines that belong together, in their order."""
-
-    label: str
-    lines: tuple[WordLine, ...]
-    box: Box  # of all lines but those that go on elsewhere
-    level: int = 0  # of a heading whose level its lines tell
-    region: Region | None = None
-    table: Table | None = None  # of a table whose rows and columns are beyond doubt
-    note: str = ""  # label of a footnote that has a mark on the page
-    elsewhere: tuple[Box, ...] = ()  # where a paragraph goes on, in the next columns
-
-
-def lines_of(words: Iterable[Word]) -> list[WordLine]:
-    """The lines of the layer. Words that follow each other in one line stay together."""
-    return [_line(list(group)) for _, group in groupby(words, key=lambda word: word.line)]
 
 
 def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_left: bool) -> list[Part]:
@@ -100,8 +75,9 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         elif region.label == PICTURE:
             parts.append(Part(PICTURE, (), region.box, region=region))
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
-    parts = _with_items(_with_listings(_in_order(parts, right_to_left=right_to_left)))
-    return _over_columns(parts, right_to_left=right_to_left)
+    parts = by_list_columns(_in_order(parts, right_to_left=right_to_left))
+    parts = _with_items(_with_listings(with_numbered_listings(parts)))
+    return over_columns(parts, right_to_left=right_to_left)
 
 
 def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]:
@@ -112,44 +88,7 @@ def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]
         label = "text" if not paragraph.level else "title" if paragraph.level == 1 else "heading"
         kept = tuple(paragraph.lines)
         parts.append(Part(label, kept, enclosing([line.box for line in kept]), paragraph.level))
-    return _over_columns(parts, right_to_left=right_to_left)
-
-
-def rows_of(lines: Sequence[WordLine]) -> list[list[Word]]:
-    """Words by rows: pieces of a line that stand on one row, in the lines' order."""
-    rows: list[list[WordLine]] = []
-    for line in lines:
-        if rows and rows[-1][-1].box.shares_row(line.box):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return [[word for line in row for word in line.words] for row in rows]
-
-
-def prose_size(lines: Sequence[WordLine]) -> float:
-    """Return the type size of most text that is not set in type of fixed width; of all text if there is little else."""
-    prose = [line for line in lines if not is_listing([line])]
-    enough = sum(len(line.text) for line in prose) >= _PROSE_SHARE * sum(len(line.text) for line in lines)
-    return body_size(prose if enough else lines)
-
-
-def is_listing(lines: Sequence[WordLine]) -> bool:
-    """Tell if nearly all letters are in type of fixed width."""
-    letters = mono = 0
-    for line in lines:
-        for word in line.words:
-            for piece in word.pieces:
-                letters += len(piece.text)
-                mono += len(piece.text) * piece.mono
-    return mono >= _MONO_SHARE * letters > 0
-
-
-def _line(words: list[Word]) -> WordLine:
-    boxes = [word.box for word in words]
-    widths = [right - left for left, _, right, _ in boxes]
-    box = enclosing(boxes)
-    widest = words[widths.index(max(widths))]
-    return WordLine(" ".join([word.text for word in words]), box, widest.size, box, tuple(words))
+    return over_columns(parts, right_to_left=right_to_left)
 
 
 def _shares(words: list[Word], regions: Sequence[Region]) -> Iterator[tuple[int | None, list[Word]]]:
@@ -165,8 +104,26 @@ def _shares(words: list[Word], regions: Sequence[Region]) -> Iterator[tuple[int 
         close = words[n].box.x0 - words[n - 1].box.x1 < words[n].size
         if owners[n] is None and close:  # the end of a cell that is wider than the model thinks
             owners[n] = owners[n - 1]
+    owners = _without_cut_text(owners, words, regions)
     for owner, group in groupby(zip(owners, words, strict=True), key=lambda item: item[0]):
         yield owner, [word for _, word in group]
+
+
+def _without_cut_text(owners: list[int | None], words: Sequence[Word], regions: Sequence[Region]) -> list[int | None]:
+    """Keep words together that have only blanks between them, where regions of text cut a line.
+
+    The region that has most of them gets all. A picture or table may end within a line, a text does not.
+    """
+    out: list[int | None] = []
+    start = 0
+    for n in range(1, len(words) + 1):
+        if n < len(words) and words[n].box.x0 - words[n - 1].box.x1 < _BLANK * words[n].size:
+            continue
+        own = owners[start:n]
+        is_text = all(owner is None or regions[owner].label in _TEXTS for owner in own)
+        out += [max(own, key=own.count)] * len(own) if is_text else own
+        start = n
+    return out
 
 
 def _is_background(region: Region, words: Sequence[Word]) -> bool:
@@ -201,12 +158,22 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
     if label not in ("text", "list"):
         yield Part(label, tuple(lines), region.box, region=region)
         return
+    for column in list_columns(lines):
+        yield from _items_of(label, column, body)
+
+
+def _items_of(label: str, lines: Sequence[WordLine], body: float) -> Iterator[Part]:
+    """One part for every item of a column, and for text with much white space above it."""
     left = min(line.box.x0 for line in lines)
+    gaps = sorted(max(0.0, lower.box.y0 - upper.box.y1) for upper, lower in pairwise(lines))
+    hole_height = max(
+        _HOLE * median(line.box.height for line in lines), _WIDER * (gaps[len(gaps) // 2] if gaps else 0.0)
+    )
     group: list[WordLine] = []
     for line in lines:
         mark = mark_of(line.words)
         begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
-        hole = bool(group) and line.box.y0 - group[-1].box.y1 > _HOLE * line.box.height
+        hole = bool(group) and line.box.y0 - group[-1].box.y1 > hole_height
         if hole or (begins and group and not group[-1].box.shares_row(line.box)):
             yield _text_part(group, body)
             group = []
@@ -215,14 +182,14 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
 
 
 def _by_type_and_space(lines: Sequence[WordLine]) -> Iterator[list[WordLine]]:
-    """Part lines at white space, where their type changes, and before bullets."""
+    """Part lines at white space, where their type changes, and before bullets and numbers of items."""
     group: list[WordLine] = []
     for line in lines:
         last = group[-1] if group else None
         if last and not last.box.shares_row(line.box):
             sizes = sorted((last.size, line.size))
             gap = line.box.y0 - last.box.y1
-            if sizes[1] >= HEADING_RATIO * sizes[0] or gap > _SPACE * line.box.height or BULLET.match(line.text):
+            if sizes[1] >= HEADING_RATIO * sizes[0] or gap > _SPACE * line.box.height or is_counted(line.words):
                 yield group
                 group = []
         group.append(line)
@@ -317,42 +284,11 @@ def _with_items(parts: list[Part]) -> list[Part]:
     return out
 
 
-def _over_columns(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
-    """Join a paragraph that breaks off at the end of a column with its rest at the head of the next one."""
-    out: list[Part] = []
-    for part in parts:
-        if out and _goes_on_beside(out[-1], part, right_to_left=right_to_left):
-            before = out[-1]
-            out[-1] = replace(before, lines=before.lines + part.lines, elsewhere=(*before.elsewhere, part.box))
-        else:
-            out.append(part)
-    return out
-
-
-def _goes_on_beside(one: Part, other: Part, *, right_to_left: bool) -> bool:
-    """Tell if a paragraph stands beside one above whose last word or sentence breaks off, in the same type."""
-    if not one.label == other.label == "text" or min(len(one.lines), len(other.lines)) < _WRAPPED:
-        return False
-    last, first = one.lines[-1], other.lines[0]
-    beside = first.box.x1 <= last.box.x0 if right_to_left else first.box.x0 >= last.box.x1
-    is_head = first.box.y0 < last.box.y0 and abs(first.size - last.size) < _HALF_POINT
-    begins = first.text[:1]
-    widest = max(line.box.width for line in one.lines)
-    is_prose = min(len(last.words), len(first.words)) >= _PROSE_WORDS and last.box.width >= _FULL * widest
-    is_word = last.text[-1] in "-\u00ad\u2010" and begins.isalnum()
-    return (
-        beside
-        and is_head
-        and is_prose
-        and (is_word or (begins.islower() and (last.text[-1].isalnum() or last.text[-1] == ",")))
-    )
-
-
 def _is_list(run: Sequence[Part]) -> bool:
     """Tell if two marks of a run are of one list and stand below each other."""
     lines = [part.lines[0] for part in run]
     return any(
-        abs(one.box.x0 - other.box.x0) < one.box.height / 2
+        abs(one.words[0].box.x0 - other.words[0].box.x0) < one.box.height / 2
         and follow(mark_of(one.words) or "", mark_of(other.words) or "")
         for n, one in enumerate(lines)
         for other in lines[n + 1 : n + _NEAR]

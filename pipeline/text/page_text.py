@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 from ocrmill.pipeline.records import PageGeometry, PageText
+from ocrmill.pipeline.text.contents.part import Part, lines_of, prose_size, rows_of
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
 from ocrmill.pipeline.text.layer.page_images import pictures_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane, planes_of
 from ocrmill.pipeline.text.layout_model import with_images
-from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts, prose_size, rows_of
+from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
 from ocrmill.pipeline.text.paragraphs import Written, assemble
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned

@@ -11,11 +11,12 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.contents.item_marks import BULLET, CHECK, DASHES, mark_of, without_mark
+from ocrmill.pipeline.text.contents.part import Part, WordLine, rows_of
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
+from ocrmill.pipeline.text.inline.kept_lines import HARD_BREAK, are_kept
 from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
-from ocrmill.pipeline.text.page_parts import Part, WordLine, rows_of
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
 from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
 from ocrmill.pipeline.text.words import Rise, Word
@@ -67,7 +68,9 @@ def _block(part: Part, context: PageContext) -> str:
 
 
 def paragraph(rows: Sequence[Sequence[Word]], context: PageContext) -> str:
-    """Running text of rows."""
+    """Running text of rows; lines that their author broke stay lines."""
+    if are_kept(rows):
+        return HARD_BREAK.join(escape_start(running_text([row], context.known)) for row in rows)
     return escape_start(running_text(rows, context.known))
 
 

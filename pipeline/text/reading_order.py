@@ -21,6 +21,7 @@ _MIN_GAP = 0.3
 _SHRINK = 0.1  # boxes that touch by so little do not overlap
 _ROW = 0.5  # of the lower line's height
 _SAME_ROW = 0.2  # centres so close stand on one baseline; of unrelated lines a third do
+_BESIDE = 0.3  # so much of a line beside another one is beside it: boxes of fonts reach into the next line
 _BAND_SPACE = 2.5  # white space across columns that ends them
 _BAND_GAP = 1.0  # crossing boxes closer than this belong to one band
 _PIECE_GAP = 1.0  # pieces of a line are closer than columns of a table
@@ -257,10 +258,15 @@ class _Page:
         return self._aligned_share(fewer, more) < _ALIGNED
 
     def _beside(self, left: list[int], right: list[int]) -> bool:
-        """Tell if the two sides stand next to each other at all."""
+        """Tell if the two sides stand next to each other, and not in turn below each other, as indented lines do."""
         top = max(min(self._boxes[i].y0 for i in side) for side in (left, right))
         bottom = min(max(self._boxes[i].y1 for i in side) for side in (left, right))
-        return bottom - top > self._line
+        if bottom - top <= self._line:
+            return False
+        fewer, more = sorted((left, right), key=len)
+        spans = [(self._boxes[i].y0, self._boxes[i].y1) for i in more]
+        shared = _BESIDE * self._line
+        return any(min(self._boxes[i].y1, y1) - max(self._boxes[i].y0, y0) > shared for i in fewer for y0, y1 in spans)
 
     def _is_prose(self, side: list[int]) -> bool:
         """Tell if half of all characters stand in lines that are long, and as long as the long ones."""

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.item_marks import mark_of
+from ocrmill.pipeline.text.contents.part import Part, lines_of, rows_of
 from ocrmill.pipeline.text.layout_model import TABLE, Region
-from ocrmill.pipeline.text.page_parts import Part, lines_of, plain_parts, rows_of
+from ocrmill.pipeline.text.page_parts import plain_parts
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.chunks import chunks_of, text_lines
 from ocrmill.pipeline.text.tables.doubts import has_leaders, leads

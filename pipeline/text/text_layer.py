@@ -17,6 +17,7 @@ from ocrmill.pipeline.text.contents.drawn_bullets import small_shapes, with_draw
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
 from ocrmill.pipeline.text.contents.footnotes import with_footnotes
 from ocrmill.pipeline.text.contents.formulas import has_formulas
+from ocrmill.pipeline.text.contents.part import Part, lines_of
 from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.layer.links import page_links, with_links
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
@@ -26,7 +27,7 @@ from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with
 from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
 from ocrmill.pipeline.text.order.structure_order import in_structure_order
-from ocrmill.pipeline.text.page_parts import Part, lines_of, parts_by_regions, plain_parts
+from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
 from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 _MAX_LINES = 1500  # the model takes 3 s and 0.6 GB for so many, 45 s and 2.2 GB for 6,000
 _FEW_WORDS = 20  # that run another way than the page's text: a note in the margin has no regions
+_ONE_LINE = 2.0  # of the type: boxes of words that slant are higher and wider
 FORMULA = "formula"
 FORMULA_AS_TEXT = "formula_as_text"  # the flag of a page with formulas, which are no LaTeX
 FIGURE_TEXT = "figure_text"  # the flag of a page with pictures that show text
@@ -107,6 +109,8 @@ def read_text_layer(
         notes += _notes(parts)
         counts = dict if words is None else words.counts
         shown = write_plane(with_footnotes(parts, page_index + 1), plane, width, height, counts)
+        if n and _stand_in_tables(plane, [block.box for block in written if block.label == TABLE], *size):
+            notes.append(TABLE_UNCERTAIN)
         place = place_among(written, shown) if regions else len(written)
         written[place:place] = shown
     return page_text(written, width, height, notes)
@@ -140,6 +144,20 @@ def _parts(
     if manner is not Manner.FULL:
         return parts
     return with_continued_tables(with_tables(parts, rules, right_to_left=right_to_left), right_to_left=right_to_left)
+
+
+def _stand_in_tables(plane: TextPlane, tables: Sequence[Box], width: float, height: float) -> bool:
+    """Tell if words that run another way are cells of a table, such as headings that stand upright; a stamp is none."""
+    boxes = [
+        turned(word.box, -plane.turn, width, height)
+        for word in plane.words
+        if min(word.box.width, word.box.height) < _ONE_LINE * word.size
+    ]
+    return any(
+        min(box.x1, table.x1) > max(box.x0, table.x0) and min(box.y1, table.y1) > max(box.y0, table.y0)
+        for box in boxes
+        for table in tables
+    )
 
 
 def _contents(page: "pymupdf.Page", visible: VisibleLayout) -> list[str]:

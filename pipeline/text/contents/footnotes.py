@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ocrmill.pipeline.text.page_parts import Part, WordLine
+from ocrmill.pipeline.text.contents.part import Part, WordLine
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Rise, Word
 

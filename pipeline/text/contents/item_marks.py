@@ -1,9 +1,11 @@
 """Marks with which items of lists begin: bullets, dashes, numbers and letters."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 
+from ocrmill.pipeline.text.layer.blanks import RIGHT_TO_LEFT
 from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS, Word
 
 _CHECKS = "\u2610-\u2612\u2713\u2714\u2717\u2718"  # boxes and ticks say something of their item
@@ -16,7 +18,10 @@ MARK = re.compile(
     rf"[{_MARKS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
 )
 _BESIDE = 0.6  # of the type: cells of tables are farther apart
+_FAR = 2.5  # ... but not from a bullet that nothing stands left of
 _LEVEL = 0.3
+_TURNED = re.compile(r"[.)]\d{1,3}")  # a mark as a line from right to left shows it
+_NUMBERED = re.compile(r"\d{1,3}[.)]")
 _COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
 
 
@@ -26,6 +31,12 @@ def mark_of(words: Sequence[Word]) -> str | None:
     if len(words) > 1 and MARK.fullmatch(first):
         return first
     return first[0] if BULLET.match(first) and len(first) > 1 else None
+
+
+def is_counted(words: Sequence[Word]) -> bool:
+    """Tell if a line begins with a bullet, or with a number and a point or bracket."""
+    mark = mark_of(words) or ""
+    return bool(BULLET.match(mark) or _NUMBERED.fullmatch(mark))
 
 
 def follow(one: str, other: str) -> bool:
@@ -54,15 +65,51 @@ def with_item_marks(words: Sequence[Word]) -> list[Word]:
     lines = {number: list(group) for number, group in groupby(words, key=lambda word: word.line)}
     heads = {line[0].line: line[0] for line in lines.values()}
     out = list(words)
-    for mark in [line[0] for line in lines.values() if len(line) == 1 and MARK.fullmatch(line[0].text)]:
-        beside = [
-            head
-            for head in heads.values()
-            if 0 <= head.box.x0 - mark.box.x1 < _BESIDE * head.size
-            and abs(head.baseline - mark.baseline) < _LEVEL * head.size
-        ]
-        if beside and (head := min(beside, key=lambda head: head.box.x0)) is not mark:
+    for line in lines.values():
+        mark = line[0]
+        if len(line) > 1 or not MARK.fullmatch(mark.text):
+            continue
+        level = [head for head in heads.values() if abs(head.baseline - mark.baseline) < _LEVEL * head.size]
+        beside = [head for head in level if head is not mark and _begins_with(head, mark, level)]
+        if beside:
+            head = min(beside, key=lambda head: abs(head.box.x0 - mark.box.x0))
             out.remove(mark)
             place = next(n for n, word in enumerate(out) if word is head)
             out.insert(place, mark._replace(line=head.line))
     return out
+
+
+def _begins_with(head: Word, mark: Word, level: Sequence[Word]) -> bool:
+    """Tell if a mark stands close before the first word of a line; `level` are those of all lines on its row."""
+    if _runs_to_left(head):
+        gap, is_outermost = mark.box.x0 - head.box.x1, not any(other.box.x0 >= mark.box.x1 for other in level)
+    else:
+        gap, is_outermost = head.box.x0 - mark.box.x1, not any(other.box.x1 <= mark.box.x0 for other in level)
+    is_far = is_outermost and BULLET.fullmatch(mark.text) and not CHECK.match(mark.text)
+    return 0 <= gap < (_FAR if is_far else _BESIDE) * head.size
+
+
+def _runs_to_left(word: Word) -> bool:
+    return any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in word.text)
+
+
+def with_turned_marks(words: Sequence[Word]) -> list[Word]:
+    """Return `1.` for marks on lines of their own that lines from right to left show as `.1`."""
+    out = list(words)
+    for n, mark in enumerate(words):
+        if (
+            _TURNED.fullmatch(mark.text)
+            and len(mark.pieces) == 1
+            and (n == 0 or words[n - 1].line != mark.line)
+            and (n + 1 == len(words) or words[n + 1].line != mark.line)
+            and any(_is_left_of(other, mark) for other in words)
+        ):
+            piece = mark.pieces[0]._replace(text=mark.text[1:] + mark.text[0])
+            out[n] = mark._replace(pieces=(piece,))
+    return out
+
+
+def _is_left_of(head: Word, mark: Word) -> bool:
+    """Tell if a word from right to left stands close left of a mark."""
+    level = abs(head.baseline - mark.baseline) < _LEVEL * head.size
+    return level and 0 <= mark.box.x0 - head.box.x1 < _BESIDE * head.size and _runs_to_left(head)

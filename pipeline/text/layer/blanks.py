@@ -30,6 +30,8 @@ PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they 
 )
 _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
+_SET_APART = 0.08  # of the type: letters with less between them are kerned
+_SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
 
 
 class Character(NamedTuple):
@@ -129,6 +131,31 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
         if end < len(characters):
             out.append(out[-1]._replace(text=" "))
     return out
+
+
+def without_narrow_blanks(characters: list[Character]) -> list[Character]:
+    """Take out blanks that are no wider than the gaps between the letters of a line whose letters are set apart.
+
+    MuPDF takes such gaps for blanks within numbers, beside dashes, and in words too short for `without_letterspacing`.
+    """
+    gaps = [
+        _gap(before, after)
+        for before, after in pairwise(characters)
+        if before.text.isalpha() and after.text.isalpha() and _is_level(before, after)
+    ]
+    if len(gaps) + 1 < SPACED_LETTERS or median(gaps) < _SET_APART * characters[0].span["size"]:
+        return characters
+    most = _SAME_GAP * median(gaps)
+    return [
+        character
+        for n, character in enumerate(characters)
+        if not (
+            0 < n < len(characters) - 1
+            and character.text.isspace()
+            and _is_level(characters[n - 1], characters[n + 1])
+            and _gap(characters[n - 1], characters[n + 1]) <= most
+        )
+    ]
 
 
 def _spaced_runs(characters: Sequence[Character]) -> Iterator[tuple[bool, int, int]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
 from ocrmill.pipeline.text.layer.blanks import (
     RIGHT_TO_LEFT,
     RISE,
@@ -21,6 +22,7 @@ from ocrmill.pipeline.text.layer.blanks import (
     is_mono,
     with_blanks,
     without_letterspacing,
+    without_narrow_blanks,
 )
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
@@ -54,6 +56,7 @@ COMBINING = {  # accents that stand alone, and those that are part of a letter
 DOTLESS = {"\u0131": "i", "\u0237": "j"}  # letters under an accent
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
+_SLANT = 0.966  # cosine of 15 degrees; scans that lie askew have text at 5 at most
 _IN_COLUMN = 0.4  # of the narrower width, that a character shares with its column
 _IDEOGRAPHS = "\u3000"  # and what follows: kana, Han, hangul, full-width forms
 _STACKED_SHARE = 0.8  # of a page's characters
@@ -97,6 +100,8 @@ def read_layout(page: "pymupdf.Page") -> dict[str, Any]:
 def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -> list[TextPlane]:
     """Read the words of a page, one plane for each direction of text, the one with most letters first.
 
+    What slants, a stamp or a watermark across the page, is a plane of its own and comes between no other words.
+
     Boxes of words are in the reading plane of their direction. `layout`: what is to be read of `read_layout`, if not
     all. Raises what PyMuPDF raises.
     """
@@ -110,12 +115,12 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
     shown = [line for line in lines if any(not c["c"].isspace() for span in line["spans"] for c in span["chars"])]
     columns = _stacked_columns(shown)
     places = _Places(width, height, rotation)
-    found: dict[tuple[int, bool], list[Word]] = {}
+    found: dict[tuple[int, bool, bool], list[Word]] = {}
     if columns is not None:
         for number, column in enumerate(columns):
             turn = places.turn_of((0.0, 1.0))
             words = list(_words(column, places.place(turn), number, {}))
-            found.setdefault((turn, True), []).extend(in_logical_order(words))
+            found.setdefault((turn, True, False), []).extend(in_logical_order(words))
         shown = []
     for number, line in enumerate(joined_lines(shown)):
         turn = places.turn_of(line["dir"])
@@ -123,10 +128,10 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
         words = plain_line_words(line, place, number) or in_logical_order(
             list(_words(_characters(line), place, number))
         )
-        found.setdefault((turn, line["wmode"] == 1), []).extend(words)
+        found.setdefault((turn, line["wmode"] == 1, _is_slanted(line["dir"])), []).extend(words)
     planes = [
-        TextPlane(tuple(with_percent_signs(words)), turn, vertical)
-        for (turn, vertical), words in found.items()
+        TextPlane(tuple(with_turned_marks(with_percent_signs(words))), turn, vertical)
+        for (turn, vertical, _), words in found.items()
         if words
     ]
     return sorted(planes, key=lambda plane: -plane.letters)
@@ -200,7 +205,7 @@ def _words(
         return place(character.box).x0
 
     characters = with_digits_in_order(_with_accents(characters), left)
-    characters = list(with_blanks(without_letterspacing(characters)))
+    characters = list(with_blanks(without_narrow_blanks(without_letterspacing(characters))))
     last = max(n for n, character in enumerate(characters) if not character.text.isspace())
     kinds = {unicodedata.bidirectional(character.text[0]) for character in characters}
     to_left = bool(kinds & RIGHT_TO_LEFT) and runs_to_left(characters)
@@ -348,6 +353,11 @@ def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
 def _baseline(character: Character, place: _Place) -> float:
     x, y = character.origin
     return place((x, y, x, y)).y0
+
+
+def _is_slanted(direction: tuple[float, float]) -> bool:
+    """Tell if a line runs along neither side of the page."""
+    return max(map(abs, direction)) < _SLANT
 
 
 def _turn_of(direction: tuple[float, float]) -> int:

@@ -7,7 +7,7 @@ of its own, so that no word is lost. Tables that begin at one height and have no
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocrmill.pipeline.text.page_parts import Part
+from ocrmill.pipeline.text.contents.part import Part
 from ocrmill.pipeline.text.tables.table import Table
 
 _SHARED = 0.5  # of the narrower column, that lies over the other

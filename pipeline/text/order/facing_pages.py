@@ -7,9 +7,9 @@ of one wide page without a heading across them are read in the same order.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ocrmill.pipeline.text.contents.part import lines_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
-from ocrmill.pipeline.text.page_parts import lines_of
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Word
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ocrmill.pipeline.pages.drawing_log import TextRun
-from ocrmill.pipeline.text.page_parts import Part
+from ocrmill.pipeline.text.contents.part import Part
 
 _TAGGED = 0.9  # of the letters
 _MIXED = 0.1  # of the parts: so many may have tags between those of another

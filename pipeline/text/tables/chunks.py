@@ -23,6 +23,7 @@ _STRETCHED, _EVEN, _EVEN_SHARE = 4, 0.03, 0.6  # gaps: most differ by so little 
 _WIDE_BLANK = 0.35  # narrower blanks need no care
 _SAME_EDGE = 0.7  # points: cells that begin or end so close to each other are set in one column
 _EDGES, _EDGE_SHARE = 2, 0.25  # cells, and of the lines, that show where cells of a column begin or end
+_BORDER_LINES, _BORDER_SHARE = 4, 0.5  # lines, and of all, that show a border no wider than a blank
 _WIDER = 1.25  # times the usual blank: at a border, columns are so far apart
 _MAX_BLANK = 0.75  # what is wider is no blank (0.6 in type of fixed width)
 _CURRENCY = re.compile(r"(?:US|CA|AU|NZ|HK|A|C|R)?[$\u00a2-\u00a5\u20a0-\u20c0]|\([$\u00a3\u20ac]")  # `$`, `US$`, `($`
@@ -165,6 +166,7 @@ class _Gaps:
         self._needed = max(_EDGES, _EDGE_SHARE * len(lines))
         self._starts = sorted(after.box.x0 for _, after in wide)
         self._ends = sorted(before.box.x1 for before, _ in wide)
+        self._at_borders = set(_at_borders(lines))
 
     def part(self, before: Word, after: Word) -> bool:
         """Tell if two words of a line are of different cells.
@@ -173,6 +175,8 @@ class _Gaps:
         """
         if id(after) in self._justified:
             return not self._justified[id(after)] and after.box.x0 - before.box.x1 >= _MIN_BLANK * after.size
+        if id(after) in self._at_borders:
+            return True
         if not self._may_part(before, after):
             return False
         return after.box.x0 - before.box.x1 > self._link or (
@@ -182,6 +186,36 @@ class _Gaps:
     def _may_part(self, before: Word, after: Word) -> bool:
         gap = after.box.x0 - before.box.x1
         return gap > self._link or (gap >= _MIN_BLANK * after.size and before.line != after.line)
+
+
+def _at_borders(lines: Sequence[Sequence[Word]]) -> Iterator[int]:
+    """Give the ids of words that begin a column a blank's width beside a column of numbers.
+
+    Numbers of several lengths end there, in half of the lines or more, and words that differ begin at one x: those of a
+    text would not, and a unit is the same in most lines.
+    """
+    pairs = [
+        (before, after)
+        for line in lines
+        for before, after in pairwise(line)
+        if _FIGURE.fullmatch(before.text) and after.box.x0 - before.box.x1 >= _MIN_BLANK * after.size
+    ]
+    needed = max(_BORDER_LINES, _BORDER_SHARE * len(lines))
+    if len(pairs) < needed:
+        return
+    columns: list[list[tuple[Word, Word]]] = []
+    for before, after in sorted(pairs, key=lambda pair: pair[1].box.x0):
+        if columns and after.box.x0 - columns[-1][-1][1].box.x0 <= _SAME_EDGE:
+            columns[-1].append((before, after))
+        else:
+            columns.append([(before, after)])
+    for column in columns:
+        end = median(before.box.x1 for before, _ in column)
+        kept = [(before, after) for before, after in column if abs(before.box.x1 - end) <= _SAME_EDGE]
+        widths = [before.box.width for before, _ in kept]
+        others = {after.text for _, after in kept}
+        if len(kept) >= needed and max(widths) - min(widths) >= _SAME_EDGE and len(others) >= _BORDER_SHARE * len(kept):
+            yield from (id(after) for _, after in kept)
 
 
 def _justified_words(line: Sequence[Word]) -> Iterator[tuple[Word, bool]]:

@@ -149,6 +149,7 @@ def _support(chunks: Sequence[Chunk], x: float) -> float:
 
 def _with_headings_set_aside(columns: list[Column], ruled: Sequence[float], hinted: Sequence[float]) -> list[Column]:
     """Join a column of a line or two to the nearer neighbour that it never stands beside."""
+    columns = _with_headings_in_turn(columns)
     n = 0
     while n < len(columns) and len(columns) > 2:  # noqa: PLR2004
         sides = [
@@ -164,6 +165,26 @@ def _with_headings_set_aside(columns: list[Column], ruled: Sequence[float], hint
         else:
             n += 1
     return columns
+
+
+def _with_headings_in_turn(columns: list[Column]) -> list[Column]:
+    """Join headings that stand beside their columns, if the first line has one for each: the first is of the first.
+
+    So it is where headings are centred over cells set to the right: each may be nearer to the cells before its own.
+    """
+    first = min((line for column in columns for line in column.lines), default=0)
+    headings = [column for column in columns if first in column.lines]
+    cells = [column for column in columns if column.lines - {first}]
+    if len(headings) != len(cells) or len(cells) == len(columns):
+        return columns
+    pairs = [(heading, cell) for heading, cell in zip(headings, cells, strict=True) if heading is not cell]
+    if any(len(cell.lines) <= _FEW_LINES for _, cell in pairs):
+        return columns
+    taken = [column for pair in pairs for column in pair]
+    return sorted(
+        [column for column in columns if column not in taken] + [one.joined(other) for one, other in pairs],
+        key=lambda column: column.x0,
+    )
 
 
 def _is_set_aside(column: Column, beside: Column) -> bool:

@@ -26,6 +26,7 @@ NUMBER = re.compile(
     r"^[-+\u2212\u2013(<>~\u00b1$\u20ac\u00a3\u2190-\u21ff]*\d[\d.,'\u2019\s]*\d*(?:[%)\u00b0*\u2020\u2021a-z]{0,3})$",
     re.IGNORECASE,
 )
+_TIME = re.compile(r"\d{1,2}[:.]\d{2}[a-z]{0,2}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|\d{1,2}/\d{1,2}$")  # or a date
 _BROKEN = -4.0  # the score of a number that goes on: no row begins there
 _ITEM = -9.0  # the score of an item of a list in a cell, whatever white space is above it
 _OPEN_END = re.compile(r"(?:[-,(/&\u2010]|\b(?:and|or|of|the|to|for|in|with|a))$")
@@ -221,7 +222,7 @@ def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
     after = " ".join(word.text for word in other.words)
     if is_broken_number(before, after):
         return _BROKEN
-    numbers = bool(NUMBER.match(before)) + bool(NUMBER.match(after))
+    numbers = sum(bool(NUMBER.match(text) or _TIME.match(text)) for text in (before, after))
     if numbers == 2:  # noqa: PLR2004
         return 2.0
     score = 0.7 * numbers

@@ -2,9 +2,11 @@
 
 import pytest
 
+from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
+from ocrmill.pipeline.text.contents.part import Part
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import Region
-from ocrmill.pipeline.text.page_parts import Part, parts_by_regions
+from ocrmill.pipeline.text.page_parts import parts_by_regions
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -135,3 +137,95 @@ def test_a_paragraph_below_a_list_is_no_rest_of_its_last_item() -> None:
         plane = TextPlane((*items[0], *items[1], *paragraph), 0, vertical=False)
         regions = [region("list", items[0]), region("list", items[1]), region("text", paragraph)]
         assert len(parts_by_regions(plane, regions, right_to_left=False)) == count
+
+
+def test_lists_beside_each_other_are_read_one_after_the_other() -> None:
+    """In one region and in several, each list follows the heading above it; items of two lists share no line."""
+    left = [line("\u2022 Hire six drivers", 20, 114, mono=False), line("\u2022 Mend route 12", 20, 128, mono=False)]
+    right = [line("\u2022 Buy a crane", 300, 114, mono=False), line("\u2022 Audit in May", 300, 128, mono=False)]
+    heads = [line("Now", 20, 92, mono=False), line("Later", 300, 92, mono=False)]
+    lines = [heads[0], heads[1], left[0], right[0], left[1], right[1]]
+    words = tuple(word._replace(line=n) for n, each in enumerate(lines) for word in each)
+    headings = [region("heading", head) for head in heads]
+    for regions in ([region("list", *left, *right)], [region("list", each) for each in (*left, *right)]):
+        plane = TextPlane(words, 0, vertical=False)
+        parts = parts_by_regions(plane, [*headings, *regions], right_to_left=False)
+        assert [part.lines[0].text for part in parts] == [
+            "Now",
+            "\u2022 Hire six drivers",
+            "\u2022 Mend route 12",
+            "Later",
+            "\u2022 Buy a crane",
+            "\u2022 Audit in May",
+        ]
+
+
+def test_regions_of_text_cut_no_line() -> None:
+    """Words with blanks between them stay in their line, whatever edge the model draws through it."""
+    lines = [
+        line(f"{n} the ferry leaves the quay at seven and is back", 20, 100 + 12 * n, mono=False) for n in range(4)
+    ]
+    whole = region("text", *lines).box
+    cut = whole.x0 + 0.3 * whole.width
+    regions = [
+        Region("text", Box(whole.x0, whole.y0, cut, whole.y1)),
+        Region("text", Box(cut, whole.y0, whole.x1, whole.y1)),
+    ]
+    words = tuple(word for each in lines for word in each)
+
+    (part,) = parts_by_regions(TextPlane(words, 0, vertical=False), regions, right_to_left=False)
+
+    assert [each.text[0] for each in part.lines] == ["0", "1", "2", "3"]
+
+
+def test_a_bullet_may_stand_far_from_its_item() -> None:
+    """A bullet that begins a row is of the text behind it, though a tab lies between; a tick in a cell is not."""
+    items = [line("Oil the hinges", 44, 100 + 14 * n, mono=False) for n in range(2)]
+    marks = [line("\u25a0", 20, 100 + 14 * n, mono=False) for n in range(2)]
+    lines = [*marks, *items]
+    words = tuple(word._replace(line=n) for n, each in enumerate(lines) for word in each)
+    plane = TextPlane(words, 0, vertical=False)
+
+    parts = parts_by_regions(plane, [region("text", *lines)], right_to_left=False)
+
+    assert [(part.label, part.lines[0].text) for part in parts] == [("list", "\u25a0 Oil the hinges")] * 2
+
+
+def test_marks_of_lines_from_right_to_left_are_read_as_written() -> None:
+    """`1.` is shown as `.1` right of such a line, often as a line of its own."""
+    texts = [line("باب شجرة طريق", 60, 100 + 12 * n, mono=False)[::-1] for n in range(3)]
+    right = texts[0][0].box.x1 + 4
+    marks = [line(f".{n + 1}", right, 100 + 12 * n, mono=False) for n in range(3)]
+    lines = [each for pair in zip(marks, texts, strict=True) for each in pair]
+    words = with_turned_marks([word._replace(line=n) for n, each in enumerate(lines) for word in each])
+    plane = TextPlane(tuple(words), 0, vertical=False)
+
+    parts = parts_by_regions(plane, [region("text", *lines)], right_to_left=True)
+
+    assert [(part.label, part.lines[0].words[0].text) for part in parts] == [("list", f"{n}.") for n in (1, 2, 3)]
+
+
+def test_numbers_before_the_lines_of_a_program_are_of_its_listing() -> None:
+    """Numbers may be set in other, smaller type, and each line of the listing in a region of its own."""
+    program = ["def mill(rye):", "", "flour = rye / 2", "return flour"]
+    lines = [
+        [*line(str(n), 20, 100 + 12 * n, mono=False), *line(text, 40, 100 + 12 * n)]
+        for n, text in enumerate(program, start=1)
+    ]
+    words = tuple(word for each in lines for word in each)
+    plane = TextPlane(words, 0, vertical=False)
+
+    (part,) = parts_by_regions(plane, [region("list", each) for each in lines], right_to_left=False)
+
+    assert part.label == "code"
+    assert [each.text for each in part.lines] == [f"{n} {text}".strip() for n, text in enumerate(program, start=1)]
+
+
+def test_text_far_below_a_paragraph_is_none_of_it() -> None:
+    """White space of more than a line's height parts it, unless all lines of the region stand so far apart."""
+    for step, count in ((32, 2), (12, 1)):
+        baselines = (100, 112, 124, 124 + step)
+        lines = [line(f"The ferry leaves quay {n} at seven", 20, y, mono=False) for n, y in enumerate(baselines)]
+        words = tuple(word for each in lines for word in each)
+        plane = TextPlane(words, 0, vertical=False)
+        assert len(parts_by_regions(plane, [region("text", *lines)], right_to_left=False)) == count

@@ -1,7 +1,7 @@
 """Parts of a page become blocks of Markdown."""
 
+from ocrmill.pipeline.text.contents.part import Part, lines_of
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
-from ocrmill.pipeline.text.page_parts import Part, lines_of
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word

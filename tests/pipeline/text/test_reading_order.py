@@ -145,3 +145,10 @@ def test_turning_back_gives_the_same_box(box: Box, degrees: int) -> None:
 def test_no_boxes_no_order() -> None:
     """An empty page has an empty order."""
     assert reading_order([]) == []
+
+
+def test_indented_lines_between_others_are_no_column() -> None:
+    """Lines that stand right of the others, but beside none of them, are read where they stand."""
+    outer = [Box(0, n * PITCH, 40, n * PITCH + LINE) for n in (0, 1, 4, 5, 8, 9)]
+    inner = [Box(60, n * PITCH, 110, n * PITCH + LINE) for n in (2, 3, 6, 7)]
+    assert is_read_as_given(sorted([*outer, *inner], key=lambda box: box.y0))

@@ -2,8 +2,8 @@
 
 import pytest
 
+from ocrmill.pipeline.text.contents.part import Part, lines_of
 from ocrmill.pipeline.text.layout_model import TABLE, Region
-from ocrmill.pipeline.text.page_parts import Part, lines_of
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.table_parts import (
     parted_tables,

@@ -240,3 +240,20 @@ def test_facing_pages_are_read_one_after_the_other() -> None:
     markdown = read(pymupdf.open(CORPUS / "table_mislabeled_as_picture.pdf")).markdown
 
     assert [int(number) for number in re.findall(r"^\s*\**(\d\d)\.", markdown, re.MULTILINE)] == list(range(23, 29))
+
+
+def test_headings_that_stand_upright_leave_a_table_in_doubt() -> None:
+    """Words that run another way are in no cell, and the page says so; a stamp across the table is no cell."""
+    for morph, notes in ((None, ("table_uncertain",)), (pymupdf.Matrix(40), ())):
+        document = pymupdf.open()
+        page = document.new_page()
+        for row in range(8):
+            for column in range(4):
+                page.draw_rect(pymupdf.Rect(72 + 90 * column, 100 + 30 * row, 162 + 90 * column, 130 + 30 * row))
+                text = str(37 * (row + 1) * (column + 1)) if row and column else f"row {row}" * (column == 0)
+                page.insert_text((80 + 90 * column, 120 + 30 * row), text, fontsize=10)
+        if morph is None:
+            page.insert_text((210, 128), "Depth", fontsize=9, rotate=90)
+        else:
+            page.insert_text((100, 300), "COPY", fontsize=70, morph=(pymupdf.Point(100, 300), morph))
+        assert read(pymupdf.open(stream=document.tobytes())).notes == notes

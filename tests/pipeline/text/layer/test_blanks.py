@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrmill.pipeline.text.layer.blanks import Character, with_blanks, without_letterspacing
+from ocrmill.pipeline.text.layer.blanks import Character, with_blanks, without_letterspacing, without_narrow_blanks
 
 
 def characters(text: str, gap: float, size: float = 10.0) -> list[Character]:
@@ -43,3 +43,30 @@ def test_the_last_of_letters_set_apart_may_have_a_point() -> None:
 def test_a_row_of_dots_stays_one_word() -> None:
     """Leaders have no blanks where the layer has none: the usual gap of such a line is that between its dots."""
     assert text_of(characters("_".join("." * 12), gap=2.2)) == "." * 12
+
+
+def spaced(text: str, gap: float) -> str:
+    """Read letters set apart by `gap` points, with a blank of MuPDF's wherever `text` has `~`."""
+    line: list[Character] = []
+    drawn = iter(characters("_".join(text.replace("~", "")), gap=gap))
+    for sign in text:
+        line.append(line[-1]._replace(text=" ") if sign == "~" else next(drawn))
+    return "".join(each.text for each in with_blanks(without_narrow_blanks(without_letterspacing(line))))
+
+
+@pytest.mark.parametrize(
+    ("layer", "read"),
+    [
+        ("Accounts of 1~9~1~1", "Accounts of 1911"),
+        ("ROUTES OF 1914~\u2013~1918", "ROUTES OF 1914\u20131918"),
+        ("ORDER O~F PORTS", "ORDER OF PORTS"),
+    ],
+)
+def test_a_gap_like_those_between_letters_set_apart_is_no_blank(layer: str, read: str) -> None:
+    """In a line whose letters are set apart MuPDF parts digits, dashes and short words at such gaps."""
+    assert spaced(layer, gap=2.2) == read
+
+
+def test_blanks_between_numbers_stay_in_a_line_set_close() -> None:
+    """Two numbers a blank apart are two where the letters of the line touch each other."""
+    assert spaced("rows 12~34", gap=0.0) == "rows 12 34"

@@ -87,3 +87,18 @@ def test_upright_numbers_of_a_vertical_column_stay_whole() -> None:
 
     assert [word.text for word in plane.words] == [column.replace(" ", "") for column in columns]
     assert {piece.rise for word in plane.words for piece in word.pieces} == {Rise.NONE}
+
+
+def test_what_slants_comes_between_no_other_words() -> None:
+    """A stamp across the page is read after its text, whose lines stay whole."""
+    document = pymupdf.open()
+    page = document.new_page()
+    for n in range(20):
+        page.insert_text((72, 300 + 14 * n), f"row {n} of the book", fontsize=10)
+    middle = pymupdf.Point(200, 430)
+    page.insert_text(middle, "SECRET", fontsize=60, morph=(middle, pymupdf.Matrix(40)))
+
+    text, stamp = read_planes(pymupdf.open(stream=document.tobytes())[0])
+
+    assert "".join(word.text for word in stamp.words) == "SECRET"
+    assert [word.text for word in text.words if word.text.isdecimal()] == [str(n) for n in range(20)]

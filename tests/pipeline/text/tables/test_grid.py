@@ -350,3 +350,48 @@ def moved(one: Word, down: float) -> Word:
     """Return a word as far below."""
     box = Box(one.box.x0, one.box.y0 + down, one.box.x1, one.box.y1 + down)
     return Word((Piece(one.text, box, one.size),), box, one.baseline + down, 0)
+
+
+NO_RULES = Rules((), ())
+
+
+def test_times_below_each_other_are_of_several_rows() -> None:
+    """Stops of a timetable, narrow as its columns are, and signs between times, fill one cell each."""
+    rows = [
+        ["Ashford", "05:00", "06:13", "07:26"],
+        ["Brook End", "05:06", "|", "07:32"],
+        ["Castle Hill", "|", "06:25", "07:38"],
+        ["Dunmore", "05:24", "06:31", "07:44"],
+    ]
+    words = [
+        word(part, 40 + 120 * (n > 0) + 45 * n + 6 * m * len("Castle"), 100 + 12 * row)
+        for row, cells in enumerate(rows)
+        for n, text in enumerate(cells)
+        for m, part in enumerate(text.split())
+    ]
+    (table,) = build_tables(words, NO_RULES) or []
+    assert rows_of(table) == rows
+
+
+def test_a_column_may_begin_a_blank_beside_numbers() -> None:
+    """Numbers set to the right and names set to the left touch but for a blank: each keeps its column."""
+    rows = [["942", "+2.423", "b92"], ["3,837", "-8.037", "a30"], ["162", "16.317", "c81"], ["5", "0.1", "d7"]] * 2
+    words = []
+    for n, cells in enumerate(rows):
+        for x, text in ((100, cells[0]), (200, cells[1])):
+            words.append(word(text, x - 5 * len(text), 100 + 12 * n))
+        words.append(word(cells[2], 203, 100 + 12 * n))
+    (table,) = build_tables(words, NO_RULES) or []
+    assert rows_of(table) == rows
+
+
+def test_a_heading_is_of_the_column_in_its_turn() -> None:
+    """A layout model may see a border between a heading and the numbers that are set to the right below it."""
+    heads = ["Article", "Stock", "Share"]
+    rows = [["granite", "942", "62.4"], ["timber", "3,837", "19.5"], ["copper", "162", "68.8"], ["rope", "6", "9.1"]]
+    words = [word(text, x, 100) for text, x in zip(heads, (40, 160, 310), strict=True)]
+    for n, (name, stock, share) in enumerate(rows, start=1):
+        words.append(word(name, 40, 100 + 12 * n))
+        words += [word(text, end - 5 * len(text), 100 + 12 * n) for text, end in ((stock, 290), (share, 440))]
+    (table,) = build_tables(words, NO_RULES, ((), (240.0, 370.0))) or []
+    assert rows_of(table) == [heads, *rows]

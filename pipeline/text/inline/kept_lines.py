@@ -1,0 +1,58 @@
+"""Lines that their author broke: verses, addresses, signatures, rows of labels and values.
+
+In running text a line ends where the next word has no room. Where it has, the author ended the line.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from ocrmill.pipeline.text.words import SOFT_HYPHEN, Word
+
+HARD_BREAK = "  \n"
+_BLANK = 0.3  # of the type: a wide blank
+_ROWS = 3  # fewer say nothing, so many only if each has room
+_SHARE = 0.5  # of the line ends that have room for the next word
+_VERSE_SHARE, _CLEAR = 0.33, 0.1  # of those that have that much of the widest line left besides, without a full stop
+_USUAL_WORDS, _MOST_WORDS = 9, 14  # in a line that is short by itself
+_WORDS, _CAPITALS = 6, 0.6  # in a line of an address, at most; of its words: in German prose it is a third
+_HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
+_SENTENCE_END = re.compile(r"[.!?:;]['\")\]\u201d\u2019]*$")
+_ENTRY = re.compile(r", \d+(?:[\u2013-]\d+)?$")  # of an index
+_LABEL = re.compile(r"^(?:[^\s:]+ ){0,3}[^\s:]+ ?:(?:\s|$)")  # up to four words and a colon
+
+
+def are_kept(rows: Sequence[Sequence[Word]]) -> bool:
+    """Tell if the rows of a paragraph are lines of their own, and not running text."""
+    texts = [" ".join(word.text for word in row) for row in rows]
+    if len(rows) < 2 or any(text.endswith(_HYPHENS) for text in texts):  # noqa: PLR2004
+        return False
+    if median(map(len, rows)) > _USUAL_WORDS or max(map(len, rows)) > _MOST_WORDS:
+        return False
+    if any(all(map(sign.search, texts)) for sign in (_LABEL, _ENTRY)):
+        return True
+    return len(rows) >= _ROWS and (_are_names(rows) or _have_room(rows, texts))
+
+
+def _are_names(rows: Sequence[Sequence[Word]]) -> bool:
+    """Tell if rows are short, and begin, as most of their words do, with a capital or a digit."""
+    words = [word.text[0] for row in rows for word in row if word.text[0].isalnum()]
+    capitals = sum(first.isupper() or first.isdecimal() for first in words)
+    starts = all(row[0].text[0].isupper() or row[0].text[0].isdecimal() for row in rows)
+    return starts and max(map(len, rows)) <= _WORDS and capitals >= _CAPITALS * len(words)
+
+
+def _have_room(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:
+    """Tell if so many lines have room for the first word of the next one that they were ended by will."""
+    widths = [max(word.box.x1 for word in row) - min(word.box.x0 for word in row) for row in rows]
+    room = [
+        max(widths) - width - _BLANK * lower[0].size - lower[0].box.width
+        for width, (_, lower) in zip(widths, pairwise(rows), strict=False)
+    ]
+    if sum(left >= 0 for left in room) >= (_SHARE if len(rows) > _ROWS else 1) * len(room):
+        return True
+    clear = sum(
+        left >= _CLEAR * max(widths) and not _SENTENCE_END.search(text) for left, text in zip(room, texts, strict=False)
+    )
+    return len(rows) > _ROWS and clear >= _VERSE_SHARE * len(room)

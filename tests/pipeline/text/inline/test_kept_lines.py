@@ -1,0 +1,73 @@
+"""Lines that their author broke stay lines; running text does not."""
+
+import pytest
+
+from ocrmill.pipeline.text.inline.kept_lines import are_kept
+from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.words import Piece, Word
+
+RUNNING = (
+    "The ferry leaves the north quay at seven in the morning and comes back with the tide; in summer it carries "
+    "walkers and their dogs, in winter mostly coal, and on the first Saturday of each month the doctor."
+)
+
+
+def row(text: str, number: int) -> list[Word]:
+    words, x = [], 50.0
+    for part in text.split():
+        box = Box(x, 100 + 12 * number, x + 5.0 * len(part), 110 + 12 * number)
+        words.append(Word((Piece(part, box, 10.0),), box, 108 + 12 * number, number))
+        x = box.x1 + 2.5
+    return words
+
+
+def rows(text: str) -> list[list[Word]]:
+    return [row(line.strip(), n) for n, line in enumerate(text.strip().splitlines())]
+
+
+def wrapped(width: int) -> list[list[Word]]:
+    """Running text set to a width in characters."""
+    lines = [""]
+    for word in RUNNING.split():
+        if len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] += f" {word}"
+    return rows("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hartley & Sons\nUnit 7, Dockside Park\nHull HU3 2XX\nUnited Kingdom",
+        "Margaret Lowe\nHead of Planning\nRidgeway Council",
+        "Report no.: IR-2291\nReported by: S. Varga",
+        "abbey, 260, 231\nanchor, 11, 77, 225\nbridge of, 260\narchive, 287, 125\nbridge, 285, 131, 163",
+        "The tide goes out, the lamps go down,\nthe grey gulls walk the sand,\nand all the bells of Harbour Town\n"
+        "are carried far inland.",
+    ],
+)
+def test_a_line_with_room_for_the_next_word_ends_by_will(text: str) -> None:
+    """Addresses, signatures, labels with values, entries of an index and verses stay lines."""
+    assert are_kept(rows(text))
+
+
+@pytest.mark.parametrize("width", range(24, 80))
+def test_running_text_of_any_width_is_no_verse(width: int) -> None:
+    """Each line ends where the next word has no room."""
+    assert not are_kept(wrapped(width))
+
+
+def test_a_paragraph_that_begins_with_a_short_line_is_running_text() -> None:
+    """One line that ends early, and a full stop at its end, are what a title or a paragraph before leaves."""
+    assert not are_kept([row("Trainee", 0), *wrapped(40)])
+    assert not are_kept([row("They came late.", 0), *wrapped(60)])
+
+
+def test_prose_whose_lines_begin_with_capitals_is_running_text() -> None:
+    """In a narrow column of German that is so by chance; in names and addresses most words have capitals."""
+    assert not are_kept(rows("Der alte Hafen liegt\nAm Fluss und hat nun\nViele neue, hohe Kräne"))
+
+
+def test_words_cut_at_line_ends_are_joined() -> None:
+    """A hyphen at the end of a line shows running text."""
+    assert not are_kept(rows("Hartley & Sons\nDock-\nside Park\nHull"))
