@@ -17,7 +17,8 @@ from waiting import wait_for
 from ocrmill.cli import app
 
 TOKEN = "a-token-of-a-test"
-# The program itself, but for an engine that takes as long as the variable SECONDS says, and then dies if that is 0.
+# The program itself, but for an engine that takes as long as the variable SECONDS says, and dies if that is 0; only the
+# page by which the service warms it up it reads at once.
 SLOW = """
 import asyncio, os, sys
 import ocrmill.workers.pools.pool
@@ -26,9 +27,13 @@ from fake_engine import FakeEngine
 from ocrmill.pipeline.records import EngineDescription, EngineDown, PageText
 
 class Slow(FakeEngine):
+    is_warm = False
     def describe(self):
         return EngineDescription("slow", 8)
     async def read(self, image, geometry, repair):
+        if not self.is_warm:
+            self.is_warm = True
+            return PageText("warm")
         seconds = float(os.environ["SECONDS"])
         if not seconds:
             return EngineDown("its card at /dev/nvidia7 is gone", is_final=True)
@@ -50,8 +55,7 @@ def scan(tmp_path: Path) -> bytes:
 def slow(folder: Path, seconds: float, *arguments: str, token: str | None = None) -> AbstractContextManager[Serving]:
     environment = {"SECONDS": str(seconds)} | ({} if token is None else {"OCRMILL_SERVE_TOKEN": token})
     headers = None if token is None else {"authorization": f"Bearer {token}"}
-    options = ("--route", "ocr", *arguments)
-    return serving(folder, *options, program=("-c", SLOW), environment=environment, headers=headers)
+    return serving(folder, *arguments, program=("-c", SLOW), environment=environment, headers=headers)
 
 
 def wait_for_page(service: Serving) -> None:

@@ -160,7 +160,7 @@ WRONG = [
     ("furniture=no", TEXT, 400, "furniture=no: choose true or false"),
     ("continuous=true", TEXT, 400, "furniture and continuous go with format=markdown"),
     ("format=json&format=json", TEXT, 400, "format stands in the query more than once"),
-    ("dpi=3", TEXT, 400, "there is no parameter 'dpi': these are format, pages, route, furniture, continuous, name"),
+    ("dpi=3", TEXT, 400, "no parameter 'dpi': these are format, pages, route, prompt, furniture, continuous, name"),
     ("", b"", 400, "the document is empty"),
     ("", b"Dear Sir or Madam", 415, "these bytes are no PDF, PNG, JPEG"),
     ("", b"PK\3\4" + bytes(99), 415, "send one of these, unpacked"),
