@@ -1,6 +1,7 @@
 """A bucket that speaks S3: AWS, and whatever `storage.endpoint` names."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -20,6 +21,7 @@ from ocrmill.pipeline.buckets.bucket import ABSENT, Action, BucketError, BucketE
 from ocrmill.pipeline.buckets.retries import count_retry
 
 CHUNK = 1 << 20
+_ATTEMPT = re.compile(r"attempt=(\d+)")
 AWS = ".amazonaws.com"  # in the names of its servers, also in China
 LONGEST_RETRY_S = 20.0  # as botocore's between its own retries
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and what HEAD has instead: the status alone
@@ -102,8 +104,9 @@ def _client(storage: StorageSettings) -> Any:
 
 def _count_if_again(request: Any, **_: Any) -> None:
     """Count a request that botocore sends again; it numbers them in a header, `attempt=2; max=6`."""
-    attempt = request.headers.get("amz-sdk-request", "")
-    if not (attempt.decode() if isinstance(attempt, bytes) else attempt).startswith("attempt=1"):
+    named = request.headers.get("amz-sdk-request", "")
+    attempt = _ATTEMPT.search(named.decode() if isinstance(named, bytes) else named)
+    if attempt and int(attempt[1]) > 1:
         count_retry("request")
 
 

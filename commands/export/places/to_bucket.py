@@ -4,11 +4,10 @@ What says that an export is whole (`_export.json`, or `_index.jsonl` of a Markdo
 away first where an export takes the place of another one. Until then `_unfinished.json` lies there, so that the next
 export may go on where one was killed. A single file (`jsonl`) is one object, and so appears at once.
 
-Not covered: two exports to one place at the same time; the space that the folder takes (TMPDIR), and single files above
-5 GiB, which no bucket takes in one request.
+Not covered: two exports to one place at the same time; the space that the folder takes (TMPDIR), the memory of its
+largest file, and single files above 5 GiB, which no bucket takes in one request.
 """
 
-import mmap
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -82,11 +81,7 @@ def _upload(bucket: Bucket, key: str, path: Path) -> None:
             f"{bucket.url}/{key} would have {size:,} bytes, and a bucket takes {MOST_BYTES:,} at once: choose a format "
             "of several files and a smaller --shard-mb, or write a folder and copy it"
         )
-    if not size:
-        bucket.write(key, b"")
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        bucket.write(key, data.read())
+    bucket.write(key, path.read_bytes())
 
 
 def _refuse_outputs(bucket: Bucket, key: str, store: Store, where: str) -> None:
