@@ -1,5 +1,6 @@
 """A bucket that speaks S3: AWS, and whatever `storage.endpoint` names."""
 
+import os
 import random
 import re
 import time
@@ -72,9 +73,14 @@ _NO_ANSWER = (botocore.exceptions.HTTPClientError, botocore.exceptions.Connectio
 _Result = TypeVar("_Result")
 
 
-@lru_cache(maxsize=8)
 def _client(storage: StorageSettings) -> Any:
-    """boto3's client for all buckets; to make one takes a tenth of a second."""
+    """Return boto3's client for all buckets, made anew when a variable of AWS in the environment has changed."""
+    return _kept_client(storage, frozenset(each for each in os.environ.items() if each[0].startswith("AWS_")))
+
+
+@lru_cache(maxsize=8)
+def _kept_client(storage: StorageSettings, _variables: frozenset[tuple[str, str]]) -> Any:
+    """Make a client, which takes a tenth of a second; one without credentials is an error, so it is not kept."""
     config = Config(
         signature_version=UNSIGNED if storage.anonymous else None,
         retries={"mode": "standard", "total_max_attempts": storage.attempts},  # exponential, with jitter
@@ -89,6 +95,8 @@ def _client(storage: StorageSettings) -> Any:
     session = botocore.session.get_session()
     # Times in answers stay text: to parse those of a listing took three times as long as all the rest.
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    if not storage.anonymous and session.get_credentials() is None:
+        raise botocore.exceptions.NoCredentialsError
     connect = partial(
         boto3.session.Session(botocore_session=session).client,
         *("s3", storage.region),

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pickle
 import random
 
@@ -376,3 +377,16 @@ def test_a_key_is_not_taken_for_trouble(said: str, expected: BucketErrorCode) ->
     with pytest.raises(BucketError) as caught, explained("gs://b", "credential 401/token request.pdf", "read"):
         raise GenericError(said)
     assert caught.value.code is expected
+
+
+def test_credentials_that_come_later_are_found(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was refused for want of credentials gets in once its environment has them."""
+    url = BucketUrl("s3", s3.bucket())
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert BucketErrorCode.DENIED == error_code(open_bucket, url, s3.settings)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tester")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+
+    assert list(open_bucket(url, s3.settings).list("")) == []
