@@ -33,6 +33,7 @@ from ocrmill.pipeline.text.order.line_order import (
     with_digits_in_order,
     with_signs_in_order,
 )
+from ocrmill.pipeline.text.order.narrow_letters import NarrowLetters
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Piece, Rise, Word
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text runs: what makes it upright, clockwise
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
-_THIN = 0.01  # points
 _VOWEL_SIGN = re.compile("[\u093e-\u094c\u09be-\u09cc\u0a3e-\u0a4c\u0abe-\u0acc]")  # no two follow each other
 _ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 _SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript,
@@ -115,6 +115,7 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
     shown = [line for line in lines if any(not c["c"].isspace() for span in line["spans"] for c in span["chars"])]
     columns = _stacked_columns(shown)
     places = _Places(width, height, rotation)
+    narrow = NarrowLetters(shown)
     found: dict[tuple[int, bool, bool], list[Word]] = {}
     if columns is not None:
         for number, column in enumerate(columns):
@@ -126,7 +127,7 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
         turn = places.turn_of(line["dir"])
         place = places.place(turn)
         words = plain_line_words(line, place, number) or in_logical_order(
-            list(_words(_characters(line), place, number))
+            list(_words(narrow.in_order(_characters(line)), place, number))
         )
         found.setdefault((turn, line["wmode"] == 1, _is_slanted(line["dir"])), []).extend(words)
     planes = [
@@ -261,26 +262,16 @@ def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, e
 
 
 def _mended(run: Sequence[Character], font: str) -> str:
-    """The text of a run, with plain letters for presentation forms, and those of right-to-left ligatures in order.
-
-    A ligature such as lam-alef is one glyph that stands for two letters. MuPDF reverses the glyphs of a line, these
-    letters along with them: it gives the second one first, without width.
-    """
+    """Return the text of a run, with plain letters for presentation forms."""
     text = "".join(character.text for character in run)
     if text.isascii() and not is_sign_font(font):
         return text
     mended: list[str] = []
-    waiting: list[str] = []
     for character in run:
-        thin = character.box[2] - character.box[0] < _THIN
         if mended and _VOWEL_SIGN.fullmatch(character.text) and mended[-1] == character.text:
             continue  # Chromium says it with the letter before it too, without width
-        if thin and unicodedata.bidirectional(character.text[0]) in RIGHT_TO_LEFT:
-            waiting.append(character.text)
-        else:
-            mended += [plain_symbol(character.text, font), *reversed(waiting)]
-            waiting = []
-    text = "".join(mended + waiting)
+        mended.append(plain_symbol(character.text, font))
+    text = "".join(mended)
     return _PRESENTATION_FORMS.sub(lambda form: unicodedata.normalize("NFKC", form[0]), text)
 
 

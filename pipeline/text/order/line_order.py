@@ -73,7 +73,9 @@ def with_signs_in_order(word: Sequence[Character], left: LeftEdge, *, is_arabic:
     """
     kinds = [unicodedata.bidirectional(character.text[0]) for character in word]
     strong = [character for character, kind in zip(word, kinds, strict=True) if kind in _LEFT_TO_RIGHT]
-    if not strong or RIGHT_TO_LEFT & set(kinds) or len(strong) == len(word):
+    if RIGHT_TO_LEFT & set(kinds):
+        return list(word) if strong else _spans_in_order(word, left)
+    if not strong or len(strong) == len(word):
         return list(word)
     first, last = min(map(left, strong)), max(map(left, strong))
     core = [character for character in word if first <= left(character) <= last]
@@ -86,6 +88,18 @@ def with_signs_in_order(word: Sequence[Character], left: LeftEdge, *, is_arabic:
     if before and _is_currency(before[-1]) and not is_arabic:
         core = [*core, before.pop()]
     return [*map(_opening, before), *_range_in_order(core), *percent, *map(_closing, after)]
+
+
+def _spans_in_order(word: Sequence[Character], left: LeftEdge) -> list[Character]:
+    """Return a word of letters from right to left with a sign of another font between them where it is shown.
+
+    MuPDF turns the letters of each font round, and leaves these runs and signs such as gershayim as they are drawn.
+    """
+    spans = [list(run) for _, run in groupby(word, key=lambda character: id(character.span))]
+    if len(spans) == 1 or any(unicodedata.bidirectional(run[0].text[0]) == "NSM" for run in spans):
+        return list(word)
+    spans.sort(key=lambda run: min(map(left, run)), reverse=True)
+    return [character for run in spans for character in run]
 
 
 def _range_in_order(core: Sequence[Character]) -> list[Character]:

@@ -62,6 +62,24 @@ def test_signs_at_the_ends_of_a_number_are_where_they_were_written(shown: str, w
     assert "".join(each.text for each in with_signs_in_order(characters(shown), left, is_arabic=False)) == written
 
 
+def test_a_sign_of_another_font_stays_within_its_word() -> None:
+    """Hebrew shortens words with a mark before the last letter; drawn from a second font, it does not go to the end."""
+    first, mark, last = (
+        [each._replace(span={"size": 10.0}) for each in characters(text)]
+        for text in ("\u05d3\u05d5\u05d0", '"', "\u05dc")
+    )
+    drawn = [
+        each._replace(box=(x, 92, x + WIDE, 102))
+        for each, x in zip([*first, *last, *mark], (40, 35, 30, 20, 25), strict=True)
+    ]
+    spans = [first[0].span] * 3 + [last[0].span, mark[0].span]
+    word = [each._replace(span=span) for each, span in zip(drawn, spans, strict=True)]
+
+    assert (
+        "".join(each.text for each in with_signs_in_order(word, left, is_arabic=False)) == '\u05d3\u05d5\u05d0"\u05dc'
+    )
+
+
 @pytest.mark.parametrize(
     ("shown", "written"),
     [
