@@ -74,7 +74,7 @@ _Result = TypeVar("_Result")
 
 
 def _client(storage: StorageSettings) -> Any:
-    """Return boto3's client for all buckets, made anew when a variable of AWS in the environment has changed."""
+    """Return boto3's client for all buckets, made again when a variable of AWS in the environment has changed."""
     return _kept_client(storage, frozenset(each for each in os.environ.items() if each[0].startswith("AWS_")))
 
 
