@@ -15,6 +15,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
+from ocrmill.pipeline.text.contents.raised_glyphs import with_raised_glyphs
 from ocrmill.pipeline.text.layer.blanks import (
     RIGHT_TO_LEFT,
     RISE,
@@ -105,7 +106,7 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
     Boxes of words are in the reading plane of their direction. `layout`: what is to be read of `read_layout`, if not
     all. Raises what PyMuPDF raises.
     """
-    layout = read_layout(page) if layout is None else layout
+    layout = with_raised_glyphs(page, read_layout(page) if layout is None else layout, text_flags())
     return planes_of(layout, page.rect.width, page.rect.height, int(page.rotation))
 
 
