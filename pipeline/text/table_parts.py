@@ -32,6 +32,9 @@ _COLUMN_GAP = 0.35  # of the type: wider than the blanks of text, which part the
 _SAME_EDGE = 0.15  # of the type: numbers that begin or end so close to each other stand in one column
 _COUNTED = re.compile(r"(\d{1,3})[.)]")  # marks of a list that count
 _ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they come
+_MAY_BE_HEADER = frozenset({"heading", "title", "text", "caption"})
+_NEAR_TABLE = 1.2  # of its line's height: a header is as close to the rows below it
+_NAMED = 0.5  # of a table's columns, that a header names
 
 
 def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:
@@ -133,7 +136,7 @@ def _cut(words: Sequence[Word], cuts: Sequence[Box]) -> list[Region]:
 def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> list[Part]:
     """Lay out each part that is a table; one without a `table` afterwards is doubtful, and is written row by row."""
     out: list[Part] = []
-    for part in parts:
+    for part in _with_headers(parts, rules):
         words = [word for line in part.lines for word in line.words]
         grid = part.region.grid if part.region else None
         tables = build_tables(words, rules, grid, right_to_left=right_to_left) if part.label == TABLE else None
@@ -149,6 +152,35 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
         else:
             out.append(part)
     return out
+
+
+def _with_headers(parts: Sequence[Part], rules: Rules) -> list[Part]:
+    """Put lines that name the columns of a table below them into it; the layout model takes some for headings."""
+    out: list[Part] = []
+    for part in parts:
+        if part.label == TABLE and out and _is_header(out[-1], part, rules):
+            above = out.pop()
+            out.append(replace(part, lines=above.lines + part.lines, box=enclosing([above.box, part.box])))
+        else:
+            out.append(part)
+    return out
+
+
+def _is_header(above: Part, table: Part, rules: Rules) -> bool:
+    """Tell if a line stands close above a table, and would be a first row that names most of its columns."""
+    if above.label not in _MAY_BE_HEADER or len(rows_of(above.lines)) > 1:
+        return False
+    gap = table.box.y0 - above.box.y1
+    names, words = ([word for line in part.lines for word in line.words] for part in (above, table))
+    if not (names and words and -above.box.height / 2 < gap < _NEAR_TABLE * above.box.height):
+        return False
+    grid = table.region.grid if table.region else None
+    whole = build_tables(names + words, rules, grid) or []
+    if len(whole) != 1:
+        return False
+    first = [cell for cell in whole[0].cells if cell.row == 0 and cell.lines]
+    held = [word for cell in first for word in cell.words]
+    return len(held) == len(names) and set(held) == set(names) and len(first) > max(1, _NAMED * whole[0].columns)
 
 
 def _is_text(words: Sequence[Word], rules: Rules) -> bool:

@@ -20,6 +20,7 @@ _MIN_LINK = 0.42  # blanks are 0.22 to 0.33
 _LINK = 1.7  # times the usual blank; justified cells go to 1.5
 _MIN_BLANK = 0.12  # narrower gaps are kerning
 _STRETCHED, _EVEN, _EVEN_SHARE = 4, 0.03, 0.6  # gaps: most differ by so little in justified text
+_NEXT, _AS_WIDE = 5, 2  # lines above and below; of them, those that reach as far
 _WIDE_BLANK = 0.35  # narrower blanks need no care
 _SAME_EDGE = 0.7  # points: cells that begin or end so close to each other are set in one column
 _EDGES, _EDGE_SHARE = 2, 0.25  # cells, and of the lines, that show where cells of a column begin or end
@@ -156,7 +157,7 @@ class _Gaps:
 
     def __init__(self, lines: Sequence[Sequence[Word]], link: float) -> None:
         self._link = link
-        self._justified = {id(word): blank for line in lines for word, blank in _justified_words(line)}
+        self._justified = dict(_stretched_words(lines))
         wide = [
             (before, after)
             for line in lines
@@ -234,6 +235,27 @@ def _justified_words(line: Sequence[Word]) -> Iterator[tuple[Word, bool]]:
             continue
         if usual > _WIDE_BLANK * words[0].size and sum(blanks) >= _EVEN_SHARE * len(gaps):
             yield from zip(words[1:], blanks, strict=True)
+
+
+def _stretched_words(lines: Sequence[Sequence[Word]]) -> Iterator[tuple[int, bool]]:
+    """Give the ids of words of stretched lines, and if the gap before each is a blank."""
+    for n, line in enumerate(lines):
+        words = list(_justified_words(line))
+        names_columns = bool(words) and _stands_above_columns(n, lines)
+        yield from ((id(word), is_blank and not names_columns) for word, is_blank in words)
+
+
+def _stands_above_columns(n: int, lines: Sequence[Sequence[Word]]) -> bool:
+    """Tell if all gaps of a line are free in the lines next to it: those of text lie elsewhere in each line.
+
+    Names of columns may stand as evenly as stretched text.
+    """
+    gaps = [(before.box.x1 + after.box.x0) / 2 for before, after in pairwise(lines[n])]
+    near = [line for m, line in enumerate(lines[max(0, n - _NEXT) : n + _NEXT + 1], max(0, n - _NEXT)) if m != n]
+    wide = [line for line in near if line[0].box.x0 < gaps[0] and gaps[-1] < line[-1].box.x1]
+    return len(wide) >= _AS_WIDE and not any(
+        word.box.x0 < gap < word.box.x1 for line in wide for word in line for gap in gaps
+    )
 
 
 def _are_two_numbers(one: Word, other: Word) -> bool:

@@ -177,3 +177,39 @@ def test_a_numbered_list_that_is_set_in_columns_is_a_list() -> None:
         part = Part(TABLE, tuple(lines_of(table)), around(table))
         (kept,) = with_tables([part], rules, right_to_left=False)
         assert kept.table is not None
+
+
+def named_columns(*names: tuple[str, float]) -> list[Part]:
+    """A heading of single words at their xs, and below it a table without rules with empty cells."""
+    numbers = [[4.1, None, 6.7, None, 12.1], [None, 3.3, None, 7.9, None], [5.0, 5.1, None, None, 11.0]]
+    columns = (107, 135, 163, 195, 225)
+    header = [word for name, x in names for word in line(name, x, 100)]
+    below = [word for n, name in enumerate(("Kew", "Leith", "Oban")) for word in line(name, 62, 115 + 15 * n)] + [
+        word
+        for n, row in enumerate(numbers)
+        for value, x in zip(row, columns, strict=True)
+        if value is not None
+        for word in line(str(value), x, 115 + 15 * n)
+    ]
+    below.sort(key=lambda word: (word.baseline, word.box.x0))
+    return [
+        Part("heading", tuple(lines_of(header)), around(header)),
+        Part(TABLE, tuple(lines_of(below)), around(below), region=Region(TABLE, around(below))),
+    ]
+
+
+def test_a_heading_that_names_the_columns_of_a_table_is_its_header() -> None:
+    """Names of columns, as evenly apart as words of stretched text, are the first row of the table below them."""
+    names = [("Station", 62), ("Jan", 107), ("Feb", 135), ("Mar", 163), ("Apr", 195), ("May", 225)]
+    (part,) = with_tables(named_columns(*names), Rules((), ()), right_to_left=False)
+
+    assert part.table
+    assert part.table.header_rows == 1
+    assert [" ".join(word.text for word in cell.words) for cell in part.table.cells][:6] == [name for name, _ in names]
+
+
+def test_a_heading_that_names_no_columns_stays_one() -> None:
+    """Words that stand across columns are a heading."""
+    heading, table = with_tables(named_columns(("Rain at the stations", 62)), Rules((), ()), right_to_left=False)
+
+    assert (heading.label, table.label) == ("heading", TABLE)
