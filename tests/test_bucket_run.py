@@ -1,18 +1,17 @@
 """A run over a bucket gives the rows of a run over a folder with the same files. Skipped without ../shared/corpus."""
 
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import forks
 from output_rows import select_rows
 from real_pdfs import CORPUS, needs_corpus
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
-ROOT = Path(__file__).parents[1]
 # Born digital, so that no page waits for OCR; and documents that fail in every way there is.
 QUICK = (
     *("2305.03393v1-pg9.pdf", "right_to_left_01.pdf", "issue-336-example.pdf", "form_dd0293.pdf"),
@@ -25,16 +24,8 @@ pytestmark = needs_corpus
 
 
 def ocrmill(inputs: str, out: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
     settings = ("--set", f"storage.endpoint={endpoint}", "--set", "workers.pages_per_range=3", "--engine", "cpu")
-    return subprocess.run(
-        [sys.executable, "-c", program, "run", inputs, "--out", str(out), "--no-ray", *settings],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    return forks.ocrmill("run", inputs, "--out", out, "--no-ray", *settings)
 
 
 def pages(out: Path) -> list[tuple[Any, ...]]:

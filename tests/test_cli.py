@@ -9,24 +9,22 @@ import tomllib
 from pathlib import Path
 
 import duckdb
+import forks
 import pytest
 from pdfs import blank_pdf, encrypted_pdf, mixed_pdf, text_pdf
-
-ROOT = Path(__file__).parents[1]
 
 
 def ocrmill(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, not on a terminal."""
+    return forks.ocrmill(*arguments, COLUMNS="120")
+
+
+def started_by_python(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as its program does, on Ray too."""
     program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-        env={**os.environ, "COLUMNS": "120"},
-    )
+    line = [sys.executable, "-c", program, *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "120", **environment}
+    return subprocess.run(line, cwd=forks.ROOT, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def out(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output that a run made, on Ray as by default."""
     out = tmp_path_factory.mktemp("run") / "out"
-    done = ocrmill("run", inputs, "--out", out, "--workers", "1")
+    done = started_by_python("run", inputs, "--out", out, "--workers", "1")
     assert done.returncode == 3, done.stderr
     assert "password_required 1" in done.stdout
     assert "1 files that are not documents" in done.stdout
@@ -200,10 +198,10 @@ def test_names_that_look_like_numbers_are_names() -> None:
     assert ("2024", 'a "b"') == (settings["model"], settings["lora"])
 
 
-def test_a_terminal_that_lacks_letters_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_lacks_letters_gets_escapes() -> None:
     """Names and texts of documents, in any script, are printed on any terminal, with escapes for missing letters."""
-    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
-    done = ocrmill("run", "--print-config", "--set", 'input.include=["\u8336.pdf"]')
+    setting = 'input.include=["\u8336.pdf"]'
+    done = started_by_python("run", "--print-config", "--set", setting, PYTHONIOENCODING="latin-1")
 
     assert done.returncode == 0, done.stderr
     assert "\\u8336.pdf" in done.stdout

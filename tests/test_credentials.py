@@ -1,9 +1,7 @@
 """Passwords, tokens and signatures are used, and stand nowhere afterwards: not in rows, logs, records or messages."""
 
 import base64
-import os
 import re
-import subprocess
 import sys
 import threading
 import zipfile
@@ -15,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from forks import ocrmill
 from made_warcs import answer, warc_of
 from pdfs import encrypted_pdf, text_pdf
 
 from ocrmill import cli
 
-ROOT = Path(__file__).parents[1]
 SECRET = "S3CRET-7f"
 SIGNED = f"X-Amz-Credential={SECRET}&X-Amz-Signature={SECRET}&sig={SECRET}&token={SECRET}"
 
@@ -70,12 +68,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://ann:{SECRET}@127.0.0.1:{door.server_port}"
     door.shutdown()
     door.server_close()
-
-
-def ocrmill(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
-    line = [sys.executable, "-c", program, *map(str, arguments)]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
 
 
 def everything_in(out: Path) -> str:
@@ -164,10 +156,8 @@ def test_environment_credentials_are_in_no_record(tmp_path: Path) -> None:
     """Credentials that a cloud's own chain finds in the environment are not copied into an output."""
     text_pdf(tmp_path / "a.pdf", pages=1)
     names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "HF_TOKEN")
-    program = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
-    line = [sys.executable, "-c", program, "run", str(tmp_path / "a.pdf"), "--out", str(tmp_path / "out"), "--no-ray"]
-    environment = {**os.environ, **dict.fromkeys(names, SECRET)}
-    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240, env=environment)
+    secrets = dict.fromkeys(names, SECRET)
+    said = ocrmill("run", tmp_path / "a.pdf", "--out", tmp_path / "out", "--no-ray", **secrets)
 
     assert 0 == said.returncode, said.stderr
     assert SECRET not in said.stdout + said.stderr + everything_in(tmp_path / "out")

@@ -1,12 +1,11 @@
 """Night after night over a bucket: new, changed, deleted and unchanged objects, by the nightly configuration."""
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from bucket_nights import ROOT, Nights
+from bucket_nights import Nights
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -60,11 +59,11 @@ def test_three_nights(nights: Nights) -> None:
     assert second == nights.pages()
     nights.assert_sound()
 
-    compacted = nights.call(nights.command("compact", nights.out))
+    compacted = nights.call("compact", nights.out)
     assert "1 superseded documents" in compacted.stdout
     assert second.keys() - {"changes.pdf#1 First"} == nights.pages().keys()
     assert nights.night().stdout.startswith("nothing to do: 4 sources")
-    status = nights.call(nights.command("status", nights.out))
+    status = nights.call("status", nights.out)
     assert "state       finished" in status.stdout
     nights.assert_sound()
 
@@ -91,9 +90,7 @@ def test_two_nights_that_overlap(nights: Nights) -> None:
     """While one night writes, the next one stops at once and says who holds the lease; the first is not disturbed."""
     for number in range(3):
         nights.put(f"in/{number}.pdf", f"Number {number}. Text.", pages=20)
-    with subprocess.Popen(
-        nights.night_command(), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as first:
+    with nights.started_night() as first:
         bucket = nights.out.split("/")[2]
         while "corpus/_lease" not in nights.s3.keys(bucket):
             time.sleep(0.05)

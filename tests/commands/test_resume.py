@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from forks import ROOT, ocrmill
 from held_run import wait_for_pages
 from output_rows import select_rows
 from pdfs import encrypted_pdf, mixed_pdf, text_pdf, truncated_pdf
@@ -19,7 +20,6 @@ from waiting import wait_for
 from ocrmill.commands.verify import verify
 from ocrmill.pipeline.output.stores.local import LocalStore
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
 HELD = f"import held_run; held_run.hold_later_documents(); {PROGRAM}"
 KILLS = 8
@@ -41,14 +41,22 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(inputs: Path, out: Path, *options: str, program: str = PROGRAM) -> list[str]:
+def arguments_of(inputs: Path, out: Path, *options: str) -> list[str]:
     # Small ranges and prompt flushes, so that a kill finds work in every state.
     settings = ("--set", "output.flush_s=0.3", "--set", "workers.pages_per_range=3")
-    arguments = ("run", str(inputs), "--out", str(out), "--workers", "1", *settings, *options)
-    return [sys.executable, "-c", program, *arguments]
+    return ["run", str(inputs), "--out", str(out), "--workers", "1", *settings, *options]
+
+
+def command(inputs: Path, out: Path, *options: str, program: str = PROGRAM) -> list[str]:
+    return [sys.executable, "-c", program, *arguments_of(inputs, out, *options)]
 
 
 def finished(inputs: Path, out: Path, *options: str) -> int:
+    return ocrmill(*arguments_of(inputs, out, *options)).returncode
+
+
+def finished_by_python(inputs: Path, out: Path, *options: str) -> int:
+    """Run as `start` and `kill_at` do, imports and all."""
     return subprocess.run(
         command(inputs, out, *options), cwd=ROOT, capture_output=True, check=False, timeout=240
     ).returncode
@@ -93,7 +101,7 @@ def durable(out: Path) -> dict[tuple[str, int], str]:
 def undisturbed_s(inputs: Path, undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
     """Seconds that a run takes here and now, by which kills are timed."""
     started = time.monotonic()
-    finished(inputs, tmp_path_factory.mktemp("timed") / "out", "--no-ray")
+    finished_by_python(inputs, tmp_path_factory.mktemp("timed") / "out", "--no-ray")
     return time.monotonic() - started
 
 
@@ -134,7 +142,7 @@ def test_a_killed_cluster_run_is_continued(inputs: Path, undisturbed: Path, tmp_
         process.kill()
     assert process.returncode == -signal.SIGKILL
     seen = durable(out)
-    assert finished(inputs, out) in {0, 3}
+    assert finished_by_python(inputs, out) in {0, 3}
 
     assert seen.items() <= durable(out).items()
     assert rows(out) == rows(undisturbed)
@@ -162,9 +170,7 @@ def test_a_second_run_stops_at_once(inputs: Path, tmp_path: Path) -> None:
     first = start(inputs, out, "--no-ray", program=HELD)
     try:
         wait_for((out / "_lease").exists, seconds=60, what="the lease")
-        second = subprocess.run(
-            command(inputs, out, "--no-ray"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-        )
+        second = ocrmill(*arguments_of(inputs, out, "--no-ray"))
     finally:
         first.kill()
         first.communicate()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bucket_nights import ROOT, Nights
+from bucket_nights import Nights
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -32,8 +32,7 @@ def nights(s3: S3Server, faulty_s3: FaultyS3, tmp_path: Path) -> Iterator[Nights
 
 def start_in_shards(nights: Nights, *options: str, said: int = subprocess.PIPE) -> subprocess.Popen[str]:
     """Start a night that writes a shard for every document, so at least four, however fast the machine is."""
-    command = [*nights.night_command(), "--set", f"output.shard_rows={PAGES}", *options]
-    return subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True)
+    return nights.started_night("--set", f"output.shard_rows={PAGES}", *options, said=said)
 
 
 def strike_in_mid_run(

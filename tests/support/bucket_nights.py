@@ -4,10 +4,12 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from forks import ROOT, ocrmill
 from pdfs import text_pdf
 from s3_server import S3Server
 
@@ -15,7 +17,6 @@ from ocrmill.commands.verify import verify
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.output.stores.open import open_output
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = "import sys; from ocrmill import cli; sys.argv[0] = 'ocrmill'; cli.main()"
 
 
@@ -32,20 +33,26 @@ class Nights:
         path = text_pdf(self._folder / "made.pdf", pages=pages, text=text)
         self.s3.put(self.source, key, path.read_bytes())
 
-    def command(self, *command: str) -> list[str]:
+    def with_storage(self, *command: str) -> list[str]:
+        """Arguments of a command that reaches the buckets."""
         values = self.reached_by.model_dump(exclude_none=True, exclude_defaults=True)
-        sets = [part for name, value in values.items() for part in ("--set", f"storage.{name}={value}")]
-        return [sys.executable, "-c", PROGRAM, *command, *sets]
+        return [*command, *(part for name, value in values.items() for part in ("--set", f"storage.{name}={value}"))]
 
-    def night_command(self) -> list[str]:
-        inputs = f"s3://{self.source}/in"
-        return self.command("run", inputs, "--out", self.out, "--config", "configs/nightly.toml", "--no-ray")
+    def nightly(self, *options: str) -> list[str]:
+        """Arguments of the command of each night."""
+        run = ("run", f"s3://{self.source}/in", "--out", self.out, "--config", "configs/nightly.toml", "--no-ray")
+        return self.with_storage(*run, *options)
 
-    def call(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    def call(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        return ocrmill(*self.with_storage(*command))
 
-    def night(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.call([*self.night_command(), *options])
+    def night(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        return ocrmill(*self.nightly(*options))
+
+    def started_night(self, *options: str, said: int | IO[str] = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+        """A night in a process that Python starts, which others meet, or which is killed."""
+        command = [sys.executable, "-c", PROGRAM, *self.nightly(*options)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, text=True)
 
     def table(self, name: str) -> duckdb.DuckDBPyRelation:
         bucket, prefix = self.out.removeprefix("s3://").split("/")

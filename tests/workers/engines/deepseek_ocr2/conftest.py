@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forks import ROOT, Forks, forking
 from pdfs import text_pdf
-from refusals import DRIVER, FOR_GPUS, FRESH, LIMIT_S, ROOT, Forks, Refusal, Versions, forking
+from refusals import DRIVER, FOR_GPUS, FRESH, LACKING, LIMIT_S, Refusal, Versions
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
     """A process that has imported the command."""
-    with forking() as forks:
+    with forking(LACKING, "prepare()") as forks:
         yield forks
 
 
@@ -54,19 +55,13 @@ def forks() -> Iterator[Forks]:
 def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path, forks: Forks) -> Refusal:
     """Run `ocrmill run --engine deepseek-ocr2` with options, and give the only sentence that it said."""
 
-    def call(command: list[str], variables: dict[str, str], *, fresh: bool) -> tuple[int, str, str]:
+    def call(command: list[str], variables: dict[str, str], *, fresh: bool) -> "subprocess.CompletedProcess[str]":
         if not fresh:
             return forks.run(command, tmp_path, variables)
-        done = subprocess.run(
-            [sys.executable, "-c", FRESH, *command],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env=variables,
+        python = [sys.executable, "-c", FRESH, *command]
+        return subprocess.run(
+            python, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60, env=variables
         )
-        return done.returncode, done.stdout, done.stderr
 
     def run(
         *options: str | Path,
@@ -90,15 +85,15 @@ def refusal(driver: Path, torch_for_cuda: Path, inputs: Path, tmp_path: Path, fo
         for _ in range(3):  # tests run beside each other: one of three has the machine to itself
             started = time.monotonic()
             given = {name: value for name, value in variables.items() if value is not None}
-            ended, stdout, stderr = call([*map(str, command)], given, fresh=fresh)
+            done = call([*map(str, command)], given, fresh=fresh)
             seconds = time.monotonic() - started
             if seconds < LIMIT_S:
                 break
 
-        assert (code, "") == (ended, stdout), stderr
-        assert re.fullmatch(r"ocrmill: .+\n", stderr), stderr
+        assert (code, "") == (done.returncode, done.stdout), done.stderr
+        assert re.fullmatch(r"ocrmill: .+\n", done.stderr), done.stderr
         assert seconds < LIMIT_S
         assert not (tmp_path / "out").exists()
-        return stderr
+        return done.stderr
 
     return run

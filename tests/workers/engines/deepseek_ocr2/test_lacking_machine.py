@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forks import ROOT
 from made_checkpoints import (
     make_checkpoint,
 )
-from refusals import FOR_GPUS, NONE, ROOT, Refusal
+from refusals import FOR_GPUS, NONE, Refusal
 
 from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION
 
