@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+NO_VALUE = "(none)"  # of rows without a value, in tables and filters; `none` is a word that some columns hold
+
 
 @dataclass(frozen=True, slots=True)
 class TableColumns:

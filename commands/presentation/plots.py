@@ -21,6 +21,8 @@ MOST_POINTS = 120
 _SHORTEST_S = 60.0  # of a point: shards are begun every half minute or so
 WIDTH, HEIGHT = 560, 190
 _BASE = "http://ocrmill.invalid"  # Vega wants whole addresses; taken out again
+# Where a line's name stands: rates that are near each other on a high scale have their names apart.
+_ENDS: Values = [{"align": "left", "x": 4}, {"align": "right", "x": WIDTH - 4}]
 _CONFIG = {
     "background": None,
     "font": "system-ui, sans-serif",
@@ -78,11 +80,14 @@ def rates_by_run(cursor: "duckdb.DuckDBPyConnection") -> dict[str, Any]:
             "mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--warn)"},
             "encoding": {"y": {"field": "rate", **y}, "description": {"field": "name"}},
         },
-        {
-            "data": {"values": published},
-            "mark": {"type": "text", "align": "left", "dy": -6, "x": 4, "color": "var(--warn)", "fontSize": 11},
-            "encoding": {"y": {"field": "rate", **y}, "text": {"field": "name"}},
-        },
+        *(
+            {
+                "data": {"values": [each]},
+                "mark": {"type": "text", "dy": -6, "color": "var(--warn)", "fontSize": 11, **end},
+                "encoding": {"y": {"field": "rate", **y}, "text": {"field": "name"}},
+            }
+            for each, end in zip(published, _ENDS, strict=True)
+        ),
         {
             "mark": {"type": "rule", "color": "var(--accent)", "strokeWidth": 2, "opacity": 0.5},
             "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}, **described},

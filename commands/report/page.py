@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ocrmill.commands.presentation.columns import PAGE_COLUMNS
+from ocrmill.commands.presentation.columns import NO_VALUE, PAGE_COLUMNS
 from ocrmill.commands.presentation.style import SHARED_TEMPLATES, STYLE
 from ocrmill.commands.report.contents import Report
 from ocrmill.commands.report.read_report import Pictures
@@ -41,6 +41,7 @@ def render_report(report: Report, pictures: Pictures) -> str:
         "report": report,
         "counts": {PAGE_COLUMNS.names[name]: counts for name, counts in report.counts.items() if _tells(counts)},
         "shown_values": VALUES_OF_A_COLUMN,
+        "no_value": NO_VALUE,
         "plots": {PLOT_NAMES[name]: Markup(svg) for name, svg in pictures.plots.items()},  # noqa: S704 - Vega escapes
         "pictures": {key: uri for key, (uri, _) in pictures.pages.items()},
         "measures": PAGE_COLUMNS.names,

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from ocrmill.commands.presentation.columns import PAGE_COLUMNS, TableColumns
+from ocrmill.commands.presentation.columns import NO_VALUE, PAGE_COLUMNS, TableColumns
 from ocrmill.pipeline.errors import UsageError
 
 SORT = "sort"
-NO_VALUE = "(none)"  # the value of a filter for rows without a value
 _LONGEST_VALUE = 500
 
 

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ocrmill.commands.presentation.columns import COUNTED, PAGE_COLUMNS
+from ocrmill.commands.presentation.columns import COUNTED, DOCUMENT_COLUMNS, NO_VALUE, PAGE_COLUMNS
+from ocrmill.commands.presentation.page_index import Facets
 from ocrmill.commands.presentation.rates import DEFINITIONS, PUBLISHED, read_rates
 from ocrmill.commands.view.frame import data_of, render
-from ocrmill.commands.view.selection import NO_VALUE
 from ocrmill.pipeline.degenerate_rates import CONFIDENCE, interval
 
 SHOWN_VALUES = 8
@@ -21,15 +21,15 @@ def overview(request: Request) -> Response:
     facets = data.index.facets[PAGE_COLUMNS.table]
     total = sum(count for _, count in facets.get("status", []))
     rates = read_rates(data.cursor())
-    failed = next((count for value, count in facets.get("status", []) if value == "failed"), 0)
-    flagged = total - next((count for value, count in facets.get("flags", []) if value is None), 0)
+    failed = _count(facets.get("status", []), "failed")
+    flagged = total - _count(facets.get("flags", []), None)
     values: dict[str, Any] = {
         "title": "Overview",
         "tiles": [
             ("Pages", f"{total:,}", "", "/pages"),
             ("Failed", f"{failed:,}", _share(failed, total), "/pages?status=failed"),
             ("Flagged", f"{flagged:,}", _share(flagged, total), "/pages?" + urlencode(_flags(facets.get("flags", [])))),
-            ("Documents", f"{_rows(request, 'documents'):,}", "", "/documents"),
+            ("Documents", f"{_rows(request, 'documents'):,}", _failed_documents(data.index.facets), "/documents"),
             ("Sources", f"{_rows(request, 'sources'):,}", "", "/sources"),
         ],
         "counts": {
@@ -44,6 +44,7 @@ def overview(request: Request) -> Response:
         "rated": rates.total.pages,
         "published": PUBLISHED,
         "confidence": CONFIDENCE,
+        "no_value": NO_VALUE,
     }
     return render(request, "overview.html", values)
 
@@ -62,6 +63,16 @@ def _rate(name: str, count: int, pages: int) -> tuple[str, int, float, float, fl
 
 def _flags(values: list[tuple[str | None, int]]) -> list[tuple[str, str]]:
     return [("flags", value) for value, _ in values if value is not None]
+
+
+def _count(values: list[tuple[str | None, int]], wanted: str | None) -> int:
+    return next((count for value, count in values if value == wanted), 0)
+
+
+def _failed_documents(facets: dict[str, Facets]) -> str:
+    """Say how many documents failed: those without any page count nowhere else in the overview."""
+    failed = _count(facets[DOCUMENT_COLUMNS.table].get("status", []), "failed")
+    return f"{failed:,} failed" if failed else ""
 
 
 def _rows(request: Request, table: str) -> int:

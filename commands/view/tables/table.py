@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ocrmill.commands.presentation.columns import TableColumns
+from ocrmill.commands.presentation.columns import NO_VALUE, TableColumns
 from ocrmill.commands.view.frame import data_of, render
-from ocrmill.commands.view.selection import NO_VALUE, Selection
+from ocrmill.commands.view.selection import Selection
 from ocrmill.commands.view.tables.downloads import FORMATS
 from ocrmill.commands.view.tables.rows import count, read_screenful
 from ocrmill.pipeline.errors import UsageError

@@ -23,7 +23,8 @@ from ocrmill.pipeline.run_progress import RunProgress
 LEASE_BYTES = 2048  # the lease is rewritten in place, always whole, in one write
 LEASE_WAIT_S = 2.0  # for a killed process to end, or for a reader that checks the lease to release it
 CLOSED = -1
-_PERMANENT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+_PERMANENT = {*_NO_RIGHT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 _IN_THE_WAY = "a file or a broken link stands where a folder has to be"
 _TEMPORARY = ".ocrmill-{}.tmp"
 
@@ -316,4 +317,6 @@ def _write_error(path: Path, error: OSError) -> OutputError:
             transient=True,
         )
     why = _IN_THE_WAY if error.errno in (errno.EEXIST, errno.ENOTDIR) else error.strerror
+    if error.errno in _NO_RIGHT:
+        why = f"{why}. Write as a user who may, or name another output"
     return OutputError(f"{path} cannot be written: {why}", transient=error.errno not in _PERMANENT)

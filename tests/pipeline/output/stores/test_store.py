@@ -146,6 +146,14 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.fail("the lease of a file was had")
 
 
+def test_a_place_without_rights_is_said_with_what_to_do() -> None:
+    """Where nobody may write, root neither, the error names the place, the system's reason and the way on."""
+    way_on = "Write as a user who may, or name another output"
+    with pytest.raises(OutputError, match=rf"^/sys/kernel/_lease cannot be written: .*\. {way_on}$") as refused:
+        LocalStore(Path("/sys/kernel")).write("_lease", b"")
+    assert not refused.value.transient
+
+
 def test_a_missing_file_cannot_be_read(tmp_path: Path) -> None:
     """Reading what is not there names it; deleting it is no error."""
     store = LocalStore(tmp_path)
