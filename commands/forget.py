@@ -100,7 +100,7 @@ def forget(store: Store, query: ForgetQuery, storage: StorageSettings, *, dry_ru
     """Remove the rows and names that match the query, and write a record that keeps them out.
 
     Raises:
-        UsageError: Nothing matches, or too many sources are missing.
+        UsageError: Nothing matches a name, or too many sources are missing.
         LeaseHeldError: A run is writing there.
         OutputError: A shard cannot be read or written; the next command that writes finishes the change.
     """
@@ -109,6 +109,8 @@ def forget(store: Store, query: ForgetQuery, storage: StorageSettings, *, dry_ru
     with store.lease(LeaseOwner.current("forget")):
         mended = recover(store)
         change, report = _plan_change(store, query, storage)
+        if not change.sources and not change.documents:
+            return replace(report, dry_run=False, mended=tuple(mended))
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-forgetting"
         _remove_names(store, report.sources)
         begin(store, name, change)
@@ -131,7 +133,7 @@ def _plan_change(store: Store, query: ForgetQuery, storage: StorageSettings) -> 
             documents.add(document)
         elif len(stays) < len(places) and document not in documents:
             left[document] = stays[0]
-    if not chosen and not documents and not named:
+    if not chosen and not documents and not named and query != ForgetQuery(gone=True):
         raise UsageError(f"{store.url}: nothing matches; `ocrmill inspect` shows what it holds")
     change = Forgetting(
         documents=tuple(sorted(documents)),

@@ -23,7 +23,7 @@ import tomli_w
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from ocrmill.configs.errors import SettingsError
+from ocrmill.configs.errors import SettingsError, words_of
 from ocrmill.configs.profiles.profile import Profile
 from ocrmill.configs.section import Settings
 from ocrmill.configs.settings import RunSettings
@@ -116,7 +116,7 @@ def _add_file(values: _Values, path: Path, above: tuple[Path, ...]) -> None:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:  # not readable, not UTF-8, not TOML, or a thousand brackets
-        raise SettingsError(f"{path}: {error}") from error
+        raise SettingsError(f"{path}: {words_of(error)}") from error
     base = tables.pop(_EXTENDS, None)
     if isinstance(base, str):
         _add_file(values, _find(Path(base), path.parent), (*above, path.resolve()))

@@ -8,6 +8,7 @@ import pytest
 from ocrmill import cli
 
 ROOT = Path(__file__).parents[1]
+OLD = "tests/older_outputs/first_release"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,15 @@ ROOT = Path(__file__).parents[1]
         (["export", "{tmp}", "{tmp}/texts"], 1, "not an output"),
         (["export", "{tmp}", "{tmp}/a.jsonl", "--format", "jsonl", "--figures"], 2, "--figures does not go with"),
         (["model", "seed", "samples"], 2, "not empty"),
+        (["eval", OLD, "{tmp}/truth.json"], 2, "truth.json cannot be read: No such file or directory"),
+        (["eval", OLD, "{tmp}/truth.jsonl"], 2, "truth.jsonl cannot be read: No such file or directory"),
+        (["serve", "--token-file", "{tmp}/token"], 2, "token cannot be read: No such file or directory"),
+        (["view", OLD, "--verdicts", "{tmp}/no/file"], 2, "no is not a folder: make it first"),
+        (
+            ["run", "samples", "-o", "{tmp}/o", "--url", "http://h/v1", "--profile", "olm"],
+            2,
+            "no such file; ocrmill brings",
+        ),
         (["model", "seed", "/proc/none/model"], 1, "/proc"),
     ],
 )
@@ -65,3 +75,4 @@ def test_mistakes_get_one_line_and_their_exit_code(
     assert ended.value.code == code, told
     assert says in told
     assert "Traceback" not in told
+    assert "[Errno" not in told  # a number says nothing to people, and the message names the file itself

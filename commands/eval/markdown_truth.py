@@ -21,6 +21,7 @@ from ocrmill.commands.eval.output_pages import OutputPages
 from ocrmill.commands.eval.page_names import Key, PageNames
 from ocrmill.commands.eval.report import Cell, ScoreTable
 from ocrmill.commands.eval.scored import ComparedText, Scored
+from ocrmill.configs.errors import words_of
 from ocrmill.pipeline.errors import InputError
 from ocrmill.pipeline.scores.normal_text import markdown_content
 from ocrmill.pipeline.scores.table_similarity import best_teds
@@ -56,7 +57,7 @@ class MarkdownTruth:
             try:
                 text = _PAGE_MARK.sub("", path.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
-                raise InputError(f"{path} cannot be read: {error}") from error
+                raise InputError(f"{path} cannot be read: {words_of(error)}") from error
             self._files.append((name, text, _keys(name, names)))
         if not self._files:
             raise InputError(f"{folder} has no Markdown file")

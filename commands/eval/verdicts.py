@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ocrmill.configs.errors import words_of
 from ocrmill.pipeline.degenerate_rates import interval
 from ocrmill.pipeline.errors import InputError, OutputError
 from ocrmill.pipeline.output.stores.local import LocalStore
@@ -161,7 +162,7 @@ class VerdictFile:
             self._forget()
             return
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {error}") from error
+            raise InputError(f"{self.path}: cannot be read: {words_of(error)}") from error
         for line in added.splitlines(keepends=True):
             if line.strip():
                 self._count(_parse(self.path, self._lines + 1, line))

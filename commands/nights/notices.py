@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from ocrmill.configs.alarm_settings import AlarmSettings
+from ocrmill.configs.errors import words_of
 from ocrmill.pipeline.alarms import Alarm
 from ocrmill.pipeline.printable import printable_line
 
@@ -63,7 +64,7 @@ def _start(command: Sequence[str], notice: Mapping[str, Any], seconds: float) ->
             command, input=json.dumps(notice).encode(), capture_output=True, timeout=seconds, check=False
         )
     except (OSError, ValueError) as error:
-        log.warning("alarms.command %s cannot be started: %s", command[0], error)
+        log.warning("alarms.command %s cannot be started: %s", command[0], words_of(error))
     except subprocess.TimeoutExpired:
         log.warning("alarms.command %s took more than %g s (alarms.notice_s) and was ended", command[0], seconds)
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ocrmill.commands.terminal.failing import WRONG_USAGE, fail, need_packages
+from ocrmill.configs.errors import words_of
 
 if TYPE_CHECKING:
     from ocrmill.configs.settings import RunSettings
@@ -50,7 +51,7 @@ def _read_token(file: Path | None) -> str | None:
         try:
             token, where = file.read_text(encoding="utf-8").strip(), str(file)
         except (OSError, ValueError) as error:
-            fail(f"--token-file {file} cannot be read: {error}", WRONG_USAGE)
+            fail(f"--token-file {file} cannot be read: {words_of(error)}", WRONG_USAGE)
     if len(token) < TOKEN_CHARACTERS or not token.isascii() or any(map(str.isspace, token)):
         fail(f"the token in {where} needs at least {TOKEN_CHARACTERS} ASCII characters without blanks", WRONG_USAGE)
     return token

@@ -13,6 +13,7 @@ from ocrmill.commands.view.output_data import OutputData
 from ocrmill.commands.web.access import Access
 from ocrmill.commands.web.listening import address_of, listen
 from ocrmill.configs.settings import RunSettings
+from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.stores.store import Store
 
 FIRST_PAINT_S = 1.0  # the index, which takes both cores of a small machine, waits so long for the first page
@@ -32,8 +33,10 @@ def view(
     """Serve the views until Ctrl-C. Port 0 takes a free one; `against` is an output to compare with.
 
     Raises:
-        UsageError: The host is not of this machine, or the port is taken.
+        UsageError: The host is not of this machine, the port is taken, or the folder of the verdicts is not there.
     """
+    if verdicts is not None and not verdicts.parent.is_dir():
+        raise UsageError(f"{verdicts.parent} is not a folder: make it first")
     listening = listen(access.host, port)
     folder = DatabaseFolder.kept(store.url, default_caches())
     data = OutputData(

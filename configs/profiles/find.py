@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ocrmill.configs.errors import words_of
 from ocrmill.configs.profiles.profile import Profile
 
 FOLDER = Path(__file__).parent
@@ -44,7 +45,7 @@ def _read(name: str, beside: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {words_of(error)}") from error
     base = values.pop(_EXTENDS, None)
     return values if base is None else _merged(_read(str(base), path.parent, (*above, path)), values)
 
@@ -56,9 +57,9 @@ def _file_of(name: str, beside: Path) -> Path:
     if path.is_file():
         return path
     near = get_close_matches(name, shipped_profiles(), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f" (did you mean {near[0]}?)" if near else ""
     raise ValueError(
-        f"there is no profile {name}, and no such file{hint} ocrmill brings {', '.join(shipped_profiles())}"
+        f"there is no profile {name}, and no such file{hint}; ocrmill brings {', '.join(shipped_profiles())}"
     )
 
 

@@ -12,6 +12,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from ocrmill.configs.errors import words_of
+
 NAMES = ("markdown", "free_ocr", "ocr_lines", "figure", "describe")  # model_adapter/prompts.py has the words
 LOCATE = "locate:"
 MOST_BYTES = 2000  # of a text, so that the page and its answer have room beside it
@@ -65,7 +67,7 @@ def text_or_file(value: str) -> str:
     try:
         return sendable(Path(value).read_text(encoding="utf-8-sig").rstrip())
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{value}: {error}") from error
+        raise ValueError(f"{value}: {words_of(error)}") from error
 
 
 def _is_file(path: Path) -> bool:

@@ -217,6 +217,21 @@ def test_what_matches_nothing_is_refused(out: Path, query: ForgetQuery, words: s
         forget(LocalStore(out), query, STORAGE)
 
 
+def test_nothing_gone_is_no_error(tmp_path: Path) -> None:
+    """A nightly `--gone` ends well where every source is there, and writes nothing; a name without a match does not."""
+    (tmp_path / "a.pdf").touch()
+    with writing(tmp_path / "out") as sink:
+        add_document(sink, str(tmp_path / "a.pdf"), [page("text")])
+    store, before = LocalStore(tmp_path / "out"), list(everything(tmp_path / "out"))
+
+    assert (
+        forget(store, ForgetQuery(gone=True), STORAGE).to_text().startswith("forgot 0 sources and 0 documents, 0 rows")
+    )
+    assert list(everything(tmp_path / "out")) == before
+    with pytest.raises(UsageError, match="nothing matches"):
+        forget(store, ForgetQuery(globs=("nothing*",), gone=True), STORAGE)
+
+
 def test_a_name_that_no_row_has_is_told(out: Path) -> None:
     """A name without rows is kept out of later runs, yet a typing error must not look like a takedown that was done."""
     query = ForgetQuery(sources=("/in/secret.pdf", "/in/secrt.pdf"))

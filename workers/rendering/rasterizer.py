@@ -7,6 +7,7 @@ next page read. Nothing here raises for a bad document or page; each comes out a
 import time
 from dataclasses import replace
 
+from ocrmill.configs.errors import words_of
 from ocrmill.configs.settings import RasterSettings, RouteMode, RunSettings
 from ocrmill.configs.tries.rung_settings import settings_of_rung
 from ocrmill.model_adapter.tiling import layout_of
@@ -138,7 +139,7 @@ class Rasterizer:
                 elif again is not None and isinstance(page, RenderedPage):
                     page, image = self._remake(page, image, again)
         except OSError as error:
-            page, image = _failed(page_number, Failure(Reason.UNREADABLE, f"cannot be read: {error}"))
+            page, image = _failed(page_number, Failure(Reason.UNREADABLE, f"cannot be read: {words_of(error)}"))
         if not isinstance(page, RenderedPage):
             page = replace(page, work=Work.since(began))
             return finished_row(document, page, self._settings.quality, self._figures(page, image))

@@ -19,6 +19,7 @@ from ocrmill.commands.eval.output_pages import OutputPages
 from ocrmill.commands.eval.page_names import Key, PageNames
 from ocrmill.commands.eval.report import Cell, ScoreTable
 from ocrmill.commands.eval.scored import Scored
+from ocrmill.configs.errors import words_of
 from ocrmill.pipeline.errors import InputError
 
 _NEEDED = {
@@ -53,10 +54,12 @@ class OlmocrBench:
         """Read the tests, and find their pages; `katex` compares formulas.
 
         Raises:
-            InputError: A file cannot be read, a test lacks something, or two have the same id.
+            InputError: A file cannot be read, there is no test, one lacks something, or two have the same id.
         """
-        files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+        files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
         tests = [test for file in files for test in _read(file)]
+        if not tests:
+            raise InputError(f"{path} has no test: a ground truth of olmOCR-bench is a .jsonl with one in each line")
         if twice := [name for name, count in Counter(test.values["id"] for test in tests).items() if count > 1]:
             raise InputError(f"{path} has several tests with the id {twice[0]}")
         self._unknown = Counter(test.values["type"] for test in tests if test.values["type"] not in CHECKS)
@@ -102,7 +105,7 @@ def _read(path: Path) -> list[BenchTest]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {words_of(error)}") from error
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

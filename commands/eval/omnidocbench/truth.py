@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ocrmill.configs.errors import words_of
 from ocrmill.pipeline.errors import InputError
 
 SCORED = ("text_block", "title", "code_txt", "code_txt_caption", "reference")
@@ -53,16 +54,18 @@ def read_truth(path: Path) -> list[TruthPage]:
     """Read the pages.
 
     Raises:
-        InputError: The file cannot be read or has another form, or two pages have the same image name.
+        InputError: The file cannot be read, has another form or no page, or two pages have the same image name.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         pages = [_page(entry) for entry in entries]
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {words_of(error)}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no ground truth in OmniDocBench's form: {error!r} is missing or wrong") from error
     names = [page.name for page in pages]
+    if not pages:
+        raise InputError(f"{path} has no page: a ground truth in OmniDocBench's form is a list of them")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"{path} has several pages with the image name {twice[0]}")
     return pages

@@ -166,6 +166,29 @@ def test_markdown_files_of_documents_and_pages(store: LocalStore, tmp_path: Path
     assert report.missing == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("none.json", "[]", "has no page"),
+        ("none.jsonl", "", "has no test"),
+        ("missing.jsonl", None, "cannot be read: No such file or directory"),
+        ("folder", None, "has no Markdown file"),
+    ],
+)
+def test_a_truth_of_nothing_is_refused(
+    name: str, content: str | None, says: str, store: LocalStore, tmp_path: Path
+) -> None:
+    """A ground truth without a page or a test is a mistake in its path, and no evaluation that went well."""
+    truth = tmp_path / name
+    if content is not None:
+        truth.write_text(content)
+    elif not truth.suffix:
+        truth.mkdir()
+
+    with pytest.raises(InputError, match=says):
+        evaluate(store, truth)
+
+
 def test_compression_by_ratio() -> None:
     """Pages are grouped by visual tokens and ratio; pages that no model saw are counted."""
     pages = [ComparedText("a b c d " * 32, "a b c d " * 24, 16), ComparedText("word", "word", None)]

@@ -11,6 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from ocrmill.configs.engine_settings import EndpointSettings
+from ocrmill.configs.errors import words_of
 from ocrmill.configs.profiles.find import shipped_profiles
 from ocrmill.configs.profiles.profile import Profile
 from ocrmill.pipeline.redaction import redacted
@@ -61,7 +62,7 @@ def find_servers(settings: EndpointSettings) -> list[ServerFound]:
     try:
         context = tls_context(settings)
     except (OSError, ssl.SSLError) as error:
-        problem = f"engine.endpoint.ca_file is {settings.ca_file}, and cannot be used: {error}"
+        problem = f"engine.endpoint.ca_file is {settings.ca_file}, and cannot be used: {words_of(error)}"
         return [ServerFound(url, problem=problem) for url in settings.urls]
     with (
         httpx.Client(verify=context, headers=headers, timeout=min(MODELS_S, settings.connect_s)) as client,

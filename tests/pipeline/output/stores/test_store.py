@@ -147,7 +147,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_place_without_rights_is_said_with_what_to_do() -> None:
-    """Where nobody may write, root neither, the error names the place, the system's reason and the way on."""
+    """An output where nobody may write, root neither, is refused with its place, the system's reason and the way on."""
     way_on = "Write as a user who may, or name another output"
     with pytest.raises(OutputError, match=rf"^/sys/kernel/_lease cannot be written: .*\. {way_on}$") as refused:
         LocalStore(Path("/sys/kernel")).write("_lease", b"")
