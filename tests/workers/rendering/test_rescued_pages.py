@@ -33,6 +33,7 @@ LINES = [
     "read, and the letters that they sent home describe the winters, the",
 ]
 TOP_LEFT = (72, 100)
+IMPATIENT = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))  # with pages that hang MuPDF
 
 
 class Read(Protocol):
@@ -103,8 +104,7 @@ def test_a_rescued_page_with_rows_of_cells_is_flagged(read: Read, tmp_path: Path
 def test_a_page_that_hangs_mupdf_keeps_its_text(read: Read, tmp_path: Path) -> None:
     """MuPDF runs into its limit on CPU time; the row names that, and has the text."""
     text = b"BT /F 12 Tf 72 700 Td 14 TL " + b" ".join(b"(%s) Tj T*" % line.encode() for line in LINES) + b" ET"
-    impatient = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))
-    row = row_of(read(hanging_pdf(tmp_path / "a.pdf", 1, 1, text), impatient))
+    row = row_of(read(hanging_pdf(tmp_path / "a.pdf", 1, 1, text), IMPATIENT))
 
     assert row.status is Status.TEXT_LAYER
     assert words(text_of(row).markdown) == words(" ".join(LINES))
@@ -334,7 +334,7 @@ def test_the_reported_page_is_read(read: Read, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "number", "phrase"), [("test_2548", 2, "Spearman"), ("test_4435", 3, "clarinet")])
 def test_real_pages_that_hang_mupdf_are_read(read: Read, name: str, number: int, phrase: str) -> None:
     """Their lines are in MuPDF's text, too, which it gives without rendering."""
-    row = row_of(read(CORPUS / f"{name}.pdf", number=number))
+    row = row_of(read(CORPUS / f"{name}.pdf", IMPATIENT, number))
     with pymupdf.open(CORPUS / f"{name}.pdf") as document:
         theirs = words(document[number - 1].get_text())
     ours = words(text_of(row).markdown)
