@@ -42,14 +42,14 @@ def test_a_small_encoder_agrees_with_the_official_one(
 def test_the_published_encoder_agrees_with_the_official_one(
     distances_to: Callable[..., dict[str, float]], golden: Golden, seeded_encoder: SeededEncoder, views: Views
 ) -> None:
-    """At the published sizes, too: a global view in float32, and a tile in bfloat16.
+    """At the published sizes, too: a tile, in float32 and in bfloat16.
 
-    The other two of the four, which take as long, are held at the small sizes.
+    A global view, whose layers and grids are no others, takes twice as long; it is held at the small sizes.
     """
     encoder = seeded_encoder(EncoderConfig())
-    for kind, (dtype, tolerance) in zip(("global", "local"), TOLERANCES, strict=True):
+    for dtype, tolerance in TOLERANCES:
         of_dtype, steps = encoder.to(dtype), {"flow_step": 8, "out_step": 4}
-        distances = distances_to(golden("encoder_full"), of_dtype, views, **steps, most=1, kinds=[kind])
+        distances = distances_to(golden("encoder_full"), of_dtype, views, **steps, most=1, kinds=["local"])
 
         assert len(distances) == 3
         assert all(distance < tolerance for distance in distances.values()), (dtype, distances)
