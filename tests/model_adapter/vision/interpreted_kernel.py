@@ -27,6 +27,7 @@ from ocrmill.model_adapter.vision.attention_choice import choose_attention
 from ocrmill.model_adapter.vision.config import EncoderConfig
 from ocrmill.model_adapter.vision.sam_vit import SamVit
 
+EXAMPLES = int(os.environ["KERNEL_EXAMPLES"])
 RECTANGLES = [Rectangle(1, 64), Rectangle(4, 16), Rectangle(2, 16), Rectangle(1, 16), Rectangle(8, 8)]
 
 
@@ -63,7 +64,7 @@ def distance(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours.float() - theirs).norm() / theirs.norm())
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     views=st.integers(1, 2),
     grid=st.integers(1, 8),
