@@ -8,10 +8,10 @@ precision   share of the Markdown's words that are in the layer, as multisets
 order       share of the words that stand in the order and in the block of the layer: word_order.py
 
 Words that differ are equal where typesetting explains it: a word cut by a hyphen at the end of a line (`exam-`, `ple`
-is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is never `19901995`), a number
-cut in a narrow cell (`4,157,65`, `4`), letters set apart (`T I T L E`), an initial that is larger than its word,
-characters raised or lowered (which part a word of the layer), a footnote apart from its number, a minus apart from its
-number, an accent beside its letter, and lam-alef in either order.
+is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is `1990-1995` with a hyphen or
+en dash, and never `19901995`), a number cut in a narrow cell (`4,157,65`, `4`), letters set apart (`T I T L E`), an
+initial that is larger than its word, characters raised or lowered (which part a word of the layer), a footnote apart
+from its number, a minus apart from its number, an accent beside its letter, and lam-alef in either order.
 """
 
 import re
@@ -190,10 +190,10 @@ def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[Lay
 
 
 def _is_beginning(word: LayerWord, after: LayerWord | None) -> bool:
-    """Tell if a word may go on elsewhere: it ends its line with `-`, `/` or half a number, or is one letter."""
+    """Tell if a word may go on elsewhere: it ends its line with `-`, `/` or half a range or number, or is a letter."""
     if len(word.text) == 1:
         return word.text.isalpha()
-    return (word.text[-1] in "-/" or is_unfinished_number(word.text)) and (
+    return (word.text[-1] in "-/\u2013" or is_unfinished_number(word.text)) and (
         after is None or not _goes_on(word.box, after.box)
     )
 
@@ -207,7 +207,7 @@ def _fits(word: LayerWord, rest: str, closed: str, height: float) -> bool:
     """Tell if `rest` may go on from a piece of a word; `closed` is the rest without the hyphen that it begins with."""
     if len(word.text) == 1:
         return rest == closed and word.box.height >= _LARGE_INITIAL * height
-    if rest != closed or word.text[-1] == "/":
+    if rest != closed or word.text[-1] in "/\u2013":
         return True
     if word.text[-1].isdigit():
         return is_broken_number(word.text, rest)

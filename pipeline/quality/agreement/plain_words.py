@@ -11,7 +11,7 @@ A word is what stands between white space, in these rules:
   private ones and U+FFFD. Case and quotes stay.
 - Punctuation and symbols at its edges go, and words of nothing else (bullets, rules, leaders). What stays, because a
   text means something else without it: a sign, a point or a comma before a number, `%`, currency and mathematical
-  signs (`>`, `=`, `+`, also alone), and a hyphen or a slash at the end.
+  signs (`>`, `=`, `+`, also alone), and a hyphen or a slash at the end, as an en dash there after a digit.
 - Leaders and rules part words (three or more equal dots, lines, dashes or stars), and so do long dashes.
 - Operators and relations (`=`, `<`, a minus that is no sign) are a word each: the blanks around them are typesetting.
 - Characters of scripts written without blanks (Han, kana, Thai, Lao, Khmer, Burmese) are a word each.
@@ -52,7 +52,8 @@ _KEPT_MARKS = frozenset("%\u2030")  # belong to the number before them
 _LOOSE_SYMBOLS = frozenset("|~\u2219\u22c5\u2218\u25b7\u25c1")  # mathematical by Unicode, but rules and bullets
 _SIGNS = frozenset("-\u2010\u2212\u2013")
 _POINTS = frozenset(".,")
-_GO_ON = frozenset("-\u2010/")  # at the end of a word: it may go on in the next line
+_GO_ON = frozenset("-\u2010/")  # at the end of a word: it may go on in the next line,
+_EN_DASH = "\u2013"  # and so may a range
 # Accents that stand alone: NFKC would put a blank before them.
 _ACCENTS = str.maketrans(
     {
@@ -115,7 +116,9 @@ def _without_edges(word: str) -> str:
         end -= 1
     if start == end:
         return ""
-    if end < len(word) and word[end] in _GO_ON and word[end - 1].isalnum():
+    if end < len(word) and (
+        (word[end] in _GO_ON and word[end - 1].isalnum()) or (word[end] == _EN_DASH and word[end - 1].isdigit())
+    ):
         end += 1
     if word[start].isdigit():
         start -= start > 0 and word[start - 1] in _POINTS
