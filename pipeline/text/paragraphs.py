@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Generic, TypeVar
 
@@ -18,6 +19,8 @@ from ocrmill.pipeline.text.words import BULLETS, PRIVATE_BULLETS
 
 # In heights of a line.
 _PARAGRAPH_GAP = 0.8  # white space below a line that ends its paragraph; single-spaced lines have 0.1 to 0.4
+_MAX_SPACING, _WIDER = 1.6, 1.15  # ... in text set wide, double-spaced at most; times that of its lines
+_STEPS, _LONG = 2, 10.0  # from line to line that tell, and how long the lines are
 _INDENT = 0.8  # a first line is indented by 1 to 2
 _SHORT = 3.0  # a line that stops so far before the edge of its column, at the end of a sentence, is a last line
 _SIZE_STEP = 1.1  # times the ratio that makes a heading: lines that differ more belong to different paragraphs
@@ -81,7 +84,7 @@ def paragraphs(
     ordered = [lines[i] for i in reading_order([line.box for line in lines], right_to_left=right_to_left)]
     groups = [
         part
-        for column in _columns(ordered, _SIZE_STEP * heading_ratio)
+        for column in _columns(ordered, _SIZE_STEP * heading_ratio, right_to_left=right_to_left)
         for part in _split_at_first_lines(column, right_to_left=right_to_left)
     ]
     body = body_size(typical or ordered)
@@ -143,18 +146,50 @@ def _written(part: Paragraph[Line]) -> Written:
     return Written(escape_start(text), "text", part.shown)
 
 
-def _columns(ordered: Sequence[AnyLine], size_step: float) -> list[list[AnyLine]]:
+def _columns(ordered: Sequence[AnyLine], size_step: float, *, right_to_left: bool) -> list[list[AnyLine]]:
     """Cut where the next line does not continue below the last one, or in other type, or after white space."""
     columns: list[list[AnyLine]] = []
+    wide = _wide_gap(ordered, right_to_left=right_to_left)
     for line in ordered:
-        if columns and _continues(columns[-1], line, size_step):
+        if columns and _continues(columns[-1], line, size_step, wide):
             columns[-1].append(line)
         else:
             columns.append([line])
     return columns
 
 
-def _continues(column: Sequence[Line], line: Line, size_step: float) -> bool:
+def _wide_gap(ordered: Sequence[Line], *, right_to_left: bool) -> float:
+    """Return the white space that ends a paragraph, in heights of a line: more than that within sentences.
+
+    Drafts, pleadings and vertical Japanese are set with a line's height or more between lines.
+    """
+    steps = [
+        (lower.box.y0 - upper.box.y1) / min(upper.box.height, lower.box.height)
+        for upper, lower in pairwise(ordered)
+        if _goes_on(upper, lower, right_to_left=right_to_left)
+    ]
+    usual = median(steps) if len(steps) >= _STEPS else 0.0
+    return _WIDER * usual if _PARAGRAPH_GAP <= usual <= _MAX_SPACING else _PARAGRAPH_GAP
+
+
+def _goes_on(upper: Line, lower: Line, *, right_to_left: bool) -> bool:
+    """Tell if a sentence goes on from a long line into one below it that is hardly longer."""
+    unit = min(upper.box.height, lower.box.height)
+    starts = upper.box.x1 - lower.box.x1 if right_to_left else upper.box.x0 - lower.box.x0
+    ends = lower.box.x0 - upper.box.x0 if right_to_left else upper.box.x1 - lower.box.x1
+    return (
+        unit > 0
+        and upper.box.width >= _LONG * unit
+        and lower.box.y0 > upper.box.y1
+        and abs(starts) < _SHORT * unit
+        and ends > -_SHORT * unit
+        and lower.text.lstrip()[0].isalpha()
+        and not lower.text.lstrip()[0].isupper()
+        and not _SENTENCE_END.search(upper.text.rstrip())
+    )
+
+
+def _continues(column: Sequence[Line], line: Line, size_step: float, wide: float) -> bool:
     last = column[-1]
     if last.box.shares_row(line.box):
         return True
@@ -162,11 +197,7 @@ def _continues(column: Sequence[Line], line: Line, size_step: float) -> bool:
     above = enclosing([other.box for other in column[-4:]])  # the last rows; one may be short
     beside = line.box.x0 >= above.x1 or line.box.x1 <= above.x0
     sizes = sorted((last.size, line.size))
-    return (
-        not beside
-        and -0.5 * unit < line.box.y0 - last.box.y1 < _PARAGRAPH_GAP * unit
-        and sizes[1] < size_step * sizes[0]
-    )
+    return not beside and -0.5 * unit < line.box.y0 - last.box.y1 < wide * unit and sizes[1] < size_step * sizes[0]
 
 
 def _split_at_first_lines(column: list[AnyLine], *, right_to_left: bool) -> list[list[AnyLine]]:

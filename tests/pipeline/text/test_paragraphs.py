@@ -59,6 +59,25 @@ def test_short_lines_indents_and_gaps_end_paragraphs() -> None:
     assert len(written(indented)) == 2
 
 
+def spaced(step: float, *texts: str) -> list[Line]:
+    """Lines of type 10 whose baselines are `step` points apart."""
+    return [line for n, text in enumerate(texts) for line in lines(text, top=step * n)]
+
+
+def test_lines_of_double_spaced_text_are_one_paragraph() -> None:
+    """White space within sentences ends no paragraph, however wide: drafts and vertical Japanese are set so."""
+    draft = spaced(21, FULL, FULL, FULL, SHORT, "Another paragraph.")
+
+    assert written(draft) == [f"{FULL} {FULL} {FULL} {SHORT}", "Another paragraph."]
+
+
+def test_white_space_between_sentences_parts_them() -> None:
+    """Paragraphs of a line each, with white space between them, are no double-spaced text."""
+    items = [f"Item {n} says so much that its line is as wide as all the others are" for n in range(4)]
+
+    assert written(spaced(21, *items)) == items
+
+
 def test_right_to_left_paragraphs_mirror() -> None:
     """Indents and short lines are seen from the right edge."""
     found = lines(FULL, FULL[:40] + ".", FULL)
