@@ -26,6 +26,7 @@ from ocrmill.pipeline.text.layer.page_words import TextPlane, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
 from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
+from ocrmill.pipeline.text.order.line_numbers import without_line_numbers
 from ocrmill.pipeline.text.order.structure_order import in_structure_order
 from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
@@ -91,7 +92,7 @@ def read_text_layer(
     notes += _contents(page, visible)
     links = page_links(page)
     for n, plain in enumerate(read_planes(page, visible.layout)):
-        plane = with_links(plain, links, width, height)
+        plane, aside = without_line_numbers(with_links(plain, links, width, height))
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
         if regions:
@@ -106,6 +107,7 @@ def read_text_layer(
         ]
         if plane.turn == page.rotation == 0:
             parts = in_structure_order(parts, visible.log.runs)
+        parts += aside
         notes += _notes(parts)
         counts = dict if words is None else words.counts
         shown = write_plane(with_footnotes(parts, page_index + 1), plane, width, height, counts)

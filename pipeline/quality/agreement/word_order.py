@@ -1,8 +1,8 @@
 """Measure how many of a Markdown's words stand where its text layer has them: in the same order, in the right block.
 
 In order: of the words that occur once on both sides, those in the longest run that both have in the same order. The
-reference is the layer's own order, the same with tables row by row, or the order of reading by geometry: whichever the
-Markdown agrees with best. Text that runs up or down the page is turned first.
+reference is the layer's own order, the same with tables row by row or numbers of lines at the end, or the order of
+reading by geometry: whichever the Markdown agrees with best. Text that runs up or down the page is turned first.
 
 In place: of the Markdown's words that the layer has, those that the layer has inside the box of their block. So a
 missing word that is appended at the end lowers both measures, and a block that moves lowers the first.
@@ -29,6 +29,7 @@ _IN_ORDER = 0.999  # from this share on the other order is not tried
 _MOST_LINES = 1500  # for the order by geometry, which takes longer than the rest together
 _LONG_WORD = 4  # letters; wider than tall if it is upright
 _MOST_TABLES = 20  # whose rows are looked at
+_LINE_NUMBERS = 5
 _MOST_STEPS = 20_000_000  # comparisons of words with boxes: 0.2 s. Blocks beyond are not judged
 _STEPS_OF_A_WORD = 20  # a step of Python takes so many of numpy's
 _LINE_END = re.compile(r"\r\n?|\n")  # those of CommonMark
@@ -57,6 +58,8 @@ def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord], blocks
 
     best = share(range(len(layer)))
     tables = [Box(block.x0, block.y0, block.x1, block.y1) for block in blocks or () if block.label == "table"]
+    if best < _IN_ORDER and (numbers := _numbers_of_lines(layer, blocks or ())):
+        best = max(best, share([n for n in range(len(layer)) if n not in numbers] + sorted(numbers)))
     for turn in (90, 270) if _is_on_its_side(layer) else (0,):
         if best >= _IN_ORDER:
             break
@@ -96,6 +99,17 @@ def _is_on_its_side(layer: Sequence[LayerWord]) -> bool:
     """Tell if long words are taller than wide: their lines run up or down the page."""
     boxes = [word.box for word in layer if len(word.text) >= _LONG_WORD]
     return sum(box.height for box in boxes) > sum(box.width for box in boxes)
+
+
+def _numbers_of_lines(layer: Sequence[LayerWord], blocks: Sequence[Block]) -> set[int]:
+    """Return the places of numbers that count lines in the margin, which are read after the text beside them."""
+    found: set[int] = set()
+    boxes = np.array([(box.x0, box.y0, box.x1, box.y1) for _, box in layer], dtype=np.float64).reshape(-1, 4)
+    for block in blocks:
+        inside = np.flatnonzero(_inside_any(boxes, [block])).tolist() if block.label == "footer" else []
+        if len(inside) >= _LINE_NUMBERS and all(layer[n].text.isdecimal() for n in inside):
+            found.update(inside)
+    return found
 
 
 def _tables_by_rows(layer: Sequence[LayerWord], tables: Sequence[Box]) -> list[int]:
