@@ -32,7 +32,7 @@ _COLUMN_GAP = 0.35  # of the type: wider than the blanks of text, which part the
 _SAME_EDGE = 0.15  # of the type: numbers that begin or end so close to each other stand in one column
 _COUNTED = re.compile(r"(\d{1,3})[.)]")  # marks of a list that count
 _ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they come
-_MAY_BE_HEADER = frozenset({"heading", "title", "text", "caption"})
+_MAY_BE_HEADER = frozenset({"heading", "title", "text"})
 _NEAR_TABLE = 1.2  # of its line's height: a header is as close to the rows below it
 _NAMED = 0.5  # of a table's columns, that a header names
 
@@ -167,7 +167,7 @@ def _with_headers(parts: Sequence[Part], rules: Rules) -> list[Part]:
 
 
 def _is_header(above: Part, table: Part, rules: Rules) -> bool:
-    """Tell if a line stands close above a table, and would be a first row that names most of its columns."""
+    """Tell if a line stands close above a table, and would be its first row, with names of single columns, of most."""
     if above.label not in _MAY_BE_HEADER or len(rows_of(above.lines)) > 1:
         return False
     gap = table.box.y0 - above.box.y1
@@ -180,6 +180,8 @@ def _is_header(above: Part, table: Part, rules: Rules) -> bool:
         return False
     first = [cell for cell in whole[0].cells if cell.row == 0 and cell.lines]
     held = [word for cell in first for word in cell.words]
+    if any(cell.column_span > 1 for cell in first):
+        return False
     return len(held) == len(names) and set(held) == set(names) and len(first) > max(1, _NAMED * whole[0].columns)
 
 

@@ -213,3 +213,12 @@ def test_a_heading_that_names_no_columns_stays_one() -> None:
     heading, table = with_tables(named_columns(("Rain at the stations", 62)), Rules((), ()), right_to_left=False)
 
     assert (heading.label, table.label) == ("heading", TABLE)
+
+
+def test_a_heading_with_a_number_far_from_its_text_stays_one() -> None:
+    """A name over several columns, as that of a table behind its number, is no name of one."""
+    heading, _ = with_tables(
+        named_columns(("Table7.1", 62), ("Rainfall_in_all_of_the_months", 110)), Rules((), ()), right_to_left=False
+    )
+
+    assert heading.label == "heading"
