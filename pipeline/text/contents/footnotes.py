@@ -5,7 +5,7 @@ raised number at the end of a word. They are tied if the page has each of them o
 page, so that those of a document stay apart when its pages are put together.
 
 Not covered: letters and signs as marks, several numbers at one place, a note that is referred to twice, one whose mark
-is in a table or a link, numbers that a font draws raised (as Typst's).
+is in a table or a link.
 """
 
 import re
