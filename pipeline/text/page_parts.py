@@ -12,7 +12,7 @@ from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.drop_caps import with_drop_caps
-from ocrmill.pipeline.text.contents.item_marks import BULLET, follow, is_counted, mark_of, with_item_marks
+from ocrmill.pipeline.text.contents.item_marks import BULLET, counts_on, follow, is_counted, mark_of, with_item_marks
 from ocrmill.pipeline.text.contents.numbered_listings import with_numbered_listings
 from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_of, prose_size
 from ocrmill.pipeline.text.layer.page_words import TextPlane
@@ -172,13 +172,24 @@ def _items_of(label: str, lines: Sequence[WordLine], body: float) -> Iterator[Pa
     group: list[WordLine] = []
     for line in lines:
         mark = mark_of(line.words)
-        begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
+        begins = mark is not None and (
+            BULLET.match(mark)
+            or (label == "list" and line.box.x0 < left + line.box.height)
+            or (bool(group) and _is_next_item(group[0], line))
+        )
         hole = bool(group) and line.box.y0 - group[-1].box.y1 > hole_height
         if hole or (begins and group and not group[-1].box.shares_row(line.box)):
             yield _text_part(group, body)
             group = []
         group.append(line)
     yield _text_part(group, body)
+
+
+def _is_next_item(item: WordLine, line: WordLine) -> bool:
+    """Tell if a line's mark is the one after an item's, and stands below it."""
+    before, mark = mark_of(item.words), mark_of(line.words)
+    beneath = abs(line.words[0].box.x0 - item.words[0].box.x0) < item.box.height / 2
+    return beneath and before is not None and mark is not None and counts_on(before, mark)
 
 
 def _by_type_and_space(lines: Sequence[WordLine]) -> Iterator[list[WordLine]]:

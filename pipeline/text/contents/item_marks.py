@@ -50,6 +50,16 @@ def follow(one: str, other: str) -> bool:
     return not (first or second) and one[-1] == other[-1] and one[-1] in ".)" and kinds[0] == kinds[1]
 
 
+def counts_on(one: str, other: str) -> bool:
+    """Tell if a mark is the next one after another in a list: `2.` after `1.`, `B)` after `A)`."""
+    first, second = one.strip("()."), other.strip("().")
+    if not (first and second) or one.replace(first, "", 1) != other.replace(second, "", 1):
+        return False
+    if first.isdecimal() and second.isdecimal():
+        return int(second) == int(first) + 1
+    return len(first) == len(second) == 1 and first.isalpha() and ord(second) == ord(first) + 1
+
+
 def without_mark(words: list[Word], mark: str) -> list[Word]:
     """Return the words of an item's first row after its mark, which may be glued to the first of them."""
     first = words[0]

@@ -229,3 +229,23 @@ def test_text_far_below_a_paragraph_is_none_of_it() -> None:
         words = tuple(word for each in lines for word in each)
         plane = TextPlane(words, 0, vertical=False)
         assert len(parts_by_regions(plane, [region("text", *lines)], right_to_left=False)) == count
+
+
+def test_answers_that_count_on_in_one_text_are_items() -> None:
+    """A mark that is the next one, below the one before, begins an item; one elsewhere in a sentence does not."""
+    answers = [line(text, 60, 100 + 12 * n, mono=False) for n, text in enumerate(("A) cod", "B) herring or", "C) eel"))]
+    clauses = [
+        line(text, 60, 160 + 12 * n, mono=False) for n, text in enumerate(("1. As said in number", "3. of the rules,"))
+    ]
+    words = tuple(word for each in (*answers, *clauses) for word in each)
+    parts = parts_by_regions(
+        TextPlane(words, 0, vertical=False), [region("text", *answers), region("text", *clauses)], right_to_left=False
+    )
+
+    assert [[each.text for each in part.lines] for part in parts] == [
+        ["A) cod"],
+        ["B) herring or"],
+        ["C) eel"],
+        ["1. As said in number", "3. of the rules,"],
+    ]
+    assert [part.label for part in parts[:3]] == ["list"] * 3
