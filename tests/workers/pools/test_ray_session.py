@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -52,11 +52,17 @@ found |= {"token": mode == ray._raylet.AuthenticationMode.TOKEN, "folders": fold
 """
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """An empty home, at a path short enough for Ray's sockets below it."""
+@contextmanager
+def empty_home() -> Iterator[Path]:
+    """A home at a path short enough for Ray's sockets below it."""
     with TemporaryDirectory(prefix="h", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with empty_home() as home:
+        yield home
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -137,26 +143,43 @@ def files_in(home: Path) -> set[str]:
     return {path for path in left if path.partition("/")[0] not in {"in", "out", "out1", "out2", "ray"}} - {"tmp"}
 
 
+class AfterRun(NamedTuple):
+    """A home in which a run with a Ray of its own has ended, and a cluster was started by hand afterwards."""
+
+    home: Path
+    left: set[str]  # by the run
+    address: str
+
+
+@pytest.fixture(scope="module")
+def after_run() -> Iterator[AfterRun]:
+    """A cluster that asks for no token."""
+    with empty_home() as home:
+        local = ocrmill(home, "out")
+        assert local.returncode == 0, local.stdout + local.stderr
+        until = time.monotonic() + 10
+        while files_in(home) and time.monotonic() < until:
+            time.sleep(0.2)
+        left = files_in(home)
+        with cluster(home) as address:
+            yield AfterRun(home, left, address)
+
+
 @pytest.mark.timeout(400)
-def test_a_local_run_leaves_ray_as_it_was(home: Path) -> None:
+def test_a_local_run_leaves_ray_as_it_was(after_run: AfterRun) -> None:
     """After it, home is as empty as before, and a cluster started by hand lets in who joins it, without a word."""
-    local = ocrmill(home, "out")
-    assert local.returncode == 0, local.stdout + local.stderr
-    until = time.monotonic() + 10
-    while files_in(home) and time.monotonic() < until:
-        time.sleep(0.2)
-    assert files_in(home) == set()
+    home, left, address = after_run
+    assert left == set()
 
-    with cluster(home) as address:
-        joined = ocrmill(home, "out1", "--ray-address", address)
-        assert joined.returncode == 0, joined.stdout + joined.stderr
-        assert "Token" not in joined.stderr
-        assert "WARN" not in joined.stderr.upper().replace("PYTHONWARNINGS", "")
+    joined = ocrmill(home, "out1", "--ray-address", address)
+    assert joined.returncode == 0, joined.stdout + joined.stderr
+    assert "Token" not in joined.stderr
+    assert "WARN" not in joined.stderr.upper().replace("PYTHONWARNINGS", "")
 
-        (home / ".ray").mkdir()
-        (home / ".ray" / "auth_token").write_text("a token that some other cluster asks for")
-        again = ocrmill(home, "out2", "--ray-address", address, RAY_AUTH_MODE="token")
-        assert again.returncode == 0, again.stdout + again.stderr
+    (home / ".ray").mkdir()
+    (home / ".ray" / "auth_token").write_text("a token that some other cluster asks for")
+    again = ocrmill(home, "out2", "--ray-address", address, RAY_AUTH_MODE="token")
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 @pytest.mark.timeout(400)
@@ -176,28 +199,41 @@ def test_a_cluster_that_asks_for_a_token_is_given_it(home: Path) -> None:
             assert time.monotonic() - started < 15
 
 
+class Seen(NamedTuple):
+    """A program that used our pool in a hostile folder, and what it saw."""
+
+    folder: Path
+    said: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def own_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    folder = hostile_folder(tmp_path_factory.mktemp("own") / "hostile")
+    with empty_home() as home:
+        program = LOOK.replace("pool.close()", ASK + "pool.close()")
+        yield Seen(folder, run_program(program, home, folder, RAY_TMPDIR=str(home)))
+
+
+@pytest.fixture(scope="module")
+def cluster_ray(after_run: AfterRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    folder = hostile_folder(tmp_path_factory.mktemp("cluster") / "hostile")
+    joining = LOOK.replace("in_flight_mb=64", f"in_flight_mb=64, ray_address={after_run.address!r}")
+    with empty_home() as home:
+        yield Seen(folder, run_program(joining, home, folder))
+
+
 @pytest.mark.timeout(300)
-def test_others_cannot_use_the_ray_of_a_run(home: Path) -> None:
+def test_others_cannot_use_the_ray_of_a_run(own_ray: Seen) -> None:
     """Its Ray asks for a token that lies in a folder of this user's alone."""
-    program = LOOK.replace("pool.close()", ASK + "pool.close()")
-    said = run_program(program, home, RAY_TMPDIR=str(home))
-
-    assert said["token"]
-    assert set(said["folders"]) == {"0o700"}
+    assert own_ray.said["token"]
+    assert set(own_ray.said["folders"]) == {"0o700"}
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("joins", [False, True], ids=["local", "cluster"])
-def test_workers_import_nothing_from_the_current_folder(home: Path, tmp_path: Path, joins: bool) -> None:
+@pytest.mark.parametrize("seen", ["own_ray", "cluster_ray"])
+def test_workers_import_nothing_from_the_current_folder(seen: str, request: pytest.FixtureRequest) -> None:
     """Ray's processes start in an empty folder, without empty entries of PYTHONPATH; ours gets its folder back."""
-    folder = hostile_folder(tmp_path / "hostile")
-    if joins:
-        with cluster(home) as address:
-            said = run_program(
-                LOOK.replace("in_flight_mb=64", f"in_flight_mb=64, ray_address={address!r}"), home, folder
-            )
-    else:
-        said = run_program(LOOK, home, folder)
+    folder, said = request.getfixturevalue(seen)
 
     assert marks(folder) == []
     assert str(folder) not in said["path"]
@@ -205,7 +241,7 @@ def test_workers_import_nothing_from_the_current_folder(home: Path, tmp_path: Pa
     assert said["safe"]
     assert not any(file.startswith(str(folder)) for file in said["files"])
     assert (said["here"], said["mode"], said["argv"]) == (str(folder), None, ["-"])
-    if not joins:
+    if seen == "own_ray":
         assert said["cwd"] == []
 
 
