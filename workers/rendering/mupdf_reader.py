@@ -12,7 +12,8 @@ from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.pages import mupdf as rasterize
 from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
-from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, map_unmapped_glyphs
+from ocrmill.pipeline.pages.glyphs.glyph_names import is_private
+from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, Told, map_unmapped_glyphs
 from ocrmill.pipeline.pages.inspection import inspect_page, text_of
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.portfolio import PORTFOLIO_COVER, Portfolio, open_portfolio
@@ -138,17 +139,20 @@ class MupdfReader:
         ctypes.CDLL(None).malloc_trim(0)
 
     def _load_page(self, page_number: int) -> tuple["pymupdf.Page", str, bool]:
-        """Load a page and its text, and map its unmapped glyphs if they are few; tell if that succeeded."""
+        """Load a page and its text, and map its unmapped glyphs; tell if the shape of any told its letters."""
         assert self._portfolio is not None
         document, number = self._portfolio.at(page_number)
         page = _load(document, number)
         layer = text_of(page)
-        lost = layer.count(UNMAPPED)  # with many it goes to OCR, and each takes 10 ms to tell
-        few = 0 < lost < self._settings.routing.max_unmapped * len(layer)
-        if few and map_unmapped_glyphs(document, number - 1):
+        lost = layer.count(UNMAPPED)  # with many it goes to OCR, unless their names tell
+        if not lost and not any(map(is_private, set(layer))):
+            return page, layer, False
+        few = lost < self._settings.routing.max_unmapped * len(layer)
+        told = map_unmapped_glyphs(document, number - 1, by_shape=few)
+        if told:
             page = _load(document, number)
-            return page, text_of(page), True
-        return page, layer, False
+            layer = text_of(page)
+        return page, layer, told is Told.SHAPES
 
     def _decide(
         self, page: "pymupdf.Page", features: PageFeatures, geometry: PageGeometry, unwritable: float

@@ -1,14 +1,15 @@
 """Give glyphs without a Unicode value the letters that they stand for, by their name or their shape.
 
 A subset of a font may have ligatures (`ti`, `tt`) that its map to Unicode lacks: the layer then has U+FFFD in the
-middle of words. Their names tell (`t_i`), or their shapes, compared with those of the same font's letters set beside
-each other. What is found is added to the font's map in the open document, so that all that reads its text sees it; the
-file is not changed. Not covered: Type 3 fonts, fonts with codes of several lengths, and two fonts of one name.
+middle of words. Sums, integrals and tall brackets of TeX's fonts have U+FFFD or a private code. Their names tell
+(glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other. What is found
+is added to the font's map in the open document, so that all that reads its text sees it; the file is not changed. Not
+covered: Type 3 fonts, fonts with codes of several lengths, and two fonts of one name.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
 from itertools import groupby
 
 import numpy as np
@@ -24,8 +25,9 @@ from ocrmill.pipeline.pages.glyphs.glyph_log import (
     read_glyph_log,
     shape_of,
 )
+from ocrmill.pipeline.pages.glyphs.glyph_names import is_private, text_of_name
 
-LETTERS_BY_SHAPE = "letters_by_shape"  # the flag of a page with letters that the names or shapes of glyphs told
+LETTERS_BY_SHAPE = "letters_by_shape"  # the flag of a page with letters that the shapes of glyphs told
 UNMAPPED = "\N{REPLACEMENT CHARACTER}"
 _LIGATURES = (
     *("ff", "fi", "fl", "ffi", "ffl", "fj", "ffj", "ft", "fft", "tt", "ti", "tti", "tf", "ty"),
@@ -35,43 +37,66 @@ _EM = 64  # pixels
 _LIKE = 0.85  # of a glyph's shape and that of its letters, from 0 to 1
 _CLEARER = 0.01  # the likeness of a glyph's letters is above that of all others by this, at least
 _WIDER = 0.2  # share of the letters' width by which a ligature's may differ
-_MOST_GLYPHS = 50  # are looked at, the commonest
+_MOST_GLYPHS = 50  # whose shapes are looked at
+_LONGEST_NAME = 31  # characters that MuPDF keeps of the name of a font
 _LONGEST_MAP = 100  # entries of a block in a map to Unicode, by its definition
-_NAME = re.compile(r"(?:uni(?P<units>(?:[0-9A-F]{4})+)|u(?P<point>[0-9A-F]{4,6})|(?P<name>[A-Za-z]+))\Z")
 
 
-def map_unmapped_glyphs(document: pymupdf.Document, page_index: int) -> bool:
-    """Add the letters of unmapped glyphs to the maps of a page's fonts; tell if any was found.
+class Told(IntEnum):
+    """Source of the letters of glyphs: none, their names alone, or the shape of one at least."""
 
-    Pages that were loaded before do not show them. Raises MuPDF's errors.
+    NOTHING = 0
+    NAMES = 1
+    SHAPES = 2
+
+
+def map_unmapped_glyphs(document: pymupdf.Document, page_index: int, *, by_shape: bool = True) -> Told:
+    """Add the letters of unmapped glyphs to the maps of a page's fonts; tell what told them.
+
+    Names are asked first. `by_shape` asks shapes, too, which takes 10 ms a glyph. Pages that were loaded before do not
+    show the letters. Raises MuPDF's errors.
     """
     page = document[page_index]
     log = read_glyph_log(page)
     fonts = _fonts_by_name(page, log)
-    found = False
-    unmapped = [glyph for glyph, _ in Counter(log.counts).most_common() if glyph.letter == UNMAPPED][:_MOST_GLYPHS]
-    unmapped.sort(key=lambda glyph: glyph.font)
-    for name, glyphs in groupby(unmapped, key=lambda glyph: glyph.font):
-        if name not in fonts:
-            continue
-        font, letters = log.fonts[name], _numbers(log.counts, name)
-        texts = {glyph.code: text for glyph in glyphs if (text := _text_of(font, glyph.number, letters))}
+    told = Told.NOTHING
+    lost = sorted(
+        (glyph for glyph, _ in Counter(log.counts).most_common() if glyph.font in fonts and _is_lost(glyph)),
+        key=lambda glyph: glyph.font,
+    )
+    looked_at = _MOST_GLYPHS if by_shape else 0
+    for name, group in groupby(lost, key=lambda glyph: glyph.font):
+        font, letters, glyphs = log.fonts[name], _numbers(log.counts, name), list(group)
+        texts = {glyph.code: text for glyph in glyphs if (text := text_of_name(_name(font, glyph.number)))}
+        nameless = [glyph for glyph in glyphs if glyph.code not in texts and glyph.letter == UNMAPPED][:looked_at]
+        shapes = {glyph.code: text for glyph in nameless if (text := letters_by_shape(font, glyph.number, letters))}
+        looked_at -= len(nameless)
         xref, code_bytes = fonts[name]
-        found |= bool(texts) and _add_to_map(document, xref, texts, code_bytes)
-    if found:
+        if (texts or shapes) and _add_to_map(document, xref, texts | shapes, code_bytes):
+            told = max(told, Told.SHAPES if shapes else Told.NAMES)
+    if told:
         pymupdf.TOOLS.store_shrink(100)  # fonts are kept there as they were
-    return found
+    return told
+
+
+def _is_lost(glyph: Glyph) -> bool:
+    return glyph.letter == UNMAPPED or is_private(glyph.letter)
+
+
+def _name(font: mupdf.FzFont, number: int) -> str:
+    return str(mupdf.ll_fz_get_glyph_name2(font.m_internal, number))
 
 
 def _fonts_by_name(page: pymupdf.Page, log: GlyphLog) -> dict[str, tuple[int, int]]:
     """Object and bytes of a code for each font that is the only one of its name.
 
-    Some fonts are logged by the name in their program, another than the one in the page: one such pair is matched.
+    MuPDF logs the first 31 characters of a name. Some fonts are logged by the name in their program, another than the
+    one in the page: one such pair is matched.
     """
     places = defaultdict(list)
     for xref, _, kind, name, _, encoding, _ in page.get_fonts(full=True):
         code_bytes = 1 if kind != "Type0" else 2 if encoding in {"Identity-H", "Identity-V"} else 0
-        places[name].append((xref, code_bytes if kind != "Type3" else 0))
+        places[name[:_LONGEST_NAME]].append((xref, code_bytes if kind != "Type3" else 0))
     unmatched, unnamed = log.fonts.keys() - places.keys(), places.keys() - log.fonts.keys()
     if len(unmatched) == len(unnamed) == 1:
         places[unmatched.pop()] = places[unnamed.pop()]
@@ -81,30 +106,6 @@ def _fonts_by_name(page: pymupdf.Page, log: GlyphLog) -> dict[str, tuple[int, in
 def _numbers(glyphs: Iterable[Glyph], font: str) -> dict[str, int]:
     """Glyphs of a font by their letters, as the page has them."""
     return {glyph.letter: glyph.number for glyph in glyphs if glyph.font == font and glyph.letter != UNMAPPED}
-
-
-def _text_of(font: mupdf.FzFont, number: int, letters: Mapping[str, int]) -> str | None:
-    """The letters that a glyph stands for, if its name or its shape tells."""
-    return _named(str(mupdf.ll_fz_get_glyph_name2(font.m_internal, number))) or letters_by_shape(font, number, letters)
-
-
-def _named(name: str) -> str | None:
-    """The letters of a glyph's name by Adobe's rules: `t_i`, `f_f_i.alt`, `uni00740069`."""
-    text = ""
-    for part in name.partition(".")[0].split("_"):
-        match = _NAME.match(part)
-        if not match:
-            return None
-        if match["units"]:
-            text += bytes.fromhex(match["units"]).decode("utf-16-be", errors="replace")
-        elif match["point"]:
-            text += chr(min(int(match["point"], 16), 0x10FFFF))
-        else:
-            point = mupdf.ll_fz_unicode_from_glyph_name_strict(match["name"])
-            if point <= 0:
-                return None
-            text += chr(point)
-    return text if text.isprintable() and UNMAPPED not in text else None
 
 
 def letters_by_shape(font: mupdf.FzFont, number: int, letters: Mapping[str, int]) -> str | None:
