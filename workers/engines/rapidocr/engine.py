@@ -28,6 +28,7 @@ from ocrmill.pipeline.records import RGB, EngineDescription, Failure, PageGeomet
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.paragraphs import Line, assemble
 from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.workers.engines.rapidocr.contrast import with_contrast
 from ocrmill.workers.engines.rapidocr.doubts import unread_share, unsure_share
 from ocrmill.workers.engines.rapidocr.line_reader import (
     DETECTOR,
@@ -100,6 +101,7 @@ class CpuEngine:
     def _read(self, image: RGB, geometry: PageGeometry) -> PageText | Failure:
         self._moved = time.monotonic()
         try:
+            image = with_contrast(image)
             self._reader = self._reader or LineReader(self._settings)
             found, turn = self._reader.read(image, geometry)
         except Exception as error:  # noqa: BLE001 - of any kind, from RapidOCR, OpenCV or ONNX Runtime
