@@ -1,6 +1,7 @@
 """Counts letters that stand in lines on a picture, without reading them: some 5 ms for a tenth of a page.
 
-Letters of a line are blobs of about one height, close to each other, most of them on one baseline. Leaves, gravel and
+Letters of a line are blobs of about one height, close to each other, most of them on one baseline. That of a long line
+may slope or bend: its feet are compared with those beside them. Leaves, gravel and
 faces break up into blobs, too, but not into rows of them.
 """
 
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 Grey = npt.NDArray[np.uint8]
 _Blobs = npt.NDArray[np.int64]
@@ -21,6 +23,8 @@ _NEAR = 2.0  # heights between letters of a line: columns of a table count as on
 _SAME_HEIGHT = 2.2  # the taller letter against the lower one
 _ON_LINE = 0.16  # of the height: letters whose feet differ by less stand on one baseline
 _MOST_ON_LINE = 0.6  # of a line's letters; descenders and commas do not
+_MOST_BESIDE = 0.7  # of those of a long line, against the middle of some on either side
+_LONG, _BESIDE = 12, 4  # letters of a line that may bend, and on either side
 _LEAST_LINE = 4  # letters
 _LEAST_SHARE = 0.3  # of the blobs that may be letters: of print nearly all stand in lines, of textures a tenth
 _MOST_BLOBS = 6_000  # a picture of more is a texture
@@ -96,6 +100,11 @@ def _next(
 
 
 def _is_line(feet: _Blobs, heights: _Blobs) -> bool:
-    """Tell if most feet stand on one line."""
-    off = np.abs(feet - np.median(feet))
-    return bool((off <= np.maximum(_ON_LINE * np.median(heights), 1.0)).sum() >= _MOST_ON_LINE * len(feet))
+    """Tell if most feet stand on one line, which may slope or bend if it is long."""
+    most_off = np.maximum(_ON_LINE * np.median(heights), 1.0)
+    if (np.abs(feet - np.median(feet)) <= most_off).sum() >= _MOST_ON_LINE * len(feet):
+        return True
+    if len(feet) < _LONG:
+        return False
+    beside = sliding_window_view(np.pad(feet, _BESIDE, mode="edge"), 2 * _BESIDE + 1)
+    return bool((np.abs(feet - np.median(beside, axis=1)) <= most_off).sum() >= _MOST_BESIDE * len(feet))

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from ocrmill.pipeline.records import RGB, PageGeometry
+from ocrmill.pipeline.text.contents.written_lines import count_written_letters
 from ocrmill.workers.engines.rapidocr.doubts import unread_share, unsure_share
 from ocrmill.workers.engines.rapidocr.line_reader import FoundLine
 
@@ -27,6 +29,12 @@ def drawn_page(scale: int = 1, count: int = LINES) -> tuple[RGB, list[FoundLine]
     return np.asarray(page), lines
 
 
+def count_letters(image: RGB) -> int:
+    """Letters in lines of a page."""
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    return count_written_letters(grey, np.zeros(grey.shape, bool))
+
+
 @pytest.mark.parametrize("scale", [1, 2])
 def test_letters_outside_of_the_lines_that_were_read_are_counted(scale: int) -> None:
     """The share that is not read is that of the lines that were not found, at any resolution."""
@@ -34,6 +42,18 @@ def test_letters_outside_of_the_lines_that_were_read_are_counted(scale: int) -> 
 
     assert unread_share(image, PAGE, lines) == 0
     assert unread_share(image, PAGE, lines[: LINES // 2]) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("slope", [0.01, -0.03, 0.05])
+def test_lines_that_slope_or_bend_are_counted(slope: float) -> None:
+    """Letters of a skewed page, and of lines that bend into a gutter, count as those of a straight one do."""
+    image, lines = drawn_page()
+    x, y = np.meshgrid(np.arange(600, dtype=np.float32), np.arange(500, dtype=np.float32))
+    for dy in (slope * x, slope * np.maximum(0, x - 200) ** 2 / 200):
+        moved = cv2.remap(image, x, y - dy.astype(np.float32), cv2.INTER_LINEAR, borderValue=(255,) * 3)
+        bent = np.asarray(moved, np.uint8)
+        assert unread_share(bent, PAGE, lines[:0]) == 1
+        assert count_letters(bent) == pytest.approx(count_letters(image), rel=0.15)
 
 
 def test_a_picture_is_no_unread_text() -> None:
