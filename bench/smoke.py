@@ -48,6 +48,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "repetition.ordinary": (SAMPLES, "--pages", "1"),
     "roofline": (),
     "routing": (SAMPLES,),
+    "renderer_start": ("--repeats", "1"),
     "sandbox": ("samples/scan.pdf", "--pages", "1", "--repeats", "1"),
     "scanned_scripts": ("--pages", "1", "--language", "zh"),
     "poor_scans": ("--scans", "1"),

@@ -35,6 +35,8 @@ from ocrmill.configs.settings import RoutingSettings, RunSettings
 from ocrmill.configs.worker_settings import WorkerSettings
 from ocrmill.pipeline.records import EngineDescription, PageGeometry, PageText, RetryParams
 from ocrmill.workers.pools.ray_pool import RayPool
+from ocrmill.workers.rendering.child import PROCESS_NAME
+from ocrmill.workers.rendering.forking.forked_process import TEMPLATE
 from ocrmill.workers.rendering.protocol import PageImage
 
 WARM_UP = 0.2  # of the samples
@@ -108,8 +110,9 @@ def _name(process: psutil.Process, me: psutil.Process) -> str:
     if process.pid == me.pid:
         return "driver"
     words = process.cmdline()
-    if "ocrmill.workers.rendering.child" in words:
-        return f"renderer ({words[words.index('ocrmill.workers.rendering.child') + 1]}) of {process.ppid()}"
+    if TEMPLATE in words:
+        kind = "renderer" if process.name() == PROCESS_NAME else "template"
+        return f"{kind} ({words[words.index(TEMPLATE) + 1]}) of {process.ppid()}"
     first = Path(words[0]).name if words else process.name()
     return f"{first.partition('.')[0][:32]} {process.pid}"  # an actor adds what it does just now: .read
 

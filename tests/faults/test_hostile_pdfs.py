@@ -21,6 +21,7 @@ from pdfs import (
     memory_pdf,
     text_pdf,
 )
+from processes import descendants, rendering_processes
 
 from ocrmill.commands.run import Job, run
 from ocrmill.commands.verify import verify
@@ -33,6 +34,7 @@ from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.engines.recognizer import Recognizer
 from ocrmill.workers.pools.pool import Image, SerialPool
+from ocrmill.workers.rendering.forking.forked_process import TEMPLATE
 from ocrmill.workers.rendering.protocol import PageImage
 
 pytestmark = pytest.mark.fault
@@ -193,7 +195,10 @@ NAMES = [
 
 
 def children() -> set[int]:
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+    """The processes below this one, without the templates of rendering processes: those end once none is used."""
+    below = {child.pid for child in psutil.Process().children(recursive=True)}
+    forks = {process.pid for process in rendering_processes()}
+    return below - {process.pid for process in descendants(TEMPLATE)} | forks
 
 
 def test_hostile_documents_cost_themselves(tmp_path: Path) -> None:

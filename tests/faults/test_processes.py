@@ -11,6 +11,9 @@ from fault_driver import SLOTS
 from faulty_run import FaultyRun, assert_whole, durable
 from ray.cluster_utils import Cluster
 
+from ocrmill.workers.rendering.child import PROCESS_NAME
+from ocrmill.workers.rendering.forking.forked_process import TEMPLATE
+
 pytestmark = pytest.mark.fault
 
 
@@ -28,7 +31,17 @@ def test_sigkill_of_a_rendering_process(inputs: Path, pages: dict[str, int], tmp
     """SIGKILL of a rendering process: it costs the page being rendered, unless the second renderer saves it."""
     with FaultyRun(inputs, tmp_path / "out") as run:
         run.await_rows(5)
-        run.worker("ocrmill.workers.rendering.child").kill()
+        run.worker(PROCESS_NAME).kill()
+        assert run.end() in {0, 3}, run.said()
+
+    assert_whole(tmp_path / "out", pages, failed=1)
+
+
+def test_sigkill_of_a_template(inputs: Path, pages: dict[str, int], tmp_path: Path) -> None:
+    """SIGKILL of the process that rendering processes are forked from: as theirs, and another one is started."""
+    with FaultyRun(inputs, tmp_path / "out") as run:
+        run.await_rows(5)
+        run.worker(TEMPLATE).kill()
         assert run.end() in {0, 3}, run.said()
 
     assert_whole(tmp_path / "out", pages, failed=1)

@@ -73,7 +73,7 @@ class Impostor(RenderProcess):
 
     def __init__(self, reply: bytes) -> None:
         super().__init__("mupdf", ChildSettings(RasterSettings(max_side_px=256), RoutingSettings()))
-        self._process = subprocess.Popen(["sleep", "60"])
+        self._process = subprocess.Popen(["sleep", "60"])  # type: ignore[assignment] # also killed and waited for
         self._connection, self._theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._theirs.send_bytes(reply)

@@ -17,9 +17,10 @@ from pdfs import scan_pdf, text_pdf
 
 from ocrmill.commands.verify import verify
 from ocrmill.pipeline.output.stores.local import LocalStore
+from ocrmill.workers.rendering.child import PROCESS_NAME
 
 ROOT = Path(__file__).parents[2]
-MARK = "OCRMILL_FAULT_TEST"  # in the environment of everything that a run starts
+MARK = "LC_OCRMILL_FAULT_TEST"  # in the environment of everything that a run starts, also of what gets a part of it
 Found = TypeVar("Found")
 
 
@@ -83,10 +84,10 @@ class FaultyRun:
         return [process for process in self.alive() if not any("Agent" in word for word in _command(process)[:1])]
 
     def workers(self, name: str) -> list[psutil.Process]:
-        """Its processes of a kind: `RasterizerActor`, `EngineActor`, `ocrmill.workers.rendering.child`."""
+        """Its processes of a kind: `RasterizerActor`, `EngineActor`, the program of a template, or `PROCESS_NAME`."""
         if self.process.poll() is None:
             self._known |= set(psutil.Process(self.process.pid).children(recursive=True))
-        return [process for process in {*self.alive()} if any(name in word for word in _command(process))]
+        return [process for process in {*self.alive()} if _is_called(process, name)]
 
     def worker(self, name: str) -> psutil.Process:
         """One of them, once there is one."""
@@ -154,6 +155,15 @@ def _lives(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
+
+
+def _is_called(process: psutil.Process, name: str) -> bool:
+    try:
+        if process.name() == PROCESS_NAME:  # its command line is that of its template
+            return name == PROCESS_NAME
+    except psutil.Error:
+        return False
+    return any(name in word for word in _command(process))
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -4,6 +4,8 @@ import subprocess
 
 import psutil
 
+from ocrmill.workers.rendering.child import PROCESS_NAME
+
 
 def descendants(word: str) -> list[psutil.Process]:
     """The living processes below this one whose command line holds a word. Dead ones nobody waited for have none."""
@@ -15,6 +17,11 @@ def descendants(word: str) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
+
+
+def rendering_processes(below: int | None = None) -> list[psutil.Process]:
+    """The living processes below this one, or another, that read pages; their templates are not among them."""
+    return [each for each in psutil.Process(below).children(recursive=True) if each.name() == PROCESS_NAME]
 
 
 def say(process: subprocess.Popen[str], text: str) -> None:

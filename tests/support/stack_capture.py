@@ -60,7 +60,7 @@ def _noting_sends() -> None:
     connections.Connection.send_bytes = send_bytes  # type: ignore[method-assign, assignment]
 
 
-if "ocrmill.workers.rendering.child" in " ".join(sys.orig_argv):
+if "ocrmill.workers.rendering.forking.template" in " ".join(sys.orig_argv):
     sys.setprofile(_see_calls)
 elif "default_worker.py" in " ".join(sys.orig_argv):
     threading.setprofile(_see_calls)

@@ -1,9 +1,8 @@
 """The program of a rendering process: opens documents and reads pages, one request at a time.
 
 It may crash, hang or run out of memory: that costs one page (process.py). It may be taken over by
-what it reads: that must not cost the machine (sandbox.py). Started as `python -P -m ocrmill.workers.rendering.child
-RENDERER CONNECTION_FD PIXELS_FD DOCUMENT_FD PARENT_PID SETTINGS`, where DOCUMENT_FD is
-a large document that it may open again (mapped_file.py), or -1.
+what it reads: that must not cost the machine (sandbox.py). It is forked by a template (forking/template.py), and gets
+its settings as the first message.
 """
 
 import ctypes
@@ -13,12 +12,12 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,7 +41,8 @@ from ocrmill.workers.rendering.protocol import (
 from ocrmill.workers.rendering.sandbox import sandbox
 
 STDERR_BYTES = 1 << 20
-_PR_SET_PDEATHSIG = 1
+PROCESS_NAME = "ocrmill-render"  # in `ps` and `top`; its template is called by its program
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _COLLECTED_AFTER = 100_000  # objects made and not given back; Python's own is 700
 
 
@@ -51,6 +51,20 @@ class Opener(Protocol):
 
     def open(self, file: MappedFile, passwords: Sequence[str]) -> tuple[OpenReply, PageReader]:
         """Close the last document and open this one: the reply, and the reader of its pages if the reply has any."""
+
+
+MakeOpener = Callable[[ChildSettings, mmap.mmap], Opener]
+
+
+class Fork(NamedTuple):
+    """The renderer and the open files that a rendering process is forked with."""
+
+    renderer: str
+    make_opener: MakeOpener
+    connection: int  # to who asks for pages
+    pixels: int  # memory for those of a page
+    document: int | None  # a large document that it may open again (mapped_file.py)
+    parent_pid: int
 
 
 def write_pixels(pixels: mmap.mmap, image: RenderedImage) -> None:
@@ -107,7 +121,9 @@ def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = 
     """Limit what a hostile file can take or reach; die with the parent, but not by the signals that stop a run."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the page in work
         signal.signal(stop, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_NAME, PROCESS_NAME.encode())
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before we asked
         sys.exit(0)
     allow_memory(raster.memory_mb)
@@ -127,15 +143,15 @@ def _marked(pixels: mmap.mmap) -> Iterator[None]:
         pixels[-1] = 0
 
 
-def make_opener(renderer: str, settings: ChildSettings, pixels: mmap.mmap) -> Opener:
-    """Load one renderer; the other one is not imported."""
+def load_renderer(renderer: str) -> MakeOpener:
+    """Load one renderer, and return what makes its opener; the other one is not imported."""
     if renderer == "pdfium":
         from ocrmill.workers.rendering.pdfium_reader import PdfiumReader
 
-        return PdfiumReader(settings)
+        return lambda settings, _: PdfiumReader(settings)
     from ocrmill.workers.rendering.document_opener import DocumentOpener
 
-    return DocumentOpener(settings, partial(_marked, pixels))
+    return lambda settings, pixels: DocumentOpener(settings, partial(_marked, pixels))
 
 
 def spare_collections() -> None:
@@ -147,25 +163,24 @@ def spare_collections() -> None:
     gc.set_threshold(_COLLECTED_AFTER)
 
 
-def main(arguments: list[str]) -> None:
+def main(fork: Fork) -> None:
     """Run one rendering process: answer requests until the other side hangs up."""
-    renderer, connection_fd, pixels_fd, document_fd, parent_pid, settings_json = arguments
-    settings = SETTINGS.validate_json(settings_json)
+    connection = Connection(fork.connection)
+    settings = SETTINGS.validate_json(connection.recv_bytes())
     raster = settings.raster
-    pixels = mmap.mmap(int(pixels_fd), 0)
-    confine(raster, int(parent_pid), [int(document_fd)] if int(document_fd) >= 0 else [])
-    opener = make_opener(renderer, settings, pixels)
+    pixels = mmap.mmap(fork.pixels, 0)
+    confine(raster, fork.parent_pid, [] if fork.document is None else [fork.document])
+    opener = fork.make_opener(settings, pixels)
     spare_collections()
     opened: OpenReply = Failure(Reason.UNREADABLE, "no document came")
     reader: PageReader | None = None
-    connection = Connection(int(connection_fd))
     while (request := _next_request(connection)) is not None:
         if request.brings_file:
             opened, reader = _open(recv_handle(connection), request, opener, raster)
         if request.page_number is None:
             connection.send_bytes(OPEN_REPLY.dump_json(opened))
         elif isinstance(opened, Failure):
-            page = FailedPage(request.page_number, opened.reason, opened.detail, renderer)
+            page = FailedPage(request.page_number, opened.reason, opened.detail, fork.renderer)
             connection.send_bytes(PAGE_REPLY.dump_json(page))
         else:
             assert reader is not None
@@ -174,7 +189,3 @@ def main(arguments: list[str]) -> None:
             if image is not None:
                 write_pixels(pixels, image)
             connection.send_bytes(_reply_of(result))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -11,8 +11,6 @@ import math
 import mmap
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -33,7 +31,7 @@ from ocrmill.pipeline.pages.mapped_file import LARGE_BYTES, suffix_of
 from ocrmill.pipeline.printable import printable_line
 from ocrmill.pipeline.records import RGB, FailedPage, Failure, PageGeometry, PageResult, Reason
 from ocrmill.pipeline.sources.archives.members import file_version
-from ocrmill.workers.import_path import safe_variables
+from ocrmill.workers.rendering.forking.forked_process import ForkedProcess, fork, tail
 from ocrmill.workers.rendering.protocol import (
     MAX_REPLY_BYTES,
     OPEN_REPLY,
@@ -50,8 +48,6 @@ from ocrmill.workers.rendering.protocol import (
 )
 
 CHANNELS = 3
-_STDERR_TAIL = 400
-_ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "MALLOC_", "OCRMILL_")  # the rest may hold credentials
 Reply = TypeVar("Reply")
 
 _ENDED_BY = {
@@ -67,7 +63,7 @@ class RenderProcess:
     def __init__(self, renderer: str, settings: ChildSettings) -> None:
         self.renderer = renderer
         self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkedProcess | None = None
         self._connection: Connection | None = None
         self._stderr: IO[bytes] | None = None
         self._documents = 0
@@ -163,7 +159,7 @@ class RenderProcess:
             self._stop()
         return reply
 
-    def _started(self, document: int, *, is_new: bool) -> tuple[Connection, subprocess.Popen[bytes]]:
+    def _started(self, document: int, *, is_new: bool) -> tuple[Connection, ForkedProcess]:
         is_large = os.fstat(document).st_size >= LARGE_BYTES
         if is_large and is_new:
             self._stop()  # only a new process can be allowed to open this one
@@ -174,25 +170,18 @@ class RenderProcess:
         return self._connection, self._process
 
     def _start(self, document: int | None) -> None:
-        self._connection, theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        kept = {name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)}
-        kept.update({name: value or "" for name, value in safe_variables(kept).items()})
-        self._process = subprocess.Popen(
-            [
-                # -P: no module is taken from the current folder, which may hold the documents
-                *(sys.executable, "-P", "-m", "ocrmill.workers.rendering.child", self.renderer),
-                *(str(theirs.fileno()), str(self._pixels_fd), str(-1 if document is None else document)),
-                str(os.getpid()),
-                SETTINGS.dump_json(replace(self._settings, page_alone=self._alone is not None)).decode(),
-            ],
-            pass_fds=(theirs.fileno(), self._pixels_fd, *(() if document is None else (document,))),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            env={**kept, "OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"},
-        )
-        theirs.close()
+        self._connection, theirs = Pipe()
+        with theirs:
+            self._process = fork(
+                self.renderer,
+                self._settings.routing.mode,
+                connection=theirs.fileno(),
+                pixels=self._pixels_fd,
+                stderr=self._stderr.fileno(),
+                document=document,
+            )
+        self._connection.send_bytes(SETTINGS.dump_json(replace(self._settings, page_alone=self._alone is not None)))
         self._documents = 0
 
     def _recycle(self) -> None:
@@ -206,7 +195,7 @@ class RenderProcess:
             self._stop()
             return
         own_mb = (memory.rss - memory.shared) >> 20  # without the document, which is mapped
-        died = self._process.poll() is not None
+        died = self._process.poll() is not None or memory.rss == 0  # nobody has waited for it yet
         if died or self._documents > raster.recycle_documents or own_mb > raster.recycle_rss_mb:
             self._stop()
 
@@ -229,7 +218,8 @@ class RenderProcess:
         """Return the reason why the process died; one that only stopped answering is killed at the deadline."""
         assert self._process is not None
         code = self._process.wait()
-        said = self._stderr_tail()
+        assert self._stderr is not None
+        said = tail(self._stderr)
         self._stop()
         if overdue.is_set():
             reason, how = Reason.RENDER_TIMEOUT, f"was killed: no answer for {self._settings.raster.page_wall_s:g} s"
@@ -239,12 +229,6 @@ class RenderProcess:
         else:
             reason, how = Reason.RENDER_CRASH, f"ended with exit code {code}"
         return PageError(reason, f"{self.renderer} {how}" + (f": {said}" if said else ""))
-
-    def _stderr_tail(self) -> str:
-        assert self._stderr is not None
-        self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, self._stderr.tell() - _STDERR_TAIL))
-        return self._stderr.read().decode(errors="replace").strip()
 
     def _stop(self) -> None:
         if self._process is not None:
@@ -258,7 +242,7 @@ class RenderProcess:
 
 
 @contextmanager
-def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+def _killed_after(seconds: float, process: ForkedProcess) -> Iterator[threading.Event]:
     """Kill a process if the block takes longer than this; the event tells if it was killed."""
     overdue = threading.Event()
 

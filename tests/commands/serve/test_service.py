@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from pdfs import crashing_pdf, encrypted_pdf, text_pdf
 from PIL import Image, ImageDraw
+from processes import rendering_processes
 from service import ROOT, SAMPLES, Serving, serving
 from waiting import wait_for
 
@@ -309,7 +310,7 @@ def test_addresses_and_metrics(service: Serving) -> None:
 def test_workers_are_warm_when_it_is_ready(tmp_path: Path) -> None:
     """Before any document the rendering process is there and has read a page, which counts nowhere."""
     with serving(tmp_path) as fresh:
-        (renderer,) = psutil.Process(fresh.process.pid).children(recursive=True)
+        (renderer,) = rendering_processes(fresh.process.pid)
         assert renderer.cpu_times().user > 0
         assert "ocrmill_pages_total{" not in fresh.client.get("/metrics").text
         assert "document" not in fresh.log.read_text()

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,9 +140,9 @@ def test_a_process_that_died_between_pages_costs_none(tmp_path: Path) -> None:
     path = text_pdf(tmp_path / "a.pdf", pages=2)
     with process_with() as process:
         process.open(str(path), ())
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        victim = psutil.Process(process.pid)
+        victim.kill()
+        victim.wait(10)
         page, _ = process.read(str(path), None, 2)
 
     assert isinstance(page, RenderedPage)
@@ -193,8 +192,9 @@ def test_a_process_is_kept_while_it_is_small(tmp_path: Path) -> None:
     assert len(pids) == 1
 
 
-def test_the_layout_model_is_loaded_when_a_page_needs_it(tmp_path: Path) -> None:
-    """A process that only renders goes without the model's 0.8 s and 80 MB; once loaded, it brings no threads along."""
+def test_the_layout_model_is_loaded_when_a_page_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that only render go without the model's 0.8 s and 80 MB; once loaded, it brings no threads along."""
+    monkeypatch.setenv("LC_TEST", "layout model")  # for a template that no other test has used
     path = text_pdf(tmp_path / "a.pdf", pages=1)
     loaded, threads = [], []
     for mode in ("ocr", "auto"):

@@ -33,7 +33,7 @@ from pdfs import (
     undecodable_image_pdf,
 )
 from PIL import Image
-from processes import descendants
+from processes import rendering_processes
 from rasterized import (
     PageRead,
     geometry_of,
@@ -126,7 +126,7 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
     try:
         document = instance(Document, rasterizer.open(source))
         first = rasterizer.read(document, 1)
-        child = descendants("ocrmill.workers.rendering.child")[0]
+        child = rendering_processes()[0]
         threading.Timer(1.0, os.kill, (child.pid, blow)).start()
         second, third = (rasterizer.read(document, number) for number in (2, 3))
     finally:
@@ -331,7 +331,7 @@ def test_light_writing_on_a_dark_page_is_ink() -> None:
 def test_what_stops_a_run_costs_no_page(rasterizer: Rasterizer, tmp_path: Path) -> None:
     """Ctrl-C and systemd signal the whole group: the renderer goes on, its worker decides when it ends."""
     document = open_document(rasterizer, text_pdf(tmp_path / "a.pdf", pages=3))
-    child = descendants("ocrmill.workers.rendering.child")[0]
+    child = rendering_processes()[0]
     first = rasterizer.read(document, 1)
     child.send_signal(signal.SIGINT)
     child.send_signal(signal.SIGTERM)

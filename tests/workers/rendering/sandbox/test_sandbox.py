@@ -18,7 +18,7 @@ import pytest
 from found_sources import found
 from narrowed import instance
 from pdfs import encrypted_pdf, hanging_pdf, mixed_pdf, scan_pdf, text_pdf
-from processes import descendants
+from processes import rendering_processes
 from rasterized import image_of
 
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
@@ -242,11 +242,12 @@ def test_pages_are_read_as_without_a_sandbox(tmp_path: Path) -> None:
 
 def test_rendering_processes_are_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process of a rasterizer has its filter on, and no environment variable that could hold a credential."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    for name in ("AWS_SECRET_ACCESS_KEY", "OCRMILL_API_KEY", "OCRMILL_SERVE_TOKEN"):
+        monkeypatch.setenv(name, "hunter2")
     rasterizer = Rasterizer(RunSettings(raster=RasterSettings(sandbox="require")))
     try:
         rasterizer.open(found([text_pdf(tmp_path / "a.pdf")])[0])
-        child = next(each for each in descendants("ocrmill.workers.rendering.child") if each.ppid() == os.getpid())
+        child = rendering_processes()[0]
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child.pid}/status").read_text().splitlines())
         environment = Path(f"/proc/{child.pid}/environ").read_bytes()
     finally:

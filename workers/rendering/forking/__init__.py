@@ -1,0 +1,1 @@
+"""Starts rendering processes by forking them from one that has loaded all they need."""
