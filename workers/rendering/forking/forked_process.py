@@ -122,8 +122,8 @@ def _template(renderer: str) -> "_Template":
 @atexit.register
 def _end_templates() -> None:
     """End all templates of this process, and not those that it has from the process that it was forked from."""
-    for (owner, _), template in _templates.items():
-        if owner == os.getpid():
+    for template in (*_templates.values(), *_retired):
+        if template.owner == os.getpid():
             template.end()
 
 
@@ -138,7 +138,7 @@ class _Template:
     """A template that was started."""
 
     def __init__(self, renderer: str, environment: dict[str, str]) -> None:
-        self.environment = environment
+        self.owner, self.environment = os.getpid(), environment
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         with theirs:
@@ -146,7 +146,7 @@ class _Template:
                 [
                     # -P: no module is taken from the current folder, which may hold the documents
                     *(sys.executable, "-P", "-m", TEMPLATE, renderer),
-                    *(str(theirs.fileno()), str(os.getpid())),
+                    *(str(theirs.fileno()), str(self.owner)),
                 ],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
