@@ -6,7 +6,7 @@ of its own, by which the renderer is warm, and none that it is sent: those files
 process that forks must.
 
 Started as `python -P -m ocrmill.workers.rendering.forking.template RENDERER SOCKET_FD PARENT_PID`; it ends when its
-parent does, or once no fork has lived for `IDLE_S`, or none lives and the parent has closed the socket.
+parent does, or once no fork has lived for `UNUSED_S`, or none lives and the parent has closed the socket.
 
 For a fork it is sent the descriptors of `Files` and, as text, the route of its pages. It answers on the fork's own
 socket: first the process id, at its end the exit code. When the other side closes or shuts down that socket, the fork
@@ -31,7 +31,7 @@ from ocrmill.pipeline.records import Failure
 from ocrmill.workers.rendering.child import Fork, load_renderer, main
 from ocrmill.workers.rendering.protocol import ChildSettings
 
-IDLE_S = 30.0
+UNUSED_S = 30.0
 # A page with a line of text. Its table of objects is left out: every renderer makes one anew.
 _PAGE = b"""%PDF-1.4
 1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
@@ -78,7 +78,7 @@ class Template:
         while os.getppid() == self._parent_pid:
             if self._controls:
                 used_at = time.monotonic()
-            elif not is_wanted or time.monotonic() - used_at > IDLE_S:
+            elif not is_wanted or time.monotonic() - used_at > UNUSED_S:
                 return None
             for key, _ in self._selector.select(_LOOKS_EACH_S):
                 if key.fileobj is self._requests:

@@ -123,7 +123,7 @@ def test_a_template_ends_when_it_is_not_used(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = (
         f"import sys; from {TEMPLATE.rpartition('.')[0]} import template\n"
-        f"template.IDLE_S = 0.5; template.forked(['pdfium', sys.argv[1], '{os.getpid()}'])"
+        f"template.UNUSED_S = 0.5; template.forked(['pdfium', sys.argv[1], '{os.getpid()}'])"
     )
     with ours, theirs:
         process = subprocess.Popen([sys.executable, "-c", program, str(theirs.fileno())], pass_fds=(theirs.fileno(),))
