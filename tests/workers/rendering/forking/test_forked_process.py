@@ -59,7 +59,7 @@ def test_forks_of_all_threads_have_one_template_with_one_thread(tmp_path: Path) 
 
 
 def test_the_exit_code_is_that_of_the_fork() -> None:
-    """It is known without being the fork's parent: 0 when the other side hangs up, the signal if one ends it."""
+    """Processes learn it that are not the fork's parent: 0 if the other side hangs up, the signal if one ends it."""
     for code, end in (
         (0, lambda _, connection: connection.close()),
         (-signal.SIGKILL, lambda process, _: process.kill()),
@@ -119,7 +119,7 @@ def test_a_template_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_template_ends_when_it_is_not_used(tmp_path: Path) -> None:
-    """It keeps 80 MB, and nobody but it knows when the last page was read."""
+    """Templates keep 80 MB, and nobody but they know when the last page was read."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = (
         f"import sys; from {TEMPLATE.rpartition('.')[0]} import template\n"
