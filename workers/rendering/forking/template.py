@@ -32,7 +32,7 @@ from ocrmill.workers.rendering.child import Fork, load_renderer, main
 from ocrmill.workers.rendering.protocol import ChildSettings
 
 UNUSED_S = 30.0
-# A page with a line of text. Its table of objects is left out: every renderer makes one anew.
+# A page with a line of text. Its table of objects is left out: every renderer makes one itself.
 _PAGE = b"""%PDF-1.4
 1 0 obj <</Type /Catalog /Pages 2 0 R>> endobj
 2 0 obj <</Type /Pages /Kids [3 0 R] /Count 1>> endobj
@@ -111,7 +111,7 @@ class Template:
         settings = ChildSettings(RasterSettings(), RoutingSettings.model_validate({"mode": route}))
         page = os.memfd_create("ocrmill-first-page")
         os.write(page, _PAGE)
-        with contextlib.suppress(Exception):  # whatever fails here fails in the forks, too, and is told there
+        with contextlib.suppress(Exception):  # whatever fails here fails in the forks, too, and they say it
             opened, reader = self._make_opener(settings, mmap.mmap(-1, 1)).open(map_descriptor(page, ".pdf"), ())
             if not isinstance(opened, Failure):
                 reader.read(1)
