@@ -90,7 +90,7 @@ class SettingsMismatchError(OutputError):
 
 
 class EngineError(OcrmillError):
-    """No engine can be started, or it does not stay up."""
+    """No engine or renderer can be started, or it does not stay up."""
 
 
 class StoppedEarlyError(OcrmillError):

@@ -107,8 +107,9 @@ def _run(cursor: "duckdb.DuckDBPyConnection", query: str, time_limit_s: float) -
         rows = cursor.fetchmany(MOST_ANSWERED + 1)
         columns = tuple(printable(each[0]) for each in cursor.description or ())
     finally:
-        clock.cancel()
+        cursor.interrupt()  # of an endless query the rows after these are made meanwhile, and ROLLBACK waits for them
         cursor.execute("ROLLBACK")
+        clock.cancel()
     shown = [tuple(_shown(value) for value in row) for row in rows[:MOST_ANSWERED]]
     return Answer(columns, shown, len(rows) > MOST_ANSWERED)
 
@@ -123,5 +124,5 @@ def _shown(value: Any) -> str:
         if isinstance(value, bytes)
         else str(value)
     )
-    text = printable(text)
+    text = printable(text[: SHOWN_VALUE + 1])
     return text if len(text) <= SHOWN_VALUE else f"{text[:SHOWN_VALUE]} …"

@@ -25,8 +25,9 @@ import numpy as np
 import psutil
 from pydantic import TypeAdapter
 
+from ocrmill.configs.errors import words_of
 from ocrmill.model_adapter.views import PageViews, views_bytes, views_in
-from ocrmill.pipeline.errors import PageError
+from ocrmill.pipeline.errors import EngineError, PageError
 from ocrmill.pipeline.pages.mapped_file import LARGE_BYTES, suffix_of
 from ocrmill.pipeline.printable import printable_line
 from ocrmill.pipeline.records import RGB, FailedPage, Failure, PageGeometry, PageResult, Reason
@@ -73,7 +74,14 @@ class RenderProcess:
         views = views_bytes(settings.layout.max_tiles, settings.layout) if settings.layout is not None else 0
         size = max(largest_page, views) + 1  # a byte for child.py to tell that it reads other pages for their words
         self._pixels_fd = os.memfd_create("ocrmill-page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(self._pixels_fd, size)  # memory is taken only for the bytes that are written
+        try:
+            os.ftruncate(self._pixels_fd, size)  # memory is taken only for the bytes that are written
+        except OSError as error:
+            os.close(self._pixels_fd)
+            raise EngineError(
+                f"no renderer can be started: {size >> 20} MiB for the pixels of a page are refused "
+                f"({words_of(error)}). Raise the limit on the size of files (ulimit -f), or lower raster.max_side_px"
+            ) from error
         fcntl.fcntl(self._pixels_fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         self._pixels = mmap.mmap(self._pixels_fd, size)
 

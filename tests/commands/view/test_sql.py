@@ -80,6 +80,18 @@ def test_a_query_that_takes_too_long_is_interrupted(data: OutputData) -> None:
     assert "it took longer than 1 s" in ended[0]
 
 
+@pytest.mark.parametrize(
+    "query", ["SELECT 1 AS x", "WITH RECURSIVE t AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM t) SELECT x FROM t"]
+)
+def test_an_answer_does_not_wait_for_rows_that_nobody_sees(query: str, data: OutputData) -> None:
+    """Of a query without end the first rows are shown, and the rest is made no longer than its time."""
+    started = time.monotonic()
+    for _ in range(3):
+        assert ask(data, query, time_limit_s=10.0).rows[0] == ("1",)
+
+    assert time.monotonic() < started + 30
+
+
 def test_memory_has_a_limit(data: OutputData) -> None:
     """A query that would fill the machine fails, or its time ends; the viewer goes on."""
     with pytest.raises(UsageError):

@@ -1,6 +1,7 @@
 """A rendering process from outside: what it is given, what it dies of, when it is replaced."""
 
 import os
+import resource
 import shutil
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pdf_objects import write_pages
 from pdfs import endless_pdf, hanging_everywhere_pdf, scan_pdf, text_pdf
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
+from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import FailedPage, Failure, Reason, RenderedPage, TextLayerPage
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument
@@ -118,6 +120,20 @@ def test_a_path_may_be_longer_than_a_name(tmp_path: Path) -> None:
     path = text_pdf(tmp_path / "a.pdf", pages=1).rename(folder / "a.pdf")
     with process_with() as process:
         assert instance(OpenedDocument, process.open(str(path), ())).page_count == 1
+
+
+def test_a_limit_on_files_below_a_page_is_told() -> None:
+    """Pixels are a file to the kernel: under a low `ulimit -f` the error names the limit, and no descriptor stays."""
+    before, (soft, hard) = len(list(Path("/proc/self/fd").iterdir())), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(
+            EngineError, match=r"MiB for the pixels of a page are refused \(File too large\).*ulimit -f"
+        ):
+            process_with()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_process_that_sleeps_is_killed_at_its_time(tmp_path: Path) -> None:
