@@ -2,11 +2,14 @@
 
 import asyncio
 import random
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
+
+from tqdm import tqdm
 
 from ocrmill.configs.settings import RouteMode, RunSettings, StorageSettings
 from ocrmill.pipeline.output.journal import read_again
@@ -22,6 +25,7 @@ from ocrmill.workers.rendering.rasterizer import Rasterizer
 
 SAMPLED_PAGES = 4  # of each sampled document, spread over it
 SAMPLED_OCR_PAGES = 4  # read by the engine, to measure its speed
+_SAY_EVERY_S = 10.0  # without a terminal
 _SEED = 1  # so that the same listing gives the same sample
 
 
@@ -117,7 +121,7 @@ class Plan:
 
 
 def make_plan(inputs: Sequence[str], settings: RunSettings, *, output: str | None, sample: int) -> Plan:
-    """List the inputs, open a sample of `sample` documents, and read a few of their pages.
+    """List the inputs, open a sample of `sample` documents, and read a few of their pages. Progress goes to stderr.
 
     Raises:
         OcrmillError: if an input cannot be listed.
@@ -174,7 +178,8 @@ def _draw_sample(sources: Iterator[Source], size: int) -> list[Source]:
 
 
 async def _sample_documents(sampler: _Sampler, sources: list[Source], plan: Plan) -> None:
-    for source in sources:
+    every_s = 0.2 if sys.stderr.isatty() else _SAY_EVERY_S
+    for source in tqdm(sources, "sample", unit="document", file=sys.stderr, mininterval=every_s, miniters=1):
         plan.sampled_documents += 1
         if source.reason is not None:
             plan.sampled_unreadable[source.reason] += 1

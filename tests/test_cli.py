@@ -247,11 +247,15 @@ def test_export_writes_markdown_and_json_lines(out: Path, tmp_path: Path) -> Non
 
 
 def test_plan_estimates_without_an_output(inputs: Path) -> None:
-    """A plan counts all documents, and says how their pages would be read, by each route, and how long that takes."""
+    """A plan counts all documents, and says how their pages would be read, by each route, and how long that takes.
+
+    Reading pages by OCR may take minutes: it says meanwhile how far it is.
+    """
     plan = ocrmill("plan", inputs)
 
     assert plan.returncode == 0, plan.stderr
     assert "4 to read" in plan.stdout
+    assert "sample: 100%" in plan.stderr
     assert "text_layer" in plan.stdout
     routes = {line[5:10].strip(): line[13:] for line in plan.stdout.splitlines() if line.startswith("with ")}
     assert routes.keys() == {"auto", "fast", "ocr"}
