@@ -11,7 +11,8 @@ from ocrmill.model_adapter.tiling import MAX_TILES
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
 
-SHORT = 5.7  # mean of the logarithm of an output's tokens: a third of a usual page's, so that the test is short
+# Means of the logarithm of an output's tokens: a third of a usual page's, or a sixth, so that the tests are short.
+SHORT, SHORTER = 5.7, 5.0
 ALONE_AT_MOST = 1.6  # pages a call with vLLM's own scheduler; 1.0 to 1.1 with pages of the usual length
 LEAST_RUNNING = 0.97  # of the slots
 SLOTS = 64
@@ -24,15 +25,17 @@ def make(vllm_environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
     return scheduler_factory(tmp_path_factory.mktemp("model"))
 
 
-@pytest.mark.parametrize(("slots", "pages", "least"), [(64, 400, 4.0), (256, 1280, 6.0)])
+@pytest.mark.parametrize(
+    ("slots", "pages", "log_mean", "least"), [(64, 400, SHORT, 4.0), (256, 1280, SHORTER, 6.0)], ids=str
+)
 def test_the_encoder_is_called_for_several_pages(
-    make: Callable[..., Any], slots: int, pages: int, least: float
+    make: Callable[..., Any], slots: int, pages: int, log_mean: float, least: float
 ) -> None:
     """In the steady state calls are full, and hardly a slot is idle."""
     from bench.page_groups import Feed, output_lengths, simulate
     from ocrmill.model_adapter.page_groups import GroupedAsyncScheduler
 
-    feed, lengths = Feed(ahead=slots // 4), output_lengths(pages, SHORT, seed=1)
+    feed, lengths = Feed(ahead=slots // 4), output_lengths(pages, log_mean, seed=1)
     ours = simulate(make(GroupedAsyncScheduler, slots), slots, feed, lengths)
 
     assert ours.pages_per_call(slots) >= least
@@ -45,7 +48,7 @@ def test_vllms_own_scheduler_calls_it_page_by_page(make: Callable[..., Any]) -> 
 
     from bench.page_groups import Feed, output_lengths, simulate
 
-    own = simulate(make(AsyncScheduler, SLOTS), SLOTS, Feed(ahead=SLOTS // 4), output_lengths(400, SHORT, seed=1))
+    own = simulate(make(AsyncScheduler, SLOTS), SLOTS, Feed(ahead=SLOTS // 4), output_lengths(300, SHORT, seed=1))
 
     assert own.pages_per_call(SLOTS) < ALONE_AT_MOST
 
