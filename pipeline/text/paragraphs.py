@@ -174,7 +174,7 @@ def _wide_gap(ordered: Sequence[Line], *, right_to_left: bool) -> float:
 
 def _goes_on(upper: Line, lower: Line, *, right_to_left: bool) -> bool:
     """Tell if a sentence goes on from a long line into one below it that is hardly longer."""
-    unit = min(upper.box.height, lower.box.height)
+    unit, begin = min(upper.box.height, lower.box.height), lower.text.lstrip()[:1]
     starts = upper.box.x1 - lower.box.x1 if right_to_left else upper.box.x0 - lower.box.x0
     ends = lower.box.x0 - upper.box.x0 if right_to_left else upper.box.x1 - lower.box.x1
     return (
@@ -183,8 +183,8 @@ def _goes_on(upper: Line, lower: Line, *, right_to_left: bool) -> bool:
         and lower.box.y0 > upper.box.y1
         and abs(starts) < _SHORT * unit
         and ends > -_SHORT * unit
-        and lower.text.lstrip()[0].isalpha()
-        and not lower.text.lstrip()[0].isupper()
+        and begin.isalpha()
+        and not begin.isupper()
         and not _SENTENCE_END.search(upper.text.rstrip())
     )
 
