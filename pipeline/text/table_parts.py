@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
+from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.item_marks import mark_of
@@ -35,6 +37,8 @@ _ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they 
 _MAY_BE_HEADER = frozenset({"heading", "title", "text"})
 _NEAR_TABLE = 1.2  # of its line's height: a header is as close to the rows below it
 _NAMED = 0.5  # of a table's columns, that a header names
+_LEAST_ENTRIES = 3  # side by side, that show another column of them
+_INDENT = 3.0  # of the type: entries below others begin so much further to the right, at most
 
 
 def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:
@@ -212,11 +216,51 @@ def _counted_items(tables: Sequence[Table]) -> list[Part]:
 
 
 def _contents(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:
-    """Give the entries of a contents page, each with the rows that its dots end, and what stands below the last."""
+    """Give the entries of a contents page or an index, each with the rows that its dots end, column by column."""
+    edges = _columns_of_entries(rows)
+    words = [word for row in rows for word in row]
+    for left, right in pairwise((-inf, *edges, inf)):
+        column = rows_of(lines_of(word for word in words if left <= word.box.x0 < right))
+        yield from _entries([sorted(row, key=lambda word: word.box.x0) for row in column] if edges else rows)
+
+
+def _columns_of_entries(rows: Sequence[Sequence[Word]]) -> list[float]:
+    """Return where further columns of entries begin: with words behind a page, none of them across another's edge."""
+    begins = sorted(
+        word.box.x0
+        for row in rows
+        for n, word in enumerate(row)
+        if n and _is_name(word) and row[n - 1].text[-1].isdecimal() and leads(row[:n])
+    )
+    size = median(word.size for row in rows for word in row)
+    edges: list[list[float]] = []
+    for x in begins:
+        if edges and x - edges[-1][-1] < _INDENT * size:
+            edges[-1].append(x)
+        else:
+            edges.append([x])
+    found = [cluster[0] - size / 2 for cluster in edges if len(cluster) >= _LEAST_ENTRIES]
+    return [edge for edge in found if not any(word.box.x0 < edge < word.box.x1 for row in rows for word in row)]
+
+
+def _is_name(word: Word) -> bool:
+    """Tell if a word may begin an entry, which a sign such as TeX's backslash may do."""
+    return not word.text[0].isdecimal() and any(map(str.isalpha, word.text))
+
+
+def _entries(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:
+    """Give the entries of a column, the letters of an index that stand above theirs, and what is below the last."""
     entry: list[Word] = []
     for n, row in enumerate(rows):
         entry += row
-        if leads(row) or n + 1 == len(rows):
+        is_letter = len(entry) == 1 and n + 1 < len(rows) and _is_letter_of(entry[0], rows[n + 1][0])
+        if is_letter or leads(row) or n + 1 == len(rows):
             lines = tuple(lines_of(entry))
-            yield Part("list" if leads(row) else "text", lines, enclosing([line.box for line in lines]))
+            label = "heading" if is_letter else "list" if leads(row) else "text"
+            yield Part(label, lines, enclosing([line.box for line in lines]))
             entry = []
+
+
+def _is_letter_of(letter: Word, first: Word) -> bool:
+    begin = next(filter(str.isalpha, first.text), "")
+    return len(letter.text) == 1 and letter.text.isupper() and begin.upper() == letter.text

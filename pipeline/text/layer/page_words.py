@@ -27,7 +27,7 @@ from ocrmill.pipeline.text.layer.blanks import (
 )
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
+from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_leaders_apart, with_percent_signs
 from ocrmill.pipeline.text.order.line_order import (
     in_logical_order,
     runs_to_left,
@@ -132,7 +132,7 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
         )
         found.setdefault((turn, line["wmode"] == 1, _is_slanted(line["dir"])), []).extend(words)
     planes = [
-        TextPlane(tuple(with_turned_marks(with_percent_signs(words))), turn, vertical)
+        TextPlane(tuple(with_turned_marks(with_leaders_apart(with_percent_signs(words)))), turn, vertical)
         for (turn, vertical, _), words in found.items()
         if words
     ]

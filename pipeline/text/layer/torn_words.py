@@ -1,15 +1,16 @@
-"""Words that MuPDF tears: Indic syllables at a vowel sign, numbers from the percent sign to their left.
+"""Words that MuPDF tears: Indic syllables at a vowel sign, numbers from the percent sign to their left, leaders.
 
 A sign such as the Devanagari i is drawn before its letter and stands after it in the text. MuPDF gives it no width,
 takes what it is wide for white space, and begins a new line. In a line from right to left it does so before a percent
-sign.
+sign. The first and the last dot of a leader it gives to the words that they touch, so that a page is `.71`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ocrmill.pipeline.text.layer.blanks import PRE_BASE
-from ocrmill.pipeline.text.reading_order import enclosing
+from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Word
 
 _NEAR = 1.2  # of the type: a letter is no wider
@@ -18,6 +19,11 @@ _LEVEL = 0.1  # of the type
 _THIN = 0.01  # points
 _BETWEEN = 6  # words that the layer may have between a number and its sign, at most
 _SIGNS = frozenset("%\u066a\u2030")
+_DOTS = re.compile(r"\.{3,}")  # of a leader
+_DOT = 0.25  # of the type: the width of a dot
+_AS_FAR = 0.1  # of the type: dots of a leader are evenly far from each other
+_LED = re.compile(r".*[^\W_][)\]\u201d\u2019]?\.")  # a word that a leader follows, with the first dot
+_PAGE = re.compile(r"\.\d.*")  # the number to which it leads, with the last one
 
 
 def joined_lines(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -69,3 +75,33 @@ def _is_number_of(number: Word, sign: Word) -> bool:
     touches = min(abs(sign.box.x1 - number.box.x0), abs(sign.box.x0 - number.box.x1)) <= near
     is_level = abs(sign.baseline - number.baseline) <= near
     return touches and is_level and number.text[-1].isdecimal()
+
+
+def with_leaders_apart(words: list[Word]) -> list[Word]:
+    """Return words of a direction, with the first and the last dot of a leader in it and not in what they touch."""
+    out = list(words)
+    for n in [n for n, word in enumerate(words) if _DOTS.fullmatch(word.text)]:
+        dots = out[n]
+        pitch = (dots.box.width - _DOT * dots.size) / (len(dots.text) - 1)
+        gap, near = pitch - _DOT * dots.size, _AS_FAR * dots.size
+        if n and _LED.fullmatch(out[n - 1].text) and abs(dots.box.x0 - out[n - 1].box.x1 - gap) < near:
+            led = out[n - 1]
+            edge = led.box.x1 - _DOT * dots.size
+            last = led.pieces[-1]
+            kept = (last._replace(text=last.text[:-1]),) if len(last.text) > 1 else ()
+            out[n - 1] = led._replace(pieces=led.pieces[:-1] + kept, box=led.box._replace(x1=edge))
+            dots = _longer(dots, dots.box._replace(x0=edge))
+        if n + 1 < len(out) and _PAGE.fullmatch(out[n + 1].text) and abs(out[n + 1].box.x0 - dots.box.x1 - gap) < near:
+            page = out[n + 1]
+            edge = page.box.x0 + _DOT * dots.size
+            first = page.pieces[0]
+            kept = (first._replace(text=first.text[1:]),) if len(first.text) > 1 else ()
+            out[n + 1] = page._replace(pieces=kept + page.pieces[1:], box=page.box._replace(x0=edge))
+            dots = _longer(dots, dots.box._replace(x1=edge))
+        out[n] = dots
+    return out
+
+
+def _longer(dots: Word, box: Box) -> Word:
+    piece = dots.pieces[0]
+    return dots._replace(pieces=(piece._replace(text=dots.text + ".", box=box),), box=box)

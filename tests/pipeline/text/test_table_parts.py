@@ -92,6 +92,25 @@ def test_entries_of_a_contents_page_are_a_list(dots: str) -> None:
     ]
 
 
+def test_columns_of_an_index_are_read_one_by_one() -> None:
+    """Entries whose dots lead to pages end a column; a letter above its entries is a heading, and no part of them."""
+    left = ("A", "anchor ....... 7", "apron ....... 12", "B", "barge ....... 3, 9")
+    right = ("C", "cable ....... 4", "of crews ....... 5", "davit ....... 8", "deck ....... 31")
+    below = line("dock ....... 77", 260, 175)  # the first column is shorter
+    words = [
+        word
+        for n, pair in enumerate(zip(left, right, strict=True))
+        for x, text in zip((60, 275 if "of" in pair[1] else 260), pair, strict=True)
+        for word in line(text, x, 100 + 15 * n)
+    ] + below
+    parts = with_tables([Part(TABLE, tuple(lines_of(words)), around(words))], Rules(), right_to_left=False)
+    read = [(part.label, " ".join(line.text for line in part.lines)) for part in parts]
+
+    assert [text for _, text in read] == [*left, *right, "dock ....... 77"]
+    assert [text for label, text in read if label == "heading"] == ["A", "B", "C"]
+    assert {label for label, text in read if len(text) > 1} == {"list"}
+
+
 @pytest.mark.parametrize(
     ("lines", "is_text"),
     [

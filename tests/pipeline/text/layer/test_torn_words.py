@@ -1,10 +1,11 @@
 """Lines and words that MuPDF tears are whole again, and no others are joined."""
 
+import re
 from typing import Any
 
 import pytest
 
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_percent_signs
+from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_leaders_apart, with_percent_signs
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -53,3 +54,30 @@ def test_a_percent_sign_belongs_to_the_number_that_it_touches() -> None:
     assert [each.text for each in found] == ["\u0648\u0642\u062a", "46%", "."]
     assert found[1].box == Box(95, 92, 110, 102)
     assert [each.text for each in with_percent_signs([word("46", 100), word("%", 80)])] == ["46", "%"]
+
+
+def dotted(*parts: tuple[str, float]) -> list[Word]:
+    """Words of a line in type of 10 points, dots 2.5 wide and 2 apart, other letters 5."""
+    words = []
+    for text, x in parts:
+        dots = re.fullmatch(r"\.+", text)
+        width = len(text) * 4.5 - 2 if dots else sum(2.5 if sign == "." else 5 for sign in text)
+        box = Box(x, 92, x + width, 102)
+        words.append(Word((Piece(text, box, 10.0),), box, 100.0, 0))
+    return words
+
+
+def test_the_dots_of_a_leader_are_its_own() -> None:
+    """The first one is no full stop of the entry, and the last one no decimal point of the page."""
+    found = with_leaders_apart(dotted(("buoy.", 0), (".....", 24.5), (".71\u2013305", 47), ("a", 100)))
+    assert [each.text for each in found] == ["buoy", ".......", "71\u2013305", "a"]
+    assert [each.box.x1 for each in found[:2]] == [20, 49.5]
+    assert [each.box.x0 for each in found[1:3]] == [20, 49.5]
+
+
+@pytest.mark.parametrize(
+    "parts", [(("etc.", 0), ("....", 30), ("12", 60)), (("so...", 0), (".50", 30)), (("a.", 0), ("..", 9.5))]
+)
+def test_other_dots_stay(parts: tuple[tuple[str, float], ...]) -> None:
+    """Full stops and points that stand apart from a leader, or where there is none, are not taken from their words."""
+    assert with_leaders_apart(dotted(*parts)) == dotted(*parts)
