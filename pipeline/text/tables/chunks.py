@@ -113,7 +113,8 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[fl
     `hinted`: xs where a layout model sees a border; a narrower gap is enough there.
     """
     size = median(word.size for line in lines for word in line)
-    link = max(_MIN_LINK * size, _LINK * usual_blank(lines, size))
+    blank = usual_blank(lines, size)
+    link = max(_MIN_LINK * size, _LINK * blank)
     gaps = _Gaps(lines, link)
     found: list[Chunk] = []
     for n, line in enumerate(lines):
@@ -121,7 +122,7 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[fl
         for word in line:
             if held and (
                 gaps.part(held[-1], word)
-                or _is_hinted(held[-1], word, link, hinted)
+                or (_is_hinted(held[-1], word, link, hinted) and not _are_of_one_text(held[-1], word, blank))
                 or _is_ruled(held[-1], word, rules)
             ):
                 found.append(_chunk(held, n))
@@ -286,6 +287,11 @@ def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -
 def _is_hinted(before: Word, after: Word, link: float, hinted: Sequence[float]) -> bool:
     low, high = before.box.x1 - 0.5, after.box.x0 + 0.5
     return high - low > 0.75 * link and any(low <= x <= high for x in hinted)
+
+
+def _are_of_one_text(before: Word, after: Word, blank: float) -> bool:
+    """Tell if the layer has two words in one line, with no more than a blank between them: a cell over a border."""
+    return before.line == after.line and after.box.x0 - before.box.x1 <= _WIDER * blank
 
 
 def _is_ruled(before: Word, after: Word, rules: Rules) -> bool:
