@@ -30,6 +30,8 @@ _LISTING_GAP = 1.8  # of a line's height: one blank line
 _PROSE_LETTERS = 30  # in a line; labels of figures are shorter
 _PROSE_LINES = 6  # in a picture, from which it is the background of a page
 _PROSE = frozenset({"text", "footnote", "code", "caption"})
+_HEADINGS = frozenset({"title", "heading"})
+_SENTENCE, _LARGER = 5, 1.3  # words; times the body's type, which is that of tables where these are most of a page
 _TEXTS = _PROSE | {"list", "title", "heading"}
 _BLANK = 0.7  # of the type, at most, between words of one text
 _MARGIN = 4.0  # points, by which a table is wider than its column
@@ -151,7 +153,7 @@ def _by_rows(lines: list[WordLine], *, right_to_left: bool) -> list[WordLine]:
 
 def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Part]:
     """One part, or one for every item."""
-    label = region.label
+    label = "text" if region.label in _HEADINGS and _is_sentence(lines, body) else region.label
     if label in ("text", "list", TABLE) and is_listing(lines):
         yield Part("code", tuple(lines), region.box, region=region)
         return
@@ -160,6 +162,13 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
         return
     for column in list_columns(lines):
         yield from _items_of(label, column, body)
+
+
+def _is_sentence(lines: Sequence[WordLine], body: float) -> bool:
+    """Tell if lines of some words in plain type, hardly larger than the body's, end with a full stop: no heading."""
+    words = [word for line in lines for word in line.words]
+    plain = not any(word.bold or word.italic for word in words) and max(word.size for word in words) < _LARGER * body
+    return plain and len(words) >= _SENTENCE and words[-1].text.endswith(".") and mark_of(lines[0].words) is None
 
 
 def _items_of(label: str, lines: Sequence[WordLine], body: float) -> Iterator[Part]:
@@ -210,7 +219,7 @@ def _by_type_and_space(lines: Sequence[WordLine]) -> Iterator[list[WordLine]]:
 def _text_part(lines: list[WordLine], body: float) -> Part:
     """A paragraph, or a heading if its type is larger than the body's."""
     text = lines[-1].text.rstrip()
-    sentence = len(lines) > 1 and text[-1] in ".,;:"
+    sentence = (len(lines) > 1 and text[-1] in ".,;:") or _is_sentence(lines, body)
     level = 0 if mark_of(lines[0].words) or sentence else heading_level_of(lines, body, HEADING_RATIO)
     label = "text" if not level else "title" if level == 1 else "heading"
     return Part(label, tuple(lines), enclosing([line.box for line in lines]), level)

@@ -249,3 +249,25 @@ def test_answers_that_count_on_in_one_text_are_items() -> None:
         ["1. As said in number", "3. of the rules,"],
     ]
     assert [part.label for part in parts[:3]] == ["list"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "label"),
+    [
+        ("Mills count the calm weeks of the year.", 11.0, "text"),
+        ("Mills count the calm weeks of the year.", 14.0, "heading"),
+        ("Mills count the calm weeks", 11.0, "heading"),
+        ("Of mills.", 11.0, "heading"),
+        ("2. Of the mills below the weir.", 11.0, "heading"),
+    ],
+)
+def test_a_sentence_in_plain_type_is_no_heading(text: str, size: float, label: str) -> None:
+    """The model names it so where small type is most of a page; headings end without a full stop, or are short."""
+    small = [line("cells of a long table in small type", 60, 200 + 12 * n, mono=False) for n in range(9)]
+    head = [word._replace(pieces=(word.pieces[0]._replace(size=size),)) for word in line(text, 60, 100, mono=False)]
+    small = [[word._replace(pieces=(word.pieces[0]._replace(size=9.0),)) for word in row] for row in small]
+    words = tuple(head) + tuple(word for row in small for word in row)
+    regions = [region("heading", head), region("text", *small)]
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), regions, right_to_left=False)
+
+    assert parts[0].label == label
