@@ -259,16 +259,6 @@ def test_text_across_all_columns_is_one_cell() -> None:
     ]
 
 
-def test_a_cell_over_a_border_that_a_model_sees_is_not_cut() -> None:
-    """A blank within a line of the layer stays one where a border of other rows would pass through it."""
-    rows = [("I", "1.2"), ("II", "2.4"), ("Special classes", ""), ("III", "3.0"), ("IV", "4.5")]
-    found = grid_words(*rows, columns=(0, 60))
-    words = [each._replace(line=n if each.baseline != 28 else 0) for n, each in enumerate(found, 1)]
-    (table,) = build_tables(words, Rules(), (tuple(14.0 * n - 12 for n in range(6)), (0.0, 37.0, 90.0))) or []
-
-    assert ["Special classes"] in [[text for text in row if text] for row in rows_of(table)]
-
-
 @needs_corpus
 def test_numbers_keep_their_points() -> None:
     """The table of results in a paper has each value in its row, with its decimal point."""
