@@ -20,6 +20,7 @@ from waiting import wait_for
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.records import RenderedPage
+from ocrmill.workers.rendering.child import PROCESS_NAME
 from ocrmill.workers.rendering.forking.forked_process import TEMPLATE, ForkedProcess, fork
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import SETTINGS, ChildSettings
@@ -41,6 +42,7 @@ def forked() -> tuple[ForkedProcess, Connection]:
             document=None,
         )
     ours.send_bytes(SETTINGS.dump_json(RENDERS))
+    wait_for(lambda: psutil.Process(process.pid).name() == PROCESS_NAME)
     return process, ours
 
 
@@ -94,6 +96,7 @@ def test_a_fork_reaches_no_sibling() -> None:
 def test_a_changed_environment_is_that_of_the_next_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork has the variables of the time when it was asked for; those that live go on, with their template."""
     path = str(text_pdf(tmp_path / "a.pdf", pages=2))
+    monkeypatch.setenv("TZ", "Europe/Oslo")  # for a template that has no forks of other tests
     with RenderProcess("mupdf", RENDERS) as before, RenderProcess("mupdf", RENDERS) as after:
         before.open(path, ())
         old = psutil.Process(psutil.Process(before.pid).ppid())
