@@ -34,7 +34,11 @@ from ocrmill.workers.pools.pool import Image
 from ocrmill.workers.pools.ray_pool import RayPool
 
 pytest.importorskip("vllm")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # vLLM's own imports warn
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # vLLM takes a minute to start on two quiet cores, and some tests start it twice
+    pytest.mark.filterwarnings("ignore"),  # vLLM's own imports warn
+]
 
 MAX_OUTPUT = 340  # a loop is stopped before 300
 SAMPLES = Path(__file__).parents[4] / "samples"
