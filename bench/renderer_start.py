@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.sampling import cpu_seconds
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings
@@ -32,17 +33,10 @@ def seconds(path: str, template: str) -> tuple[float, float]:
         process.read(path, None, 1)
         took = time.perf_counter() - began
         child = psutil.Process(process.pid)
-        used = _cpu(child)
-        parent = child.parent()
-        assert parent is not None
+        used = cpu_seconds(child.pid)
         if is_new:
-            used += _cpu(parent)
+            used += cpu_seconds(child.ppid())
     return took, used
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 def main() -> None:

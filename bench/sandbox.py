@@ -10,8 +10,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-import psutil
-
+from bench.sampling import cpu_seconds
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument
@@ -32,8 +31,8 @@ def seconds(mode: str, path: str, pages: int) -> tuple[float, float]:
 
 
 def _used(process: RenderProcess) -> float:
-    times = psutil.Process(process.pid).cpu_times()
-    return float(times.user + times.system)
+    assert process.pid is not None
+    return cpu_seconds(process.pid)
 
 
 def main() -> None:
