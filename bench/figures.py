@@ -183,6 +183,13 @@ FIGURES = (
         rf"^page: with over without {_TIMES}",
     ),
     _figure(
+        "A rendering process until its first page, loading everything itself over forked: wall; CPU",
+        "renderer_start",
+        "{0} ({1} to {2}); {3} ({4} to {5})",
+        rf"^wall: alone over fork {_TIMES}",
+        rf"^CPU: alone over fork {_TIMES}",
+    ),
+    _figure(
         "Vision encoder against vLLM's own, float32, a page with six tiles",
         "encoder --pages 1 --repeats 3 --dtype float32",
         "{0} times ({1} to {2})",
