@@ -218,10 +218,13 @@ def _counted_items(tables: Sequence[Table]) -> list[Part]:
 def _contents(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:
     """Give the entries of a contents page or an index, each with the rows that its dots end, column by column."""
     edges = _columns_of_entries(rows)
+    if not edges:
+        yield from _entries(rows)
+        return
     words = [word for row in rows for word in row]
     for left, right in pairwise((-inf, *edges, inf)):
         column = rows_of(lines_of(word for word in words if left <= word.box.x0 < right))
-        yield from _entries([sorted(row, key=lambda word: word.box.x0) for row in column] if edges else rows)
+        yield from _entries([sorted(row, key=lambda word: word.box.x0) for row in column])
 
 
 def _columns_of_entries(rows: Sequence[Sequence[Word]]) -> list[float]:

@@ -14,7 +14,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.reduction import send_handle
@@ -189,7 +189,9 @@ class RenderProcess:
                 stderr=self._stderr.fileno(),
                 document=document,
             )
-        self._connection.send_bytes(SETTINGS.dump_json(replace(self._settings, page_alone=self._alone is not None)))
+        settings = replace(self._settings, page_alone=self._alone is not None)
+        with suppress(OSError):  # it has ended already: the request that follows tells how
+            self._connection.send_bytes(SETTINGS.dump_json(settings))
         self._documents = 0
 
     def _recycle(self) -> None:

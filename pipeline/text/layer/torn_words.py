@@ -88,14 +88,16 @@ def with_leaders_apart(words: list[Word]) -> list[Word]:
             led = out[n - 1]
             edge = led.box.x1 - _DOT * dots.size
             last = led.pieces[-1]
-            kept = (last._replace(text=last.text[:-1]),) if len(last.text) > 1 else ()
+            kept = (last._replace(text=last.text[:-1], box=last.box._replace(x1=edge)),) if len(last.text) > 1 else ()
             out[n - 1] = led._replace(pieces=led.pieces[:-1] + kept, box=led.box._replace(x1=edge))
             dots = _longer(dots, dots.box._replace(x0=edge))
         if n + 1 < len(out) and _PAGE.fullmatch(out[n + 1].text) and abs(out[n + 1].box.x0 - dots.box.x1 - gap) < near:
             page = out[n + 1]
             edge = page.box.x0 + _DOT * dots.size
             first = page.pieces[0]
-            kept = (first._replace(text=first.text[1:]),) if len(first.text) > 1 else ()
+            kept = (
+                (first._replace(text=first.text[1:], box=first.box._replace(x0=edge)),) if len(first.text) > 1 else ()
+            )
             out[n + 1] = page._replace(pieces=kept + page.pieces[1:], box=page.box._replace(x0=edge))
             dots = _longer(dots, dots.box._replace(x1=edge))
         out[n] = dots

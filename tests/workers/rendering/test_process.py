@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from pdfs import endless_pdf, hanging_everywhere_pdf, scan_pdf, text_pdf
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import FailedPage, Failure, Reason, RenderedPage, TextLayerPage
+from ocrmill.workers.rendering import process
+from ocrmill.workers.rendering.forking.forked_process import ForkedProcess, fork
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument
 
@@ -162,6 +165,25 @@ def test_a_process_that_died_between_pages_costs_none(tmp_path: Path) -> None:
         page, _ = process.read(str(path), None, 2)
 
     assert isinstance(page, RenderedPage)
+
+
+def test_a_process_that_dies_before_its_settings_come_has_the_reason_of_its_death(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork that ends at once makes no document unreadable: the failure is the renderer's."""
+
+    def fork_and_kill(*arguments: object, **options: object) -> ForkedProcess:
+        forked = fork(*arguments, **options)  # type: ignore[arg-type]
+        os.kill(forked.pid, signal.SIGSEGV)
+        assert forked.wait() == -signal.SIGSEGV
+        return forked
+
+    monkeypatch.setattr(process, "fork", fork_and_kill)
+    with process_with() as renderer:
+        failure = instance(Failure, renderer.open(str(text_pdf(tmp_path / "a.pdf", pages=1)), ()))
+
+    assert failure.reason is Reason.RENDER_CRASH
+    assert "SIGSEGV" in failure.detail
 
 
 def test_a_page_costs_no_other_that_is_read_for_its_words(tmp_path: Path) -> None:
