@@ -22,12 +22,26 @@ def stop_on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None], d
 
 
 def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report an unhandled exception, but not the second Ctrl-C: since Python 3.13 tasks keep that, too."""
+    """Report an unhandled exception, but no Ctrl-C: since Python 3.13 tasks keep that, too."""
     if not isinstance(context.get("exception"), KeyboardInterrupt):
         loop.default_exception_handler(context)
 
 
 def _stop_on_signal(number: signal.Signals, stop: Callable[[], None], doing: str) -> None:
-    asyncio.get_running_loop().remove_signal_handler(number)  # before the warning, whose reader may send the next one
+    loop = asyncio.get_running_loop()  # the next signal is prepared first: whoever reads the warning may send it
+    if number == signal.SIGINT:
+        loop.add_signal_handler(number, _interrupt)
+    else:
+        loop.remove_signal_handler(number)
     log.warning("%s: %s", number.name, doing)
     stop()
+
+
+def _interrupt() -> None:
+    """Raise KeyboardInterrupt in a callback of its own.
+
+    Python's own handler raises it wherever the loop is, also between the moment it takes a callback from its list and
+    the moment it calls it. A task that this callback would have woken waits for ever, and the end of the loop for it.
+    """
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+    raise KeyboardInterrupt
