@@ -4,7 +4,8 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,8 @@ def stop_on_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None], d
     loop.set_exception_handler(_report_unless_interrupted)
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop_on_signal, number, stop, doing)
+            steps = iter((partial(_stop, number, stop, doing), partial(_end, number)))
+            loop.add_signal_handler(number, _take_next, steps)
 
 
 def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -27,21 +29,30 @@ def _report_unless_interrupted(loop: asyncio.AbstractEventLoop, context: dict[st
         loop.default_exception_handler(context)
 
 
-def _stop_on_signal(number: signal.Signals, stop: Callable[[], None], doing: str) -> None:
-    loop = asyncio.get_running_loop()  # the next signal is prepared first: whoever reads the warning may send it
-    if number == signal.SIGINT:
-        loop.add_signal_handler(number, _interrupt)
-    else:
-        loop.remove_signal_handler(number)
+def _take_next(steps: Iterator[Callable[[], None]]) -> None:
+    """Take the next step, if there is one: a third signal does not break off the end.
+
+    Signals that come while the loop is busy, with a page for example, all call what was installed then.
+    """
+    for step in steps:
+        step()
+        return
+
+
+def _stop(number: signal.Signals, stop: Callable[[], None], doing: str) -> None:
+    if number == signal.SIGTERM:  # the next one ends a loop that is busy, too
+        asyncio.get_running_loop().remove_signal_handler(number)  # before the warning, whose reader may send it
     log.warning("%s: %s", number.name, doing)
     stop()
 
 
-def _interrupt() -> None:
-    """Raise KeyboardInterrupt in a callback of its own.
+def _end(number: signal.Signals) -> None:
+    """Raise KeyboardInterrupt in a callback of its own, or end this process by SIGTERM.
 
-    Python's own handler raises it wherever the loop is, also between the moment it takes a callback from its list and
-    the moment it calls it. A task that this callback would have woken waits for ever, and the end of the loop for it.
+    Python's own handler raises wherever the loop is, also between the moment it takes a callback from its list and the
+    moment it calls it. A task that this callback would have woken waits for ever, and the end of the loop for it.
     """
-    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
-    raise KeyboardInterrupt
+    asyncio.get_running_loop().remove_signal_handler(number)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    signal.raise_signal(number)

@@ -1,5 +1,6 @@
 """A second Ctrl-C ends an event loop whatever the loop is doing at that moment."""
 
+import signal
 import subprocess
 import sys
 
@@ -51,3 +52,40 @@ def test_a_second_ctrl_c_leaves_no_task_that_waits_for_ever() -> None:
     ended = subprocess.run([sys.executable, "-c", OFTEN], capture_output=True, text=True, timeout=100, check=True)
 
     assert int(ended.stdout) == 400
+
+
+# Both signals come while the loop is in one step.
+AT_ONCE = """
+import asyncio, os, signal, sys
+from ocrmill.workers.signals import stop_on_signals
+
+async def work():
+    for _ in range(int(sys.argv[2])):
+        os.kill(os.getpid(), int(sys.argv[1]))
+    try:
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0.01)
+        print("ended in order", flush=True)
+
+with asyncio.Runner() as runner:
+    stop_on_signals(runner.get_loop(), lambda: print("stopping", flush=True), "stopping")
+    runner.run(work())
+"""
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_two_signals_during_one_step_of_the_loop_are_two(times: int) -> None:
+    """Python tells of both once the step ends, a page for example; Ctrl-C still leaves tasks the time to end."""
+    said, code = _send_at_once(signal.SIGINT, times)
+    assert said == ["stopping", "ended in order"]
+    assert code == -signal.SIGINT
+
+    assert _send_at_once(signal.SIGTERM, times) == (["stopping"], -signal.SIGTERM)
+
+
+def _send_at_once(number: signal.Signals, times: int) -> tuple[list[str], int]:
+    """Send a signal so often during one step of a loop, and return what was said and the exit code."""
+    program = [sys.executable, "-c", AT_ONCE, str(int(number)), str(times)]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    return ended.stdout.splitlines(), ended.returncode
