@@ -5,6 +5,7 @@ started again when it is.
 """
 
 import atexit
+import math
 import os
 import signal
 import socket
@@ -12,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait as wait_for_any
 from typing import IO
 
 from ocrmill.configs.settings import RouteMode
@@ -23,6 +27,7 @@ from ocrmill.workers.import_path import safe_variables
 TEMPLATE = "ocrmill.workers.rendering.forking.template"
 _TAIL_BYTES = 300
 _START_S = 120.0  # that a template may take to load what is there in two
+_LOOKS_EACH_S = 1.0  # at a template that does not tell of an end: something may have stopped it
 # The rest may hold credentials, and a document that takes over its renderer can read what is here.
 _ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "TZ", "MALLOC_")
 _lock = threading.Lock()
@@ -33,14 +38,15 @@ _retired: list["_Template"] = []  # end with their forks
 class ForkedProcess:
     """A rendering process that can be killed and waited for, as one of `subprocess`."""
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        """`control` is the socket on which the template tells the exit code."""
+    def __init__(self, pid: int, control: socket.socket, resume: Callable[[], None]) -> None:
+        """`control` is the socket on which the template tells the exit code; `resume` lets a stopped one go on."""
         self.pid = pid
-        self._control = control
+        self._control, self._resume = control, resume
         self._code: int | None = None
 
     def kill(self) -> None:
         """Have it killed; nothing happens if it has ended."""
+        self._resume()
         try:
             self._control.shutdown(socket.SHUT_WR)
         except OSError:  # it has ended, and so has the other side of the socket
@@ -61,11 +67,7 @@ class ForkedProcess:
     def wait(self) -> int:
         """Wait for its end and return the exit code, negative for a signal."""
         if self._code is None:
-            try:
-                said = self._control.recv(64)
-            except OSError:
-                said = b""
-            self._ended(said)
+            self._ended(_next_word(self._control, self._resume))
         assert self._code is not None
         return self._code
 
@@ -98,7 +100,7 @@ def fork(
             if process := template.fork(given, route):
                 return process
             del _templates[os.getpid(), renderer]  # it has ended after a time without work, or was killed
-            said = template.end() or f"no answer within {_START_S:g} s"
+            said = template.end() or f"its template was killed, or gave no answer within {_START_S:g} s"
     raise PageError(Reason.RENDER_CRASH, f"{renderer} cannot be started: {said}")
 
 
@@ -134,6 +136,19 @@ def tail(stderr: IO[bytes]) -> str:
     return printable_line(stderr.read().decode(errors="replace").strip(), _TAIL_BYTES)
 
 
+def _next_word(control: socket.socket, resume: Callable[[], None], at_most_s: float = math.inf) -> bytes:
+    """Wait for what a template says of a fork; nothing if it has ended, or says nothing for so many seconds."""
+    until = time.monotonic() + at_most_s
+    while not wait_for_any([control], _LOOKS_EACH_S):
+        resume()
+        if time.monotonic() > until:
+            return b""
+    try:
+        return control.recv(64)
+    except OSError:
+        return b""
+
+
 class _Template:
     """A template that was started."""
 
@@ -161,15 +176,17 @@ class _Template:
         try:
             with theirs:
                 socket.send_fds(self._requests, [route.encode()], [theirs.fileno(), *descriptors])
-            control.settimeout(_START_S)
-            pid = control.recv(64)
-            control.settimeout(None)
+            pid = _next_word(control, self.resume, _START_S)
         except OSError:
             pid = b""
         if not pid:
             control.close()
             return None
-        return ForkedProcess(int(pid), control)
+        return ForkedProcess(int(pid), control, self.resume)
+
+    def resume(self) -> None:
+        """Let it go on if a signal stopped it: nobody else can kill its forks, or tell how they end."""
+        self._process.send_signal(signal.SIGCONT)
 
     def retire(self) -> None:
         """Let it end as soon as its forks have."""

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_the_exit_code_is_that_of_the_fork() -> None:
         assert (code, code) == (process.wait(), process.poll())
         process.kill()  # does no harm any more
         connection.close()
+
+
+@pytest.mark.parametrize("end", [ForkedProcess.kill, lambda process: os.kill(process.pid, signal.SIGKILL)])
+def test_a_stopped_template_goes_on_when_it_is_needed(end: Callable[[ForkedProcess], None]) -> None:
+    """Only a template can kill its forks and knows how they ended: without it no deadline would end a page."""
+    process, connection = forked()
+    template = instance(psutil.Process, psutil.Process(process.pid).parent())
+    template.suspend()
+    end(process)
+    assert process.wait() == -signal.SIGKILL
+    template.suspend()
+    another, to_another = forked()
+    for each in (connection, to_another):
+        each.close()
+
+    assert another.wait() == 0
+    assert psutil.Process(template.pid).is_running()
 
 
 def test_a_fork_reaches_no_sibling() -> None:
