@@ -1,5 +1,6 @@
 """The commands: parse, call one function, print. Heavy imports happen inside the commands."""
 
+import signal
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -272,6 +273,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except KeyboardInterrupt:  # while typer makes the commands; later it ends them with this code itself
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py)
         if code is None:

@@ -10,6 +10,7 @@ import pytest
 from narrowed import present
 from pdfs import scan_pdf
 
+from ocrmill import cli
 from ocrmill.commands.terminal.failing import EXIT_CODES
 from ocrmill.commands.terminal.output_commands import verify
 
@@ -81,6 +82,19 @@ def test_a_second_ctrl_c_ends_the_run_with_130(tmp_path: Path) -> None:
     assert code == 130
     assert record["exit_code"] == 130
     assert "Traceback" not in said
+
+
+def test_ctrl_c_before_a_command_begins_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer takes care of it only once it has made the commands."""
+
+    def interrupt() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(cli, "app", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 130
 
 
 @pytest.mark.parametrize("text", [(ROOT / "docs/commands.md").read_text(), EXIT_CODES, verify.__doc__])
