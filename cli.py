@@ -281,6 +281,8 @@ def main() -> None:
             raise
         print_error(str(error), code)
         sys.exit(code)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would show where in its own end Ctrl-C came
 
 
 if __name__ == "__main__":

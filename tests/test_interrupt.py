@@ -97,6 +97,14 @@ def test_ctrl_c_before_a_command_begins_ends_with_130(monkeypatch: pytest.Monkey
     assert ended.value.code == 130
 
 
+def test_ctrl_c_after_a_command_says_nothing() -> None:
+    """A second or third one may come while Python ends, which would show where; shells make 130 of the code."""
+    program = "import signal; from ocrmill import cli; cli.app = int; cli.main(); signal.raise_signal(signal.SIGINT)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=ROOT, timeout=60, check=False)
+
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
+
+
 @pytest.mark.parametrize("text", [(ROOT / "docs/commands.md").read_text(), EXIT_CODES, verify.__doc__])
 def test_every_list_of_exit_codes_has_130(text: str) -> None:
     """docs/commands.md, `ocrmill --help`, `run --help`, `retry --help` and `verify --help` name it."""
