@@ -5,7 +5,6 @@ It ends when its input does, so also when the process that started it is killed.
 """
 
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import fields
@@ -20,6 +19,7 @@ from ocrmill.pipeline.quality.empty_output import is_mostly_empty
 from ocrmill.pipeline.quality.flags import EMPTY_MARKUP, UNMAPPED_TEXT, is_unmapped
 from ocrmill.pipeline.quality.repetition.measures import measure_repetition
 from ocrmill.pipeline.records import Block, PageText
+from ocrmill.workers.held_signals import holding_signals, ignore_signals
 from ocrmill.workers.import_path import safe_variables
 
 TEXTS = pa.schema([("markdown", pa.string()), ("blocks", pa.list_(BLOCK)), ("is_measured", pa.bool_())])
@@ -33,12 +33,13 @@ class TextMeasuring:
     def __init__(self) -> None:
         """Start the process."""
         variables = {name: value or "" for name, value in safe_variables(os.environ).items()}
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ocrmill.commands.reflag.text_measuring"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **variables},
-        )
+        with holding_signals():
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "ocrmill.commands.reflag.text_measuring"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **variables},
+            )
         assert self._process.stdin is not None
         self._requests = self._process.stdin
         self._writer = pa.ipc.new_stream(self._requests, TEXTS)
@@ -87,7 +88,7 @@ def _measure(row: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer each batch of the standard input on the standard output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the other side ends us
+    ignore_signals()
     writer = pa.ipc.new_stream(sys.stdout.buffer, MEASURED)
     for batch in pa.ipc.open_stream(sys.stdin.buffer):
         measured = measure_texts(batch)

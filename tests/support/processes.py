@@ -1,6 +1,10 @@
 """Processes below this one: looking for them, and talking with those whose pipes are open."""
 
+import signal
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -22,6 +26,27 @@ def descendants(word: str) -> list[psutil.Process]:
 def rendering_processes(below: int | None = None) -> list[psutil.Process]:
     """The living processes below this one, or another, that read pages; their templates are not among them."""
     return [each for each in psutil.Process(below).children(recursive=True) if each.name() == PROCESS_NAME]
+
+
+@contextmanager
+def stopping(word: str) -> Iterator[None]:
+    """During the block, send SIGINT and SIGTERM to the processes whose command line holds a word, again and again."""
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.wait(0.01):
+            for process in descendants(word):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGINT)
+                    process.terminate()
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        sending.join()
 
 
 def say(process: subprocess.Popen[str], text: str) -> None:

@@ -26,6 +26,7 @@ from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import MappedFile, map_descriptor
 from ocrmill.pipeline.records import FailedPage, Failure, PageResult, Reason
+from ocrmill.workers.held_signals import ignore_signals
 from ocrmill.workers.rendering.protocol import (
     MAX_REPLY_BYTES,
     OPEN_REPLY,
@@ -119,8 +120,7 @@ def allow_memory(memory_mb: int, mapped: int = 0) -> None:
 
 def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = ()) -> None:
     """Limit what a hostile file can take or reach; die with the parent, but not by the signals that stop a run."""
-    for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the page in work
-        signal.signal(stop, signal.SIG_IGN)
+    ignore_signals()
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_NAME, PROCESS_NAME.encode())
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -22,6 +22,7 @@ from ocrmill.configs.settings import RouteMode
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.printable import printable_line
 from ocrmill.pipeline.records import Reason
+from ocrmill.workers.held_signals import holding_signals
 from ocrmill.workers.import_path import safe_variables
 
 TEMPLATE = "ocrmill.workers.rendering.forking.template"
@@ -156,7 +157,7 @@ class _Template:
         self.owner, self.environment = os.getpid(), environment
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        with theirs:
+        with theirs, holding_signals():
             self._process = subprocess.Popen(
                 [
                     # -P: no module is taken from the current folder, which may hold the documents

@@ -28,6 +28,7 @@ from typing import NamedTuple
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.pipeline.pages.mapped_file import map_descriptor
 from ocrmill.pipeline.records import Failure
+from ocrmill.workers.held_signals import ignore_signals
 from ocrmill.workers.rendering.child import Fork, load_renderer, main
 from ocrmill.workers.rendering.protocol import ChildSettings
 
@@ -170,8 +171,7 @@ class Template:
 def forked(arguments: list[str]) -> Fork | None:
     """Run a template. Return in each fork with what it has, in the template at its end with None."""
     renderer, socket_fd, parent_pid = arguments
-    for stop in (signal.SIGINT, signal.SIGTERM):  # sent to the whole group, they would cost the pages in work
-        signal.signal(stop, signal.SIG_IGN)
+    ignore_signals()
     return Template(renderer, socket.socket(fileno=int(socket_fd)), int(parent_pid)).serve()
 
 

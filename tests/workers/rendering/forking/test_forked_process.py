@@ -15,7 +15,7 @@ import psutil
 import pytest
 from narrowed import instance
 from pdfs import text_pdf
-from processes import descendants
+from processes import descendants, stopping
 from waiting import wait_for
 
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
@@ -92,6 +92,16 @@ def test_a_stopped_template_goes_on_when_it_is_needed(end: Callable[[ForkedProce
 
     assert another.wait() == 0
     assert psutil.Process(template.pid).is_running()
+
+
+def test_signals_do_not_end_a_template_that_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C goes to the whole group, SIGTERM to all of a service: the first page of a run would fail for it."""
+    monkeypatch.setenv("TZ", "Europe/Rome")  # for a new one
+    with stopping(TEMPLATE):
+        process, connection = forked()
+    connection.close()
+
+    assert process.wait() == 0
 
 
 def test_a_fork_reaches_no_sibling() -> None:
