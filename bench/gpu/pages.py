@@ -28,6 +28,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,10 @@ def main() -> None:
 
 
 def rehearse(options: argparse.Namespace) -> None:
-    """Run every piece at its smallest on vLLM's CPU build; vLLM's own model has no tiny size, so ours stands for it."""
+    """Run every piece at its smallest on vLLM's CPU build; vLLM's own model has no tiny size, so ours stands for it.
+
+    The first two have vLLM's processes, the others have it in this one: each process imports it for ten seconds.
+    """
     os.environ.update({"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"})
     with tempfile.TemporaryDirectory() as folder:
         options.checkpoint, options.results = Path(folder, "tiny"), Path(folder, "results")
@@ -93,6 +98,7 @@ def rehearse(options: argparse.Namespace) -> None:
         options.slots, options.tokens, options.dtype = 2, 4, "float32"
         for piece, run in PIECES.items():
             options.piece = piece
+            os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(piece in ("start", "parity")))
             write(options, run(options))
         print(table(options.results))
 
@@ -114,10 +120,11 @@ def parity(options: argparse.Namespace) -> Result:
     shown = shown[: 2 if is_cpu() else None]
     with tempfile.TemporaryDirectory() as folder:
         torchvision_stand_in.install(Path(folder))
-        for label, name in zip(NAMES, compared, strict=True):
+        for name, labels in groupby(zip(compared, NAMES, strict=True), key=itemgetter(0)):
             one = start_engine(name, options.checkpoint, "float32")
-            _, written[label] = one.read(shown, min(options.tokens, 64))
-            logprobs[label] = np.array([value for page in shown for value in one.prompt_logprobs(page)])
+            for _, label in labels:
+                _, written[label] = one.read(shown, min(options.tokens, 64))
+                logprobs[label] = np.array([value for page in shown for value in one.prompt_logprobs(page)])
             one.close()
     return {
         "compared": list(compared),
