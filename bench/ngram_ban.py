@@ -1,6 +1,6 @@
 """CPU milliseconds per decoding step of the no-repeat-n-gram rule: ours against vLLM's own processor for the model.
 
-    python bench/ngram_ban.py [--steps 100]
+    python bench/ngram_ban.py [--steps 100] [--rows N ...]
 
 Both follow the same requests, whose texts of about 1,000 ids grow by one id a step; a step is `update_state` and
 `apply`. They take turns at going first. For the first steps the logits are compared and reset each time, and must be
@@ -41,7 +41,8 @@ def main() -> None:
     """Print a line for each rule, batch and kind of text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=100)
-    steps = parser.parse_args().steps
+    parser.add_argument("--rows", type=int, nargs="+", choices=BATCHES, default=BATCHES, help="texts in a batch")
+    options = parser.parse_args()
     in_tree = in_tree_processor()
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}; CPU ms per step: median (5th to 95th percentile)")
@@ -49,9 +50,9 @@ def main() -> None:
         f"{'n/window':>9}{'rows':>6} {'texts':11}{'ours':>26}{'in-tree':>26}{'ratio':>24}{'bans':>7}{'-inf alone':>12}"
     )
     for rule in RULES:
-        for rows in BATCHES:
+        for rows in options.rows:
             for name, share in (("no loop", 0.0), ("few loop", 1 / 16), ("all loop", 1.0)):
-                print_line(rule, rows, name, share, steps, in_tree)
+                print_line(rule, rows, name, share, options.steps, in_tree)
 
 
 def in_tree_processor() -> type[LogitsProcessor]:
