@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from ocrmill.commands.run import Job
     from ocrmill.pipeline.run_report import RunReport
 
+_INTERRUPTED_QUERY = "Query interrupted"  # the RuntimeError that DuckDB makes of Ctrl-C
+
 app = typer.Typer(
     name="ocrmill",
     epilog=EXIT_CODES,
@@ -276,6 +278,8 @@ def main() -> None:
     except KeyboardInterrupt:  # while typer makes the commands; later it ends them with this code itself
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
+        if str(error) == _INTERRUPTED_QUERY:
+            sys.exit(128 + signal.SIGINT)
         code = getattr(error, "exit_code", None)  # ours have one (pipeline/errors.py)
         if code is None:
             raise

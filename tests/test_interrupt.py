@@ -4,11 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from narrowed import present
 from pdfs import scan_pdf
+from process_state import keeping_process
 
 from ocrmill import cli
 from ocrmill.commands.terminal.failing import EXIT_CODES
@@ -35,6 +38,13 @@ ocrmill.workers.pools.pool.make_engine = lambda settings: Hanging()
 sys.argv[0] = "ocrmill"
 cli.main()
 """
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """A command leaves Ctrl-C to the system at its end; the next test wants Python's handler."""
+    with keeping_process():
+        yield
 
 
 def interrupt_twice(tmp_path: Path) -> tuple[int, str, Path]:
@@ -91,6 +101,22 @@ def test_ctrl_c_before_a_command_begins_ends_with_130(monkeypatch: pytest.Monkey
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(cli, "app", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 130
+
+
+def test_ctrl_c_during_a_query_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB makes an error of its own of it, in `report`, `view` and `export --where`."""
+    duckdb = pytest.importorskip("duckdb")
+
+    def query() -> None:
+        in_the_query = threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        in_the_query.start()
+        duckdb.sql("SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b").fetchall()
+
+    monkeypatch.setattr(cli, "app", query)
     with pytest.raises(SystemExit) as ended:
         cli.main()
 

@@ -43,7 +43,9 @@ def view(
         store, settings, verdicts=verdicts, against=against, index_folder=folder, index_after_s=FIRST_PAINT_S
     )
     try:
-        config = uvicorn.Config(make_app(data, access), log_level="warning", ws="none", server_header=False)
+        config = uvicorn.Config(
+            make_app(data, access), log_level="warning", ws="none", lifespan="off", server_header=False
+        )
         address = address_of(listening, access.host)
         if access.token is not None:
             address += f"?{TOKEN}={access.token}"

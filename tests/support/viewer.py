@@ -70,7 +70,7 @@ def wait_for_index(data: OutputData) -> None:
 def serving(data: OutputData, access: Access | None = None) -> Iterator[str]:
     """The address of a server on a free port, without a slash at its end."""
     app = make_app(data, access or Access.of("127.0.0.1"))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
