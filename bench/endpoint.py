@@ -146,10 +146,11 @@ def first_pages(path: Path, image: ImageFormat) -> list[RGB]:
     pages = []
     for file in sorted(path.glob("*.pdf")) if path.is_dir() else [path]:
         try:
-            page = pymupdf.open(file)[0]
-            scale = (image.longest_side or 0) / max(page.rect.width, page.rect.height)
-            pixmap = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
-        except (RuntimeError, ValueError, IndexError) as error:
+            with pymupdf.open(file) as document:
+                page = document[0]
+                scale = (image.longest_side or 0) / max(page.rect.width, page.rect.height)
+                pixmap = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
+        except (RuntimeError, ValueError, IndexError, pymupdf.mupdf.FzErrorBase) as error:
             print(f"{file.name}: {error}", file=sys.stderr)
             continue
         pages.append(np.frombuffer(pixmap.samples, np.uint8).reshape(pixmap.height, pixmap.width, 3))

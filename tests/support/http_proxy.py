@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 
 class HttpProxy:
-    """Passes on what it is asked; keeps the target of each connection."""
+    """Passes on what it is asked; keeps the target and the headers of each connection."""
 
     def __init__(self) -> None:
         self.targets: list[str] = []
+        self.heads: list[dict[str, str]] = []
         self.port = 0
 
     @property
@@ -25,6 +26,8 @@ class HttpProxy:
             method, target, _ = head.split(b" ", 2)
             name = target.decode()
             self.targets.append(name)
+            lines = (line.partition(": ") for line in head.decode().split("\r\n")[1:])
+            self.heads.append({field.lower(): value for field, _, value in lines})
             tunnels = method == b"CONNECT"
             parts = urlsplit(f"//{name}" if tunnels else name)
             there, back = await asyncio.open_connection(parts.hostname, parts.port)

@@ -81,6 +81,11 @@ class Drop:
 
 
 @dataclass(slots=True)
+class HangUp:
+    """Take the request and close the connection without a word, as servers do that were idle too long."""
+
+
+@dataclass(slots=True)
 class Hang:
     """Take the request and say nothing."""
 
@@ -100,7 +105,7 @@ class Loop:
     text: str = "The same sentence once more. "
 
 
-Answer = Say | Status | Drop | Hang | Raw | Loop
+Answer = Say | Status | Drop | HangUp | Hang | Raw | Loop
 
 
 class ModelServer:
@@ -197,6 +202,8 @@ class ModelServer:
                 _begin(writer, answer.kind)
                 _chunk(writer, answer.data)
                 return _end(writer)
+            case HangUp():
+                return False
             case Hang():
                 await asyncio.sleep(3600)
             case Drop():

@@ -24,6 +24,7 @@ from ocrmill.pipeline.records import (
     Reason,
     RetryParams,
 )
+from ocrmill.pipeline.redaction import redacted
 from ocrmill.workers.engines.endpoint.answer import FailedRequest, Fault, ModelOutput
 from ocrmill.workers.engines.endpoint.fleet import Fleet, ServerSlot
 from ocrmill.workers.engines.endpoint.forms.parts import MalformedOutputError, Parsed
@@ -31,7 +32,8 @@ from ocrmill.workers.engines.endpoint.forms.read import read_answer
 from ocrmill.workers.engines.endpoint.preflight import check, find_servers, version_warning
 from ocrmill.workers.engines.endpoint.probe import complaint, known_page
 from ocrmill.workers.engines.endpoint.request import RequestWriter
-from ocrmill.workers.engines.endpoint.server import Server, make_client
+from ocrmill.workers.engines.endpoint.server import Server
+from ocrmill.workers.engines.endpoint.transport import tls_context
 from ocrmill.workers.rendering.encoded_page import EncodedPage
 from ocrmill.workers.rendering.protocol import PageImage
 
@@ -98,15 +100,15 @@ class EndpointEngine:
         if settings.profile.note:
             log.warning("%s (%s): %s", settings.profile.title, settings.profile.licence, settings.profile.note)
         page, geometry = known_page(self._image)
-        connect = make_client(settings, self._silence_s)
+        tls = tls_context(settings)
         servers: list[Server] = []
         away: list[Server] = []
         for found in await asyncio.to_thread(find_servers, settings):
-            server = Server(found.url, settings.max_in_flight, connect)
             known = found.model or (servers[0].writer.model if servers and servers[0].writer else None)
             if known is None:
-                log.warning("%s is left out: %s", server.shown, found.problem)
+                log.warning("%s is left out: %s", redacted(found.url), found.problem)
                 continue
+            server = Server(found.url, settings, tls, self._silence_s)
             server.writer = RequestWriter(settings.asked_profile or settings.profile, known, settings.max_output_tokens)
             (servers if found.problem is None else away).append(server)
             if warning := version_warning(settings.profile, found):

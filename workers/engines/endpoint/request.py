@@ -1,10 +1,11 @@
 """Write the body of a request for a page, by a profile: all of it once, the image for each page."""
 
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import pybase64
 
 from ocrmill.configs.profiles.profile import Profile
 from ocrmill.pipeline.records import RetryParams
@@ -51,7 +52,7 @@ class RequestWriter:
             start = f"{before}data:image/{image.format};base64,"
             self._written[key] = (start.encode(), after.encode())
         before_image, after_image = self._written[key]
-        return b"".join((before_image, binascii.b2a_base64(image.data, newline=False), after_image))
+        return b"".join((before_image, pybase64.b64encode(image.data), after_image))
 
     def _fields(self, params: RetryParams | None) -> dict[str, Any]:
         profile = self._profile

@@ -2,7 +2,8 @@
 
 import os
 import ssl
-from urllib.parse import urlsplit
+from base64 import b64encode
+from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -41,11 +42,34 @@ def tls_problem(error: BaseException | None) -> str | None:
     return None
 
 
-def through_proxy(url: str) -> str:
-    """Return the words about the proxy between here and a server; none if there is no proxy."""
+def proxy_of(url: str) -> str | None:
+    """Return the proxy of the environment between here and a server, or None."""
     parts = urlsplit(url)
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if proxy is None or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def through_proxy(url: str) -> str:
+    """Return the words about the proxy between here and a server; none if there is no proxy."""
+    proxy = proxy_of(url)
+    if proxy is None:
         return ""
     return f" (through the proxy {redacted(proxy)} of the environment; NO_PROXY names hosts that need none)"
+
+
+def without_login(url: str) -> str:
+    """Return a URL without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def login_in(url: str) -> str | None:
+    """Return the header with user and password of a URL, or None."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return None
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"Basic {b64encode(login.encode()).decode()}"

@@ -92,6 +92,16 @@ def test_proxies_of_the_environment_are_used(
         assert [] == proxy.targets
 
 
+def test_user_and_password_of_a_proxy_are_sent_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ALL_PROXY counts, too, without its scheme as well; the proxy gets its user and password in a header."""
+    with proxying() as proxy, serving_model(lambda _: Say(TEXT)) as server:
+        monkeypatch.setenv("ALL_PROXY", f"ann:secret@127.0.0.1:{proxy.port}")
+        assert text(server.url) == TEXT
+
+    assert f"{server.url}/chat/completions" in proxy.targets
+    assert {"Basic YW5uOnNlY3JldA=="} == {head["proxy-authorization"] for head in proxy.heads}
+
+
 def test_a_proxy_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says that a proxy lies between, without its password, and how to go without it."""
     monkeypatch.setenv("http_proxy", "http://ann:hidden@127.0.0.1:9")
