@@ -12,13 +12,22 @@ from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.drop_caps import with_drop_caps
-from ocrmill.pipeline.text.contents.item_marks import BULLET, counts_on, follow, is_counted, mark_of, with_item_marks
+from ocrmill.pipeline.text.contents.item_marks import (
+    BULLET,
+    counts_on,
+    entry_mark,
+    follow,
+    is_counted,
+    mark_of,
+    with_item_marks,
+)
 from ocrmill.pipeline.text.contents.numbered_listings import with_numbered_listings
 from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_of, prose_size
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.order.continued_paragraphs import over_columns
 from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns
+from ocrmill.pipeline.text.order.side_notes import Notes, with_side_notes, without_side_notes
 from ocrmill.pipeline.text.paragraphs import heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
 from ocrmill.pipeline.text.words import Word
@@ -32,6 +41,7 @@ _PROSE_LINES = 6  # in a picture, from which it is the background of a page
 _PROSE = frozenset({"text", "footnote", "code", "caption"})
 _HEADINGS = frozenset({"title", "heading"})
 _SENTENCE, _LARGER = 5, 1.3  # words; times the body's type, which is that of tables where these are most of a page
+_FULL_STOP, _SENTENCE_LETTERS = "\u3002", 10
 _TEXTS = _PROSE | {"list", "title", "heading"}
 _BLANK = 0.7  # of the type, at most, between words of one text
 _MARGIN = 4.0  # points, by which a table is wider than its column
@@ -66,6 +76,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
             else:
                 inside.setdefault(number, []).extend(share)
     parts: list[Part] = []
+    notes: Notes = []
     for number, region in enumerate(ranked):
         lines = lines_of(inside.get(number, ()))
         if lines and region.label == TABLE:
@@ -73,13 +84,17 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         elif lines and right_to_left and region.label in ("text", "list"):  # the model puts all of a page into one
             parts += [_text_part(group, body) for group in _by_type_and_space(_ordered(lines, right_to_left=True))]
         elif lines:
-            parts += _parts_of(region, _ordered(lines, right_to_left=right_to_left), body)
+            lines = _ordered(lines, right_to_left=right_to_left)
+            if region.label in ("text", "list") and not right_to_left:
+                lines, aside = without_side_notes(lines)
+                notes += aside
+            parts += _parts_of(region, lines, body)
         elif region.label == PICTURE:
             parts.append(Part(PICTURE, (), region.box, region=region))
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
     parts = by_list_columns(_in_order(parts, right_to_left=right_to_left))
-    parts = _with_items(_with_listings(with_numbered_listings(parts)))
-    return over_columns(parts, right_to_left=right_to_left)
+    parts = over_columns(_with_items(_with_listings(with_numbered_listings(parts))), right_to_left=right_to_left)
+    return list(with_side_notes(parts, notes))
 
 
 def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]:
@@ -168,6 +183,8 @@ def _is_sentence(lines: Sequence[WordLine], body: float) -> bool:
     """Tell if lines of some words in plain type, hardly larger than the body's, end with a full stop: no heading."""
     words = [word for line in lines for word in line.words]
     plain = not any(word.bold or word.italic for word in words) and max(word.size for word in words) < _LARGER * body
+    if words[-1].text.endswith(_FULL_STOP):  # of scripts without blanks
+        return plain and sum(len(word.text) for word in words) >= _SENTENCE_LETTERS
     return plain and len(words) >= _SENTENCE and words[-1].text.endswith(".") and mark_of(lines[0].words) is None
 
 
@@ -181,11 +198,8 @@ def _items_of(label: str, lines: Sequence[WordLine], body: float) -> Iterator[Pa
     group: list[WordLine] = []
     for line in lines:
         mark = mark_of(line.words)
-        begins = mark is not None and (
-            BULLET.match(mark)
-            or (label == "list" and line.box.x0 < left + line.box.height)
-            or (bool(group) and _is_next_item(group[0], line))
-        )
+        begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
+        begins = begins or (bool(group) and _is_next_item(group[0], line))
         hole = bool(group) and line.box.y0 - group[-1].box.y1 > hole_height
         if hole or (begins and group and not group[-1].box.shares_row(line.box)):
             yield _text_part(group, body)
@@ -196,8 +210,9 @@ def _items_of(label: str, lines: Sequence[WordLine], body: float) -> Iterator[Pa
 
 def _is_next_item(item: WordLine, line: WordLine) -> bool:
     """Tell if a line's mark is the one after an item's, and stands below it."""
-    before, mark = mark_of(item.words), mark_of(line.words)
-    beneath = abs(line.words[0].box.x0 - item.words[0].box.x0) < item.box.height / 2
+    before, mark = entry_mark(item.words), entry_mark(line.words)
+    one, other = item.words[0].box, line.words[0].box
+    beneath = min(abs(other.x0 - one.x0), abs(other.x1 - one.x1)) < item.box.height / 2
     return beneath and before is not None and mark is not None and counts_on(before, mark)
 
 
@@ -325,6 +340,8 @@ def _continues(item: Part, part: Part) -> bool:
     at_mark = line.box.x0 - words[0].box.x0 < text_starts - line.box.x0
     if at_mark and last.box.x1 + line.words[0].box.width + line.size / 2 < line.box.x1:  # it had room above
         return False
+    if _is_indented(part, text_starts) and not _is_indented(item, text_starts):
+        return False
     gap = line.box.y0 - last.box.y1
     height = min(last.box.height, line.box.height)
     return (
@@ -332,3 +349,8 @@ def _continues(item: Part, part: Part) -> bool:
         and -0.5 * height < gap < _MAX_GAP * height
         and (abs(line.size - last.size) < 0.1 * last.size)
     )
+
+
+def _is_indented(part: Part, at: float) -> bool:
+    """Tell if the lines below the first one of a part begin left of where it does, or of an item's text."""
+    return any(line.box.x0 < at - line.box.height / 2 for line in part.lines[1:])

@@ -22,6 +22,7 @@ _FAR = 2.5  # ... but not from a bullet that nothing stands left of
 _LEVEL = 0.3
 _TURNED = re.compile(r"[.)]\d{1,3}")  # a mark as a line from right to left shows it
 _NUMBERED = re.compile(r"\d{1,3}[.)]")
+_ENTRY = re.compile(r"\[\d{1,3}\]")
 _COUNTED = re.compile(r"\(?((?:\d{1,3}\.)*)(\d{1,3})[.)]?")
 
 
@@ -31,6 +32,11 @@ def mark_of(words: Sequence[Word]) -> str | None:
     if len(words) > 1 and MARK.fullmatch(first):
         return first
     return first[0] if BULLET.match(first) and len(first) > 1 else None
+
+
+def entry_mark(words: Sequence[Word]) -> str | None:
+    """Return the mark of an item, or the number in brackets of an entry in a list of references, if words have one."""
+    return words[0].text if len(words) > 1 and _ENTRY.fullmatch(words[0].text) else mark_of(words)
 
 
 def is_counted(words: Sequence[Word]) -> bool:
@@ -51,8 +57,8 @@ def follow(one: str, other: str) -> bool:
 
 
 def counts_on(one: str, other: str) -> bool:
-    """Tell if a mark is the next one after another in a list: `2.` after `1.`, `B)` after `A)`."""
-    first, second = one.strip("()."), other.strip("().")
+    """Tell if a mark is the next one after another in a list: `2.` after `1.`, `B)` after `A)`, `[4]` after `[3]`."""
+    first, second = one.strip("()[]."), other.strip("()[].")
     if not (first and second) or one.replace(first, "", 1) != other.replace(second, "", 1):
         return False
     if first.isdecimal() and second.isdecimal():

@@ -139,6 +139,28 @@ def test_a_paragraph_below_a_list_is_no_rest_of_its_last_item() -> None:
         assert len(parts_by_regions(plane, regions, right_to_left=False)) == count
 
 
+def test_an_indented_paragraph_below_a_list_is_none_of_its_last_item() -> None:
+    """Its first line may begin where the item's text does; the lines below it begin left of that."""
+    item = [*column(["\u2022 Oil the hinges of the gate"], 60, 100, 0), *column(["and of the shed"], 68, 112, 1)]
+    for left, count in ((56, 2), (68, 1)):
+        first, rest = column(["The ferry leaves at seven"], 68, 124, 10), column(["and is back"], left, 136, 11)
+        plane = TextPlane((*item, *first, *rest), 0, vertical=False)
+        regions = [region("list", item), region("text", first, rest)]
+        assert len(parts_by_regions(plane, regions, right_to_left=False)) == count
+
+
+def test_entries_of_references_are_parted() -> None:
+    """An entry begins with the next number in brackets, also if the numbers end below each other, not begin."""
+    entries = ["[9] Marten, Of mills", "and weirs.", "[10] Eider, Of tides", "[3] and others", "[11] Norne, Of quays"]
+    lines = [
+        line(text, 60 if text.startswith("[1") else 66, 100 + 12 * n, mono=False) for n, text in enumerate(entries)
+    ]
+    words = tuple(word for each in lines for word in each)
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), [region("text", *lines)], right_to_left=False)
+
+    assert [(part.label, len(part.lines)) for part in parts] == [("text", 2), ("text", 2), ("text", 1)]
+
+
 def test_lists_beside_each_other_are_read_one_after_the_other() -> None:
     """In one region and in several, each list follows the heading above it; items of two lists share no line."""
     left = [line("\u2022 Hire six drivers", 20, 114, mono=False), line("\u2022 Mend route 12", 20, 128, mono=False)]
@@ -259,6 +281,8 @@ def test_answers_that_count_on_in_one_text_are_items() -> None:
         ("Mills count the calm weeks", 11.0, "heading"),
         ("Of mills.", 11.0, "heading"),
         ("2. Of the mills below the weir.", 11.0, "heading"),
+        ("\u78e8\u574a\u6309\u65e0\u98ce\u7684\u65e5\u5b50\u8ba1\u6570\u3002", 11.0, "text"),
+        ("\u78e8\u574a\u3002", 11.0, "heading"),
     ],
 )
 def test_a_sentence_in_plain_type_is_no_heading(text: str, size: float, label: str) -> None:
