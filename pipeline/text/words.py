@@ -43,6 +43,7 @@ class Word(NamedTuple):
     baseline: float  # y
     line: int
     link: str = ""  # URI to which it leads
+    goes_on: bool = False  # in the next line, without a hyphen, as Korean words do
 
     @property
     def text(self) -> str:

@@ -9,9 +9,10 @@ order       share of the words that stand in the order and in the block of the l
 
 Words that differ are equal where typesetting explains it: a word cut by a hyphen at the end of a line (`exam-`, `ple`
 is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is `1990-1995` with a hyphen or
-en dash, and never `19901995`), a number cut in a narrow cell (`4,157,65`, `4`), letters set apart (`T I T L E`), an
-initial that is larger than its word, characters raised or lowered (which part a word of the layer), a footnote apart
-from its number, a minus apart from its number, an accent beside its letter, and lam-alef in either order.
+en dash, and never `19901995`), a Korean word cut there without a hyphen, a number cut in a narrow cell (`4,157,65`,
+`4`), letters set apart (`T I T L E`), an initial that is larger than its word, characters raised or lowered (which part
+a word of the layer), a footnote apart from its number, a minus apart from its number, an accent beside its letter, and
+lam-alef in either order.
 """
 
 import re
@@ -32,10 +33,12 @@ _LARGE_INITIAL = 1.3  # times the height of the word it begins
 _SPACED_LETTERS = 3  # so many single letters in a row are a word set apart
 _CANDIDATES = 50  # words that begin alike and are tried as the whole of a cut one
 _NUMBER = re.compile(r"(?:(?<![^\W_])[+\u2212\u2013-])?(?:(?<!\d)[.,])?\d(?:[\d.,:/'\u2019\u2013-]*\d)?%?")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _MINUS = "\u2212"
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627\u0644]{2,}")
 _MOST_PIECES = 6  # of a word, parted by what is raised or lowered
 _RAISED = 0.1  # of their height
+_FAR = 0.7  # of their height: wider than blanks of a justified line
 _CLOSE = 0.2  # of their height: what follows closer is no new word
 
 
@@ -172,6 +175,8 @@ def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[Lay
     heights = {word.text: word.box.height for word in layer if word.text in missing}
     wholes = sorted(extra)
     for word, after in zip(layer, [*layer[1:], None], strict=True):
+        if after is not None and _is_in_two_lines(word, after) and _take_whole([word.text, after.text], missing, extra):
+            continue
         if missing[word.text] <= 0 or not _is_beginning(word, after):
             continue
         start = word.text.removesuffix("-")
@@ -189,13 +194,24 @@ def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[Lay
                 break
 
 
+def _is_in_two_lines(word: LayerWord, after: LayerWord) -> bool:
+    """Tell if two words of the layer may be a Korean one that begins in one line and ends in the next."""
+    hangul = _HANGUL.match(word.text[-1]) and _HANGUL.match(after.text[0])
+    return hangul is not None and _ends_line(word, after)
+
+
 def _is_beginning(word: LayerWord, after: LayerWord | None) -> bool:
     """Tell if a word may go on elsewhere: it ends its line with `-`, `/` or half a range or number, or is a letter."""
     if len(word.text) == 1:
         return word.text.isalpha()
-    return (word.text[-1] in "-/\u2013" or is_unfinished_number(word.text)) and (
-        after is None or not _goes_on(word.box, after.box)
-    )
+    return (word.text[-1] in "-/\u2013" or is_unfinished_number(word.text)) and _ends_line(word, after)
+
+
+def _ends_line(word: LayerWord, after: LayerWord | None) -> bool:
+    """Tell if the word after another stands on another line, in the margin, or in the column beside it."""
+    if after is None or not _goes_on(word.box, after.box):
+        return True
+    return after.box.x0 - word.box.x1 > _FAR * word.box.height
 
 
 def _goes_on(one: Box, other: Box) -> bool:

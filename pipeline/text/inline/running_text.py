@@ -19,6 +19,7 @@ UNSPACED = re.compile(
     r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
 )
 _FIRST_HAN = "\u3001"
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _HAN_END = re.compile(rf"[{_FIRST_HAN}-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
@@ -63,6 +64,7 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
     Emphasis covers whole words; where all are alike in it, as in a heading, the caller leaves it out.
     """
     parts: list[_Piece] = []
+    goes_on = False
     for number, line in enumerate(lines):
         for position, word in enumerate(line):
             style = _STYLES[word.bold, word.italic] if emphasis else _PLAIN
@@ -72,12 +74,14 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
                 continue
             before = parts[-1]
             if position == 0 and number > 0:
-                cut, blank = _joint(before.text, piece.text, known)
+                is_rest = goes_on and _HANGUL.match(word.text)
+                cut, blank = (before.text, "") if is_rest else _joint(before.text, piece.text, known)
                 parts[-1:] = [before, piece] if blank else _glue(before._replace(text=cut), piece)
             elif _glued(before.text, piece.text):
                 parts[-1:] = _glue(before, piece)
             else:
                 parts.append(piece)
+        goes_on = bool(line) and line[-1].goes_on
     return _linked(parts)
 
 

@@ -27,7 +27,12 @@ from ocrmill.pipeline.text.layer.blanks import (
 )
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_leaders_apart, with_percent_signs
+from ocrmill.pipeline.text.layer.torn_words import (
+    joined_lines,
+    unfinished_lines,
+    with_leaders_apart,
+    with_percent_signs,
+)
 from ocrmill.pipeline.text.order.line_order import (
     in_logical_order,
     runs_to_left,
@@ -124,12 +129,16 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
             words = list(_words(column, places.place(turn), number, {}))
             found.setdefault((turn, True, False), []).extend(in_logical_order(words))
         shown = []
-    for number, line in enumerate(joined_lines(shown)):
+    shown = joined_lines(shown)
+    unfinished = unfinished_lines(shown)
+    for number, line in enumerate(shown):
         turn = places.turn_of(line["dir"])
         place = places.place(turn)
         words = plain_line_words(line, place, number) or in_logical_order(
             list(_words(narrow.in_order(_characters(line)), place, number))
         )
+        if number in unfinished:
+            words[-1] = words[-1]._replace(goes_on=True)
         found.setdefault((turn, line["wmode"] == 1, _is_slanted(line["dir"])), []).extend(words)
     planes = [
         TextPlane(tuple(with_turned_marks(with_leaders_apart(with_percent_signs(words)))), turn, vertical)

@@ -1,11 +1,15 @@
-"""Words that MuPDF tears: Indic syllables at a vowel sign, numbers from the percent sign to their left, leaders.
+"""Words that are torn: Indic syllables at a vowel sign, numbers from the percent sign to their left, leaders, Korean.
 
 A sign such as the Devanagari i is drawn before its letter and stands after it in the text. MuPDF gives it no width,
 takes what it is wide for white space, and begins a new line. In a line from right to left it does so before a percent
 sign. The first and the last dot of a leader it gives to the words that they touch, so that a page is `.71`.
+
+Korean has blanks between words, and lines that end within them. Some programs write the blank at a line's end, so that
+a line without one ends within a word; of others nothing tells.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +28,10 @@ _DOT = 0.25  # of the type: the width of a dot
 _AS_FAR = 0.1  # of the type: dots of a leader are evenly far from each other
 _LED = re.compile(r".*[^\W_][)\]\u201d\u2019]?\.")  # a word that a leader follows, with the first dot
 _PAGE = re.compile(r"\.\d.*")  # the number to which it leads, with the last one
+
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_BLANK_ENDS, _BLANK_SHARE = 5, 0.15  # lines, and of the lines that end with hangul; of HWP's pages 0.2 to 0.4
+_AT_MARGIN, _MARGIN_LINES = 0.6, 4  # of the type: lines that end so close to each other end at a margin
 
 
 def joined_lines(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -50,6 +58,29 @@ def _goes_on(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         and 0 <= letter["bbox"][0] - sign["bbox"][2] < _NEAR * last["size"]
         and abs(letter["origin"][1] - sign["origin"][1]) < _LEVEL * last["size"]
     )
+
+
+def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Number the lines that end at a margin within a Korean word, on a page that has blanks at the ends of others."""
+    finished: list[float] = []  # right edges of the last letters
+    unfinished: dict[int, tuple[float, float]] = {}  # and the size of their type
+    for n, line in enumerate(lines):
+        text = [(each, span["size"]) for span in line["spans"] for each in span["chars"]]
+        letter, size = next(pair for pair in reversed(text) if not pair[0]["c"].isspace())
+        if not _HANGUL.match(letter["c"]) or line["dir"] != (1.0, 0.0):
+            continue
+        if text[-1][0] is letter:
+            unfinished[n] = letter["bbox"][2], size
+        else:
+            finished.append(letter["bbox"][2])
+    rights = sorted([*finished, *(right for right, _ in unfinished.values())])
+    if len(finished) < max(_BLANK_ENDS, _BLANK_SHARE * len(rights)):
+        return set()
+    near = {
+        n: bisect_right(rights, right + _AT_MARGIN * size) - bisect_left(rights, right - _AT_MARGIN * size)
+        for n, (right, size) in unfinished.items()
+    }
+    return {n for n, count in near.items() if count >= _MARGIN_LINES}
 
 
 def with_percent_signs(words: list[Word]) -> list[Word]:

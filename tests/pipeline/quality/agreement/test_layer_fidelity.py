@@ -94,6 +94,7 @@ def test_markup_and_typesetting_do_not_count(markdown: str, line: str) -> None:
         ("in 1990-1995", ("in 1990-", "1995")),
         ("in 1990\u20131995 and 25\u201340 mm", ("in 1990\u2013", "1995 and 25\u2013", "40 mm")),
         ("4,157,654 sold", ("4,157,65", "4 sold")),
+        ("\uc0c8 \ub4f1\ub300\uac00", ("\uc0c8 \ub4f1", "\ub300\uac00")),
         ("an example of it\n\nrunning header", ("an exam-", "running header", "ple of it")),
         ("TABLE OF CONTENTS", ("T A B L E O F C O N T E N T S",)),
         ("C O N T E N T S", ("C O N T E N T S",)),

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+import pymupdf
 import pytest
 
+from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_leaders_apart, with_percent_signs
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
@@ -81,3 +83,37 @@ def test_the_dots_of_a_leader_are_its_own() -> None:
 def test_other_dots_stay(parts: tuple[tuple[str, float], ...]) -> None:
     """Full stops and points that stand apart from a leader, or where there is none, are not taken from their words."""
     assert with_leaders_apart(dotted(*parts)) == dotted(*parts)
+
+
+KOREAN = (
+    "배는 아침 일곱 시에 북쪽 부두를 떠나 저녁에 돌아온다 바람이 세게 부는 날에는 떠나지 "
+    "않으며 손님은 표를 다음 날에 쓸 수 있다 항구의 등대는 해가 지면 켜지고 뜨면 "
+    "꺼지는데 안개가 끼면 종을 울리고 지난 봄에는 새 배가 와서 섬까지 가는 길이 짧아졌다 "
+    "선장은 물때를 보고 떠날 시간을 알리며 표는 부두 앞의 가게에서 판다"
+)
+
+
+def korean_lines(width: int = 17) -> list[str]:
+    """Cut the text as HWP does: a blank at the end of a line ends a word."""
+    lines, rest = [], KOREAN
+    while len(rest) > width:
+        at = width + (rest[width] == " ")
+        lines.append(rest[:at])
+        rest = rest[at:]
+    return [*lines, rest]
+
+
+@pytest.mark.parametrize("has_blanks", [True, False])
+def test_a_korean_word_goes_on_in_the_next_line(*, has_blanks: bool) -> None:
+    """A line without a blank at its end ends within a word, if others have one; if none has, nothing is joined."""
+    document = pymupdf.open()
+    page = document.new_page()
+    lines = [text if has_blanks else text.rstrip() for text in korean_lines()]
+    for n, text in enumerate(lines):
+        page.insert_text((60, 100 + 15 * n), text, fontname="korea", fontsize=11)
+    document = pymupdf.open(stream=document.tobytes())
+    text = read_faithfully(document, 0, right_to_left=False, fast=True)
+
+    assert text.markdown == (KOREAN if has_blanks else " ".join(lines))
+    assert text.fidelity is not None
+    assert min(text.fidelity.recall, text.fidelity.precision) == 1.0
