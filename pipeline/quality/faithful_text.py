@@ -7,12 +7,11 @@ from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
 from ocrmill.pipeline.records import PageText
-from ocrmill.pipeline.text.hidden_text import HiddenText
 from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
-from ocrmill.pipeline.text.visible_words import mended_words, read_visible_layout, visible_words
+from ocrmill.pipeline.text.visible_words import VisibleLayout, mended_words, read_visible_layout, visible_words
 
 if TYPE_CHECKING:
     import pymupdf
@@ -38,7 +37,7 @@ def read_faithfully(
     """
     page = document[page_index]
     visible = read_visible_layout(page)
-    words = _Words(page, visible.hidden)
+    words = _Words(page, visible)
     best: PageText | None = None
     for manner in (Manner.PLAIN,) if fast else Manner:
         try:
@@ -73,9 +72,9 @@ class _Words:
     to left.
     """
 
-    def __init__(self, page: "pymupdf.Page", hidden: HiddenText) -> None:
-        self._page, self._hidden = page, hidden
-        self._words = visible_words(page, hidden)
+    def __init__(self, page: "pymupdf.Page", visible: VisibleLayout) -> None:
+        self._page, self._hidden, self._log = page, visible.hidden, visible.log
+        self._words = visible_words(page, visible.hidden)
         self._mended: list[tuple[str, Box]] | None = None
 
     def measure(self, text: PageText) -> LayerFidelity:
@@ -84,7 +83,7 @@ class _Words:
         if min(_worst_share(fidelity), fidelity.order) >= _FAITHFUL and not fidelity.changed_numbers:
             return fidelity
         if self._mended is None:
-            self._mended = mended_words(self._page, self._hidden)
+            self._mended = mended_words(self._page, self._hidden, self._log)
         mended = measure_fidelity(text.markdown, text.blocks, self._mended) if self._mended else fidelity
         return max(fidelity, mended, key=lambda seen: (_worst_share(seen), seen.order))
 

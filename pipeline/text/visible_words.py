@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.pages.drawing_log import DrawingLog, read_drawing_log
 from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
+from ocrmill.pipeline.text.inline.drawn_underscores import put_drawn_underscores
 from ocrmill.pipeline.text.layer.page_words import COMBINING, DOTLESS, read_layout, read_planes
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, turned
@@ -33,7 +34,9 @@ def read_visible_layout(page: "pymupdf.Page") -> VisibleLayout:
     """Read a page's characters, and leave out those that are hidden. Raises what MuPDF raises."""
     layout, log = read_layout(page), read_drawing_log(page)
     hidden = find_hidden_text(page, layout, log)
-    return VisibleLayout(layout, hidden, hidden.remove_from(layout), log)
+    lacks_text = hidden.remove_from(layout)
+    put_drawn_underscores(layout, log.drawn)
+    return VisibleLayout(layout, hidden, lacks_text, log)
 
 
 def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, Box]]:
@@ -52,13 +55,16 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
     return words
 
 
-def mended_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, Box]]:
+def mended_words(page: "pymupdf.Page", hidden: HiddenText, log: DrawingLog) -> list[tuple[str, Box]]:
     """Return the same words as they are read: with blanks that MuPDF takes for none, lines from right to left in order.
+
+    `log` is that of the page.
 
     None of them if that would lose a letter or a digit.
     """
     layout = read_layout(page)
     hidden.remove_from(layout)
+    put_drawn_underscores(layout, log.drawn)
     shown = page.rect
     words = []
     for plane in read_planes(page, layout):
