@@ -44,7 +44,7 @@ def put_drawn_underscores(layout: Mapping[str, Any], drawn: Sequence[tuple[str, 
 
 
 def _fill_blanks(spans: Sequence[dict[str, Any]], rules: Sequence[_Rect]) -> None:
-    """Put underscores for the blanks of a line, each of which is a span of its own or within one."""
+    """Put underscores for the blanks of a line; a blank may be a span of its own."""
     characters = [(span, character) for span in spans for character in span["chars"]]
     for (_, left), (span, blank), (_, right) in zip(characters, characters[1:], characters[2:], strict=False):
         if blank["c"] != " " or left["c"].isspace() or right["c"].isspace():

@@ -31,6 +31,8 @@ _PAGE = re.compile(r"\.\d.*")  # the number to which it leads, with the last one
 
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _BLANK_ENDS, _BLANK_SHARE = 5, 0.15  # lines, and of the lines that end with hangul; of HWP's pages 0.2 to 0.4
+_LONG = 6  # of the type: lines of cells are shorter, and broken by will
+_INDENT = 0.5  # of the type
 _AT_MARGIN, _MARGIN_LINES = 0.6, 4  # of the type: lines that end so close to each other end at a margin
 
 
@@ -69,10 +71,10 @@ def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
         letter, size = next(pair for pair in reversed(text) if not pair[0]["c"].isspace())
         if not _HANGUL.match(letter["c"]) or line["dir"] != (1.0, 0.0):
             continue
-        if text[-1][0] is letter:
-            unfinished[n] = letter["bbox"][2], size
-        else:
+        if text[-1][0] is not letter:
             finished.append(letter["bbox"][2])
+        elif letter["bbox"][2] - _starts(line)[0] >= _LONG * size and not _is_first(lines[n + 1 : n + 2], line, size):
+            unfinished[n] = letter["bbox"][2], size
     rights = sorted([*finished, *(right for right, _ in unfinished.values())])
     if len(finished) < max(_BLANK_ENDS, _BLANK_SHARE * len(rights)):
         return set()
@@ -81,6 +83,24 @@ def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
         for n, (right, size) in unfinished.items()
     }
     return {n for n, count in near.items() if count >= _MARGIN_LINES}
+
+
+def _starts(line: Mapping[str, Any]) -> tuple[float, float]:
+    """Return where a line's first word begins, and its second one, which may follow the mark of an item."""
+    characters = [character for span in line["spans"] for character in span["chars"]]
+    begins = [
+        n
+        for n, each in enumerate(characters)
+        if not each["c"].isspace() and (not n or characters[n - 1]["c"].isspace())
+    ]
+    return characters[begins[0]]["bbox"][0], characters[begins[min(1, len(begins) - 1)]]["bbox"][0]
+
+
+def _is_first(below: Sequence[Mapping[str, Any]], line: Mapping[str, Any], size: float) -> bool:
+    """Tell if the line below another is indented, as the first one of a paragraph is."""
+    left, second = _starts(line)
+    starts = [_starts(lower)[0] for lower in below if lower["bbox"][1] > line["bbox"][1]]  # not in the next column
+    return any(start > left + _INDENT * size and abs(start - second) > _INDENT * size for start in starts)
 
 
 def with_percent_signs(words: list[Word]) -> list[Word]:

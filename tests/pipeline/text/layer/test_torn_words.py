@@ -7,7 +7,12 @@ import pymupdf
 import pytest
 
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
-from ocrmill.pipeline.text.layer.torn_words import joined_lines, with_leaders_apart, with_percent_signs
+from ocrmill.pipeline.text.layer.torn_words import (
+    joined_lines,
+    unfinished_lines,
+    with_leaders_apart,
+    with_percent_signs,
+)
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -112,8 +117,19 @@ def test_a_korean_word_goes_on_in_the_next_line(*, has_blanks: bool) -> None:
     for n, text in enumerate(lines):
         page.insert_text((60, 100 + 15 * n), text, fontname="korea", fontsize=11)
     document = pymupdf.open(stream=document.tobytes())
-    text = read_faithfully(document, 0, right_to_left=False, fast=True)
+    read = read_faithfully(document, 0, right_to_left=False, fast=True)
 
-    assert text.markdown == (KOREAN if has_blanks else " ".join(lines))
-    assert text.fidelity is not None
-    assert min(text.fidelity.recall, text.fidelity.precision) == 1.0
+    assert read.markdown == (KOREAN if has_blanks else " ".join(lines))
+    assert read.fidelity is not None
+    assert min(read.fidelity.recall, read.fidelity.precision) == 1.0
+
+
+@pytest.mark.parametrize(("text", "left", "unfinished"), [("다", 50, {5}), ("다", 62, set()), ("다다다", 50, set())])
+def test_a_korean_paragraph_ends_where_the_next_one_is_indented(text: str, left: float, unfinished: set[int]) -> None:
+    """A line before an indented one, or one that ends at no margin, is the last one of its paragraph."""
+    rows = [*("가" * 13 + " " for _ in range(5)), "가" * 12 + text, "나나나"]
+    lines = [line(row, 50 if n < 6 else left, 100 + 12 * n) for n, row in enumerate(rows)]
+    boxes = [(50, 92 + 12 * n, 120, 102 + 12 * n) for n in range(len(rows))]
+    lines = [{**each, "bbox": box} for each, box in zip(lines, boxes, strict=True)]
+
+    assert unfinished_lines(lines) == unfinished

@@ -48,7 +48,7 @@ def test_a_note_stands_in_no_sentence_and_no_word(notes: dict[int, str], *, righ
 
 
 def test_a_name_beside_the_first_row_is_read_first() -> None:
-    """It names what follows."""
+    """A note beside the first row names what follows."""
     assert f"Crew {paragraph()}" in read({0: "Crew"}).markdown.replace("\n\n", " ")
 
 
