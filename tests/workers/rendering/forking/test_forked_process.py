@@ -21,16 +21,15 @@ from waiting import wait_for
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.records import RenderedPage
-from ocrmill.workers.rendering.child import PROCESS_NAME
 from ocrmill.workers.rendering.forking.forked_process import TEMPLATE, ForkedProcess, fork
 from ocrmill.workers.rendering.process import RenderProcess
-from ocrmill.workers.rendering.protocol import SETTINGS, ChildSettings
+from ocrmill.workers.rendering.protocol import REQUEST, SETTINGS, ChildSettings, Request
 
 RENDERS = ChildSettings(RasterSettings(), RoutingSettings(mode="ocr"))
 
 
 def forked() -> tuple[ForkedProcess, Connection]:
-    """A fork that waits for its first request, and the connection to it."""
+    """A fork that has answered a request, and so is in its sandbox, and the connection to it."""
     ours, theirs = Pipe()
     with theirs, tempfile.TemporaryFile() as pixels, tempfile.TemporaryFile() as stderr:
         os.ftruncate(pixels.fileno(), 4096)
@@ -43,7 +42,8 @@ def forked() -> tuple[ForkedProcess, Connection]:
             document=None,
         )
     ours.send_bytes(SETTINGS.dump_json(RENDERS))
-    wait_for(lambda: psutil.Process(process.pid).name() == PROCESS_NAME)
+    ours.send_bytes(REQUEST.dump_json(Request(())))
+    ours.recv_bytes()
     return process, ours
 
 
