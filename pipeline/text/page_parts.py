@@ -25,7 +25,9 @@ from ocrmill.pipeline.text.contents.numbered_listings import with_numbered_listi
 from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_of, prose_size
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
+from ocrmill.pipeline.text.order.blocks_beside import with_letterheads
 from ocrmill.pipeline.text.order.continued_paragraphs import over_columns
+from ocrmill.pipeline.text.order.heads_of_columns import heads_columns, over_all_columns
 from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns
 from ocrmill.pipeline.text.order.side_notes import Notes, with_side_notes, without_side_notes
 from ocrmill.pipeline.text.paragraphs import heading_level_of, paragraphs
@@ -92,7 +94,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         elif region.label == PICTURE:
             parts.append(Part(PICTURE, (), region.box, region=region))
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
-    parts = by_list_columns(_in_order(parts, right_to_left=right_to_left))
+    parts = by_list_columns(_in_order(with_letterheads(parts), right_to_left=right_to_left))
     parts = over_columns(_with_items(_with_listings(with_numbered_listings(parts))), right_to_left=right_to_left)
     return list(with_side_notes(parts, notes))
 
@@ -259,11 +261,13 @@ def _in_order(parts: Sequence[Part], *, right_to_left: bool) -> list[Part]:
 def _order_boxes(part: Part, parts: Sequence[Part], *, alone: bool) -> list[Box]:
     """Boxes of a part's lines, those of a paragraph as wide as it is: entries of an index are no cells of a table.
 
-    Those of a table are as wide as the column of text that it stands in.
+    Those of a table are as wide as the column of text that it stands in, those of a heading of all columns as these.
     """
     lines = [line.box for line in part.lines]
     if not lines:
         return [part.box]
+    if heads_columns(part, parts):
+        return over_all_columns(part, parts)
     if not alone or part.label not in _IN_COLUMNS or len(lines) < _PARAGRAPH_LINES:
         return lines
     whole = enclosing(lines)
