@@ -1,8 +1,9 @@
 """Words that are torn: Indic syllables at a vowel sign, numbers from the percent sign to their left, leaders, Korean.
 
 A sign such as the Devanagari i is drawn before its letter and stands after it in the text. MuPDF gives it no width,
-takes what it is wide for white space, and begins a new line. In a line from right to left it does so before a percent
-sign. The first and the last dot of a leader it gives to the words that they touch, so that a page is `.71`.
+takes what it is wide for white space, and begins a new line. So it does between a subscript and the superscript behind
+it, as in ions, and in a line from right to left before a percent sign. The first and the last dot of a leader it gives
+to the words that they touch, so that a page is `.71`.
 
 Korean has blanks between words, and lines that end within them. Some programs write the blank at a line's end, so that
 a line without one ends within a word; of others nothing tells.
@@ -21,6 +22,9 @@ _NEAR = 1.2  # of the type: a letter is no wider
 _TOUCHES = 0.15  # of the type
 _LEVEL = 0.1  # of the type
 _THIN = 0.01  # points
+_SCRIPT = 0.9  # of the type: scripts are smaller
+_SAME_SIZE, _ENDS = 0.03, 0.05  # of the type
+_RAISED = (0.3, 1.5)  # of the type of two scripts: from one baseline to the other
 _BETWEEN = 6  # words that the layer may have between a number and its sign, at most
 _SIGNS = frozenset("%\u066a\u2030")
 _DOTS = re.compile(r"\.{3,}")  # of a leader
@@ -37,7 +41,7 @@ _AT_MARGIN, _MARGIN_LINES = 0.6, 4  # of the type: lines that end so close to ea
 
 
 def joined_lines(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return lines of MuPDF, those as one that it tears after a vowel sign."""
+    """Return lines of MuPDF, those as one that it tears after a vowel sign, or between two scripts."""
     out: list[dict[str, Any]] = []
     for line in lines:
         if out and _goes_on(out[-1], line):
@@ -52,6 +56,13 @@ def _goes_on(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     if not last["chars"] or not first["chars"]:
         return False
     sign, letter = last["chars"][-1], first["chars"][0]
+    if one["dir"] == other["dir"] == (1.0, 0.0) and last["size"] < _SCRIPT * max(span["size"] for span in one["spans"]):
+        size, low, high = last["size"], *_RAISED
+        return bool(
+            abs(first["size"] - size) <= _SAME_SIZE * size
+            and abs(letter["bbox"][0] - sign["bbox"][2]) <= _ENDS * size
+            and low * size <= abs(letter["origin"][1] - sign["origin"][1]) <= high * size
+        )
     return bool(
         sign["c"] in PRE_BASE
         and not letter["c"].isspace()

@@ -70,3 +70,11 @@ def test_a_gap_like_those_between_letters_set_apart_is_no_blank(layer: str, read
 def test_blanks_between_numbers_stay_in_a_line_set_close() -> None:
     """Two numbers a blank apart are two where the letters of the line touch each other."""
     assert spaced("rows 12~34", gap=0.0) == "rows 12 34"
+
+
+def test_a_vowel_without_width_is_no_blank() -> None:
+    """The Thai vowel am has no width in what Chromium prints: what it takes on the page is no blank after it."""
+    line = characters("\u0e08\u0e33\u0e19\u0e27\u0e19", gap=0)
+    line[1] = line[1]._replace(box=(*line[1].box[:2], line[1].box[0], line[1].box[3]))
+
+    assert text_of(line) == "\u0e08\u0e33\u0e19\u0e27\u0e19"

@@ -133,3 +133,22 @@ def test_a_korean_paragraph_ends_where_the_next_one_is_indented(text: str, left:
     lines = [{**each, "bbox": box} for each, box in zip(lines, boxes, strict=True)]
 
     assert unfinished_lines(lines) == unfinished
+
+
+@pytest.mark.parametrize(
+    ("size", "gap", "raise_by", "joined"),
+    [
+        (7.0, 0.0, 7.0, True),  # SO4 and 2- of an ion
+        (7.0, 3.0, 7.0, False),  # a blank is between them
+        (7.0, 0.0, 0.0, False),  # level, as notes in a row
+        (10.0, 0.0, 7.0, False),  # not set as scripts
+    ],
+)
+def test_scripts_of_one_word_are_not_torn(size: float, gap: float, raise_by: float, *, joined: bool) -> None:
+    """A superscript that touches the subscript before it is of its word; MuPDF begins a line there."""
+    head, low, high = line("SO", 50), line("4", 60, 102), line("2-", 65 + gap, 102 - raise_by)
+    for script in (low, high):
+        script["spans"][0]["size"] = size
+    ion = {**head, "spans": [*head["spans"], *low["spans"]]}
+
+    assert texts(joined_lines([ion, high])) == (["SO42-"] if joined else ["SO4", "2-"])
