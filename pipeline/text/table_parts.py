@@ -19,11 +19,12 @@ from ocrmill.pipeline.text.tables.doubts import has_leaders, leads
 from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.rows import NUMBER
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
-from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.tables.rules import Rules, covered
 from ocrmill.pipeline.text.tables.table import Table
 from ocrmill.pipeline.text.words import Word
 
 _SAME = 0.5  # of a ruled grid's area: the model has seen it
+_FRAME, _SIDE = 2.5, 0.9  # points, from the side of a grid; of its height
 _SENTENCE = 8  # words: a text so long that stands alone on its lines is no row of a table
 _FEW_LINES = 3  # of a title or a page number; more may be one column of a table
 _FEW_CELLS = 0.1  # of the lines of a text
@@ -49,8 +50,29 @@ def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: R
         if not seen:
             out.append(Region(TABLE, grid))
         elif len(seen) == 1:
-            out[seen[0]] = replace(out[seen[0]], box=enclosing([out[seen[0]].box, grid]))
+            box = out[seen[0]].box
+            rows = _rows_outside(grid, box, words, rules) if _is_framed(grid, rules) else [box]
+            out[seen[0]] = replace(out[seen[0]], box=enclosing([grid, *rows]))
     return out
+
+
+def _is_framed(grid: Box, rules: Rules) -> bool:
+    """Tell if rules stand at both sides of a ruled grid, all along it."""
+    return all(
+        covered([(rule.y0, rule.y1) for rule in rules.vertical if abs(rule.x0 - x) <= _FRAME], grid.y0, grid.y1)
+        >= _SIDE
+        for x in (grid.x0, grid.x1)
+    )
+
+
+def _rows_outside(grid: Box, table: Box, words: Sequence[Word], rules: Rules) -> Iterator[Box]:
+    """Give the words of lines that a framed grid leaves out, if they are cells in its columns: a header above it."""
+    outside = [word for word in words if table.contains_centre_of(word.box) and not grid.contains_centre_of(word.box)]
+    borders = [rule.x0 for rule in rules.vertical if rule.y0 < grid.y1 and rule.y1 > grid.y0]
+    for line in text_lines(outside) if outside else []:
+        cells = chunks_of([line], Rules())
+        if len(cells) > 1 and not any(cell.x0 < x < cell.x1 for cell in cells for x in borders):
+            yield from (word.box for word in line)
 
 
 def _is_same(grid: Box, table: Box) -> bool:

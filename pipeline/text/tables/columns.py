@@ -178,13 +178,17 @@ def _with_headings_in_turn(columns: list[Column]) -> list[Column]:
     if len(headings) != len(cells) or len(cells) == len(columns):
         return columns
     pairs = [(heading, cell) for heading, cell in zip(headings, cells, strict=True) if heading is not cell]
-    if any(len(cell.lines) <= _FEW_LINES for _, cell in pairs):
+    if any(len(cell.lines) <= _FEW_LINES and not _are_neighbours(heading, cell, columns) for heading, cell in pairs):
         return columns
     taken = [column for pair in pairs for column in pair]
     return sorted(
         [column for column in columns if column not in taken] + [one.joined(other) for one, other in pairs],
         key=lambda column: column.x0,
     )
+
+
+def _are_neighbours(one: Column, other: Column, columns: Sequence[Column]) -> bool:
+    return abs(columns.index(one) - columns.index(other)) == 1
 
 
 def _is_set_aside(column: Column, beside: Column) -> bool:

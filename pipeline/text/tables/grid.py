@@ -144,7 +144,7 @@ def _stacks(words: Sequence[Word]) -> Iterator[tuple[list[Word], list[Word]]]:
 
 
 def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:
-    """Drop horizontal rules that underline words: they lie right below them and end with them."""
+    """Drop horizontal rules of single lines: those that underline words, and leaders from one word to the next."""
     ordered = sorted(words, key=lambda word: word.baseline)
     baselines = [word.baseline for word in ordered]
     reach = _UNDERLINE * max(word.size for word in words)
@@ -159,6 +159,7 @@ def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:
 
 
 def _is_underline(rule: Box, near: Sequence[Word]) -> bool:
+    """Tell if a rule lies right below words and ends with them, or between two that stand at its ends."""
     above = sorted(
         (
             word
@@ -170,11 +171,19 @@ def _is_underline(rule: Box, near: Sequence[Word]) -> bool:
         key=lambda word: word.box.x0,
     )
     if not above:
-        return False
+        return _is_leader(rule, near)
     ends = _ENDS * above[0].size
     x0, x1 = above[0].box.x0, max(word.box.x1 for word in above)
     closed = all(after.box.x0 - before.box.x1 <= before.size for before, after in pairwise(above))
     return closed and abs(x0 - rule.x0) <= ends and abs(x1 - rule.x1) <= ends
+
+
+def _is_leader(rule: Box, near: Sequence[Word]) -> bool:
+    """Tell if a rule fills the gap between two words of one line, at their feet."""
+    near = [word for word in near if -0.1 * word.size <= rule.y0 - word.baseline <= _UNDERLINE * word.size]
+    before = [word for word in near if 0 <= rule.x0 - word.box.x1 <= word.size]
+    after = [word for word in near if 0 <= word.box.x0 - rule.x1 <= word.size]
+    return any(abs(one.baseline - other.baseline) <= _ENDS * one.size for one in before for other in after)
 
 
 def _rows(lines: Sequence[Line], columns: Columns, rules: Rules, hinted: Sequence[float]) -> list[list[Line]]:

@@ -18,6 +18,7 @@ _CENTRED = 0.06  # of the table's width: text so near its centre is set there
 _AT_BORDER = 2.5  # points
 _LINED = 0.6  # of the borders between rows have rules, if a missing one means something
 _HEADINGS = 3  # rows that can hold headings of several columns
+_LABELS = 3  # of a form, below each other
 _ALIKE = 2  # texts of a column that begin or end below another: it is set in the column
 _OFF_CENTRE = 0.4  # of the type
 _ALIGNED = 0.15  # of the type
@@ -186,8 +187,21 @@ def _merge_over_short_rules(
                 for c, column in enumerate(columns.columns)
                 if low <= rule.y0 <= high and covered([(rule.x0, rule.x1)], column.x0, column.x1) >= _RULED
             ]
-            if 1 < len(under) < len(columns.columns) and _is_alone(places, n, under[0], under[-1]):
-                grid.merge(n, n, under[0], under[-1])
+            if not 1 < len(under) < len(columns.columns):
+                continue
+            for group in _groups(under, places, n):
+                if _is_alone(places, n, group[0], group[-1]):
+                    grid.merge(n, n, group[0], group[-1])
+
+
+def _groups(under: Sequence[int], places: Sequence[Place], row: int) -> list[Sequence[int]]:
+    """Part columns with one rule below their headings evenly, if the next row has a text in each; rules may touch."""
+    held = [place for place in places if place.top == row and under[0] <= place.left <= under[-1]]
+    below = {place.left for place in places if place.top == row + 1 and place.left == place.right}
+    width = len(under) // max(1, len(held))
+    if width < 2 or width * len(held) != len(under) or not below >= set(under):  # noqa: PLR2004
+        return [under]
+    return [under[n : n + width] for n in range(0, len(under), width)]
 
 
 def _is_alone(places: Sequence[Place], row: int, first: int, last: int) -> bool:
@@ -209,19 +223,31 @@ def _merge_unruled_rows(
     """
     ruled = [_ruled_shares(upper, lower, columns, rules) for upper, lower in pairwise(rows)]
     is_lined = any(columns.ruled) or sum(max(shares) >= _RULED for shares in ruled) >= _LINED * len(ruled)
+    labels = _label_columns(rows, columns, ruled)
     for n, shares in enumerate(ruled):
         if max(shares) < _RULED:
             continue
         for c, share in enumerate(shares):
             upper, lower = grid.owner[n, c], grid.owner[n + 1, c]
             alike = (upper.column, upper.column_span) == (lower.column, lower.column_span)
-            if share > _OPEN or upper == lower or not alike:
+            if share > _OPEN or upper == lower or not alike or c in labels:
                 continue
             filled = _filled(grid, places)
             above, below = filled.get(upper, []), filled.get(lower, [])
             is_closed = any(later[c] >= _RULED for later in ruled[n + 1 : n + 1 + _HEADINGS])
             if (is_lined or (above and below and is_closed)) and not (_is_number(above) and _is_number(below)):
                 grid.merge(n, n + 1, c, c)
+
+
+def _label_columns(rows: Sequence[Sequence[Line]], columns: Columns, ruled: Sequence[Sequence[float]]) -> set[int]:
+    """Return columns without any rule that have a text on each row, as labels of a form have beside ruled values."""
+    return {
+        c
+        for c in range(len(columns.columns))
+        if len(rows) >= _LABELS
+        and all(shares[c] <= _OPEN for shares in ruled)
+        and all(row[0].in_column(c) for row in rows)
+    }
 
 
 def _merge_unruled_columns(

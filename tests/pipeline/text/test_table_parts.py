@@ -241,3 +241,16 @@ def test_a_heading_with_a_number_far_from_its_text_stays_one() -> None:
     )
 
     assert heading.label == "heading"
+
+
+@pytest.mark.parametrize(
+    ("text", "outside"),
+    [("All fares are given in pounds of the realm and cents", True), ("Pier Fare", False)],
+)
+def test_a_framed_grid_ends_where_its_frame_does(text: str, *, outside: bool) -> None:
+    """A line of text that the model takes into the table is none of its rows; a header in its columns is."""
+    words = rows(100, 4)
+    above = line(text, 60, 80) if outside else [*line("Pier", 60, 80), *line("Fare", 200, 80)]
+    (region,) = with_ruled_tables([Region(TABLE, around([*above, *words]))], [*above, *words], grid(88, 4))
+
+    assert any(region.box.contains_centre_of(word.box) for word in above) is not outside
