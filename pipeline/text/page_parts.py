@@ -14,6 +14,7 @@ from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.drop_caps import with_drop_caps
 from ocrmill.pipeline.text.contents.item_marks import (
     BULLET,
+    begins_list,
     counts_on,
     entry_mark,
     follow,
@@ -27,6 +28,7 @@ from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.order.blocks_beside import with_letterheads
 from ocrmill.pipeline.text.order.continued_paragraphs import over_columns
+from ocrmill.pipeline.text.order.hanging_entries import hanging_entries
 from ocrmill.pipeline.text.order.heads_of_columns import heads_columns, over_all_columns
 from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns
 from ocrmill.pipeline.text.order.side_notes import Notes, with_side_notes, without_side_notes
@@ -178,7 +180,8 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
         yield Part(label, tuple(lines), region.box, region=region)
         return
     for column in list_columns(lines):
-        yield from _items_of(label, column, body)
+        for entry in hanging_entries(column):
+            yield from _items_of(label, entry, body)
 
 
 def _is_sentence(lines: Sequence[WordLine], body: float) -> bool:
@@ -201,7 +204,7 @@ def _items_of(label: str, lines: Sequence[WordLine], body: float) -> Iterator[Pa
     for line in lines:
         mark = mark_of(line.words)
         begins = mark is not None and (BULLET.match(mark) or (label == "list" and line.box.x0 < left + line.box.height))
-        begins = begins or (bool(group) and _is_next_item(group[0], line))
+        begins = begins or (bool(group) and (_is_next_item(group[0], line) or begins_list(group[-1].words, line.words)))
         hole = bool(group) and line.box.y0 - group[-1].box.y1 > hole_height
         if hole or (begins and group and not group[-1].box.shares_row(line.box)):
             yield _text_part(group, body)

@@ -1,11 +1,16 @@
-"""Large first letters that stand over several lines of a paragraph become part of the word that they begin."""
+"""Large first letters that stand over several lines of a paragraph become part of the word that they begin.
+
+Numbers that stand there, those of chapters of scripture and of steps, come before it.
+"""
 
 from collections.abc import Iterator, Sequence
 
-from ocrmill.pipeline.text.words import Word
+from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.words import Rise, Word
 
 _ONE_LETTER_WORDS = frozenset("AIO")
 _QUOTES = "\"'\u201c\u2018\u201e\u201a\u00ab\u2039"  # that open a speech, large with its first letter
+_DIGITS = 3  # of a number, at most
 _DROP_CAP = 1.8  # times the type of its paragraph
 _HEIGHT = 0.75  # of its type: no line that begins so far above its baseline is its first one
 _ON_ROW = 0.3  # of the type
@@ -30,6 +35,21 @@ def with_drop_caps(words: Sequence[Word]) -> list[Word]:
         pieces = (first.pieces[0]._replace(text=cap.text + first.pieces[0].text), *first.pieces[1:])
         out[out.index(first)] = first._replace(pieces=pieces)
         out.remove(cap)
+    return _with_numbers(out)
+
+
+def _with_numbers(words: list[Word]) -> list[Word]:
+    """Put a large number onto the first of two or more lines that begin beside it, as a word of its type."""
+    out = list(words)
+    for number in [word for word in words if len(word.text) <= _DIGITS and word.text.isdecimal()]:
+        beside = list(_beside(number, out))
+        first = min(beside, key=lambda word: (word.baseline, word.box.x0), default=None)
+        if first is None or not any(word.baseline - first.baseline > _ON_ROW * first.size for word in beside):
+            continue
+        box = Box(number.box.x0, first.box.y0, min(number.box.x1, first.box.x0), first.box.y1)
+        piece = first.pieces[0]._replace(text=number.text, box=box, rise=Rise.NONE)
+        out.remove(number)
+        out.insert(out.index(first), first._replace(pieces=(piece,), box=box))
     return out
 
 

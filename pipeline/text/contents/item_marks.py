@@ -14,12 +14,16 @@ _MARKS = BULLETS + PRIVATE_BULLETS + _CHECKS + _ARROWS
 DASHES = ("-", "\u2013", "\u2014", "*", "+")
 BULLET = re.compile(rf"[{_MARKS}]")
 CHECK = re.compile(rf"[{_CHECKS}]")
+_LETTERS = "a-zA-Z\u0391-\u03a9\u03b1-\u03c9\u0410-\u044f"  # Latin, Greek and Cyrillic
 MARK = re.compile(
-    rf"[{_MARKS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[a-zA-Z]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
+    rf"[{_MARKS}]|[-\u2013\u2014*+]|\(?(?:\d{{1,3}}|[{_LETTERS}]|[ivxIVX]{{1,5}})[.)]|\d{{1,2}}(?:\.\d{{1,2}}){{1,3}}\.?"
 )
 _BESIDE = 0.6  # of the type: cells of tables are farther apart
 _FAR = 2.5  # ... but not from a bullet that nothing stands left of
 _LEVEL = 0.3
+_FIRST = re.compile("\\(?[1aAiI\u03b1\u0391\u0430\u0410][.)]")
+_ANNOUNCED = re.compile("[:?\u2013\u2014]$")
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _TURNED = re.compile(r"[.)]\d{1,3}")  # a mark as a line from right to left shows it
 _NUMBERED = re.compile(r"\d{1,3}[.)]")
 _ENTRY = re.compile(r"\[\d{1,3}\]")
@@ -37,6 +41,12 @@ def mark_of(words: Sequence[Word]) -> str | None:
 def entry_mark(words: Sequence[Word]) -> str | None:
     """Return the mark of an item, or the number in brackets of an entry in a list of references, if words have one."""
     return words[0].text if len(words) > 1 and _ENTRY.fullmatch(words[0].text) else mark_of(words)
+
+
+def begins_list(above: Sequence[Word], words: Sequence[Word]) -> bool:
+    """Tell if a line has the first mark of a list, which the line above announces by a colon, dash or question mark."""
+    first = bool(_FIRST.fullmatch(mark_of(words) or ""))
+    return first and words[0].box.x0 > above[0].box.x0 and _ANNOUNCED.search(above[-1].text) is not None
 
 
 def is_counted(words: Sequence[Word]) -> bool:
@@ -57,12 +67,14 @@ def follow(one: str, other: str) -> bool:
 
 
 def counts_on(one: str, other: str) -> bool:
-    """Tell if a mark is the next one after another in a list: `2.` after `1.`, `B)` after `A)`, `[4]` after `[3]`."""
+    """Tell if a mark is the next one after another: `2.` after `1.`, `B)` after `A)`, `(ii)` after `(i)`, `[4]` after `[3]`."""
     first, second = one.strip("()[]."), other.strip("()[].")
     if not (first and second) or one.replace(first, "", 1) != other.replace(second, "", 1):
         return False
     if first.isdecimal() and second.isdecimal():
         return int(second) == int(first) + 1
+    if first.lower() in _ROMAN[:-1] and second.lower() == _ROMAN[_ROMAN.index(first.lower()) + 1]:
+        return True
     return len(first) == len(second) == 1 and first.isalpha() and ord(second) == ord(first) + 1
 
 

@@ -13,6 +13,9 @@ from ocrmill.pipeline.text.words import SOFT_HYPHEN, Rise, Word
 
 _HYPHENS = "-\u2010"
 _CLOSED_DASH = re.compile(r"\d[\u2012\u2013]\d|\w\u2014\w")  # a range, or a dash set without blanks
+# Addresses break within; after a slash a word of prose may follow, unless that is all of it so far.
+_CUT_ADDRESS = re.compile(r"(?:https?:/|www\.|doi:|\b10\.\d{4,9}/)\S*[-/=&?_%]$", re.IGNORECASE)
+_PATH = re.compile(r"\S*[./\d_=%?-]\w")
 # Scripts that are written without spaces between words.
 UNSPACED = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -76,6 +79,8 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
             if position == 0 and number > 0:
                 is_rest = goes_on and _HANGUL.match(word.text)
                 cut, blank = (before.text, "") if is_rest else _joint(before.text, piece.text, known)
+                if before.link != piece.link and before.text.endswith("/"):  # two addresses
+                    blank = " "
                 parts[-1:] = [before, piece] if blank else _glue(before._replace(text=cut), piece)
             elif _glued(before.text, piece.text):
                 parts[-1:] = _glue(before, piece)
@@ -143,6 +148,8 @@ def _joint(before: str, after: str, known: KnownWords) -> tuple[str, str]:
     """The end of a line as it is before the start of the next one, and what stands between the two."""
     if before.endswith(SOFT_HYPHEN):
         return before[:-1], ""
+    if _CUT_ADDRESS.search(before) and (not before.endswith("/") or before.endswith("//") or _PATH.match(after)):
+        return before, ""
     if before[-1] in _HYPHENS and len(before) > 1 and before[-2].isalnum():
         return (before, "") if is_own_hyphen(before, after, known) else (before[:-1], "")
     if is_broken_number(before, after):

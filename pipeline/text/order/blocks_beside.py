@@ -14,25 +14,29 @@ from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Word
 
 _TEXTS = frozenset({"text", "list"})
+_HEADINGS = frozenset({"title", "heading"})
 _LINES = 3  # of a block beside another
 
 
 def with_letterheads(parts: Sequence[Part]) -> list[Part]:
-    """Take a header of several lines for text if a text stands beside it: both are the head of a letter."""
+    """Take a header of several lines for text if a text stands beside it, or a heading above: that of a letter."""
     return [
         replace(part, label="text")
-        if part.label == "header" and len(rows_of(part.lines)) > 1 and any(_are_beside(part, o) for o in parts)
+        if part.label == "header" and len(rows_of(part.lines)) > 1 and any(_is_of_letter(part, o) for o in parts)
         else part
         for part in parts
     ]
 
 
-def _are_beside(header: Part, other: Part) -> bool:
-    """Tell if most of a header's height is beside a text of several lines."""
-    if other.label not in _TEXTS or len(rows_of(other.lines)) < 2:  # noqa: PLR2004
-        return False
+def _is_of_letter(header: Part, other: Part) -> bool:
+    """Tell if most of a header's height is beside a text of several lines, or if a heading stands above its last line.
+
+    Running headers are above all headings, and beside a page number at most.
+    """
+    if other.label in _HEADINGS:
+        return other.box.y1 <= header.lines[-1].box.y1
     shared = min(header.box.y1, other.box.y1) - max(header.box.y0, other.box.y0)
-    return 2 * shared > header.box.height
+    return other.label in _TEXTS and len(rows_of(other.lines)) > 1 and 2 * shared > header.box.height
 
 
 def parted_at_rules(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from ocrmill.pipeline.text.contents.item_marks import mark_of
 from ocrmill.pipeline.text.contents.part import Part, lines_of, rows_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane
+from ocrmill.pipeline.text.layout_model import Region
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Word
 
@@ -35,6 +37,16 @@ def without_line_numbers(plane: TextPlane) -> tuple[TextPlane, list[Part]]:
     kept = tuple(word for word in plane.words if id(word) not in ids)
     lines = tuple(lines_of(word._replace(line=numbers[0].line) for word in numbers))
     return replace(plane, words=kept), [Part("footer", lines, enclosing([word.box for word in numbers]))]
+
+
+def without_numbered_lines(regions: Sequence[Region], words: Sequence[Word]) -> list[Region]:
+    """Drop lists whose lines have no marks: the layout model takes the numbers of lines for those of items."""
+    return [region for region in regions if region.label != "list" or _has_mark(region, words)]
+
+
+def _has_mark(region: Region, words: Sequence[Word]) -> bool:
+    lines = lines_of(word for word in words if region.box.contains_centre_of(word.box))
+    return any(mark_of(line.words) for line in lines)
 
 
 def _columns(words: Sequence[Word]) -> Iterator[list[Word]]:

@@ -295,3 +295,20 @@ def test_a_sentence_in_plain_type_is_no_heading(text: str, size: float, label: s
     parts = parts_by_regions(TextPlane(words, 0, vertical=False), regions, right_to_left=False)
 
     assert parts[0].label == label
+
+
+@pytest.mark.parametrize("marks", [("(i)", "(ii)"), ("\u0430)", "\u0431)"), ("a)", "b)")])
+def test_a_list_begins_below_the_line_that_announces_it(marks: tuple[str, str]) -> None:
+    """Its first mark, set in below a colon or dash, begins an item, in Cyrillic too; within a sentence it does not."""
+    texts = [
+        (60, "1.2. The amounts of goods are these:"),
+        (80, f"{marks[0]} flour, and"),
+        (80, f"{marks[1]} sugar."),
+        (60, "1.3. The price is that of section"),
+        (80, f"{marks[0]} of the annex."),
+    ]
+    found = [line(text, x, 100 + 12 * n, mono=False) for n, (x, text) in enumerate(texts)]
+    words = tuple(word for each in found for word in each)
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), [region("list", *found)], right_to_left=False)
+
+    assert [len(part.lines) for part in parts] == [1, 1, 1, 2]

@@ -37,6 +37,11 @@ SHORT = "and ends before it."
         (["4,157,654", "4"], "4,157,654 4"),
         (["1,23", "4 items"], "1,23 4 items"),
         (["4,157,65", "4,5"], "4,157,65 4,5"),
+        (["at https://", "docs.org/a-", "b.pdf"], "at https://docs.org/a-b.pdf"),
+        (["doi:10.1017/", "S0022."], "doi:10.1017/S0022."),
+        (["www.docs.org/", "papers/2011"], "www.docs.org/papers/2011"),
+        (["see www.docs.org/", "for more."], "see www.docs.org/ for more."),
+        (["and/or", "more"], "and/or more"),
         (["a dash \u2013", "2 more"], "a dash \u2013 2 more"),
         (["dash\u2014", "closed"], "dash\u2014closed"),
         (["第一行", "第二行。", "English"], "第一行第二行。 English"),
@@ -46,7 +51,7 @@ SHORT = "and ends before it."
     ],
 )
 def test_lines_become_running_text(texts: list[str], joined: str) -> None:
-    """Hyphens at line ends go unless they are the word's own, spaces where the script has none."""
+    """Hyphens at line ends go unless they are the word's own, spaces where the script has none; addresses go on."""
     assert join_lines(texts) == joined
 
 

@@ -55,3 +55,14 @@ def test_a_large_letter_that_is_a_word_stays_one() -> None:
     for cap, start in (("A", "night"), ("A", "NIGHT"), ("T", "Northbay")):
         words = page_words(cap, start)
         assert with_drop_caps(words) == words
+
+
+def test_a_large_number_comes_before_the_first_line_beside_it() -> None:
+    """The number of a chapter that stands over two lines or more is read before them; beside one line it stays."""
+    for lines in (2, 3):
+        texts = [each.text for each in with_drop_caps(page_words("12", "In", lines=lines))]
+        assert texts[texts.index("12") :][:3] == ["12", "In", "ferry"]
+    words = page_words("12", "In")
+    first = next(word for word in words if word.text == "ferry")
+    one_line = [word for word in words if word.text == "12" or word.baseline <= first.baseline]
+    assert with_drop_caps(one_line) == one_line

@@ -63,3 +63,19 @@ def test_a_header_beside_a_text_is_of_a_letter() -> None:
 
     assert [part.label for part in with_letterheads(parts)] == ["text", "text", "text"]
     assert [part.label for part in with_letterheads([parts[0], parts[2]])] == ["header", "text"]
+
+
+def test_lines_below_a_heading_are_no_running_header() -> None:
+    """The address below the name of a firm, and the number of its invoice beside it, are of the letter."""
+    name, address, number = (
+        lines(["Harrow Ltd"], 40, 40),
+        lines(["14 Mill Lane", "Leeds"], 40, 54),
+        lines(["INVOICE", "No. 1", "Date"], 340, 40),
+    )
+    parts = [
+        Part(label, tuple(lines_of(words)), around(words))
+        for label, words in (("header", address), ("header", number), ("heading", name))
+    ]
+
+    assert [part.label for part in with_letterheads(parts)] == ["text", "text", "heading"]
+    assert [part.label for part in with_letterheads(parts[:2])] == ["header", "header"]

@@ -5,6 +5,10 @@ import pytest
 
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.records import PageText
+from ocrmill.pipeline.text.layout_model import Region
+from ocrmill.pipeline.text.order.line_numbers import without_numbered_lines
+from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.words import Piece, Word
 
 DRAFT = (
     "The claimant states that on the day of its arrival the",
@@ -68,3 +72,18 @@ def test_numbers_of_items_stay_before_them() -> None:
     text = read_faithfully(pymupdf.open(stream=document.tobytes()), 0, right_to_left=False).markdown
 
     assert "1 2 3" not in text
+
+
+def test_a_layout_model_takes_no_numbered_lines_for_items() -> None:
+    """Lists whose lines have no marks, once the numbers are apart, are lines of text; other regions stay."""
+    words = [
+        Word((Piece(text, Box(80, 92, 180, 102), 10.0),), Box(80, 92, 180, 102), 100, 0) for text in ("The", "vessel")
+    ]
+    item = [Word((Piece(text, Box(80, 112, 180, 122), 10.0),), Box(80, 112, 180, 122), 120, 1) for text in ("1.", "It")]
+    regions = [
+        Region("list", Box(60, 90, 200, 104)),
+        Region("list", Box(60, 110, 200, 124)),
+        Region("text", Box(60, 90, 200, 104)),
+    ]
+
+    assert without_numbered_lines(regions, [*words, *item]) == regions[1:]
