@@ -34,6 +34,8 @@ _NUMBER_ROWS, _ROW_SHARE = 3, 0.6  # of a region's lines
 _COLUMN_GAP = 0.35  # of the type: wider than the blanks of text, which part the digits of telephones and accounts
 _SAME_EDGE = 0.15  # of the type: numbers that begin or end so close to each other stand in one column
 _COUNTED = re.compile(r"(\d{1,3})[.)]")  # marks of a list that count
+_RESTS = frozenset({"text", "list"})
+_REST_GAP, _STRIP, _REST_ROWS = 1.5, 0.7, 2  # of the type; of the type; rows with words on both sides
 _ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they come
 _MAY_BE_HEADER = frozenset({"heading", "title", "text"})
 _NEAR_TABLE = 1.2  # of its line's height: a header is as close to the rows below it
@@ -122,6 +124,52 @@ def _stand_below(upper: Sequence[Word], lower: Sequence[Word]) -> bool:
         for one in fewer
     )
     return aligned >= _ALIGNED * len(fewer)
+
+
+def with_rest_of_tables(regions: Sequence[Region], words: Sequence[Word]) -> list[Region]:
+    """Put text close below a table into it whose lines leave the white space between its columns free on both sides."""
+    out: list[Region] = []
+    for region in sorted(regions, key=lambda region: region.box.y0):
+        apart = [other.box for other in regions if other is not region]
+        above = next((n for n, other in enumerate(out) if _is_rest(region, other, words, apart)), None)
+        if above is None:
+            out.append(region)
+        else:
+            out[above] = Region(TABLE, enclosing([out[above].box, region.box]))
+    return out if len(out) < len(regions) else list(regions)
+
+
+def _is_rest(region: Region, table: Region, words: Sequence[Word], apart: Sequence[Box]) -> bool:
+    """Tell if a text has the columns of a table above it: one white strip, and on two rows or more words beside it.
+
+    It begins as far left, ends no farther right, and no other region lies within what both take.
+    """
+    is_below = table.label == TABLE and region.label in _RESTS and region.box.y0 > table.box.y0
+    own = [word for word in words if region.box.contains_centre_of(word.box)] if is_below else []
+    if not own:
+        return False
+    size, whole = own[0].size, enclosing([region.box, table.box])
+    is_within = abs(region.box.x0 - table.box.x0) < size and region.box.x1 < table.box.x1 + size
+    if not is_within or not -size < region.box.y0 - table.box.y1 < _REST_GAP * size:
+        return False
+    if any(whole.contains_centre_of(box) and not table.box.contains_centre_of(box) for box in apart):
+        return False
+    both = [*own, *(word for word in words if table.box.contains_centre_of(word.box))]
+    strips = _white_strips(both, _STRIP * size)
+    rows = text_lines(own)
+    return any(
+        sum(row[0].box.x1 <= low and row[-1].box.x0 >= high for row in rows) >= _REST_ROWS for low, high in strips
+    )
+
+
+def _white_strips(words: Sequence[Word], least: float) -> list[tuple[float, float]]:
+    """Return the xs between which no word stands, `least` points apart or more."""
+    found, end = [], -inf
+    for word in sorted(words, key=lambda word: word.box.x0):
+        if end > -inf and word.box.x0 - end >= least:
+            found.append((end, word.box.x0))
+        end = max(end, word.box.x1)
+    return found
 
 
 def parted_tables(regions: Sequence[Region], words: Sequence[Word], rules: Rules) -> list[Region]:

@@ -27,7 +27,7 @@ from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with
 from ocrmill.pipeline.text.order.blocks_beside import parted_at_rules
 from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
-from ocrmill.pipeline.text.order.line_numbers import without_line_numbers
+from ocrmill.pipeline.text.order.line_numbers import without_line_numbers, without_numbered_lines
 from ocrmill.pipeline.text.order.structure_order import in_structure_order
 from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
@@ -35,6 +35,7 @@ from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
 from ocrmill.pipeline.text.table_parts import (
     parted_tables,
+    with_rest_of_tables,
     with_rows_of_numbers,
     with_ruled_tables,
     with_tables,
@@ -96,6 +97,7 @@ def read_text_layer(
         plane, aside = without_line_numbers(with_links(plain, links, width, height))
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
         regions = _regions(document, page_index, plane) if asked else []
+        regions = without_numbered_lines(regions, plane.words) if aside else regions
         if regions:
             images = [turned(box, plane.turn, width, height) for box in image_boxes(page)]
             shapes = [] if right_to_left else small_shapes(page, visible.log, plane.turn)
@@ -141,7 +143,7 @@ def _parts(
         return turned(box, plane.turn, page.rect.width, page.rect.height)
 
     rules = page_rules(page).moved(place)
-    regions = with_rows_of_numbers(regions, plane.words)
+    regions = with_rest_of_tables(with_rows_of_numbers(regions, plane.words), plane.words)
     regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
     regions = parted_at_rules(regions, plane.words, rules)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)

@@ -7,6 +7,7 @@ from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.table_parts import (
     parted_tables,
+    with_rest_of_tables,
     with_rows_of_numbers,
     with_ruled_tables,
     with_tables,
@@ -254,3 +255,13 @@ def test_a_framed_grid_ends_where_its_frame_does(text: str, *, outside: bool) ->
     (region,) = with_ruled_tables([Region(TABLE, around([*above, *words]))], [*above, *words], grid(88, 4))
 
     assert any(region.box.contains_centre_of(word.box) for word in above) is not outside
+
+
+def test_the_rest_of_a_table_in_its_columns_is_of_it() -> None:
+    """Text close below a table with the same white space between its columns is its rest; running text is not."""
+    words = rows(100, 3)
+    rest = [*line("Harbour", 60, 145), *line("a place", 200, 145), *line("Quay", 60, 160), *line("a wall", 200, 160)]
+    prose = [*line("These are the fares of all ferries in winter", 60, 145), *line("and in the spring of it", 60, 157)]
+    for below, tables in ((rest, 1), (prose, 2)):
+        regions = [Region(TABLE, around(words)), Region("text", around(below))]
+        assert len(with_rest_of_tables(regions, [*words, *below])) == tables
