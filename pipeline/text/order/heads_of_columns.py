@@ -10,7 +10,7 @@ _LEVEL = 0.25  # of a line's height: first lines of columns stand so close to on
 
 
 def heads_columns(heading: Part, parts: Sequence[Part]) -> bool:
-    """Tell if columns end above a heading and begin anew below it, all of them at one height.
+    """Tell if columns end above a heading and begin again below it, all of them at one height.
 
     Nothing stands beside it then. A heading within one of two columns has the lines of the other beside it.
     """
