@@ -260,7 +260,7 @@ def test_a_framed_grid_ends_where_its_frame_does(text: str, *, outside: bool) ->
 def test_the_rest_of_a_table_in_its_columns_is_of_it() -> None:
     """Text close below a table with the same white space between its columns is its rest; running text is not."""
     words = rows(100, 3)
-    rest = [*line("Harbour", 60, 145), *line("a place", 200, 145), *line("Quay", 60, 160), *line("a wall", 200, 160)]
+    rest = [*line("Harbour", 60, 145), *line("pier", 200, 145), *line("Quay", 60, 160), *line("wall", 200, 160)]
     prose = [*line("These are the fares of all ferries in winter", 60, 145), *line("and in the spring of it", 60, 157)]
     for below, tables in ((rest, 1), (prose, 2)):
         regions = [Region(TABLE, around(words)), Region("text", around(below))]

@@ -1,4 +1,4 @@
-"""A heading at the left, above which all columns end and below which all begin anew, is read between them."""
+"""A heading at the left, above which all columns end and below which all begin again, is read between them."""
 
 import pymupdf
 import pytest
