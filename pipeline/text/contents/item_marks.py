@@ -67,7 +67,7 @@ def follow(one: str, other: str) -> bool:
 
 
 def counts_on(one: str, other: str) -> bool:
-    """Tell if a mark is the next one after another: `2.` after `1.`, `B)` after `A)`, `(ii)` after `(i)`, `[4]` after `[3]`."""
+    """Tell if a mark is the next one after another: `2.` after `1.`, `B)` after `A)`, `(ii)` after `(i)`, `[4]` too."""
     first, second = one.strip("()[]."), other.strip("()[].")
     if not (first and second) or one.replace(first, "", 1) != other.replace(second, "", 1):
         return False
