@@ -39,7 +39,7 @@ def around(words: list[Word]) -> Box:
     ],
 )
 def test_a_rule_parts_blocks_and_no_rows(right: list[str], rules: int, regions: int) -> None:
-    """One vertical rule between lines, of which some have none beside them, parts a region of text."""
+    """One vertical rule parts a region of text, if some of its lines have none on the other side of the rule."""
     words = [*lines(PARTIES, 60, 100), *lines(right, 260, 100)]
     down = tuple(Box(x, 90, x, 180) for x in (240.0, 250.0)[:rules])
 
