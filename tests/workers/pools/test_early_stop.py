@@ -33,9 +33,9 @@ def start_run(tmp_path: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path) -> None:
-    """`--time-budget 1s` does not wait until Ray and its workers are up: exit code 75, and no row."""
+    """`--time-budget 3s` does not wait until Ray and its workers are up: exit code 75, and no row."""
     (tmp_path / "in").mkdir()
-    with start_run(tmp_path, "--time-budget", "1s") as run:
+    with start_run(tmp_path, "--time-budget", "3s") as run:
         _, errors = run.communicate(timeout=120)
 
     assert run.returncode == 75, errors
