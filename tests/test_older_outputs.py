@@ -166,7 +166,7 @@ def test_it_is_judged_again(old: Path) -> None:
     assert "9 pages stay as they are" in command("reflag", old)
     assert "judged      9 pages by version 1; `ocrmill reflag OUT --remeasure`" in command("status", old)
 
-    assert "judged 9 pages by version 6; 9 rows changed" in command("reflag", old, "--remeasure")
+    assert "judged 9 pages by version 7; 9 rows changed" in command("reflag", old, "--remeasure")
     assert "judged" not in command("status", old)
     assert verify(LocalStore(old), repair=False).findings == ()
     kept = {"quality_version": 9, "settings_fingerprint": 10}

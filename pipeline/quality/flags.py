@@ -21,8 +21,8 @@ from ocrmill.pipeline.quality.agreement.doubts import DISAGREEING
 from ocrmill.pipeline.quality.signals.doubts import DOUBTFUL
 from ocrmill.pipeline.records import PageText
 
-QUALITY_VERSION = 6  # in every row; raise it when the meaning of a flag or a measure changes
-MEASURED_ALIKE_SINCE = 6  # rows from this version on have the measures of today; raise it when those change
+QUALITY_VERSION = 7  # in every row; raise it when the meaning of a flag or a measure changes
+MEASURED_ALIKE_SINCE = 7  # rows from this version on have the measures of today; raise it when those change
 
 REPETITION = "repetition"  # raised with at least one of the eight that follow, which say why
 REPEATED_TEXT = "repeated_text"  # much of the content is a third or later copy

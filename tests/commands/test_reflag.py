@@ -260,7 +260,7 @@ def test_an_output_is_judged_with_its_documents(tmp_path: Path) -> None:
     make_output(tmp_path)
     store = LocalStore(tmp_path)
     told = reflag(store, LIMITS, dry_run=True).to_text()
-    assert "judged 6 pages by version 6; 6 rows would change\n" in told
+    assert "judged 6 pages by version 7; 6 rows would change\n" in told
     assert "threshold quality.longest_run was 350 and is 4 now\n" in told
     assert "long_run                       0           6\n" in told
     assert reflag(store, DEFAULTS).changed_pages == 0, "a trial changes nothing"
@@ -286,7 +286,7 @@ def test_rows_of_several_judgements_are_told(tmp_path: Path) -> None:
         add_document(sink, "/in/old.pdf", [page("One line, and that again.\n" * 30)])
     store = LocalStore(tmp_path)
 
-    assert "judged      1 pages by version 1, 6 pages by version 6; `ocrmill reflag OUT --remeasure` judges all" in (
+    assert "judged      1 pages by version 1, 6 pages by version 7; `ocrmill reflag OUT --remeasure` judges all" in (
         read_status(store).to_text()
     )
     (found,) = verify(store, repair=False).findings

@@ -244,7 +244,7 @@ def _turns_of_markup(unit: list[str]) -> float | None:
     if "\n" in kinds and is_table and not (is_formula or is_empty):
         return None  # tables of numbers, in Markdown or as plain lines
     if kinds == {"sign"}:
-        return SIGNS / len(unit)
+        return (PICTOGRAPHS if all(map(_PICTOGRAPH.match, unit)) else SIGNS) / len(unit)
     if "picture" in kinds:
         return TURNS_OF_PICTURES
     return TURNS_OF_COMMANDS if is_formula or kinds <= {"sign", "script"} else TURNS_OF_MARKUP

@@ -39,6 +39,8 @@ STREET = "High Street, Northbay NB1 2CD, vacant"
         ("- [ ] \n", 120),
         ("aGVsbG8=", 25),
         ("🎉", 120),
+        ("🎉 ", 120),
+        ("👩 👨 ", 60),
     ],
 )
 @pytest.mark.parametrize("after", ["", PAGE])
