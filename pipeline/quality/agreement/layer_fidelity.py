@@ -11,8 +11,8 @@ Words that differ are equal where typesetting explains it: a word cut by a hyphe
 is `example`; `long-`, `term` is `long-term`; `and/`, `or` is `and/or`; `1990-`, `1995` is `1990-1995` with a hyphen or
 en dash, and never `19901995`), a Korean word cut there without a hyphen, a number cut in a narrow cell (`4,157,65`,
 `4`), letters set apart (`T I T L E`), an initial that is larger than its word, characters raised or lowered (which part
-a word of the layer), a footnote apart from its number, a minus apart from its number, an accent beside its letter, and
-lam-alef in either order.
+a word of the layer), an address of the Web in several lines, a footnote apart from its number, a minus apart from its
+number, an accent beside its letter, and lam-alef in either order.
 """
 
 import re
@@ -33,10 +33,12 @@ _LARGE_INITIAL = 1.3  # times the height of the word it begins
 _SPACED_LETTERS = 3  # so many single letters in a row are a word set apart
 _CANDIDATES = 50  # words that begin alike and are tried as the whole of a cut one
 _NUMBER = re.compile(r"(?:(?<![^\W_])[+\u2212\u2013-])?(?:(?<!\d)[.,])?\d(?:[\d.,:/'\u2019\u2013-]*\d)?%?")
+_ADDRESS = re.compile(r"(?:[a-z]+://|www\.|doi[:.]|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)\S", re.IGNORECASE)
+_SIGNS = re.compile(r"[\W_]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _MINUS = "\u2212"
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627\u0644]{2,}")
-_MOST_PIECES = 6  # of a word, parted by what is raised or lowered
+_MOST_PIECES = 6  # of a word, parted by what is raised or lowered, and of an address
 _RAISED = 0.1  # of their height
 _FAR = 0.7  # of their height: wider than blanks of a justified line
 _CLOSE = 0.2  # of their height: what follows closer is no new word
@@ -80,6 +82,7 @@ def _without_typesetting(
         _close_up(run, missing, extra)
     _join_raised(missing, extra, layer)
     _join_pieces(missing, extra, layer)
+    _join_addresses(missing, extra, layer)
     return +missing, +extra
 
 
@@ -160,9 +163,9 @@ def _is_raised_after(one: Box, other: Box) -> bool:
     return touches and max(abs(one.y0 - other.y0), abs(one.y1 - other.y1)) > _RAISED * height
 
 
-def _take_whole(pieces: Sequence[str], missing: Counter[str], extra: Counter[str]) -> bool:
-    """Take out pieces and the word that they make, if all of them are there."""
-    whole = "".join(pieces)
+def _take_whole(pieces: Sequence[str], missing: Counter[str], extra: Counter[str], whole: str | None = None) -> bool:
+    """Take out pieces and the word that they make, by default all of them in a row, if all are there."""
+    whole = "".join(pieces) if whole is None else whole
     if extra[whole] <= 0 or not Counter(pieces) <= missing:
         return False
     extra[whole] -= 1
@@ -192,6 +195,22 @@ def _join_pieces(missing: Counter[str], extra: Counter[str], layer: Sequence[Lay
                 missing[word.text] -= 1
                 missing[closed] -= 1
                 break
+
+
+def _join_addresses(missing: Counter[str], extra: Counter[str], layer: Sequence[LayerWord]) -> None:
+    """Take out addresses of the Web that the layer has in several lines, without the signs at the ends of these."""
+    for whole in [word for word in extra if _ADDRESS.match(word)]:
+        wanted = _SIGNS.sub("", whole)
+        for at, word in enumerate(layer):
+            if extra[whole] <= 0:
+                break
+            if missing[word.text] <= 0 or not whole.startswith(word.text):
+                continue
+            pieces = [word.text]
+            for after in layer[at + 1 : at + _MOST_PIECES]:
+                pieces.append(after.text)
+                if wanted == _SIGNS.sub("", "".join(pieces)) and _take_whole(pieces, missing, extra, whole):
+                    break
 
 
 def _is_in_two_lines(word: LayerWord, after: LayerWord) -> bool:

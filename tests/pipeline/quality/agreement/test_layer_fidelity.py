@@ -101,11 +101,19 @@ def test_markup_and_typesetting_do_not_count(markdown: str, line: str) -> None:
         ("1 \u2212 0.193 x = 5 \u2208 R", ("1 \u22120.193 x=5\u2208R",)),
         ("1 \u22120.193", ("1 \u2212 0.193",)),
         ("a dash \u2014 and more", ("a dash\u2014and", "more")),
+        ("see https://example.org/a/b.pdf there", ("see https://", "example.org/", "a/b.pdf there")),
+        ("see doi:10.1017/s0022-0507", ("see doi:", "10.1017/", "s0022-0507")),
     ],
 )
 def test_cut_and_spaced_words_are_equal_to_whole_ones(markdown: str, lines: tuple[str, ...]) -> None:
     """A hyphen at the end of a line, and letters set apart, are typesetting."""
     assert fidelity(markdown, *lines) == LayerFidelity(1, 1, fidelity(markdown, *lines).order)
+
+
+def test_numbers_in_two_lines_are_no_address() -> None:
+    """Only an address has signs that its pieces in the lines of a layer have lost: `1` and `2` are not `1/2`."""
+    assert fidelity("half is 1/2", "half is 1", "2").recall == 1 - 2 / 4
+    assert fidelity("see example.org/12", "see example.org 1", "3").recall < 1
 
 
 def test_a_large_initial_belongs_to_its_word() -> None:
