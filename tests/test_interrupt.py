@@ -42,8 +42,9 @@ cli.main()
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """A command leaves Ctrl-C to the system at its end; the next test wants Python's handler."""
+    """Python's handler of Ctrl-C: a command leaves it to the system at its end, and libraries have others."""
     with keeping_process():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
 
 
