@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.sampling import cpu_seconds
+from bench.cpu_time import cpu_seconds
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings

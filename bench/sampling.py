@@ -1,7 +1,6 @@
-"""Looks at something again and again while a benchmark runs, and at the CPU time of a process."""
+"""Looks at something again and again while a benchmark runs."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Self
 
@@ -26,8 +25,3 @@ class Sampling:
     def _run(self) -> None:
         while not self._over.wait(self._every_s):
             self._look()
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used, to the microsecond; /proc counts in steps of 10 ms."""
-    return time.clock_gettime(~pid << 3 | 2)  # the clock that clock_getcpuclockid(3) names

@@ -10,7 +10,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from bench.sampling import cpu_seconds
+from bench.cpu_time import cpu_seconds
 from ocrmill.configs.settings import RasterSettings, RoutingSettings
 from ocrmill.workers.rendering.process import RenderProcess
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument

@@ -65,6 +65,7 @@ LEFT_OUT = {
     "vllm_pages": "needs a seeded checkpoint of 2 GB and minutes",
 }
 PARTS = {
+    "cpu_time",
     "figures",
     "made_nights",
     "measure",

@@ -34,9 +34,8 @@ def _take_next(steps: Iterator[Callable[[], None]]) -> None:
 
     Signals that come while the loop is busy, with a page for example, all call what was installed then.
     """
-    for step in steps:
+    if step := next(steps, None):
         step()
-        return
 
 
 def _stop(number: signal.Signals, stop: Callable[[], None], doing: str) -> None:

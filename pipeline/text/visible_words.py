@@ -58,9 +58,7 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
 def mended_words(page: "pymupdf.Page", hidden: HiddenText, log: DrawingLog) -> list[tuple[str, Box]]:
     """Return the same words as they are read: with blanks that MuPDF takes for none, lines from right to left in order.
 
-    `log` is that of the page.
-
-    None of them if that would lose a letter or a digit.
+    None of them if that would lose a letter or a digit. `log` is that of the page.
     """
     layout = read_layout(page)
     hidden.remove_from(layout)

@@ -19,9 +19,7 @@ RISE = 0.12  # of the type: characters that differ by less stand on one baseline
 _BLANK = 0.2  # of the larger type: a narrower gap between two fonts is kerning; blanks have 0.22 to 0.33
 _BLANK_IN_FONT = 0.13  # of the type, above the usual gap of a line; letters of a word are kerned by less
 LEAST_BLANK = _BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
-_MARKS = frozenset(
-    "\u0e33\u0eb3"
-)  # vowels over the letter before them, some without width; to Unicode they are letters
+_MARKS = frozenset("\u0e33\u0eb3")  # vowels over the letter before, some without width; to Unicode they are letters
 SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
 _AWAY = 1.0  # of the type: what stands so far off is no part of a word, in whatever order MuPDF gives it
 _HANGUL = re.compile("[\uac00-\ud7a3]")
