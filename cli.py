@@ -183,7 +183,7 @@ def retry(
     """Read pages of OUT again, and put their new rows in the place of the old ones.
 
     Name what to read again; several conditions hold at once. Old rows stay until new ones are durable, and for good
-    where the source is gone or holds another document by now.
+    where the source is gone or holds another document by now, or where a page that has a text cannot be read this time.
     """
     _start_logging(log_json)
     if not (reason or flagged or failed or document or older_than):

@@ -5,7 +5,7 @@ pages whose document is still at its source are read: if the source has changed,
 """
 
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -74,22 +74,21 @@ def find_reopened(store: Store, query: PageQuery, pageless: Iterable[str]) -> Ma
     wanted.update({document_id: set() for document_id in pageless})
     ids = pa.array(wanted, pa.string())
     kept: defaultdict[str, dict[int, PageOutcome]] = defaultdict(dict)
-    pages: Counter[str] = Counter()
+    again: defaultdict[str, dict[int, PageOutcome]] = defaultdict(dict)
     holding: defaultdict[str, list[str]] = defaultdict(list)
     for name in shards(store, "pages"):
         table = read_shard(store.file(name), name, _OUTCOME)
         for row in table.filter(pc.is_in(table["document_id"], ids)).to_pylist():
             document_id = row["document_id"]
-            pages[document_id] += 1
             if holding[document_id][-1:] != [name]:
                 holding[document_id].append(name)
-            if row["page_number"] not in wanted[document_id]:
-                outcome = PageOutcome(Status(row["status"]), bool(row["flags"]), row["repetition_flag"])
-                kept[document_id][row["page_number"]] = outcome
+            outcomes = again if row["page_number"] in wanted[document_id] else kept
+            outcome = PageOutcome(Status(row["status"]), bool(row["flags"]), row["repetition_flag"])
+            outcomes[document_id][row["page_number"]] = outcome
     for name in shards(store, "documents"):
         for document_id in _documents_in_shard(store, name, ids):
             holding[document_id].append(name)
-    return {name: Reopened(kept[name], pages[name], tuple(holding[name])) for name in wanted}
+    return {name: Reopened(kept[name], again[name], tuple(holding[name])) for name in wanted}
 
 
 def _documents_in_shard(store: Store, name: str, ids: pa.Array) -> list[str]:

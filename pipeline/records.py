@@ -67,6 +67,8 @@ class Reason(StrEnum):
 
 
 ENGINE_FAILURES = frozenset({Reason.ENGINE_ERROR, Reason.ENGINE_TIMEOUT, Reason.ENGINE_CRASH})  # whatever the page
+RENDER_FAILURES = frozenset({Reason.RENDER_ERROR, Reason.RENDER_TIMEOUT, Reason.RENDER_CRASH, Reason.RENDER_MEMORY})
+NOT_READ = ENGINE_FAILURES | RENDER_FAILURES | {Reason.UNREADABLE, Reason.CHANGED}  # they say nothing about the content
 
 
 class Route(StrEnum):

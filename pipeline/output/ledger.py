@@ -74,7 +74,7 @@ class Reopened:
     """A finished document with pages to read again."""
 
     kept: Mapping[int, PageOutcome]  # the pages that keep their rows
-    pages: int  # their number in the document; each has a row
+    again: Mapping[int, PageOutcome]  # the others, as they were
     shards: tuple[str, ...]  # with its rows, which stay until they are replaced
 
 
@@ -154,7 +154,8 @@ class Ledger:
 
     def keeps_pages(self, document_id: str, pages: int) -> bool:
         """Tell if a reopened document has another number of pages now: its rows would be lost, so they are kept."""
-        return document_id in self.reopened and self.reopened[document_id].pages not in (0, pages)
+        before = self.reopened.get(document_id)
+        return before is not None and len(before.kept) + len(before.again) not in (0, pages)
 
     def document_of_source(self, uri: str) -> str | None:
         """Return the document that a source held last."""

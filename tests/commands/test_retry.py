@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from ocrmill.commands.verify import verify
 from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings
 from ocrmill.pipeline.errors import SettingsMismatchError
 from ocrmill.pipeline.output.stores.local import LocalStore
-from ocrmill.pipeline.records import Document, Reason, Source, UnreadableDocument
+from ocrmill.pipeline.quality.page_row import unrendered_row
+from ocrmill.pipeline.records import Document, PageRange, Reason, Source, Status, UnreadableDocument
+from ocrmill.pipeline.rows import PageRow
 from ocrmill.pipeline.run_report import RunReport
 from ocrmill.workers.pools.pool import SerialPool
 
@@ -134,12 +137,23 @@ def test_old_rows_stay_where_the_source_is_gone(out: Path, inputs: Path, caplog:
     assert verify(LocalStore(out), repair=False).sound
 
 
-def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, inputs: Path) -> None:
+def test_old_rows_stay_where_the_document_cannot_be_opened_now(out: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Opening takes too long this time: pages that were read before are not given up for that."""
     before = pages(out)
-    fail_fast = RunSettings(raster=RasterSettings(page_wall_s=0.001, page_cpu_s=0.0005, fallback="none"))
-    retry(Job((), str(out), fail_fast, use_ray=False, keep_existing=True), PageQuery(document="book"))
+    retry(job(out), PageQuery(document="book"), lambda job: NeverOpens(job.settings))
     assert before == pages(out)
+    assert "book.pdf: its old rows are kept: over 30 s" in caplog.text
+    assert_sound(out)
+
+
+def test_old_rows_stay_where_pages_cannot_be_read_now(out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The document opens, but each page takes too long: the report counts failures, texts that are there stay."""
+    before = pages(out)
+    report = retry(job(out), PageQuery(document="book"), lambda job: NeverRenders(job.settings))
+    assert (before, 5) == (pages(out), report.pages[Status.FAILED])
+    assert "book.pdf: page 3 keeps its old row: render_timeout" in caplog.text
+    counts = duckdb.sql(f"select pages_text_layer, pages_failed from '{out}/documents/*.parquet' where page_count = 5")
+    assert [(5, 0)] == counts.fetchall()
     assert_sound(out)
 
 
@@ -199,3 +213,19 @@ def pages_at_once(out: Path) -> set[tuple[str, int]]:
     """The pages that a reader by a plain glob sees, some perhaps twice."""
     found = duckdb.sql(f"select source, page_number from '{out}/pages/*.parquet'").fetchall()
     return {(Path(source).name, number) for source, number in found}
+
+
+class NeverOpens(SerialPool):
+    """A pool in which opening a document takes too long."""
+
+    async def open(self, source: Source) -> Document | UnreadableDocument:
+        opened = await super().open(source)
+        return UnreadableDocument(opened.document_id, source, Reason.RENDER_TIMEOUT, "over 30 s")
+
+
+class NeverRenders(SerialPool):
+    """A pool in which every page takes too long."""
+
+    async def read(self, pages: PageRange) -> AsyncGenerator[PageRow, None]:
+        for number in pages.page_numbers:
+            yield unrendered_row(pages.document, number, Reason.RENDER_TIMEOUT, "over 30 s")

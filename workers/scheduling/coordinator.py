@@ -228,13 +228,14 @@ class Coordinator:
 
     async def _begin(self, document: Document, openings: int) -> None:
         """Queue the wanted pages of a document that are not durable yet."""
+        reopened = self._ledger.reopened.get(document.document_id)
         progress = DocumentProgress.begin(
             document,
             document.source,
             durable=self._ledger.unfinished_pages(document.document_id),
             wanted=self._pages.of(document.page_count) if self._pages else None,
             openings=openings,
-            replaces_rows=document.document_id in self._ledger.reopened,
+            before=None if reopened is None else reopened.again,
         )
         self._open[document.document_id] = progress
         self._report.pages_known += len(progress.missing)

@@ -1,12 +1,16 @@
 """The outcomes of a document's pages in a run, and the document's row made from them. No other place keeps them."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ocrmill.pipeline.output.ledger import PageOutcome
-from ocrmill.pipeline.records import Document, Source, Status
+from ocrmill.pipeline.records import NOT_READ, Document, Source, Status
 from ocrmill.pipeline.rows import DocumentRow, PageRow
+from ocrmill.workers.logging import about
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +28,7 @@ class DocumentProgress:
     losses: Counter[int] = field(default_factory=Counter)  # of images, by page
     changed: dict[int, PageRow] = field(default_factory=dict)  # rows of missing pages whose source has changed
     waiting: list[PageRow] | None = None  # its new rows, if they replace old ones all together; else None
+    before: Mapping[int, PageOutcome] = field(default_factory=dict)  # pages of these old rows
 
     @classmethod
     def begin(
@@ -34,21 +39,39 @@ class DocumentProgress:
         durable: Mapping[int, PageOutcome],
         wanted: set[int] | None = None,
         openings: int = 1,
-        replaces_rows: bool = False,
+        before: Mapping[int, PageOutcome] | None = None,
     ) -> "DocumentProgress":
-        """Begin a document: `wanted` are the pages to read, by default all, except those that are durable."""
+        """Begin a document.
+
+        Args:
+            document: What was opened.
+            source: Its place.
+            durable: The pages that have their rows, and keep them.
+            wanted: The pages to read, by default all, except those that are durable.
+            openings: Of its source, in this run.
+            before: The pages whose old rows are replaced; None if the document is not read again.
+        """
         every = set(range(1, document.page_count + 1))
         missing = (every if wanted is None else wanted) - durable.keys()
-        waiting: list[PageRow] | None = [] if replaces_rows else None
-        return cls(document, [source], missing, dict(durable), openings, waiting=waiting)
+        waiting: list[PageRow] | None = None if before is None else []
+        return cls(document, [source], missing, dict(durable), openings, waiting=waiting, before=before or {})
 
     def add(self, row: PageRow) -> bool:
-        """Count a page. Return True if its row may be written at once; else it waits here for the document's row."""
+        """Count a page. Return True if its row may be written at once; else it waits here for the document's row.
+
+        An old row with a text is not given up for a failure that says nothing about the page: it stays.
+        """
         if row.page_number not in self.missing:
             raise KeyError(
                 f"page {row.page_number} of {self.document.source.uri} is not awaited: it has its row, or is none"
             )
         self.missing.remove(row.page_number)
+        before = self.before.get(row.page_number)
+        if row.reason in NOT_READ and row.status is Status.FAILED and before and before.status is not Status.FAILED:
+            where = about(row.source, row.document_id, row.page_number)
+            log.warning("%s: page %d keeps its old row: %s", row.source, row.page_number, row.reason, extra=where)
+            self.outcomes[row.page_number] = before
+            return False
         self.outcomes[row.page_number] = PageOutcome(row.status, bool(row.flags), row.repetition_flag)
         if self.waiting is not None:
             self.waiting.append(row)

@@ -10,7 +10,7 @@ from made_rows import made_id, made_page, made_reading, made_source
 
 from ocrmill.pipeline.output.ledger import PageOutcome
 from ocrmill.pipeline.output.schema import PAGE_COUNTS
-from ocrmill.pipeline.records import Document, Status
+from ocrmill.pipeline.records import Document, Failure, Reason, Status
 from ocrmill.workers.scheduling.document_progress import DocumentProgress
 
 outcomes = st.builds(PageOutcome, st.sampled_from(Status), st.booleans(), st.booleans())
@@ -53,13 +53,37 @@ def test_a_page_is_counted_once(number: int) -> None:
 
 def test_rows_that_replace_others_wait_for_the_last() -> None:
     """The old rows stay until all new ones are there, so that a reader never sees half of either."""
-    progress, fresh = begun(2, replaces_rows=True), begun(2)
+    progress, fresh = begun(2, before={}), begun(2)
     pages = [made_page("a", number, 2) for number in (1, 2)]
 
     assert [progress.add(page) for page in pages] == [False, False]
     assert progress.waiting == pages
     assert [fresh.add(page) for page in pages] == [True, True]
     assert fresh.waiting is None
+
+
+@pytest.mark.parametrize(
+    ("was", "reason", "stays"),
+    [
+        (Status.OK, Reason.ENGINE_TIMEOUT, True),
+        (Status.TEXT_LAYER, Reason.RENDER_TIMEOUT, True),
+        (Status.BLANK, Reason.CHANGED, True),
+        (Status.FAILED, Reason.ENGINE_TIMEOUT, False),
+        (Status.OK, Reason.UNSUPPORTED_SCRIPT, False),
+        (Status.OK, Reason.EMPTY_OUTPUT, False),
+    ],
+)
+def test_a_text_is_not_given_up_for_a_failure_that_says_nothing_about_it(
+    was: Status, reason: Reason, stays: bool
+) -> None:
+    """A dead engine or a slow disk leaves the old row; a judgement about the page replaces it, also by a failure."""
+    before = PageOutcome(was, flagged=True, repetitive=False)
+    progress = begun(1, before={1: before})
+    row = made_page("a", 1, 1, Status.FAILED, content=Failure(reason, "this time"))
+    assert not progress.add(row)
+
+    assert progress.waiting == ([] if stays else [row])
+    assert progress.outcomes[1] == (before if stays else PageOutcome(Status.FAILED, flagged=False, repetitive=False))
 
 
 def test_of_a_document_that_is_wanted_in_part_the_rest_stays_open() -> None:
