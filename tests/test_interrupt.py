@@ -97,10 +97,7 @@ def test_ctrl_c_before_a_command_begins_ends_with_130() -> None:
 
 
 def test_ctrl_c_during_a_query_ends_with_130() -> None:
-    """DuckDB makes an error of its own of it, in `report`, `view` and `export --where`: where it notices it at all.
-
-    The error is raised here as DuckDB 2.0.1 does: of long queries it lets one in two go on after a Ctrl-C.
-    """
+    """DuckDB makes an error of its own of it where a query runs in the main thread, as in `report` and `view`."""
     assert main_of('raise RuntimeError("Query interrupted")') == (130, b"")
 
 

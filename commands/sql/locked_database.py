@@ -1,7 +1,12 @@
 """A DuckDB in a folder of this process, locked: it reads and writes no other file and keeps its settings."""
 
 import shutil
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakSet
 
 from ocrmill.commands.sql.database_folder import DatabaseFolder
 from ocrmill.pipeline.errors import OutputError
@@ -10,10 +15,12 @@ from ocrmill.pipeline.printable import printable
 if TYPE_CHECKING:
     import duckdb
 
+_Found = TypeVar("_Found")
 SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the database
 _LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
 _FILE = "view.duckdb"
 _SPILL = "spill"
+_INTERRUPT_EVERY_S = 0.1
 
 
 class LockedDatabase:
@@ -29,6 +36,8 @@ class LockedDatabase:
         """
         import duckdb
 
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._cursors_lock = threading.Lock()
         self._folder = folder or DatabaseFolder.temporary()
         shutil.rmtree(self._folder.path / _SPILL, ignore_errors=True)  # of a process that was killed
         try:
@@ -60,11 +69,35 @@ class LockedDatabase:
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
         """Return a connection for one thread."""
-        return self._connection.cursor()
+        cursor = self._connection.cursor()
+        with self._cursors_lock:
+            self._cursors.add(cursor)
+        return cursor
 
     def interrupt(self) -> None:
-        """Stop the query that runs on the first connection."""
-        self._connection.interrupt()
+        """Stop the queries that run now; each raises `duckdb.InterruptException` in its thread."""
+        import duckdb
+
+        with self._cursors_lock:
+            cursors = list(self._cursors)
+        for cursor in cursors:
+            with suppress(duckdb.ConnectionException):  # its thread has closed it
+                cursor.interrupt()
+
+    def run(self, query: Callable[[], _Found]) -> _Found:
+        """Run a query that may take long, and stop it at Ctrl-C.
+
+        It has a thread of its own: where it runs in the main thread, DuckDB 2.0.1 notices one Ctrl-C of two.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            found = thread.submit(query)
+            try:
+                return found.result()
+            except KeyboardInterrupt:
+                while not found.done():  # again and again: it may be between two queries
+                    self.interrupt()
+                    wait([found], _INTERRUPT_EVERY_S)
+                raise
 
     def close(self) -> None:
         """Close the file, and remove a temporary one; no thread may use a cursor any more."""

@@ -4,8 +4,8 @@ The condition is one expression over the columns of the page rows. DuckDB evalua
 file but the output, loads nothing, writes nothing, and has limits of memory and temporary files.
 """
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -50,12 +50,17 @@ def pages_where(store: Store, document_ids: Sequence[str | None], condition: str
     rows = FullRows(store, named_columns(f"select {_KEY} from {TEXTS_TABLE} where {condition}"))  # noqa: S608 (only searched for names)
     places = pa.table({"document_id": pa.array(document_ids, pa.string()), "place": np.arange(len(document_ids))})
     database = LockedDatabase(MEMORY_LIMIT)
-    try:
-        cursor = database.cursor()
+    cursor = database.cursor()
+
+    def query() -> Mapping[str, npt.NDArray[Any]]:
         cursor.register(TEXTS_TABLE, rows)
         cursor.register("places", places)
         chosen = cursor.view(TEXTS_TABLE).filter(condition).project(_KEY)
         found = chosen.join(cursor.view("places"), "document_id").project("place, page_number").fetchnumpy()
+        return cast("Mapping[str, npt.NDArray[Any]]", found)
+
+    try:
+        found = database.run(query)
     except duckdb.Error as error:
         if rows.error is not None:
             raise rows.error from error
@@ -64,5 +69,5 @@ def pages_where(store: Store, document_ids: Sequence[str | None], condition: str
         ) from error
     finally:
         database.close()
-    places_found = cast("npt.NDArray[np.int64]", found["place"]).astype(np.int64)
+    places_found = found["place"].astype(np.int64)
     return PagesWhere(np.sort((places_found << _PAGE_BITS) | found["page_number"].astype(np.int64)))
