@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from forks import run_script
 from pdfs import text_pdf
 
 import ocrmill
@@ -78,8 +80,16 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
         assert all(inspect.getdoc(each) for each in own if each.__module__.startswith("ocrmill"))
 
 
+@pytest.fixture(scope="module")
+def output(papers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output of one of the papers."""
+    out = tmp_path_factory.mktemp("output") / "papers-out"
+    ocrmill.run(papers / "report.pdf", out, use_ray=False)
+    return out
+
+
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
-def test_the_snippets_of_the_guide_run(number: int, papers: Path, tmp_path: Path) -> None:
+def test_the_snippets_of_the_guide_run(number: int, papers: Path, output: Path, tmp_path: Path) -> None:
     """Each ```python block of docs/python.md runs as it stands, in a folder with `papers/` and an output of them.
 
     One that needs a package which is not installed is skipped; `dev` has all of them.
@@ -93,12 +103,10 @@ def test_the_snippets_of_the_guide_run(number: int, papers: Path, tmp_path: Path
     (tmp_path / "mine.toml").write_text("[raster]\ndpi = 150\n")
     (tmp_path / "truth").mkdir()
     (tmp_path / "truth/report.md").write_text("Text of the report.\n")
-    ocrmill.run(tmp_path / "report.pdf", tmp_path / "papers-out", use_ray=False)
+    shutil.copytree(output, tmp_path / "papers-out")
     script = tmp_path / "snippet.py"
     script.write_text(snippet)
-    done = subprocess.run(
-        [sys.executable, "-P", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240
-    )
+    done = run_script(script, tmp_path)
 
     assert done.returncode == 0, done.stderr
 

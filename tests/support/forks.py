@@ -1,8 +1,11 @@
-"""Commands of ours in processes of their own, which are forks of one that has imported them.
+"""Commands and scripts in processes of their own, which are forks of one that has imported ours.
 
 A command that Python starts for computes a second and a half before it does anything: it imports ours, and pandas,
 which pyarrow takes wherever that is installed. Tests of what is imported, of what Python reads when it starts, of
 signals and of Ray start Python.
+
+Nor does each command that reads pages start a template of rendering processes, which takes two seconds: they have that
+of the process that they are forks of.
 """
 
 import atexit
@@ -20,21 +23,37 @@ from typing import IO
 ROOT = Path(__file__).parents[2]
 USUAL = "import boto3, pandas, pyarrow.dataset\nfrom ocrmill.commands import run, status, verify"
 _SERVER = """
-import json, os, sys
+import json, os, runpy, sys
 {imports}
 from ocrmill import cli
+from ocrmill.workers.rendering.forking import forked_process as rendering
+templates, own = rendering._templates, os.getpid()
+def have_template():
+    held = templates.get((own, "mupdf"))
+    if held is not None and held.has_ended():
+        del templates[own, "mupdf"]
+    return rendering._template("mupdf")
 def begin(asked):
-    os.environ.clear()
-    os.environ.update(asked["environment"])
     for number, name in enumerate((os.devnull, "stdout", "stderr")):
         path = os.path.join(asked["streams"], name)
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), number)
     os.chdir(asked["folder"])
-    sys.argv[:] = ["ocrmill", *asked["command"]]
 for line in sys.stdin:
+    asked = json.loads(line)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    first, *_ = command = asked["command"]
+    template = have_template() if {renders} and first.endswith(("run", "retry", "plan", ".py")) else None
     if not (child := os.fork()):
-        begin(json.loads(line))
+        templates.clear()
+        if template is not None:
+            templates[os.getpid(), "mupdf"] = template
+        begin(asked)
         {prepare}
+        if first.endswith(".py"):
+            sys.argv[:] = command
+            sys.exit(runpy.run_path(first, run_name="__main__") and 0)
+        sys.argv[:] = ["ocrmill", *command]
         sys.exit(cli.main())
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
@@ -50,7 +69,7 @@ class Forks:
     def run(
         self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command in this folder, and return how it ended and what it wrote.
+        """Run a command, or a script by its path, in this folder, and return how it ended and what it wrote.
 
         A test that is broken off meanwhile, because it takes too long, ends the process for all that follow.
         """
@@ -68,10 +87,13 @@ class Forks:
 
 
 @contextmanager
-def forking(imports: str = USUAL, prepare: str = "") -> Iterator[Forks]:
-    """The process whose forks run commands, once each has prepared itself; it ends with the block."""
+def forking(imports: str = USUAL, prepare: str = "", *, renders: bool = True) -> Iterator[Forks]:
+    """The process whose forks run commands, once each has prepared itself; it ends with the block.
+
+    Unless it `renders`, it has no template of rendering processes.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    program = [sys.executable, "-c", _SERVER.format(imports=imports, prepare=prepare)]
+    program = [sys.executable, "-P", "-c", _SERVER.format(imports=imports, prepare=prepare, renders=renders)]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -85,6 +107,11 @@ def _forks() -> Forks:
     running = forking()
     atexit.register(running.__exit__, None, None, None)
     return running.__enter__()
+
+
+def run_script(path: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a file of Python in this folder, which is not on its import path."""
+    return _forks().run([str(path)], folder, os.environ)
 
 
 def ocrmill(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":

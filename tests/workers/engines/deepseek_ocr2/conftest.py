@@ -47,7 +47,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
     """A process that has imported the command."""
-    with forking(LACKING, "prepare()") as forks:
+    with forking(LACKING, "prepare()", renders=False) as forks:
         yield forks
 
 
