@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
@@ -10,6 +11,7 @@ from typing import Self
 
 import pytest
 from processes import next_line
+from waiting import wait_for
 
 from ocrmill.configs.settings import StorageSettings
 from ocrmill.pipeline.buckets import obstore as obstore_bucket
@@ -64,6 +66,21 @@ def shorten_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "HEARTBEAT_S", HEARTBEAT_S)
     for name, value in (("EXPIRES_S", EXPIRES_S), ("FRESH_S", FRESH_S), ("WATCH_S", WATCH_S)):
         monkeypatch.setattr(bucket_store, name, value)
+
+
+def let_it_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait until a lease whose owner is dead has expired, by the short times, which count here from now on.
+
+    Before that, the real ones count, by which a lease does not expire because the machine is busy.
+    """
+    shorten_times(monkeypatch)
+    time.sleep(EXPIRES_S + ROUNDED_S)
+
+
+def wait_for_heartbeat(store: Store) -> None:
+    """Wait until the lease's owner has renewed it; a bucket's clock takes up to a second to show that."""
+    before = owner_of(store).heartbeat
+    wait_for(lambda: owner_of(store).heartbeat > before, 60, "a heartbeat")
 
 
 @contextmanager

@@ -37,11 +37,12 @@ log = logging.getLogger(__name__)
 class BucketLease:
     """The right to write to an output in a bucket."""
 
-    def __init__(self, bucket: Bucket, key: str, owner: LeaseOwner, version: str) -> None:
+    def __init__(self, bucket: Bucket, key: str, owner: LeaseOwner, version: str, asked: float) -> None:
+        """Hold what a write gave; `asked` is the time of `seconds_with_sleep` before that write."""
         self._bucket, self._key, self._owner = bucket, key, owner
         self._version = version
         self._progress: Callable[[], RunProgress | None] = lambda: None
-        self._renewed = seconds_with_sleep()
+        self._renewed = asked
         self._lost: LeaseLostError | None = None
         self._lock = threading.Lock()
 
@@ -75,13 +76,14 @@ class BucketLease:
                 log.warning("the lease was not released, and expires in %.0f s: %s", EXPIRES_S, error)
 
     def _renew(self, text: bytes) -> None:
+        asked = seconds_with_sleep()  # the bucket may stamp the lease now, however late its answer is
         try:
             self._version = self._bucket.write(self._key, text, replacing=self._version)
         except BucketError as error:
             if error.code not in (BucketErrorCode.CHANGED, BucketErrorCode.NO_OBJECT):
                 raise OutputError(str(error), transient=True) from error
             self._version = self._version_if_ours()
-        self._renewed = seconds_with_sleep()
+        self._renewed = asked
 
     def _version_if_ours(self) -> str:
         """Return the present version if we wrote it: the answer to a write may be lost although it succeeded."""
@@ -188,20 +190,17 @@ class BucketStore:
                 raise LeaseHeldError(self._held_text(holder, age_s))
             log.warning("%s: %s seems to be dead; taking over in %.0f s", self.url, holder.to_text(), WATCH_S)
             self._watch(key, version)
+        asked = seconds_with_sleep()
         with _as_output_error():
             try:
-                return BucketLease(
-                    self._bucket,
-                    key,
-                    owner,
-                    self._bucket.write(key, owner.to_json(datetime.now(UTC)), replacing=version),
-                )
+                taken = self._bucket.write(key, owner.to_json(datetime.now(UTC)), replacing=version)
+                return BucketLease(self._bucket, key, owner, taken, asked)
             except BucketError as error:
                 if error.code is not BucketErrorCode.CHANGED:
                     raise
         now, info = _read_lease(self._bucket, key)
         if now is not None and now.token == owner.token:  # our write arrived, its answer did not
-            return BucketLease(self._bucket, key, owner, info.version)
+            return BucketLease(self._bucket, key, owner, info.version, asked)
         raise LeaseHeldError(f"{self.url}: another run is writing there." if now is None else self._held_text(now))
 
     def _watch(self, key: str, version: str) -> None:

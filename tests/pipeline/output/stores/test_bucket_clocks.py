@@ -1,10 +1,9 @@
 """The lease of an output where a clock is off: of who writes, of who reads, of who wants to write."""
 
-import time
 from datetime import UTC, datetime
 
 import pytest
-from leases import EXPIRES_S, OWNER, ROUNDED_S, holder, owner_of, set_clock
+from leases import EXPIRES_S, OWNER, holder, let_it_expire, owner_of, set_clock, wait_for_heartbeat
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
@@ -20,9 +19,10 @@ NEAR_S = 5  # far from the two hours by which clocks are off
 
 
 @pytest.mark.fault
-@pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
-def test_a_clock_that_is_off_gives_and_takes_no_lease(anywhere: tuple[Store, StorageSettings], skew_h: int) -> None:
+def test_a_clock_that_is_off_gives_and_takes_no_lease(
+    anywhere: tuple[Store, StorageSettings], skew_h: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run whose clock is two hours off keeps its lease while it lives, and leaves it to the next when it is dead."""
     store, settings = anywhere
     with holder(store, settings, skew_h) as process:
@@ -31,16 +31,15 @@ def test_a_clock_that_is_off_gives_and_takes_no_lease(anywhere: tuple[Store, Sto
             assert abs((datetime.now(UTC) - owner_of(store).heartbeat).total_seconds()) < NEAR_S
             with pytest.raises(LeaseHeldError, match="is writing there"), store.lease(OWNER):
                 pytest.fail("its owner lives")
-            time.sleep(EXPIRES_S / 2)
+            wait_for_heartbeat(store)
         process.kill()
         process.wait()
-        time.sleep(EXPIRES_S + ROUNDED_S)
+        let_it_expire(monkeypatch)
         assert not store.is_leased()
         with store.lease(OWNER):
             assert owner_of(store).run_id == "run-1"
 
 
-@pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
 def test_who_reads_with_a_clock_that_is_off_sees_who_writes(
     any_store: Store, settings: StorageSettings, skew_h: int, monkeypatch: pytest.MonkeyPatch
@@ -58,7 +57,7 @@ def test_who_reads_with_a_clock_that_is_off_sees_who_writes(
         assert status.writer.heartbeat_age_s < NEAR_S
         process.kill()
         process.wait()
-        time.sleep(EXPIRES_S + ROUNDED_S)
+        let_it_expire(monkeypatch)
         status = read_status(any_store)
         assert status.writer is not None
         assert not status.writer.alive
@@ -68,7 +67,6 @@ def test_who_reads_with_a_clock_that_is_off_sees_who_writes(
 
 
 @pytest.mark.fault
-@pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("skew_h", [2, -2], ids=["ahead", "behind"])
 def test_who_has_a_clock_that_is_off_takes_no_lease(
     anywhere: tuple[Store, StorageSettings], skew_h: int, monkeypatch: pytest.MonkeyPatch
@@ -80,10 +78,10 @@ def test_who_has_a_clock_that_is_off_takes_no_lease(
         for _ in range(3):
             with pytest.raises(LeaseHeldError, match="is writing there"), store.lease(OWNER):
                 pytest.fail("its owner lives")
-            time.sleep(EXPIRES_S / 2)
+            wait_for_heartbeat(store)
         process.kill()
         process.wait()
-        time.sleep(EXPIRES_S + ROUNDED_S)
+        let_it_expire(monkeypatch)
         with store.lease(OWNER):
             assert owner_of(store).run_id == "run-1"
 

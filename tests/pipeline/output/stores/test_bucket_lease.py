@@ -8,16 +8,32 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gcs_server import GoogleServer
-from leases import EXPIRES_S, OWNER, ROUNDED_S, SHORT_TIMES, WATCH_S, holder, owner_of
+from leases import (
+    EXPIRES_S,
+    HEARTBEAT_S,
+    OWNER,
+    ROUNDED_S,
+    SHORT_TIMES,
+    holder,
+    let_it_expire,
+    owner_of,
+    wait_for_heartbeat,
+)
 from processes import next_line, say
 from s3_proxy import FaultyS3
 from s3_server import S3Server
 
 from ocrmill.configs.settings import StorageSettings
+from ocrmill.pipeline.buckets.bucket import ABSENT, BucketUrl
+from ocrmill.pipeline.buckets.connect import open_bucket
 from ocrmill.pipeline.errors import LeaseHeldError, LeaseLostError, OutputError
+from ocrmill.pipeline.output.stores import bucket as bucket_store
+from ocrmill.pipeline.output.stores import store as store_module
 from ocrmill.pipeline.output.stores.open import open_store
 from ocrmill.pipeline.output.stores.store import LeaseOwner, Store
 from ocrmill.pipeline.run_progress import RunProgress
+
+PATIENT_S = 3.0  # that a taker waits for a heartbeat: one of 0.2 s comes meanwhile on a busy machine, too
 
 
 def test_a_second_writer_is_told_who_holds_the_lease(any_store: Store, settings: StorageSettings) -> None:
@@ -34,25 +50,27 @@ def test_a_second_writer_is_told_who_holds_the_lease(any_store: Store, settings:
         assert owner_of(any_store).run_id == "run-1"
 
 
-@pytest.mark.usefixtures("short_times")
-def test_the_lease_of_a_dead_owner_is_taken_over_once_it_expires(any_store: Store, settings: StorageSettings) -> None:
+def test_the_lease_of_a_dead_owner_is_taken_over_once_it_expires(
+    any_store: Store, settings: StorageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SIGKILL of the run that writes to a bucket: others are refused until its heartbeat expires; one takes over."""
     with holder(any_store, settings) as process:
         process.kill()
         process.wait()
         with pytest.raises(LeaseHeldError, match="can be taken over"), any_store.lease(OWNER):
             pytest.fail("the owner may be alive")
-        time.sleep(EXPIRES_S + ROUNDED_S)
+        let_it_expire(monkeypatch)
         assert not any_store.is_leased()
         with any_store.lease(OWNER):
             assert owner_of(any_store).run_id == "run-1"
 
 
-@pytest.mark.usefixtures("short_times")
-def test_an_owner_that_lives_keeps_its_lease(any_store: Store) -> None:
+def test_an_owner_that_lives_keeps_its_lease(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lease is renewed in the background, for as long as it is held."""
+    monkeypatch.setattr(store_module, "HEARTBEAT_S", HEARTBEAT_S)
     with any_store.lease(OWNER):
-        time.sleep(2 * EXPIRES_S)
+        for _ in range(2):
+            wait_for_heartbeat(any_store)
         assert any_store.is_leased()
         with pytest.raises(LeaseHeldError), any_store.lease(LeaseOwner.current("run-2")):
             pytest.fail("the owner is alive")
@@ -83,18 +101,42 @@ def test_two_who_take_over_do_not_both_get_it(any_store: Store, settings: Storag
         process.wait()
     time.sleep(EXPIRES_S + ROUNDED_S)
     taker = f"""{SHORT_TIMES}
-bucket_store.WATCH_S = {WATCH_S}
+bucket_store.WATCH_S = {PATIENT_S}
 from ocrmill.pipeline.errors import LeaseHeldError
 try:
     with output.lease(store.LeaseOwner.current("taker")):
         print("had", flush=True)
-        time.sleep({2 * WATCH_S} + 1)
+        sys.stdin.readline()
 except LeaseHeldError:
     print("refused", flush=True)
 """
     arguments = [sys.executable, "-c", taker, any_store.url, settings.model_dump_json()]
-    takers = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert ["had\n", "refused\n"] == sorted(process.communicate()[0] for process in takers)
+    pipe = subprocess.PIPE
+    takers = [subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    said = sorted(next_line(taker) for taker in takers)
+    for taker in takers:
+        taker.communicate()  # which lets the one that had it end
+    assert said == ["had\n", "refused\n"]
+
+
+def test_a_lease_counts_from_before_its_request(google: GoogleServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket may have stamped the lease long before its answer comes: it is fresh only for so long after that."""
+    now, late_s = [0.0], bucket_store.FRESH_S + 1
+    bucket = open_bucket(BucketUrl("gs", google.bucket()), google.settings)
+    write = bucket.write
+
+    def answer_late(key: str, data: bytes | memoryview, *, replacing: str | None = None) -> str:
+        version = write(key, data, replacing=replacing)
+        now[0] += late_s
+        return version
+
+    monkeypatch.setattr(bucket_store, "seconds_with_sleep", lambda: now[0])
+    monkeypatch.setattr(bucket, "write", answer_late)
+    lease = bucket_store.BucketLease(bucket, "_lease", OWNER, bucket.write("_lease", b"", replacing=ABSENT), asked=0.0)
+    lease.check()
+    assert (now[0], lease.age_s()) == (2 * late_s, late_s), "it was taken for fresh"
+    lease.renew()
+    assert lease.age_s() == late_s
 
 
 @pytest.mark.usefixtures("short_times")
