@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 20, what: str = "the condition") -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 60, what: str = "the condition") -> T:
     """Ask until the answer is true, and return it.
 
     Raises:

@@ -22,7 +22,7 @@ class Listing:
         self._ahead = ahead
         self._waiting: deque[Source] = deque()
         self._changed = threading.Condition()
-        self._ended = self._closed = False
+        self._ended = self._complete = False
         self.exhausted = False  # every source was taken
         self._error: BaseException | None = None
         threading.Thread(target=self._list, name="ocrmill-listing", daemon=True).start()
@@ -39,13 +39,14 @@ class Listing:
             self._changed.notify_all()
             if not taken and self._error is not None:
                 raise self._error
-            self.exhausted = not taken and not self._closed
+            self.exhausted = self._complete and not self._waiting
             return taken
 
     def close(self) -> None:
         """End the thread after its present source; a waiting `take` returns none."""
         with self._changed:
-            self._ended = self._closed = True
+            self._ended = True
+            self._complete = self._complete and not self._waiting
             self._waiting.clear()
             self._changed.notify_all()
 
@@ -59,7 +60,7 @@ class Listing:
                     self._waiting.append(source)
                     self._report.sources_listed += 1
                     self._changed.notify_all()
-            self._report.listing_complete = True
+            self._complete = self._report.listing_complete = True
         except BaseException as error:  # noqa: BLE001 - `take` raises it after the sources listed before
             self._error = error
         finally:

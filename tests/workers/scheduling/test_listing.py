@@ -1,10 +1,10 @@
 """Sources are listed ahead of their opening, in order, within a bound."""
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
+from waiting import wait_for
 
 from ocrmill.pipeline.errors import InputError
 from ocrmill.pipeline.records import Source
@@ -16,17 +16,11 @@ def sources(count: int) -> Iterator[Source]:
     return (Source(f"{number}", "1", 1, "") for number in range(count))
 
 
-def wait_for(listed: int, report: RunReport) -> None:
-    until = time.monotonic() + 10
-    while report.sources_listed < listed and time.monotonic() < until:
-        time.sleep(0.01)
-
-
 def test_sources_come_in_order_and_are_counted_before_they_are_taken() -> None:
     """All are listed while none is taken; they come in order, and after the last one none."""
     report = RunReport()
     listing = Listing(sources(150), report)
-    wait_for(150, report)
+    wait_for(lambda: report.listing_complete)
     taken = [source.uri for batch in iter(lambda: listing.take(64), []) for source in batch]
 
     assert (150, True) == (report.sources_listed, report.listing_complete)
@@ -36,14 +30,19 @@ def test_sources_come_in_order_and_are_counted_before_they_are_taken() -> None:
 
 def test_a_long_listing_waits_for_its_turn() -> None:
     """No more than the bound wait in memory; taking some lets the listing go on."""
-    report = RunReport()
-    listing = Listing(sources(1000), report, ahead=100)
-    wait_for(101, report)
+    report, found = RunReport(), [0]
 
+    def counted() -> Iterator[Source]:
+        for source in sources(1000):
+            found[0] += 1
+            yield source
+
+    listing = Listing(counted(), report, ahead=100)
+    wait_for(lambda: found[0] > 100)
     assert (100, False) == (report.sources_listed, report.listing_complete)
     assert len(listing.take(40)) == 40
-    wait_for(140, report)
-    assert report.sources_listed == 140
+    wait_for(lambda: found[0] > 140)
+    assert (140, False) == (report.sources_listed, report.listing_complete)
     listing.close()
 
 
@@ -56,7 +55,7 @@ def test_an_error_comes_after_what_was_listed_before_it() -> None:
 
     report = RunReport()
     listing = Listing(broken(), report)
-    wait_for(3, report)
+    wait_for(lambda: report.sources_listed == 3)
     assert len(listing.take(64)) == 3
     with pytest.raises(InputError, match="the mount is gone"):
         listing.take(64)
@@ -69,15 +68,26 @@ def test_closing_wakes_whoever_waits() -> None:
 
     def slow() -> Iterator[Source]:
         yield from sources(1)
-        hanging.wait(30)
+        hanging.wait()
         yield from sources(1)
 
     listing = Listing(slow(), RunReport())
     assert len(listing.take(64)) == 1
     threading.Timer(0.2, listing.close).start()
-    started = time.monotonic()
 
     assert listing.take(64) == []
-    assert time.monotonic() - started < 5
     assert not listing.exhausted
     hanging.set()
+
+
+@pytest.mark.parametrize("taken", [1, 2])
+def test_a_stop_after_the_last_source_leaves_none(taken: int) -> None:
+    """A listing that is closed once all was found is exhausted if all was taken, whoever noticed its end."""
+    report = RunReport()
+    listing = Listing(sources(2), report)
+    wait_for(lambda: report.listing_complete)
+    assert len(listing.take(taken)) == taken
+    listing.close()
+
+    assert listing.take(64) == []
+    assert listing.exhausted == (taken == 2)
