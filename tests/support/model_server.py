@@ -58,6 +58,7 @@ class Say:
     finish_reason: str | None = "stop"
     wait_s: float = 0.0  # before the first piece
     pause_s: float = 0.0  # between pieces
+    at_once: int = 0  # requests that have to be there at a time before it begins
     output_tokens: int | None = None
     reasoning: str = ""
     refusal: str = ""
@@ -226,6 +227,8 @@ class ModelServer:
         return False
 
     async def _say(self, answer: Say, writer: asyncio.StreamWriter) -> bool:
+        while self.most_at_once < answer.at_once:  # noqa: ASYNC110 - requests tell nobody
+            await asyncio.sleep(0.01)
         await asyncio.sleep(answer.wait_s)
         tokens = len(answer.text) // 4 if answer.output_tokens is None else answer.output_tokens
         usage = {"prompt_tokens": 1000, "completion_tokens": tokens}

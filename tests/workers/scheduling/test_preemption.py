@@ -73,7 +73,7 @@ def metadata_server() -> Iterator[MetadataServer]:
 
 async def asked(server: MetadataServer, times: int, status: int | None = None) -> None:
     """Wait until the server has answered so often, with this status if one is named."""
-    while sum(status in (None, answer) for answer in server.answers) < times:
+    while sum(status in (None, answer) for answer in server.answers) < times:  # noqa: ASYNC110 - a thread answers
         await asyncio.sleep(0.01)
 
 

@@ -27,6 +27,7 @@ from model_server import (
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import EngineDown, Failure, PageText, Reason, RetryParams
 from ocrmill.workers.engines.endpoint.answer import MOST_ANSWER_BYTES, EventLines
+from ocrmill.workers.engines.endpoint.in_flight_limit import START
 
 PAGES = range(1, 13)
 
@@ -55,11 +56,11 @@ ALL = [f"page {number} of them" for number in PAGES]
 
 def test_pages_are_read_side_by_side_and_none_is_mixed_up() -> None:
     """Sixty pages at once, each with its number in it: each number comes back on its own page."""
-    with serving_model(lambda asked: Say(says_number(asked).text, wait_s=0.05)) as server:
+    with serving_model(lambda asked: Say(says_number(asked).text, at_once=START)) as server:
         outcomes = read_pages(engine_settings(server.url), range(1, 61))
 
     assert [f"page {number} of them" for number in range(1, 61)] == texts(outcomes)
-    assert server.most_at_once > 10
+    assert server.most_at_once >= START
     (first, *_) = outcomes
     assert isinstance(first, PageText)
     assert (first.finish_reason, first.prompt_tokens, first.raw) == ("stop", 1000, "page 1 of them")
@@ -122,7 +123,7 @@ def test_a_server_that_restarts_is_found_again() -> None:
 def test_a_server_that_hangs_loses_its_pages_to_another() -> None:
     """One of two servers takes requests and says nothing: the other one reads all pages."""
     with serving_model(lambda _: Hang()) as hangs, serving_model(says_number) as works:
-        outcomes = read_pages(engine_settings(hangs.url, works.url, timeout_s=0.5), PAGES)
+        outcomes = read_pages(engine_settings(hangs.url, works.url, timeout_s=3.0), PAGES)
 
     assert ALL == texts(outcomes)
     assert hangs.asked
@@ -195,7 +196,7 @@ def test_a_page_that_ends_every_server_is_blamed_alone() -> None:
 def test_a_page_that_no_server_answers_times_out() -> None:
     """The server is silent at page 5 and reads others: after a second try page 5 has timed out."""
     with serving_model(lambda asked: Hang() if number_of(asked) == 5 else says_number(asked)) as server:
-        outcomes = read_pages(engine_settings(server.url, timeout_s=0.4), PAGES)
+        outcomes = read_pages(engine_settings(server.url, timeout_s=3.0), PAGES)
 
     bad = outcomes.pop(4)
     assert isinstance(bad, Failure)
