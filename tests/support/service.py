@@ -42,7 +42,7 @@ class Serving:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and return the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -68,6 +68,9 @@ def serving(
         with httpx.Client(base_url=address, timeout=60, headers=headers, verify=authority or True) as client:
             wait_for(lambda: client.get("/ready").status_code == 200, 60, "the service is ready")
             yield Serving(process, client, log, scratch)
+    except httpx.TransportError as error:
+        error.add_note(log.read_text())
+        raise
     finally:
         process.kill()
         process.communicate()

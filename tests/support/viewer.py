@@ -32,7 +32,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 
 def until(page: "Page", condition: str) -> None:
     """Wait until JavaScript is true; Playwright's own wait needs eval, which the policy forbids."""
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while not page.evaluate(condition):
         assert time.monotonic() < give_up, condition
         page.wait_for_timeout(30)

@@ -15,7 +15,7 @@ from ocrmill.commands.serve import slow_clients
 from ocrmill.commands.web.listening import listen
 from ocrmill.configs.serve.serve_settings import ServeSettings
 
-LIMIT_S = 0.4
+HEAD_S, TAKE_S = 0.4, 2.0
 LARGE = 64 << 20  # more than both sockets hold
 
 
@@ -32,8 +32,8 @@ def port() -> Iterator[int]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slow_clients, "HEAD_S", LIMIT_S)
-        patch.setattr(slow_clients, "TAKE_S", LIMIT_S)
+        patch.setattr(slow_clients, "HEAD_S", HEAD_S)
+        patch.setattr(slow_clients, "TAKE_S", TAKE_S)
         thread.start()
         yield listening.getsockname()[1]
         server.should_exit = True
@@ -56,16 +56,15 @@ def is_closed(connection: socket.socket) -> bool:
 @pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"])
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHo"])
 def test_the_head_of_a_request_has_a_time(port: int, before: bytes, begun: bytes) -> None:
-    """Nothing or half a head, as the first request or the second one: the connection ends."""
+    """Nothing or half a head, as the first request or the second one: the connection ends, and not before."""
+    began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(before)
         assert not before or connection.recv(1000).startswith(b"HTTP/1.1 200 ")
         connection.sendall(begun)
-        began = time.monotonic()
-        assert not is_closed(connection)
-        wait_for(lambda: is_closed(connection), 5)
+        wait_for(lambda: is_closed(connection))
 
-        assert time.monotonic() - began > LIMIT_S / 2
+        assert time.monotonic() - began > 0.9 * HEAD_S
 
 
 def test_an_answer_has_to_be_taken(port: int) -> None:
@@ -80,11 +79,11 @@ def test_an_answer_has_to_be_taken(port: int) -> None:
             came += len(part)
             if not part:
                 break
-            if number < 20:
-                time.sleep(LIMIT_S / 10)
-        time.sleep(LIMIT_S)
+            if number < 12:
+                time.sleep(TAKE_S / 10)
+        time.sleep(TAKE_S)
         taken = 0
-        lazy.settimeout(5)
+        lazy.settimeout(60)
         with suppress(ConnectionResetError):
             while part := lazy.recv(1 << 20):
                 taken += len(part)

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +114,13 @@ def test_a_page_that_swallows_memory_costs_itself(impatient: Rasterizer, tmp_pat
     assert read[1] in {Reason.RENDER_MEMORY, Reason.RENDER_TIMEOUT, Reason.UNDECODABLE, "ocr"}
 
 
+def strike(renderer: psutil.Process, blow: signal.Signals) -> None:
+    """Send a signal to a rendering process once it has worked on the page that it gets next."""
+    before = renderer.cpu_times().user
+    wait_for(lambda: renderer.cpu_times().user > before + 0.3)
+    os.kill(renderer.pid, blow)
+
+
 @pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
 def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Signals) -> None:
     """A renderer that dies of a signal in the middle of a page loses that page; the next one is read by a new one."""
@@ -127,8 +133,10 @@ def test_a_renderer_that_crashes_costs_one_page(tmp_path: Path, blow: signal.Sig
         document = instance(Document, rasterizer.open(source))
         first = rasterizer.read(document, 1)
         child = rendering_processes()[0]
-        threading.Timer(1.0, os.kill, (child.pid, blow)).start()
+        striking = threading.Thread(target=strike, args=(child, blow))
+        striking.start()
         second, third = (rasterizer.read(document, number) for number in (2, 3))
+        striking.join()
     finally:
         rasterizer.close()
 
@@ -152,8 +160,8 @@ def test_a_renderer_dies_with_its_worker(tmp_path: Path) -> None:
     )
     path = hanging_pdf(tmp_path / "slow.pdf", pages=3, bad_page=2)
     worker = psutil.Popen([sys.executable, "-c", program, str(path)])
-    child = wait_for(worker.children)[0]
-    time.sleep(1)
+    child = wait_for(lambda: rendering_processes(worker.pid))[0]
+    wait_for(lambda: child.cpu_times().user > 0.3)
     worker.kill()
     worker.wait()
 
