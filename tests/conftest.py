@@ -10,6 +10,7 @@ import s3_server
 from azure_server import AzureServer
 from fault_table import FaultTable
 from gcs_server import GoogleServer
+from hypothesis import HealthCheck, settings
 from process_state import keeping_loggers, keeping_process
 from s3_proxy import FaultyS3
 from s3_server import S3Server
@@ -43,6 +44,11 @@ LONGEST_FIRST = (
     "tests/model_adapter/test_page_groups.py",
     "tests/model_adapter/test_first_parity.py",
 )
+
+
+# Examples are drawn alike each time, and take as long as they take: a failure is neither chance nor a busy machine.
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,6 +5,7 @@
 two_columns.pdf. Whoever changes the contract or the settings reads schema.py and configs/section.py first.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -51,9 +52,19 @@ def old(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def inputs() -> Iterator[Path]:
-    """Its documents, where they were and as old as they were."""
-    if INPUTS.exists():
-        pytest.fail(f"{INPUTS} is there already: delete what killed tests left, or wait for others")
+    """Its documents, where they were and as old as they were; tests of another checkout wait until they are gone."""
+    folder = os.open(INPUTS.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        shutil.rmtree(INPUTS, ignore_errors=True)  # what killed tests left
+        write_inputs()
+        yield INPUTS
+        shutil.rmtree(INPUTS)
+    finally:
+        os.close(folder)
+
+
+def write_inputs() -> None:
     INPUTS.mkdir()
     names = {name: name for name in ("text.pdf", "blank.pdf", "copy_of_text.pdf", "damaged.pdf", "encrypted.pdf")}
     names |= {"photo.png": "photo.png", "reports.zip": "reports.zip", "report.pdf": "two_columns.pdf"}
@@ -61,8 +72,6 @@ def inputs() -> Iterator[Path]:
         shutil.copyfile(SAMPLES / sample, INPUTS / name)
         day = 86_400 if name == "report.pdf" else 0
         os.utime(INPUTS / name, (TIME + day, TIME + day))
-    yield INPUTS
-    shutil.rmtree(INPUTS)
 
 
 def command(*arguments: object, code: int = 0) -> str:

@@ -304,7 +304,7 @@ def test_a_profile_is_printed_as_its_name_and_a_key_is_not(tmp_path: Path) -> No
         )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), st.lists(st.sampled_from(range(len(PRINTABLE))), max_size=5, unique=True))
 def test_printed_settings_read_back_the_same(data: st.DataObject, chosen: list[int]) -> None:
     """Whatever the settings are, what is printed is read back to the same settings."""
@@ -323,7 +323,7 @@ def test_printed_settings_read_back_the_same(data: st.DataObject, chosen: list[i
         assert made == load_settings([written(Path(folder), print_settings(made))], [])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=60), st.text(max_size=30))
 def test_no_bytes_make_loading_raise_anything_else(data: bytes, override: str) -> None:
     """Whatever stands in a file or an override, it is taken or complained about."""

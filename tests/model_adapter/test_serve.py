@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from ports import free_port
 
 from bench.served_rows import write_checkpoint
 
@@ -57,9 +57,7 @@ def server(
     vllm_environment: dict[str, str], tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """URL of a server on localhost, with all its processes gone afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [*documented_command(tiny_checkpoint), *shlex.split(SMALL), "--port", str(port)]
     log = tmp_path_factory.mktemp("server") / "log"
     with log.open("w") as output:

@@ -65,7 +65,7 @@ def check_sums(text: str, pages: int) -> None:
             assert count <= of <= pages
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(documents)
 def test_every_figure_adds_up(drawn: list[tuple[list[PageContent], Reason | None]]) -> None:
     """Reasons never exceed the status they stand behind, and report and status of one run say the same."""

@@ -143,7 +143,7 @@ def test_the_tree_shows_failed_documents_on_request(store: LocalStore, tmp_path:
 
 
 @given(texts=st.lists(st.text(st.sampled_from("<!-- page:1\n\\ok>\r\u2028é"), max_size=40), min_size=1, max_size=4))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_pages_can_be_told_apart_whatever_they_say(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     """A page that prints a marker, or parts of one, does not make another page."""
     folder = tmp_path_factory.mktemp("fake")

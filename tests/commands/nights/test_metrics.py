@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from pdfs import mixed_pdf
+from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from ocrmill.commands.run import Job, run
@@ -26,10 +27,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture(scope="module")

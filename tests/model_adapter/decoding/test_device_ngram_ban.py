@@ -89,7 +89,7 @@ requests = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches=st.lists(requests, min_size=1, max_size=3), data=st.data())
 def test_bans_are_the_official_rules_in_every_row(batches: list[Any], data: st.DataObject) -> None:
     """Each row is banned what the rule calls for after its output and the drafts before it, in any order of the slots.
@@ -109,7 +109,7 @@ def test_bans_are_the_official_rules_in_every_row(batches: list[Any], data: st.D
         assert expected == runner.bans([(slot, *batch[slot][1:]) for slot in order])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rule=rules, output=st.lists(small_ids, max_size=40))
 def test_both_runners_ban_alike(rule: Rule, output: list[int]) -> None:
     """The processor of the V1 runner, which reads ids on the host, bans the same."""

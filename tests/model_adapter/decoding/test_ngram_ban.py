@@ -46,7 +46,7 @@ def added(processor: NGramBan, rule: Rule | None, ids: list[int], row: int = 0) 
     processor.update_state(BatchUpdate(row + 1, removed=[], added=[(row, params(rule), PROMPT, ids)], moved=[]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rule=rules, stream=st.lists(small_ids, max_size=40), already=st.integers(0, 20))
 def test_bans_are_the_official_rules_at_every_step(rule: Rule, stream: list[int], already: int) -> None:
     """Whatever a request has written, and however much of it when it joins, exactly the rule's ids are banned."""
@@ -60,7 +60,7 @@ def test_bans_are_the_official_rules_at_every_step(rule: Rule, stream: list[int]
         assert [banned_by_rule(ids, **rule)] == bans(processor)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rule=rules, stream=st.lists(small_ids, min_size=1, max_size=30), data=st.data())
 def test_steps_without_a_token_and_cut_outputs_are_followed(rule: Rule, stream: list[int], data: st.DataObject) -> None:
     """A row that stands still, gains several ids at once or loses its last ones is banned what it now calls for."""
@@ -119,7 +119,7 @@ class PersistentBatch:
             self.rows.pop()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), is_ahead=st.booleans())
 def test_bans_follow_the_requests_through_the_batch(data: st.DataObject, is_ahead: bool) -> None:
     """Under any leaving, joining, preemption, moving and swapping, each row is banned what its own request calls for.

@@ -130,7 +130,7 @@ def test_a_stop_ends_all_pages(model: NativeModel, pages: list[PageViews]) -> No
 
 
 @given(st.lists(small_ids, max_size=30), rules, st.lists(small_ids, min_size=30, max_size=30))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_rule_is_the_official_one(ids: list[int], rule: Rule, others: list[int]) -> None:
     """Token by token the scores that it bans are those of the rule, beside a row without one."""
     own = NGramRule(rule["ngram_size"], rule["window_size"], frozenset(rule["whitelist_token_ids"]))

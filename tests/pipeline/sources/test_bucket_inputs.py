@@ -144,7 +144,7 @@ def test_keys_are_any_text(s3: S3Server, tmp_path: Path) -> None:
 no_newlines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n"), min_size=1, max_size=40)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.sets(no_newlines.map(lambda key: f"{key}.pdf"), min_size=1, max_size=3))
 def test_keys_of_any_text_are_named_again(s3: S3Server, names: set[str]) -> None:
     """The round trip from a listing's URI back to the object holds for any keys together in a bucket."""

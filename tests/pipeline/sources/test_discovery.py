@@ -311,7 +311,7 @@ name_bytes = st.binary(min_size=1, max_size=40).map(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(name_bytes, min_size=1, max_size=5))
 def test_files_of_any_names_are_found_named_again_and_opened(names: set[bytes]) -> None:
     """Whatever bytes a name holds, its URI is one line of text, its own, and can be given back as an input."""
@@ -354,7 +354,7 @@ def test_sources_are_found_as_they_are_taken(tmp_path: Path) -> None:
     assert peak < 400_000  # all 4,000 sources at once would take 2 MB
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from([".txt", ".parquet", ".zip", ".tar", ".tgz"]), st.binary(max_size=400).filter(harmless))
 def test_no_bytes_make_discovery_raise_anything_else(ending: str, data: bytes) -> None:
     """Random bytes given as a manifest or archive give sources or one of our errors."""

@@ -62,7 +62,7 @@ lines = st.one_of(st.text(st.sampled_from("abz/.*?[]!#\\x0 \t\u8ad6:"), max_size
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(lines, max_size=8), st.sampled_from(["txt", "parquet"]))
 def test_no_line_makes_a_manifest_raise_anything_else(entries: list[str], kind: str) -> None:
     """Whatever stands in a manifest, each line is looked for or reported."""
@@ -75,7 +75,7 @@ def test_no_line_makes_a_manifest_raise_anything_else(entries: list[str], kind: 
         drain(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=6)), min_size=1, max_size=4))
 def test_no_damage_makes_a_parquet_manifest_raise_anything_else(changes: list[tuple[float, bytes]]) -> None:
     """A Parquet manifest with some bytes changed gives sources or one of our errors."""

@@ -1,8 +1,7 @@
 """Joining a Ray cluster that is not there."""
 
-import socket
-
 import pytest
+from ports import free_port
 
 from ocrmill.configs.engine_settings import EngineSettings
 from ocrmill.configs.settings import RunSettings
@@ -15,9 +14,7 @@ from ocrmill.workers.pools.ray_pool import RayPool
 @pytest.mark.timeout(60)
 def test_a_cluster_that_does_not_answer_is_told_at_once() -> None:
     """Ray would wait for more than five minutes; an error names a port that is none, or a host without address, too."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    for address in (f"127.0.0.1:{port}", "127.0.0.1:99999", "nowhere.invalid:6379"):
+    for address in (f"127.0.0.1:{free_port()}", "127.0.0.1:99999", "nowhere.invalid:6379"):
         settings = RunSettings(engine=EngineSettings(name="cpu"), workers=WorkerSettings(ray_address=address))
         with pytest.raises(EngineError, match=f"cannot join the Ray cluster at {address}"):
             RayPool(settings, make_engine)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import psutil
 import pytest
 from hostile_folder import hostile_folder, marks
 from pdfs import text_pdf
+from ports import free_port
 
 from ocrmill.workers.scratch import PREFIX
 
@@ -99,7 +99,7 @@ def cluster(home: Path, **more: str) -> Iterator[str]:
     names = ["port", "node-manager-port"]
     if find_spec("grpc"):  # Ray's own client, which vLLM's environment can start, takes a fixed port unless told
         names.append("ray-client-server-port")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    ports = {name: free_port() for name in names}
     command: list[str | Path] = [
         BIN / "ray",
         "start",
@@ -118,14 +118,6 @@ def cluster(home: Path, **more: str) -> Iterator[str]:
         yield f"127.0.0.1:{ports['port']}"
     finally:
         end_processes(str(home / "ray"))
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
 
 
 def end_processes(word: str) -> None:

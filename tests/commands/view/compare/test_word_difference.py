@@ -16,7 +16,7 @@ def sides(pieces: list[Piece]) -> tuple[str, str]:
 
 
 @given(texts, texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_pieces_give_both_texts(before: list[str], after: list[str]) -> None:
     """Same and gone pieces are the first text, same and new ones the second; equal texts are one piece."""
     old, new = "".join(before), "".join(after)

@@ -2,7 +2,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ocrmill.pipeline.measures import LayerFidelity
@@ -329,7 +329,6 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES).map("".join), st.lists(st.lists(PIECES).map("".join)))
 def test_any_text_is_measured(markdown: str, texts: list[str]) -> None:
     """No Markdown and no layer makes the measure fail, or gives a share outside 0 to 1."""

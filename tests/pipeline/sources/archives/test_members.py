@@ -73,7 +73,7 @@ def test_members_come_out_as_they_went_in(tmp_path: Path, ending: str) -> None:
     assert not list(scratch.iterdir())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(paths, st.binary(max_size=20)), min_size=1, max_size=6), st.sampled_from([".zip", ".tar"]))
 def test_members_of_any_names_are_told_apart(files: list[tuple[str, bytes]], ending: str) -> None:
     """Whatever its members are called, equal names included, each is a source of its own, with its own bytes."""

@@ -17,7 +17,7 @@ from ocrmill.pipeline.sources.archives.members import members
 from ocrmill.pipeline.sources.archives.seekable_gzip import SeekableGzip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 90_000), st.integers(0, 9_000)), max_size=12),
     st.integers(1, 4),

@@ -181,7 +181,7 @@ def seed_archives() -> list[tuple[str, bytes]]:
 edits = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(seed_archives()), edits, st.floats(0.3, 1), st.binary(max_size=600), st.booleans())
 def test_no_bytes_make_an_archive_raise_anything_else(
     seed: tuple[str, bytes], changes: list[tuple[float, bytes]], kept: float, noise: bytes, only_noise: bool

@@ -117,7 +117,7 @@ def scattered_rules(draw: st.DrawFn) -> Rules:
     st.none() | st.tuples(st.lists(st.floats(-10, 110), max_size=6), st.lists(st.floats(-10, 400), max_size=6)),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_every_word_lies_in_one_cell(
     words: list[Word], rules: Rules, hint: tuple[list[float], list[float]] | None, right_to_left: bool
 ) -> None:

@@ -23,6 +23,7 @@ from model_server import (
     model_card,
     serving_model,
 )
+from ports import free_port
 
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import EngineDown, Failure, PageText, Reason, RetryParams
@@ -107,7 +108,7 @@ def test_a_server_that_is_down_for_a_while_is_waited_for() -> None:
 
 def test_a_server_that_restarts_is_found_again() -> None:
     """The server goes away with pages in work and comes back on its port: all pages are read."""
-    with serving_model(lambda asked: Say(says_number(asked).text, pause_s=0.3)) as first:
+    with serving_model(lambda asked: Say(says_number(asked).text, pause_s=0.3), port=free_port()) as first:
         found: list[list[PageText | Failure | EngineDown]] = []
         reading = threading.Thread(target=lambda: found.append(read_pages(engine_settings(first.url), PAGES)))
         reading.start()
