@@ -38,8 +38,9 @@ def test_what_a_file_of_tests_sets_is_given_back(tmp_path: Path) -> None:
 
 def test_examples_are_the_same_on_a_slow_machine() -> None:
     """An example may take longer than Hypothesis gives it by default, 0.2 s, and a run draws those of the last one."""
-    assert (settings.default.deadline, settings.default.derandomize) == (None, True)
-    assert HealthCheck.too_slow in settings.default.suppress_health_check
+    suite = settings()
+    assert (suite.deadline, suite.derandomize) == (None, True)
+    assert HealthCheck.too_slow in suite.suppress_health_check
 
 
 def test_a_command_in_this_process_leaves_messages_to_the_next_test(caplog: pytest.LogCaptureFixture) -> None:

@@ -66,7 +66,7 @@ def serving(
         address = next_line(process).strip()
         assert address.startswith("http://" if authority is None else "https://"), log.read_text()
         with httpx.Client(base_url=address, timeout=60, headers=headers, verify=authority or True) as client:
-            wait_for(lambda: client.get("/ready").status_code == 200, 60, "the service is ready")
+            wait_for(lambda: client.get("/ready").status_code == 200, 120, "the service is ready")
             yield Serving(process, client, log, scratch)
     except httpx.TransportError as error:
         error.add_note(log.read_text())

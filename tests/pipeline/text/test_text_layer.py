@@ -133,7 +133,7 @@ def test_a_page_with_thousands_of_lines_is_read_in_time() -> None:
     started = time.thread_time()
     markdown = read(document).markdown
 
-    assert time.thread_time() - started < 20
+    assert time.thread_time() - started < 60
     assert re.findall(r"(\d{4}) Smith", markdown) == [name[:4] for name in names]
 
 

@@ -113,9 +113,9 @@ except LeaseHeldError:
     arguments = [sys.executable, "-c", taker, any_store.url, settings.model_dump_json()]
     pipe = subprocess.PIPE
     takers = [subprocess.Popen(arguments, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
-    said = sorted(next_line(taker) for taker in takers)
-    for taker in takers:
-        taker.communicate()  # which lets the one that had it end
+    said = sorted(map(next_line, takers))
+    for process in takers:
+        process.communicate()  # which lets the one that had it end
     assert said == ["had\n", "refused\n"]
 
 

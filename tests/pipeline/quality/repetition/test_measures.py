@@ -170,7 +170,7 @@ def test_no_text_explodes(unit: str) -> None:
 
     measure_repetition(text)
 
-    assert time.thread_time() - started < 5
+    assert time.thread_time() - started < 60
 
 
 def test_windows_have_one_hash_each() -> None:

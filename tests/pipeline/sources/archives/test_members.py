@@ -183,7 +183,7 @@ def test_reading_all_members_does_not_list_the_archive_each_time(tmp_path: Path,
     began = time.thread_time()
     fetched = {source.member: content(source, tmp_path) for source in found}
 
-    assert time.thread_time() - began < 15
+    assert time.thread_time() - began < 40
     assert dict(files) == fetched
 
 
