@@ -60,7 +60,7 @@ def test_a_suspect_gets_an_engine_to_itself() -> None:
         await asyncio.sleep(0)
         assert not suspect.done()
         slots.release(other, finished=True)
-        slot = await asyncio.wait_for(suspect, 1)
+        slot = await asyncio.wait_for(suspect, 60)
         return slot.alone, slot.worker.taken
 
     assert asyncio.run(scenario()) == (True, 2)
@@ -73,7 +73,7 @@ def test_an_engine_at_which_page_after_page_is_blamed_is_given_up() -> None:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for number in range(MAX_FAILURES):
             await die(slots, blame=True, document=f"document {number}")
-        await asyncio.wait_for(slots.acquire(), 1)
+        await asyncio.wait_for(slots.acquire(), 60)
 
     with pytest.raises(EngineError, match="inished pages are kept"):
         asyncio.run(scenario())
@@ -86,7 +86,7 @@ def test_an_engine_is_not_given_up_for_one_document() -> None:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for _ in range(3 * MAX_FAILURES):
             await die(slots, blame=True, document="poison")
-        return await asyncio.wait_for(slots.acquire(), 1)
+        return await asyncio.wait_for(slots.acquire(), 60)
 
     assert asyncio.run(scenario()).alone
 
@@ -96,7 +96,7 @@ def test_suspects_are_tried_some_at_a_time() -> None:
 
     async def scenario() -> tuple[bool, set[bool]]:
         slots = WorkerSlots("an engine", ["a"], 80, comes_back)
-        taken = [await asyncio.wait_for(slots.acquire(parts=8), 1) for _ in range(8)]
+        taken = [await asyncio.wait_for(slots.acquire(parts=8), 60) for _ in range(8)]
         ninth = asyncio.create_task(slots.acquire(parts=8))
         await asyncio.sleep(0)
         waits = not ninth.done()
@@ -113,7 +113,7 @@ def test_a_page_may_kill_an_engine_again_and_again() -> None:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for _ in range(10):
             await die(slots, blame=False)
-        return await asyncio.wait_for(slots.acquire(), 1)
+        return await asyncio.wait_for(slots.acquire(), 60)
 
     assert asyncio.run(scenario()).alone
 
@@ -125,7 +125,7 @@ def test_a_finished_page_clears_the_count_of_blamed_pages() -> None:
         slots = WorkerSlots("an engine", ["a"], 1, comes_back)
         for number in range(MAX_FAILURES * 2):
             await die(slots, blame=True, document=f"document {number}")
-            slot = await asyncio.wait_for(slots.acquire(), 1)
+            slot = await asyncio.wait_for(slots.acquire(), 60)
             slots.release(slot, finished=True)
         return True
 
@@ -140,7 +140,7 @@ def test_late_news_of_a_death_does_not_count_against_the_successor() -> None:
         first, second = await slots.acquire(), await slots.acquire()
         slots.report_death(first)
         slots.release(first, finished=False)
-        third = await asyncio.wait_for(slots.acquire(), 1)
+        third = await asyncio.wait_for(slots.acquire(), 60)
         slots.report_death(second)
         return second.is_current, third.is_current
 
@@ -149,7 +149,7 @@ def test_late_news_of_a_death_does_not_count_against_the_successor() -> None:
 
 async def die(slots: WorkerSlots, *, blame: bool, document: str = "a") -> None:
     """Take a slot and have the engine die under it."""
-    slot = await asyncio.wait_for(slots.acquire(), 1)
+    slot = await asyncio.wait_for(slots.acquire(), 60)
     slots.report_death(slot)
     if blame:
         slots.record_failure(slot, document)

@@ -64,7 +64,7 @@ def test_a_reservation_that_shrinks_lets_the_next_one_in() -> None:
         waiter = asyncio.create_task(budget.acquire(50))
         await asyncio.sleep(0)
         held.resize(50)
-        await asyncio.wait_for(waiter, 1)
+        await asyncio.wait_for(waiter, 60)
         return budget.taken
 
     assert asyncio.run(scenario()) == 100
@@ -81,7 +81,7 @@ def test_a_cancelled_waiter_leaves_no_trace() -> None:
         first.cancel()
         await asyncio.sleep(0)
         held.resize(0)
-        await asyncio.wait_for(second, 1)
+        await asyncio.wait_for(second, 60)
         return budget.taken
 
     assert asyncio.run(scenario()) == 60

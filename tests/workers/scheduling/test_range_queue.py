@@ -82,6 +82,6 @@ def test_a_reader_waits_for_work() -> None:
         await asyncio.sleep(0)
         assert not reader.done()
         await queued(queue, document("a", 1))
-        return present(await asyncio.wait_for(reader, 1)).document.document_id
+        return present(await asyncio.wait_for(reader, 60)).document.document_id
 
     assert asyncio.run(scenario()) == "a"
