@@ -271,14 +271,17 @@ def _count_near(ascending: Sequence[float], x: float) -> int:
 
 
 def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -> list[Chunk]:
-    """Cut a chunk at every gutter that it crosses, if a gap wider than a blank lies in each; else leave it whole."""
+    """Cut a chunk at every gutter that it crosses, if a gap wider than a blank lies in each; else leave it whole.
+
+    `blank` is the usual blank of the table, in sizes of the type: those of a heading in larger type are wider.
+    """
     parts: list[list[Word]] = [[]]
     crossed = sum(chunk.x0 < low and high < chunk.x1 for low, high in gutters)
     for word in chunk.words:
         if parts[-1]:
             end = parts[-1][-1].box.x1
             in_gutter = any(end - 1 <= high and word.box.x0 + 1 >= low for low, high in gutters)
-            if in_gutter and word.box.x0 - end > _WIDER * blank:
+            if in_gutter and word.box.x0 - end > _WIDER * blank * chunk.size:
                 parts.append([])
         parts[-1].append(word)
     return [_chunk(part, chunk.line) for part in parts] if len(parts) > crossed else [chunk]

@@ -88,7 +88,8 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
     text = text_lines(words)
     chunks = chunks_of(text, rules, hinted_columns)
     columns = find_columns(chunks, rules, hinted_columns)
-    blank = usual_blank(text, median(word.size for word in words))
+    size = median(word.size for word in words)
+    blank = usual_blank(text, size) / size
     cut = [part for chunk in chunks for part in parted(chunk, columns.gutters, blank)]
     if len(cut) > len(chunks):
         chunks = cut

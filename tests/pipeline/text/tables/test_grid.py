@@ -294,6 +294,17 @@ def test_a_number_that_goes_on_below_begins_no_row() -> None:
     assert texts == [["Place", "Pier", "Quay", "Mill"], ["Fares", "1,342,673", "4,081,552", "3,500"]]
 
 
+def test_a_heading_in_larger_type_is_not_cut_at_its_own_blanks() -> None:
+    """Blanks of larger type are wider than the table's; one may lie over the border of two columns."""
+    rows = [("Pump", "lifts water up", "7"), ("Hose", "leads it to beds", "2"), ("Bung", "holds what is in", "5")]
+    words = grid_words(*rows, columns=(0, 40, 160))
+    heading = [word("Tools", -1, -20, 14), word("and", 38.4, -20, 14), word("their", 63.8, -20, 14)]
+
+    (table,) = build_tables([*heading, word("Pieces", 160, -20), *words], Rules()) or []
+
+    assert rows_of(table) == [["Tools and their", "Pieces"], *map(list, rows)]
+
+
 def test_signs_of_currency_in_a_column_of_their_own_are_of_the_number_after_them() -> None:
     """Accounts set `$` and `)` apart from their numbers; neither goes to the number of the next year."""
     words = grid_words(
