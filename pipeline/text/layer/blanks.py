@@ -31,6 +31,8 @@ PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they 
 _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
 _SET_APART = 0.08  # of the type: letters with less between them are kerned
+_NO_GAP = (-0.5, 0.01)  # of the type: letters that touch or overlap; no program sets words so close
+_FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
 _SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
 
 
@@ -133,11 +135,35 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
     return out
 
 
+def is_kerning(gap: float, size: float) -> bool:
+    """Tell if a gap between two letters, in points, has no room for the blank that is there: groff kerns by such."""
+    return _NO_GAP[0] * size < gap <= _NO_GAP[1] * size
+
+
+def _without_kerning(characters: list[Character]) -> list[Character]:
+    return [
+        character
+        for n, character in enumerate(characters)
+        if not (
+            0 < n < len(characters) - 1
+            and character.text == " "
+            and _are_letters(characters[n - 1].text, characters[n + 1].text)
+            and _is_level(characters[n - 1], characters[n + 1])
+            and is_kerning(_gap(characters[n - 1], characters[n + 1]), character.span["size"])
+        )
+    ]
+
+
+def _are_letters(before: str, after: str) -> bool:
+    return before.isalpha() and (after.isalpha() or after in _PUNCTUATION) and max(before, after) < _FIRST_MARKED
+
+
 def without_narrow_blanks(characters: list[Character]) -> list[Character]:
-    """Take out blanks that are no wider than the gaps between the letters of a line whose letters are set apart.
+    """Take out blanks between letters that touch, and those as narrow as the gaps in a line of letters set apart.
 
     MuPDF takes such gaps for blanks within numbers, beside dashes, and in words too short for `without_letterspacing`.
     """
+    characters = _without_kerning(characters)
     gaps = [
         _gap(before, after)
         for before, after in pairwise(characters)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from ocrmill.pipeline.text.layer.blanks import LEAST_BLANK, SPACED_LETTERS, is_mono
+from ocrmill.pipeline.text.layer.blanks import LEAST_BLANK, SPACED_LETTERS, is_kerning, is_mono
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -47,7 +47,11 @@ def plain_line_words(line: dict[str, Any], place: Place, number: int) -> list[Wo
             if letter == " ":
                 is_blank = True
                 continue
-            if not is_blank and (left - right > most or before - end > most):
+            if is_blank:
+                is_odd = right > 0 and is_kerning(left - right, span["size"])
+            else:
+                is_odd = left - right > most or before - end > most
+            if is_odd:
                 return None
             before, right, is_blank = left, end, False
     text = "".join([run.text for run in runs])

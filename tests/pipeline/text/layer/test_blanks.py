@@ -72,6 +72,14 @@ def test_blanks_between_numbers_stay_in_a_line_set_close() -> None:
     assert spaced("rows 12~34", gap=0.0) == "rows 12 34"
 
 
+@pytest.mark.parametrize(("gap", "read"), [(-0.4, "Two"), (0.0, "Two"), (1.0, "Tw o"), (-30.0, "Tw o")])
+def test_a_blank_between_letters_that_touch_is_none(gap: float, read: str) -> None:
+    """Letters that touch are of one word: groff kerns by blanks. A line may go back to write elsewhere."""
+    line = characters("Tw o", gap)
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == read
+
+
 def test_a_vowel_without_width_is_no_blank() -> None:
     """The Thai vowel am has no width in what Chromium prints: what it takes on the page is no blank after it."""
     line = characters("\u0e08\u0e33\u0e19\u0e27\u0e19", gap=0)

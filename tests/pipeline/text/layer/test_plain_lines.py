@@ -36,6 +36,18 @@ def test_takes_most_lines_and_leaves_what_may_have_to_be_mended() -> None:
     assert taken == [True, True, False, False]
 
 
+def test_leaves_a_line_with_a_blank_between_letters_that_touch() -> None:
+    """The long way takes such a blank out, with which groff kerns."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        page.insert_text((50, 100), "Tw")
+        page.insert_text((50 + pymupdf.get_text_length("Tw") - pymupdf.get_text_length(" "), 100), " o options")
+        places = page_words._Places(page.rect.width, page.rect.height, page.rotation)
+
+        assert [plain_line_words(line, places.place(0), 0) for line in layout_of(page)] == [None]
+        assert [word.text for word in page_words.read_planes(page)[0].words] == ["Two", "options"]
+
+
 @pytest.fixture
 def pages() -> list[pymupdf.Page]:
     drawn = pymupdf.open()
