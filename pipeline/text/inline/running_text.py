@@ -26,6 +26,13 @@ _HANGUL = re.compile("[\uac00-\ud7a3]")
 _HAN_END = re.compile(rf"[{_FIRST_HAN}-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
+# Signs around a word that may stand in plain type where the word does not; a line goes on after other ones, or breaks.
+_OPENING = re.compile("[(\\[{\"'\u2018\u201c\u201e\u00ab\u00bf\u00a1\uff08\u300c\u300e\u300a]+")
+_CLOSING = re.compile(
+    "[)\\]}\"'\u2019\u201d\u201c\u00bb.,:;!?\u2026\uff09\u300d\u300f\u300b\u3002\uff0c\u3001\uff1a\uff1b\uff01\uff1f]+"
+)
+
+
 class _Style(NamedTuple):
     bold: bool
     italic: bool
@@ -64,16 +71,16 @@ def join_lines(texts: Sequence[str], known: KnownWords = NO_WORDS) -> str:
 def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis: bool = True) -> str:
     """Words in lines as one line of Markdown, without an escape of its start.
 
-    Emphasis covers whole words; where all are alike in it, as in a heading, the caller leaves it out.
+    Emphasis covers whole words, with or without the signs around them; where all are alike in it, as in a heading, the
+    caller leaves it out.
     """
     parts: list[_Piece] = []
     goes_on = False
     for number, line in enumerate(lines):
         for position, word in enumerate(line):
-            style = _STYLES[word.bold, word.italic] if emphasis else _PLAIN
-            piece = _Piece(style, word.link, word_markdown(word))
+            piece, *rest = _pieces_of(word) if emphasis else [_Piece(_PLAIN, word.link, word_markdown(word))]
             if not parts:
-                parts.append(piece)
+                parts += [piece, *rest]
                 continue
             before = parts[-1]
             if position == 0 and number > 0:
@@ -86,8 +93,26 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
                 parts[-1:] = _glue(before, piece)
             else:
                 parts.append(piece)
+            parts += rest
         goes_on = bool(line) and line[-1].goes_on
     return _linked(parts)
+
+
+def _pieces_of(word: Word) -> list[_Piece]:
+    """Return a word as one piece; as two or three if only signs at its ends differ from it in their emphasis."""
+    own = word.pieces
+    style = _STYLES[word.bold, word.italic]
+    if len(own) > 1 and style == _PLAIN and not word.link:
+        styles = [_STYLES[piece.bold, piece.italic] for piece in own]
+        first = 1 if _OPENING.fullmatch(own[0].text) and styles[0] == _PLAIN else 0
+        last = len(own) - 1 if _CLOSING.fullmatch(own[-1].text) and styles[-1] == _PLAIN else len(own)
+        inner = set(styles[first:last])
+        if len(inner) == 1 and _PLAIN not in inner:
+            runs = [(styles[first], own[first:last]), *[(_PLAIN, own[last:])] * (last < len(own))]
+            runs = [*[(_PLAIN, own[:first])] * first, *runs]
+            texts = [(kind, word_markdown(word._replace(pieces=pieces))) for kind, pieces in runs]
+            return [_Piece(kind, word.link, text, is_apart=not n) for n, (kind, text) in enumerate(texts)]
+    return [_Piece(style, word.link, word_markdown(word))]
 
 
 def _glue(before: _Piece, after: _Piece) -> list[_Piece]:

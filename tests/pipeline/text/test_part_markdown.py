@@ -36,3 +36,19 @@ def test_a_list_in_the_next_column_is_none_below_the_last_item() -> None:
         "   - a) Inner",
         "1. Un",
     ]
+
+
+def emphasized(*pieces: tuple[str, bool]) -> str:
+    """A paragraph of one word whose pieces are bold or not."""
+    box = Box(72, 92, 100, 102)
+    word = Word(tuple(Piece(text, box, 10.0, bold=bold) for text, bold in pieces), box, 100, 0)
+    return written(Part("text", tuple(lines_of([word])), box))[0]
+
+
+def test_signs_around_a_word_need_not_share_its_emphasis() -> None:
+    """Brackets, quotes and stops in plain type stand outside; a word of which letters are bold is not."""
+    assert emphasized(("(", False), ("aye", True), (").", False)) == "(**aye**)."
+    assert emphasized(("aye", True), (",", False)) == "**aye**,"
+    assert emphasized(("aye", True), ("s,", False)) == "ayes,"
+    assert emphasized(("aye", False), (",", True)) == "aye,"
+    assert emphasized(("aye,", True)) == "**aye,**"
