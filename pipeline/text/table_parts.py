@@ -53,9 +53,30 @@ def with_ruled_tables(regions: Sequence[Region], words: Sequence[Word], rules: R
             out.append(Region(TABLE, grid))
         elif len(seen) == 1:
             box = out[seen[0]].box
+            below = _table_below(grid, box, words, rules)
+            out += [Region(TABLE, below)] if below else []
+            box = box.clipped(Box(box.x0, box.y0, box.x1, below.y0)) if below else box
             rows = _rows_outside(grid, box, words, rules) if _is_framed(grid, rules) else [box]
             out[seen[0]] = replace(out[seen[0]], box=enclosing([grid, *rows]))
     return out
+
+
+def _table_below(grid: Box, table: Box, words: Sequence[Word], rules: Rules) -> Box | None:
+    """Return the box of a table's words below its grid if they are one of their own: below a rule that stands apart."""
+    below = [word for word in words if table.contains_centre_of(word.box) and word.box.middle > grid.y1]
+    if not below:
+        return None
+    top = min(word.box.middle for word in below)
+    apart = any(
+        grid.y1 + _FRAME < rule.y0 < top and covered([(rule.x0, rule.x1)], *_sides(below)) >= _SIDE
+        for rule in rules.horizontal
+    )
+    cells = Counter(chunk.line for chunk in chunks_of(text_lines(below), Rules())) if apart else {}
+    return enclosing([word.box for word in below]) if sum(count > 1 for count in cells.values()) >= _REST_ROWS else None
+
+
+def _sides(words: Sequence[Word]) -> tuple[float, float]:
+    return min(word.box.x0 for word in words), max(word.box.x1 for word in words)
 
 
 def _is_framed(grid: Box, rules: Rules) -> bool:

@@ -257,6 +257,19 @@ def test_a_framed_grid_ends_where_its_frame_does(text: str, *, outside: bool) ->
     assert any(region.box.contains_centre_of(word.box) for word in above) is not outside
 
 
+@pytest.mark.parametrize(("rule", "tables"), [(170.0, 2), (None, 1)])
+def test_rows_below_a_rule_of_their_own_are_another_table(rule: float | None, tables: int) -> None:
+    """The model takes tables close below each other for one; the lower one begins with a rule apart from the grid."""
+    upper, lower = rows(101, 4), rows(184, 3)
+    framed = grid(90, 4)
+    rules = Rules((*framed.horizontal, *([Box(50, rule, 300, rule)] if rule else [])), framed.vertical)
+    words = [*upper, *lower]
+    found = with_ruled_tables([Region(TABLE, around(words))], words, rules)
+
+    assert len(found) == tables
+    assert not rule or found[1].box == around(lower)
+
+
 def test_the_rest_of_a_table_in_its_columns_is_of_it() -> None:
     """Text close below a table with the same white space between its columns is its rest; running text is not."""
     words = rows(100, 3)
