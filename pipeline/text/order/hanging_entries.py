@@ -1,7 +1,8 @@
-"""Entries whose first lines stand out to the left of the others: references, dictionaries, speeches of a play.
+"""Entries whose first lines stand out to the left of the others: references, dictionaries, speeches of a play, options.
 
 Paragraphs with their first lines indented look alike where they have two lines each. What tells is that an entry's
-first line begins a sentence, and that the line above it ends one.
+first line begins a sentence, and that the line above it ends one; or that a tag stands in the margin, and the text
+beside it begins where the lines below do.
 """
 
 import re
@@ -9,16 +10,23 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ocrmill.pipeline.text.contents.part import WordLine
+from ocrmill.pipeline.text.words import Word
 
 _ENTRIES, _INDENTED = 3, 2  # lines, at least
 _SAME_EDGE = 0.2  # of the type
 _INDENT = (0.7, 6.0)  # of the type
 _SHARE = 0.8  # of first lines that begin a sentence, and of last ones that end one
+_NAMES = 1  # first lines that may begin with a small letter: with a name such as `de Vries`
+_TAGGED = 2  # entries, at least
+_TAG_GAP = 0.5  # of the type: between a tag and its text, wider than a blank
+_BLANK = 0.3  # of the type
 _END = re.compile(r"(?:[.!?)\]\u3002\uff0e]|\d)[\"'\u2019\u201d\u00bb]*$")
 
 
 def hanging_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
     """Part lines of one column at each that stands out to the left; all as one if they are no such entries."""
+    if tagged := _tagged_entries(lines):
+        return tagged
     left, size = min(line.box.x0 for line in lines), max(line.size for line in lines)
     out = [line.box.x0 - left <= _SAME_EDGE * size for line in lines]
     indents = [line.box.x0 - left for line, is_out in zip(lines, out, strict=True) if not is_out]
@@ -29,7 +37,54 @@ def hanging_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
     below = all(lower.box.y0 > upper.box.middle for upper, lower in pairwise(lines))
     begin = sum(not lines[n].text.lstrip("\"'\u2018\u201c(")[:1].islower() for n in starts)
     end = sum(_END.search(lines[n - 1].text.rstrip()) is not None for n in starts[1:])
-    begin += 1  # one may be a name such as `de Vries`
-    if not (even and below and begin >= _SHARE * len(starts) and end >= _SHARE * (len(starts) - 1)):
+    if not (even and below and begin + _NAMES >= _SHARE * len(starts) and end >= _SHARE * (len(starts) - 1)):
         return [list(lines)]
     return [list(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
+def _tagged_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
+    """Return the entries of a list whose tags stand left of all text, as options of a manual do; none if it is not one.
+
+    The text beside each tag begins where the lines below it do, and above a tag a sentence ends, or had room to go on.
+    """
+    rows: list[list[WordLine]] = []
+    for line in lines:
+        if rows and rows[-1][-1].box.shares_row(line.box):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    lefts = [min(line.box.x0 for line in row) for row in rows]
+    near = _SAME_EDGE * max(line.size for line in lines)
+    starts = [n for n, x in enumerate(lefts) if x - min(lefts) <= near]
+    indents = [x for x in lefts if x - min(lefts) > near]
+    if starts[0] or len(starts) < _TAGGED or not indents or max(indents) - min(indents) > near:
+        return []
+    right = max(line.box.x1 for line in lines)
+    heads = [_word_after_tag(rows[n], min(indents), near) for n in starts]
+    ended = sum(
+        head is not None and _ends_above(rows[n - 1], head, right)
+        for n, head in zip(starts[1:], heads[1:], strict=True)
+    )
+    if None in heads or ended < _SHARE * (len(starts) - 1):
+        return []
+    bounds = pairwise([*starts, len(rows)])
+    return [[line for row in rows[a:b] for line in row] for a, b in bounds]
+
+
+def _word_after_tag(row: Sequence[WordLine], text: float, near: float) -> Word | None:
+    """Return the word of a row that begins where the text does, with white space before it."""
+    words = sorted((word for line in row for word in line.words), key=lambda word: word.box.x0)
+    return next(
+        (
+            after
+            for before, after in pairwise(words)
+            if abs(after.box.x0 - text) <= near and after.box.x0 - before.box.x1 >= _TAG_GAP * after.size
+        ),
+        None,
+    )
+
+
+def _ends_above(row: Sequence[WordLine], head: Word, right: float) -> bool:
+    """Tell if a row ends with a sentence, or has room for the first word of the text below it."""
+    end = max(line.box.x1 for line in row)
+    return _END.search(row[-1].text.rstrip()) is not None or end + _BLANK * head.size + head.box.width <= right

@@ -54,3 +54,29 @@ def test_references_are_paragraphs() -> None:
 def test_other_paragraphs_stay_whole(rows: list[tuple[float, str]]) -> None:
     """First lines that are indented, indents of several depths and lines without any are no entries."""
     assert len(hanging_entries(lines(rows))) == 1
+
+
+OPTIONS = [("-c", "Sort by the time of the last"), ("", "change."), ("-d", "List folders, not their files")]
+
+
+def tagged(rows: list[tuple[str, str]], text: float) -> list[WordLine]:
+    """Lines of tags in a margin, each before that of its text."""
+    found = []
+    for n, (tag, rest) in enumerate(rows):
+        for x, each in ((OUT, tag), (text, rest)):
+            if each:
+                box = Box(x, 100.0 + 12 * n, x + 5.0 * len(each), 110.0 + 12 * n)
+                found.append(Word((Piece(each, box, 10.0),), box, 108.0 + 12 * n, 10 * n + bool(tag) * (each == tag)))
+    return lines_of(found)
+
+
+def test_texts_beside_tags_are_entries() -> None:
+    """Two tags are enough if their texts begin where the lines below do, and stand farther than a blank from them."""
+    found = hanging_entries(tagged(OPTIONS, IN))
+
+    assert [[line.text for line in entry] for entry in found] == [
+        ["-c", "Sort by the time of the last", "change."],
+        ["-d", "List folders, not their files"],
+    ]
+    assert len(hanging_entries(tagged(OPTIONS, OUT + 12))) == 1
+    assert len(hanging_entries(tagged([*OPTIONS[:1], ("", "change that went on to this l"), *OPTIONS[2:]], IN))) == 1
