@@ -30,7 +30,7 @@ from ocrmill.pipeline.text.order.blocks_beside import with_letterheads
 from ocrmill.pipeline.text.order.continued_paragraphs import over_columns
 from ocrmill.pipeline.text.order.hanging_entries import hanging_entries
 from ocrmill.pipeline.text.order.heads_of_columns import heads_columns, over_all_columns
-from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns
+from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns, with_answers_in_turn
 from ocrmill.pipeline.text.order.side_notes import Notes, with_side_notes, without_side_notes
 from ocrmill.pipeline.text.paragraphs import heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
@@ -96,7 +96,8 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
         elif region.label == PICTURE:
             parts.append(Part(PICTURE, (), region.box, region=region))
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
-    parts = by_list_columns(_in_order(with_letterheads(parts), right_to_left=right_to_left))
+    parts = with_answers_in_turn(_in_order(with_letterheads(parts), right_to_left=right_to_left))
+    parts = by_list_columns(parts)
     parts = over_columns(_with_items(_with_listings(with_numbered_listings(parts))), right_to_left=right_to_left)
     return list(with_side_notes(parts, notes))
 

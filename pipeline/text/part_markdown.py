@@ -44,6 +44,8 @@ def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
         if part.label == "list":
             if above and part.box.y1 < above.box.y0:  # in the next column
                 levels.clear()
+            elif above and levels and part.lines[0].box.shares_row(above.lines[0].box):  # beside it, of its level
+                levels.pop()
             written.append(_item(part, levels, context))
             above = part
             continue

@@ -182,6 +182,22 @@ def test_lists_beside_each_other_are_read_one_after_the_other() -> None:
         ]
 
 
+@pytest.mark.parametrize("marks", ["ABCD", "ACBD"])
+def test_answers_are_read_in_the_order_of_their_letters(marks: str) -> None:
+    """Answers to choose from stand in two columns; their letters tell if they are read by rows or by columns."""
+    lines = [line("1. Which river is it?", 20, 100, mono=False)] + [
+        line(f"{mark}. the Orr", x, y, mono=False)
+        for mark, (x, y) in zip(marks, ((36, 114), (300, 114), (36, 128), (300, 128)), strict=True)
+    ]
+    words = tuple(word._replace(line=n) for n, each in enumerate(lines) for word in each)
+    regions = [region("list", lines[0]), region("text", lines[1], lines[3]), region("text", lines[2], lines[4])]
+
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), regions, right_to_left=False)
+
+    assert [each.text[0] for part in parts for each in part.lines] == list("1ABCD")
+    assert [part.label for part in parts] == ["list"] * 5
+
+
 def test_regions_of_text_cut_no_line() -> None:
     """Words with blanks between them stay in their line, whatever edge the model draws through it."""
     lines = [

@@ -6,6 +6,8 @@ from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
 
+ANSWERS = (("A.", 90, 114), ("B.", 200, 114), ("C.", 90, 128))
+
 
 def item(text: str, x: float, baseline: float) -> Part:
     words = []
@@ -35,6 +37,16 @@ def test_a_list_in_the_next_column_is_none_below_the_last_item() -> None:
         "1. One",
         "   - a) Inner",
         "1. Un",
+    ]
+
+
+def test_an_item_beside_another_is_of_its_level() -> None:
+    """Answers that stand in rows are no lists within lists, although each stands farther in than the one before it."""
+    assert written(item("1. Which", 72, 100), *(item(f"{each} it", x, y) for each, x, y in ANSWERS)) == [
+        "1. Which",
+        "   - A. it",
+        "   - B. it",
+        "   - C. it",
     ]
 
 
