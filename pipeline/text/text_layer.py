@@ -100,8 +100,9 @@ def read_text_layer(
         regions = without_numbered_lines(regions, plane.words) if aside else regions
         if regions:
             images = [turned(box, plane.turn, width, height) for box in image_boxes(page)]
-            shapes = [] if right_to_left else small_shapes(page, visible.log, plane.turn)
-            plane, regions = with_drawn_bullets(plane, with_images(regions, images), shapes)
+            shapes = small_shapes(page, visible.log, plane.turn)
+            regions = with_images(regions, images)
+            plane, regions = with_drawn_bullets(plane, regions, shapes, right_to_left=right_to_left)
         size = (height, width) if plane.turn in (90, 270) else (width, height)
         parts = [
             part

@@ -1,9 +1,9 @@
-"""Bullets that a page draws as shapes become words, so that the lines they mark are items.
+"""Bullets that a page draws as shapes or pictures become words, so that the lines they mark are items.
 
-A bullet is a small shape close to the left of a line's first word, at the height of its letters; one of the same size
-stands as far from another line, straight above or below. Chromium and slides draw such circles, squares and triangles.
+A bullet is a small thing close before a line's first word, at the height of its letters; one of the same size stands as
+far from another line, straight above or below. Chromium and slides draw such circles, squares and triangles.
 
-Not covered: pictures as bullets, lines thinner than half a point, text from right to left, text without regions.
+Not covered: lines thinner than half a point, text without regions, text from the left on a page from right to left.
 """
 
 from bisect import bisect_left, bisect_right
@@ -41,6 +41,7 @@ class _Marked(NamedTuple):
 
     head: Word
     shape: Box
+    gap: float  # between the two
     region: int
 
 
@@ -49,17 +50,13 @@ def small_shapes(page: "pymupdf.Page", log: DrawingLog, turn: int) -> list[Box]:
     shown = page.rect
     width, height, rotation = shown.width, shown.height, page.rotation
     before = (height, width) if rotation in (90, 270) else (width, height)
-    boxes = [
-        Box(*(area.path or area.box))
-        for area in log.areas
-        if not area.image and (area.colour is None or min(area.colour) < LIGHT)
-    ]
+    boxes = [Box(*(area.path or area.box)) for area in log.areas if area.colour is None or min(area.colour) < LIGHT]
     small = [box for box in boxes if max(box.width, box.height) <= _LARGEST_SHAPE]
     return [turned(turned(box, rotation, *before), turn, width, height) for box in small]
 
 
 def with_drawn_bullets(
-    plane: TextPlane, regions: Sequence[Region], shapes: Sequence[Box]
+    plane: TextPlane, regions: Sequence[Region], shapes: Sequence[Box], *, right_to_left: bool = False
 ) -> tuple[TextPlane, list[Region]]:
     """Put a bullet before each line that a shape marks, and let the line's region reach as far as it.
 
@@ -67,7 +64,8 @@ def with_drawn_bullets(
     """
     if not 1 < len(shapes) <= _MOST_SHAPES:
         return plane, list(regions)
-    found = list(_marked_lines(plane, regions, sorted(shapes, key=lambda shape: shape.middle)))
+    ordered = sorted(shapes, key=lambda shape: shape.middle)
+    found = list(_marked_lines(plane, regions, ordered, right_to_left=right_to_left))
     bullets = {
         id(one.head): one for one in found if any(_are_of_one_list(one, other) for other in found if other is not one)
     }
@@ -83,7 +81,9 @@ def with_drawn_bullets(
     return replace(plane, words=tuple(words)), out
 
 
-def _marked_lines(plane: TextPlane, regions: Sequence[Region], shapes: Sequence[Box]) -> Iterator[_Marked]:
+def _marked_lines(
+    plane: TextPlane, regions: Sequence[Region], shapes: Sequence[Box], *, right_to_left: bool
+) -> Iterator[_Marked]:
     """Give the lines of text with a shape where a bullet would stand; `shapes` come from top to bottom."""
     middles = [shape.middle for shape in shapes]
     body = prose_size(lines_of(plane.words))
@@ -92,20 +92,23 @@ def _marked_lines(plane: TextPlane, regions: Sequence[Region], shapes: Sequence[
             continue
         words = [word for word in plane.words if region.box.contains_centre_of(word.box)]
         for line in text_lines(words) if words else ():
-            head = line[0]
+            head = line[-1 if right_to_left else 0]
             size = head.size
-            if size >= HEADING_RATIO * body or mark_of(line) is not None:
+            if size >= HEADING_RATIO * body or mark_of(line[::-1] if right_to_left else line) is not None:
                 continue
             first = bisect_left(middles, head.baseline - _HIGH * size)
             last = bisect_right(middles, head.baseline - _LOW * size)
             beside = [
-                shape
+                (gap, shape)
                 for shape in shapes[first:last]
                 if _LEAST * size <= max(shape.width, shape.height) <= _MOST * size
-                and 0 <= head.box.x0 - shape.x1 <= _FARTHEST * size
+                and 0
+                <= (gap := shape.x0 - head.box.x1 if right_to_left else head.box.x0 - shape.x1)
+                <= _FARTHEST * size
             ]
             if beside:
-                yield _Marked(head, max(beside, key=lambda shape: shape.x1), number)
+                gap, shape = min(beside)
+                yield _Marked(head, shape, gap, number)
 
 
 def _are_of_one_list(one: _Marked, other: _Marked) -> bool:
@@ -114,5 +117,5 @@ def _are_of_one_list(one: _Marked, other: _Marked) -> bool:
         abs(one.shape.x0 - other.shape.x0) <= near
         and abs(one.shape.x1 - other.shape.x1) <= near
         and abs(one.shape.height - other.shape.height) <= near
-        and abs(one.head.box.x0 - other.head.box.x0) <= near
+        and abs(one.gap - other.gap) <= near
     )

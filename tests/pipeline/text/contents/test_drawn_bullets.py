@@ -43,8 +43,14 @@ def dash(page: pymupdf.Page, x: float, y: float) -> None:
     page.draw_rect((x, y - 0.4, x + 5, y + 0.4), fill=(0, 0, 0), color=None)
 
 
+def picture(page: pymupdf.Page, x: float, y: float) -> None:
+    pixels = pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 8, 8))
+    pixels.clear_with(60)
+    page.insert_image((x, y - 2, x + 4, y + 2), pixmap=pixels)
+
+
 @pytest.mark.parametrize("rotation", [0, 90])
-@pytest.mark.parametrize("draw", [circle, hollow, square, triangle, dash])
+@pytest.mark.parametrize("draw", [circle, hollow, square, triangle, dash, picture])
 def test_lines_with_drawn_bullets_are_items(draw: Callable[[pymupdf.Page, float, float], None], rotation: int) -> None:
     """A list whose bullets are small shapes comes out item by item, whatever the shape and the page's rotation."""
     document = pymupdf.open()
@@ -63,6 +69,19 @@ def test_lines_with_drawn_bullets_are_items(draw: Callable[[pymupdf.Page, float,
     assert "\n\n" + "\n".join(f"- {' '.join(item)}" for item in ITEMS) + "\n\n" in page_text.markdown
     assert "\u2022" not in page_text.markdown
     assert [block.label for block in page_text.blocks] == ["text", "list", "list", "list", "text"]
+
+
+def test_lines_from_right_to_left_have_bullets_on_their_right() -> None:
+    """On such a page a shape marks the line that ends close to the left of it; one on the left marks none."""
+    letters = "\u05d0\u05d1\u05d2"
+    lines = [[*line(f"{letters} {letters}", 60, y)][::-1] for y in (200, 214)]
+    words = tuple(word for each in lines for word in each)
+    regions = [Region("text", enclosing([word.box for word in words]))]
+
+    for shapes, count in ((dots(x=words[0].box.x1 + 6), 2), (dots(), 0)):
+        plane, _ = with_drawn_bullets(TextPlane(words, 0, vertical=False), regions, shapes, right_to_left=True)
+        assert [word.text for word in plane.words].count("\u2022") == count
+        assert not count or [word.text for word in plane.words] == ["\u2022", letters, letters] * 2
 
 
 def line(text: str, x: float, baseline: float, size: float = 10) -> list[Word]:
