@@ -315,7 +315,7 @@ def _with_items(parts: list[Part]) -> list[Part]:
         parts, key=lambda part: part.label == "text" and mark_of(part.lines[0].words) is not None
     ):
         run = list(group)
-        listed = marked and _is_list(run)
+        listed = marked and _is_list([*(part for part in out[-1:] if part.label == "list"), *run])
         for part in run:
             if marked and (listed or BULLET.match(mark_of(part.lines[0].words) or "")):
                 out.append(replace(part, label="list"))

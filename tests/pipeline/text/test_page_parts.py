@@ -182,6 +182,22 @@ def test_lists_beside_each_other_are_read_one_after_the_other() -> None:
         ]
 
 
+def test_an_item_counts_on_after_the_rest_of_the_one_above() -> None:
+    """The rest of an item may be a region of its own: the next number is of the same list all the same."""
+    lines = [
+        line("1. Oil the hinges", 20, 100, mono=False),
+        line("2. Fill the lamps of the north shed and", 20, 112, mono=False),
+        line("trim them", 38, 124, mono=False),
+        line("3. Ropes", 20, 136, mono=False),
+    ]
+    words = tuple(word._replace(line=n) for n, each in enumerate(lines) for word in each)
+    regions = [region("text", each) for each in lines]
+
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), regions, right_to_left=False)
+
+    assert [(part.label, len(part.lines)) for part in parts] == [("list", 1), ("list", 2), ("list", 1)]
+
+
 @pytest.mark.parametrize("marks", ["ABCD", "ACBD"])
 def test_answers_are_read_in_the_order_of_their_letters(marks: str) -> None:
     """Answers to choose from stand in two columns; their letters tell if they are read by rows or by columns."""
