@@ -58,7 +58,8 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
 def mended_words(page: "pymupdf.Page", hidden: HiddenText, log: DrawingLog) -> list[tuple[str, Box]]:
     """Return the same words as they are read: with blanks that MuPDF takes for none, lines from right to left in order.
 
-    None of them if that would lose a letter or a digit. `log` is that of the page.
+    None of them if that would lose a letter or a digit. There may be more of them: MuPDF leaves those without width out
+    of its words. `log` is that of the page.
     """
     layout = read_layout(page)
     hidden.remove_from(layout)
@@ -74,7 +75,7 @@ def mended_words(page: "pymupdf.Page", hidden: HiddenText, log: DrawingLog) -> l
         if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height
     ]
     seen = _letters(text for text, _ in visible_words(page, hidden)) - _signs_as_letters(layout)
-    return words if _letters(text for text, _ in words) == seen else []
+    return [] if seen - _letters(text for text, _ in words) else words
 
 
 def _signs_as_letters(layout: Mapping[str, Any]) -> Counter[str]:

@@ -43,6 +43,7 @@ class Character(NamedTuple):
     box: tuple[float, float, float, float]  # before the page's rotation, as is the baseline
     origin: tuple[float, float]
     span: dict[str, Any]
+    is_found: bool = False  # a blank that no glyph draws: MuPDF finds white space
 
 
 def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:

@@ -170,7 +170,7 @@ class _Places:
 
 def _characters(line: Mapping[str, Any]) -> list[Character]:
     return [
-        Character(character["c"], character["bbox"], character["origin"], span)
+        Character(character["c"], character["bbox"], character["origin"], span, character.get("synthetic", False))
         for span in line["spans"]
         for character in span["chars"]
     ]

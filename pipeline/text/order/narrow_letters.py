@@ -3,6 +3,9 @@
 A ligature is one glyph for several letters. MuPDF gives the second one no width, and reverses the glyphs of a line, its
 letters along with them: the second one comes first. Noto Naskh and its like draw the alef of lam-alef as a glyph of its
 own without width; it comes behind its lam, where it was written.
+
+Chromium gives a letter and its mark the places of two glyphs, of which MuPDF gives neither a width if the mark is set
+higher: it finds a blank where the letter is drawn, and the mark before it.
 """
 
 import unicodedata
@@ -28,6 +31,7 @@ class NarrowLetters:
         """Return a line of MuPDF with each narrow letter behind the letter that it belongs to."""
         if not any(_is_narrow(character) for character in characters):
             return characters
+        characters = _with_marks_behind(characters)
         ordered: list[Character] = []
         waiting: list[Character] = []
         for n, character in enumerate(characters):
@@ -63,6 +67,44 @@ class NarrowLetters:
                     if before == _LAM != after:
                         found.add(spans[n]["font"])
         return found
+
+
+def _with_marks_behind(characters: Sequence[Character]) -> list[Character]:
+    """Return a line with marks behind the letters that MuPDF gives no width as it gives them none.
+
+    A blank that it finds on either side of the two is where the letter is drawn.
+    """
+    out: list[Character] = []
+    n = 0
+    while n < len(characters):
+        blank = characters[n] if characters[n].is_found else None
+        mark, letter, *_ = [*characters[n + (blank is not None) : n + (blank is not None) + 2], None, None]
+        if mark and letter and _is_thin_mark(mark) and _is_narrow(letter):
+            box = blank.box if blank else letter.box
+            out += [letter._replace(box=box), mark._replace(box=box)]
+            n += 2 + (blank is not None)
+            n += n < len(characters) and characters[n].is_found
+            continue
+        ligature = characters[n : n + 4]
+        if _is_marked_ligature(ligature):
+            mark, alef, _, lam = ligature
+            out += [lam._replace(box=alef.box), alef, mark]
+            n += 4
+            continue
+        out.append(characters[n])
+        n += 1
+    return out
+
+
+def _is_thin_mark(character: Character) -> bool:
+    return _is_thin(character.box) and unicodedata.category(character.text[0]) == "Mn"
+
+
+def _is_marked_ligature(run: Sequence[Character]) -> bool:
+    """Tell if characters are a lam-alef with a mark in reverse, before the lam a blank that is none."""
+    if len(run) < 4 or not (run[2].is_found and _is_thin_mark(run[0])):  # noqa: PLR2004
+        return False
+    return run[1].text in _ALEFS and run[3].text == _LAM and _is_thin(run[3].box)
 
 
 def _around(texts: Sequence[str], n: int) -> tuple[str, str, str]:

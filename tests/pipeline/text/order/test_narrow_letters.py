@@ -43,6 +43,24 @@ def test_a_letter_without_width_follows_its_own(given: str, written: str) -> Non
     assert "".join(each.text for each in narrow.in_order(characters(given))) == written
 
 
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("\u0643\u0631~'\u064b'\u0627.", "\u0643\u0631\u0627\u064b."),  # `kathiran`, a blank for its alef
+        ("\u0628~'\u064b'\u062d~\u0627 \u0648", "\u0628\u062d\u064b\u0627 \u0648"),  # on both sides
+        ("\u0643\u0646~'\u064e'\u062a \u0648", "\u0643\u0646\u062a\u064e \u0648"),
+        ("\u064a'\u064b\u0627~'\u0644\u060c", "\u064a\u0644\u0627\u064b\u060c"),  # lam-alef
+        ("\u0643'\u064b \u0648", "\u0643\u064b \u0648"),  # a mark behind its letter stays there
+    ],
+)
+def test_a_mark_follows_the_letter_that_has_no_width_either(given: str, written: str) -> None:
+    """Chromium gives letter and mark no width where the mark is set higher; the blank found beside them is none."""
+    narrow = NarrowLetters([line_of(given.replace("~", " "))])
+    line = [each._replace(text=" ", is_found=True) if each.text == "~" else each for each in characters(given)]
+
+    assert "".join(each.text for each in narrow.in_order(line)) == written
+
+
 def test_between_two_lams_the_rest_of_the_page_tells() -> None:
     """An alef between two lams belongs to the first where the font's alefs elsewhere do, as in `khilal`."""
     khilal = "\u062e\u0644'\u0627\u0644"
