@@ -24,7 +24,7 @@ from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, read_planes
 from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
-from ocrmill.pipeline.text.order.blocks_beside import parted_at_rules
+from ocrmill.pipeline.text.order.blocks_beside import parted_at_rules, parted_boxes
 from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
 from ocrmill.pipeline.text.order.line_numbers import without_line_numbers, without_numbered_lines
@@ -146,7 +146,7 @@ def _parts(
     rules = page_rules(page).moved(place)
     regions = with_rest_of_tables(with_rows_of_numbers(regions, plane.words), plane.words)
     regions = with_ruled_tables(parted_tables(regions, plane.words, rules), plane.words, rules)
-    regions = parted_at_rules(regions, plane.words, rules)
+    regions = parted_boxes(parted_at_rules(regions, plane.words, rules), plane.words)
     parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
     if manner is not Manner.FULL:
         return parts

@@ -4,7 +4,7 @@ import pytest
 
 from ocrmill.pipeline.text.contents.part import Part, lines_of
 from ocrmill.pipeline.text.layout_model import Region
-from ocrmill.pipeline.text.order.blocks_beside import parted_at_rules, with_letterheads
+from ocrmill.pipeline.text.order.blocks_beside import parted_at_rules, parted_boxes, with_letterheads
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Piece, Word
@@ -79,3 +79,25 @@ def test_lines_below_a_heading_are_no_running_header() -> None:
 
     assert [part.label for part in with_letterheads(parts)] == ["text", "text", "heading"]
     assert [part.label for part in with_letterheads(parts[:2])] == ["header", "header"]
+
+
+@pytest.mark.parametrize(
+    ("label_size", "shift", "boxes"),
+    [(8.0, 0.0, 6), (10.0, 0.0, 1), (8.0, 12.0, 1)],  # one type is a text; cells that do not align are none
+)
+def test_labels_and_their_values_are_boxes(label_size: float, shift: float, boxes: int) -> None:
+    """Labels in a type of their own stand right above their values, in boxes beside each other without any rule."""
+    labels, values = ["Sender", "Sent on", "Weight"], ["Harrow and Pike", "28 April", "12 kg"]
+    words = [
+        word._replace(pieces=(word.pieces[0]._replace(size=size),), line=row)
+        for row, (y, texts, size) in enumerate(
+            [(y + below, t, s) for y in (100, 140) for below, t, s in ((0, labels, label_size), (11, values, 10.0))]
+        )
+        for n, text in enumerate(texts)
+        for word in lines([text], 40 + 120 * n + shift * (size == 10.0) * n, y)
+    ]
+
+    found = parted_boxes([Region("text", around(words))], words)
+
+    assert len(found) == boxes
+    assert all(sum(region.box.contains_centre_of(word.box) for region in found) == 1 for word in words)
