@@ -14,7 +14,7 @@ from ocrmill.pipeline.text.contents.item_marks import BULLET, CHECK, DASHES, mar
 from ocrmill.pipeline.text.contents.part import Part, WordLine, rows_of
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
-from ocrmill.pipeline.text.inline.kept_lines import HARD_BREAK, are_kept
+from ocrmill.pipeline.text.inline.kept_lines import HARD_BREAK, are_kept, kept_paragraphs
 from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
@@ -40,6 +40,7 @@ def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
     written = []
     levels: list[tuple[float, int]] = []  # of the lists that are open: left edge of the text, width of the mark
     above: Part | None = None
+    texts = _texts(parts, context)
     for part in parts:
         if part.label == "list":
             if above and part.box.y1 < above.box.y0:  # in the next column
@@ -50,7 +51,19 @@ def write_parts(parts: Sequence[Part], context: PageContext) -> list[Written]:
             above = part
             continue
         levels.clear()
-        written.append(Written(_block(part, context), part.label, part.box, part.elsewhere))
+        shown = texts[id(part)] if id(part) in texts else _block(part, context)
+        written.append(Written(shown, part.label, part.box, part.elsewhere))
+    return written
+
+
+def _texts(parts: Sequence[Part], context: PageContext) -> dict[int, str]:
+    """Write the parts that are texts, by their ids: those beside each other tell together if their lines are verses."""
+    written: dict[int, str] = {}
+    for is_text, group in groupby(parts, key=lambda part: part.label == "text" and not part.note):
+        run = list(group) if is_text else []
+        rows = [rows_of(part.lines) for part in run]
+        for part, own, is_kept in zip(run, rows, kept_paragraphs(rows), strict=True):
+            written[id(part)] = _paragraph(own, context, is_kept=is_kept)
     return written
 
 
@@ -66,12 +79,13 @@ def _block(part: Part, context: PageContext) -> str:
         return table_to_markdown(part.table, context.known)
     if part.label in ("table", "picture"):
         return "\n".join(escape_start(spaced_row(row)) for row in rows)
-    return f"[^{part.note}]: {running_text(rows, context.known)}" if part.note else paragraph(rows, context)
+    note = f"[^{part.note}]: {running_text(rows, context.known)}" if part.note else ""
+    return note or _paragraph(rows, context, is_kept=are_kept(rows))
 
 
-def paragraph(rows: Sequence[Sequence[Word]], context: PageContext) -> str:
+def _paragraph(rows: Sequence[Sequence[Word]], context: PageContext, *, is_kept: bool) -> str:
     """Running text of rows; lines that their author broke stay lines."""
-    if are_kept(rows):
+    if is_kept:
         return HARD_BREAK.join(escape_start(running_text([row], context.known)) for row in rows)
     return escape_start(running_text(rows, context.known))
 

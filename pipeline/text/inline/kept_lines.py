@@ -17,7 +17,10 @@ _SHARE = 0.5  # of the line ends that have room for the next word
 _VERSE_SHARE, _CLEAR = 0.33, 0.1  # of those that have that much of the widest line left besides, without a full stop
 _USUAL_WORDS, _MOST_WORDS = 9, 14  # in a line that is short by itself
 _WORDS, _CAPITALS = 6, 0.6  # in a line of an address, at most; of its words: in German prose it is a third
+_SAME_SIZE, _AS_WIDE = 0.05, 1.2  # of the type; times the width of a stanza
 _HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
+_ENDS, _STOP_SHARE, _VERSE_WORDS = 5, 0.8, 4  # line ends; those with a stop, in prose one of seven; words in a line
+_STOP = re.compile(r"[.,!?:;\u2013\u2014]['\")\]\u201d\u2019]*$")
 _SENTENCE_END = re.compile(r"[.!?:;]['\")\]\u201d\u2019]*$")
 _ENTRY = re.compile(r", \d+(?:[\u2013-]\d+)?$")  # of an index
 _LABEL = re.compile(r"^(?:[^\s:]+ ){0,3}[^\s:]+ ?:(?:\s|$)")  # up to four words and a colon
@@ -32,7 +35,45 @@ def are_kept(rows: Sequence[Sequence[Word]]) -> bool:
         return False
     if any(all(map(sign.search, texts)) for sign in (_LABEL, _ENTRY)):
         return True
-    return len(rows) >= _ROWS and (_are_names(rows) or _have_room(rows, texts))
+    return len(rows) >= _ROWS and (_are_names(rows) or _have_room(rows, texts) or _end_with_stops(rows, texts))
+
+
+def _end_with_stops(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:
+    """Tell if nearly all lines end with a sentence or a part of one, at several places: verses of even length do."""
+    ends = [row[-1].box.x1 for row in rows[:-1]]
+    stops = sum(_STOP.search(text) is not None for text in texts[:-1])
+    is_ragged = max(ends) - min(ends) > rows[0][0].size / 2
+    return (
+        is_ragged and len(ends) >= _ENDS and stops >= _STOP_SHARE * len(ends) and median(map(len, rows)) >= _VERSE_WORDS
+    )
+
+
+def kept_paragraphs(paragraphs: Sequence[Sequence[Sequence[Word]]]) -> list[bool]:
+    """Tell of each paragraph in its rows if these are lines of their own.
+
+    Stanzas beside one whose lines are kept are like it in their rows, left edge, type and width: verses of even length
+    have no room to tell by.
+    """
+    kept = [are_kept(rows) for rows in paragraphs]
+    for turn in (range(1, len(kept)), range(len(kept) - 2, -1, -1)):
+        step = -turn.step
+        for n in turn:
+            kept[n] = kept[n] or (kept[n + step] and _are_stanzas(paragraphs[n], paragraphs[n + step]))
+    return kept
+
+
+def _are_stanzas(one: Sequence[Sequence[Word]], other: Sequence[Sequence[Word]]) -> bool:
+    """Tell if two paragraphs have as many rows, and lie below each other in one type, about as wide."""
+    if len(one) != len(other) or len(one) < _ROWS or any(row[-1].text.endswith(_HYPHENS) for row in one):
+        return False
+    size = one[0][0].size
+    lefts, rights = (
+        [min(row[0].box.x0 for row in rows) for rows in (one, other)],
+        [max(row[-1].box.x1 for row in rows) for rows in (one, other)],
+    )
+    widths = sorted(right - left for left, right in zip(lefts, rights, strict=True))
+    is_below = abs(lefts[0] - lefts[1]) <= _BLANK * size and abs(other[0][0].size - size) <= _SAME_SIZE * size
+    return is_below and widths[1] <= _AS_WIDE * widths[0]
 
 
 def _are_names(rows: Sequence[Sequence[Word]]) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ocrmill.pipeline.text.inline.kept_lines import are_kept
+from ocrmill.pipeline.text.inline.kept_lines import are_kept, kept_paragraphs
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -44,6 +44,8 @@ def wrapped(width: int) -> list[list[Word]]:
         "abbey, 260, 231\nanchor, 11, 77, 225\nbridge of, 260\narchive, 287, 125\nbridge, 285, 131, 163",
         "The tide goes out, the lamps go down,\nthe grey gulls walk the sand,\nand all the bells of Harbour Town\n"
         "are carried far inland.",
+        "O ferryman, I have no coin to pay,\nno silver, and no copper, and no gold;\nI have a song I made along it,"
+        "\nand I am tired, and the road is cold.\nHe said: A song is good enough for me.\nSit down, and mind the oar.",
     ],
 )
 def test_a_line_with_room_for_the_next_word_ends_by_will(text: str) -> None:
@@ -71,3 +73,15 @@ def test_prose_whose_lines_begin_with_capitals_is_running_text() -> None:
 def test_words_cut_at_line_ends_are_joined() -> None:
     """A hyphen at the end of a line shows running text."""
     assert not are_kept(rows("Hartley & Sons\nDock-\nside Park\nHull"))
+
+
+def test_stanzas_beside_one_of_verses_are_verses() -> None:
+    """Verses of even length tell nothing by themselves; a paragraph of other height, edge or width is none."""
+    even = "The harbour lies in silver light\nand every boat has found its rope\nthe gulls are turning into night"
+    told = rows("A woman carries in her hand\na basket full of silver fish\nshe walks across the cooling sand")
+    wide = wrapped(60)
+    assert [are_kept(rows(even)), are_kept(told), len(told), len(wide) >= 3] == [False, True, 3, True]
+
+    assert kept_paragraphs([rows(even), rows(even), told, rows(even)]) == [True] * 4
+    assert kept_paragraphs([wide[:3], told, wide]) == [False, True, False]
+    assert kept_paragraphs([rows(even), wide[:3], told]) == [False, False, True]
