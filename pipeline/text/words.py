@@ -4,6 +4,7 @@ A word is a run of characters without white space between them, as MuPDF finds i
 reading plane: the page turned so that most of its text stands upright, origin at the top left, y down.
 """
 
+import re
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from ocrmill.pipeline.text.reading_order import Box
 SOFT_HYPHEN = "\u00ad"  # at the end of a word that goes on in the next line
 BULLETS = "\u2022\u2023\u2043\u2219\u25a0-\u25ff\u27a2\u00b7"  # signs before items of a list, for a set of `re`
 PRIVATE_BULLETS = "\uf0a7\uf0b7"  # of Symbol and Wingdings
+HANGUL = re.compile("[\uac00-\ud7a3]")  # a syllable of Korean
 
 
 class Rise(IntEnum):

@@ -28,6 +28,7 @@ from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_or
 from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.inline.numbers import is_broken_number, is_unfinished_number
 from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.words import HANGUL
 
 _LARGE_INITIAL = 1.3  # times the height of the word it begins
 _SPACED_LETTERS = 3  # so many single letters in a row are a word set apart
@@ -35,7 +36,6 @@ _CANDIDATES = 50  # words that begin alike and are tried as the whole of a cut o
 _NUMBER = re.compile(r"(?:(?<![^\W_])[+\u2212\u2013-])?(?:(?<!\d)[.,])?\d(?:[\d.,:/'\u2019\u2013-]*\d)?%?")
 _ADDRESS = re.compile(r"(?:[a-z]+://|www\.|doi[:.]|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/)\S", re.IGNORECASE)
 _SIGNS = re.compile(r"[\W_]")
-_HANGUL = re.compile("[\uac00-\ud7a3]")
 _MINUS = "\u2212"
 _LAM_ALEF = re.compile("[\u0622\u0623\u0625\u0627\u0644]{2,}")
 _MOST_PIECES = 6  # of a word, parted by what is raised or lowered, and of an address
@@ -215,7 +215,7 @@ def _join_addresses(missing: Counter[str], extra: Counter[str], layer: Sequence[
 
 def _is_in_two_lines(word: LayerWord, after: LayerWord) -> bool:
     """Tell if two words of the layer may be a Korean one that begins in one line and ends in the next."""
-    hangul = _HANGUL.match(word.text[-1]) and _HANGUL.match(after.text[0])
+    hangul = HANGUL.match(word.text[-1]) and HANGUL.match(after.text[0])
     return hangul is not None and _ends_line(word, after)
 
 

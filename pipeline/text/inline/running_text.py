@@ -9,7 +9,7 @@ from ocrmill.pipeline.text.inline.escapes import escape
 from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
 from ocrmill.pipeline.text.inline.links import link, punctuation_around
 from ocrmill.pipeline.text.inline.numbers import is_broken_number
-from ocrmill.pipeline.text.words import SOFT_HYPHEN, Rise, Word
+from ocrmill.pipeline.text.words import HANGUL, SOFT_HYPHEN, Rise, Word
 
 _HYPHENS = "-\u2010"
 _CLOSED_DASH = re.compile(r"\d[\u2012\u2013]\d|\w\u2014\w")  # a range, or a dash set without blanks
@@ -22,7 +22,6 @@ UNSPACED = re.compile(
     r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
 )
 _FIRST_HAN = "\u3001"
-_HANGUL = re.compile("[\uac00-\ud7a3]")
 _HAN_END = re.compile(rf"[{_FIRST_HAN}-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
@@ -84,7 +83,7 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
                 continue
             before = parts[-1]
             if position == 0 and number > 0:
-                is_rest = goes_on and _HANGUL.match(word.text)
+                is_rest = goes_on and HANGUL.match(word.text)
                 cut, blank = (before.text, "") if is_rest else _joint(before.text, piece.text, known)
                 if before.link != piece.link and before.text.endswith("/"):  # two addresses
                     blank = " "

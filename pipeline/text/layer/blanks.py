@@ -12,6 +12,8 @@ from itertools import groupby, pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
+from ocrmill.pipeline.text.words import HANGUL
+
 _MONO = 8  # MuPDF's flag of a span
 _MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
 RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
@@ -22,7 +24,6 @@ LEAST_BLANK = _BLANK_IN_HANGUL = 0.09  # whose letters fill their squares
 _MARKS = frozenset("\u0e33\u0eb3")  # vowels over the letter before, some without width; to Unicode they are letters
 SPACED_LETTERS = 5  # set apart, one after the other: fewer are initials, or a row of a table
 _AWAY = 1.0  # of the type: what stands so far off is no part of a word, in whatever order MuPDF gives it
-_HANGUL = re.compile("[\uac00-\ud7a3]")
 _FAR_APART = 0.7  # of the type: letters that stand in columns of a table
 _PUNCTUATION = frozenset(".,:;!?'-&")
 PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they follow
@@ -81,7 +82,7 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
         return None
     if before.span is not after.span:
         return _BLANK
-    if _HANGUL.match(first) or _HANGUL.match(second):
+    if HANGUL.match(first) or HANGUL.match(second):
         return _BLANK_IN_HANGUL
     if close:
         return None if is_mono(before.span) else _BLANK_IN_FONT

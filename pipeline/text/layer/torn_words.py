@@ -16,7 +16,7 @@ from typing import Any
 
 from ocrmill.pipeline.text.layer.blanks import PRE_BASE
 from ocrmill.pipeline.text.reading_order import Box, enclosing
-from ocrmill.pipeline.text.words import Word
+from ocrmill.pipeline.text.words import HANGUL, Word
 
 _NEAR = 1.2  # of the type: a letter is no wider
 _TOUCHES = 0.15  # of the type
@@ -33,7 +33,6 @@ _AS_FAR = 0.1  # of the type: dots of a leader are evenly far from each other
 _LED = re.compile(r".*[^\W_][)\]\u201d\u2019]?\.")  # a word that a leader follows, with the first dot
 _PAGE = re.compile(r"\.\d.*")  # the number to which it leads, with the last one
 
-_HANGUL = re.compile("[\uac00-\ud7a3]")
 _BLANK_ENDS, _BLANK_SHARE = 5, 0.15  # lines, and of the lines that end with hangul; of HWP's pages 0.2 to 0.4
 _LONG = 6  # of the type: lines of cells are shorter, and broken by will
 _INDENT = 0.5  # of the type
@@ -80,7 +79,7 @@ def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
     for n, line in enumerate(lines):
         text = [(each, span["size"]) for span in line["spans"] for each in span["chars"]]
         letter, size = next(pair for pair in reversed(text) if not pair[0]["c"].isspace())
-        if not _HANGUL.match(letter["c"]) or line["dir"] != (1.0, 0.0):
+        if not HANGUL.match(letter["c"]) or line["dir"] != (1.0, 0.0):
             continue
         if text[-1][0] is not letter:
             finished.append(letter["bbox"][2])
