@@ -29,6 +29,9 @@ NUMBER = re.compile(
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}[a-z]{0,2}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|\d{1,2}/\d{1,2}$")  # or a date
 _BROKEN = -4.0  # the score of a number that goes on: no row begins there
 _ITEM = -9.0  # the score of an item of a list in a cell, whatever white space is above it
+_FEW_LETTERS = 2  # of a cell, which breaks no line after so few; Han and kana may
+_HAD_ROOM = 0.8  # the score of a text that did not need to break
+_CLOSE_SCRIPTS = "\u2e80"  # and what follows: scripts that break within words
 _OPEN_END = re.compile(r"(?:[-,(/&\u2010]|\b(?:and|or|of|the|to|for|in|with|a))$")
 
 
@@ -226,10 +229,12 @@ def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
     if numbers == 2:  # noqa: PLR2004
         return 2.0
     score = 0.7 * numbers
+    if max(len(before), len(after)) <= _FEW_LETTERS and max(before + after) < _CLOSE_SCRIPTS:
+        return score + _HAD_ROOM
     first = other.words[0]
     blank = 0.25 * one.size
     if (one.x1 - one.x0) + blank + (first.box.x1 - first.box.x0) <= 0.97 * width:
-        score += 0.8
+        score += _HAD_ROOM
     else:
         score -= 0.4
     if _OPEN_END.search(before):

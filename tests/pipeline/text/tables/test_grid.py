@@ -305,6 +305,22 @@ def test_a_heading_in_larger_type_is_not_cut_at_its_own_blanks() -> None:
     assert rows_of(table) == [["Tools and their", "Pieces"], *map(list, rows)]
 
 
+def test_single_letters_below_each_other_are_of_several_rows() -> None:
+    """A cell breaks no line after so few letters, although its column is no wider, in fonts of two heights, too."""
+    rows = [
+        (f"{n:X}A0", *(letters))
+        for n, letters in enumerate(("\u0390\u0391\u25e6", "\u03b0\u03b1\u25e6", "\u03c0\u03c1\u03c2", "\u25e6\u25e6d"))
+    ]
+    words = grid_words(("", "0", "1", "2"), *rows, columns=(0, 40, 60, 80))
+    words = [
+        each if n % 4 else each._replace(box=each.box._replace(y0=each.box.y0 + 3)) for n, each in enumerate(words)
+    ]
+
+    (table,) = build_tables(words, Rules((Box(0, 4, 90, 4),))) or []
+
+    assert rows_of(table) == [["", "0", "1", "2"], *map(list, rows)]
+
+
 def test_signs_of_currency_in_a_column_of_their_own_are_of_the_number_after_them() -> None:
     """Accounts set `$` and `)` apart from their numbers; neither goes to the number of the next year."""
     words = grid_words(
