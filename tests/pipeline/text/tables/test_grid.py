@@ -294,33 +294,6 @@ def test_a_number_that_goes_on_below_begins_no_row() -> None:
     assert texts == [["Place", "Pier", "Quay", "Mill"], ["Fares", "1,342,673", "4,081,552", "3,500"]]
 
 
-def test_a_heading_in_larger_type_is_not_cut_at_its_own_blanks() -> None:
-    """Blanks of larger type are wider than the table's; one may lie over the border of two columns."""
-    rows = [("Pump", "lifts water up", "7"), ("Hose", "leads it to beds", "2"), ("Bung", "holds what is in", "5")]
-    words = grid_words(*rows, columns=(0, 40, 160))
-    heading = [word("Tools", -1, -20, 14), word("and", 38.4, -20, 14), word("their", 63.8, -20, 14)]
-
-    (table,) = build_tables([*heading, word("Pieces", 160, -20), *words], Rules()) or []
-
-    assert rows_of(table) == [["Tools and their", "Pieces"], *map(list, rows)]
-
-
-def test_single_letters_below_each_other_are_of_several_rows() -> None:
-    """A cell breaks no line after so few letters, although its column is no wider, in fonts of two heights, too."""
-    rows = [
-        (f"{n:X}A0", *(letters))
-        for n, letters in enumerate(("\u0390\u0391\u25e6", "\u03b0\u03b1\u25e6", "\u03c0\u03c1\u03c2", "\u25e6\u25e6d"))
-    ]
-    words = grid_words(("", "0", "1", "2"), *rows, columns=(0, 40, 60, 80))
-    words = [
-        each if n % 4 else each._replace(box=each.box._replace(y0=each.box.y0 + 3)) for n, each in enumerate(words)
-    ]
-
-    (table,) = build_tables(words, Rules((Box(0, 4, 90, 4),))) or []
-
-    assert rows_of(table) == [["", "0", "1", "2"], *map(list, rows)]
-
-
 def test_signs_of_currency_in_a_column_of_their_own_are_of_the_number_after_them() -> None:
     """Accounts set `$` and `)` apart from their numbers; neither goes to the number of the next year."""
     words = grid_words(
