@@ -4,8 +4,8 @@ A ligature is one glyph for several letters. MuPDF gives the second one no width
 letters along with them: the second one comes first. Noto Naskh and its like draw the alef of lam-alef as a glyph of its
 own without width; it comes behind its lam, where it was written.
 
-Chromium gives a letter and its mark the places of two glyphs, of which MuPDF gives neither a width if the mark is set
-higher: it finds a blank where the letter is drawn, and the mark before it.
+Chromium gives a letter and its mark the places of two glyphs. MuPDF gives neither a width if the mark is set higher: it
+finds a blank where the letter is drawn, and the mark before it.
 """
 
 import unicodedata

@@ -58,7 +58,7 @@ def emphasized(*pieces: tuple[str, bool]) -> str:
 
 
 def test_signs_around_a_word_need_not_share_its_emphasis() -> None:
-    """Brackets, quotes and stops in plain type stand outside; a word of which letters are bold is not."""
+    """Brackets, quotes and stops in plain type stand outside; a word with some bold letters gets no marks."""
     assert emphasized(("(", False), ("aye", True), (").", False)) == "(**aye**)."
     assert emphasized(("aye", True), (",", False)) == "**aye**,"
     assert emphasized(("aye", True), ("s,", False)) == "ayes,"
