@@ -96,6 +96,21 @@ def test_ctrl_c_before_a_command_begins_ends_with_130() -> None:
     assert main_of("signal.raise_signal(signal.SIGINT)") == (130, b"")
 
 
+def test_ctrl_c_while_the_command_line_is_imported_says_nothing() -> None:
+    """Nothing of ours runs yet that could take it; shells make 130 of the signal."""
+    program = """
+import importlib.abc, signal, sys
+class Interrupting(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "ocrmill.cli": signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from ocrmill.program import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=ROOT, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
+
+
 def test_ctrl_c_during_a_query_ends_with_130() -> None:
     """DuckDB makes an error of its own of it where a query runs in the main thread, as in `report` and `view`."""
     assert main_of('raise RuntimeError("Query interrupted")') == (130, b"")
