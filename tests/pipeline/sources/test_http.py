@@ -22,7 +22,8 @@ from ocrmill.pipeline.sources.http import UNVERSIONED, WebAccess, WebError, is_p
 
 PUBLIC = InputSettings()
 LOCAL = InputSettings(allow_private_addresses=True, max_object_mb=8)
-STORAGE = StorageSettings(connect_s=1, timeout_s=1, attempts=3)
+STORAGE = StorageSettings(connect_s=10, timeout_s=10, attempts=3)
+HASTY = StorageSettings(connect_s=1, timeout_s=1, attempts=3)  # with servers that hang
 DIGITS = bytes(range(256)) * 12_000
 
 
@@ -37,14 +38,16 @@ def found(url: str, limits: InputSettings = LOCAL) -> Source:
     return source
 
 
-def content(source: Source, scratch: Path, limits: InputSettings = LOCAL) -> bytes:
-    with fetch(source, scratch, limits, STORAGE) as path:
+def content(source: Source, scratch: Path, limits: InputSettings = LOCAL, storage: StorageSettings = STORAGE) -> bytes:
+    with fetch(source, scratch, limits, storage) as path:
         return path.read_bytes()
 
 
-def refusal(source: Source, scratch: Path, limits: InputSettings = LOCAL) -> PageError:
+def refusal(
+    source: Source, scratch: Path, limits: InputSettings = LOCAL, storage: StorageSettings = STORAGE
+) -> PageError:
     with pytest.raises(PageError) as caught:
-        content(source, scratch, limits)
+        content(source, scratch, limits, storage)
     assert not list(scratch.iterdir())
     return caught.value
 
@@ -154,7 +157,7 @@ def test_servers_that_hang_are_given_up(web: WebServer, tmp_path: Path) -> None:
     web.serves("/a.pdf", b"1", ETag='"v"')
     source = found(f"{web.url}/a.pdf")
     web.answers["/a.pdf"] = lambda asked: time.sleep(1.5)
-    assert "no answer" in refusal(source, tmp_path).detail
+    assert "no answer" in refusal(source, tmp_path, storage=HASTY).detail
 
     def drip(asked: Asked) -> None:
         asked.send_response(200)
@@ -166,7 +169,7 @@ def test_servers_that_hang_are_given_up(web: WebServer, tmp_path: Path) -> None:
             time.sleep(0.05)
 
     web.answers["/a.pdf"] = drip
-    assert "slower than" in refusal(source, tmp_path).detail
+    assert "slower than" in refusal(source, tmp_path, storage=HASTY).detail
 
 
 @pytest.mark.parametrize(

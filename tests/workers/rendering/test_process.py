@@ -5,13 +5,13 @@ import resource
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pymupdf
 import pytest
-from narrowed import instance
+from narrowed import instance, present
 from pdf_objects import write_pages
 from pdfs import endless_pdf, hanging_everywhere_pdf, scan_pdf, text_pdf
 
@@ -79,19 +79,24 @@ def test_what_is_mapped_is_given_back(either: RenderProcess, tmp_path: Path) -> 
     assert len({descriptors for _, descriptors in held[1:]}) == 1
 
 
-def test_a_document_cut_short_while_it_is_read_has_changed(either: RenderProcess, tmp_path: Path) -> None:
+def test_a_document_cut_short_while_it_is_read_has_changed(
+    either: RenderProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The page says so instead of being tried for ever, and the next document is read by a new process."""
     path = scan_pdf(tmp_path / "cut.pdf", pages=3, dpi=300)
     other = text_pdf(tmp_path / "other.pdf", pages=1)
     either.open(str(path), ())
     child = psutil.Process(either.pid)
     child.suspend()  # so that the request is there before the file is cut
+    connection = present(either._connection)
+    receive: Callable[[int], bytes] = connection.recv_bytes
 
-    def cut() -> None:
+    def cut_and_receive(most: int) -> bytes:
         os.truncate(path, 4096)
         child.resume()
+        return receive(most)
 
-    threading.Timer(1.5, cut).start()
+    monkeypatch.setattr(connection, "recv_bytes", cut_and_receive)
     failed = instance(FailedPage, either.read(str(path), None, 3)[0])
 
     assert failed.reason is Reason.CHANGED
