@@ -8,6 +8,7 @@ and a picture that holds most of a page's prose is its background.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
+from math import inf
 from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
@@ -181,8 +182,9 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
         yield Part(label, tuple(lines), region.box, region=region)
         return
     for column in list_columns(lines):
-        for entry in hanging_entries(column):
-            yield from _items_of(label, entry, body)
+        entries = hanging_entries(column)
+        for entry in entries:
+            yield from _items_of(label, entry, body if len(entries) == 1 else inf)  # an entry is no heading
 
 
 def _is_sentence(lines: Sequence[WordLine], body: float) -> bool:

@@ -13,6 +13,8 @@ from ocrmill.pipeline.text.words import Piece, Word
 LEFT = ["The ferry leaves the north quay at seven", "in the morning and comes back with it on", "the tide of"]
 RIGHT = ["a day in spring, when walkers and dogs go", "over to the island in the early hours of", "the first day."]
 
+SMALL = "all of this is set in small type below the two options of the manual"
+
 
 def line(text: str, x: float, baseline: float, *, mono: bool = True) -> list[Word]:
     words = []
@@ -180,6 +182,30 @@ def test_lists_beside_each_other_are_read_one_after_the_other() -> None:
             "\u2022 Buy a crane",
             "\u2022 Audit in May",
         ]
+
+
+def test_entries_in_large_type_are_no_headings() -> None:
+    """A text beside a tag in the margin may be short, and larger than the small type of most of a page."""
+    large = [
+        line("-c", 20, 100, mono=False),
+        line("Sort by time, or if that is not told by", 60, 100, mono=False),
+        line("size", 60, 114, mono=False),
+        line("-d", 20, 128, mono=False),
+        line("List folders", 60, 128, mono=False),
+    ]
+    small = [
+        [
+            word._replace(pieces=(word.pieces[0]._replace(size=8.0),))
+            for word in line(SMALL, 20, 200 + 10 * n, mono=False)
+        ]
+        for n in range(6)
+    ]
+    words = tuple(word._replace(line=n) for n, each in enumerate([*large, *small]) for word in each)
+    regions = [region("text", *large), region("text", *small)]
+
+    parts = parts_by_regions(TextPlane(words, 0, vertical=False), regions, right_to_left=False)
+
+    assert [(part.label, part.lines[0].text) for part in parts[:2]] == [("text", "-c"), ("text", "-d")]
 
 
 def test_an_item_counts_on_after_the_rest_of_the_one_above() -> None:
