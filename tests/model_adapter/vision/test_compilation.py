@@ -1,6 +1,7 @@
 """The encoder as the compiler and the GPU see it: whole graphs, no waiting for the host, and few operations."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,21 +10,41 @@ from no_waiting import NoWaiting
 from seeded_encoders import SeededEncoder, Views
 from torch.utils.flop_counter import FlopCounterMode
 
-from ocrmill.model_adapter.tiling import GLOBAL_SIZE, TILE_SIZE
+from ocrmill.model_adapter.tiling import GLOBAL_SIZE, OCR2, TILE_SIZE
 from ocrmill.model_adapter.vision.compilation import PARTS, choose_compilation, compile_parts
-from ocrmill.model_adapter.vision.config import EncoderConfig
+from ocrmill.model_adapter.vision.config import EncoderConfig, FlowConfig, SamConfig
 from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 
 PAGE_TFLOP = 5.75  # vLLM's own encoder takes 5.73
 
 
+def without_memory(config: EncoderConfig, *, kernel: bool) -> DeepEncoderV2:
+    """An encoder on the device whose tensors have no content, which stands for a GPU."""
+    with torch.device("meta"):
+        made = DeepEncoderV2(config).to(torch.bfloat16).requires_grad_(False)
+    made.sam.use_kernel(kernel)
+    return made
+
+
+@pytest.fixture(params=[True, False], ids=["kernel", "torch"])
+def published(request: pytest.FixtureRequest) -> DeepEncoderV2:
+    """The published encoder."""
+    return without_memory(EncoderConfig(), kernel=request.param)
+
+
 @pytest.fixture(params=[True, False], ids=["kernel", "torch"])
 def encoder(request: pytest.FixtureRequest) -> DeepEncoderV2:
-    """The published encoder without memory, on the device whose tensors have no content, which stands for a GPU."""
-    with torch.device("meta"):
-        made = DeepEncoderV2(EncoderConfig()).to(torch.bfloat16).requires_grad_(False)
-    made.sam.use_kernel(request.param)
-    return made
+    """The published widths with two layers of each kind; the others would repeat them."""
+    config = EncoderConfig(SamConfig(layers=4, global_attn_indexes=(1, 3)), FlowConfig(layers=2))
+    return without_memory(config, kernel=request.param)
+
+
+@pytest.fixture
+def as_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the branches that GPUs take: on a CPU attention goes over its scores in hundreds of small blocks."""
+    monkeypatch.setattr(
+        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
+    )
 
 
 def page_of_six_tiles() -> tuple[torch.Tensor, torch.Tensor, list[int]]:
@@ -34,6 +55,7 @@ def page_of_six_tiles() -> tuple[torch.Tensor, torch.Tensor, list[int]]:
     return views[0], views[1], [6]
 
 
+@pytest.mark.usefixtures("as_on_gpu")
 @torch.inference_mode()
 def test_no_operation_waits_for_the_host(encoder: DeepEncoderV2) -> None:
     """A page goes through the encoder without a number or a tensor that comes back to the CPU."""
@@ -41,7 +63,7 @@ def test_no_operation_waits_for_the_host(encoder: DeepEncoderV2) -> None:
     with NoWaiting() as mode:
         encoder(*page_of_six_tiles())
 
-    assert mode.operations > 500
+    assert mode.operations > 100
 
 
 def test_a_wait_would_be_seen() -> None:
@@ -52,23 +74,22 @@ def test_a_wait_would_be_seen() -> None:
         torch.ones(3).nonzero()
 
 
+@pytest.mark.usefixtures("as_on_gpu")
 @torch.inference_mode()
-def test_a_page_takes_few_operations(encoder: DeepEncoderV2, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_takes_few_operations(published: DeepEncoderV2) -> None:
     """With the kernel a page of six tiles takes at most 5.75 TFLOP, padding counted; torch's operations take 6.54."""
-    monkeypatch.setattr(
-        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
-    )
     with FlopCounterMode(display=False) as counter:
-        encoder(*page_of_six_tiles())
+        published(*page_of_six_tiles())
     tflop = counter.get_total_flops() / 1e12
-    print(f"{tflop:.3f} TFLOP, kernel: {encoder.sam.has_kernel}")
+    print(f"{tflop:.3f} TFLOP, kernel: {published.sam.has_kernel}")
 
-    if encoder.sam.has_kernel:
+    if published.sam.has_kernel:
         assert tflop <= PAGE_TFLOP
     else:
         assert tflop == pytest.approx(6.54, abs=0.02)
 
 
+@pytest.mark.usefixtures("as_on_gpu")
 @pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "torch"])
 @pytest.mark.parametrize("size", [GLOBAL_SIZE, TILE_SIZE])
 def test_no_graph_is_broken(
@@ -77,12 +98,8 @@ def test_no_graph_is_broken(
     views: Views,
     kernel: bool,
     size: int,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Trunk and flow encoder are one graph each, whichever attention they take."""
-    monkeypatch.setattr(
-        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
-    )
     encoder = seeded_encoder(small_config).to("meta")
     encoder.sam.use_kernel(kernel)
     batch = views([1, 2], size).to("meta")
@@ -121,23 +138,24 @@ def test_a_part_is_compiled_once_for_all_layers_and_numbers_of_views(encoder: De
 
 
 @pytest.fixture
-def small_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check one tile only, by the branches that GPUs take, so that a test takes seconds."""
-    monkeypatch.setattr(
-        "ocrmill.model_adapter.vision.attention.relative_attention.has_cheap_products", lambda _tensor: True
-    )
+def checked_encoder(
+    as_on_gpu: None, small_config: EncoderConfig, seeded_encoder: SeededEncoder, monkeypatch: pytest.MonkeyPatch
+) -> DeepEncoderV2:
+    """A small encoder that is checked by one tile only, by the branches that GPUs take: a test takes seconds."""
     monkeypatch.setattr("ocrmill.model_adapter.vision.compilation.CHECKED_VIEWS", (1,))
+    encoder = seeded_encoder(small_config)
+    encoder.layout = replace(OCR2, global_px=TILE_SIZE, max_tiles=0)
+    return encoder
 
 
 def right(graph: Any, _inputs: Any) -> Any:
     return graph
 
 
-@pytest.mark.usefixtures("small_check")
 @torch.inference_mode()
-def test_compiled_parts_are_used_where_they_are_right(small_config: Any, seeded_encoder: Any, views: Any) -> None:
+def test_compiled_parts_are_used_where_they_are_right(checked_encoder: DeepEncoderV2, views: Views) -> None:
     """Every part runs by what the compiler made of it, to the same embeddings."""
-    encoder = seeded_encoder(small_config)
+    encoder = checked_encoder
     expected = encoder.encode(views([1], TILE_SIZE))
     torch._dynamo.reset()
     choose_compilation(encoder, "on", backend=right)
@@ -154,12 +172,11 @@ def broken(_graph: Any, _inputs: Any) -> Any:
     raise ValueError("no compiler is here")
 
 
-@pytest.mark.usefixtures("small_check")
 def test_a_compiler_that_errs_is_left_aside(
-    small_config: Any, seeded_encoder: Any, monkeypatch: Any, caplog: Any
+    checked_encoder: DeepEncoderV2, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """`auto` warns and goes on without one that fails, `on` ends if one is wrong; the encoder is as it was."""
-    encoder = seeded_encoder(small_config)
+    encoder = checked_encoder
     monkeypatch.setattr("ocrmill.model_adapter.vision.compilation.is_worthwhile", lambda _encoder: True)
     torch._dynamo.reset()
     choose_compilation(encoder, "auto", backend=broken)
