@@ -156,8 +156,12 @@ def test_an_encoder_with_the_kernel_agrees_with_the_official_one(
     seeded_encoder: SeededEncoder,
     views: Views,
 ) -> None:
-    """All stages of the small golden encoder on a tile, its windows and its global layers through the kernel."""
+    """All stages of the small golden encoder on a tile, its windows and its global layers through the kernel.
+
+    In few large steps, whose number makes the time; `test_the_sizes_that_occur` takes those of a GPU.
+    """
     monkeypatch.setattr(grid_attention, "QUERIES", 1024)
+    monkeypatch.setattr(grid_attention, "rectangle_of", lambda _window: Rectangle(16, 16))
     encoder = seeded_encoder(golden_config)
     encoder.sam.use_kernel(True)
     with FlopCounterMode(display=False) as counter:

@@ -55,10 +55,13 @@ def test_the_encoder_takes_every_layout(
     as_on_cuda: Callable[[LayOut], Any],
     lay_out: LayOut,
 ) -> None:
-    """On the branches that GPUs take, every stage is the official one's, whatever layout the kernels return."""
+    """On the branches that GPUs take, every stage is the official one's, whatever layout the kernels return.
+
+    Of tiles: a global view, which goes the same way and takes longer, is among the whole pages below.
+    """
     encoder = seeded_encoder(golden_config)
     with as_on_cuda(lay_out) as kernels:
-        distances = distances_to(golden("encoder_tiny"), encoder, views, flow_step=2, out_step=1)
+        distances = distances_to(golden("encoder_tiny"), encoder, views, flow_step=2, out_step=1, kinds=["local"])
 
     assert kernels.attended
     assert all(distance < 1e-4 for distance in distances.values()), distances
