@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -26,6 +27,15 @@ def descendants(word: str) -> list[psutil.Process]:
 def rendering_processes(below: int | None = None) -> list[psutil.Process]:
     """The living processes below this one, or another, that read pages; their templates are not among them."""
     return [each for each in psutil.Process(below).children(recursive=True) if each.name() == PROCESS_NAME]
+
+
+def open_names() -> list[str]:
+    """The names of what this process has open: a test looks for its own, other threads open and close others."""
+    names = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # that of the listing itself, or closed meanwhile
+            names.append(str(descriptor.readlink()))
+    return names
 
 
 @contextmanager
