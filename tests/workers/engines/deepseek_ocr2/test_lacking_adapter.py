@@ -1,4 +1,4 @@
-"""An adapter that cannot be used ends in one sentence, within five seconds, before Ray starts."""
+"""An adapter that cannot be used ends in one sentence, soon, before Ray starts."""
 
 import os
 import re

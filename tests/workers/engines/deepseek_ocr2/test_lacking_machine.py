@@ -1,4 +1,4 @@
-"""Lacking something that `deepseek-ocr2` needs ends in one sentence, within five seconds, before Ray starts.
+"""Lacking something that `deepseek-ocr2` needs ends in one sentence, soon, before Ray starts.
 
 By the real command in a process of its own, on a machine made to look as if it had, or lacked, vLLM, torch and GPUs:
 versions are those that the test says, NVIDIA's driver is a small library of the driver's name, torch is a folder that
