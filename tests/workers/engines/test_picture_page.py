@@ -1,8 +1,6 @@
 """A page on which an engine wrote nothing is blank if it shows only a picture; a page of text never is."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pymupdf
 import pytest
 from fake_engine import FakeEngine
+from forks import ocrmill
 from made_rows import rendered_page
 from narrowed import instance
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -195,17 +194,7 @@ def test_a_folder_of_photographs_ends_well(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     photograph(900, 700).save(tmp_path / "in" / "a.jpg", quality=90, dpi=(144, 144))
     with_picture(paper()).save(tmp_path / "in" / "b.pdf", resolution=144)
-    command: list[str | Path] = [
-        sys.executable,
-        "-P",
-        "-m",
-        "ocrmill.cli",
-        "run",
-        tmp_path / "in",
-        "--out",
-        tmp_path / "out",
-    ]
-    done = subprocess.run([*command, "--no-ray", "--engine", "cpu"], capture_output=True, text=True, check=False)
+    done = ocrmill("run", tmp_path / "in", "--out", tmp_path / "out", "--no-ray", "--engine", "cpu")
 
     assert done.returncode == 0, done.stdout + done.stderr
     rows = duckdb.sql(f"select status, reason, markdown from '{tmp_path}/out/pages/*.parquet'").fetchall()

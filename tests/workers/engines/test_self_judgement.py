@@ -52,8 +52,19 @@ DOCUMENT = Document("d" * 64, Source("/a.pdf", "1", 1, "/a.pdf"), 1)
 
 
 @pytest.fixture(scope="module")
-def engine() -> CpuEngine:
-    return CpuEngine(EngineSettings())
+def engine() -> Iterator[CpuEngine]:
+    """An engine that reads the lines of an image once: some pages come with their layer, and again as scans."""
+    plain, found = LineReader.read, dict[tuple[bytes, PageGeometry], tuple[list[FoundLine], int]]()
+
+    def read(self: LineReader, image: RGB, geometry: PageGeometry) -> tuple[list[FoundLine], int]:
+        page = image.tobytes(), geometry
+        if page not in found:
+            found[page] = plain(self, image, geometry)
+        return found[page]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LineReader, "read", read)
+        yield CpuEngine(EngineSettings())
 
 
 @pytest.fixture(scope="module")
