@@ -149,6 +149,7 @@ def _without_kerning(characters: list[Character]) -> list[Character]:
         if not (
             0 < n < len(characters) - 1
             and character.text == " "
+            and character.box != characters[n - 1].box  # as that of a blank which PDFium lacks, and which was drawn
             and _are_letters(characters[n - 1].text, characters[n + 1].text)
             and _is_level(characters[n - 1], characters[n + 1])
             and is_kerning(_gap(characters[n - 1], characters[n + 1]), character.span["size"])
