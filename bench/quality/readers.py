@@ -68,8 +68,10 @@ def read_all(reader: Reader, paths: Sequence[Path], interpreters: Sequence[str])
 
 
 def _library(make: Callable[[], libraries.Convert]) -> Callable[[Sequence[Path]], Read]:
-    def made(_: Sequence[Path]) -> Read:
+    def made(paths: Sequence[Path]) -> Read:
         convert = make()
+        with contextlib.suppress(Exception):  # it fails again when it is timed
+            convert(paths[0])  # what is loaded only when it is needed
         return lambda path: convert(path)[0]
 
     return made
