@@ -28,6 +28,7 @@ from ocrmill.pipeline.text.layer.blanks import (
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.layer.torn_words import (
+    begins_in_blank,
     joined_lines,
     unfinished_lines,
     with_leaders_apart,
@@ -131,13 +132,15 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
         shown = []
     shown = joined_lines(shown)
     unfinished = unfinished_lines(shown)
-    for number, line in enumerate(shown):
+    number = 0
+    for n, line in enumerate(shown):
+        number = number if n and begins_in_blank(shown[n - 1], line) else n
         turn = places.turn_of(line["dir"])
         place = places.place(turn)
         words = plain_line_words(line, place, number) or in_logical_order(
             list(_words(narrow.in_order(_characters(line)), place, number))
         )
-        if number in unfinished:
+        if n in unfinished:
             words[-1] = words[-1]._replace(goes_on=True)
         found.setdefault((turn, line["wmode"] == 1, _is_slanted(line["dir"])), []).extend(words)
     planes = [

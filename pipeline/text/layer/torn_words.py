@@ -72,6 +72,24 @@ def _goes_on(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     )
 
 
+def begins_in_blank(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell if a line begins within the blank that ends another one: LibreOffice squeezes blanks of Indic lines.
+
+    MuPDF takes the step back, from the end of the blank, for a new line. Both have letters.
+    """
+    blank = one["spans"][-1]["chars"][-1:]
+    if one["dir"] != (1.0, 0.0) or other["dir"] != (1.0, 0.0) or not blank or not blank[0]["c"].isspace():
+        return False
+    letters = [(each, span["size"]) for span in one["spans"] for each in span["chars"] if not each["c"].isspace()]
+    first, its_size = next((each, span["size"]) for span in other["spans"] for each in span["chars"])
+    (letter, size), (blank,) = letters[-1], blank
+    return bool(
+        letter["bbox"][2] - _ENDS * size <= first["bbox"][0] <= blank["bbox"][2] + _ENDS * size
+        and abs(first["origin"][1] - letter["origin"][1]) < _LEVEL * size
+        and abs(its_size - size) <= _SAME_SIZE * size
+    )
+
+
 def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
     """Number the lines that end at a margin within a Korean word, on a page that has blanks at the ends of others."""
     finished: list[float] = []  # right edges of the last letters

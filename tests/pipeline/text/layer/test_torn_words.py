@@ -8,6 +8,7 @@ import pytest
 
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
 from ocrmill.pipeline.text.layer.torn_words import (
+    begins_in_blank,
     joined_lines,
     unfinished_lines,
     with_leaders_apart,
@@ -53,6 +54,42 @@ def test_a_syllable_is_not_torn_after_its_vowel_sign() -> None:
 def test_other_lines_stay_apart(first: str, second: tuple[str, float, float]) -> None:
     """A blank, white space, another line and any other letter part what stands before and after them."""
     assert len(joined_lines([line(first, 50), line(*second)])) == 2
+
+
+def test_a_line_that_begins_in_the_blank_of_another_goes_on_with_it() -> None:
+    """Rows whose pieces end at one height are no columns: LibreOffice draws blanks wider than they are, and in turn."""
+    page, edge = pymupdf.open().new_page(), 290.0
+    for n, (first, second) in enumerate(
+        [
+            ("Winter salt and the bread of the house   ", "goes down the long cold river"),
+            ("Stones and gates of a very old town   ", "stand in the wind of the coast"),
+        ]
+    ):
+        baseline, width = 100 + 16 * n, pymupdf.get_text_length(first.rstrip(), fontsize=11)
+        page.insert_text((edge - 3 - width, baseline), first, fontsize=11)
+        page.insert_text((500, baseline), " ", fontsize=11)
+        page.insert_text((edge, baseline), second, fontsize=11)
+
+    read = read_faithfully(page.parent, 0, right_to_left=False, fast=True)
+    assert "bread of the house goes down the long cold river Stones" in read.markdown
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "y", "goes_on"),
+    [
+        ("ab ", 62.0, 100.0, True),
+        ("ab ", 65.0, 100.0, True),
+        ("ab ", 70.0, 100.0, False),
+        ("ab ", 55.0, 100.0, False),
+        ("ab ", 62.0, 114.0, False),
+        ("ab", 60.0, 100.0, False),
+    ],
+)
+def test_what_begins_after_the_blank_or_on_another_line_is_apart(
+    text: str, x: float, y: float, *, goes_on: bool
+) -> None:
+    """The blank is the only place in which a piece of the same line begins."""
+    assert begins_in_blank(line(text, 50), line("cd", x, y)) is goes_on
 
 
 def test_a_percent_sign_belongs_to_the_number_that_it_touches() -> None:
