@@ -71,8 +71,8 @@ def rasterizer() -> Iterator[Rasterizer]:
 
 @pytest.fixture
 def impatient() -> Iterator[Rasterizer]:
-    """A rasterizer that gives a page three seconds of CPU, one of them for the layout model, and thirty in all."""
-    with rasterizer_with(RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))) as made:
+    """A rasterizer that gives a page three seconds of CPU, one of them for the layout model."""
+    with rasterizer_with(RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=200))) as made:
         yield made
 
 

@@ -33,7 +33,7 @@ LINES = [
     "read, and the letters that they sent home describe the winters, the",
 ]
 TOP_LEFT = (72, 100)
-IMPATIENT = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=30))  # with pages that hang MuPDF
+IMPATIENT = RunSettings(raster=RasterSettings(page_cpu_s=3, page_wall_s=200))  # with pages that hang MuPDF
 
 
 class Read(Protocol):
