@@ -7,7 +7,6 @@ import sys
 import zipfile
 from functools import cache
 from importlib.metadata import packages_distributions
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -61,21 +60,15 @@ def module_of(path: Path) -> str:
 
 
 @cache
-def tree_of(path: Path) -> ast.Module:
-    """The file as Python parses it; nobody changes it."""
-    return ast.parse(path.read_text())
-
-
-@cache
 def imports(path: Path, *, at_import_only: bool = False, for_types: bool = True) -> set[str]:
     """Full names of the modules that a file imports, by `if TYPE_CHECKING` too unless `for_types` is false."""
-    body = [
-        node
-        for node in tree_of(path).body
-        if for_types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
-    ]
+    tree = ast.parse(path.read_text())
     names = set()
-    for node in body if at_import_only else chain.from_iterable(map(ast.walk, body)):
+    if not for_types:
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        ]
+    for node in tree.body if at_import_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -101,13 +94,17 @@ def test_a_folder_is_small_enough_to_read(folder: Path) -> None:
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
 
     assert len(modules) <= 12
-    assert ast.get_docstring(tree_of(folder / "__init__.py"))
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_function_fits_on_a_screen(path: Path) -> None:
     """No function is over 60 lines, its signature and docstring counted. Commands of cli.py list their options."""
-    functions = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     limit = 80 if path.name == "cli.py" else 60
 
     assert {node.name for node in functions if (node.end_lineno or 0) - node.lineno >= limit} == set()
@@ -267,7 +264,7 @@ def test_numbers_have_one_value() -> None:
     """Module constants in capitals that share a name share their value."""
     values: dict[str, set[str]] = {}
     for path in SOURCES:
-        for node in tree_of(path).body:
+        for node in ast.parse(path.read_text()).body:
             if (
                 isinstance(node, ast.Assign)
                 and isinstance(node.value, ast.Constant)
