@@ -155,7 +155,7 @@ def test_a_stop_is_a_clean_end(inputs: Path, undisturbed: Path, tmp_path: Path) 
     process = start(inputs, out, "--no-ray", program=HELD)
     wait_for_pages(out)
     process.terminate()
-    said = process.communicate(timeout=60)[1]
+    said = process.communicate(timeout=120)[1]
     assert process.returncode == 75, said
     assert "SIGTERM" in said
     assert finished(inputs, out, "--no-ray") in {0, 3}
