@@ -77,7 +77,9 @@ class Box(NamedTuple):
 
     def contains_centre_of(self, other: "Box") -> bool:
         """Tell if the other's centre lies in it."""
-        return self.x0 <= (other.x0 + other.x1) / 2 <= self.x1 and self.y0 <= other.middle <= self.y1
+        left, top, right, bottom = self
+        x0, y0, x1, y1 = other
+        return left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom
 
 
 @dataclass(frozen=True, slots=True)

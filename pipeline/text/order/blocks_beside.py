@@ -48,17 +48,16 @@ def parted_at_rules(regions: Sequence[Region], words: Sequence[Word], rules: Rul
     """Cut regions of text at a vertical rule that stands between two blocks of lines."""
     out: list[Region] = []
     for region in regions:
-        within = [word for word in words if region.box.contains_centre_of(word.box)] if region.label in _TEXTS else []
-        blocks = _blocks(within, [rule for rule in rules.vertical if region.box.contains_centre_of(rule)])
+        down = [rule for rule in rules.vertical if region.box.contains_centre_of(rule)]
+        blocks: list[Box] = []
+        if len(down) == 1 and region.label in _TEXTS:
+            blocks = _blocks([word for word in words if region.box.contains_centre_of(word.box)], down[0].x0)
         out += [Region(region.label, box) for box in blocks] if blocks else [region]
     return out
 
 
-def _blocks(words: Sequence[Word], down: Sequence[Box]) -> list[Box]:
-    """Return the boxes of the words on both sides of the only rule; none if they are no blocks of lines."""
-    if len(down) != 1:
-        return []
-    x = down[0].x0
+def _blocks(words: Sequence[Word], x: float) -> list[Box]:
+    """Return the boxes of the words on both sides of a rule at `x`; none if they are no blocks of lines."""
     left = [word for word in words if word.box.x1 <= x]
     right = [word for word in words if word.box.x0 >= x]
     if len(left) + len(right) < len(words):
