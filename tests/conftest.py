@@ -1,6 +1,7 @@
 """Fixtures that tests of several folders use."""
 
 import gc
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and in all that tests start
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if missing := [name for name in LONGEST_FIRST if not (ROOT / name).exists()]:
         raise pytest.UsageError(f"LONGEST_FIRST names files that are not there: {', '.join(missing)}")
     if path := config.getoption("--fault-table"):

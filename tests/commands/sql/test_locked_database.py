@@ -14,8 +14,6 @@ from ocrmill.commands.sql.locked_database import LockedDatabase
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
 
 _AT_CTRL_C = f"""
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which tests in the background do not have
 from ocrmill.commands.sql.locked_database import LockedDatabase
 database = LockedDatabase("1GB")
 cursor = database.cursor()
@@ -81,12 +79,12 @@ def test_what_a_query_finds_and_raises_is_passed_on(database: LockedDatabase) ->
 @pytest.mark.parametrize("turn", range(3))
 def test_ctrl_c_stops_a_query(turn: int) -> None:
     """Always: in the main thread DuckDB would let one in two go on."""
-    process = subprocess.Popen([sys.executable, "-c", _AT_CTRL_C], stdout=subprocess.PIPE, text=True)
-    try:
-        assert present(process.stdout).readline() == "begins\n"
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    with subprocess.Popen([sys.executable, "-c", _AT_CTRL_C], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert present(process.stdout).readline() == "begins\n"
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
 
     assert (said, process.returncode) == ("stopped\n", 0), f"Ctrl-C number {turn} was missed"
