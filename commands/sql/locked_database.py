@@ -1,10 +1,11 @@
 """A DuckDB in a folder of this process, locked: it reads and writes no other file and keeps its settings."""
 
 import shutil
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
@@ -89,17 +90,32 @@ class LockedDatabase:
 
         It has a thread of its own: where it runs in the main thread, DuckDB 2.0.1 notices one Ctrl-C of two.
         """
-        with ThreadPoolExecutor(1) as thread:
+        with _holding_ctrl_c() as pressed, ThreadPoolExecutor(1) as thread:
             found = thread.submit(query)
-            try:
-                return found.result()
-            except KeyboardInterrupt:
-                while not found.done():  # again and again: it may be between two queries
+            while not found.done():
+                wait([found], _INTERRUPT_EVERY_S)
+                if pressed.is_set():  # again and again: it may be between two queries
                     self.interrupt()
-                    wait([found], _INTERRUPT_EVERY_S)
-                raise
+        return found.result()
 
     def close(self) -> None:
         """Close the file, and remove a temporary one; no thread may use a cursor any more."""
         self._connection.close()
         self._folder.close()
+
+
+@contextmanager
+def _holding_ctrl_c() -> Iterator[threading.Event]:
+    """Note a Ctrl-C and raise it at the end, not between the start of a thread and the wait for it."""
+    pressed = threading.Event()
+    in_main = threading.current_thread() is threading.main_thread()
+    is_ours = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_ours:
+        signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        yield pressed
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed.is_set():
+        raise KeyboardInterrupt

@@ -78,7 +78,7 @@ def test_what_a_query_finds_and_raises_is_passed_on(database: LockedDatabase) ->
 
 @pytest.mark.parametrize("turn", range(3))
 def test_ctrl_c_stops_a_query(turn: int) -> None:
-    """Always: in the main thread DuckDB would let one in two go on."""
+    """Always, also while its thread starts: in the main thread DuckDB would let one in two go on."""
     with subprocess.Popen([sys.executable, "-c", _AT_CTRL_C], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert present(process.stdout).readline() == "begins\n"
