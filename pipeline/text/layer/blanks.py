@@ -32,7 +32,7 @@ PRE_BASE = frozenset(  # vowel signs that are drawn before the letter that they 
 _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
 _SET_APART = 0.08  # of the type: letters with less between them are kerned
-_NO_GAP = (-0.5, 0.01)  # of the type: letters that touch or overlap; no program sets words so close
+_NO_GAP = (-0.25, 0.01)  # of the type: letters that touch or overlap, by no more than kerning; words are not so close
 _FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
 _SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
 
