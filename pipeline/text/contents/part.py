@@ -40,15 +40,20 @@ def lines_of(words: Iterable[Word]) -> list[WordLine]:
     return [_line(list(group)) for _, group in groupby(words, key=lambda word: word.line)]
 
 
-def rows_of(lines: Sequence[WordLine]) -> list[list[Word]]:
-    """Words by rows: pieces of a line that stand on one row, in the lines' order."""
+def lines_by_row(lines: Iterable[WordLine]) -> list[list[WordLine]]:
+    """Lines by rows: pieces of a line that stand on one row, in the lines' order."""
     rows: list[list[WordLine]] = []
     for line in lines:
         if rows and rows[-1][-1].box.shares_row(line.box):
             rows[-1].append(line)
         else:
             rows.append([line])
-    return [[word for line in row for word in line.words] for row in rows]
+    return rows
+
+
+def rows_of(lines: Iterable[WordLine]) -> list[list[Word]]:
+    """Words by rows, in the lines' order."""
+    return [[word for line in row for word in line.words] for row in lines_by_row(lines)]
 
 
 def prose_size(lines: Sequence[WordLine]) -> float:

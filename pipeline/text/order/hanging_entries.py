@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ocrmill.pipeline.text.contents.part import WordLine
+from ocrmill.pipeline.text.contents.part import WordLine, lines_by_row
 from ocrmill.pipeline.text.words import Word
 
 _ENTRIES, _INDENTED = 3, 2  # lines, at least
@@ -47,12 +47,7 @@ def _tagged_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
 
     The text beside each tag begins where the lines below it do, and above a tag a sentence ends, or had room to go on.
     """
-    rows: list[list[WordLine]] = []
-    for line in lines:
-        if rows and rows[-1][-1].box.shares_row(line.box):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
+    rows = lines_by_row(lines)
     lefts = [min(line.box.x0 for line in row) for row in rows]
     near = _SAME_EDGE * max(line.size for line in lines)
     starts = [n for n, x in enumerate(lefts) if x - min(lefts) <= near]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from ocrmill.pipeline.text.contents.item_marks import BULLET, counts_on, mark_of
-from ocrmill.pipeline.text.contents.part import Part, WordLine
+from ocrmill.pipeline.text.contents.part import Part, WordLine, lines_by_row
 from ocrmill.pipeline.text.reading_order import enclosing
 
 _SAME_LEFT = 0.5  # of a line's height: bullets of one list
@@ -98,13 +98,8 @@ def _is_answer(line: WordLine) -> bool:
 
 def _counted(marked: Sequence[WordLine]) -> Iterator[list[WordLine]]:
     """Give the answers of each question that count on from `A`, row by row or column by column, in their order."""
-    rows: list[list[WordLine]] = []
-    for line in sorted(marked, key=lambda line: (line.box.middle, line.box.x0)):
-        if rows and rows[-1][0].box.shares_row(line.box):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    rows = [sorted(row, key=lambda line: line.box.x0) for row in rows]
+    downwards = sorted(marked, key=lambda line: line.box.middle)
+    rows = [sorted(row, key=lambda line: line.box.x0) for row in lines_by_row(downwards)]
     n = 0
     while n < len(rows):
         for end in range(min(n + _MOST_ROWS, len(rows)), n + 1, -1):
