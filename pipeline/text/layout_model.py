@@ -27,6 +27,9 @@ TABLE = "table"  # the label of a region of rows and columns
 _SAME = 0.5  # of an image or a region, inside the other: both are one
 _SMALL = 2.0  # points; what is smaller holds no letter
 
+Grid = tuple[tuple[float, ...], tuple[float, ...]]
+"""Borders of a table: the ys of its rows and the xs of its columns, the outer ones included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -34,7 +37,7 @@ class Region:
 
     label: str  # text, title, heading, list, table, picture, formula, caption, footnote, header, footer
     box: Box
-    grid: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # y of rows' and x of columns' borders of a table
+    grid: Callable[[], Grid] | None = None  # asks a second model for that of a table, which takes 60 ms
 
 
 def find_regions(page: "pymupdf.Page") -> list[Region]:
@@ -79,8 +82,21 @@ def load_layout_model() -> Callable[..., Any]:
     finally:
         pymupdf._get_layout = before  # noqa: SLF001
     model = _with_one_thread(lambda: DocumentLayoutAnalyzer.get_model(feature_set_name="rf"))
+    own = model._model  # noqa: SLF001 - the library asks for the grids of all tables, which takes half its time
+    own.table_grid_extractor = _GridsOnDemand(own.table_grid_extractor)
     predict: Callable[..., Any] = model.predict
     return predict
+
+
+class _GridsOnDemand:
+    """Stands in the place of the model of tables' grids: it is asked for those that are needed, not for all."""
+
+    def __init__(self, extractor: Any) -> None:
+        self._extractor = extractor
+
+    def predict(self, picture: Any, boxes: Any, texts: Sequence[str]) -> tuple[Callable[[], Any], list[Any]]:
+        """Return what asks for the grid, where the grid is expected, and no cells."""
+        return lambda: self._extractor.predict(picture, boxes, texts=texts)[0], []
 
 
 def _unused(*_: Any, **__: Any) -> None:
@@ -90,12 +106,14 @@ def _unused(*_: Any, **__: Any) -> None:
 def _region(raw: dict[str, Any]) -> Region:
     name = raw["class_name"]
     box = Box(*map(float, raw["group_bbox"]))
-    grid = raw.get("table_grid")
-    if not grid:
-        return Region(_LABELS.get(name, name), box)
-    rows = (box.y0, *(box.y0 + float(y) for y in grid.h_lines), box.y1)
-    columns = (box.x0, *(box.x0 + float(x) for x in grid.v_lines), box.x1)
-    return Region(_LABELS.get(name, name), box, (rows, columns))
+    ask = raw.get("table_grid")
+    return Region(_LABELS.get(name, name), box, cache(lambda: _grid(ask(), box)) if ask else None)
+
+
+def _grid(lines: Any, box: Box) -> Grid:
+    rows = (box.y0, *(box.y0 + float(y) for y in lines.h_lines), box.y1)
+    columns = (box.x0, *(box.x0 + float(x) for x in lines.v_lines), box.x1)
+    return rows, columns
 
 
 def _with_one_thread(load: Callable[[], Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise, starmap
 from statistics import median
@@ -33,6 +33,9 @@ _CLOSING = re.compile(r"[)\]]%?")  # after a negative number
 _FIGURE = re.compile(r"[(+\u2212-]?\d[\d.,]*[)%]?")  # a word that is a number
 # A number with blanks, `(1 234,5)`, begins and goes on so.
 _FIRST_DIGITS, _NEXT_DIGITS = re.compile(r"[(+\u2212-]?\d{1,3}"), re.compile(r"\d{3}(?:[.,]\d+)?[)%]?")
+
+Borders = Callable[[], Sequence[float]]
+"""Asks a layout model for borders of rows or columns; `tuple` where there is no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +110,10 @@ def usual_blank(lines: Sequence[Sequence[Word]], size: float) -> float:
     return gaps[len(gaps) // 4] if gaps else _MIN_LINK / _LINK * size
 
 
-def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[float] = ()) -> list[Chunk]:
+def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Borders = tuple) -> list[Chunk]:
     """Cut lines where more than a blank lies between words, or a vertical rule does.
 
-    `hinted`: xs where a layout model sees a border; a narrower gap is enough there.
+    `hinted` gives xs where a layout model sees a border; a narrower gap is enough there.
     """
     size = median(word.size for line in lines for word in line)
     blank = usual_blank(lines, size)
@@ -122,7 +125,7 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Sequence[fl
         for word in line:
             if held and (
                 gaps.part(held[-1], word)
-                or (_is_hinted(held[-1], word, link, hinted) and not _are_of_one_text(held[-1], word, blank))
+                or _is_hinted(held[-1], word, link, blank, hinted)
                 or _is_ruled(held[-1], word, rules)
             ):
                 found.append(_chunk(held, n))
@@ -287,9 +290,10 @@ def parted(chunk: Chunk, gutters: Sequence[tuple[float, float]], blank: float) -
     return [_chunk(part, chunk.line) for part in parts] if len(parts) > crossed else [chunk]
 
 
-def _is_hinted(before: Word, after: Word, link: float, hinted: Sequence[float]) -> bool:
+def _is_hinted(before: Word, after: Word, link: float, blank: float, hinted: Borders) -> bool:
     low, high = before.box.x1 - 0.5, after.box.x0 + 0.5
-    return high - low > 0.75 * link and any(low <= x <= high for x in hinted)
+    may_part = high - low > 0.75 * link and not _are_of_one_text(before, after, blank)
+    return may_part and any(low <= x <= high for x in hinted())
 
 
 def _are_of_one_text(before: Word, after: Word, blank: float) -> bool:

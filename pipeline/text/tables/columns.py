@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ocrmill.pipeline.text.tables.chunks import Chunk
+from ocrmill.pipeline.text.tables.chunks import Borders, Chunk
 from ocrmill.pipeline.text.tables.rules import Rules, distinct
 
 _RULE_APART = 2.5  # points; double rules are one border
@@ -57,7 +57,7 @@ class Columns:
         return touched[0], touched[-1]
 
 
-def find_columns(chunks: Sequence[Chunk], rules: Rules, hinted: Sequence[float]) -> Columns:
+def find_columns(chunks: Sequence[Chunk], rules: Rules, hinted: Borders) -> Columns:
     """Find the columns of a region; one column if it has no more."""
     ruled = _ruled_borders(chunks, rules)
     columns = _clusters(chunks, ruled)
@@ -120,7 +120,7 @@ def _rule_between(left: Column, right: Column, ruled: Sequence[float]) -> float 
 
 
 def _without_crossed_borders(
-    columns: list[Column], chunks: Sequence[Chunk], ruled: Sequence[float], hinted: Sequence[float]
+    columns: list[Column], chunks: Sequence[Chunk], ruled: Sequence[float], hinted: Borders
 ) -> list[Column]:
     """Join columns whose border is crossed by as many chunks as there are lines with text on both sides of it."""
     while len(columns) > 1:
@@ -131,9 +131,11 @@ def _without_crossed_borders(
             x = (left.x1 + right.x0) / 2
             crossing = sum(chunk.x0 < x < chunk.x1 for chunk in chunks)
             support = float(len(left.lines & right.lines)) or _support(chunks, x) / 2
-            if any(left.x1 - 2 <= hint <= right.x0 + 2 for hint in hinted):
+            if not crossing or crossing - support < excess:
+                continue
+            if any(left.x1 - 2 <= hint <= right.x0 + 2 for hint in hinted()):
                 support = 1.5 * support + 0.5
-            if crossing and crossing - support >= excess:
+            if crossing - support >= excess:
                 worst, excess = n, crossing - support
         if worst is None:
             break
@@ -147,7 +149,7 @@ def _support(chunks: Sequence[Chunk], x: float) -> float:
     return len(left & {chunk.line for chunk in chunks if chunk.x0 >= x})
 
 
-def _with_headings_set_aside(columns: list[Column], ruled: Sequence[float], hinted: Sequence[float]) -> list[Column]:
+def _with_headings_set_aside(columns: list[Column], ruled: Sequence[float], hinted: Borders) -> list[Column]:
     """Join a column of a line or two to the nearer neighbour that it never stands beside."""
     columns = _with_headings_in_turn(columns)
     n = 0
@@ -157,8 +159,9 @@ def _with_headings_set_aside(columns: list[Column], ruled: Sequence[float], hint
             for m in (n - 1, n + 1)
             if 0 <= m < len(columns) and _is_set_aside(columns[n], columns[m])
         ]
-        sides = [side for side in sides if not _parted(columns[side[1]], columns[side[1] + 1], ruled, hinted)]
-        if sides and len(columns[n].lines) <= _FEW_LINES:
+        few = len(columns[n].lines) <= _FEW_LINES
+        sides = [side for side in sides if few and not _parted(columns[side[1]], columns[side[1] + 1], ruled, hinted)]
+        if sides:
             low = min(sides)[1]
             columns[low : low + 2] = [columns[low].joined(columns[low + 1])]
             n = max(0, low - 1)
@@ -195,9 +198,9 @@ def _is_set_aside(column: Column, beside: Column) -> bool:
     return not beside.lines & column.lines and len(beside.lines) > len(column.lines)
 
 
-def _parted(left: Column, right: Column, ruled: Sequence[float], hinted: Sequence[float]) -> bool:
+def _parted(left: Column, right: Column, ruled: Sequence[float], hinted: Borders) -> bool:
     """Tell if a rule or a layout model parts two neighbours."""
-    return _rule_between(left, right, ruled) is not None or any(left.x1 <= hint <= right.x0 for hint in hinted)
+    return _rule_between(left, right, ruled) is not None or any(left.x1 <= hint <= right.x0 for hint in hinted())
 
 
 def _is_boxed(ruled: Sequence[float], rules: Rules, chunks: Sequence[Chunk]) -> bool:

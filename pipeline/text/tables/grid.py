@@ -1,12 +1,12 @@
 """Words of a region -> tables. None comes out where the words do not lie in rows and columns without doubt."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
 from ocrmill.pipeline.text.reading_order import Box, enclosing
-from ocrmill.pipeline.text.tables.chunks import Chunk, chunks_of, parted, text_lines, usual_blank
+from ocrmill.pipeline.text.tables.chunks import Borders, Chunk, chunks_of, parted, text_lines, usual_blank
 from ocrmill.pipeline.text.tables.columns import Columns, find_columns
 from ocrmill.pipeline.text.tables.doubts import has_fused_columns, is_doubtful
 from ocrmill.pipeline.text.tables.headers import count_header_rows
@@ -25,8 +25,8 @@ _BETWEEN = 0.2  # of the step between rows: a line farther from both baselines s
 _WIDE_STEP = 1.3  # times the usual step between rows
 _SHARED = 0.3  # of a line's height: a floating line that shares so much with a row stands in it
 
-Hint = tuple[Sequence[float], Sequence[float]]
-"""Borders that a layout model proposes: the ys between rows and the xs between columns."""
+Hint = Callable[[], tuple[Sequence[float], Sequence[float]]]
+"""Asks a layout model for borders: the ys between rows and the xs between columns."""
 
 
 def build_tables(
@@ -38,7 +38,8 @@ def build_tables(
 ) -> list[Table] | None:
     """Lay out the words of a region as a table, or as several, one for each ruled grid or beside each other.
 
-    Every word lies in one cell of one table. None if that leaves doubt: the words are no table then.
+    Every word lies in one cell of one table. None if that leaves doubt: the words are no table then. `hint` is asked
+    where words and rules alone do not decide.
     """
     words = [word for word in words if word.text]
     if not words:
@@ -81,10 +82,11 @@ def _by_grids(words: list[Word], grids: Sequence[Box], size: float) -> list[list
 
 
 def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool) -> Table | None:
-    hinted_rows, hinted_columns = hint or ((), ())
+    hinted_rows: Borders = tuple if hint is None else lambda: hint()[0]
+    hinted_columns: Borders = tuple if hint is None else lambda: hint()[1]
     left, right = min(word.box.x0 for word in words), max(word.box.x1 for word in words)
     if any(left + 1 < rule.x0 < right - 1 for rule in rules.vertical):  # they are the borders
-        hinted_columns = ()
+        hinted_columns = tuple
     text = text_lines(words)
     chunks = chunks_of(text, rules, hinted_columns)
     columns = find_columns(chunks, rules, hinted_columns)
@@ -187,7 +189,7 @@ def _is_leader(rule: Box, near: Sequence[Word]) -> bool:
     return any(abs(one.baseline - other.baseline) <= _ENDS * one.size for one in before for other in after)
 
 
-def _rows(lines: Sequence[Line], columns: Columns, rules: Rules, hinted: Sequence[float]) -> list[list[Line]]:
+def _rows(lines: Sequence[Line], columns: Columns, rules: Rules, hinted: Borders) -> list[list[Line]]:
     """Group the lines that do not overlap into rows."""
     chosen = leading_lines(lines, rules)
     leading = [lines[n] for n in chosen]

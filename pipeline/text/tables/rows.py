@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ocrmill.pipeline.text.contents.item_marks import BULLET, DASHES, mark_of
 from ocrmill.pipeline.text.inline.numbers import is_broken_number
-from ocrmill.pipeline.text.tables.chunks import Chunk
+from ocrmill.pipeline.text.tables.chunks import Borders, Chunk
 from ocrmill.pipeline.text.tables.columns import Columns
 from ocrmill.pipeline.text.tables.rules import Rules, covered
 
@@ -27,6 +27,8 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}[a-z]{0,2}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|\d{1,2}/\d{1,2}$")  # or a date
+_HINTED = 1.5  # the score of a border that a layout model sees; where it sees none, so much less
+_TIE = 0.01  # scores so close to 0 are even: a row begins
 _BROKEN = -4.0  # the score of a number that goes on: no row begins there
 _ITEM = -9.0  # the score of an item of a list in a cell, whatever white space is above it
 _FEW_LETTERS = 2  # of a cell, which breaks no line after so few; Han and kana may
@@ -120,7 +122,7 @@ def _stands_between_rules(line: Line, rules: Rules) -> bool:
 
 
 def row_starts(
-    lines: Sequence[Line], floating: Sequence[Line], columns: Columns, rules: Rules, hinted: Sequence[float]
+    lines: Sequence[Line], floating: Sequence[Line], columns: Columns, rules: Rules, hinted: Borders
 ) -> list[bool]:
     """Tell for each line after the first if it begins a new row. `floating`: lines between them."""
     coverages = [_rule_coverage(upper, lower, columns, rules) for upper, lower in pairwise(lines)]
@@ -140,9 +142,9 @@ def row_starts(
             starts.append(contents[n] >= _ROW_IN_BAND)
             continue
         score = contents[n] + spacing[n] + usual
-        if hinted:
-            score += 1.5 if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in hinted) else -1.5
-        starts.append(score > -0.01)  # noqa: PLR2004
+        if abs(score) < _HINTED + _TIE and (ys := hinted()):
+            score += _HINTED if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in ys) else -_HINTED
+        starts.append(score > -_TIE)
     return starts
 
 

@@ -48,7 +48,7 @@ def test_tables_come_with_a_grid(name: str, index: int) -> None:
     assert tables
     for table in tables:
         assert table.grid is not None
-        rows, columns = table.grid
+        rows, columns = table.grid()
         assert list(rows) == sorted(rows)
         assert list(columns) == sorted(columns)
         assert (rows[0], columns[0], rows[-1], columns[-1]) == (table.box.y0, table.box.x0, table.box.y1, table.box.x1)

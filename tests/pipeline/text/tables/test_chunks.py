@@ -21,7 +21,7 @@ def row(baseline: float, *words: tuple[str, float, int], size: float = 10.0) -> 
 def test_a_border_that_a_model_sees_cuts_no_blank(second: int, cells: list[str]) -> None:
     """A row over all columns stays whole where the layer has it in one line; cells of two lines are cut there."""
     lines = [row(14, ("I", 0, 3), ("1.2", 40, 4)), row(28, ("Special", 0, 1), ("classes", 38, second))]
-    found = [" ".join(word.text for word in chunk.words) for chunk in chunks_of(lines, Rules(), [36.5])]
+    found = [" ".join(word.text for word in chunk.words) for chunk in chunks_of(lines, Rules(), lambda: [36.5])]
 
     assert found == ["I", "1.2", *cells]
 

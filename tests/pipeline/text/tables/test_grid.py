@@ -122,7 +122,7 @@ def test_every_word_lies_in_one_cell(
     words: list[Word], rules: Rules, hint: tuple[list[float], list[float]] | None, right_to_left: bool
 ) -> None:
     """Whatever words, rules and hints are: no table comes out, or each word as it is in one cell, and cells tile it."""
-    tables = build_tables(words, rules, hint, right_to_left=right_to_left)
+    tables = build_tables(words, rules, None if hint is None else lambda: hint, right_to_left=right_to_left)
 
     if tables is not None:
         assert sorted(map(id, (word for table in tables for word in table.words))) == sorted(map(id, words))
@@ -151,7 +151,7 @@ def test_prose_is_no_table(columns: int, size: int) -> None:
         words = words_of(page)
 
         assert build_tables(words, Rules()) is None
-        assert build_tables(words, Rules(), ([], [60 + n * width - 8 for n in range(1, columns)])) is None
+        assert build_tables(words, Rules(), lambda: ([], [60 + n * width - 8 for n in range(1, columns)])) is None
 
 
 def test_a_list_is_no_table() -> None:
@@ -393,5 +393,5 @@ def test_a_heading_is_of_the_column_in_its_turn() -> None:
     for n, (name, stock, share) in enumerate(rows, start=1):
         words.append(word(name, 40, 100 + 12 * n))
         words += [word(text, end - 5 * len(text), 100 + 12 * n) for text, end in ((stock, 290), (share, 440))]
-    (table,) = build_tables(words, NO_RULES, ((), (240.0, 370.0))) or []
+    (table,) = build_tables(words, NO_RULES, lambda: ((), (240.0, 370.0))) or []
     assert rows_of(table) == [heads, *rows]

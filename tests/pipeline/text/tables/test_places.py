@@ -83,7 +83,7 @@ def test_a_heading_beside_its_only_values_is_of_their_column() -> None:
         for x, text in zip((60, 220 if n == 0 else 170, 330), row, strict=True):
             page.insert_text((x, 100 + 16 * n), text, fontsize=10)
 
-    (table,) = build_tables(words_of(page), page_rules(page), ((), (130, 200, 290))) or []
+    (table,) = build_tables(words_of(page), page_rules(page), lambda: ((), (130, 200, 290))) or []
 
     assert table.columns == 3
     middle = [cell for cell in table.cells if cell.column == 1]

@@ -1,8 +1,11 @@
 """Lines of a table begin rows of their own, or go on in the row above."""
 
+from collections.abc import Sequence
+
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.tables.chunks import chunks_of, text_lines
 from ocrmill.pipeline.text.tables.columns import find_columns
+from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.rows import lines_of, row_starts
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Piece, Word
@@ -16,10 +19,38 @@ def starts_of(*rows: str) -> list[bool]:
             box = Box(20 * column, 14 * n - 8, 20 * column + 8, 14 * n + 2)
             words.append(Word((Piece(letter, box, 10.0),), box, 14 * n, n))
     chunks = chunks_of(text_lines(words), Rules())
-    columns = find_columns(chunks, Rules(), ())
-    return row_starts(lines_of(chunks, columns), [], columns, Rules(), ())
+    columns = find_columns(chunks, Rules(), tuple)
+    return row_starts(lines_of(chunks, columns), [], columns, Rules(), tuple)
 
 
 def test_single_letters_below_each_other_are_of_several_rows() -> None:
     """A cell breaks no line after one letter, although its column is no wider."""
     assert starts_of("cab", "adc", "bbd") == [True, True]
+
+
+def table_of(rows: Sequence[tuple[str, ...]], hint: list[float]) -> tuple[int, int]:
+    """Count the rows of a table with lines 12 points apart, and how often a model is asked for its borders."""
+    words = []
+    asked = 0
+    for n, row in enumerate(rows):
+        for column, text in enumerate(row):
+            box = Box(100 * column, 12 * n - 8, 100 * column + 5 * len(text), 12 * n + 2)
+            words.append(Word((Piece(text, box, 10.0),), box, 12 * n, n))
+
+    def ask() -> tuple[list[float], list[float]]:
+        nonlocal asked
+        asked += 1
+        return hint, []
+
+    (table,) = build_tables(words, Rules(), ask) or []
+    return table.rows, asked
+
+
+def test_a_model_is_asked_where_words_do_not_decide() -> None:
+    """Rows of numbers are rows, whatever it sees; text below text is a row or goes on, as it sees borders."""
+    numbers = [("Oil", "12", "8.5"), ("Salt", "9", "14.0"), ("Olives", "31", "2.5"), ("Wine", "4", "7.25")]
+    texts = [("Oil", "pressed cold"), ("Salt", "dried in pans"), ("Olives", "from the hills"), ("Wine", "of the coast")]
+
+    assert table_of(numbers, [15.0]) == (4, 0)
+    assert table_of(texts, [6.0, 18.0, 30.0])[0] == 4
+    assert table_of(texts, [18.0])[0] == 2
