@@ -10,7 +10,9 @@ import hashlib
 import logging
 import threading
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,6 +120,10 @@ class PageIndex:
         """Return a connection for one thread; it sees what is indexed by now."""
         return self._database.cursor()
 
+    def read_by_others(self, wait_s: float) -> AbstractContextManager[Path | None]:
+        """Let another process read the file of the index (locked_database.py)."""
+        return self._database.read_by_others(wait_s)
+
     def start(self, after_s: float = 0.0) -> None:
         """Fill the index in the background, and look for new shards again and again."""
         self._thread = threading.Thread(target=self._keep_up, args=[after_s], name="index", daemon=True)
@@ -196,7 +202,8 @@ class PageIndex:
         cursor = self.cursor()
         table = _without_dictionaries(table)
         cursor.register("batch", table.append_column("id", pa.array(np.arange(len(table)))))
-        cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM batch")  # noqa: S608 (names of ours)
+        with self._database.writing():
+            cursor.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM batch")  # noqa: S608 (names of ours)
 
     def _take_out(self, current: CurrentPages) -> None:
         """Remove shards that are gone, or whose rows count otherwise by now: they are indexed again."""
@@ -210,12 +217,13 @@ class PageIndex:
                 "SELECT DISTINCT shard FROM pages SEMI JOIN superseded USING (document_id)"
             ).fetchall()
             gone |= {shard for (shard,) in found}
-        cursor.execute("BEGIN")
-        for name in gone:
-            for table in ("pages", "rates", "kept.shards"):
-                cursor.execute(f"DELETE FROM {table} WHERE shard = ?", [name])  # noqa: S608 (names of ours)
-        cursor.execute("UPDATE kept.state SET changes = ?", [changes])
-        cursor.execute("COMMIT")
+        with self._database.writing():
+            cursor.execute("BEGIN")
+            for name in gone:
+                for table in ("pages", "rates", "kept.shards"):
+                    cursor.execute(f"DELETE FROM {table} WHERE shard = ?", [name])  # noqa: S608 (names of ours)
+            cursor.execute("UPDATE kept.state SET changes = ?", [changes])
+            cursor.execute("COMMIT")
         for name in gone:
             del self._indexed[name]
         self._changes = changes
@@ -225,11 +233,12 @@ class PageIndex:
         ids = np.arange(self._next_id, self._next_id + len(table))
         cursor.register("batch", table.append_column("id", pa.array(ids)))
         cursor.register("counts", _counts(table, name))
-        cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO pages " + _NARROW)
-        cursor.execute("INSERT INTO rates BY NAME SELECT * FROM counts")
-        cursor.execute("INSERT INTO kept.shards VALUES (?, ?)", [name, len(table)])
-        cursor.execute("COMMIT")
+        with self._database.writing():
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO pages " + _NARROW)
+            cursor.execute("INSERT INTO rates BY NAME SELECT * FROM counts")
+            cursor.execute("INSERT INTO kept.shards VALUES (?, ?)", [name, len(table)])
+            cursor.execute("COMMIT")
         self._next_id += len(table)
         self._indexed[name] = len(table)
 

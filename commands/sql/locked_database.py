@@ -1,12 +1,12 @@
 """A DuckDB in a folder of this process, locked: it reads and writes no other file and keeps its settings."""
 
+import os
 import shutil
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ocrmill.commands.sql.database_folder import DatabaseFolder
@@ -16,12 +16,11 @@ from ocrmill.pipeline.printable import printable
 if TYPE_CHECKING:
     import duckdb
 
-_Found = TypeVar("_Found")
 SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the database
 _LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
+MOST_READERS = 2  # other processes that read the file at once
 _FILE = "view.duckdb"
 _SPILL = "spill"
-_INTERRUPT_EVERY_S = 0.1
 
 
 class LockedDatabase:
@@ -39,6 +38,7 @@ class LockedDatabase:
 
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._cursors_lock = threading.Lock()
+        self._readers = threading.Semaphore(MOST_READERS)
         self._folder = folder or DatabaseFolder.temporary()
         shutil.rmtree(self._folder.path / _SPILL, ignore_errors=True)  # of a process that was killed
         try:
@@ -85,37 +85,34 @@ class LockedDatabase:
             with suppress(duckdb.ConnectionException):  # its thread has closed it
                 cursor.interrupt()
 
-    def run(self, query: Callable[[], _Found]) -> _Found:
-        """Run a query that may take long, and stop it at Ctrl-C.
+    @contextmanager
+    def read_by_others(self, wait_s: float) -> Iterator[Path | None]:
+        """Let another process read the file, which nobody writes meanwhile: its path, or None if others read too long.
 
-        It has a thread of its own: where it runs in the main thread, DuckDB 2.0.1 notices one Ctrl-C of two.
+        DuckDB's own lock keeps other processes out. It is one of fcntl(2), and ends with any descriptor of the file
+        that is closed; DatabaseFolder has a lock that stays.
         """
-        with _holding_ctrl_c() as pressed, ThreadPoolExecutor(1) as thread:
-            found = thread.submit(query)
-            while not found.done():
-                wait([found], _INTERRUPT_EVERY_S)
-                if pressed.is_set():  # again and again: it may be between two queries
-                    self.interrupt()
-        return found.result()
+        path = self._folder.path / _FILE
+        if not self._readers.acquire(timeout=wait_s):
+            yield None
+            return
+        try:
+            os.close(os.open(path, os.O_RDONLY))
+            yield path
+        finally:
+            self._readers.release()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Wait until no other process reads the file, and keep others from it while it is written."""
+        for _ in range(MOST_READERS):
+            self._readers.acquire()
+        try:
+            yield
+        finally:
+            self._readers.release(MOST_READERS)
 
     def close(self) -> None:
         """Close the file, and remove a temporary one; no thread may use a cursor any more."""
         self._connection.close()
         self._folder.close()
-
-
-@contextmanager
-def _holding_ctrl_c() -> Iterator[threading.Event]:
-    """Note a Ctrl-C and raise it at the end, not between the start of a thread and the wait for it."""
-    pressed = threading.Event()
-    in_main = threading.current_thread() is threading.main_thread()
-    is_ours = in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if is_ours:
-        signal.signal(signal.SIGINT, lambda *_: pressed.set())
-    try:
-        yield pressed
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-    if pressed.is_set():
-        raise KeyboardInterrupt

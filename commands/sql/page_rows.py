@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 
-from ocrmill.pipeline.errors import OcrmillError
 from ocrmill.pipeline.output.current_rows import read_pages
 from ocrmill.pipeline.output.schema import PAGES
 from ocrmill.pipeline.output.stores.store import Store
@@ -19,28 +17,21 @@ _MEANS_ALL = re.compile(
 
 
 class FullRows:
-    """All page rows that count, for DuckDB to scan as often as a query does.
-
-    DuckDB turns an error of reading into one of its own; `error` keeps what it was.
-    """
+    """All page rows that count, to be read as often as a query scans them."""
 
     def __init__(self, store: Store, columns: Sequence[str]) -> None:
         """Keep what to read."""
-        self.error: OcrmillError | None = None
+        self.schema = pa.schema([PAGES.field(name) for name in columns])
         self._store = store
-        self._schema = pa.schema([PAGES.field(name) for name in columns])
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Stream the rows by Arrow's C interface."""
-        return pa.RecordBatchReader.from_batches(self._schema, self._batches()).__arrow_c_stream__(requested_schema)
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """Read the rows.
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
-        try:
-            for table in read_pages(self._store, self._schema.names, unfinished=True):
-                yield from table.cast(self._schema).to_batches()
-        except OcrmillError as error:
-            self.error = error
-            raise
+        Raises:
+            OcrmillError: A shard is gone, or cannot be read.
+        """
+        for table in read_pages(self._store, self.schema.names, unfinished=True):
+            yield from table.cast(self.schema).to_batches()
 
 
 def named_columns(query: str) -> list[str]:

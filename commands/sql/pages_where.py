@@ -1,25 +1,21 @@
 """The pages of an output for which a condition in SQL is true: `ocrmill export OUT DEST --where CONDITION`.
 
-The condition is one expression over the columns of the page rows. DuckDB evaluates it in a locked database: it reads no
-file but the output, loads nothing, writes nothing, and has limits of memory and temporary files.
+The condition is one expression over the columns of the page rows. DuckDB evaluates it in a locked database of a process
+of its own: it reads no file, loads nothing, writes nothing, and has limits of memory and temporary files.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ocrmill.commands.sql.locked_database import LockedDatabase
+from ocrmill.commands.sql.limited_query import run_limited
 from ocrmill.commands.sql.page_rows import TEXTS_TABLE, FullRows, named_columns
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.schema import PAGES
 from ocrmill.pipeline.output.stores.store import Store
-from ocrmill.pipeline.printable import printable
 
-MEMORY_LIMIT = "2GB"
-_KEY = "document_id, page_number"
 _PAGE_BITS = 32
 
 
@@ -42,32 +38,16 @@ def pages_where(store: Store, document_ids: Sequence[str | None], condition: str
     """Return the pages of these documents for which the condition is true.
 
     Raises:
-        UsageError: The condition is no expression over the columns of pages, fails, or asks for what is locked.
+        UsageError: The condition is no expression over the columns of pages, fails, needs too much memory, or asks for
+            what is locked.
         OutputError: A shard cannot be read.
     """
-    import duckdb
-
-    rows = FullRows(store, named_columns(f"select {_KEY} from {TEXTS_TABLE} where {condition}"))  # noqa: S608 (only searched for names)
+    columns = named_columns(f"select document_id, page_number from {TEXTS_TABLE} where {condition}")  # noqa: S608 (only searched for names)
     places = pa.table({"document_id": pa.array(document_ids, pa.string()), "place": np.arange(len(document_ids))})
-    database = LockedDatabase(MEMORY_LIMIT)
-    cursor = database.cursor()
-
-    def query() -> Mapping[str, npt.NDArray[Any]]:
-        cursor.register(TEXTS_TABLE, rows)
-        cursor.register("places", places)
-        chosen = cursor.view(TEXTS_TABLE).filter(condition).project(_KEY)
-        found = chosen.join(cursor.view("places"), "document_id").project("place, page_number").fetchnumpy()
-        return cast("Mapping[str, npt.NDArray[Any]]", found)
-
     try:
-        found = database.run(query)
-    except duckdb.Error as error:
-        if rows.error is not None:
-            raise rows.error from error
+        found = run_limited("where", condition, {TEXTS_TABLE: FullRows(store, columns), "places": places})
+    except UsageError as error:
         raise UsageError(
-            f"--where {condition!r} cannot be used: {printable(str(error))}\nThe columns are {', '.join(PAGES.names)}"
+            f"--where {condition!r} cannot be used: {error}\nThe columns are {', '.join(PAGES.names)}"
         ) from error
-    finally:
-        database.close()
-    places_found = found["place"].astype(np.int64)
-    return PagesWhere(np.sort((places_found << _PAGE_BITS) | found["page_number"].astype(np.int64)))
+    return PagesWhere(np.sort(np.frombuffer(found, np.int64)))

@@ -1,30 +1,21 @@
-"""Queries in the locked database can be stopped, whichever cursor they run on."""
+"""Queries in the locked database can be stopped, and other processes read it while nobody writes."""
 
-import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import duckdb
 import pytest
-from narrowed import present
 
-from ocrmill.commands.sql.locked_database import LockedDatabase
+from ocrmill.commands.sql.locked_database import MOST_READERS, LockedDatabase
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
 
-_AT_CTRL_C = f"""
-from ocrmill.commands.sql.locked_database import LockedDatabase
-database = LockedDatabase("1GB")
-cursor = database.cursor()
-def query():
-    print("begins", flush=True)
-    return cursor.execute("{ENDLESS}").fetchall()
-try:
-    database.run(query)
-except KeyboardInterrupt:
-    database.close()
-    print("stopped", flush=True)
+_READER = """
+import duckdb, sys
+database = duckdb.connect(sys.argv[1], read_only=True)
+print(database.execute("SELECT count(*) FROM numbers").fetchall()[0][0])
 """
 
 
@@ -66,25 +57,36 @@ def test_a_cursor_that_was_closed_has_nothing_to_stop(database: LockedDatabase) 
     database.close()
 
 
-def test_what_a_query_finds_and_raises_is_passed_on(database: LockedDatabase) -> None:
-    """As without a thread."""
+def test_another_process_reads_what_was_written(database: LockedDatabase) -> None:
+    """The reader sees each row that was committed before, also those that only the log has."""
     cursor = database.cursor()
-
-    assert database.run(lambda: cursor.execute("SELECT 7").fetchall()) == [(7,)]
-    with pytest.raises(duckdb.CatalogException, match="nothing"):
-        database.run(lambda: cursor.execute("SELECT * FROM nothing"))
+    for rows in (7, 300_000):
+        with database.writing():
+            cursor.execute(f"CREATE OR REPLACE TABLE numbers AS SELECT range FROM range({rows})")
+        with database.read_by_others(1.0) as path:
+            found = subprocess.run([sys.executable, "-c", _READER, str(path)], capture_output=True, check=True)
+        assert int(found.stdout) == rows
     database.close()
 
 
-@pytest.mark.parametrize("turn", range(3))
-def test_ctrl_c_stops_a_query(turn: int) -> None:
-    """Always, also while its thread starts: in the main thread DuckDB would let one in two go on."""
-    with subprocess.Popen([sys.executable, "-c", _AT_CTRL_C], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert present(process.stdout).readline() == "begins\n"
-            process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
+def test_nobody_writes_while_others_read(database: LockedDatabase) -> None:
+    """Some readers at once: one more waits, and so does who writes."""
+    done: list[str] = []
 
-    assert (said, process.returncode) == ("stopped\n", 0), f"Ctrl-C number {turn} was missed"
+    def write() -> None:
+        with database.writing():
+            done.append("written")
+
+    writer = threading.Thread(target=write)
+    with database.read_by_others(1.0), ExitStack() as others:
+        for _ in range(MOST_READERS - 1):
+            assert others.enter_context(database.read_by_others(1.0)) is not None
+        with database.read_by_others(0.05) as refused:
+            assert refused is None
+        writer.start()
+        writer.join(0.2)
+        assert done == []
+    writer.join()
+
+    assert done == ["written"]
+    database.close()

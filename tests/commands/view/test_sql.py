@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 import ocrmill
+from ocrmill.commands.sql.query_program import MOST_ANSWERED
 from ocrmill.commands.view.output_data import OutputData
-from ocrmill.commands.view.sql import EXAMPLES, MOST_ANSWERED, ask
+from ocrmill.commands.view.sql import EXAMPLES, ask
 from ocrmill.pipeline.errors import UsageError
 
 WRITES = {  # each is a single statement, and what it would leave behind or show
@@ -92,10 +93,13 @@ def test_an_answer_does_not_wait_for_rows_that_nobody_sees(query: str, data: Out
     assert time.monotonic() < started + 30
 
 
-def test_memory_has_a_limit(data: OutputData) -> None:
-    """A query that would fill the machine fails, or its time ends; the viewer goes on."""
-    with pytest.raises(UsageError):
-        ask(data, "SELECT list(repeat('x', 1000000)) FROM range(100000)", time_limit_s=10.0)
+@pytest.mark.parametrize(
+    "query", ["SELECT length(repeat('x', 2000000000))", "SELECT repeat(markdown, 1000000) FROM page_rows"]
+)
+def test_memory_has_a_limit(query: str, data: OutputData) -> None:
+    """A query that would take more memory than it has is stopped, and the viewer goes on."""
+    with pytest.raises(UsageError, match="needs more than 2 GB of memory"):
+        ask(data, query, time_limit_s=10.0)
     assert ask(data, "SELECT 1").rows == [("1",)]
 
 
