@@ -73,7 +73,7 @@ class ClimbingRows:
 class _Tokens:
     values: Ints
     cycles: Ints  # 7 and 12 for names; 0 for numbers, and -1 for words
-    spans: list[tuple[int, int]]
+    found: list[re.Match[str]]
 
     def steps(self, period: int) -> tuple[Ints, Bools]:
         """Return the step to each token from the one a period before, and where both are of one kind."""
@@ -116,7 +116,8 @@ def most_climbing_rows(text: str) -> ClimbingRows | None:
     rows = []
     for period, each in found.items():
         if each.numbers >= FEWEST_NUMBERS:
-            turns, (start, _), (_, end) = each.regular // period, tokens.spans[each.first], tokens.spans[each.last - 1]
+            turns, first, last = each.regular // period, tokens.found[each.first], tokens.found[each.last - 1]
+            start, end = first.start(), last.end()
             has_end = text.count("=", start, end) >= EQUATION_SHARE * turns or _is_year(tokens, each, period)
             rows.append(ClimbingRows(turns, start, end, MOST_ROWS_WITH_END if has_end else MOST_CLIMBING_ROWS))
     return max(rows, key=lambda each: each.score, default=None)
@@ -132,18 +133,19 @@ def _is_year(tokens: _Tokens, stretch: _Stretch, period: int) -> bool:
 
 
 def _tokens(text: str) -> _Tokens:
+    found = list(_TOKEN.finditer(text))
+    words = [token[0] for token in found]
     numbers: dict[str, int] = {}
-    values, cycles, spans = [], [], []
-    for token in _TOKEN.finditer(text):
-        word = token[0].lower()
-        if word[0].isdecimal() and len(word) <= _MOST_DIGITS:
-            value, cycle = int(word), 0
-        else:
-            value, cycle = _NAMES.get(word) or (numbers.setdefault(word, len(numbers)), -1)
-        values.append(value)
-        cycles.append(cycle)
-        spans.append(token.span())
-    return _Tokens(np.array(values, np.int64), np.array(cycles, np.int64), spans)
+    pairs = {word: _value_and_cycle(word.lower(), numbers) for word in dict.fromkeys(words)}
+    values, cycles = np.array([pairs[word] for word in words], np.int64).reshape(-1, 2).T
+    return _Tokens(values, cycles, found)
+
+
+def _value_and_cycle(word: str, numbers: dict[str, int]) -> tuple[int, int]:
+    """Look a token up; a word that is no name gets the next of `numbers`, or the one that it has."""
+    if word[0].isdecimal() and len(word) <= _MOST_DIGITS:
+        return int(word), 0
+    return _NAMES.get(word) or (numbers.setdefault(word, len(numbers)), -1)
 
 
 def _climbing_stretch(tokens: _Tokens, period: int, counts: Bools) -> _Stretch | None:

@@ -9,6 +9,7 @@ Not covered: counters that take turns in one place, as in `1 1 2 2 3 3`.
 """
 
 import re
+from itertools import compress
 
 _TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _NUMBER = "0"  # any number, where it is what stands before another one
@@ -34,16 +35,15 @@ def without_counting(content: str) -> tuple[str, int]:
 def counting_spans(content: str) -> list[tuple[int, int]]:
     """Return start and end of each number that counts on, in the order of the text."""
     last: dict[_Place, tuple[int, int | None]] = {}  # the last number in a place, and the step that led to it
-    place: _Place = ("", "")
     spans: list[tuple[int, int]] = []
-    for token in _TOKEN.finditer(content):
-        word = token[0]
-        if word[0].isdecimal() and len(word) <= _MOST_DIGITS:
-            value = int(word)
-            before, step = last.get(place, (None, None))
-            if before is not None and step and value - before == step:
-                spans.append(token.span())
-            last[place] = (value, None if before is None else value - before)
-            word = _NUMBER
-        place = (place[1], word)
+    tokens = list(_TOKEN.finditer(content))
+    words = [token[0] for token in tokens]
+    is_number = [word[0].isdecimal() and len(word) <= _MOST_DIGITS for word in words]
+    before_them = ["", "", *(_NUMBER if number else word for number, word in zip(is_number, words, strict=True))]
+    for at in compress(range(len(words)), is_number):
+        place, value = (before_them[at], before_them[at + 1]), int(words[at])
+        before, step = last.get(place, (None, None))
+        if before is not None and step and value - before == step:
+            spans.append(tokens[at].span())
+        last[place] = (value, None if before is None else value - before)
     return spans

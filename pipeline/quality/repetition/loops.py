@@ -139,7 +139,8 @@ def _loops_of_words(text: str, plain: str, counted: Sequence[tuple[int, int]]) -
     left_out = {start for start, _ in counted}
     tokens = [token for token in _WORDS.finditer(plain) if token.start() not in left_out]
     words = [token[0] for token in tokens]
-    letters = np.concatenate(([0], np.cumsum([_letters(word) for word in words], dtype=np.int64)))
+    letters_of = {word: _letters(word) for word in set(words)}
+    letters = np.concatenate(([0], np.cumsum([letters_of[word] for word in words], dtype=np.int64)))
     lines = _Lines(text, left_out)
     for run, factor in _runs_of_words(_numbered(words)):
         unit_letters = float(letters[run.end] - letters[run.start]) / run.turns
@@ -294,6 +295,8 @@ def _periods(ids: Ids) -> list[int]:
 
 def _copies(equal: npt.NDArray[np.bool_], period: int) -> Iterator[_Run]:
     """Give the longest stretches whose every token equals the one a period before, from three turns on."""
+    if not equal[2 * period - 1 :: 2 * period].any():  # every stretch of two periods has one of these
+        return
     breaks = np.concatenate(([-1], np.flatnonzero(~equal), [len(equal)]))
     for gap in np.flatnonzero(np.diff(breaks) > 2 * period):
         yield _Run(int(breaks[gap]) + 1, int(breaks[gap + 1]) + period, period)
@@ -301,7 +304,7 @@ def _copies(equal: npt.NDArray[np.bool_], period: int) -> Iterator[_Run]:
 
 def _near_copies(equal: npt.NDArray[np.bool_], period: int) -> Iterator[_Run]:
     """Give the stretches in which each turn is as the one before but for a quarter of its tokens."""
-    if len(equal) < 2 * period:
+    if np.count_nonzero(equal) < 2 * NEAR_SHARE * period:  # of the two turns that a stretch has at least
         return
     sums = np.concatenate(([0], np.cumsum(equal, dtype=np.int64)))
     near = sums[period:] - sums[:-period] >= NEAR_SHARE * period
