@@ -24,13 +24,12 @@ from itertools import pairwise
 
 from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.quality.agreement.plain_words import note_numbers, plain_words, words_of_markdown
-from ocrmill.pipeline.quality.agreement.word_order import LayerWord, share_in_order, share_in_place
+from ocrmill.pipeline.quality.agreement.word_order import LARGE_INITIAL, LayerWord, share_in_order, share_in_place
 from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.inline.numbers import is_broken_number, is_unfinished_number
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import HANGUL
 
-_LARGE_INITIAL = 1.3  # times the height of the word it begins
 _SPACED_LETTERS = 3  # so many single letters in a row are a word set apart
 _CANDIDATES = 50  # words that begin alike and are tried as the whole of a cut one
 _NUMBER = re.compile(r"(?:(?<![^\W_])[+\u2212\u2013-])?(?:(?<!\d)[.,])?\d(?:[\d.,:/'\u2019\u2013-]*\d)?%?")
@@ -241,7 +240,7 @@ def _goes_on(one: Box, other: Box) -> bool:
 def _fits(word: LayerWord, rest: str, closed: str, height: float) -> bool:
     """Tell if `rest` may go on from a piece of a word; `closed` is the rest without the hyphen that it begins with."""
     if len(word.text) == 1:
-        return rest == closed and word.box.height >= _LARGE_INITIAL * height
+        return rest == closed and word.box.height >= LARGE_INITIAL * height
     if rest != closed or word.text[-1] in "/\u2013":
         return True
     if word.text[-1].isdigit():

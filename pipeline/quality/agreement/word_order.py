@@ -1,8 +1,9 @@
 """Measure how many of a Markdown's words stand where its text layer has them: in the same order, in the right block.
 
 In order: of the words that occur once on both sides, those in the longest run that both have in the same order. The
-reference is the layer's own order, the same with tables row by row or numbers of lines at the end, or the order of
-reading by geometry: whichever the Markdown agrees with best. Text that runs up or down the page is turned first.
+reference is the layer's own order, the same with tables line by line or cell by cell, with numbers of lines at the end
+or large initials before their line, or the order of reading by geometry: whichever the Markdown agrees with best. Text
+that runs up or down the page is turned first.
 
 In place: of the Markdown's words that the layer has, those that the layer has inside the box of their block. So a
 missing word that is appended at the end lowers both measures, and a block that moves lowers the first.
@@ -19,17 +20,19 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from ocrmill.pipeline.quality.agreement.plain_words import PlainWord
+from ocrmill.pipeline.quality.agreement.table_order import inside_any, tables_by_cells, tables_by_lines
 from ocrmill.pipeline.records import Block
 from ocrmill.pipeline.text.reading_order import Box, reading_order, turned
 
 _IN_ORDER = 0.999  # from this share on the other order is not tried
 _MOST_LINES = 1500  # for the order by geometry, which takes longer than the rest together
 _LONG_WORD = 4  # letters; wider than tall if it is upright
-_MOST_TABLES = 20  # whose rows are looked at
 _LINE_NUMBERS = 5
+LARGE_INITIAL = 1.3  # times the height of the words beside it
+_LONGEST_INITIAL = 3  # characters: a letter with its quotation mark, or the number of a chapter
+_TOUCHING = 0.5  # of its height: so far away its first line may begin
 _MOST_STEPS = 20_000_000  # comparisons of words with boxes: 0.2 s. Blocks beyond are not judged
 _STEPS_OF_A_WORD = 20  # a step of Python takes so many of numpy's
 _LINE_END = re.compile(r"\r\n?|\n")  # those of CommonMark
@@ -60,15 +63,19 @@ def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord], blocks
     tables = [Box(block.x0, block.y0, block.x1, block.y1) for block in blocks or () if block.label == "table"]
     if best < _IN_ORDER and (numbers := _numbers_of_lines(layer, blocks or ())):
         best = max(best, share([n for n in range(len(layer)) if n not in numbers] + sorted(numbers)))
+    if best < _IN_ORDER:
+        best = max(best, share(_initials_in_place(layer)))
     for turn in (90, 270) if _is_on_its_side(layer) else (0,):
         if best >= _IN_ORDER:
             break
         upright = [LayerWord(text, turned(box, turn, 0.0, 0.0)) for text, box in layer]
         if tables:
-            best = max(best, share(_tables_by_rows(upright, [turned(table, turn, 0.0, 0.0) for table in tables])))
+            boxes, turned_tables = [box for _, box in upright], [turned(table, turn, 0.0, 0.0) for table in tables]
+            best = max(best, share(tables_by_lines(boxes, turned_tables)))
+            best = max(best, share(tables_by_cells(boxes, turned_tables)))
         if len(lines := _lines(upright)) <= _MOST_LINES:
-            boxes = [_around(upright, line) for line in lines]
-            read = reading_order(boxes, right_to_left=_is_right_to_left(layer))
+            around = [_around(upright, line) for line in lines]
+            read = reading_order(around, right_to_left=_is_right_to_left(layer))
             best = max(best, share(n for line in read for n in lines[line]))
     return best
 
@@ -89,7 +96,7 @@ def share_in_place(
         if left < 0:
             judged -= wanted.total()
             continue
-        inside = np.flatnonzero(_inside_any(boxes, regions[span])).tolist()
+        inside = np.flatnonzero(inside_any(boxes, regions[span])).tolist()
         left -= _STEPS_OF_A_WORD * len(inside)
         found += (Counter(layer[n].text for n in inside) & wanted).total()
     return found / judged if judged else 1.0
@@ -106,28 +113,25 @@ def _numbers_of_lines(layer: Sequence[LayerWord], blocks: Sequence[Block]) -> se
     found: set[int] = set()
     boxes = np.array([(box.x0, box.y0, box.x1, box.y1) for _, box in layer], dtype=np.float64).reshape(-1, 4)
     for block in blocks:
-        inside = np.flatnonzero(_inside_any(boxes, [block])).tolist() if block.label == "footer" else []
+        inside = np.flatnonzero(inside_any(boxes, [block])).tolist() if block.label == "footer" else []
         if len(inside) >= _LINE_NUMBERS and all(layer[n].text.isdecimal() for n in inside):
             found.update(inside)
     return found
 
 
-def _tables_by_rows(layer: Sequence[LayerWord], tables: Sequence[Box]) -> list[int]:
-    """The layer's order, but the words of each table row by row, where the table's first word stands."""
-    boxes = np.array([(box.x0, box.y0, box.x1, box.y1) for _, box in layer], dtype=np.float64).reshape(-1, 4)
+def _initials_in_place(layer: Sequence[LayerWord]) -> list[int]:
+    """The layer's order, but large initials, and numbers set like them, before the first line that they begin."""
+    boxes = np.array([box for _, box in layer], dtype=np.float64).reshape(-1, 4)
+    heights = boxes[:, 3] - boxes[:, 1]
     order = list(range(len(layer)))
-    for table in tables[:_MOST_TABLES]:
-        inside = np.flatnonzero(_inside_any(boxes, [table])).tolist()
-        rows: list[list[int]] = []
-        for n in sorted(inside, key=lambda n: layer[n].box.middle):
-            if rows and layer[rows[-1][0]].box.y1 > layer[n].box.middle:
-                rows[-1].append(n)
-            else:
-                rows.append([n])
-        by_rows = [n for row in rows for n in sorted(row, key=lambda n: layer[n].box.x0)]
-        left = set(inside)
-        at = next((place for place, n in enumerate(order) if n in left), 0)
-        order = [n for n in order[:at] if n not in left] + by_rows + [n for n in order[at:] if n not in left]
+    for n in np.flatnonzero(heights >= LARGE_INITIAL * np.median(heights)).tolist() if layer else ():
+        text, box = layer[n]
+        beside = (boxes[:, 0] >= (box.x0 + box.x1) / 2) & (boxes[:, 0] <= box.x1 + _TOUCHING * box.height)
+        lines = (boxes[:, 1] < box.y1) & (boxes[:, 3] > box.y0) & (heights * LARGE_INITIAL <= box.height)
+        begun = np.flatnonzero(beside & lines)
+        if len(text) <= _LONGEST_INITIAL and len(begun):
+            order.remove(n)
+            order.insert(order.index(int(begun[np.argmin(boxes[begun, 1])])), n)
     return order
 
 
@@ -193,14 +197,3 @@ def _by_block(
         if at < len(spans) and spans[at][0] < after:
             texts.setdefault(spans[at], Counter())[word.text] += 1
     return texts, count
-
-
-def _inside_any(boxes: npt.NDArray[np.float64], blocks: Sequence[Block | Box]) -> npt.NDArray[np.bool_]:
-    """Select boxes whose centre is in a block, or beside it by no more than half the smaller side of the box."""
-    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
-    slack = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) / 2
-    inside = np.zeros(len(boxes), dtype=np.bool_)
-    for block in blocks:
-        across = (x >= block.x0 - slack) & (x <= block.x1 + slack)
-        inside |= across & (y >= block.y0 - slack) & (y <= block.y1 + slack)
-    return inside

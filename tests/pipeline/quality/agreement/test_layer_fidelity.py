@@ -246,6 +246,42 @@ def test_order_is_that_of_the_layer_or_of_reading() -> None:
     assert measure_fidelity(" ".join(word for word, _ in rows), None, left + right).order < 0.7
 
 
+def test_large_initials_are_no_disorder_where_the_layer_draws_them_first() -> None:
+    """An initial over two lines belongs before the first of them; before the last line of the page it is moved."""
+    drawn_first = [("I", Box(50, 50, 62, 78)), ("2", Box(50, 120, 62, 148))]
+    verses = [printed(*[f"verse{n}{m} word{n}{m} more{n}{m}" for m in "abc"], left=66, top=50 + 70 * n) for n in (0, 1)]
+    texts = [[word for word, _ in verse] for verse in verses]
+    layer = [*drawn_first, *verses[0], *verses[1]]
+
+    assert measure_fidelity(" ".join(["I", *texts[0], "2", *texts[1]]), None, layer).order == 1
+    assert measure_fidelity(" ".join(["I", *texts[0], *texts[1], "2"]), None, layer).order < 1
+
+
+def test_cells_of_several_lines_may_be_read_whole() -> None:
+    """A layer draws a line after the other through all columns; a cell that is read whole is no disorder.
+
+    Words that change places between rows, and a column read before the next, are one all the same.
+    """
+    rows = [(f"dish{n}", f"served{n} with{n}", f"{n}.50") for n in range(10, 20)]
+    layer: Words = []
+    for n, (name, more, price) in enumerate(rows):
+        layer += printed(name, top=50 + 30 * n)
+        layer += printed(price, top=50 + 30 * n, left=330)
+        layer += printed(more, top=64 + 30 * n)
+
+    def order(cells: list[tuple[str, str]]) -> float:
+        markdown = "|dish|price|\n|-|-|\n" + "\n".join(f"|{one}|{other}|" for one, other in cells)
+        block = [Block("table", 40, 40, 500, 400, 0, len(markdown))]
+        return measure_fidelity(markdown, block, layer).order
+
+    whole = [(f"{name} {more}", price) for name, more, price in rows]
+    assert order(whole) == 1
+    shifted = [(name, price) for (name, _), (_, price) in zip(whole, [*whole[5:], *whole[:5]], strict=True)]
+    assert order(shifted) < 0.96
+    by_columns = [(" ".join(name for name, _ in whole), " ".join(price for _, price in whole))]
+    assert order(by_columns) < 0.96
+
+
 @pytest.mark.parametrize("turn", [0, 90, 270])
 def test_order_of_columns_and_tables_is_known_on_pages_on_their_side(turn: int) -> None:
     """A layer that draws the right column first, and a table column by column, is no disorder on a turned page."""
