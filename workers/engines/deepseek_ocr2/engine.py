@@ -204,7 +204,9 @@ class DeepseekEngine(DeepseekPageReader):
         }
         return SamplingParams(
             temperature=params.temperature,  # without it vLLM samples: the checkpoint has no generation_config.json
-            seed=0 if params.temperature else None,  # so that a page reads alike the next time
+            # So that a page reads alike the next time. On the CPU a seed ends vLLM when it reads a prompt in pieces: it
+            # wants to turn the generator back for each, which only those of GPUs can do.
+            seed=0 if params.temperature and not is_cpu_build() else None,
             skip_special_tokens=False,  # the marks of blocks and cells are special tokens
             spaces_between_special_tokens=False,
             max_tokens=settings.max_output_tokens,

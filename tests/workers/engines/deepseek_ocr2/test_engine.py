@@ -196,7 +196,11 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
 
 
 def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
-    """Each entry of the retry policy is asked of vLLM; greedily the model always loops, sampled it babbles on."""
+    """Each entry of the retry policy is asked of vLLM; greedily the model always loops, sampled it babbles on.
+
+    No engine dies of them, although prompts are longer together than what is read at a time.
+    """
+    before = engine_process()
 
     async def scenario() -> list[PageRow]:
         page, image = await rendered(pool, document)
@@ -206,6 +210,7 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
         return [present(row) for row in rows]
 
     rows = runner.run(scenario())
+    assert engine_process() == before
     assert pool.describe().retry_policy == RETRY_POLICY
 
     row = best_of(rows)
