@@ -3,7 +3,8 @@
 In order: of the words that occur once on both sides, those in the longest run that both have in the same order. The
 reference is the layer's own order, the same with tables line by line or cell by cell, with numbers of lines at the end
 or large initials before their line, or the order of reading by geometry: whichever the Markdown agrees with best. Text
-that runs up or down the page is turned first.
+that runs up or down the page is turned first. Running headers and footers are left out: a layer may draw them at any
+time.
 
 In place: of the Markdown's words that the layer has, those that the layer has inside the box of their block. So a
 missing word that is appended at the end lowers both measures, and a block that moves lowers the first.
@@ -32,6 +33,7 @@ _LONG_WORD = 4  # letters; wider than tall if it is upright
 _LINE_NUMBERS = 5
 LARGE_INITIAL = 1.3  # times the height of the words beside it
 _LONGEST_INITIAL = 3  # characters: a letter with its quotation mark, or the number of a chapter
+_FURNITURE = frozenset({"header", "footer"})
 _TOUCHING = 0.5  # of its height: so far away its first line may begin
 _MOST_STEPS = 20_000_000  # comparisons of words with boxes: 0.2 s. Blocks beyond are not judged
 _STEPS_OF_A_WORD = 20  # a step of Python takes so many of numpy's
@@ -48,16 +50,20 @@ class LayerWord(NamedTuple):
 
 
 def share_in_order(ours: Sequence[PlainWord], layer: Sequence[LayerWord], blocks: Sequence[Block] | None) -> float:
-    """Of the words that occur once on both sides, the share in the longest run in the order of the layer."""
+    """Of the words that occur once on both sides, the share in the longest run in the order of the layer.
+
+    Those of running headers and footers are left out.
+    """
     places = _places_of_unique([word.text for word in ours])
     theirs = _places_of_unique([word.text for word in layer])
-    common = [text for text in theirs if text in places]
+    furniture = _in_furniture(layer, blocks or ())
+    common = {text for text, n in theirs.items() if text in places and n not in furniture}
     if not common:
         return 1.0
 
     def share(order: Iterable[int]) -> float:
         words = [layer[n].text for n in order]
-        return _longest_ascent([places[text] for text in words if text in theirs and text in places]) / len(common)
+        return _longest_ascent([places[text] for text in words if text in common]) / len(common)
 
     best = share(range(len(layer)))
     tables = [Box(block.x0, block.y0, block.x1, block.y1) for block in blocks or () if block.label == "table"]
@@ -117,6 +123,13 @@ def _numbers_of_lines(layer: Sequence[LayerWord], blocks: Sequence[Block]) -> se
         if len(inside) >= _LINE_NUMBERS and all(layer[n].text.isdecimal() for n in inside):
             found.update(inside)
     return found
+
+
+def _in_furniture(layer: Sequence[LayerWord], blocks: Sequence[Block]) -> set[int]:
+    """Return the places of words in running headers and footers."""
+    furniture = [block for block in blocks if block.label in _FURNITURE]
+    boxes = np.array([box for _, box in layer], dtype=np.float64).reshape(-1, 4)
+    return set(np.flatnonzero(inside_any(boxes, furniture)).tolist()) if furniture else set()
 
 
 def _initials_in_place(layer: Sequence[LayerWord]) -> list[int]:

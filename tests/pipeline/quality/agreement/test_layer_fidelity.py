@@ -246,6 +246,27 @@ def test_order_is_that_of_the_layer_or_of_reading() -> None:
     assert measure_fidelity(" ".join(word for word, _ in rows), None, left + right).order < 0.7
 
 
+def test_running_headers_and_footers_may_stand_anywhere_in_the_layer() -> None:
+    """A header that the layer draws last, or in the midst of the text, is no disorder; blocks that move still are."""
+    heading = printed("Annals of Hydrology volume twelve", top=20)
+    markdown, blocks, words = page()
+    with_header = "Annals of Hydrology volume twelve\n\n" + markdown
+    moved = [Block(b.label, b.x0, b.y0, b.x1, b.y1, b.start + 35, b.end + 35) for b in blocks]
+
+    def order(label: str, layer: Words) -> float:
+        return measure_fidelity(with_header, [Block(label, 40, 15, 560, 35, 0, 33), *moved], layer).order
+
+    late = [*words[:20], *heading, *words[20:]]
+    assert order("header", late) == 1
+    assert order("header", [*words, *heading]) == 1
+    other, spans, _ = page(PAGE[::-1])
+    places = zip(blocks[::-1], spans, strict=True)
+    turned_over = [Block("text", b.x0, b.y0, b.x1, b.y1, s.start + 35, s.end + 35) for b, s in places]
+    header = Block("header", 40, 15, 560, 35, 0, 33)
+    text = "Annals of Hydrology volume twelve\n\n" + other
+    assert measure_fidelity(text, [header, *turned_over], [*words, *heading]).order < 0.7
+
+
 def test_large_initials_are_no_disorder_where_the_layer_draws_them_first() -> None:
     """An initial over two lines belongs before the first of them; before the last line of the page it is moved."""
     drawn_first = [("I", Box(50, 50, 62, 78)), ("2", Box(50, 120, 62, 148))]
