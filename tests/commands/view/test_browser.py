@@ -1,6 +1,7 @@
 """The views in a real Chromium: nothing foreign is loaded, nobody is kept out, every key does what it says."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from viewer import AXE, needs_chromium, save_picture, serving, until
 from viewer import opened as opened_output
 
+from ocrmill.commands.view.frame import VIEWS as NAVIGATION
 from ocrmill.commands.view.output_data import OutputData
 from ocrmill.pipeline.output.stores.local import LocalStore
 
@@ -28,7 +30,13 @@ VIEWS = {
     "error": "/pages?sort=no",
 }
 # Pictures of docs/view.md: OCRMILL_SCREENSHOTS=docs/view makes them anew.
-PICTURES = {"overview": ("/", 1440, "light"), "pages": (ROWS, 1440, "light"), "sql": (VIEWS["sql"], 1100, "dark")}
+PICTURES = {
+    "overview": ("/", 1440, "light"),
+    "pages": (ROWS, 1440, "light"),
+    "documents": ("/documents?min_pages_failed=1&sort=-pages_failed", 1100, "light"),
+    "sources": ("/sources?source=report", 1100, "dark"),
+    "sql": (VIEWS["sql"], 1100, "dark"),
+}
 
 
 @contextmanager
@@ -149,6 +157,15 @@ def test_a_plot_leads_to_its_pages(chromium: Browser, viewer: str) -> None:
         assert " pages, " in page.inner_text(".tip")
         mark.click()
         page.wait_for_url("**/pages?run_id=*")
+
+
+def test_each_view_is_in_the_docs_as_a_picture() -> None:
+    """A new entry of the navigation needs a picture in docs/view.md; so do a page and a comparison."""
+    page = Path(__file__).parents[3] / "docs/view.md"
+    shown = re.findall(r"!\[[^]]+\]\(view/(\w+)\.png\)", page.read_text())
+
+    assert sorted(shown) == sorted([*(name.lower() for name in NAVIGATION.values()), "page", "compare"])
+    assert all((page.parent / f"view/{name}.png").exists() for name in shown)
 
 
 @pytest.mark.skipif("OCRMILL_SCREENSHOTS" not in os.environ, reason="OCRMILL_SCREENSHOTS names no folder for pictures")
