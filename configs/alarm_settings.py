@@ -32,7 +32,9 @@ class AlarmSettings(Settings):
         json_schema_extra=performance(),
     )
     failure_rate: Band = Field(
-        ANY_SHARE, description="Of the pages, those that failed.", json_schema_extra=performance()
+        ANY_SHARE,
+        description="Of the pages, those that failed. A document that failed has none, and counts as one.",
+        json_schema_extra=performance(),
     )
     flagged_share: Band = Field(
         ANY_SHARE, description="Of the pages, those with a flag.", json_schema_extra=performance()
@@ -44,7 +46,7 @@ class AlarmSettings(Settings):
     )
     reason_share: Band = Field(
         ANY_SHARE,
-        description="Of the pages, those with the commonest reason: one cause behind many of them.",
+        description="Of the same, those with the commonest reason: one cause behind many of them.",
         json_schema_extra=performance(),
     )
     pages_per_s: Band = Field(
@@ -53,7 +55,10 @@ class AlarmSettings(Settings):
         json_schema_extra=performance(),
     )
     min_pages: int = Field(
-        100, ge=1, description="A run of fewer pages raises no alarm.", json_schema_extra=performance()
+        100,
+        ge=1,
+        description="A run of fewer pages raises no alarm; a document that failed counts as one.",
+        json_schema_extra=performance(),
     )
     webhook: SecretStr | None = Field(
         None,

@@ -53,6 +53,11 @@ class RunReport:
         return self.pages.total()
 
     @property
+    def results(self) -> int:
+        """Pages that got their row, and documents that failed, which have none: each counts as one page."""
+        return self.pages_done + self.documents["failed"]
+
+    @property
     def failures(self) -> int:
         """Pages and documents that failed."""
         return self.pages[Status.FAILED] + self.documents["failed"]
@@ -75,6 +80,11 @@ class RunReport:
     def page_reasons(self) -> Counter[str]:
         """Pages by reason, whatever their status."""
         return sum(self.pages_by_reason.values(), Counter())
+
+    @property
+    def result_reasons(self) -> Counter[str]:
+        """Pages, and documents that failed, by reason."""
+        return self.page_reasons + self.documents_by_reason.get("failed", Counter())
 
     def add_page(self, row: PageRow) -> None:
         """Count a page."""

@@ -45,7 +45,7 @@ class Night:
     wall_s: float
     exit_code: int | None
     alarms: tuple[str, ...]
-    failed: Share
+    failed: Share  # a document that failed has no pages, and counts as one
     flagged: Share
     ocr: Share  # of the pages with a route
     repetition: Share  # of the pages from an engine, those whose kept text degenerates
@@ -77,9 +77,9 @@ def since(text: str, now: datetime) -> datetime:
 
 
 def read_nights(store: Store, from_: datetime) -> list[Night]:
-    """Return the runs that began since then and read pages, oldest first; records that cannot be read are skipped."""
+    """Return the runs that began since then and read something, oldest first; broken records are skipped."""
     nights = (_night(record) for record in read_runs(store))
-    found = [night for night in nights if night is not None and night.started >= from_ and night.pages]
+    found = [night for night in nights if night is not None and night.started >= from_ and night.failed.of]
     return sorted(found, key=lambda night: night.started)
 
 
@@ -87,7 +87,7 @@ def _night(record: RunRecord) -> Night | None:
     """Return the figures of a run over inputs; None if its record lacks one that every version writes."""
     if not record.reads_inputs or record.started is None or record.wall_s is None or record.flagged is None:
         return None
-    done = sum(record.pages.values())
+    done, unread = sum(record.pages.values()), record.documents.get("failed", 0)
     return Night(
         run_id=record.run_id,
         started=record.started,
@@ -95,7 +95,7 @@ def _night(record: RunRecord) -> Night | None:
         wall_s=record.wall_s,
         exit_code=record.exit_code,
         alarms=record.alarms,
-        failed=Share(record.pages.get(Status.FAILED, 0), done),
+        failed=Share(record.pages.get(Status.FAILED, 0) + unread, done + unread),
         flagged=Share(record.flagged, done),
         ocr=Share(0, 0) if record.ocr_pages is None else Share(record.ocr_pages, record.routed_pages),
         repetition=Share(record.degenerate, record.engine_pages),
@@ -128,7 +128,7 @@ def drifts(nights: Sequence[Night]) -> list[str]:
 def nights_text(nights: Sequence[Night]) -> str:
     """Return a line for each night and one for each drift, for people."""
     if not nights:
-        return "no run that read pages began since then\n"
+        return "no run that read something began since then\n"
     head = f"{'run':24} {'pages':>12} {'pages/s':>9} {'failed':>8} {'flagged':>8} {'OCR':>8} {'repetition':>11}  end"
     lines = [head]
     for night in nights:

@@ -1,13 +1,14 @@
 """A run is outside a band only if chance does not explain it, and then its report and its exit code say so."""
 
 import pytest
-from written_outputs import failed_page, page, page_row
+from written_outputs import failed_page, page, page_row, source
 
 from ocrmill.commands.nights.bands import alarms_of
 from ocrmill.configs.alarm_settings import AlarmSettings
 from ocrmill.configs.load import load_settings
 from ocrmill.pipeline.errors import OcrmillError
 from ocrmill.pipeline.records import Reason
+from ocrmill.pipeline.rows import DocumentRow
 from ocrmill.pipeline.run_report import RunReport
 
 
@@ -52,6 +53,18 @@ def test_few_pages_raise_no_alarm_by_chance() -> None:
     assert measures(report_of(1000, repetitive=70), repetition_rate=[0.0, 0.05]) == ["repetition_rate"]
     assert measures(report_of(99, repetitive=99), repetition_rate=[0.0, 0.05]) == []
     assert measures(report_of(99, repetitive=99), repetition_rate=[0.0, 0.05], min_pages=99) == ["repetition_rate"]
+
+
+def test_documents_without_pages_count_as_one_each() -> None:
+    """A night whose documents cannot be opened is outside the bands of failures, though no page of it failed."""
+    report = report_of(50)
+    for number in range(100):
+        report.add_document(DocumentRow(None, source(f"/in/{number}.pdf"), 0, "failed", Reason.ZERO_PAGES))
+
+    assert measures(report, failure_rate=[0.0, 0.01]) == ["failure_rate"]
+    assert measures(report, reason_share=[0.0, 0.1]) == ["reason_share"]
+    assert alarms_of(report, AlarmSettings(reason_share=(0.0, 0.1)))[0].of == "zero_pages"
+    assert measures(report, failure_rate=[0.0, 0.8], min_pages=150) == []
 
 
 def test_the_commonest_reason_is_named() -> None:

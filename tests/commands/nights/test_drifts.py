@@ -28,12 +28,14 @@ def write_night(
     pages: int = 10_000,
     failed: int = 50,
     degenerate: int = 144,
+    unread: int = 0,
     wall_s: float = 1000.0,
     inputs: tuple[str, ...] = ("/in",),
     alarms: tuple[str, ...] = (),
 ) -> None:
     started = NOW - timedelta(days=days_ago)
     totals = {
+        "documents": {"complete": 100, "failed": unread},
         "pages": {"ok": pages - failed, "failed": failed},
         "routes": {"no_text_layer": pages // 2, "good_text": pages // 2},
         "flagged": degenerate,
@@ -82,6 +84,17 @@ def test_a_drift_is_more_than_chance(store: Store) -> None:
         "5.00 pages/s, the slowest night before had 10.00",
     ]
     assert "drift: repetition rose from 2.96% to 5.76%" in nights_text(nights(store))
+
+
+def test_documents_that_could_not_be_read_are_a_drift(store: Store) -> None:
+    """Documents without pages count as one failed page each; a night of nothing else is a night, too."""
+    for days in (4, 3):
+        write_night(store, days)
+    write_night(store, 2, unread=500)
+    assert "failed rose from 0.50% to 5.24%" in drifts(nights(store))
+    write_night(store, 1, pages=0, failed=0, degenerate=0, unread=300)
+
+    assert "failed rose from 2.13% to 100.00%" in drifts(nights(store))
 
 
 def test_records_of_older_versions_have_gaps(store: Store) -> None:
