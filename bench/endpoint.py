@@ -1,6 +1,7 @@
 """The engine `endpoint` without a model: CPU time of a page beside its encoding, time to encode it, and a soak.
 
-    python bench/endpoint.py [FILE_OR_FOLDER ...] [--pages 4096] [--in-flight 512] [--requests 0]
+    python bench/endpoint.py [FILE_OR_FOLDER ...] [--skip NAME ...] [--pages 4096]
+        [--in-flight 512] [--requests 0]
 
 A server in a process of its own waits a second and answers. The engine has `--in-flight` pages there at a time, and the
 CPU time of its process is counted. Then the first page of each PDF is encoded as each size and format asks. The soak
@@ -14,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -121,10 +122,10 @@ def measure_soak(requests: int) -> None:
         sys.exit(f"soak: {grown:.1f} MiB of memory more, and up to {most_open} open files: something is not given back")
 
 
-def measure_encoding(names: list[str]) -> None:
+def measure_encoding(names: list[str], left_out: Sequence[str]) -> None:
     """Print the time to encode a page and to write its request, by format."""
     profile = load_profile(PROFILE)
-    pages = [page for name in names for page in first_pages(Path(name), profile.image)]
+    pages = [page for name in names for page in first_pages(Path(name), profile.image, left_out)]
     for kind in ("png", "jpeg", "webp"):
         image = profile.image.model_copy(update={"format": kind})
         writer = RequestWriter(profile, ServedModel("model"))
@@ -141,10 +142,13 @@ def measure_encoding(names: list[str]) -> None:
         )
 
 
-def first_pages(path: Path, image: ImageFormat) -> list[RGB]:
-    """Render the first page of each PDF as the rasterizers do."""
+def first_pages(path: Path, image: ImageFormat, left_out: Sequence[str]) -> list[RGB]:
+    """Render the first page of each PDF as the rasterizers do, which give up a page after a time limit."""
     pages = []
     for file in sorted(path.glob("*.pdf")) if path.is_dir() else [path]:
+        if file.name in left_out:
+            print(f"{file.name}: left out", file=sys.stderr)
+            continue
         try:
             with pymupdf.open(file) as document:
                 page = document[0]
@@ -161,6 +165,7 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", default=["samples"])
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="leave out this file")
     parser.add_argument("--pages", type=int, default=4096, help="0: the soak alone")
     parser.add_argument("--in-flight", type=int, default=512)
     parser.add_argument("--requests", type=int, default=0, help="of the soak")
@@ -169,7 +174,7 @@ def main() -> None:
         measure_soak(arguments.requests)
     if arguments.pages:
         measure_sending(arguments.pages, arguments.in_flight)
-        measure_encoding(arguments.files)
+        measure_encoding(arguments.files, arguments.skip)
 
 
 if __name__ == "__main__":
