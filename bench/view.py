@@ -47,6 +47,7 @@ QUERIES = {
     "plot of rates": "/plot/rates",
     "plot of runs": "/plot/runs",
     "slowest documents": "/worst-documents",
+    "SQL: the process of a query alone": "/sql?q=SELECT+1",
     "SQL: a group by": "/sql?q=SELECT+engine,status,count(*),avg(engine_ms)+FROM+pages+GROUP+BY+ALL",
 }
 
