@@ -29,7 +29,8 @@ from ocrmill.workers.import_path import safe_variables
 _PROGRAM = "ocrmill.commands.sql.query_program"
 _MOST_BYTES = PROCESS_BYTES  # of an answer
 _TOO_LARGE = (
-    f"the query was stopped: it needs more than {PROCESS_BYTES >> 30} GB of memory, or {QUERY_SPILL_LIMIT} of files"
+    f"the query was stopped: it needs more than {PROCESS_BYTES >> 30} GB of memory, "
+    f"or {QUERY_SPILL_LIMIT} of temporary files"
 )
 Rows: TypeAlias = "FullRows | pa.Table"
 
