@@ -35,7 +35,8 @@ _COLUMN_GAP = 0.35  # of the type: wider than the blanks of text, which part the
 _SAME_EDGE = 0.15  # of the type: numbers that begin or end so close to each other stand in one column
 _COUNTED = re.compile(r"(\d{1,3})[.)]")  # marks of a list that count
 _RESTS = frozenset({"text", "list"})
-_REST_GAP, _STRIP, _REST_ROWS = 1.5, 0.7, 2  # of the type; of the type; rows with words on both sides
+_REST_GAP, _STRIP = 1.5, 0.7  # of the type
+_REST_ROWS, _REST_STRIPS = 2, 2  # rows with words on both sides of a white strip; such strips of one row
 _ALIGNED = 0.8  # of the numbers of a row; enumerations in text are set as they come
 _MAY_BE_HEADER = frozenset({"heading", "title", "text"})
 _NEAR_TABLE = 1.2  # of its line's height: a header is as close to the rows below it
@@ -161,7 +162,7 @@ def with_rest_of_tables(regions: Sequence[Region], words: Sequence[Word]) -> lis
 
 
 def _is_rest(region: Region, table: Region, words: Sequence[Word], apart: Sequence[Box]) -> bool:
-    """Tell if a text has the columns of a table above it: one white strip, and on two rows or more words beside it.
+    """Tell if a text has the columns of a table above it: one white strip beside words of two rows, or two of one row.
 
     It begins as far left, ends no farther right, and no other region lies within what both take.
     """
@@ -178,9 +179,8 @@ def _is_rest(region: Region, table: Region, words: Sequence[Word], apart: Sequen
     both = [*own, *(word for word in words if table.box.contains_centre_of(word.box))]
     strips = _white_strips(both, _STRIP * size)
     rows = text_lines(own)
-    return any(
-        sum(row[0].box.x1 <= low and row[-1].box.x0 >= high for row in rows) >= _REST_ROWS for low, high in strips
-    )
+    beside = [sum(row[0].box.x1 <= low and row[-1].box.x0 >= high for row in rows) for low, high in strips]
+    return max(beside, default=0) >= _REST_ROWS or sum(map(bool, beside)) >= _REST_STRIPS
 
 
 def _white_strips(words: Sequence[Word], least: float) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from ocrmill.pipeline.text.tables.chunks import Borders, Chunk, chunks_of, parte
 from ocrmill.pipeline.text.tables.columns import Columns, find_columns
 from ocrmill.pipeline.text.tables.doubts import has_fused_columns, is_doubtful
 from ocrmill.pipeline.text.tables.headers import count_header_rows
-from ocrmill.pipeline.text.tables.independent import independent_parts
+from ocrmill.pipeline.text.tables.independent import STACKED_ROWS, are_independent, independent_parts
 from ocrmill.pipeline.text.tables.places import Place, Rectangle, merged_places
 from ocrmill.pipeline.text.tables.rows import Line, leading_lines, lines_of, row_starts
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
@@ -23,6 +23,8 @@ _ENDS = 0.3  # of the type: as far an underline's ends lie from those of its wor
 _FRAME = 3.0  # of the type: a frame is no farther from its text, and a row is no higher
 _BETWEEN = 0.2  # of the step between rows: a line farther from both baselines stands between them
 _WIDE_STEP = 1.3  # times the usual step between rows
+_RULED_ROWS = 0.5  # of the rows have a rule below them
+_WIDEST = 0.9  # of the widest step of a table
 _SHARED = 0.3  # of a line's height: a floating line that shares so much with a row stands in it
 
 Hint = Callable[[], tuple[Sequence[float], Sequence[float]]]
@@ -124,16 +126,39 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
 def _build_stacked(
     words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool
 ) -> list[Table] | None:
-    """Build one table, or two that stand below each other, if numbers of two columns of one would lie in one cell."""
+    """Build one table, or those that stand below each other.
+
+    They do if numbers of two columns would lie in one cell, or, where no rules part rows, if white space parts some
+    whose columns stand at other places.
+    """
     table = _build_table(words, rules, hint, right_to_left=right_to_left)
-    if table is None or not has_fused_columns(table):
-        return None if table is None else [table]
-    for upper, lower in _stacks(words):
-        parts = [_build_table(part, rules, None, right_to_left=right_to_left) for part in (upper, lower)]
+    if table is None:
+        return None
+    is_fused = has_fused_columns(table)
+    if not is_fused and _has_ruled_rows(table, rules):
+        return [table]
+    own: Hint | None = None if is_fused or hint is None else lambda: (hint()[0], ())  # its columns are of all tables
+    for upper, lower in _stacks(words) if is_fused else _wide_stacks(words):
+        parts = [_build_table(part, rules, own, right_to_left=right_to_left) for part in (upper, lower)]
         found = [part for part in parts if part is not None and not has_fused_columns(part)]
-        if len(found) == len(parts):
-            return found
-    return None
+        if len(found) == len(parts) and (is_fused or are_independent(*found)):
+            return [
+                table
+                for part in (upper, lower)
+                for table in _build_stacked(part, rules, own, right_to_left=right_to_left) or ()
+            ]
+    return None if is_fused else [table]
+
+
+def _has_ruled_rows(table: Table, rules: Rules) -> bool:
+    """Tell if rules part the columns, or most rows, not only the header and the ends."""
+    starts = [min(line[0].baseline for line in row) for n in range(table.rows) if (row := _lines_of_row(table, n))]
+    between = sum(any(upper < rule.y0 < lower for rule in rules.horizontal) for upper, lower in pairwise(starts))
+    return bool(rules.vertical) or between > _RULED_ROWS * len(starts)
+
+
+def _lines_of_row(table: Table, row: int) -> list[tuple[Word, ...]]:
+    return [line for cell in table.cells if cell.row == row for line in cell.lines]
 
 
 def _stacks(words: Sequence[Word]) -> Iterator[tuple[list[Word], list[Word]]]:
@@ -143,7 +168,23 @@ def _stacks(words: Sequence[Word]) -> Iterator[tuple[list[Word], list[Word]]]:
     for n, step in enumerate(steps, 1):
         bold = all(word.bold for word in lines[n]) and not all(word.bold for word in lines[n - 1])
         if bold or step > _WIDE_STEP * median(steps):
-            yield [word for line in lines[:n] for word in line], [word for line in lines[n:] for word in line]
+            yield _parted_at(n, lines)
+
+
+def _wide_stacks(words: Sequence[Word]) -> Iterator[tuple[list[Word], list[Word]]]:
+    """Give the words above and below each of the widest steps of a table, if others are clearly narrower."""
+    lines = text_lines(words)
+    if len(lines) < 2 * STACKED_ROWS:
+        return
+    steps = [lower[0].baseline - upper[0].baseline for upper, lower in pairwise(lines)]
+    least = max(_WIDE_STEP * median(steps), _WIDEST * max(steps))
+    for n in range(STACKED_ROWS, len(lines) - STACKED_ROWS + 1):
+        if steps[n - 1] > least:
+            yield _parted_at(n, lines)
+
+
+def _parted_at(n: int, lines: Sequence[Sequence[Word]]) -> tuple[list[Word], list[Word]]:
+    return [word for line in lines[:n] for word in line], [word for line in lines[n:] for word in line]
 
 
 def _without_underlines(rules: Rules, words: Sequence[Word]) -> Rules:

@@ -1,11 +1,15 @@
-"""Parts a region into tables that stand beside each other and share no rows."""
+"""Tells the tables of a region apart: beside each other without common rows, below each other with own columns."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
+from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.tables.chunks import text_lines
+from ocrmill.pipeline.text.tables.rows import NUMBER
 from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.tables.table import Cell, Table
 from ocrmill.pipeline.text.words import Word
 
 _GAP = 1.0  # of the type: white space between tables is no narrower
@@ -17,6 +21,11 @@ _DOUBLE = 2.0  # points between the edges of two frames; closer rules are one
 _COMMON_RULES = 2  # across both tables: above them, and below
 _OWN_HEIGHTS = 0.5  # of the rules across one table lie where the other has some
 _CELLS = 0.5  # of the lines of a table have a gap
+STACKED_ROWS = 3  # of each of two tables below each other; fewer may be a header, or a sum
+_SAME_EDGE = 0.15  # of the type
+_SAME_COLUMNS = 0.5  # of the columns after the first, that stand below each other in one table
+_OVER = 0.5  # of the narrower column: numbers set by their points share so much
+_NUMBERS = 0.6  # of the cells of a column of numbers
 
 
 def independent_parts(words: Sequence[Word], rules: Rules) -> list[list[Word]]:
@@ -30,6 +39,60 @@ def independent_parts(words: Sequence[Word], rules: Rules) -> list[list[Word]]:
         if apart or (crossing <= _COMMON_RULES and _have_own_frames(left, right, rules)):
             return [*independent_parts(before, rules), *independent_parts(after, rules)]
     return [list(words)]
+
+
+def are_independent(upper: Table, lower: Table) -> bool:
+    """Tell if rows below each other are of two tables: columns stand at other places, or both begin with names."""
+    if min(upper.rows, lower.rows) < STACKED_ROWS:
+        return False
+    if _begins_with_names(upper) and _begins_with_names(lower):
+        return True
+    one, other = _columns(upper)[1:], _columns(lower)[1:]
+    fewer, more = sorted((one, other), key=len)
+    met = sum(any(_stand_below(column, below) for below in more) for column in fewer)
+    return met < _SAME_COLUMNS * len(fewer)
+
+
+def _begins_with_names(table: Table) -> bool:
+    """Tell if the first row is a header with a name for each column, none a number, or a text that comes again."""
+    first = [cell for cell in table.cells if cell.row == 0 and cell.lines]
+    if table.header_rows != 1 or len(first) < table.columns:
+        return False
+    texts = Counter((cell.column, *(word.text for word in cell.words)) for cell in table.cells)
+    is_new = all(texts[cell.column, *(word.text for word in cell.words)] == 1 for cell in first)
+    return is_new and not any(NUMBER.match(word.text) for cell in first for word in cell.words)
+
+
+def _columns(table: Table) -> list[list[Cell]]:
+    """Return the cells of each column that span no other, those without text left out."""
+    columns = [
+        [cell for cell in table.cells if cell.column == n and cell.column_span == 1 and cell.lines]
+        for n in range(table.columns)
+    ]
+    return [column for column in columns if column]
+
+
+def _stand_below(one: Sequence[Cell], other: Sequence[Cell]) -> bool:
+    """Tell if cells begin, end or have their middles where those of another column do; numbers, if most lie below each.
+
+    Numbers may be set by their points.
+    """
+    upper, lower = (enclosing([word.box for cell in cells for word in cell.words]) for cells in (one, other))
+    shared = min(upper.x1, lower.x1) - max(upper.x0, lower.x0)
+    if _are_numbers(one) and _are_numbers(other) and shared >= _OVER * min(upper.width, lower.width):
+        return True
+    apart = min(abs(upper.x0 - lower.x0), abs(upper.x1 - lower.x1), abs(_centre(one) - _centre(other)))
+    return apart <= _SAME_EDGE * next(one[0].words).size
+
+
+def _are_numbers(cells: Sequence[Cell]) -> bool:
+    texts = [" ".join(word.text for word in cell.words) for cell in cells]
+    return sum(NUMBER.match(text) is not None for text in texts) >= _NUMBERS * len(texts)
+
+
+def _centre(cells: Sequence[Cell]) -> float:
+    boxes = [enclosing([word.box for word in line]) for cell in cells for line in cell.lines]
+    return median((box.x0 + box.x1) / 2 for box in boxes)
 
 
 def _gaps(words: Sequence[Word], size: float) -> list[tuple[float, float]]:

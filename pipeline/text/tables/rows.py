@@ -133,9 +133,11 @@ def row_starts(
     usual = max(-0.4, min(0.7, sum(contents) / max(1, len(contents))))
     inside = [score for score, coverage in zip(contents, coverages, strict=True) if coverage < _PARTIAL_RULE]
     is_grid = is_grid and sum(inside) <= _ROWS_IN_BANDS * len(inside)
+    is_plain = not (any(spacing) or floating or any(coverage >= _PARTIAL_RULE for coverage in coverages[1:]))
+    begun = _full_below_partial(lines, columns) if is_plain else set()
     starts = []
     for n, (upper, lower) in enumerate(pairwise(lines)):
-        if coverages[n] >= _PARTIAL_RULE:
+        if coverages[n] >= _PARTIAL_RULE or n in begun:
             starts.append(True)
             continue
         if is_grid:
@@ -146,6 +148,20 @@ def row_starts(
             score += _HINTED if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in ys) else -_HINTED
         starts.append(score > -_TIE)
     return starts
+
+
+def _full_below_partial(lines: Sequence[Line], columns: Columns) -> set[int]:
+    """Return the lines before those that begin rows where no space lies between rows, and cells begin at one height.
+
+    Such a line has text in all columns, and the one above it, the rest of a cell, lacks the first. Cells set in the
+    middle of their rows look alike, but where the first two lines are full.
+    """
+    is_full = [len(line.columns) == len(columns.columns) for line in lines]
+    if not all(is_full[:2]):
+        return set()
+    return {
+        n for n, (upper, full) in enumerate(zip(lines, is_full[1:], strict=False)) if full and 0 not in upper.columns
+    }
 
 
 def _rule_coverage(upper: Line, lower: Line, columns: Columns, rules: Rules) -> float:

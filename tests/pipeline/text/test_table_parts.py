@@ -278,3 +278,17 @@ def test_the_rest_of_a_table_in_its_columns_is_of_it() -> None:
     for below, tables in ((rest, 1), (prose, 2)):
         regions = [Region(TABLE, around(words)), Region("text", around(below))]
         assert len(with_rest_of_tables(regions, [*words, *below])) == tables
+
+
+def test_one_row_below_a_table_is_its_last() -> None:
+    """A row that leaves two white strips of a table free, with words on both sides, is of it; words in one are not."""
+    words = [
+        word
+        for n in range(3)
+        for x, text in ((60, f"Pier{n}"), (200, f"{n}.25"), (300, f"{n}.75"))
+        for word in line(text, x, 100 + 15 * n)
+    ]
+    for texts, tables in (((("Quay", 60), ("9.25", 200), ("9.75", 300)), 1), ((("Quay", 60), ("9.25", 200)), 2)):
+        below = [word for text, x in texts for word in line(text, x, 145)]
+        regions = [Region(TABLE, around(words)), Region("text", around(below))]
+        assert len(with_rest_of_tables(regions, [*words, *below])) == tables
