@@ -14,6 +14,7 @@ from ocrmill.pipeline.text.contents.item_marks import BULLET, CHECK, DASHES, mar
 from ocrmill.pipeline.text.contents.part import Part, WordLine, rows_of
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
+from ocrmill.pipeline.text.inline.index_entries import index_entries
 from ocrmill.pipeline.text.inline.kept_lines import HARD_BREAK, are_kept, kept_paragraphs
 from ocrmill.pipeline.text.inline.links import link
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
@@ -84,10 +85,9 @@ def _block(part: Part, context: PageContext) -> str:
 
 
 def _paragraph(rows: Sequence[Sequence[Word]], context: PageContext, *, is_kept: bool) -> str:
-    """Running text of rows; lines that their author broke stay lines."""
-    if is_kept:
-        return HARD_BREAK.join(escape_start(running_text([row], context.known)) for row in rows)
-    return escape_start(running_text(rows, context.known))
+    """Running text of rows; entries of an index, and lines that their author broke, stay lines."""
+    lines = index_entries(rows) or ([[row] for row in rows] if is_kept else [list(rows)])
+    return HARD_BREAK.join(escape_start(running_text(line, context.known)) for line in lines)
 
 
 def heading(rows: Sequence[Sequence[Word]], part: Part, context: PageContext) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ocrmill.pipeline.text.contents.part import WordLine, lines_by_row
+from ocrmill.pipeline.text.inline.index_entries import PAGES, are_sorted
 from ocrmill.pipeline.text.words import Word
 
 _ENTRIES, _INDENTED = 3, 2  # lines, at least
@@ -31,6 +32,8 @@ def hanging_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
     out = [line.box.x0 - left <= _SAME_EDGE * size for line in lines]
     indents = [line.box.x0 - left for line, is_out in zip(lines, out, strict=True) if not is_out]
     starts = [n for n, is_out in enumerate(out) if is_out]
+    if _are_of_an_index(lines, starts) and indents and max(indents) - min(indents) <= _SAME_EDGE * size:
+        return [list(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
     if not out[0] or len(starts) < _ENTRIES or len(indents) < _INDENTED:
         return [list(lines)]
     even = max(indents) - min(indents) <= _SAME_EDGE * size and _INDENT[0] * size <= indents[0] <= _INDENT[1] * size
@@ -40,6 +43,23 @@ def hanging_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
     if not (even and below and begin + _NAMES >= _SHARE * len(starts) and end >= _SHARE * (len(starts) - 1)):
         return [list(lines)]
     return [list(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
+def _are_of_an_index(lines: Sequence[WordLine], starts: Sequence[int]) -> bool:
+    """Tell if few entries are sorted, and the lines above all but the first end with pages and have room."""
+    right = max(line.box.x1 for line in lines)
+    return (
+        1 < len(starts) < _ENTRIES
+        and starts[0] == 0
+        and are_sorted([lines[n].words for n in starts])
+        and all(
+            PAGES.search(lines[n - 1].text) and _has_room(lines[n - 1], lines[n].words[0], right) for n in starts[1:]
+        )
+    )
+
+
+def _has_room(line: WordLine, word: Word, right: float) -> bool:
+    return line.box.x1 + _BLANK * word.size + word.box.width <= right
 
 
 def _tagged_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
