@@ -2,9 +2,10 @@
 
 A subset of a font may have ligatures (`ti`, `tt`) that its map to Unicode lacks: the layer then has U+FFFD in the
 middle of words. Sums, integrals and tall brackets of TeX's fonts have U+FFFD or a private code. Their names tell
-(glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other. What is found
-is added to the font's map in the open document, so that all that reads its text sees it; the file is not changed. Not
-covered: Type 3 fonts, fonts with codes of several lengths, and two fonts of one name.
+(glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other; boxes and
+dots are told by theirs (signs.py). What is found is added to the font's map in the open document, so that all that
+reads its text sees it; the file is not changed. Not covered: Type 3 fonts, fonts with codes of several lengths, and
+two fonts of one name.
 """
 
 from collections import Counter, defaultdict
@@ -26,6 +27,7 @@ from ocrmill.pipeline.pages.glyphs.glyph_log import (
     shape_of,
 )
 from ocrmill.pipeline.pages.glyphs.glyph_names import is_private, text_of_name
+from ocrmill.pipeline.pages.glyphs.signs import BOX, sign_of_shape
 
 LETTERS_BY_SHAPE = "letters_by_shape"  # the flag of a page with letters that the shapes of glyphs told
 UNMAPPED = "\N{REPLACEMENT CHARACTER}"
@@ -39,6 +41,7 @@ _CLEARER = 0.01  # the likeness of a glyph's letters is above that of all others
 _WIDER = 0.2  # share of the letters' width by which a ligature's may differ
 _MOST_GLYPHS = 50  # whose shapes are looked at
 _LONGEST_NAME = 31  # characters that MuPDF keeps of the name of a font
+_KANA, _PRIVATE_USE = "\u3000", "\ue000"  # kana, Han and hangul lie between
 _LONGEST_MAP = 100  # entries of a block in a map to Unicode, by its definition
 
 
@@ -69,7 +72,7 @@ def map_unmapped_glyphs(document: pymupdf.Document, page_index: int, *, by_shape
         font, letters, glyphs = log.fonts[name], _numbers(log.counts, name), list(group)
         texts = {glyph.code: text for glyph in glyphs if (text := text_of_name(_name(font, glyph.number)))}
         nameless = [glyph for glyph in glyphs if glyph.code not in texts and glyph.letter == UNMAPPED][:looked_at]
-        shapes = {glyph.code: text for glyph in nameless if (text := letters_by_shape(font, glyph.number, letters))}
+        shapes = {glyph.code: text for glyph in nameless if (text := _text_of_shape(font, glyph.number, letters))}
         looked_at -= len(nameless)
         xref, code_bytes = fonts[name]
         if (texts or shapes) and _add_to_map(document, xref, texts | shapes, code_bytes):
@@ -81,6 +84,14 @@ def map_unmapped_glyphs(document: pymupdf.Document, page_index: int, *, by_shape
 
 def _is_lost(glyph: Glyph) -> bool:
     return glyph.letter == UNMAPPED or is_private(glyph.letter)
+
+
+def _text_of_shape(font: mupdf.FzFont, number: int, letters: Mapping[str, int]) -> str | None:
+    """Return the sign or the letters that a glyph looks like; boxes of a font with kana may be letters."""
+    sign = sign_of_shape(font, number)
+    if sign == BOX and any(_KANA <= letter < _PRIVATE_USE for letter in letters):
+        return None
+    return sign or letters_by_shape(font, number, letters)
 
 
 def _name(font: mupdf.FzFont, number: int) -> str:

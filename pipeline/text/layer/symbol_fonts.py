@@ -20,7 +20,8 @@ _DINGBATS = {code: chr(0x26E0 + code) for code in range(0x21, 0x7F)} | {
     0x74: "\u25bc", 0x75: "\u25c6", 0x77: "\u25d7",
 }  # fmt: skip
 _SIGN_FONT = re.compile("wingdings|zapf ?dingbats", re.IGNORECASE)
-_PRIVATE = range(0xF000, 0xF100)
+_DINGBATS_FONT = re.compile("dingbats|wingdings|symbol", re.IGNORECASE)
+_PRIVATE, _CONTROLS = range(0xF000, 0xF100), range(0x80, 0xA0)
 _NAMES = (
     (re.compile(r"wingdings.?2", re.IGNORECASE), _WINGDINGS_2),
     (re.compile("wingdings", re.IGNORECASE), _WINGDINGS),
@@ -31,12 +32,17 @@ _ANY = {0xB7: "\u2022", 0xA7: "\u25aa", 0xD8: "\u27a2", 0xFC: "\u2713", 0xA8: "\
 
 
 def plain_symbol(character: str, font: str) -> str:
-    """Return the character that a glyph of a symbol font shows; other characters as they are."""
+    """Return the character that a glyph of a symbol font shows; other characters as they are.
+
+    A control character is nothing in a font of signs, where it may stand for a blank, and a lost letter in others.
+    """
     code = ord(character[0])
-    private = code in _PRIVATE
-    if not private and (code > 0xFF or not is_sign_font(font)):  # noqa: PLR2004 - one byte
+    private, is_control = code in _PRIVATE, code in _CONTROLS
+    if not private and not is_control and (code > 0xFF or not is_sign_font(font)):  # noqa: PLR2004 - one byte
         return character
     table = next((table for name, table in _NAMES if name.search(font)), _ANY if private else {})
+    if is_control and code not in table:
+        return "" if _DINGBATS_FONT.search(font) else "\ufffd"
     return table.get(code & 0xFF, character)
 
 

@@ -14,7 +14,7 @@ _LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")
 _DOTS = re.compile(r"[.\u2026\u00b7_]+")
 _LEADERS = 4  # words or characters of a row of dots
 _MARKER = re.compile(
-    r"^(?:[\x80-\x9f\u2022\u2023\u2043\u25a0-\u25ff\u27a2\ue000-\uf8ff\u00b7*\u2013\u2014-]+|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
+    r"^(?:[\ufffd\u2022\u2023\u2043\u25a0-\u25ff\u27a2\ue000-\uf8ff\u00b7*\u2013\u2014-]+|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
 )
 _PROSE_WORDS = 5  # of a line; cells of wrapped text have fewer
 _PROSE_FILL = 0.75  # of the column's width

@@ -1,0 +1,62 @@
+"""Boxes, squares and dots are told by their shapes, and no letter is taken for one."""
+
+import string
+
+import pymupdf
+import pytest
+
+from ocrmill.pipeline.pages.glyphs.glyph_log import glyph_number
+from ocrmill.pipeline.pages.glyphs.ligatures import UNMAPPED, map_unmapped_glyphs
+from ocrmill.pipeline.pages.glyphs.signs import BOX, DOT, SQUARE, sign_of_shape
+from ocrmill.pipeline.pages.inspection import text_of
+
+KANA_RO = "\u30ed"
+
+
+@pytest.mark.parametrize(
+    ("font", "drawn", "sign"),
+    [
+        *(("cjk", "\u25a0", SQUARE), ("cjk", "\u25a1", BOX), ("cjk", "\u25cf", DOT), ("symb", "\u2022", DOT)),
+        *(("zadb", "\u25a0", SQUARE), ("zadb", "\u25c6", None), ("zadb", "\u25b2", None), ("cjk", "\u25cb", None)),
+    ],
+)
+def test_shapes_tell_signs(font: str, drawn: str, sign: str | None) -> None:
+    """A square, an empty box and a dot are told; a lozenge, a triangle and a circle are none of them."""
+    program = pymupdf.Font(font).this
+    assert sign_of_shape(program, glyph_number(program, drawn)) == sign
+
+
+@pytest.mark.parametrize("font", ["helv", "tiro", "cour", "hebo", "cjk"])
+def test_letters_are_no_signs(font: str) -> None:
+    """Letters, digits and full stops are none, however round or square."""
+    program = pymupdf.Font(font).this
+    signs = string.ascii_letters + string.digits + string.punctuation
+    assert {sign_of_shape(program, glyph_number(program, letter)) for letter in signs} == {None}
+
+
+def unmapped(text: str, lost: str) -> pymupdf.Document:
+    """A page in a font with codes of two bytes whose map to Unicode lacks a sign."""
+    drawn = pymupdf.open()
+    page = drawn.new_page()
+    writer = pymupdf.TextWriter(page.rect)
+    writer.append((72, 72), text, font=pymupdf.Font("cjk"))
+    writer.write_text(page)
+    document = pymupdf.open(stream=drawn.tobytes())
+    font = document[0].get_fonts()[0][0]
+    stream = int(document.xref_get_key(font, "ToUnicode")[1].split()[0])
+    code = f"{glyph_number(pymupdf.Font('cjk').this, lost):04x}"
+    lines = "".join(f"<{code}> <{value}>\n" for value in ("fffd",))
+    program = document.xref_stream(stream).decode()
+    block = f"1 beginbfchar\n{lines}endbfchar\n"
+    document.update_stream(stream, program.replace("endcmap", block + "endcmap").encode())
+    return pymupdf.open(stream=document.tobytes())
+
+
+def test_a_check_box_without_a_letter_is_one() -> None:
+    """The box before an answer is in all that reads the page; kana that look like one stay as they are."""
+    with unmapped("\u25a1 Yes", "\u25a1") as document:
+        assert UNMAPPED in text_of(document[0])
+        assert map_unmapped_glyphs(document, 0)
+        assert text_of(document[0]).strip() == f"{BOX} Yes"
+    with unmapped(f"{KANA_RO}\u30fc\u30de", KANA_RO) as document:
+        assert not map_unmapped_glyphs(document, 0)

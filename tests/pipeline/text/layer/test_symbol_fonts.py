@@ -1,0 +1,17 @@
+"""Glyphs of fonts of signs become the characters that they show."""
+
+import pytest
+
+from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
+
+
+@pytest.mark.parametrize(
+    ("character", "font", "shown"),
+    [
+        *(("\uf0fe", "ABCDEF+Wingdings", "\u2611"), ("\x9f", "Wingdings", "\u2022"), ("4", "ZapfDingbats", "\u2714")),
+        *(("\x84", "AllumiStd-DingbatsTwo", ""), ("\x88", "Helvetica", "\ufffd"), ("\u00e9", "Helvetica", "\u00e9")),
+    ],
+)
+def test_signs_and_control_characters(character: str, font: str, shown: str) -> None:
+    """A code of a known font of signs is its sign; a control character is nothing there, elsewhere a lost letter."""
+    assert plain_symbol(character, font) == shown
