@@ -84,7 +84,8 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
             before = parts[-1]
             if position == 0 and number > 0:
                 is_rest = goes_on and HANGUL.match(word.text)
-                cut, blank = (before.text, "") if is_rest else _joint(before.text, piece.text, known)
+                is_whole = is_rest or _is_cut_code(lines, number)
+                cut, blank = (before.text, "") if is_whole else _joint(before.text, piece.text, known)
                 if before.link != piece.link and before.text.endswith("/"):  # two addresses
                     blank = " "
                 parts[-1:] = [before, piece] if blank else _glue(before._replace(text=cut), piece)
@@ -95,6 +96,14 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
             parts += rest
         goes_on = bool(line) and line[-1].goes_on
     return _linked(parts)
+
+
+def _is_cut_code(lines: Sequence[Sequence[Word]], number: int) -> bool:
+    """Tell if code within prose breaks at the end of the line before, at a hyphen: typesetters add none to it."""
+    cut = lines[number - 1][-1] if lines[number - 1] else None
+    if cut is None or not (cut.mono and lines[number][0].mono and cut.text[-1] in _HYPHENS):
+        return False
+    return cut.text[-2:-1].isalnum() and not all(word.mono for line in lines for word in line)
 
 
 def _pieces_of(word: Word) -> list[_Piece]:

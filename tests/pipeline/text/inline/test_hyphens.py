@@ -1,8 +1,12 @@
 """Hyphens at line ends: the word's own stay, the typesetter's go."""
 
+import pymupdf
 import pytest
+from layer_words import words_of
 
+from ocrmill.pipeline.text.contents.part import lines_of, rows_of
 from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
+from ocrmill.pipeline.text.inline.running_text import running_text
 
 OWN = [
     "1990- 1995", "Smith- Jones", "state-of-the- art", "long- term", "re- elected", "self- made", "Mixture- of-Experts",
@@ -46,3 +50,16 @@ def test_the_document_decides_where_the_page_does_not() -> None:
     assert is_own_hyphen("long-", "term", KnownWords({"long-term"}, lambda: joined))
     assert is_own_hyphen("re-", "form", KnownWords((), lambda: parted))
     assert is_own_hyphen("state-of-the-", "art", KnownWords((), lambda: {"state-of-the-art": 1}))
+
+
+@pytest.mark.parametrize(("name", "is_kept"), [("cour", True), ("tiro", False)])
+def test_the_hyphen_of_code_in_a_text_is_its_own(name: str, is_kept: bool) -> None:
+    """Type of fixed width within prose is a name that is written so; in the type of the text a hyphen may go."""
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 96), "To narrow it use", fontname="tiro")
+    page.insert_text((170, 96), "grikill-", fontname=name)
+    page.insert_text((72, 108), "option", fontname=name)
+    page.insert_text((140, 108), "in that file.", fontname="tiro")
+    rows = rows_of(lines_of(words_of(page)))
+    text = running_text(rows, KnownWords())
+    assert text == f"To narrow it use grikill{'-' * is_kept}option in that file."
