@@ -84,7 +84,7 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
             before = parts[-1]
             if position == 0 and number > 0:
                 is_rest = goes_on and HANGUL.match(word.text)
-                is_whole = is_rest or _is_cut_code(lines, number)
+                is_whole = is_rest or _is_cut_code(lines, number) or _is_cut_address(lines, number)
                 cut, blank = (before.text, "") if is_whole else _joint(before.text, piece.text, known)
                 if before.link != piece.link and before.text.endswith("/"):  # two addresses
                     blank = " "
@@ -104,6 +104,14 @@ def _is_cut_code(lines: Sequence[Sequence[Word]], number: int) -> bool:
     if cut is None or not (cut.mono and lines[number][0].mono and cut.text[-1] in _HYPHENS):
         return False
     return cut.text[-2:-1].isalnum() and not all(word.mono for line in lines for word in line)
+
+
+def _is_cut_address(lines: Sequence[Sequence[Word]], number: int) -> bool:
+    """Tell if the words around the end of the line before are one in the address that both lead to."""
+    cut, after = lines[number - 1][-1] if lines[number - 1] else None, lines[number][0]
+    if cut is None or not cut.link or cut.link != after.link:
+        return False
+    return (cut.text + after.text).rstrip(".,;:)]") in cut.link
 
 
 def _pieces_of(word: Word) -> list[_Piece]:

@@ -63,3 +63,16 @@ def test_the_hyphen_of_code_in_a_text_is_its_own(name: str, is_kept: bool) -> No
     rows = rows_of(lines_of(words_of(page)))
     text = running_text(rows, KnownWords())
     assert text == f"To narrow it use grikill{'-' * is_kept}option in that file."
+
+
+@pytest.mark.parametrize(
+    ("target", "is_one"), [("https://mirrors.example.org/a", True), ("https://other.org/a", False)]
+)
+def test_an_address_that_leads_to_itself_is_whole(target: str, is_one: bool) -> None:
+    """Wherever a line breaks within it, no blank comes into it; text that leads elsewhere keeps its blanks."""
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 96), "It is at https://mirrors.")
+    page.insert_text((72, 108), "example.org/a.")
+    words = [word._replace(link=target) if "." in word.text else word for word in words_of(page)]
+    text = running_text(rows_of(lines_of(words)), KnownWords())
+    assert ("mirrors.example.org" in text.split("](")[0]) == is_one
