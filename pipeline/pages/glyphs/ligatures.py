@@ -2,10 +2,10 @@
 
 A subset of a font may have ligatures (`ti`, `tt`) that its map to Unicode lacks: the layer then has U+FFFD in the
 middle of words. Sums, integrals and tall brackets of TeX's fonts have U+FFFD or a private code. Their names tell
-(glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other; boxes and
-dots are told by theirs (signs.py). What is found is added to the font's map in the open document, so that all that
-reads its text sees it; the file is not changed. Not covered: Type 3 fonts, fonts with codes of several lengths, and
-two fonts of one name.
+(glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other; those of
+boxes and dots tell themselves (signs.py). What is found is added to the font's map in the open document, so that all
+that reads its text sees it; the file is not changed. Not covered: Type 3 fonts, fonts with codes of several lengths,
+and two fonts of one name.
 """
 
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Boxes, squares and dots are told by their shapes, and no letter is taken for one."""
+"""The shapes of glyphs tell boxes, squares and dots, and no letter is taken for one."""
 
 import string
 
@@ -21,7 +21,7 @@ KANA_RO = "\u30ed"
     ],
 )
 def test_shapes_tell_signs(font: str, drawn: str, sign: str | None) -> None:
-    """A square, an empty box and a dot are told; a lozenge, a triangle and a circle are none of them."""
+    """A square, an empty box and a dot have theirs; a lozenge, a triangle and a circle are none of them."""
     program = pymupdf.Font(font).this
     assert sign_of_shape(program, glyph_number(program, drawn)) == sign
 

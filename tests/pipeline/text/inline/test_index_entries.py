@@ -37,7 +37,7 @@ def test_wrapped_entries_are_one_line() -> None:
 
 
 def test_entries_below_entries_are_lines() -> None:
-    """What is set in below an entry begins after pages; a reference without any ends where the next line stands out."""
+    """Lines set in below an entry begin after pages; a reference without any ends where the next line stands out."""
     assert entries_of(WITH_SUB) == [
         *("abbey, 12", "ruins of, in the valley above the mill, 13", "see also church", "accounts, 7"),
         *("alders along the canal, 101, 102", "anchors, 4"),
