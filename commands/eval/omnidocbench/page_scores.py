@@ -6,6 +6,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from ocrmill.commands.eval.omnidocbench.cdm import FormulaPair
 from ocrmill.commands.eval.omnidocbench.matching import Pair, match
 from ocrmill.commands.eval.omnidocbench.normal_forms import only_words, plain_latex, table_form
 from ocrmill.commands.eval.omnidocbench.prediction import Kind, read_prediction
@@ -43,9 +44,11 @@ class PageScores:
     page: TruthPage
     text: tuple[Edits, ...]
     formulas: tuple[Edits, ...]
+    formula_pairs: tuple[FormulaPair, ...]  # the LaTeX of these, as it is drawn for CDM
     formulas_as_text: tuple[Edits, ...]  # displayed formulas that the prediction has as ordinary text
     tables: tuple[TableScore, ...]
     order: Edits | None
+    cdm: tuple[float, ...] | None = None  # of the formulas, 0 to 1, if it is computed
 
 
 def score_page(page: TruthPage, markdown: str) -> PageScores:
@@ -61,10 +64,12 @@ def score_page(page: TruthPage, markdown: str) -> PageScores:
     texts = [pair for pair in pairs if pair.category in SCORED]
     formulas = [pair for pair in pairs if pair.category == ISOLATED_FORMULA]
     as_text = [pair for pair in formulas if pair.pieces and pair.pieces[0].kind is Kind.TEXT]
+    displayed = [pair for pair in formulas if pair not in as_text]
     return PageScores(
         page,
         tuple(_edits(pair.truth, pair.found, pair) for pair in texts),
-        tuple(_edits(pair.truth, pair.found, pair) for pair in formulas if pair not in as_text),
+        tuple(_edits(pair.truth, pair.found, pair) for pair in displayed),
+        tuple((_latex(pair), "".join(piece.content for piece in pair.pieces)) for pair in displayed),
         tuple(_edits(only_words(plain_latex(_latex(pair))), pair.found, pair) for pair in as_text),
         tables,
         _order(texts),

@@ -1,9 +1,9 @@
 """The tables of OmniDocBench: all pages, and pages by document type, language, layout and other attributes.
 
 As their evaluator: edit distances are the mean over pages of all edits over all lengths; TEDS is the mean over pages of
-the mean of a page's tables, and beside it the mean over all tables. A page that has nothing of a kind does not count
-for it. Overall of version 1.0 is the mean of the four edit distances, for English and for simplified Chinese. Overall
-of version 1.5 needs CDM, which is not computed here.
+the mean of a page's tables, and beside it the mean over all tables; CDM is the mean over pages of the mean of a page's
+formulas. A page that has nothing of a kind does not count for it. Overall of version 1.0 is the mean of the four edit
+distances, for English and for simplified Chinese; that of version 1.5 is of all pages.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +14,11 @@ from ocrmill.commands.eval.omnidocbench.page_scores import Edits, PageScores
 from ocrmill.commands.eval.report import Cell, ScoreTable
 
 _COLUMNS = ("pages", "text edit", "formula edit", "table TEDS", "table TEDS-S", "table edit", "order edit")
+_CDM = "formula CDM"
 LANGUAGES = {"english": "language: english", "simplified Chinese": "language: simplified_chinese"}
 NO_CDM = (
-    "CDM is not computed: it needs their renderer of formulas, and with it the overall score of version 1.5, "
-    "((1 - text edit) * 100 + TEDS + CDM) / 3. `--predictions DIR` writes what the official evaluator reads."
+    "CDM is not computed, nor the overall score of version 1.5, ((1 - text edit) * 100 + TEDS + CDM) / 3: name the "
+    "evaluator's Python by --cdm. `--predictions DIR` writes what the official evaluator reads."
 )
 Scores = tuple[float | None, ...]
 
@@ -31,7 +32,15 @@ def summarize(pages: Sequence[PageScores]) -> list[ScoreTable]:
             groups.setdefault(name, []).append(page)
     scores = {name: _scores(some, has_text=has_text) for name, some in sorted(groups.items(), key=_first_all)}
     rows = [(name, len(groups[name]), *values) for name, values in scores.items()]
-    tables = [ScoreTable("OmniDocBench", ("group", *_COLUMNS), rows), _overall(scores)]
+    if any(page.cdm is not None for page in pages):
+        cdm = {name: _mean(some, lambda page: _average(page.cdm or ())) for name, some in groups.items()}
+        tables = [
+            ScoreTable("OmniDocBench", ("group", *_COLUMNS, _CDM), [(*row, cdm[str(row[0])]) for row in rows]),
+            _overall(scores),
+            _overall_with_cdm(scores["all pages"], cdm["all pages"]),
+        ]
+    else:
+        tables = [ScoreTable("OmniDocBench", ("group", *_COLUMNS), rows), _overall(scores)]
     return [*tables, *_tables_by_attribute(pages)]
 
 
@@ -81,6 +90,13 @@ def _overall(scores: dict[str, Scores]) -> ScoreTable:
         known = [value for value in four if value is not None]
         rows.append((language, fmean(known) if len(known) == len(four) and known else None))
     return ScoreTable("Overall of version 1.0: the mean of the four edit distances", ("language", "overall"), rows)
+
+
+def _overall_with_cdm(scores: Scores, cdm: float | None) -> ScoreTable:
+    text, teds = scores[0], scores[2]
+    whole = None if text is None or teds is None or cdm is None else 100 * ((1 - text) + teds + cdm) / 3
+    title = "Overall of version 1.5: ((1 - text edit) * 100 + TEDS * 100 + CDM * 100) / 3"
+    return ScoreTable(title, ("pages", "overall"), [("all pages", whole)])
 
 
 def _tables_by_attribute(pages: Sequence[PageScores]) -> list[ScoreTable]:
