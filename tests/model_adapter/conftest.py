@@ -1,5 +1,6 @@
 """vLLM on a tiny checkpoint, for one file of tests at a time. Whatever needs vLLM skips where that is not installed."""
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -31,6 +32,12 @@ SMALL_ENGINE: dict[str, Any] = {
     "max_num_seqs": 8,
     "max_num_batched_tokens": 4096,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_leftovers() -> None:
+    """Delete what earlier files left of vLLM's modules: within torch's fake tensors their deletion fails."""
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
