@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from ocrmill.commands.sql.page_rows import FullRows
 from ocrmill.commands.sql.question import ANSWER, PROCESS_BYTES, QUERY_SPILL_LIMIT, REFUSAL, TOO_LARGE, WANTS, Question
-from ocrmill.pipeline.errors import OcrmillError, UsageError
+from ocrmill.pipeline.errors import UsageError
 from ocrmill.workers.held_signals import holding_signals
 from ocrmill.workers.import_path import safe_variables
 
@@ -126,15 +126,12 @@ class _Asked:
         thread.start()
 
     def _write(self, rows: Rows, writing: int) -> None:
-        """Write rows into a pipe; an error is noted before the process could take what it has for all rows."""
-        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe, pa.ipc.new_stream(pipe, rows.schema) as sent:
-            try:
+        """Write rows into a pipe; an error is raised in place of what the process makes of the rows that it has."""
+        try:
+            with os.fdopen(writing, "wb") as pipe, pa.ipc.new_stream(pipe, rows.schema) as sent:
                 for batch in rows.to_batches():
                     sent.write_batch(batch)
-            except BrokenPipeError:  # nobody reads any more: the answer needs no more
-                raise
-            except OcrmillError as error:
-                self._unreadable.append(error)
-            except Exception as error:
-                self._unreadable.append(error)
-                raise
+        except BrokenPipeError:  # nobody reads any more: the answer needs no more
+            pass
+        except Exception as error:  # noqa: BLE001 - raised by `wait`
+            self._unreadable.append(error)

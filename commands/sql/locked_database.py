@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ocrmill.commands.sql.database_folder import DatabaseFolder
+from ocrmill.commands.sql.question import LOCKS
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.printable import printable
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import duckdb
 
 SPILL_LIMIT = "8GB"  # of what queries write to the temporary folder beside the database
-_LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
 MOST_READERS = 2  # other processes that read the file at once
 _FILE = "view.duckdb"
 _SPILL = "spill"
@@ -53,7 +53,7 @@ class LockedDatabase:
                     f"the index of the output cannot be written: {printable(str(error))}\nFree some space, or name "
                     "another folder by XDG_CACHE_HOME, for kept indexes, or TMPDIR"
                 ) from error
-        for setting in _LOCKS:
+        for setting in LOCKS:
             self._connection.execute(f"SET {setting}")
 
     def _open(self, memory_limit: str) -> "duckdb.DuckDBPyConnection":

@@ -20,6 +20,7 @@ import duckdb
 from ocrmill.commands.sql.question import (
     ANSWER,
     BUFFER_LIMIT,
+    LOCKS,
     PROCESS_BYTES,
     QUERY_SPILL_LIMIT,
     REFUSAL,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 MOST_ANSWERED = 1000  # rows of a SELECT
 SHOWN_VALUE = 400  # characters
 _KEY = "(place::BIGINT << 32) | page_number AS key"
-_LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
 _READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 _PR_SET_PDEATHSIG = 1
 
@@ -88,7 +88,7 @@ def open_locked(question: Question) -> duckdb.DuckDBPyConnection:
     }
     path = question.database
     database = duckdb.connect(path or ":memory:", read_only=path is not None, config=config)
-    for setting in _LOCKS:
+    for setting in LOCKS:
         database.execute(f"SET {setting}")
     return database
 

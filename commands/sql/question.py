@@ -1,8 +1,9 @@
-"""A query of a person, as it goes to the process that runs it (limited_query.py), and the limits of that process."""
+"""A query of a person, as it goes to the process that runs it (limited_query.py), its locks and limits."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+LOCKS = ("enable_external_access = false", "python_enable_replacements = false", "lock_configuration = true")
 BUFFER_LIMIT = "1GB"  # of what DuckDB counts; what does not fit is written to the spill folder
 PROCESS_BYTES = 2 << 30  # of all memory of the process, also what DuckDB does not count, as it does long strings
 QUERY_SPILL_LIMIT = "4GB"  # of what queries write to the spill folder

@@ -30,17 +30,15 @@ def summarize(pages: Sequence[PageScores]) -> list[ScoreTable]:
     for page in pages:
         for name in _groups(page.page.attributes):
             groups.setdefault(name, []).append(page)
-    scores = {name: _scores(some, has_text=has_text) for name, some in sorted(groups.items(), key=_first_all)}
+    has_cdm = any(page.cdm is not None for page in pages)
+    scores = {
+        name: _scores(some, has_text=has_text, has_cdm=has_cdm) for name, some in sorted(groups.items(), key=_first_all)
+    }
     rows = [(name, len(groups[name]), *values) for name, values in scores.items()]
-    if any(page.cdm is not None for page in pages):
-        cdm = {name: _mean(some, lambda page: _average(page.cdm or ())) for name, some in groups.items()}
-        tables = [
-            ScoreTable("OmniDocBench", ("group", *_COLUMNS, _CDM), [(*row, cdm[str(row[0])]) for row in rows]),
-            _overall(scores),
-            _overall_with_cdm(scores["all pages"], cdm["all pages"]),
-        ]
-    else:
-        tables = [ScoreTable("OmniDocBench", ("group", *_COLUMNS), rows), _overall(scores)]
+    columns = ("group", *_COLUMNS, *([_CDM] if has_cdm else []))
+    tables = [ScoreTable("OmniDocBench", columns, rows), _overall(scores)]
+    if has_cdm:
+        tables.append(_overall_with_cdm(scores["all pages"]))
     return [*tables, *_tables_by_attribute(pages)]
 
 
@@ -56,7 +54,7 @@ def _groups(attributes: dict[str, Any]) -> Iterable[str]:
             yield f"{name}: {value}"
 
 
-def _scores(pages: Sequence[PageScores], *, has_text: bool) -> Scores:
+def _scores(pages: Sequence[PageScores], *, has_text: bool, has_cdm: bool) -> Scores:
     return (
         _mean(pages, lambda page: _share((*page.text, *(page.formulas_as_text if has_text else ())))),
         _mean(pages, lambda page: _share(page.formulas)),
@@ -64,6 +62,7 @@ def _scores(pages: Sequence[PageScores], *, has_text: bool) -> Scores:
         _mean(pages, lambda page: _average([table.structure for table in page.tables])),
         _mean(pages, lambda page: _share([table.edits for table in page.tables])),
         _mean(pages, lambda page: _share([page.order] if page.order else [])),
+        *([_mean(pages, lambda page: _average(page.cdm or ()))] if has_cdm else []),
     )
 
 
@@ -92,8 +91,8 @@ def _overall(scores: dict[str, Scores]) -> ScoreTable:
     return ScoreTable("Overall of version 1.0: the mean of the four edit distances", ("language", "overall"), rows)
 
 
-def _overall_with_cdm(scores: Scores, cdm: float | None) -> ScoreTable:
-    text, teds = scores[0], scores[2]
+def _overall_with_cdm(scores: Scores) -> ScoreTable:
+    text, teds, cdm = scores[0], scores[2], scores[-1]
     whole = None if text is None or teds is None or cdm is None else 100 * ((1 - text) + teds + cdm) / 3
     title = "Overall of version 1.5: ((1 - text edit) * 100 + TEDS * 100 + CDM * 100) / 3"
     return ScoreTable(title, ("pages", "overall"), [("all pages", whole)])

@@ -128,8 +128,10 @@ def _numbers_of_lines(layer: Sequence[LayerWord], blocks: Sequence[Block]) -> se
 def _in_furniture(layer: Sequence[LayerWord], blocks: Sequence[Block]) -> set[int]:
     """Return the places of words in running headers and footers."""
     furniture = [block for block in blocks if block.label in _FURNITURE]
+    if not furniture:
+        return set()
     boxes = np.array([box for _, box in layer], dtype=np.float64).reshape(-1, 4)
-    return set(np.flatnonzero(inside_any(boxes, furniture)).tolist()) if furniture else set()
+    return set(np.flatnonzero(inside_any(boxes, furniture)).tolist())
 
 
 def _initials_in_place(layer: Sequence[LayerWord]) -> list[int]:

@@ -132,20 +132,25 @@ def _build_stacked(
     whose columns stand at other places.
     """
     table = _build_table(words, rules, hint, right_to_left=right_to_left)
-    if table is None:
-        return None
+    return None if table is None else _parted_below(table, words, rules, hint, right_to_left=right_to_left)
+
+
+def _parted_below(
+    table: Table, words: Sequence[Word], rules: Rules, hint: Hint | None, *, right_to_left: bool
+) -> list[Table] | None:
+    """Return a table, or those that it is made of; None if it is of several that cannot be told apart."""
     is_fused = has_fused_columns(table)
     if not is_fused and _has_ruled_rows(table, rules):
         return [table]
     own: Hint | None = None if is_fused or hint is None else lambda: (hint()[0], ())  # its columns are of all tables
     for upper, lower in _stacks(words) if is_fused else _wide_stacks(words):
-        parts = [_build_table(part, rules, own, right_to_left=right_to_left) for part in (upper, lower)]
-        found = [part for part in parts if part is not None and not has_fused_columns(part)]
-        if len(found) == len(parts) and (is_fused or are_independent(*found)):
+        parts = [(_build_table(part, rules, own, right_to_left=right_to_left), part) for part in (upper, lower)]
+        found = [(built, part) for built, part in parts if built is not None and not has_fused_columns(built)]
+        if len(found) == len(parts) and (is_fused or are_independent(*(built for built, _ in found))):
             return [
-                table
-                for part in (upper, lower)
-                for table in _build_stacked(part, rules, own, right_to_left=right_to_left) or ()
+                one
+                for built, part in found
+                for one in _parted_below(built, part, rules, own, right_to_left=right_to_left) or [built]
             ]
     return None if is_fused else [table]
 

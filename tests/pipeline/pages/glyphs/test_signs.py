@@ -45,9 +45,8 @@ def unmapped(text: str, lost: str) -> pymupdf.Document:
     font = document[0].get_fonts()[0][0]
     stream = int(document.xref_get_key(font, "ToUnicode")[1].split()[0])
     code = f"{glyph_number(pymupdf.Font('cjk').this, lost):04x}"
-    lines = "".join(f"<{code}> <{value}>\n" for value in ("fffd",))
     program = document.xref_stream(stream).decode()
-    block = f"1 beginbfchar\n{lines}endbfchar\n"
+    block = f"1 beginbfchar\n<{code}> <fffd>\nendbfchar\n"
     document.update_stream(stream, program.replace("endcmap", block + "endcmap").encode())
     return pymupdf.open(stream=document.tobytes())
 
