@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import ray
-from ray._private import parameter
+from ray._private import node, parameter
 from ray._raylet import AuthenticationTokenLoader, Config, GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError
 
@@ -173,17 +173,19 @@ def _set(variables: _Variables) -> None:
 
 @contextmanager
 def _without_monitors() -> Iterator[None]:
-    """Keep Ray from starting its autoscaler and its reader of logs during the block.
+    """Keep Ray from starting its autoscaler, its reader of logs and the dashboard's server during the block.
 
-    Each is a Python process that takes a second of CPU to start. On one machine nothing is scaled, and the logs, which
-    stay in their files, are sent to nobody. `ray.init` has no arguments for them.
+    Each is a Python process that takes a second of CPU to start, and `ray.init` waits for the last. On one machine
+    nothing is scaled, the logs, which stay in their files, are sent to nobody, and without a dashboard that server only
+    reports usage, which is off. `ray.init` has no arguments for them.
     """
-    plain = parameter.RayParams
+    plain, serve = parameter.RayParams, node.Node.start_api_server
     parameter.RayParams = partial(plain, no_monitor=True, include_log_monitor=False)
+    node.Node.start_api_server = lambda _node, **_arguments: None
     try:
         yield
     finally:
-        parameter.RayParams = plain
+        parameter.RayParams, node.Node.start_api_server = plain, serve
 
 
 @contextmanager

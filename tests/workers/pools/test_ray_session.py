@@ -48,7 +48,8 @@ ASK = """
 from pathlib import Path
 mode = ray._raylet.get_authentication_mode()
 folders = [oct(path.stat().st_mode & 0o777) for path in Path(os.environ["RAY_TMPDIR"]).glob("ocrmill-scratch-*")]
-found |= {"token": mode == ray._raylet.AuthenticationMode.TOKEN, "folders": folders}
+programs = list(ray._private.worker._global_node.all_processes)
+found |= {"token": mode == ray._raylet.AuthenticationMode.TOKEN, "folders": folders, "programs": programs}
 """
 
 
@@ -217,6 +218,12 @@ def test_others_cannot_use_the_ray_of_a_run(own_ray: Seen) -> None:
     """Its Ray asks for a token that lies in a folder of this user's alone."""
     assert own_ray.said["token"]
     assert set(own_ray.said["folders"]) == {"0o700"}
+
+
+@pytest.mark.timeout(300)
+def test_a_run_starts_no_process_of_ray_that_it_does_not_need(own_ray: Seen) -> None:
+    """Nothing is scaled, no log is read and no dashboard served on one machine; each would take a second to start."""
+    assert set(own_ray.said["programs"]) == {"gcs_server", "raylet"}
 
 
 @pytest.mark.timeout(300)
