@@ -179,6 +179,15 @@ def test_everything_else_imports_without_ray_torch_and_vllm() -> None:
     assert "ocrmill.commands.run" in modules
 
 
+def test_a_run_starts_without_what_only_some_runs_need() -> None:
+    """Clients of clouds and model servers, OCR and renderers are loaded by the runs and processes that use them."""
+    some = {"aiohttp", "boto3", "httpx", "obstore", "onnxruntime", "pymupdf", "rapidocr"}
+    program = f"import sys, ocrmill.commands.run; print(*({some!r} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
+
+
 CONTRACTS = re.findall(
     r'^name = "(.+)"$', (ROOT / "pyproject.toml").read_text().split("[tool.importlinter]")[1], re.MULTILINE
 )

@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
-
 from ocrmill.configs.alarm_settings import AlarmSettings
 from ocrmill.configs.errors import words_of
 from ocrmill.pipeline.alarms import Alarm
@@ -47,6 +45,8 @@ def give_notice(alarms: Sequence[Alarm], settings: AlarmSettings, run_id: str, o
 
 def _post(url: str, notice: Mapping[str, Any], seconds: float) -> None:
     """Send a notice. The URL is never logged: chat services put their key into it."""
+    import httpx
+
     try:
         answer = httpx.post(url, json=notice, timeout=seconds)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:

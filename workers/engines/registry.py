@@ -18,7 +18,6 @@ from ocrmill.configs.settings import RunSettings
 from ocrmill.configs.tries.rung_settings import other_engines
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.workers.engines.deepseek_ocr2 import preflight
-from ocrmill.workers.engines.endpoint import preflight as endpoint_preflight
 from ocrmill.workers.engines.engine import Engine
 from ocrmill.workers.engines.plugins import find_plugin, make_plugin, plugin_names, plugin_problems
 from ocrmill.workers.engines.transformers import preflight as transformers_preflight
@@ -29,6 +28,12 @@ log = logging.getLogger(__name__)
 
 def _none(_settings: EngineSettings) -> list[str]:
     return []
+
+
+def _endpoint_problems(settings: EngineSettings) -> list[str]:
+    from ocrmill.workers.engines.endpoint import preflight as endpoint_preflight  # loads httpx, a sixth of a start
+
+    return endpoint_preflight.check(settings.endpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ ENGINES: Mapping[str, EngineEntry] = {  # `auto` takes the first one without obs
     "endpoint": EngineEntry(
         "ocrmill.workers.engines.endpoint.engine:EndpointEngine",
         "a few seconds",
-        missing=lambda settings: endpoint_preflight.check(settings.endpoint),
+        missing=_endpoint_problems,
     ),
     "transformers": EngineEntry(
         "ocrmill.workers.engines.transformers.engine:TransformersEngine",
