@@ -12,7 +12,7 @@ import pytest
 from pdfs import annotated_pdf, cropbox_pdf, rotated_pdf, text_pdf
 from real_pdfs import CORPUS, needs_corpus
 
-from ocrmill.configs.settings import InputSettings, RunSettings, StorageSettings
+from ocrmill.configs.settings import InputSettings, RasterSettings, RunSettings, StorageSettings
 from ocrmill.pipeline.measures import LayerFidelity
 from ocrmill.pipeline.records import Document, Status
 from ocrmill.pipeline.rows import PageRow
@@ -45,7 +45,7 @@ WITH_LAYER = (
 
 @pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
-    made = Rasterizer(RunSettings())
+    made = Rasterizer(RunSettings(raster=RasterSettings(page_cpu_s=5)))  # not 10 for the page that hangs MuPDF
     yield made
     made.close()
 
