@@ -12,11 +12,10 @@ import pyarrow as pa
 
 from ocrmill.commands.sql.limited_query import run_limited
 from ocrmill.commands.sql.page_rows import TEXTS_TABLE, FullRows, named_columns
+from ocrmill.commands.sql.question import PAGE_BITS
 from ocrmill.pipeline.errors import UsageError
 from ocrmill.pipeline.output.schema import PAGES
 from ocrmill.pipeline.output.stores.store import Store
-
-_PAGE_BITS = 32
 
 
 class PagesWhere:
@@ -29,7 +28,7 @@ class PagesWhere:
     def __contains__(self, page: tuple[int, int]) -> bool:
         """Tell if a page is among them, by the place of its document and its number."""
         at, number = page
-        key = (at << _PAGE_BITS) | number
+        key = (at << PAGE_BITS) | number
         place = int(np.searchsorted(self._keys, key))
         return place < len(self._keys) and int(self._keys[place]) == key
 

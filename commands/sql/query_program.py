@@ -4,11 +4,9 @@ Its DuckDB is locked: no file but the database that it is given to read, no exte
 the kernel, since DuckDB's own limit leaves out long strings. Whoever started it ends it (limited_query.py).
 """
 
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -21,6 +19,7 @@ from ocrmill.commands.sql.question import (
     ANSWER,
     BUFFER_LIMIT,
     LOCKS,
+    PAGE_BITS,
     PROCESS_BYTES,
     QUERY_SPILL_LIMIT,
     REFUSAL,
@@ -30,15 +29,14 @@ from ocrmill.commands.sql.question import (
 )
 from ocrmill.pipeline.printable import printable
 from ocrmill.workers.held_signals import ignore_signals
+from ocrmill.workers.parent_death import end_with_parent
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_ANSWERED = 1000  # rows of a SELECT
 SHOWN_VALUE = 400  # characters
-_KEY = "(place::BIGINT << 32) | page_number AS key"
 _READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-_PR_SET_PDEATHSIG = 1
 
 
 class AskedTable:
@@ -106,11 +104,12 @@ def select(database: duckdb.DuckDBPyConnection, query: str) -> bytes:
 
 
 def where(database: duckdb.DuckDBPyConnection, condition: str) -> bytes:
-    """Find the rows of `page_rows` for which a condition is true: each as the place of its document and its number."""
+    """Find the rows of `page_rows` for which a condition is true: place of the document and number, in one integer."""
     import numpy as np
 
+    key = f"(place::BIGINT << {PAGE_BITS}) | page_number AS key"
     chosen = database.view("page_rows").filter(condition).project("document_id, page_number")
-    keys = chosen.join(database.view("places"), "document_id").project(_KEY).fetchnumpy()
+    keys = chosen.join(database.view("places"), "document_id").project(key).fetchnumpy()
     return np.asarray(keys["key"], np.int64).tobytes()
 
 
@@ -130,9 +129,7 @@ def _shown(value: Any) -> str:
 
 def confine(parent_pid: int) -> None:
     """Limit the memory, leave no core file, and end with the parent."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before we asked
-        sys.exit(0)
+    end_with_parent(parent_pid)
     resource.setrlimit(resource.RLIMIT_DATA, (PROCESS_BYTES, PROCESS_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

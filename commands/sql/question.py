@@ -7,6 +7,7 @@ LOCKS = ("enable_external_access = false", "python_enable_replacements = false",
 BUFFER_LIMIT = "1GB"  # of what DuckDB counts; what does not fit is written to the spill folder
 PROCESS_BYTES = 2 << 30  # of all memory of the process, also what DuckDB does not count, as it does long strings
 QUERY_SPILL_LIMIT = "4GB"  # of what queries write to the spill folder
+PAGE_BITS = 32  # of a page's number in its key; the place of its document is above them
 WANTS, ANSWER, REFUSAL, TOO_LARGE = b"w", b"a", b"r", b"t"  # what a message of the process begins with
 
 

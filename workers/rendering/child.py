@@ -10,8 +10,6 @@ import gc
 import mmap
 import os
 import resource
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +25,7 @@ from ocrmill.pipeline.errors import PageError
 from ocrmill.pipeline.pages.mapped_file import MappedFile, map_descriptor
 from ocrmill.pipeline.records import FailedPage, Failure, PageResult, Reason
 from ocrmill.workers.held_signals import ignore_signals
+from ocrmill.workers.parent_death import end_with_parent
 from ocrmill.workers.rendering.protocol import (
     MAX_REPLY_BYTES,
     OPEN_REPLY,
@@ -43,7 +42,7 @@ from ocrmill.workers.rendering.sandbox import sandbox
 
 STDERR_BYTES = 1 << 20
 PROCESS_NAME = "ocrmill-render"  # in `ps` and `top`; its template is called by its program
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_NAME = 15  # of prctl(2)
 _COLLECTED_AFTER = 100_000  # objects made and not given back; Python's own is 700
 
 
@@ -121,11 +120,8 @@ def allow_memory(memory_mb: int, mapped: int = 0) -> None:
 def confine(raster: RasterSettings, parent_pid: int, documents: Sequence[int] = ()) -> None:
     """Limit what a hostile file can take or reach; die with the parent, but not by the signals that stop a run."""
     ignore_signals()
-    prctl = ctypes.CDLL(None).prctl
-    prctl(_PR_SET_NAME, PROCESS_NAME.encode())
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before we asked
-        sys.exit(0)
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, PROCESS_NAME.encode())
+    end_with_parent(parent_pid)
     allow_memory(raster.memory_mb)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (STDERR_BYTES, STDERR_BYTES))
