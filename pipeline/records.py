@@ -224,6 +224,7 @@ class PageText:
     line_doubts: LineDoubts | None = None  # of an engine that reads line by line
     notes: tuple[str, ...] = ()  # flags that the reader raises itself, of text that it left out or is unsure of
     fidelity: LayerFidelity | None = None  # to the text layer, where it was read from there
+    first_token: float | None = field(default=None, compare=False)  # when an engine that streams had it; Unix time
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,11 +265,12 @@ class Work:
     pid: int
     began: float
     ended: float
+    first_token: float | None = None  # of an engine that streams: what comes before is its queue, encoder and prefill
 
     @classmethod
-    def since(cls, began: float) -> "Work":
+    def since(cls, began: float, first_token: float | None = None) -> "Work":
         """Describe work of this process that ends now."""
-        return cls(_HOST, os.getpid(), began, time.time())
+        return cls(_HOST, os.getpid(), began, time.time(), first_token)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class Recognizer:
             text = Failure(Reason.ENGINE_ERROR, f"{type(error).__name__}: {error}")
         if isinstance(text, EngineDown):
             return text
-        attempt = replace(self._make_attempt(started, params, page), work=Work.since(began), sent=page.sent)
+        work = Work.since(began, text.first_token if isinstance(text, PageText) else None)
+        attempt = replace(self._make_attempt(started, params, page), work=work, sent=page.sent)
         if isinstance(text, Failure):
             row = failed_row(document, page, text.reason, text.detail, replace(attempt, reason=text.reason))
             return await self._mark_picture(row, page, image, params)

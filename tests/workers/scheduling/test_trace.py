@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from made_rows import made_page, rendered_page
-from pdfs import text_pdf
+from model_server import KNOWN_TEXT, Say, model_card, serving_model
+from pdfs import scan_pdf, text_pdf
 
 from ocrmill.commands.run import Job, run
-from ocrmill.configs.engine_settings import EngineSettings
+from ocrmill.configs.engine_settings import EndpointSettings, EngineSettings
+from ocrmill.configs.profiles.find import load_profile
 from ocrmill.configs.settings import RoutingSettings, RunSettings
 from ocrmill.pipeline.errors import OutputError
 from ocrmill.pipeline.records import Attempt, Document, PageRange, Source, Work
@@ -85,6 +87,30 @@ def test_a_page_has_its_spans_one_after_the_other(tmp_path: Path) -> None:
     assert [event["args"]["page"] for event in events if event["name"] == "write"] == ["2 pages"]
     names_of_tracks = {event["args"]["name"] for event in events if event["name"] == "process_name"}
     assert names_of_tracks == {"waiting", "writer", "rasterizers on node-1", "cpu on gpu-1, process 7"}
+
+
+def spans_by_endpoint(folder: Path, answer: Say) -> list[tuple[str, int, int]]:
+    """Trace the run of a scan that a server reads, and return the page's spans."""
+    source, trace = scan_pdf(folder / "scan.pdf"), folder / "t.json"
+    with serving_model(lambda _: answer, models=[model_card("any")]) as server:
+        endpoint = EndpointSettings(urls=(server.url,), profile=load_profile("qwen3-vl"))
+        engine = EngineSettings(name="endpoint", endpoint=endpoint)
+        settings = RunSettings(engine=engine, routing=RoutingSettings(mode="ocr"))
+        run(Job((str(source),), str(folder / "out"), settings, use_ray=False, trace=trace))
+    return spans_of_pages(json.loads(trace.read_text()))[f"{source} 1"]
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_an_answer_that_is_streamed_shows_its_first_token(streams: bool, tmp_path: Path) -> None:
+    """What an engine does before it writes is `encode`; of an answer in one piece that is not known."""
+    spans = spans_by_endpoint(tmp_path, Say(KNOWN_TEXT, wait_s=0.5, pause_s=0.1, stream=streams))
+
+    of_the_attempt = ["wait for an engine", "transfer", *(["encode"] if streams else []), "decode"]
+    assert [name for name, _, _ in spans] == [*OF_A_PAGE, *of_the_attempt, "post-process", "until durable"]
+    assert all(before[2] <= after[1] for before, after in pairwise(spans[:-2]))
+    took = {name: end - begin for name, begin, end in spans}
+    assert took["encode" if streams else "decode"] >= 500_000
+    assert took["decode"] >= 100_000
 
 
 def test_a_trace_without_its_end_can_be_read(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ class DeepseekEngine(DeepseekPageReader):
             async with aclosing(tokens) as stream:
                 async for output in stream:
                     self._moved = time.monotonic()
+                    written.first_token = written.first_token or time.time()
                     new = output.outputs[0]
                     written.prompt_tokens = len(output.prompt_token_ids or ())
                     written.text += new.text

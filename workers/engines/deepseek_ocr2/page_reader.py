@@ -32,6 +32,7 @@ class OutputSoFar:
     prompt_tokens: int = 0
     output_tokens: int = 0
     finish_reason: str | None = None
+    first_token: float | None = None  # Unix time
 
 
 class DeepseekPageReader(ABC):
@@ -107,6 +108,7 @@ def _page_text(
         visual_tokens=layout.num_visual_tokens(tiling),
         tile_columns=tiling.columns,
         tile_rows=tiling.rows,
+        first_token=written.first_token,
     )
 
 

@@ -47,6 +47,7 @@ class ModelOutput:
     prompt_tokens: int | None = None
     output_tokens: int | None = None
     first_s: float | None = None  # seconds to the first piece of text
+    first_token: float | None = None  # Unix time of it, if the answer was streamed
 
     def add(self, event: Mapping[str, Any]) -> str:
         """Take in an event of the stream, or a whole answer; return the new text.

@@ -149,6 +149,7 @@ class EndpointEngine:
             finish_reason=written.finish_reason,
             prompt_tokens=written.prompt_tokens,
             output_tokens=written.output_tokens,
+            first_token=written.first_token,
         )
 
     async def close(self) -> None:

@@ -229,7 +229,7 @@ class Server:
                     return failed
                 new = written.add(event)
                 if new and written.first_s is None:
-                    written.first_s = pulse.moved - pulse.sent
+                    written.first_s, written.first_token = pulse.moved - pulse.sent, time.time()
                 if detector is not None and new and written.finish_reason is None and detector.push(new):
                     written.finish_reason = "repetition"
                     return written  # closing the connection tells the server to drop the page

@@ -79,7 +79,9 @@ class Trace:
             spans.append(Span("wait for an engine", last or attempt.sent, attempt.sent))
             spans.append(Span("transfer", attempt.sent, work.began))
             track = f"{attempt.engine} on {work.host}, process {work.pid}"
-            spans.append(Span("decode", work.began, work.ended, track))
+            if work.first_token is not None:
+                spans.append(Span("encode", work.began, work.first_token, track))
+            spans.append(Span("decode", work.first_token or work.began, work.ended, track))
             last = work.ended
         if last is not None:
             spans.append(Span("post-process", last, now))

@@ -181,6 +181,8 @@ def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner,
         assert row.status is Status.OK
         assert row.standing is not None
         assert row.standing.engine == "deepseek-ocr2"
+        work = present(row.standing.work)
+        assert work.began < present(work.first_token) < work.ended
         geometry, text = geometry_of(row), text_of(row)
         tiling = OCR2.plan(geometry.width_px, geometry.height_px)
         assert text.visual_tokens == OCR2.num_visual_tokens(tiling) == 1121
