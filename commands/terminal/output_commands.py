@@ -34,6 +34,7 @@ from ocrmill.commands.terminal.options import (
     JsonFile,
     KatexFile,
     KeepFlagged,
+    OlmocrPython,
     Output,
     Overwrite,
     Pager,
@@ -230,6 +231,7 @@ def evaluate(
     model: TokenizerFolder = None,
     katex: KatexFile = None,
     cdm: CdmPython = None,
+    olmocr: OlmocrPython = None,
     plot: CompressionPlot = None,
     verdicts: EvalVerdicts = None,
     configs: Configs = None,
@@ -257,7 +259,15 @@ def evaluate(
     chosen = None if form is None else TruthForm(form)
     report = read_again(
         lambda: evaluate_output(
-            store, truth, form=chosen, predictions=predictions, model=model, katex=katex, cdm=cdm, plot=plot
+            store,
+            truth,
+            form=chosen,
+            predictions=predictions,
+            model=model,
+            katex=katex,
+            cdm=cdm,
+            olmocr=olmocr,
+            plot=plot,
         )
     )
     if json_file is not None:

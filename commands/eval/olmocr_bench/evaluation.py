@@ -7,13 +7,14 @@ files, or without that those that the tests name.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
-from ocrmill.commands.eval.katex import Katex
+from ocrmill.commands.eval.formulas.drawn_formulas import DrawnFormulas
+from ocrmill.commands.eval.formulas.katex import Katex
 from ocrmill.commands.eval.olmocr_bench.checks import CHECKS, UndecidedError
 from ocrmill.commands.eval.output_pages import OutputPages
 from ocrmill.commands.eval.page_names import Key, PageNames
@@ -47,11 +48,24 @@ class BenchTest:
         return self.values["pdf"], self.values["page"]
 
 
+class Verdict(NamedTuple):
+    """The result of a test; an undecided one has the formulas that may look like the wanted one."""
+
+    result: str
+    why: str = ""
+    formulas: Sequence[str] = ()
+
+
+_PASSED, _NOTHING_ALIKE = Verdict(PASSED), Verdict(FAILED, "no formula looks like it")
+
+
 class OlmocrBench:
     """The tests, each with its page of the output."""
 
-    def __init__(self, path: Path, names: PageNames, katex: Katex | None = None) -> None:
-        """Read the tests, and find their pages; `katex` compares formulas.
+    def __init__(
+        self, path: Path, names: PageNames, katex: Katex | None = None, drawn: DrawnFormulas | None = None
+    ) -> None:
+        """Read the tests, and find their pages; `katex` compares formulas by their MathML, `drawn` by a browser.
 
         Raises:
             InputError: A file cannot be read, there is no test, one lacks something, or two have the same id.
@@ -65,7 +79,7 @@ class OlmocrBench:
         self._unknown = Counter(test.values["type"] for test in tests if test.values["type"] not in CHECKS)
         self._tests = [test for test in tests if test.values["type"] in CHECKS]
         self._tests += _baselines(path, self._tests)
-        self._katex = katex
+        self._katex, self._drawn = katex, drawn
         self._keys: dict[tuple[str, int], Key | None] = {}
         for pdf, number in {test.page for test in self._tests}:
             document = names.document(pdf)
@@ -78,26 +92,39 @@ class OlmocrBench:
     def score(self, output: OutputPages) -> Scored:
         """Run the tests."""
         texts = {page: output.text(key) for page, key in self._keys.items()}
-        results = [(test, *_result(test, texts[test.page], self._katex)) for test in self._tests]
-        groups = _table("olmOCR-bench", "file", [(test.group, result) for test, result, _ in results])
+        results = self._with_drawings([(test, _verdict(test, texts[test.page], self._katex)) for test in self._tests])
+        groups = _table("olmOCR-bench", "file", [(test.group, verdict.result) for test, verdict in results])
         overall = fmean([float(row[-1] or 0) for row in groups.rows]) if groups.rows else None
-        kinds = _table("By kind of test", "kind", [(test.values["type"], result) for test, result, _ in results])
+        kinds = _table("By kind of test", "kind", [(test.values["type"], verdict.result) for test, verdict in results])
         scored = Scored(
             len(texts), sorted(f"{pdf} page {page}" for (pdf, page), text in texts.items() if text is None), []
         )
         summary = ScoreTable("Overall: the mean over files", ("score", "share passed"), [("overall", overall)])
-        failures = [(test.values["id"], result, why) for test, result, why in results if result != PASSED]
+        failures = [
+            (test.values["id"], verdict.result, verdict.why) for test, verdict in results if verdict.result != PASSED
+        ]
         scored.tables = [groups, summary, kinds]
         if failures:
             scored.tables.append(ScoreTable("Not passed", ("id", "result", "why"), failures))
-        if any(result == UNDECIDED for _, result, _ in results):
+        if any(verdict.result == UNDECIDED for _, verdict in results):
             scored.notes.append(
-                "Undecided tests count as failed: their evaluator draws formulas in a browser, which is not done here"
+                "Undecided tests count as failed: their evaluator draws formulas in a browser, as --olmocr PYTHON does"
             )
         for kind, count in sorted(self._unknown.items()):
             scored.notes.append(f"tests of the kind {kind}, which is not known and not scored: {count}")
         scored.files = {_file_name(*page): text or "" for page, text in texts.items()}
         return scored
+
+    def _with_drawings(self, results: list[tuple[BenchTest, Verdict]]) -> list[tuple[BenchTest, Verdict]]:
+        """Decide by a browser, if there is one, what is undecided; all at once, since it takes seconds to start."""
+        if self._drawn is None:
+            return results
+        asked = [(test.values["math"], verdict.formulas) for test, verdict in results if verdict.result == UNDECIDED]
+        found = iter(self._drawn.look_alike(asked) if asked else ())
+        return [
+            (test, verdict if verdict.result != UNDECIDED else _PASSED if next(found) else _NOTHING_ALIKE)
+            for test, verdict in results
+        ]
 
 
 def _read(path: Path) -> list[BenchTest]:
@@ -131,18 +158,18 @@ def _baselines(path: Path, tests: Iterable[BenchTest]) -> list[BenchTest]:
     return [BenchTest("baseline", values) for values in added]
 
 
-def _result(test: BenchTest, text: str | None, katex: Katex | None) -> tuple[str, str]:
+def _verdict(test: BenchTest, text: str | None, katex: Katex | None) -> Verdict:
     if text is None:
-        return FAILED, "no row"
+        return Verdict(FAILED, "no row")
     try:
         why = CHECKS[test.values["type"]](test.values, text)
     except UndecidedError as error:
         if katex is not None and katex.looks_alike(test.values["math"], error.formulas):
-            return PASSED, ""
-        return UNDECIDED, str(error)
+            return _PASSED
+        return Verdict(UNDECIDED, str(error), error.formulas)
     except ValueError as error:  # a table that cannot be read; their evaluator counts it as failed, too
-        return FAILED, str(error)
-    return (PASSED, "") if why is None else (FAILED, why)
+        return Verdict(FAILED, str(error))
+    return _PASSED if why is None else Verdict(FAILED, why)
 
 
 def _table(title: str, first: str, results: Iterable[tuple[str, str]]) -> ScoreTable:

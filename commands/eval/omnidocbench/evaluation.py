@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from ocrmill.commands.eval.omnidocbench.cdm import Cdm
+from ocrmill.commands.eval.formulas.cdm import Cdm
 from ocrmill.commands.eval.omnidocbench.page_scores import PageScores, score_page
 from ocrmill.commands.eval.omnidocbench.summary import NO_CDM, summarize
 from ocrmill.commands.eval.omnidocbench.truth import TruthPage, read_truth

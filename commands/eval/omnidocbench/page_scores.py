@@ -6,7 +6,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from ocrmill.commands.eval.omnidocbench.cdm import FormulaPair
+from ocrmill.commands.eval.formulas.cdm import FormulaPair
 from ocrmill.commands.eval.omnidocbench.matching import Pair, match
 from ocrmill.commands.eval.omnidocbench.normal_forms import only_words, plain_latex, table_form
 from ocrmill.commands.eval.omnidocbench.prediction import Kind, read_prediction

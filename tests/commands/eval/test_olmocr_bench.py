@@ -11,7 +11,7 @@ from shutil import which
 
 import pytest
 
-from ocrmill.commands.eval.katex import Katex
+from ocrmill.commands.eval.formulas.katex import Katex
 from ocrmill.commands.eval.olmocr_bench.checks import CHECKS, UndecidedError, check_baseline, check_math
 from ocrmill.commands.eval.olmocr_bench.near_matches import near_starts
 from ocrmill.pipeline.errors import InputError

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from ocrmill.commands.eval.katex import Katex
+from ocrmill.commands.eval.formulas.katex import Katex
 from ocrmill.commands.eval.output_pages import OutputPage
 from ocrmill.commands.eval.report import Cell, ScoreTable
 from ocrmill.pipeline.quality.signals.broken_formulas import is_broken

@@ -1,8 +1,7 @@
 """Formulas as MathML, by KaTeX in node: which of them it can read, and which are alike.
 
 They are compared in the first of the two ways of olmOCR-bench: a formula of the page is right if its MathML has that of
-the truth inside. The second way, the places of the signs in a browser's window, is not covered: a formula that only it
-would find stays undecided.
+the truth inside. The second way, the places of the signs in a browser's window, is that of drawn_formulas.py.
 """
 
 import json

