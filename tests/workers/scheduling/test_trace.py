@@ -102,7 +102,7 @@ def spans_by_endpoint(folder: Path, answer: Say) -> list[tuple[str, int, int]]:
 
 @pytest.mark.parametrize("streams", [True, False])
 def test_an_answer_that_is_streamed_shows_its_first_token(streams: bool, tmp_path: Path) -> None:
-    """What an engine does before it writes is `encode`; of an answer in one piece that is not known."""
+    """The work of an engine before it writes is `encode`; of an answer in one piece that is not known."""
     spans = spans_by_endpoint(tmp_path, Say(KNOWN_TEXT, wait_s=0.5, pause_s=0.1, stream=streams))
 
     of_the_attempt = ["wait for an engine", "transfer", *(["encode"] if streams else []), "decode"]
