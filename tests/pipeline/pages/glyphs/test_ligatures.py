@@ -3,6 +3,7 @@
 import pymupdf
 import pytest
 from real_pdfs import CASES, needs_cases
+from unicode_maps import with_map
 
 from ocrmill.pipeline.pages.glyphs import ligatures
 from ocrmill.pipeline.pages.glyphs.glyph_log import glyph_number
@@ -12,20 +13,14 @@ from ocrmill.pipeline.pages.inspection import text_of
 
 def without_ligatures(text: str) -> pymupdf.Document:
     """A page in Times whose map to Unicode lacks the ligatures."""
-    drawn = pymupdf.open()
-    page = drawn.new_page()
-    writer = pymupdf.TextWriter(page.rect)
-    writer.append((72, 72), text, font=pymupdf.Font("tiro"))
-    writer.write_text(page)
-    document = pymupdf.open(stream=drawn.tobytes())
-    font = document[0].get_fonts()[0][0]
-    stream = int(document.xref_get_key(font, "ToUnicode")[1].split()[0])
-    program = document.xref_stream(stream)
-    for line in (b"<006d> <006e> <fb01>\n", b"<00e7> <00e8> <fb03>\n"):
-        assert line in program
-        program = program.replace(line, b"")
-    document.update_stream(stream, program.replace(b"43 beginbfrange", b"41 beginbfrange"))
-    return pymupdf.open(stream=document.tobytes())
+
+    def without(program: bytes) -> bytes:
+        for line in (b"<006d> <006e> <fb01>\n", b"<00e7> <00e8> <fb03>\n"):
+            assert line in program
+            program = program.replace(line, b"")
+        return program.replace(b"43 beginbfrange", b"41 beginbfrange")
+
+    return with_map(text, "tiro", without)
 
 
 def test_the_name_of_a_glyph_tells_its_letters() -> None:

@@ -4,6 +4,7 @@ import string
 
 import pymupdf
 import pytest
+from unicode_maps import with_map
 
 from ocrmill.pipeline.pages.glyphs.glyph_log import glyph_number
 from ocrmill.pipeline.pages.glyphs.ligatures import UNMAPPED, map_unmapped_glyphs
@@ -36,19 +37,9 @@ def test_letters_are_no_signs(font: str) -> None:
 
 def unmapped(text: str, lost: str) -> pymupdf.Document:
     """A page in a font with codes of two bytes whose map to Unicode lacks a sign."""
-    drawn = pymupdf.open()
-    page = drawn.new_page()
-    writer = pymupdf.TextWriter(page.rect)
-    writer.append((72, 72), text, font=pymupdf.Font("cjk"))
-    writer.write_text(page)
-    document = pymupdf.open(stream=drawn.tobytes())
-    font = document[0].get_fonts()[0][0]
-    stream = int(document.xref_get_key(font, "ToUnicode")[1].split()[0])
     code = f"{glyph_number(pymupdf.Font('cjk').this, lost):04x}"
-    program = document.xref_stream(stream).decode()
-    block = f"1 beginbfchar\n<{code}> <fffd>\nendbfchar\n"
-    document.update_stream(stream, program.replace("endcmap", block + "endcmap").encode())
-    return pymupdf.open(stream=document.tobytes())
+    block = f"1 beginbfchar\n<{code}> <fffd>\nendbfchar\n".encode()
+    return with_map(text, "cjk", lambda program: program.replace(b"endcmap", block + b"endcmap"))
 
 
 def test_a_check_box_without_a_letter_is_one() -> None:
