@@ -13,6 +13,7 @@ from ocrmill.pipeline.printable import printable_line
 
 SHOWN_NODES = 6
 _LONGEST_NAME = 60
+_ENOUGH_PAGES = 5  # for a rate to go by: the first ones wait until models are loaded
 STARTING, READING, STOPPING = "starting", "reading", "stopping"
 
 
@@ -42,8 +43,10 @@ class RunProgress:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that the pages left will take at the present rate; None if that is unknown."""
-        if self.phase != READING or self.pages_expected is None or not self.pages_per_s > 0:
+        """Seconds that the pages left will take at the present rate; None if it is unknown, as with few pages done."""
+        if self.phase != READING or self.pages_expected is None:
+            return None
+        if self.pages_done < min(_ENOUGH_PAGES, self.pages_expected) or not self.pages_per_s > 0:
             return None
         return max(0, self.pages_expected - self.pages_done) / self.pages_per_s
 

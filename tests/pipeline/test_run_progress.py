@@ -44,6 +44,8 @@ def test_no_time_is_told_where_none_is_known(phase: str) -> None:
     assert RunProgress(phase, 7.0, pages_known=9, documents_opened=3, pages_per_s=1.0).left_s is None
     assert "to go" not in RunProgress(phase, 7.0).to_text()
     assert reading(pages_known=9, documents_opened=3, documents_listed=3).left_s is None
+    few = reading(pages_done=4, pages_known=90, documents_opened=3, documents_listed=3, pages_per_s=0.1)
+    assert few.left_s is None, "the first pages wait until models are loaded"
 
 
 @pytest.mark.parametrize(
