@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ocrmill.pipeline.measures import LayerFidelity
+from ocrmill.pipeline.pages.inspection import Layer
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.flags import LEAST_SHARE_OF_WORDS
 from ocrmill.pipeline.records import PageText
@@ -26,17 +27,18 @@ def read_faithfully(
     right_to_left: bool,
     fast: bool = False,
     document_words: DocumentWords | None = None,
+    layer: Layer | None = None,
 ) -> PageText:
     """Write what a reader sees of a page's text layer as Markdown, and measure it against the layer.
 
     Of three ways the first is kept that has nearly all words: full Markdown, tables row by row, paragraphs alone. If
     none has, the best is, and its row is flagged.
 
-    `fast` asks for paragraphs alone. `document_words` tell hyphens at line ends. Raises what PyMuPDF raises for a page
-    that it cannot load.
+    `fast` asks for paragraphs alone. `document_words` tell hyphens at line ends. `layer` is that of the page, if it was
+    read before. Raises what PyMuPDF raises for a page that it cannot load.
     """
     page = document[page_index]
-    visible = read_visible_layout(page)
+    visible = read_visible_layout(page, layer)
     words = _Words(page, visible)
     best: PageText | None = None
     for manner in (Manner.PLAIN,) if fast else Manner:

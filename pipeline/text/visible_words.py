@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.pages.drawing_log import DrawingLog, read_drawing_log
+from ocrmill.pipeline.pages.inspection import Layer
 from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.inline.drawn_underscores import put_drawn_underscores
 from ocrmill.pipeline.text.layer.page_words import COMBINING, DOTLESS, read_layout, read_planes
@@ -30,9 +31,12 @@ class VisibleLayout:
     log: DrawingLog
 
 
-def read_visible_layout(page: "pymupdf.Page") -> VisibleLayout:
-    """Read a page's characters, and leave out those that are hidden. Raises what MuPDF raises."""
-    layout, log = read_layout(page), read_drawing_log(page)
+def read_visible_layout(page: "pymupdf.Page", layer: Layer | None = None) -> VisibleLayout:
+    """Read a page's characters, and leave out those that are hidden. Raises what MuPDF raises.
+
+    `layer` is that of the page, if it was read before.
+    """
+    layout, log = read_layout(page, layer), read_drawing_log(page)
     hidden = find_hidden_text(page, layout, log)
     lacks_text = hidden.remove_from(layout)
     put_drawn_underscores(layout, log.drawn)

@@ -14,7 +14,7 @@ from ocrmill.pipeline.pages import mupdf as rasterize
 from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
 from ocrmill.pipeline.pages.glyphs.glyph_names import is_private
 from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, Told, map_unmapped_glyphs
-from ocrmill.pipeline.pages.inspection import inspect_page, text_of
+from ocrmill.pipeline.pages.inspection import Layer, inspect_page, read_layer
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.portfolio import PORTFOLIO_COVER, Portfolio, open_portfolio
 from ocrmill.pipeline.pages.raster_size import shrink_to_thumbnail, with_raster
@@ -92,17 +92,17 @@ class MupdfReader:
             page, layer, mended = self._load_page(page_number)
             geometry = rasterize.displayed_geometry(page)
             image = None
-            if layer.strip() and self._settings.routing.mode != "ocr":  # a small picture will do for text
+            if layer.text.strip() and self._settings.routing.mode != "ocr":  # a small picture will do for text
                 thumbnail = rasterize.render_thumbnail(page, geometry)
             else:
                 image = rasterize.render(page, self._scale(page, geometry))
                 thumbnail = shrink_to_thumbnail(image)
-            features = inspect_page(page, thumbnail)
-            unwritable = unwritable_share(layer, self._settings.scripts)
+            features = inspect_page(page, thumbnail, layer)
+            unwritable = unwritable_share(layer.text, self._settings.scripts)
             decision = self._decide(page, features, geometry, unwritable)
             text = None
             if decision.route is Route.TEXT_LAYER:
-                text = self._read_text(page_number, features, mended=mended)
+                text = self._read_text(page_number, features, layer, mended=mended)
                 decision = self._reconsider(decision, text)
             if decision.route is Route.BLANK:
                 _refuse_blank_with_warnings()
@@ -118,8 +118,8 @@ class MupdfReader:
                     image,
                     decision,
                     features=features,
-                    layer=layer,
-                    find_lines=partial(_visible_lines, page),
+                    layer=layer.text,
+                    find_lines=partial(_visible_lines, page, layer),
                     unwritable=unwritable,
                     settings=self._settings,
                 )
@@ -138,20 +138,20 @@ class MupdfReader:
         rasterize.release_memory()
         ctypes.CDLL(None).malloc_trim(0)
 
-    def _load_page(self, page_number: int) -> tuple["pymupdf.Page", str, bool]:
-        """Load a page and its text, and map its unmapped glyphs; tell if the shape of any told its letters."""
+    def _load_page(self, page_number: int) -> tuple["pymupdf.Page", Layer, bool]:
+        """Load a page and its layer, and map its unmapped glyphs; tell if the shape of any told its letters."""
         assert self._portfolio is not None
         document, number = self._portfolio.at(page_number)
         page = _load(document, number)
-        layer = text_of(page)
-        lost = layer.count(UNMAPPED)  # with many it goes to OCR, unless their names tell
-        if not lost and not any(map(is_private, set(layer))):
+        layer = read_layer(page)
+        lost = layer.text.count(UNMAPPED)  # with many it goes to OCR, unless their names tell
+        if not lost and not any(map(is_private, set(layer.text))):
             return page, layer, False
-        few = lost < self._settings.routing.max_unmapped * len(layer)
+        few = lost < self._settings.routing.max_unmapped * len(layer.text)
         told = map_unmapped_glyphs(document, number - 1, by_shape=few)
         if told:
             page = _load(document, number)
-            layer = text_of(page)
+            layer = read_layer(page)
         return page, layer, told is Told.SHAPES
 
     def _decide(
@@ -167,7 +167,7 @@ class MupdfReader:
         reason = next((ENGINE_REASONS[flag] for flag in text.notes if flag in ENGINE_REASONS), None)
         return decision if reason is None or not self._settings.writes_markup else RouteDecision(Route.OCR, reason)
 
-    def _read_text(self, page_number: int, features: PageFeatures, *, mended: bool) -> PageText:
+    def _read_text(self, page_number: int, features: PageFeatures, layer: Layer, *, mended: bool) -> PageText:
         """Read a page's text layer, and add the reader's own flags to its notes."""
         assert self._portfolio is not None
         document, number = self._portfolio.at(page_number)
@@ -178,6 +178,7 @@ class MupdfReader:
             right_to_left=is_right_to_left(features),
             fast=is_fast,
             document_words=None if is_fast or self._settings.page_alone else self._words_of(document),
+            layer=layer,
         )
         raised = {LETTERS_BY_SHAPE: mended, PORTFOLIO_COVER: self._portfolio.is_cover(page_number)}
         return replace(text, notes=(*text.notes, *(flag for flag, is_raised in raised.items() if is_raised)))
@@ -217,10 +218,10 @@ class MupdfReader:
         return rasterize.page_scale(page, geometry, raster.dpi, raster.max_side_px)
 
 
-def _visible_lines(page: "pymupdf.Page") -> tuple[LayerLine, ...]:
+def _visible_lines(page: "pymupdf.Page", layer: Layer) -> tuple[LayerLine, ...]:
     """Return the lines of the layer that a reader sees; none if they cannot be told."""
     try:
-        return tuple(lines_of(visible_words(page, read_visible_layout(page).hidden)))
+        return tuple(lines_of(visible_words(page, read_visible_layout(page, layer).hidden)))
     except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; the page can be read without a check
         return ()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from ocrmill.pipeline.pages.inspection import Layer, read_layer
 from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
 from ocrmill.pipeline.text.contents.raised_glyphs import with_raised_glyphs
 from ocrmill.pipeline.text.layer.blanks import (
@@ -99,9 +100,13 @@ def text_flags() -> int:
     return int(pymupdf.TEXTFLAGS_TEXT & ~unwanted)
 
 
-def read_layout(page: "pymupdf.Page") -> dict[str, Any]:
-    """Return MuPDF's lines, spans and characters of a page. Raises what PyMuPDF raises."""
-    return dict(page.get_text("rawdict", flags=text_flags()))
+def read_layout(page: "pymupdf.Page", layer: Layer | None = None) -> dict[str, Any]:
+    """Return MuPDF's lines, spans and characters of a page, of its layer if that was read before.
+
+    Raises what PyMuPDF raises.
+    """
+    layer = read_layer(page) if layer is None else layer
+    return dict(layer.found.extractRAWDICT(cb=page.cropbox))
 
 
 def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -> list[TextPlane]:
@@ -119,7 +124,7 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
 def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: int = 0) -> list[TextPlane]:
     """Make the planes of a layout; size and rotation are those of the page as displayed."""
     lines = [line for block in layout["blocks"] for line in block["lines"]]
-    shown = [line for line in lines if any(not c["c"].isspace() for span in line["spans"] for c in span["chars"])]
+    shown = [line for line in lines if any(_has_letter(span["chars"]) for span in line["spans"])]
     columns = _stacked_columns(shown)
     places = _Places(width, height, rotation)
     narrow = NarrowLetters(shown)
@@ -151,6 +156,10 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
     return sorted(planes, key=lambda plane: -plane.letters)
 
 
+def _has_letter(characters: Sequence[Mapping[str, Any]]) -> bool:
+    return any(not character["c"].isspace() for character in characters)
+
+
 class _Places:
     """Turns boxes of a page before its rotation into the reading plane of a direction."""
 
@@ -166,7 +175,7 @@ class _Places:
         """Return the function that puts a box into the plane of a turn."""
         rotation, width, height = self._rotation, self._width, self._height
         if rotation == turn == 0:
-            return lambda box: Box(*box)
+            return Box._make
         unrotated = (height, width) if rotation in (90, 270) else (width, height)
         return lambda box: turned(turned(Box(*box), rotation, *unrotated), turn, width, height)
 
@@ -256,16 +265,11 @@ def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, e
     if SOFT_HYPHEN in text:
         shown = text.replace(SOFT_HYPHEN, "")
         text = shown + SOFT_HYPHEN if ends_line and text.endswith(SOFT_HYPHEN) else shown
-    box = (
-        min(character.box[0] for character in run),
-        min(character.box[1] for character in run),
-        max(character.box[2] for character in run),
-        max(character.box[3] for character in run),
-    )
+    lefts, tops, rights, bottoms = zip(*[character.box for character in run], strict=True)
     flags = span["flags"]
     return Piece(
         text,
-        place(box),
+        place((min(lefts), min(tops), max(rights), max(bottoms))),
         span["size"],
         bold=bool(flags & _BOLD),
         italic=bool(flags & _ITALIC),
@@ -281,7 +285,7 @@ def _mended(run: Sequence[Character], font: str) -> str:
         return text
     mended: list[str] = []
     for character in run:
-        if mended and _VOWEL_SIGN.fullmatch(character.text) and mended[-1] == character.text:
+        if mended and mended[-1] == character.text and _VOWEL_SIGN.fullmatch(character.text):
             continue  # Chromium says it with the letter before it too, without width
         mended.append(plain_symbol(character.text, font))
     text = "".join(mended)
@@ -335,11 +339,11 @@ def _composed(letter: Character, accent: Character) -> Character | None:
 
 def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
     """Tell by the id of a span if it stands above or below the baseline of its line, in smaller type."""
+    if len({round(size, 1) for size in {character.span["size"] for character in characters}}) <= 1:
+        return {}
     sizes: Counter[float] = Counter()
     for character in characters:
         sizes[round(character.span["size"], 1)] += not character.text.isspace()
-    if len(sizes) <= 1:
-        return {}
     most = max(sizes.values())
     size = max(other for other, count in sizes.items() if count >= most / 2)
     baseline = median(_baseline(c, place) for c in characters if round(c.span["size"], 1) == size)

@@ -2,9 +2,10 @@ import numpy as np
 import pymupdf
 import pytest
 
-from ocrmill.pipeline.pages.inspection import ink_share, inspect_page, text_of
+from ocrmill.pipeline.pages.inspection import ink_share, inspect_page, read_layer, text_of
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
 from ocrmill.pipeline.records import PageFeatures
+from ocrmill.pipeline.text.layer.page_words import read_layout, text_flags
 
 LINES = [
     "The quick settlement of the northern valleys was followed by a long",
@@ -49,6 +50,19 @@ def test_boxes_lie_on_the_ink_however_the_page_is_turned_and_cropped(
     assert (0.0, 0.0) == (found.inkless_text_share, found.invisible_share)
     assert found.uncovered_ink_share < 0.01
     assert found.ink_share > 0.005
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_layer_serves_all_who_ask_for_a_page_s_text(rotation: int) -> None:
+    """Measures and characters of a page are the same from a layer that was read before."""
+    document = pymupdf.open()
+    with_text(document).set_rotation(rotation)
+    page = saved(document)[0]
+    thumbnail, layer = render_thumbnail(page, displayed_geometry(page)), read_layer(page)
+
+    assert inspect_page(page, thumbnail, layer) == inspect_page(page, thumbnail)
+    assert read_layout(page, layer) == page.get_text("rawdict", flags=text_flags())
+    assert layer.text == page.get_text("text", flags=text_flags())
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
