@@ -38,8 +38,8 @@ import pymupdf
 
 from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
-from ocrmill.pipeline.text.contents.repeated_letters import repeated_letters
-from ocrmill.pipeline.text.layer.plainly_seen import FAINTEST, LIGHT, SMALLEST, is_plainly_seen
+from ocrmill.pipeline.text.contents.repeated_letters import Floats, Mask, repeated_letters
+from ocrmill.pipeline.text.layer.plainly_seen import FAINTEST, LIGHT, SMALLEST, finite_rows, is_plainly_seen
 from ocrmill.pipeline.text.layer.watermarks import may_have_watermarks, watermark_runs
 
 _IGNORED = 3  # a run's type in the trace
@@ -49,15 +49,11 @@ _BLANKS = tuple(code for code in range(_LAST_BLANK + 1) if chr(code).isspace())
 _SAME_COLOUR = 0.02  # of full strength, in each of red, green and blue: five of 256 levels
 _EDGE = 0.2  # of a letter's box, on each side: what covers the rest hides it
 _PAGE_PICTURE = 0.5  # of the page's area
-_NEAR = 0.25  # of the type size, between two drawings of one letter
-_NEAR_WIDTH = 0.5  # of the letter's width: `ll` are two
 _POINT = 0.05  # points, by which places are the same
 _CELL = 10.0  # to a point: how finely places are distinguished
 _MOST_PIXELS = 4_000_000
 _SHARPEST = 2.0  # pixels to a point
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 _Place = tuple[int, int]
 
 
@@ -151,8 +147,8 @@ def find_hidden_text(page: pymupdf.Page, layout: Mapping[str, Any], log: Drawing
     reasons[np.isin(letters.run, watermark_runs(page, trace))] = _REASONS.index(Reason.WATERMARK)
     _give_to_blanks(letters, reasons)
     unseen = reasons != _SEEN
-    reach = np.minimum(_NEAR * letters.sizes, _NEAR_WIDTH * letters.advances)
-    repeated = repeated_letters(letters.text, letters.origins, reach, ~unseen & ~letters.blank)
+    visible = ~unseen & ~letters.blank
+    repeated = repeated_letters(letters.text, letters.origins, letters.sizes, letters.advances, visible)
     if not (unseen.any() or repeated.any()):
         return NOTHING_HIDDEN
     found = HiddenText(
@@ -188,7 +184,7 @@ class _Letters:
     @classmethod
     def of(cls, trace: list[dict[str, Any]], log: DrawingLog) -> "_Letters":
         codes, glyphs, origins, corners = zip(*chain.from_iterable(run["chars"] for run in trace), strict=True)
-        boxes = _finite(corners, 4)
+        boxes = finite_rows(corners, 4)
         run = np.repeat(np.arange(len(trace)), [len(run["chars"]) for run in trace])
         directions = np.array([run["dir"] for run in trace], np.float64)[run]
         clips = [known.clip for known in log.runs[: len(trace)]]
@@ -197,7 +193,7 @@ class _Letters:
         return cls(
             text="".join(chr(code) if 0 < code <= sys.maxunicode else "\ufffd" for code in codes),
             blank=np.isin(codes, _BLANKS) | (np.array(glyphs) < 0),
-            origins=_finite(origins, 2),
+            origins=finite_rows(origins, 2),
             boxes=boxes,
             run=run,
             order=np.array([run["seqno"] for run in trace])[run],
@@ -238,11 +234,6 @@ class _Letters:
                 end = self.origins[index] + self.directions[index] * self.advances[index]
                 places[_place(*end)] = places.get(_place(*end), "") + parts
         return places
-
-
-def _finite(rows: Sequence[tuple[float, ...]], columns: int) -> Floats:
-    flat = np.fromiter(chain.from_iterable(rows), np.float64, columns * len(rows))
-    return np.nan_to_num(flat, posinf=EVERYWHERE[2], neginf=EVERYWHERE[0]).reshape(-1, columns)
 
 
 def _fate(run: Mapping[str, Any], log: DrawingLog, number: int) -> int:

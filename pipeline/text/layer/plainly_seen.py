@@ -1,34 +1,31 @@
 """Tells cheaply of most pages that a reader sees all of their text, and each letter of it once.
 
-No letter is looked at for that, but for its place: in a log of what the page draws, no run of text is unpainted, tiny,
-cut off, light, painted over, or of the colour of what lies under it; and no two lines overlap. Where this does not
-hold, hidden_text.py judges letter by letter, at three times the price.
+In a log of what the page draws, no run of text is unpainted, tiny, cut off, light, painted over, or of the colour of
+what lies under it. No letter of the layer lies nearly on the same letter: letters are only compared where lines
+overlap, or a line is drawn in both directions. Where this does not hold, hidden_text.py judges letter by letter what is
+drawn, at three times the price.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ocrmill.pipeline.pages.drawing_log import Area, DrawingLog, Rect, TextRun
+from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, Rect, TextRun
+from ocrmill.pipeline.text.contents.repeated_letters import NEAR, NEAR_WIDTH, Floats, Mask, repeated_letters
 
 FAINTEST = 0.01  # opacity; the next two are bounds of what is seen
 SMALLEST = 1.0  # points
 LIGHT = 0.9  # of full strength, in each of red, green and blue: on white it may be unseen
 _LIKE = 0.05  # of full strength; more than the difference of two ways to convert a colour
 _MOST_PAIRS = 1_000_000  # of runs and areas
-_NEAR = 0.25  # of the type size, between two drawings of one letter
-_NEAR_WIDTH = 0.5  # of the letter's width
 _SLACK = 0.05  # of the type size; the parts of a ligature overlap by less
 _OVERHANG = 0.1  # of the type size, by which a letter may reach over an edge: most of each is seen
 _SLOP = 1.0  # points by which MuPDF takes the outlines of text for larger
 _MET = 0.1  # of the type size: lines that come so near to each other may hold a letter twice
 _DOUBLE = re.compile(r"(\S)(?=\1)")
-
-_Boxes = npt.NDArray[np.float64]
 
 
 def is_plainly_seen(layout: Mapping[str, Any], log: DrawingLog, shown: Rect) -> bool:
@@ -39,7 +36,7 @@ def is_plainly_seen(layout: Mapping[str, Any], log: DrawingLog, shown: Rect) -> 
     runs = log.runs
     if not log.whole or not all(map(_is_painted, runs)):
         return False
-    return not runs or (_is_uncovered(runs, log.areas, shown) and not _may_repeat(layout))
+    return not runs or (_is_uncovered(runs, log.areas, shown) and not (_may_repeat(layout) and _repeats(layout)))
 
 
 def _is_painted(run: TextRun) -> bool:
@@ -73,7 +70,7 @@ def _is_uncovered(runs: Sequence[TextRun], areas: Sequence[Area], shown: Rect) -
     )
 
 
-def _touching(boxes: _Boxes, others: _Boxes) -> npt.NDArray[np.bool_]:
+def _touching(boxes: Floats, others: Floats) -> Mask:
     """Tell for each box and each other one if they share a point."""
     x0, y0, x1, y1 = (column[:, np.newaxis] for column in boxes.T)
     touched = (x0 <= others[:, 2]) & (x1 >= others[:, 0]) & (y0 <= others[:, 3]) & (y1 >= others[:, 1])
@@ -119,22 +116,21 @@ def _may_repeat(layout: Mapping[str, Any]) -> bool:
 
 def _turns_back(places: Sequence[float], slack: float) -> bool:
     """Tell if the letters of a line run to both sides."""
-    ascending = sorted(places)
-    if list(places) in (ascending, ascending[::-1]):
+    given, ascending = list(places), sorted(places)
+    if given == ascending or given[::-1] == ascending:
         return False
     steps = [after - before for before, after in pairwise(places)]
     return min(steps) < -slack and max(steps) > slack
 
 
-def _doubles(letters: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+def _doubles(letters: Sequence[Mapping[str, Any]]) -> list[int]:
     """The places of letters that are followed by the same letter."""
-    text = "".join([letter["c"][:1] for letter in letters])
-    return (found.start() for found in _DOUBLE.finditer(text))
+    return [found.start() for found in _DOUBLE.finditer("".join([letter["c"] for letter in letters]))]
 
 
 def _overlaps(one: Mapping[str, Any], other: Mapping[str, Any], axis: int, size: float) -> bool:
     apart = abs(one["origin"][axis] - other["origin"][axis])
-    return bool(apart < min(_NEAR * size, _NEAR_WIDTH * (one["bbox"][axis + 2] - one["bbox"][axis])))
+    return bool(apart < min(NEAR * size, NEAR_WIDTH * (one["bbox"][axis + 2] - one["bbox"][axis])))
 
 
 def _some_meet(lines: Sequence[_Stretch]) -> bool:
@@ -142,10 +138,35 @@ def _some_meet(lines: Sequence[_Stretch]) -> bool:
     largest = max((line.size for line in lines), default=0.0)
     for n, line in enumerate(lines):
         for other in lines[n + 1 :]:
-            if other.low - line.high > _NEAR * largest:
+            if other.low - line.high > NEAR * largest:
                 break
             size = max(line.size, other.size)
             between = max(line.start, other.start) - min(line.end, other.end)
-            if other.low - line.high <= _NEAR * size and between < _MET * size:
+            if other.low - line.high <= NEAR * size and between < _MET * size:
                 return True
     return False
+
+
+def _repeats(layout: Mapping[str, Any]) -> bool:
+    """Tell if a letter of a page's `rawdict` is there a second time, nearly at the same place."""
+    characters: list[Mapping[str, Any]] = []
+    sizes: list[float] = []
+    widths: list[float] = []
+    for line in (line for block in layout["blocks"] for line in block["lines"]):
+        along, across = map(abs, line["dir"])
+        for span in line["spans"]:
+            own = span["chars"]
+            characters += own
+            sizes += [span["size"]] * len(own)
+            boxes = [character["bbox"] for character in own]
+            widths += [along * (x1 - x0) + across * (y1 - y0) for x0, y0, x1, y1 in boxes]
+    text = "".join([character["c"] for character in characters])
+    origins = finite_rows([character["origin"] for character in characters], 2)
+    blank = np.array([letter.isspace() for letter in text], bool)
+    return bool(repeated_letters(text, origins, np.array(sizes), np.array(widths), ~blank).any())
+
+
+def finite_rows(rows: Sequence[tuple[float, ...]], columns: int) -> Floats:
+    """Make an array of tuples of so many numbers, what is endless cut to `EVERYWHERE`."""
+    flat = np.fromiter(chain.from_iterable(rows), np.float64, columns * len(rows))
+    return np.nan_to_num(flat, posinf=EVERYWHERE[2], neginf=EVERYWHERE[0]).reshape(-1, columns)

@@ -127,6 +127,12 @@ def test_the_cheap_look_passes_common_pages(tmp_path: Path) -> None:
             assert passes_for_seen(draw(tmp_path / "page.pdf", text, TURNS[number])), (kind, spot)
 
 
+def test_the_cheap_look_passes_lines_that_meet_if_no_letter_is_there_twice(tmp_path: Path) -> None:
+    """Lines over each other need a close look only if a letter of one lies nearly on the same letter of the other."""
+    assert passes_for_seen(draw(tmp_path / "page.pdf", line("ferry", 500) + line("boats", 501)))
+    assert not passes_for_seen(draw(tmp_path / "page.pdf", line("ferry", 500) + line("ferry", 501)))
+
+
 def passes_for_seen(page: pymupdf.Page) -> bool:
     shown = tuple((page.rect * before_rotation(page)).normalize())
     return is_plainly_seen(read_layout(page), read_drawing_log(page), shown)
