@@ -16,7 +16,8 @@ import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ocrmill.pipeline.text.text_layer import Manner
 
+_FIRST_TO_LEFT = "\u0590"  # the code from which letters may run from right to left
 Convert = Callable[[Path], tuple[str, int]]
 """A PDF's Markdown and its number of pages."""
 
@@ -49,6 +51,7 @@ def _ours(manner: "Manner") -> Convert:
     from ocrmill.pipeline.pages import mupdf as rasterize
     from ocrmill.pipeline.pages.mapped_file import map_path
     from ocrmill.pipeline.text.text_layer import read_text_layer
+    from ocrmill.pipeline.text.visible_words import read_visible_layout
     from ocrmill.workers.rendering.child import spare_collections
 
     rasterize.quiet()
@@ -58,8 +61,10 @@ def _ours(manner: "Manner") -> Convert:
         document = rasterize.open_document(map_path(path), ()).document
         texts = []
         for index in range(document.page_count):
-            right_to_left = _mostly_right_to_left(document[index].get_text())
-            texts.append(read_text_layer(document, index, right_to_left=right_to_left, manner=manner).markdown)
+            visible = read_visible_layout(document[index])
+            right_to_left = _mostly_right_to_left(visible.layout)
+            text = read_text_layer(document, index, right_to_left=right_to_left, visible=visible, manner=manner)
+            texts.append(text.markdown)
         return "\n\n".join(texts), document.page_count
 
     return convert
@@ -267,11 +272,14 @@ def print_run(name: str, run: Run, truths: dict[str, str]) -> None:
         print(f"  {line(stem, [stem])}")
 
 
-def _mostly_right_to_left(text: str) -> bool:
-    if text.isascii():
+def _mostly_right_to_left(layout: Mapping[str, Any]) -> bool:
+    spans = (span for block in layout["blocks"] for line in block["lines"] for span in line["spans"])
+    text = "".join([character["c"] for span in spans for character in span["chars"]])
+    if max(text, default="") < _FIRST_TO_LEFT:
         return False
-    letters = [unicodedata.bidirectional(character) for character in text if character.isalpha()]
-    return 2 * sum(kind in {"R", "AL"} for kind in letters) > len(letters)
+    letters = Counter(filter(str.isalpha, text))
+    to_left = (count for letter, count in letters.items() if unicodedata.bidirectional(letter) in {"R", "AL"})
+    return 2 * sum(to_left) > letters.total()
 
 
 def _page_count(path: Path) -> int:

@@ -6,6 +6,7 @@ same, about 10 microseconds for each thing drawn. Coordinates are those of `get_
 page before its rotation, y down.
 """
 
+import ctypes
 import math
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,7 @@ EVERYWHERE: Rect = (-1e6, -1e6, 1e6, 1e6)
 _MOST_DRAWN = 20_000  # things, which take some 0.4 s
 _THINNEST = 0.5  # points; a thinner line or area hides no letter, and is not the ground of one
 _PARAMS = mupdf.fz_color_params()
+_RECT, _MATRIX = ctypes.c_float * 4, ctypes.c_float * 6  # the fields of MuPDF's `fz_rect` and `fz_matrix`
 _NORMAL = 0  # MuPDF's number of the blend mode that paints over
 
 
@@ -259,11 +261,9 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
         order, state, span = self._next(), self._states[-1], text.head
         box, structure = _rect(bounds), tuple(self._structure)
         while span:
-            type_matrix = mupdf.ll_fz_concat(span.trm, ctm)
-            across = math.hypot(type_matrix.a, type_matrix.b)
-            down = math.hypot(type_matrix.c, type_matrix.d)
+            a, b, c, d, *_ = _fields(mupdf.ll_fz_concat(span.trm, ctm), _MATRIX)
             own_colours = bool(span.font.t3procs) or not state.real
-            height = min(across, down)
+            height = min(math.hypot(a, b), math.hypot(c, d))
             self._log.runs.append(
                 TextRun(order, state.clip, state.shown, own_colours, height, box, colour, opacity, structure)
             )
@@ -271,8 +271,14 @@ class _Device(mupdf.FzDevice2):  # type: ignore[misc]
 
 
 def _rect(rect: Any) -> Rect:
-    low, high = EVERYWHERE[0], EVERYWHERE[2]
-    return max(rect.x0, low), max(rect.y0, low), min(rect.x1, high), min(rect.y1, high)
+    (x0, y0, x1, y1), (low, _, high, _) = _fields(rect, _RECT), EVERYWHERE
+    return max(x0, low), max(y0, low), min(x1, high), min(y1, high)
+
+
+def _fields(struct: Any, fields: type[ctypes.Array[ctypes.c_float]]) -> list[float]:
+    """Read a structure of numbers from its memory: PyMuPDF takes a microsecond for each number."""
+    numbers: list[float] = fields.from_address(int(struct.this))[:]
+    return numbers
 
 
 def _unit(ctm: Any) -> Rect:

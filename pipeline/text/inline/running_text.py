@@ -117,8 +117,10 @@ def _is_cut_address(lines: Sequence[Sequence[Word]], number: int) -> bool:
 def _pieces_of(word: Word) -> list[_Piece]:
     """Return a word as one piece; as two or three if only signs at its ends differ from it in their emphasis."""
     own = word.pieces
+    if len(own) == 1:
+        return [_Piece(_STYLES[own[0].bold, own[0].italic], word.link, word_markdown(word))]
     style = _STYLES[word.bold, word.italic]
-    if len(own) > 1 and style == _PLAIN and not word.link:
+    if style == _PLAIN and not word.link:
         styles = [_STYLES[piece.bold, piece.italic] for piece in own]
         first = 1 if _OPENING.fullmatch(own[0].text) and styles[0] == _PLAIN else 0
         last = len(own) - 1 if _CLOSING.fullmatch(own[-1].text) and styles[-1] == _PLAIN else len(own)

@@ -119,6 +119,8 @@ def _gap(before: Character, after: Character) -> float:
 
 def without_letterspacing(characters: list[Character]) -> list[Character]:
     """Take the blanks out of words whose letters are set apart: `C O N T E N T S`."""
+    if not any(len(word) == 1 for word in "".join([character.text for character in characters]).split()):
+        return characters
     out: list[Character] = []
     for spaced, start, end in _spaced_runs(characters):
         run = [character for character in characters[start:end] if not character.text.isspace()]
@@ -166,6 +168,8 @@ def without_narrow_blanks(characters: list[Character]) -> list[Character]:
 
     MuPDF takes such gaps for blanks within numbers, beside dashes, and in words too short for `without_letterspacing`.
     """
+    if not any(character.text.isspace() for character in characters[1:-1]):
+        return characters
     characters = _without_kerning(characters)
     gaps = [
         _gap(before, after)

@@ -37,29 +37,31 @@ def plain_line_words(line: dict[str, Any], place: Place, number: int) -> list[Wo
     spans = [span for span in line["spans"] if span["chars"]]
     if not spans or len({round(span["size"], 1) for span in spans}) > 1:
         return None
-    runs: list[_Run] = []
+    runs = [_Run(span) for span in spans]
+    text = "".join([run.text for run in runs])
+    if not _PLAIN.fullmatch(text) or any(run.is_odd for run in runs):
+        return None
+    if sum([len(word) == 1 for word in text.split(" ")]) >= SPACED_LETTERS or _has_odd_gaps(runs):
+        return None
+    return _words(runs, place, number)
+
+
+def _has_odd_gaps(runs: list["_Run"]) -> bool:
+    """Tell if a gap within a word may be a blank, a blank may be none, or letters run to the left."""
     before, right, is_blank = 0.0, 0.0, True
-    most = LEAST_BLANK * max(span["size"] for span in spans)
-    for span in spans:
-        runs.append(_Run(span))
-        for character in span["chars"]:
-            letter, (left, _, end, _) = character["c"], character["bbox"]
+    most = LEAST_BLANK * max([run.size for run in runs])
+    for run in runs:
+        for letter, (left, _, end, _) in zip(run.text, run.boxes, strict=True):
             if letter == " ":
                 is_blank = True
                 continue
             if is_blank:
-                is_odd = right > 0 and is_kerning(left - right, span["size"])
-            else:
-                is_odd = left - right > most or before - end > most
-            if is_odd:
-                return None
+                if right > 0 and is_kerning(left - right, run.size):
+                    return True
+            elif left - right > most or before - end > most:
+                return True
             before, right, is_blank = left, end, False
-    text = "".join([run.text for run in runs])
-    if not _PLAIN.fullmatch(text) or any(run.is_odd for run in runs):
-        return None
-    if sum([len(word) == 1 for word in text.split(" ")]) >= SPACED_LETTERS:
-        return None
-    return _words(runs, place, number)
+    return False
 
 
 @lru_cache(maxsize=4096)
@@ -70,43 +72,40 @@ def _is_symbol_font(font: str) -> bool:
 class _Run:
     """A span and what is the same for all its characters."""
 
-    __slots__ = ("bold", "characters", "font", "is_odd", "italic", "mono", "size", "text")
+    __slots__ = ("bold", "boxes", "characters", "is_odd", "italic", "mono", "size", "text")
 
     def __init__(self, span: dict[str, Any]) -> None:
         self.characters = span["chars"]
         self.text = "".join([character["c"] for character in self.characters])
+        self.boxes = [character["bbox"] for character in self.characters]
         self.size = span["size"]
         flags = span["flags"]
         self.bold, self.italic, self.mono = bool(flags & _BOLD), bool(flags & _ITALIC), is_mono(span)
         self.is_odd = _is_symbol_font(span["font"]) or len(self.text) != len(self.characters)
-
-    def piece(self, start: int, end: int, place: Place) -> Piece:
-        """Make a piece of the characters from one place to another."""
-        box = place(enclosing([character["bbox"] for character in self.characters[start:end]]))
-        return Piece(self.text[start:end], box, self.size, bold=self.bold, italic=self.italic, mono=self.mono)
 
 
 def _words(runs: list[_Run], place: Place, number: int) -> list[Word]:
     words: list[Word] = []
     pieces: list[Piece] = []
     baseline = 0.0
-
-    def end_word() -> None:
-        if pieces:
-            box = pieces[0].box if len(pieces) == 1 else enclosing([piece.box for piece in pieces])
-            words.append(Word(tuple(pieces), box, baseline, number))
-            pieces.clear()
-
     for run in runs:
-        start = 0
-        for word in run.text.split(" "):
-            if start:  # a blank stands before it
-                end_word()
-            if word:
+        end = -1
+        for text in run.text.split(" "):
+            start, end = end + 1, end + 1 + len(text)
+            if start and pieces:  # a blank stands before it
+                words.append(_word(pieces, baseline, number))
+                pieces = []
+            if text:
                 if not pieces:
                     x, y = run.characters[start]["origin"]
                     baseline = place((x, y, x, y)).y0
-                pieces.append(run.piece(start, start + len(word), place))
-            start += len(word) + 1
-    end_word()
+                box = place(enclosing(run.boxes[start:end]))
+                pieces.append(Piece(text, box, run.size, run.bold, run.italic, run.mono))
+    if pieces:
+        words.append(_word(pieces, baseline, number))
     return words
+
+
+def _word(pieces: list[Piece], baseline: float, number: int) -> Word:
+    box = pieces[0].box if len(pieces) == 1 else enclosing([piece.box for piece in pieces])
+    return Word(tuple(pieces), box, baseline, number)

@@ -6,6 +6,7 @@ The values are those of Unicode's mapping tables for Wingdings, Wingdings 2, Sym
 """
 
 import re
+from functools import lru_cache
 
 _WINGDINGS = {
     0x6C: "\u25cf", 0x6D: "\u274d", 0x6E: "\u25a0", 0x6F: "\u25a1", 0x71: "\u2751", 0x72: "\u2752", 0x73: "\u2b27",
@@ -46,6 +47,7 @@ def plain_symbol(character: str, font: str) -> str:
     return table.get(code & 0xFF, character)
 
 
+@lru_cache(maxsize=4096)
 def is_sign_font(font: str) -> bool:
     """Tell if a font shows signs under the codes of letters: it has no letters or digits."""
     return bool(_SIGN_FONT.search(font))

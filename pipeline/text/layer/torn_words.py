@@ -80,9 +80,8 @@ def begins_in_blank(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     blank = one["spans"][-1]["chars"][-1:]
     if one["dir"] != (1.0, 0.0) or other["dir"] != (1.0, 0.0) or not blank or not blank[0]["c"].isspace():
         return False
-    letters = [(each, span["size"]) for span in one["spans"] for each in span["chars"] if not each["c"].isspace()]
     first, its_size = next((each, span["size"]) for span in other["spans"] for each in span["chars"])
-    (letter, size), (blank,) = letters[-1], blank
+    (letter, size), (blank,) = _last_letter(one), blank
     return bool(
         letter["bbox"][2] - _ENDS * size <= first["bbox"][0] <= blank["bbox"][2] + _ENDS * size
         and abs(first["origin"][1] - letter["origin"][1]) < _LEVEL * size
@@ -95,11 +94,10 @@ def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
     finished: list[float] = []  # right edges of the last letters
     unfinished: dict[int, tuple[float, float]] = {}  # and the size of their type
     for n, line in enumerate(lines):
-        text = [(each, span["size"]) for span in line["spans"] for each in span["chars"]]
-        letter, size = next(pair for pair in reversed(text) if not pair[0]["c"].isspace())
+        letter, size = _last_letter(line)
         if not HANGUL.match(letter["c"]) or line["dir"] != (1.0, 0.0):
             continue
-        if text[-1][0] is not letter:
+        if next(each for span in reversed(line["spans"]) for each in reversed(span["chars"])) is not letter:
             finished.append(letter["bbox"][2])
         elif letter["bbox"][2] - _starts(line)[0] >= _LONG * size and not _is_first(lines[n + 1 : n + 2], line, size):
             unfinished[n] = letter["bbox"][2], size
@@ -111,6 +109,16 @@ def unfinished_lines(lines: Sequence[Mapping[str, Any]]) -> set[int]:
         for n, (right, size) in unfinished.items()
     }
     return {n for n, count in near.items() if count >= _MARGIN_LINES}
+
+
+def _last_letter(line: Mapping[str, Any]) -> tuple[Mapping[str, Any], float]:
+    """Return the last character of a line that is no blank, and the size of its type."""
+    return next(
+        (each, span["size"])
+        for span in reversed(line["spans"])
+        for each in reversed(span["chars"])
+        if not each["c"].isspace()
+    )
 
 
 def _starts(line: Mapping[str, Any]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from ocrmill.pipeline.text.layer.blanks import RIGHT_TO_LEFT, Character
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Word
 
+_FIRST_TO_LEFT = "\u0590"  # the code from which letters may run to the left
 _LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
 _DIGITS = frozenset({"EN", "AN"})
 _STEP = 1.0  # of the type: digits of a number stand closer to each other
@@ -112,6 +113,8 @@ def _range_in_order(core: Sequence[Character]) -> list[Character]:
 
 def in_logical_order(words: list[Word]) -> list[Word]:
     """Return the words of a line as they are read, whatever the order in which they are drawn."""
+    if max("".join([word.text for word in words]), default="") < _FIRST_TO_LEFT:
+        return words
     directions = [_direction(word.text) for word in words]
     if "R" not in directions:
         return words
