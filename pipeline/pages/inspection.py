@@ -176,7 +176,9 @@ def _straight(level: Mask) -> Mask:
     for step in _RUN_STEPS_PX:
         runs = runs[:, :-step] & runs[:, step:]
     for step in _RUN_STEPS_PX:
-        runs = np.pad(runs, ((0, 0), (0, step))) | np.pad(runs, ((0, 0), (step, 0)))
+        shorter, runs = runs, np.zeros((runs.shape[0], runs.shape[1] + step), bool)
+        runs[:, :-step] = shorter
+        runs[:, step:] |= shorter
     return runs[:, : level.shape[1]] & level
 
 

@@ -75,7 +75,7 @@ class _Words:
     """
 
     def __init__(self, page: "pymupdf.Page", visible: VisibleLayout) -> None:
-        self._page, self._hidden, self._log = page, visible.hidden, visible.log
+        self._page, self._layout = page, visible.layout
         self._words = visible_words(page, visible.hidden)
         self._mended: list[tuple[str, Box]] | None = None
 
@@ -85,7 +85,7 @@ class _Words:
         if min(_worst_share(fidelity), fidelity.order) >= _FAITHFUL and not fidelity.changed_numbers:
             return fidelity
         if self._mended is None:
-            self._mended = mended_words(self._page, self._hidden, self._log)
+            self._mended = mended_words(self._page, self._layout, self._words)
         mended = measure_fidelity(text.markdown, text.blocks, self._mended) if self._mended else fidelity
         return max(fidelity, mended, key=lambda seen: (_worst_share(seen), seen.order))
 

@@ -59,27 +59,26 @@ def visible_words(page: "pymupdf.Page", hidden: HiddenText) -> list[tuple[str, B
     return words
 
 
-def mended_words(page: "pymupdf.Page", hidden: HiddenText, log: DrawingLog) -> list[tuple[str, Box]]:
-    """Return the same words as they are read: with blanks that MuPDF takes for none, lines from right to left in order.
+def mended_words(
+    page: "pymupdf.Page", layout: Mapping[str, Any], words: Iterable[tuple[str, Box]]
+) -> list[tuple[str, Box]]:
+    """Return words as they are read: with blanks that MuPDF takes for none, lines from right to left in order.
 
     None of them if that would lose a letter or a digit. There may be more of them: MuPDF leaves those without width out
-    of its words. `log` is that of the page.
+    of its words. `layout` is the visible one of the page, `words` are its `visible_words`.
     """
-    layout = read_layout(page)
-    hidden.remove_from(layout)
-    put_drawn_underscores(layout, log.drawn)
     shown = page.rect
-    words = []
+    mended = []
     for plane in read_planes(page, layout):
         size = (shown.height, shown.width) if plane.turn in (90, 270) else (shown.width, shown.height)
-        words += [(word.text, turned(word.box, -plane.turn, *size)) for word in plane.words]
-    words = [
+        mended += [(word.text, turned(word.box, -plane.turn, *size)) for word in plane.words]
+    mended = [
         (text, box)
-        for text, box in words
+        for text, box in mended
         if box.x1 > 0 and box.y1 > 0 and box.x0 < shown.width and box.y0 < shown.height
     ]
-    seen = _letters(text for text, _ in visible_words(page, hidden)) - _signs_as_letters(layout)
-    return [] if seen - _letters(text for text, _ in words) else words
+    seen = _letters(text for text, _ in words) - _signs_as_letters(layout)
+    return [] if seen - _letters(text for text, _ in mended) else mended
 
 
 def _signs_as_letters(layout: Mapping[str, Any]) -> Counter[str]:
