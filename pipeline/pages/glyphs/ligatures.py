@@ -4,7 +4,7 @@ A subset of a font may have ligatures (`ti`, `tt`) that its map to Unicode lacks
 middle of words. Sums, integrals and tall brackets of TeX's fonts have U+FFFD or a private code. Their names tell
 (glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other; those of
 boxes and dots tell themselves (signs.py). What is found is added to the font's map in the open document, so that all
-that reads its text sees it; the file is not changed. Not covered: Type 3 fonts, fonts with codes of several lengths,
+that reads its text sees it; the file is not changed. Not covered: Type 3 fonts (of TeX: tex_bitmaps.py), fonts with codes of several lengths,
 and two fonts of one name.
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 import pymupdf
 from pymupdf import mupdf
 
+from ocrmill.pipeline.pages.glyphs.code_map import add_to_map
 from ocrmill.pipeline.pages.glyphs.glyph_log import (
     Glyph,
     GlyphLog,
@@ -42,7 +43,6 @@ _WIDER = 0.2  # share of the letters' width by which a ligature's may differ
 _MOST_GLYPHS = 50  # whose shapes are looked at
 _LONGEST_NAME = 31  # characters that MuPDF keeps of the name of a font
 _KANA, _PRIVATE_USE = "\u3000", "\ue000"  # kana, Han and hangul lie between
-_LONGEST_MAP = 100  # entries of a block in a map to Unicode, by its definition
 
 
 class Told(IntEnum):
@@ -75,7 +75,7 @@ def map_unmapped_glyphs(document: pymupdf.Document, page_index: int, *, by_shape
         shapes = {glyph.code: text for glyph in nameless if (text := _text_of_shape(font, glyph.number, letters))}
         looked_at -= len(nameless)
         xref, code_bytes = fonts[name]
-        if (texts or shapes) and _add_to_map(document, xref, texts | shapes, code_bytes):
+        if (texts or shapes) and add_to_map(document, xref, texts | shapes, code_bytes):
             told = max(told, Told.SHAPES if shapes else Told.NAMES)
     if told:
         pymupdf.TOOLS.store_shrink(100)  # fonts are kept there as they were
@@ -146,30 +146,3 @@ def _candidates(font: mupdf.FzFont, width: float, letters: Mapping[str, int]) ->
             shape = shape_of(font, numbers, _EM, closer=width / apart)
             if shape is not None:
                 yield text, shape
-
-
-def _add_to_map(document: pymupdf.Document, xref: int, texts: Mapping[int, str], code_bytes: int) -> bool:
-    """Write letters of codes into a font's ToUnicode; False if they cannot be its codes."""
-    if max(texts) >= 1 << 8 * code_bytes:
-        return False
-    digits = 2 * code_bytes
-    lines = [f"<{code:0{digits}X}> <{text.encode('utf-16-be').hex().upper()}>" for code, text in texts.items()]
-    block = ""
-    for start in range(0, len(lines), _LONGEST_MAP):
-        part = lines[start : start + _LONGEST_MAP]
-        block += f"{len(part)} beginbfchar\n" + "\n".join(part) + "\nendbfchar\n"
-    kind, value = document.xref_get_key(xref, "ToUnicode")
-    if kind == "xref":
-        stream = int(value.split()[0])
-        before, end, after = (document.xref_stream(stream) or b"").rpartition(b"endcmap")
-        if end:
-            document.update_stream(stream, before + block.encode() + end + after)
-            return True
-    full = f"<{0:0{digits}X}> <{(1 << 8 * code_bytes) - 1:X}>"
-    stream = document.get_new_xref()
-    document.update_object(stream, "<<>>")
-    head = "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def\n"
-    program = f"{head}1 begincodespacerange\n{full}\nendcodespacerange\n{block}endcmap end end\n"
-    document.update_stream(stream, program.encode(), new=True)
-    document.xref_set_key(xref, "ToUnicode", f"{stream} 0 R")
-    return True
