@@ -35,6 +35,7 @@ from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_colum
 from ocrmill.pipeline.text.order.side_notes import Notes, with_side_notes, without_side_notes
 from ocrmill.pipeline.text.paragraphs import heading_level_of, paragraphs
 from ocrmill.pipeline.text.reading_order import Box, enclosing, reading_order
+from ocrmill.pipeline.text.regions.parted import parted_regions
 from ocrmill.pipeline.text.words import Word
 
 HEADING_RATIO = 1.1  # type sizes in a PDF are exact
@@ -64,6 +65,7 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
     """Put the words of a page into regions; all of it in reading order."""
     words = with_item_marks(with_drop_caps(plane.words))
     regions = [region for region in regions if not _is_background(region, words)]
+    regions = parted_regions(regions, words)
     tables = [region for region in regions if region.label == TABLE]
     regions = [
         region

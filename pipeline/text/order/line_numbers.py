@@ -18,6 +18,7 @@ from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import SOFT_HYPHEN, Word
 
 _LEAST = 5  # numbers
+_LEAST_ROUND, _ROUND = 3, frozenset((5, 10))  # numbers, if every fifth or tenth line has one
 _MOST_DIGITS = 5
 _EDGE = 1.0  # points: numbers of a margin end, or begin, so close to each other
 _AWAY = 0.4  # of the type: so far from the text, at least
@@ -62,9 +63,14 @@ def _columns(words: Sequence[Word]) -> Iterator[list[Word]]:
                 continue
             ordered = sorted(column, key=lambda word: word.baseline)
             steps = {int(lower.text) - int(upper.text) for upper, lower in pairwise(ordered)}
-            if len(ordered) >= _LEAST and len(steps) == 1 and min(steps) > 0:
+            if len(steps) == 1 and min(steps) > 0 and len(ordered) >= _fewest(int(ordered[0].text), min(steps)):
                 yield ordered
             column = [word] if word else []
+
+
+def _fewest(first: int, step: int) -> int:
+    """Return how many numbers are those of lines, at least."""
+    return _LEAST_ROUND if step in _ROUND and first % step == 0 else _LEAST
 
 
 def _is_number(text: str) -> bool:

@@ -10,6 +10,7 @@ from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.tables.chunks import Borders, Chunk
 from ocrmill.pipeline.text.tables.columns import Columns
 from ocrmill.pipeline.text.tables.rules import Rules, covered
+from ocrmill.pipeline.text.words import Word
 
 FULL_RULE = 0.6  # of the table's width
 _PITCH = 0.8  # of the type: baselines of rows are no closer
@@ -27,6 +28,7 @@ NUMBER = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}[a-z]{0,2}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|\d{1,2}/\d{1,2}$")  # or a date
+_BETWEEN_NUMBERS = frozenset("\u00b1\u2212\u2013\u00d7+-/~x")  # in a cell, as between a mean and its deviation
 _HINTED = 1.5  # the score of a border that a layout model sees; where it sees none, so much less
 _TIE = 0.01  # scores so close to 0 are even: a row begins
 _BROKEN = -4.0  # the score of a number that goes on: no row begins there
@@ -244,6 +246,8 @@ def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
     if is_broken_number(before, after):
         return _BROKEN
     numbers = sum(bool(NUMBER.match(text) or _TIME.match(text)) for text in (before, after))
+    if not numbers and len(one.words) == len(other.words):
+        numbers = 2 * _are_numbers((*one.words, *other.words))
     if numbers == 2:  # noqa: PLR2004
         return 2.0
     score = 0.7 * numbers
@@ -262,6 +266,11 @@ def _continuity_score(one: Chunk, other: Chunk, width: float) -> float:
     if after[:1].islower():
         score -= 0.5
     return score
+
+
+def _are_numbers(words: Sequence[Word]) -> bool:
+    """Tell if words are numbers, and signs between them: `0.11 (0.02)` below `1.3 \u00b1 0.2`."""
+    return all(NUMBER.match(word.text) or word.text in _BETWEEN_NUMBERS for word in words)
 
 
 def _is_bold(line: Line) -> bool:

@@ -46,6 +46,20 @@ def test_numbers_of_lines_are_read_after_the_text(*, right: bool) -> None:
     assert min(text.fidelity.recall, text.fidelity.precision, text.fidelity.order) == 1.0
 
 
+def test_three_numbers_are_enough_if_every_fifth_line_has_one() -> None:
+    """A bill's text has 5, 10 and 15 beside it; none of them begins its sentence."""
+    document = pymupdf.open()
+    page = document.new_page()
+    for n, text in enumerate(3 * DRAFT[:5]):
+        page.insert_text((80, 100 + 15 * n), text, fontsize=11)
+        if n % 5 == 4:
+            page.insert_text((50, 100 + 15 * n), str(n + 1), fontsize=8)
+    text = read_faithfully(pymupdf.open(stream=document.tobytes()), 0, right_to_left=False)
+
+    assert text.markdown.endswith("\n\n5 10 15")
+    assert "fusal and says" in text.markdown.replace("re-fusal", "fusal").replace("\n", " ")
+
+
 def test_numbers_before_rows_of_a_table_stay_in_them() -> None:
     """Rows that are counted are no running text."""
     rows = [line for line in read(TABLE).markdown.splitlines() if "Heron" in line]
