@@ -7,23 +7,22 @@ listing keeps its blanks by position, a formula marks scripts with `_{}` and `^{
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
-from statistics import median
+from itertools import groupby
 
 from ocrmill.pipeline.text.contents.item_marks import BULLET, CHECK, DASHES, mark_of, without_mark
-from ocrmill.pipeline.text.contents.part import Part, WordLine, rows_of
+from ocrmill.pipeline.text.contents.part import Part, rows_of
 from ocrmill.pipeline.text.inline.escapes import escape, escape_start
 from ocrmill.pipeline.text.inline.hyphens import KnownWords
 from ocrmill.pipeline.text.inline.index_entries import index_entries
 from ocrmill.pipeline.text.inline.kept_lines import HARD_BREAK, are_kept, kept_paragraphs
 from ocrmill.pipeline.text.inline.links import link
+from ocrmill.pipeline.text.inline.listings import listing
 from ocrmill.pipeline.text.inline.running_text import running_text, word_markdown
 from ocrmill.pipeline.text.paragraphs import Written, heading_level
 from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
 from ocrmill.pipeline.text.words import Rise, Word
 
 _UNMAPPED = "\ufffd"
-_BLANK_ROW = 1.7  # of the usual distance of rows; more is an empty line
 _ORDERED = re.compile(r"\d{1,9}[.)]")
 _WIDE_GAP = 1.5  # of the type size, between words of one row: columns
 
@@ -113,34 +112,6 @@ def spaced_row(row: Sequence[Word]) -> str:
             before = word
         written += link(text, target) if target else text
     return written
-
-
-def listing(lines: Sequence[WordLine]) -> str:
-    """Lines of a program in a fenced block, each character in its column."""
-    widths = [
-        piece.box.width / len(piece.text)
-        for line in lines
-        for word in line.words
-        for piece in word.pieces
-        if len(piece.text) > 1
-    ]
-    width = median(widths) if widths else max(line.size for line in lines) / 2
-    left = min(line.box.x0 for line in lines)
-    rows = rows_of(lines)
-    bottoms = [max(word.baseline for word in row) for row in rows]
-    steps = [below - above for above, below in pairwise(bottoms) if below > above]
-    usual = median(steps) if steps else 0.0
-    texts: list[str] = []
-    for n, row in enumerate(rows):
-        if n and usual and bottoms[n] - bottoms[n - 1] > _BLANK_ROW * usual:
-            texts.append("")
-        text = ""
-        for word in row:
-            column = round((word.box.x0 - left) / width) if width else 0
-            text += " " * max(column - len(text), 1 if text else 0) + word.text
-        texts.append(text.rstrip("\u00ad"))
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", "\n".join(texts))), default=0))
-    return "\n".join([fence, *texts, fence])
 
 
 def formula(rows: Sequence[Sequence[Word]]) -> str:

@@ -33,6 +33,7 @@ _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
 _SET_APART = 0.08  # of the type: letters with less between them are kerned
 _NO_GAP = (-0.25, 0.01)  # of the type: letters that touch or overlap, by no more than kerning; words are not so close
+_COLUMN = 0.35  # of the type: blanks in type of fixed width are wider, 0.5 at least
 _FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
 _SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
 
@@ -81,7 +82,7 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
     if first in PRE_BASE or {first, second} & _MARKS or unicodedata.category(second)[0] == "M":
         return None
     if before.span is not after.span:
-        return _BLANK
+        return _COLUMN if is_mono(before.span) and is_mono(after.span) else _BLANK
     if HANGUL.match(first) or HANGUL.match(second):
         return _BLANK_IN_HANGUL
     if close:
@@ -155,6 +156,13 @@ def _without_kerning(characters: list[Character]) -> list[Character]:
             and _are_letters(characters[n - 1].text, characters[n + 1].text)
             and _is_level(characters[n - 1], characters[n + 1])
             and is_kerning(_gap(characters[n - 1], characters[n + 1]), character.span["size"])
+        )
+        and not (
+            character.is_found
+            and is_mono(character.span)
+            and 0 < n < len(characters) - 1
+            and _is_level(characters[n - 1], characters[n + 1])
+            and 0 < _gap(characters[n - 1], characters[n + 1]) < _COLUMN * character.span["size"]
         )
     ]
 

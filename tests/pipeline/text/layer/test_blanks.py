@@ -80,6 +80,15 @@ def test_a_blank_between_letters_that_touch_is_none(gap: float, read: str) -> No
     assert "".join(each.text for each in without_narrow_blanks(line)) == read
 
 
+@pytest.mark.parametrize(("gap", "read"), [(1.5, "sort(items)"), (5.0, "sort (items)")])
+def test_a_blank_in_type_of_fixed_width_is_as_wide_as_a_letter(gap: float, read: str) -> None:
+    """Listings spread letters over columns that are wider: MuPDF finds blanks there, which are far narrower."""
+    mono = {"size": 9.0, "font": "CMTT9", "flags": 8}
+    line = [each._replace(span=mono, is_found=each.text == " ") for each in characters("sort (items)", gap=gap)]
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == read
+
+
 def test_a_vowel_without_width_is_no_blank() -> None:
     """The Thai vowel am has no width in what Chromium prints: what it takes on the page is no blank after it."""
     line = characters("\u0e08\u0e33\u0e19\u0e27\u0e19", gap=0)
