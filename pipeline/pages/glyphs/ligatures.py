@@ -4,8 +4,8 @@ A subset of a font may have ligatures (`ti`, `tt`) that its map to Unicode lacks
 middle of words. Sums, integrals and tall brackets of TeX's fonts have U+FFFD or a private code. Their names tell
 (glyph_names.py), or their shapes, compared with those of the same font's letters set beside each other; those of
 boxes and dots tell themselves (signs.py). What is found is added to the font's map in the open document, so that all
-that reads its text sees it; the file is not changed. Not covered: Type 3 fonts (of TeX: tex_bitmaps.py), fonts with codes of several lengths,
-and two fonts of one name.
+that reads its text sees it; the file is not changed. Not covered: Type 3 fonts but those of TeX (tex_bitmaps.py), fonts
+with codes of several lengths, and two fonts of one name.
 """
 
 from collections import Counter, defaultdict

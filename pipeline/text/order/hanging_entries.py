@@ -1,8 +1,8 @@
 """Entries whose first lines stand out to the left of the others: references, dictionaries, speeches of a play, options.
 
 Paragraphs with their first lines indented look alike where they have two lines each. What tells is that an entry's
-first line begins a sentence, and that the line above it ends one; or that a tag stands in the margin, and the text
-beside it begins where the lines below do.
+first line begins a sentence, or with the next word of a dictionary, and that the line above it ends one; or that a tag
+stands in the margin, and the text beside it begins where the lines below do.
 """
 
 import re
@@ -18,6 +18,7 @@ _SAME_EDGE = 0.2  # of the type
 _INDENT = (0.7, 6.0)  # of the type
 _SHARE = 0.8  # of first lines that begin a sentence, and of last ones that end one
 _NAMES = 1  # first lines that may begin with a small letter: with a name such as `de Vries`
+_HEADWORDS = 4  # different ones, that stand in the order of the alphabet
 _TAGGED = 2  # entries, at least
 _TAG_GAP = 0.5  # of the type: between a tag and its text, wider than a blank
 _BLANK = 0.3  # of the type
@@ -34,15 +35,32 @@ def hanging_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:
     starts = [n for n, is_out in enumerate(out) if is_out]
     if _are_of_an_index(lines, starts) and indents and max(indents) - min(indents) <= _SAME_EDGE * size:
         return [list(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return _entries_of_rows(lines_by_row(lines)) or [list(lines)]
+
+
+def _entries_of_rows(rows: Sequence[Sequence[WordLine]]) -> list[list[WordLine]]:
+    """Return the lines of each entry; none if its rows are no such entries."""
+    firsts, lasts = ([edge(row, key=lambda line: line.box.x0) for row in rows] for edge in (min, max))
+    left, size = min(line.box.x0 for line in firsts), max(line.size for line in firsts)
+    out = [line.box.x0 - left <= _SAME_EDGE * size for line in firsts]
+    indents = [line.box.x0 - left for line, is_out in zip(firsts, out, strict=True) if not is_out]
+    starts = [n for n, is_out in enumerate(out) if is_out]
     if not out[0] or len(starts) < _ENTRIES or len(indents) < _INDENTED:
-        return [list(lines)]
+        return []
     even = max(indents) - min(indents) <= _SAME_EDGE * size and _INDENT[0] * size <= indents[0] <= _INDENT[1] * size
-    below = all(lower.box.y0 > upper.box.middle for upper, lower in pairwise(lines))
-    begin = sum(not lines[n].text.lstrip("\"'\u2018\u201c(")[:1].islower() for n in starts)
-    end = sum(_END.search(lines[n - 1].text.rstrip()) is not None for n in starts[1:])
-    if not (even and below and begin + _NAMES >= _SHARE * len(starts) and end >= _SHARE * (len(starts) - 1)):
-        return [list(lines)]
-    return [list(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    below = all(lower.box.y0 > upper.box.middle for upper, lower in pairwise(firsts))
+    begin = sum(not firsts[n].text.lstrip("\"'\u2018\u201c(")[:1].islower() for n in starts)
+    begins = begin + _NAMES >= _SHARE * len(starts) or _are_in_order([firsts[n].words[0].text for n in starts])
+    end = sum(_END.search(lasts[n - 1].text.rstrip()) is not None for n in starts[1:])
+    if not (even and below and begins and end >= _SHARE * (len(starts) - 1)):
+        return []
+    return [[line for row in rows[a:b] for line in row] for a, b in pairwise([*starts, len(rows)])]
+
+
+def _are_in_order(heads: Sequence[str]) -> bool:
+    """Tell if the words that entries begin with are those of a dictionary."""
+    keys = ["".join(filter(str.isalpha, head)).casefold() for head in heads]
+    return len(set(keys)) >= _HEADWORDS and all(one <= other for one, other in pairwise(keys))
 
 
 def _are_of_an_index(lines: Sequence[WordLine], starts: Sequence[int]) -> bool:

@@ -45,7 +45,7 @@ def set_in_bitmaps(*texts: bytes, name: str = "/a{}") -> pymupdf.Document:
 def test_ligatures_dashes_and_quotes_of_t1_and_ot1_come_out() -> None:
     """A font tells its encoding by its ligatures and dashes; the same code is another letter in the other one."""
     t1 = b"\x10The\x1crst,\x11pp.45\x1567,dreiviergro\xffes"
-    ot1 = b"\\The\x0crst,\"pp.45{67,di\x0eculties"
+    ot1 = b'\\The\x0crst,"pp.45{67,di\x0eculties'
     with set_in_bitmaps(t1) as document:
         assert has_lost_letters(text_of(document[0]))
         assert map_tex_bitmaps(document, 0)
@@ -67,7 +67,9 @@ def test_fonts_of_signs_and_of_mathematics_have_their_own_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    "codes", [PROSE, PROSE | {0xE9, 0xFF}, b"fi\x0c", b"0123", b"\x00\x01", b""], ids=lambda codes: repr(bytes(codes))[:9]
+    "codes",
+    [PROSE, PROSE | {0xE9, 0xFF}, b"fi\x0c", b"0123", b"\x00\x01", b""],
+    ids=lambda codes: repr(bytes(codes))[:9],
 )
 def test_fonts_in_doubt_stay_as_they_are(codes: Iterable[int]) -> None:
     """No table is taken for plain letters, those of Latin-1, a few letters, digits, and brackets."""

@@ -26,6 +26,18 @@ FIRST_LINES_INDENTED = [
 ]
 
 
+WORDS = [
+    (OUT, "hare n. a long-eared animal that looks like a large"),
+    (IN, "rabbit. [Many species.]"),
+    (OUT, "hark v. listen."),
+    (OUT, "harp n. an instrument with strings that are set at"),
+    (IN, "an angle. v. (harp on) talk of it again."),
+    (OUT, "harsh adj. rough or jarring."),
+    (OUT, "harvest n. the crops of a year: 2,340 tonnes in"),
+    (IN, "1998."),
+]
+
+
 def lines(rows: list[tuple[float, str]]) -> list[WordLine]:
     words = []
     for n, (x, text) in enumerate(rows):
@@ -40,6 +52,32 @@ def test_references_are_paragraphs() -> None:
 
     assert [entry[0].text for entry in found] == [text for x, text in ENTRIES if x == OUT]
     assert sum(map(len, found)) == len(ENTRIES)
+
+
+def test_words_of_a_dictionary_are_paragraphs_though_they_are_small() -> None:
+    """Words in the order of the alphabet begin entries; others with small letters go on from the line above."""
+    shuffled = [(OUT, "the last of them.") if n == 2 else row for n, row in enumerate(WORDS)]
+
+    assert [entry[0].text for entry in hanging_entries(lines(WORDS))] == [text for x, text in WORDS if x == OUT]
+    assert len(hanging_entries(lines(shuffled))) == 1
+
+
+def test_words_with_wide_blanks_between_them_stand_in_one_entry() -> None:
+    """Pieces of a line that is set wide do not begin at the depth of the lines below."""
+    parted = [
+        piece._replace(line=n) for n, piece in enumerate(word for line in lines(WORDS) for word in _cut(line.words[0]))
+    ]
+
+    assert len(hanging_entries(lines_of(parted))) == 5
+
+
+def _cut(word: Word) -> list[Word]:
+    """A line's words as two, the second one far to the right, if it is long."""
+    text, box = word.text, word.box
+    if len(text) < 20:
+        return [word]
+    halves = [(text[:10], Box(box.x0, box.y0, box.x0 + 50, box.y1)), (text[11:], Box(box.x0 + 70, *box[1:]))]
+    return [word._replace(pieces=(Piece(each, at, 10.0),), box=at) for each, at in halves]
 
 
 @pytest.mark.parametrize(
