@@ -13,6 +13,7 @@ from ocrmill.pipeline.text.words import Word
 _TEXTS = frozenset({"text", "list"})
 _IN_COLUMNS = _TEXTS | {"title", "heading", "footnote", "caption"}
 _INSIDE = 0.9  # of a region's area, from which it lies in another one
+_MOST_INSIDE = 4  # regions; one around more is no text of its own
 _START = 1.0  # of a word's height: lines of a column begin no farther from its edge
 _ROWS = 2  # lines that a column has, at least
 
@@ -33,7 +34,7 @@ def parted_regions(regions: Sequence[Region], words: Sequence[Word]) -> list[Reg
 def _without_inner(region: Region, others: Sequence[Region], words: Sequence[Word]) -> list[Region]:
     """Return what lies above and below the regions inside one, if all of its own words do; else the region."""
     inner = sorted((o.box for o in others if o.box.share_inside(region.box) >= _INSIDE), key=lambda box: box.y0)
-    if not inner:
+    if not 0 < len(inner) <= _MOST_INSIDE:
         return [region]
     own = [word for word in _words_in(region.box, words) if not any(box.contains_centre_of(word.box) for box in inner)]
     if any(box.y0 < word.box.middle < box.y1 for box in inner for word in own):
