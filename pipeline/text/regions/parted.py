@@ -22,20 +22,20 @@ def parted_regions(regions: Sequence[Region], words: Sequence[Word]) -> list[Reg
     """Return the regions, those of text cut above and below others that stand between their lines, and at gutters."""
     out: list[Region] = []
     for region in regions:
-        if region.label not in _TEXTS:
+        others = [other for other in regions if other is not region]
+        inner = sorted(
+            (other.box for other in others if other.box.share_inside(region.box) >= _INSIDE), key=lambda box: box.y0
+        )
+        if region.label not in _TEXTS or len(inner) > _MOST_INSIDE:
             out.append(region)
             continue
-        others = [other for other in regions if other is not region]
-        for piece in _without_inner(region, others, words):
+        for piece in _without_inner(region, inner, words) if inner else [region]:
             out += _by_columns(piece, others, words)
     return out
 
 
-def _without_inner(region: Region, others: Sequence[Region], words: Sequence[Word]) -> list[Region]:
-    """Return what lies above and below the regions inside one, if all of its own words do; else the region."""
-    inner = sorted((o.box for o in others if o.box.share_inside(region.box) >= _INSIDE), key=lambda box: box.y0)
-    if not 0 < len(inner) <= _MOST_INSIDE:
-        return [region]
+def _without_inner(region: Region, inner: Sequence[Box], words: Sequence[Word]) -> list[Region]:
+    """Return what lies above and below the boxes inside a region, if all of its own words do; else the region."""
     own = [word for word in _words_in(region.box, words) if not any(box.contains_centre_of(word.box) for box in inner)]
     if any(box.y0 < word.box.middle < box.y1 for box in inner for word in own):
         return [region]

@@ -54,10 +54,10 @@ def test_three_numbers_are_enough_if_every_fifth_line_has_one() -> None:
         page.insert_text((80, 100 + 15 * n), text, fontsize=11)
         if n % 5 == 4:
             page.insert_text((50, 100 + 15 * n), str(n + 1), fontsize=8)
-    text = read_faithfully(pymupdf.open(stream=document.tobytes()), 0, right_to_left=False)
+    markdown = read_faithfully(pymupdf.open(stream=document.tobytes()), 0, right_to_left=False).markdown
 
-    assert text.markdown.endswith("\n\n5 10 15")
-    assert "fusal and says" in text.markdown.replace("re-fusal", "fusal").replace("\n", " ")
+    assert markdown.endswith("\n\n5 10 15")
+    assert markdown.count("the master did not answer, so that The claimant") == 2
 
 
 def test_numbers_before_rows_of_a_table_stay_in_them() -> None:

@@ -54,3 +54,11 @@ def test_lines_that_cross_a_gutter_are_one_text() -> None:
     for head in (lines(0, 0, 2, width=220), [*lines(0, 0, 1), *lines(120, 0, 1)]):
         region = Region("text", Box(0, 0, 220, 20))
         assert parted_regions([region, *below], head) == [region, *below]
+
+
+def test_a_region_around_many_others_is_no_text_of_its_own() -> None:
+    """The model may draw one around a whole page, over its edges; the lines that are in no other stay together."""
+    words = [word for n in range(6) for word in lines(0, 40 * n, 2)]
+    inner = [Region("text", Box(0, 40 * n, 97, 40 * n + 10)) for n in range(5)]
+    page = Region("text", Box(0, -3000, 100, 28000))
+    assert parted_regions([page, *inner], words) == [page, *inner]
