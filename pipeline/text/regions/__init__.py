@@ -1,1 +1,1 @@
-"""What the regions of the layout model become before words are put into them."""
+"""Regions of the layout model, made ready for words."""
