@@ -1,9 +1,9 @@
 """Letters of TeX's bitmap fonts, which a PDF has as Type 3 fonts whose glyphs are named by their codes alone.
 
-MuPDF takes a code for the letter: of the ligatures, dashes and quotes of a page nothing is left but control characters,
+MuPDF takes a code for the letter: of the ligatures, dashes and quotes of a page only control characters are left,
 `1990{1995` is a range, and a German sharp s is a y with dots. The codes that the document draws tell the encoding.
 Tables are those of OT1, T1 and TS1 in LaTeX's encguide, OML and OMS in The TeXbook, appendix F.
-Not covered: TeX's typewriter and extension fonts, and fonts of which a document draws few letters.
+Not covered: TeX's typewriter and extension fonts, and fonts with few letters in a document.
 """
 
 import re

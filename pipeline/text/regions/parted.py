@@ -73,7 +73,7 @@ def _gutters(others: Sequence[Region]) -> Iterator[tuple[float, float]]:
 
 
 def _begins_lines_at(x: float, words: Sequence[Word]) -> bool:
-    """Tell if words are lines of text, most of which begin at a column's edge."""
+    """Tell if words are lines of text, and most of these begin at a column's edge."""
     starts: list[Word] = []
     for word in sorted(words, key=lambda word: (word.baseline, word.box.x0)):
         if starts and abs(word.baseline - starts[-1].baseline) < word.box.height / 2:
