@@ -177,9 +177,10 @@ SIDES = (16 * 16, 16 * 20)
 
 @pytest.fixture
 def trunk(small_config: EncoderConfig, monkeypatch: pytest.MonkeyPatch) -> SamVit:
-    """A trunk of the small encoder that passes for one of a GPU, at the sizes of windows only."""
+    """A trunk of the small encoder that passes for one of a GPU, at the sizes of windows only, in few large steps."""
     monkeypatch.setattr(attention_choice, "has_kernel_for", lambda _tensor, _width: True)
-    monkeypatch.setattr(grid_attention, "QUERIES", 256)  # the interpreter's time goes by programs
+    monkeypatch.setattr(grid_attention, "QUERIES", 512)  # the interpreter's time goes by programs and their steps
+    monkeypatch.setattr(grid_attention, "rectangle_of", lambda _window: Rectangle(16, 16))
     return SamVit(small_config.sam, small_config.flow.width)
 
 
