@@ -54,3 +54,21 @@ def test_a_model_is_asked_where_words_do_not_decide() -> None:
     assert table_of(numbers, [15.0]) == (4, 0)
     assert table_of(texts, [6.0, 18.0, 30.0])[0] == 4
     assert table_of(texts, [18.0])[0] == 2
+
+
+def test_a_mean_and_its_deviation_begin_a_row_though_they_fill_their_column() -> None:
+    """Cells of numbers, others in brackets, need no rule between their rows where the header has some."""
+    values = ("0.11 (0.02)", "0.17 (0.02)", "0.13 (0.01)", "0.20 (0.02)", "0.66 (0.05)", "1.05 (0.08)")
+    words = []
+    for n, row in enumerate([("Site", *"abcdef"), ("North quay", *values), ("South quay", *values[::-1])]):
+        for column, cell in enumerate(row):
+            x = 70.0 * column
+            for text in cell.split():
+                box = Box(x, 14 * n - 8, x + 5 * len(text), 14 * n + 2)
+                words.append(Word((Piece(text, box, 10.0),), box, 14 * n, n))
+                x = box.x1 + 3
+    rules = Rules(tuple(Box(0, y, 480, y) for y in (-12, 4, 32)))
+
+    (table,) = build_tables(words, rules) or []
+
+    assert table.rows == 3
