@@ -150,21 +150,27 @@ def _without_kerning(characters: list[Character]) -> list[Character]:
         character
         for n, character in enumerate(characters)
         if not (
-            0 < n < len(characters) - 1
-            and character.text == " "
-            and character.box != characters[n - 1].box  # as that of a blank which PDFium lacks, and which was drawn
-            and _are_letters(characters[n - 1].text, characters[n + 1].text)
-            and _is_level(characters[n - 1], characters[n + 1])
-            and is_kerning(_gap(characters[n - 1], characters[n + 1]), character.span["size"])
-        )
-        and not (
-            character.is_found
-            and is_mono(character.span)
+            character.text == " "
             and 0 < n < len(characters) - 1
-            and _is_level(characters[n - 1], characters[n + 1])
-            and 0 < _gap(characters[n - 1], characters[n + 1]) < _COLUMN * character.span["size"]
+            and _is_none(characters[n - 1], character, characters[n + 1])
         )
     ]
+
+
+def _is_none(before: Character, blank: Character, after: Character) -> bool:
+    """Tell if there is no room between two characters for the blank that is there."""
+    if not _is_level(before, after):
+        return False
+    gap, size = _gap(before, after), blank.span["size"]
+    if blank.is_found and is_mono(blank.span) and is_narrower_than_a_column(gap, size):
+        return True
+    was_drawn = blank.box == before.box  # and PDFium lacks it
+    return not was_drawn and _are_letters(before.text, after.text) and is_kerning(gap, size)
+
+
+def is_narrower_than_a_column(gap: float, size: float) -> bool:
+    """Tell if a gap in type of fixed width, in points, is no blank: LaTeX's listings spread letters over columns."""
+    return 0 < gap < _COLUMN * size
 
 
 def _are_letters(before: str, after: str) -> bool:

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from ocrmill.pipeline.text.layer.blanks import LEAST_BLANK, SPACED_LETTERS, is_kerning, is_mono
+from ocrmill.pipeline.text.layer.blanks import (
+    LEAST_BLANK,
+    SPACED_LETTERS,
+    is_kerning,
+    is_mono,
+    is_narrower_than_a_column,
+)
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -56,7 +62,10 @@ def _has_odd_gaps(runs: list["_Run"]) -> bool:
                 is_blank = True
                 continue
             if is_blank:
-                if right > 0 and is_kerning(left - right, run.size):
+                if right > 0 and (
+                    is_kerning(left - right, run.size)
+                    or (run.mono and is_narrower_than_a_column(left - right, run.size))
+                ):
                     return True
             elif left - right > most or before - end > most:
                 return True
