@@ -70,3 +70,17 @@ def whole_pages(path: Path) -> list[pymupdf.Page]:
     except Exception:  # noqa: BLE001 - damaged on purpose
         return []
     return pages
+
+
+def test_leaves_type_of_fixed_width_with_a_gap_that_is_no_column() -> None:
+    """MuPDF takes it for a blank, which the long way takes out: LaTeX spreads the letters of listings over columns."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        page.insert_text((50, 100), "i=", fontname="cour")
+        page.insert_text((50 + pymupdf.get_text_length("i=", "cour") + 3, 100), "4.", fontname="cour")
+        (line,) = layout_of(page)
+        places = page_words._Places(page.rect.width, page.rect.height, page.rotation)
+
+        assert "".join(letter["c"] for span in line["spans"] for letter in span["chars"]) == "i= 4."
+        assert plain_line_words(line, places.place(0), 0) is None
+        assert [word.text for plane in page_words.read_planes(page) for word in plane.words] == ["i=4."]
