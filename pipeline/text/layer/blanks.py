@@ -162,7 +162,8 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
     if not _is_level(before, after):
         return False
     gap, size = _gap(before, after), blank.span["size"]
-    if blank.is_found and is_mono(blank.span) and is_narrower_than_a_column(gap, size):
+    in_columns = blank.is_found and is_mono(before.span) and is_mono(after.span)  # from type of text it is a blank
+    if in_columns and is_narrower_than_a_column(gap, size):
         return True
     was_drawn = blank.box == before.box  # and PDFium lacks it
     return not was_drawn and _are_letters(before.text, after.text) and is_kerning(gap, size)

@@ -54,7 +54,7 @@ def plain_line_words(line: dict[str, Any], place: Place, number: int) -> list[Wo
 
 def _has_odd_gaps(runs: list["_Run"]) -> bool:
     """Tell if a gap within a word may be a blank, a blank may be none, or letters run to the left."""
-    before, right, is_blank = 0.0, 0.0, True
+    before, right, is_blank, was_mono = 0.0, 0.0, True, False
     most = LEAST_BLANK * max([run.size for run in runs])
     for run in runs:
         for letter, (left, _, end, _) in zip(run.text, run.boxes, strict=True):
@@ -64,12 +64,12 @@ def _has_odd_gaps(runs: list["_Run"]) -> bool:
             if is_blank:
                 if right > 0 and (
                     is_kerning(left - right, run.size)
-                    or (run.mono and is_narrower_than_a_column(left - right, run.size))
+                    or (run.mono and was_mono and is_narrower_than_a_column(left - right, run.size))
                 ):
                     return True
             elif left - right > most or before - end > most:
                 return True
-            before, right, is_blank = left, end, False
+            before, right, is_blank, was_mono = left, end, False, run.mono
     return False
 
 

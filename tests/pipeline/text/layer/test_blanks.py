@@ -89,6 +89,15 @@ def test_a_blank_in_type_of_fixed_width_is_as_wide_as_a_letter(gap: float, read:
     assert "".join(each.text for each in without_narrow_blanks(line)) == read
 
 
+def test_a_narrow_blank_between_text_and_type_of_fixed_width_is_one() -> None:
+    """A word of a program in a sentence stands as close to the words beside it as they do to each other."""
+    mono, line = {"size": 9.0, "font": "CMTT9", "flags": 8}, characters("special loop LIR", gap=1.5)
+    line = [each._replace(is_found=each.text == " ") for each in line]
+    line[7:13] = [each._replace(span=mono) for each in line[7:13]]
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == "special loop LIR"
+
+
 def test_a_vowel_without_width_is_no_blank() -> None:
     """The Thai vowel am has no width in what Chromium prints: what it takes on the page is no blank after it."""
     line = characters("\u0e08\u0e33\u0e19\u0e27\u0e19", gap=0)
