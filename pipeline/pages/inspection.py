@@ -54,11 +54,17 @@ class Layer:
 
 def read_layer(page: "pymupdf.Page") -> Layer:
     """Have MuPDF run a page for its text, in some 2 ms. Raises what PyMuPDF raises."""
+    found = page.get_textpage(flags=text_flags())
+    return Layer(found, found.extractText())
+
+
+def text_flags() -> int:
+    """Return MuPDF's flags for plain text, Latin ligatures taken apart, glyphs without a Unicode value as U+FFFD."""
     import pymupdf
 
-    # Without TEXT_CID_FOR_UNKNOWN_UNICODE an unmapped glyph is U+FFFD; with it, a wrong letter. Ligatures are undone.
-    found = page.get_textpage(flags=pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP)
-    return Layer(found, found.extractText())
+    # With TEXT_CID_FOR_UNKNOWN_UNICODE an unmapped glyph would be a wrong letter.
+    unwanted = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+    return int(pymupdf.TEXTFLAGS_TEXT & ~unwanted)
 
 
 def text_of(page: "pymupdf.Page") -> str:

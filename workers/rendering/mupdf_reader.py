@@ -14,7 +14,7 @@ from ocrmill.pipeline.pages import mupdf as rasterize
 from ocrmill.pipeline.pages.glyphs.confirmed_letters import confirms_letters
 from ocrmill.pipeline.pages.glyphs.glyph_names import is_private
 from ocrmill.pipeline.pages.glyphs.ligatures import LETTERS_BY_SHAPE, UNMAPPED, Told, map_unmapped_glyphs
-from ocrmill.pipeline.pages.glyphs.tex_bitmaps import has_lost_letters, map_tex_bitmaps
+from ocrmill.pipeline.pages.glyphs.tex_bitmaps import map_tex_bitmaps
 from ocrmill.pipeline.pages.inspection import Layer, inspect_page, read_layer
 from ocrmill.pipeline.pages.mapped_file import MappedFile
 from ocrmill.pipeline.pages.portfolio import PORTFOLIO_COVER, Portfolio, open_portfolio
@@ -143,11 +143,9 @@ class MupdfReader:
         """Load a page and its layer, and map its unmapped glyphs; tell if the shape of any told its letters."""
         assert self._portfolio is not None
         document, number = self._portfolio.at(page_number)
+        map_tex_bitmaps(document, number - 1)
         page = _load(document, number)
         layer = read_layer(page)
-        if has_lost_letters(layer.text) and map_tex_bitmaps(document, number - 1):
-            page = _load(document, number)
-            layer = read_layer(page)
         lost = layer.text.count(UNMAPPED)  # with many it goes to OCR, unless their names tell
         if not lost and not any(map(is_private, set(layer.text))):
             return page, layer, False

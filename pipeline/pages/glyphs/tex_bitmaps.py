@@ -13,8 +13,7 @@ import pymupdf  # import pages/mupdf.py first: it keeps PyMuPDF from loading its
 
 from ocrmill.pipeline.pages.glyphs.code_map import add_to_map
 
-_HINTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f{|\\\\\xff]")  # what such a font may show for a letter
-_NAMED = re.compile(r"/(?P<start>[A-Za-z]{1,2})(?P<code>\d{1,3})\b")
+_NAMED = re.compile(r"/[A-Za-z]{1,2}(?P<code>\d{1,3})\b")
 _FEW_LETTERS, _MANY_LETTERS = 5, 8  # different small ones of a font of text, with and without commas and full stops
 _LOWER, _POINTS = frozenset(range(0x61, 0x7B)), frozenset((0x2C, 0x2E))
 _GREEK = "\u0393\u0394\u0398\u039b\u039e\u03a0\u03a3\u03a5\u03a6\u03a8\u03a9"
@@ -91,18 +90,20 @@ _T1_ALONE, _OT1_ELSE = frozenset((0x15, 0x16, *range(0x1B, 0x20))), frozenset((*
 _T1_LATER = 0x80  # codes from here on are none of OT1
 
 
-def has_lost_letters(layer: str) -> bool:
-    """Tell if a page's text has characters that TeX's bitmap fonts show for others."""
-    return bool(_HINTS.search(layer))
-
-
 def map_tex_bitmaps(document: pymupdf.Document, page_index: int) -> bool:
-    """Give the fonts of a page that are TeX's bitmaps a map to Unicode; tell if there are any.
+    """Give the fonts of a page that are TeX's bitmaps a map to Unicode; tell if there are any without.
 
-    Pages that were loaded before do not show the letters. Raises MuPDF's errors.
+    Takes a millisecond. Pages that were loaded before do not show the letters: each is to be mapped before it is read,
+    or its text would hang on which others were.
     """
+    try:
+        fonts = document.get_page_fonts(page_index, full=True)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - MuPDF's errors are not one family; who loads the page says what is wrong with it
+        return False
     found = False
-    for xref, _, kind, *_ in document.get_page_fonts(page_index, full=True):
+    for xref, _, kind, *_ in fonts:
         if kind == "Type3" and document.xref_get_key(xref, "ToUnicode")[0] == "null":
             codes = _codes(document, xref)
             texts = {code: text for code, text in letters_of_codes(codes).items() if code in codes}

@@ -34,7 +34,7 @@ _WORD_GAP = 1.5  # times the gap between the letters of a word
 _SET_APART = 0.08  # of the type: letters with less between them are kerned
 _NO_GAP = (-0.25, 0.01)  # of the type: letters that touch or overlap, by no more than kerning; words are not so close
 _COLUMN = 0.35  # of the type: blanks in type of fixed width are wider, 0.5 at least
-_FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
+FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
 _SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
 
 
@@ -175,7 +175,7 @@ def is_narrower_than_a_column(gap: float, size: float) -> bool:
 
 
 def _are_letters(before: str, after: str) -> bool:
-    return before.isalpha() and (after.isalpha() or after in _PUNCTUATION) and max(before, after) < _FIRST_MARKED
+    return before.isalpha() and (after.isalpha() or after in _PUNCTUATION) and max(before, after) < FIRST_MARKED
 
 
 def without_narrow_blanks(characters: list[Character]) -> list[Character]:

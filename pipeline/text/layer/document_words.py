@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from ocrmill.pipeline.text.layer.page_words import text_flags
+from ocrmill.pipeline.pages.inspection import text_of
 
 if TYPE_CHECKING:
     import pymupdf
@@ -47,7 +47,7 @@ class DocumentWords:
                 left -= sum(self._length(xref) for xref in page.get_contents())
                 if left < 0:
                     return
-                counts.update(_WORD.findall(page.get_text("text", flags=text_flags()).lower().replace("\u2010", "-")))
+                counts.update(_WORD.findall(text_of(page).lower().replace("\u2010", "-")))
             except MemoryError:
                 raise
             except Exception:  # noqa: BLE001, S112 - MuPDF's errors are not one family

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ocrmill.pipeline.pages.inspection import Layer, read_layer
+from ocrmill.pipeline.pages.inspection import Layer, read_layer, text_flags
 from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
 from ocrmill.pipeline.text.contents.raised_glyphs import with_raised_glyphs
 from ocrmill.pipeline.text.layer.blanks import (
@@ -89,15 +89,6 @@ class TextPlane:
 def clean_text(text: str) -> str:
     """Text that UTF-8 and Arrow can hold, and C strings too: without NUL, lone surrogates as U+FFFD."""
     return _SURROGATES.sub("\ufffd", text.replace("\0", ""))
-
-
-def text_flags() -> int:
-    """Return MuPDF's flags for plain text, Latin ligatures taken apart, glyphs without a Unicode value as U+FFFD."""
-    import pymupdf
-
-    # With TEXT_CID_FOR_UNKNOWN_UNICODE an unmapped glyph would be a wrong letter.
-    unwanted = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
-    return int(pymupdf.TEXTFLAGS_TEXT & ~unwanted)
 
 
 def read_layout(page: "pymupdf.Page", layer: Layer | None = None) -> dict[str, Any]:

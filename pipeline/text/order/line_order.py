@@ -12,11 +12,10 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 
-from ocrmill.pipeline.text.layer.blanks import RIGHT_TO_LEFT, Character
+from ocrmill.pipeline.text.layer.blanks import FIRST_MARKED, RIGHT_TO_LEFT, Character
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Word
 
-_FIRST_TO_LEFT = "\u0590"  # the code from which letters may run to the left
 _LEFT_TO_RIGHT = frozenset({"L", "EN", "AN"})
 _DIGITS = frozenset({"EN", "AN"})
 _STEP = 1.0  # of the type: digits of a number stand closer to each other
@@ -113,7 +112,7 @@ def _range_in_order(core: Sequence[Character]) -> list[Character]:
 
 def in_logical_order(words: list[Word]) -> list[Word]:
     """Return the words of a line as they are read, whatever the order in which they are drawn."""
-    if max("".join([word.text for word in words]), default="") < _FIRST_TO_LEFT:
+    if max("".join([word.text for word in words]), default="") < FIRST_MARKED:
         return words
     directions = [_direction(word.text) for word in words]
     if "R" not in directions:

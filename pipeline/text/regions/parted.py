@@ -22,11 +22,14 @@ def parted_regions(regions: Sequence[Region], words: Sequence[Word]) -> list[Reg
     """Return the regions, those of text cut above and below others that stand between their lines, and at gutters."""
     out: list[Region] = []
     for region in regions:
+        if region.label not in _TEXTS:
+            out.append(region)
+            continue
         others = [other for other in regions if other is not region]
         inner = sorted(
             (other.box for other in others if other.box.share_inside(region.box) >= _INSIDE), key=lambda box: box.y0
         )
-        if region.label not in _TEXTS or len(inner) > _MOST_INSIDE:
+        if len(inner) > _MOST_INSIDE:
             out.append(region)
             continue
         for piece in _without_inner(region, inner, words) if inner else [region]:

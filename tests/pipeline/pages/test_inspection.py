@@ -2,10 +2,10 @@ import numpy as np
 import pymupdf
 import pytest
 
-from ocrmill.pipeline.pages.inspection import ink_share, inspect_page, read_layer, text_of
+from ocrmill.pipeline.pages.inspection import ink_share, inspect_page, read_layer, text_flags, text_of
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
 from ocrmill.pipeline.records import PageFeatures
-from ocrmill.pipeline.text.layer.page_words import read_layout, text_flags
+from ocrmill.pipeline.text.layer.page_words import read_layout
 
 LINES = [
     "The quick settlement of the northern valleys was followed by a long",
