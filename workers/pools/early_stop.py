@@ -11,6 +11,7 @@ from types import FrameType
 
 from ocrmill.pipeline.errors import StoppedEarlyError
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
 TIME_IS_UP = "the time budget ended before the workers were up: nothing was read"
 
 
@@ -78,6 +79,23 @@ def _raise_dropped(reader: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         if number in numbers:
             raise _StopNowError(f"{number.name}: stopped before the workers were up")
+
+
+@contextmanager
+def signals_after() -> Iterator[None]:
+    """Deliver signals that come in the block once it has ended, for steps that must not be broken off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for missed in came:
+            signal.raise_signal(missed)
 
 
 def check_time(until: float) -> None:

@@ -18,12 +18,13 @@ from functools import partial
 from pathlib import Path
 
 import ray
-from ray._private import node, parameter
+from ray._private import node, parameter, worker
 from ray._raylet import AuthenticationTokenLoader, Config, GcsClient  # type: ignore[attr-defined]
 from ray.exceptions import AuthenticationError, RayError
 
 from ocrmill.pipeline.errors import EngineError, StoppedEarlyError
 from ocrmill.workers.import_path import safe_variables
+from ocrmill.workers.pools.early_stop import signals_after
 from ocrmill.workers.scratch import Scratch
 
 LONGEST_FOLDER = 16  # bytes; the paths of Ray's sockets are 91 longer, and the kernel takes 107
@@ -61,7 +62,8 @@ class RaySession:
                 arguments["runtime_env"] = {"env_vars": {"PYTHONSAFEPATH": "1"}}
             empty = self._scratch.path / "empty"
             empty.mkdir()
-            with _with_variables({**_child_variables(), **variables}), _in_folder(empty), _without_monitors():
+            variables = {**_child_variables(), **variables}
+            with _with_variables(variables), _in_folder(empty), _without_monitors(), _whole_connection():
                 _reload_variables()
                 ray.init(log_to_driver=False, logging_level="ERROR", **arguments)
         except BaseException as error:
@@ -186,6 +188,26 @@ def _without_monitors() -> Iterator[None]:
         yield
     finally:
         parameter.RayParams, node.Node.start_api_server = plain, serve
+
+
+@contextmanager
+def _whole_connection() -> Iterator[None]:
+    """Deliver signals that come while `ray.init` connects this process, which takes about half a second, after that.
+
+    `ray.shutdown` does not take down a driver that is connected in part: its C++ threads outlive Ray's processes, and
+    the end of this process is SIGSEGV instead of its exit code.
+    """
+    connect = worker.connect
+
+    def connect_whole(*arguments: object, **named: object) -> None:
+        with signals_after():
+            connect(*arguments, **named)
+
+    worker.connect = connect_whole
+    try:
+        yield
+    finally:
+        worker.connect = connect
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pdfs import text_pdf
 from waiting import wait_for
 
 from ocrmill.pipeline.errors import StoppedEarlyError
-from ocrmill.workers.pools.early_stop import check_time, ended_early
+from ocrmill.workers.pools.early_stop import check_time, ended_early, signals_after
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,6 +21,19 @@ ENDLESS_START = """
 import ray, time
 start = ray.init
 ray.init = lambda **arguments: (start(**arguments), time.sleep(600))
+"""
+
+# This process is connected to Ray by C++, which no signal breaks off, and the time is up before Python goes on.
+LONG_CONNECTION = """
+import time
+import ray
+from ray import _raylet
+connect = _raylet.CoreWorker
+def connect_long(*arguments):
+    connected = connect(*arguments)
+    time.sleep(6)
+    return connected
+_raylet.CoreWorker = connect_long
 """
 
 
@@ -51,6 +64,29 @@ def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path) -> No
     assert "the time budget ended before the workers were up: nothing was read" in errors
     assert not (tmp_path / "out" / "pages").exists()
     assert not (tmp_path / "out" / "_lease").exists()
+
+
+def test_a_budget_that_ends_while_ray_connects_ends_after_that(tmp_path: Path) -> None:
+    """A driver that is connected in part ends by SIGSEGV; the end waits for the whole connection: exit code 75."""
+    (tmp_path / "in").mkdir()
+    with start_run(tmp_path, "--time-budget", "6s", prepare=LONG_CONNECTION) as run:
+        _, errors = run.communicate(timeout=120)
+
+    assert run.returncode == 75, errors
+    assert "the time budget ended before the workers were up: nothing was read" in errors
+
+
+def test_signals_of_a_step_that_must_not_break_off_come_after_it() -> None:
+    """Each signal is delivered once the block has ended, to the handler of before."""
+    done: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: done.append("signal"))
+    try:
+        with signals_after():
+            signal.raise_signal(signal.SIGTERM)
+            done.append("step")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done == ["step", "signal"]
 
 
 def test_a_signal_at_the_start_ends_it(tmp_path: Path) -> None:
