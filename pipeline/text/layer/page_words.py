@@ -26,6 +26,7 @@ from ocrmill.pipeline.text.layer.blanks import (
     without_letterspacing,
     without_narrow_blanks,
 )
+from ocrmill.pipeline.text.layer.leaning_letters import with_upright_letters
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.layer.torn_words import (
@@ -114,7 +115,7 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
 
 def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: int = 0) -> list[TextPlane]:
     """Make the planes of a layout; size and rotation are those of the page as displayed."""
-    lines = [line for block in layout["blocks"] for line in block["lines"]]
+    lines = [with_upright_letters(line) for block in layout["blocks"] for line in block["lines"]]
     shown = [line for line in lines if any(_has_letter(span["chars"]) for span in line["spans"])]
     columns = _stacked_columns(shown)
     places = _Places(width, height, rotation)
