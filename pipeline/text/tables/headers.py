@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ocrmill.pipeline.text.tables.columns import Columns
-from ocrmill.pipeline.text.tables.rows import FULL_RULE, NUMBER, Line
+from ocrmill.pipeline.text.tables.rows import FULL_RULE, NUMBER, PARTIAL_RULE, Line
 from ocrmill.pipeline.text.tables.rules import Rules, covered
 from ocrmill.pipeline.text.tables.table import Cell
 
@@ -27,15 +27,19 @@ def count_header_rows(cells: Sequence[Cell], rows: Sequence[Sequence[Line]], col
 
 
 def _above_rule(rows: Sequence[Sequence[Line]], columns: Columns, rules: Rules) -> int:
+    """Return the rows above the first rule over the whole width; 0 if rules part most rows, or cells in boxes."""
     left, right = columns.columns[0].x0, columns.columns[-1].x1
-    ruled = []
+    least = PARTIAL_RULE if any(columns.ruled) else FULL_RULE
+    ruled, parted = [], 0
     for n in range(len(rows) - 1):
         above, below = rows[n][-1], rows[n + 1][0]
         low, high = above.baseline - 0.1 * above.size, below.baseline - 0.4 * below.size
         spans = [(rule.x0, rule.x1) for rule in rules.horizontal if low <= rule.y0 <= high]
-        if covered(spans, left, right) >= FULL_RULE:
+        share = covered(spans, left, right)
+        parted += share >= least
+        if share >= FULL_RULE:
             ruled.append(n + 1)
-    if not ruled or ruled[0] > _MOST or (len(rows) > 2 and len(ruled) >= _GRID * (len(rows) - 1)):  # noqa: PLR2004
+    if not ruled or ruled[0] > _MOST or (len(rows) > 2 and parted >= _GRID * (len(rows) - 1)):  # noqa: PLR2004
         return 0
     return ruled[0]
 

@@ -14,11 +14,12 @@ from ocrmill.pipeline.text.words import Word
 
 FULL_RULE = 0.6  # of the table's width
 _PITCH = 0.8  # of the type: baselines of rows are no closer
-_PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
+PARTIAL_RULE = 0.12  # of the table's width: a rule so long parts rows
 _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
 _CLEAR_JUMP = 0.3  # ... and so much if they are set apart clearly
 _ROW_IN_BAND = 2.0  # the score of a line that begins a row though no rule parts it from the one above
+_ROW_IN_BOX = 2.5  # ... and no rule across parts the cells: numbers below each other reach it
 _ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
 _EVEN_STEPS = 0.2  # of the type: a text set in the middle of two rows stands as far from both
 _TOUCHING = 0.05  # of the type: lines with less white space between them stand beside each other
@@ -128,28 +129,49 @@ def row_starts(
 ) -> list[bool]:
     """Tell for each line after the first if it begins a new row. `floating`: lines between them."""
     coverages = [_rule_coverage(upper, lower, columns, rules) for upper, lower in pairwise(lines)]
-    bands = 1 + sum(coverage >= FULL_RULE for coverage in coverages)
-    is_grid = bands >= (max(3, _BOX_SHARE * len(lines)) if any(columns.ruled) else max(4, _BAND_SHARE * len(lines)))
+    has_boxes = any(columns.ruled)
+    bands = 1 + sum(coverage >= (PARTIAL_RULE if has_boxes else FULL_RULE) for coverage in coverages)
+    is_grid = bands >= (max(3, _BOX_SHARE * len(lines)) if has_boxes else max(4, _BAND_SHARE * len(lines)))
     contents = [_content_score(upper, lower, columns) for upper, lower in pairwise(lines)]
     spacing = _spacing_scores(lines, floating, coverages, contents)
     usual = max(-0.4, min(0.7, sum(contents) / max(1, len(contents))))
-    inside = [score for score, coverage in zip(contents, coverages, strict=True) if coverage < _PARTIAL_RULE]
+    inside = [score for score, coverage in zip(contents, coverages, strict=True) if coverage < PARTIAL_RULE]
     is_grid = is_grid and sum(inside) <= _ROWS_IN_BANDS * len(inside)
-    is_plain = not (any(spacing) or floating or any(coverage >= _PARTIAL_RULE for coverage in coverages[1:]))
+    is_plain = not (any(spacing) or floating or any(coverage >= PARTIAL_RULE for coverage in coverages[1:]))
     begun = _full_below_partial(lines, columns) if is_plain else set()
+    seen: set[int] | None = None
     starts = []
-    for n, (upper, lower) in enumerate(pairwise(lines)):
-        if coverages[n] >= _PARTIAL_RULE or n in begun:
+    for n in range(len(lines) - 1):
+        if coverages[n] >= PARTIAL_RULE or n in begun:
             starts.append(True)
             continue
         if is_grid:
-            starts.append(contents[n] >= _ROW_IN_BAND)
+            starts.append(contents[n] >= (_ROW_IN_BOX if has_boxes else _ROW_IN_BAND))
             continue
         score = contents[n] + spacing[n] + usual
         if abs(score) < _HINTED + _TIE and (ys := hinted()):
-            score += _HINTED if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in ys) else -_HINTED
+            seen = _seen_borders(lines, contents, ys) if seen is None else seen
+            score += _HINTED if n in seen else -_HINTED
         starts.append(score > -_TIE)
     return starts
+
+
+def _seen_borders(lines: Sequence[Line], contents: Sequence[float], ys: Sequence[float]) -> set[int]:
+    """Return the lines below which a layout model sees a border, and those where it sees one between most others alike.
+
+    A model misses the border below one name of a section among ten.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    seen = set()
+    for n, (upper, lower) in enumerate(pairwise(lines)):
+        step = round((lower.baseline - upper.baseline) / upper.size, 1)
+        alike.setdefault((contents[n], step, *map(frozenset, (upper.columns, lower.columns))), []).append(n)
+        if any(upper.baseline - 0.3 * upper.size < y < lower.baseline for y in ys):
+            seen.add(n)
+    for group in alike.values():
+        if 2 * len(seen.intersection(group)) > len(group):
+            seen.update(group)
+    return seen
 
 
 def _full_below_partial(lines: Sequence[Line], columns: Columns) -> set[int]:
@@ -179,7 +201,7 @@ def _spacing_scores(
     """Score wide steps for a new row and narrow ones against it, if the table has both and its content agrees."""
     steps = [_white_space(upper, lower, floating) for upper, lower in pairwise(lines)]
     free = sorted(
-        step for step, coverage in zip(steps, coverages, strict=True) if coverage < _PARTIAL_RULE and step > _TOUCHING
+        step for step, coverage in zip(steps, coverages, strict=True) if coverage < PARTIAL_RULE and step > _TOUCHING
     )
     jumps = [(wide - narrow, (wide + narrow) / 2) for narrow, wide in pairwise(free)]
     if not jumps or max(jumps)[0] < _JUMP:
@@ -189,7 +211,7 @@ def _spacing_scores(
     narrow = [
         score
         for step, score, coverage in zip(steps, contents, coverages, strict=True)
-        if step < limit and coverage < _PARTIAL_RULE
+        if step < limit and coverage < PARTIAL_RULE
     ]
     if sum(narrow) > 0.5 * len(narrow):  # narrow steps part rows: the wide ones part groups
         return [1.0 if step > limit else 0.0 for step in steps]

@@ -72,3 +72,50 @@ def test_a_mean_and_its_deviation_begin_a_row_though_they_fill_their_column() ->
     (table,) = build_tables(words, rules) or []
 
     assert table.rows == 3
+
+
+def test_lines_that_look_alike_are_taken_alike() -> None:
+    """A model that misses the border below one name of a section in three does not put it into a row of numbers."""
+    rows = [
+        ("District one", ""),
+        ("Pima", "206"),
+        ("Yuma", "12"),
+        ("District two", ""),
+        ("Gila", "146"),
+        ("Pinal", "9"),
+    ]
+    rows += [("District six", ""), ("Mohave", "31"), ("Navajo", "8")]
+    borders = [12.0 * n - 3 for n in range(1, len(rows))]
+
+    assert table_of(rows, borders)[0] == len(rows)
+    assert table_of(rows, [y for y in borders if y != 12.0 * 4 - 3])[0] == len(rows)
+
+
+def word(text: str, x: float, baseline: float, line: int) -> Word:
+    """Set a word in type of 10 points."""
+    box = Box(x, baseline - 8, x + 5 * len(text), baseline + 2)
+    return Word((Piece(text, box, 10.0),), box, baseline, line)
+
+
+def test_each_box_beside_a_text_of_several_rows_is_a_row() -> None:
+    """Browsers draw a frame for each cell; a description beside four of them has its lines at the height of theirs."""
+    words = []
+    frames = [Box(97, 0, 400, 168)]
+    for row in range(4):
+        frames += [Box(0, 42 * row, 62, 42 * row + 40), Box(65, 42 * row, 94, 42 * row + 40)]
+        for n, text in enumerate(("Source", "Latitude", "DMS")):
+            words.append(word(text, 2, 42 * row + 10 + 12 * n, 3 * row + n))
+        words.append(word("120", 67, 42 * row + 22, 3 * row + 1))
+    for n in range(13):
+        words += [
+            word(text, x, 10 + 12 * n, 20 + n) for text, x in (("Coordinates", 100), ("of", 160), ("places", 175))
+        ]
+    edges = [Box(box.x0, y, box.x1, y) for box in frames for y in (box.y0, box.y1)]
+    sides = [Box(x, box.y0, x, box.y1) for box in frames for x in (box.x0, box.x1)]
+
+    (table,) = build_tables(words, Rules(tuple(edges), tuple(sides))) or []
+    cells = {(cell.row, cell.column): (cell.row_span, " ".join(one.text for one in cell.words)) for cell in table.cells}
+    assert [cells[row, 0] for row in range(4)] == [(1, "Source Latitude DMS")] * 4
+    assert [cells[row, 1] for row in range(4)] == [(1, "120")] * 4
+    assert cells[0, 2][0] == 4
+    assert table.header_rows == 0
