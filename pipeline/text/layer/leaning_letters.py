@@ -10,6 +10,7 @@ from typing import Any
 
 _ITALIC = 2  # MuPDF's flag of a span
 _LEAN = 0.02  # of the type: upright frames begin at the origin but for rounding; at 12 degrees it is 0.04
+_FEWEST = 3  # letters in a row: to PDFium, single ones as the j begin before their origin in upright type
 _STEEPEST = 0.6  # how far a frame leans for each unit of its height, 31 degrees; browsers shear by 0.25, Word by 0.33
 
 _Vector = tuple[float, float]
@@ -32,12 +33,19 @@ def with_upright_letters(line: dict[str, Any]) -> dict[str, Any]:
 def _parts(span: dict[str, Any], along: _Vector) -> Iterator[dict[str, Any]]:
     """Cut a span into letters that lean, which are italic whatever their font is called, and others."""
     size = span["size"]
-    for leans, characters in groupby(span["chars"], key=lambda character: _leans(character, size, along)):
-        if leans:
-            upright = [_upright(character, along) for character in characters]
-            yield {**span, "flags": span["flags"] | _ITALIC, "chars": upright}
-        else:
-            yield {**span, "chars": list(characters)}
+    kept: list[dict[str, Any]] = []
+    for leans, run in groupby(span["chars"], key=lambda character: _leans(character, size, along)):
+        characters = list(run)
+        if not leans or len(characters) < _FEWEST:
+            kept += characters
+            continue
+        if kept:
+            yield {**span, "chars": kept}
+            kept = []
+        upright = [_upright(character, along) for character in characters]
+        yield {**span, "flags": span["flags"] | _ITALIC, "chars": upright}
+    if kept:
+        yield {**span, "chars": kept}
 
 
 def _leans(character: Mapping[str, Any], size: float, along: _Vector) -> bool:

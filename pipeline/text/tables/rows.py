@@ -19,7 +19,6 @@ _BAND_SHARE = 0.3  # of the lines: so many bands between rules are rows
 _BOX_SHARE = 0.2  # ... if there are vertical rules too
 _CLEAR_JUMP = 0.3  # ... and so much if they are set apart clearly
 _ROW_IN_BAND = 2.0  # the score of a line that begins a row though no rule parts it from the one above
-_ROW_IN_BOX = 2.5  # ... and no rule across parts the cells: numbers below each other reach it
 _ROWS_IN_BANDS = 1.0  # the usual score of lines between rules, if those part groups of rows
 _EVEN_STEPS = 0.2  # of the type: a text set in the middle of two rows stands as far from both
 _TOUCHING = 0.05  # of the type: lines with less white space between them stand beside each other
@@ -146,7 +145,10 @@ def row_starts(
             starts.append(True)
             continue
         if is_grid:
-            starts.append(contents[n] >= (_ROW_IN_BOX if has_boxes else _ROW_IN_BAND))
+            is_as_wide = (
+                not has_boxes or lines[n].columns >= lines[n + 1].columns
+            )  # more cells are those set in the middle
+            starts.append(contents[n] >= _ROW_IN_BAND and is_as_wide)
             continue
         score = contents[n] + spacing[n] + usual
         if abs(score) < _HINTED + _TIE and (ys := hinted()):

@@ -4,6 +4,7 @@ import pymupdf
 import pytest
 
 from ocrmill.pages import read_text_layer
+from ocrmill.pipeline.text.layer.leaning_letters import with_upright_letters
 
 TEXT = "Identifying Attributes for Named Physical and Cultural Features"
 BEGINS = {0: (100, 400), 90: (300, 700), 180: (500, 400), 270: (300, 100)}
@@ -33,3 +34,16 @@ def test_leaning_words_within_a_line_are_italic() -> None:
     page.insert_text((after, 100), "of the year", fontsize=12)
 
     assert read_text_layer(document.tobytes(), 1).markdown == "It is defined in _Named Attributes_ of the year"
+
+
+def test_single_letters_that_begin_before_their_origin_are_upright() -> None:
+    """So PDFium has the j of many fonts, within words of upright type."""
+    letters = [("a", 10.0, 10.0), ("j", 15.0, 14.2), ("a", 18.0, 18.0)]
+    span = {
+        "size": 10.0,
+        "flags": 0,
+        "chars": [{"c": c, "origin": (x, 50.0), "bbox": (left, 42.0, x + 5, 52.0)} for c, x, left in letters],
+    }
+    line = {"dir": (1.0, 0.0), "wmode": 0, "spans": [span]}
+
+    assert with_upright_letters(line)["spans"] == [span]
