@@ -37,7 +37,7 @@ def test_leaning_words_within_a_line_are_italic() -> None:
 
 
 def test_single_letters_that_begin_before_their_origin_are_upright() -> None:
-    """So PDFium has the j of many fonts, within words of upright type."""
+    """Keep the j of many fonts, as PDFium has it, within its word of upright type."""
     letters = [("a", 10.0, 10.0), ("j", 15.0, 14.2), ("a", 18.0, 18.0)]
     span = {
         "size": 10.0,
