@@ -33,7 +33,7 @@ from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.records import PageText, Route
 from ocrmill.pipeline.text.layout_model import load_layout_model
 from ocrmill.pipeline.text.text_layer import read_text_layer
-from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
+from ocrmill.pipeline.text.visible.visible_words import read_visible_layout, visible_words
 
 if TYPE_CHECKING:  # mupdf.py imports it, without its layout model
     import pymupdf

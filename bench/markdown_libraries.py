@@ -51,7 +51,7 @@ def _ours(manner: "Manner") -> Convert:
     from ocrmill.pipeline.pages import mupdf as rasterize
     from ocrmill.pipeline.pages.mapped_file import map_path
     from ocrmill.pipeline.text.text_layer import read_text_layer
-    from ocrmill.pipeline.text.visible_words import read_visible_layout
+    from ocrmill.pipeline.text.visible.visible_words import read_visible_layout
     from ocrmill.workers.rendering.child import spare_collections
 
     rasterize.quiet()

@@ -19,7 +19,7 @@ from ocrmill.pipeline.measures import LayerLine
 from ocrmill.pipeline.pages.mupdf import displayed_geometry
 from ocrmill.pipeline.quality.agreement.layer_lines import lines_of
 from ocrmill.pipeline.records import Block, PageGeometry
-from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
+from ocrmill.pipeline.text.visible.visible_words import read_visible_layout, visible_words
 
 if TYPE_CHECKING:
     import pymupdf

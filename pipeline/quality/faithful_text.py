@@ -12,7 +12,7 @@ from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.page_text import TABLE_UNCERTAIN
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.text_layer import Manner, read_text_layer
-from ocrmill.pipeline.text.visible_words import VisibleLayout, mended_words, read_visible_layout, visible_words
+from ocrmill.pipeline.text.visible.visible_words import VisibleLayout, mended_words, read_visible_layout, visible_words
 
 if TYPE_CHECKING:
     import pymupdf

@@ -42,7 +42,7 @@ from ocrmill.pipeline.text.table_parts import (
 )
 from ocrmill.pipeline.text.tables.doubts import may_break_numbers
 from ocrmill.pipeline.text.tables.rules import page_rules
-from ocrmill.pipeline.text.visible_words import VisibleLayout, read_visible_layout
+from ocrmill.pipeline.text.visible.visible_words import VisibleLayout, read_visible_layout
 
 if TYPE_CHECKING:
     import pymupdf

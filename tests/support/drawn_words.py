@@ -9,7 +9,7 @@ from pathlib import Path
 import pymupdf
 from pdf_objects import first_free, stream, write_pages
 
-from ocrmill.pipeline.text.hidden_text import Reason
+from ocrmill.pipeline.text.visible.hidden_text import Reason
 
 WORDS = ["ferry", "quay", "tide", "walkers", "dogs", "coal", "harbour", "bell", "office", "doctor", "pilot"]
 

@@ -42,7 +42,7 @@ from ocrmill.pipeline.text.figures import cut_figures, has_pictures
 from ocrmill.pipeline.text.layer.document_words import DocumentWords
 from ocrmill.pipeline.text.layer.page_words import clean_text
 from ocrmill.pipeline.text.text_layer import ENGINE_REASONS
-from ocrmill.pipeline.text.visible_words import read_visible_layout, visible_words
+from ocrmill.pipeline.text.visible.visible_words import read_visible_layout, visible_words
 from ocrmill.workers.rendering.page_reading import PageReading, awaiting_ocr, failed_page
 from ocrmill.workers.rendering.protocol import ChildSettings, OpenedDocument, OpenReply, RenderedImage
 

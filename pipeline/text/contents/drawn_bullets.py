@@ -15,11 +15,11 @@ from ocrmill.pipeline.pages.drawing_log import DrawingLog
 from ocrmill.pipeline.text.contents.item_marks import mark_of
 from ocrmill.pipeline.text.contents.part import lines_of, prose_size
 from ocrmill.pipeline.text.layer.page_words import TextPlane
-from ocrmill.pipeline.text.layer.plainly_seen import LIGHT
 from ocrmill.pipeline.text.layout_model import Region
 from ocrmill.pipeline.text.page_parts import HEADING_RATIO
 from ocrmill.pipeline.text.reading_order import Box, enclosing, turned
 from ocrmill.pipeline.text.tables.chunks import text_lines
+from ocrmill.pipeline.text.visible.plainly_seen import LIGHT
 from ocrmill.pipeline.text.words import Piece, Word
 
 if TYPE_CHECKING:

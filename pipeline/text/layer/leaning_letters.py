@@ -22,7 +22,7 @@ def with_upright_letters(line: dict[str, Any]) -> dict[str, Any]:
 
     The line itself if none leans, if it is vertical, or if it runs neither along nor across the page.
     """
-    along = line["dir"]
+    along = round(line["dir"][0], 4), round(line["dir"][1], 4)  # a page that is turned twice leaves 1e-8
     if 0.0 not in along or line["wmode"]:
         return line
     if not any(_leans(character, span["size"], along) for span in line["spans"] for character in span["chars"]):

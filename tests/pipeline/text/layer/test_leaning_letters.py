@@ -13,7 +13,7 @@ BEGINS = {0: (100, 400), 90: (300, 700), 180: (500, 400), 270: (300, 100)}
 @pytest.mark.parametrize("turn", BEGINS)
 @pytest.mark.parametrize("lean", [0.2, 0.33, -0.25])
 def test_leaning_words_stay_words_whichever_way_they_run(turn: int, lean: float) -> None:
-    """Blanks are told by the letters' places on the baseline; what leans is italic, whatever the font is called."""
+    """Places on the baseline tell blanks; what leans is italic, whatever the font is called."""
     document = pymupdf.open()
     page = document.new_page()
     begin = pymupdf.Point(*BEGINS[turn])
@@ -34,6 +34,20 @@ def test_leaning_words_within_a_line_are_italic() -> None:
     page.insert_text((after, 100), "of the year", fontsize=12)
 
     assert read_text_layer(document.tobytes(), 1).markdown == "It is defined in _Named Attributes_ of the year"
+
+
+def test_letters_of_a_line_that_rounding_tilts_stand_upright() -> None:
+    """A page turned and turned back has lines that run along (1, 1e-8)."""
+    letters = [
+        {"c": c, "origin": (x, 50.0), "bbox": (x - 0.6, 42.0, x + 7.4, 52.0)}
+        for c, x in zip("and", (0, 5, 10), strict=True)
+    ]
+    line = {"dir": (1.0, 1.4e-8), "wmode": 0, "spans": [{"size": 10.0, "flags": 0, "chars": letters}]}
+
+    (span,) = with_upright_letters(line)["spans"]
+    assert [[round(edge, 1) for edge in one["bbox"]] for one in span["chars"]] == [
+        [x, 42, x + 5, 52] for x in (0, 5, 10)
+    ]
 
 
 def test_single_letters_that_begin_before_their_origin_are_upright() -> None:

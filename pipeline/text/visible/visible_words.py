@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ocrmill.pipeline.pages.drawing_log import DrawingLog, read_drawing_log
 from ocrmill.pipeline.pages.inspection import Layer
-from ocrmill.pipeline.text.hidden_text import HiddenText, find_hidden_text
 from ocrmill.pipeline.text.inline.drawn_underscores import put_drawn_underscores
 from ocrmill.pipeline.text.layer.page_words import COMBINING, DOTLESS, read_layout, read_planes
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
 from ocrmill.pipeline.text.reading_order import Box, turned
+from ocrmill.pipeline.text.visible.hidden_text import HiddenText, find_hidden_text
 
 if TYPE_CHECKING:
     import pymupdf

@@ -6,9 +6,9 @@ import pymupdf
 import pytest
 from pdf_objects import write_pages
 
-from ocrmill.pipeline.text.hidden_text import Reason, find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import read_layout
 from ocrmill.pipeline.text.text_layer import read_text_layer
+from ocrmill.pipeline.text.visible.hidden_text import Reason, find_hidden_text
 
 BODY = "BT /F 12 Tf 72 700 Td (The coal for the harbour office) Tj 0 -14 Td (came late, and the bell was heard.) Tj ET "
 DRAFT = "q .8 g BT /F 60 Tf .7 .7 -.7 .7 150 250 Tm (DRAFT) Tj ET Q "

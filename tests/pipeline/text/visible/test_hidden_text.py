@@ -16,11 +16,11 @@ from ocrmill.pipeline.pages.inspection import inspect_page
 from ocrmill.pipeline.pages.mupdf import displayed_geometry, render_thumbnail
 from ocrmill.pipeline.pages.routing import decide
 from ocrmill.pipeline.records import Route
-from ocrmill.pipeline.text.hidden_text import _BLANKS, NOTHING_HIDDEN, HiddenText, Reason, find_hidden_text
 from ocrmill.pipeline.text.layer.page_words import read_layout
-from ocrmill.pipeline.text.layer.plainly_seen import is_plainly_seen
 from ocrmill.pipeline.text.text_layer import read_text_layer
-from ocrmill.pipeline.text.visible_words import visible_words
+from ocrmill.pipeline.text.visible.hidden_text import _BLANKS, NOTHING_HIDDEN, HiddenText, Reason, find_hidden_text
+from ocrmill.pipeline.text.visible.plainly_seen import is_plainly_seen
+from ocrmill.pipeline.text.visible.visible_words import visible_words
 
 DRAWN_EACH = 4
 TURNS = [b"", b"/Rotate 90", b"/Rotate 180 /CropBox [20 30 600 780]", b"/Rotate 270 /CropBox [-40 -20 610 790]"]

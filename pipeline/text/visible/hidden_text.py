@@ -8,7 +8,7 @@ A character is hidden if each of its drawings is:
     covered       under an area or picture that is drawn later and lets nothing through
     outside       outside the page's crop box, or outside the clip path
     tiny          smaller than 1 pt
-    watermark     marked as one (layer/watermarks.py): it is seen, but is no part of the text
+    watermark     marked as one (watermarks.py): it is seen, but is no part of the text
 
 Text of layers that are switched off is not in MuPDF's text, nor is a letter that it finds twice in a row (fake bold).
 Lines drawn twice are in it twice: the later drawing of a letter is dropped here if it lies nearly on the first.
@@ -39,8 +39,8 @@ import pymupdf
 from ocrmill.pipeline.pages.drawing_log import EVERYWHERE, Area, DrawingLog, before_rotation, read_drawing_log
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
 from ocrmill.pipeline.text.contents.repeated_letters import Floats, Mask, repeated_letters
-from ocrmill.pipeline.text.layer.plainly_seen import FAINTEST, LIGHT, SMALLEST, finite_rows, is_plainly_seen
-from ocrmill.pipeline.text.layer.watermarks import may_have_watermarks, watermark_runs
+from ocrmill.pipeline.text.visible.plainly_seen import FAINTEST, LIGHT, SMALLEST, finite_rows, is_plainly_seen
+from ocrmill.pipeline.text.visible.watermarks import may_have_watermarks, watermark_runs
 
 _IGNORED = 3  # a run's type in the trace
 _CLIPPED = 64  # a span's flag: it is a clip path, perhaps beside being filled

@@ -1,0 +1,1 @@
+"""Decides what of a page's text layer a reader sees."""
