@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patient_vllm import patient
 from PIL import Image
 from ports import free_port
 
@@ -61,7 +62,9 @@ def server(
     command = [*documented_command(tiny_checkpoint), *shlex.split(SMALL), "--port", str(port)]
     log = tmp_path_factory.mktemp("server") / "log"
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=vllm_environment, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=vllm_environment | patient(), start_new_session=True
+        )
     try:
         wait_until_healthy(f"http://127.0.0.1:{port}", process, log)
         yield f"http://127.0.0.1:{port}"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_checkpoints import make_checkpoint
 from narrowed import instance
+from patient_vllm import patient
 
 from ocrmill.configs.engine_settings import DeepseekOcr2Settings, DeepseekOcrSettings, EngineSettings
 from ocrmill.model_adapter.checkpoint.published_config import ModelSize
@@ -73,7 +74,7 @@ def test_views_and_their_memory_are_those_of_the_mode(mode: str) -> None:
 def test_a_page_is_read_by_a_seeded_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights, processor and encoder of the first model in vLLM: the page costs what its mode says."""
     pytest.importorskip("vllm")
-    for name, value in {"HF_HUB_OFFLINE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}.items():
+    for name, value in {"HF_HUB_OFFLINE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind", **patient()}.items():
         monkeypatch.setenv(name, value)
     seed_checkpoint(tmp_path / "model", ModelSize.TINY, FIRST)
     limits = {"max_output_tokens": 8, "max_model_len": 2048, "pages_in_flight": 2, "pages_ahead": 0, "cpu_cache_gb": 1}

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import psutil
 import pyarrow.dataset as ds
 import pytest
 from narrowed import instance, present
+from patient_vllm import patient
 from pdfs import scan_pdf
 from processes import descendants
 from rasterized import geometry_of, text_of
@@ -109,14 +111,36 @@ def test_the_samples_end_with_a_row_for_every_page(settings: RunSettings, tmp_pa
 def ocrmill(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
     command = [sys.executable, "-c", "from ocrmill import cli; cli.main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **patient()})
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_said_to_be(settings: RunSettings, tmp_path: Path) -> None:
+    """The command ends with vLLM's root cause in one line, not with its last words, and leaves no process behind."""
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    for file in Path(settings.engine.deepseek_ocr2.model).iterdir():
+        (checkpoint / file.name).symlink_to(file)
+    config = json.loads((checkpoint / "config.json").read_text())
+    config["language_config"]["hidden_act"] = "gelu"  # which only vLLM's engine process minds, once it makes the model
+    (checkpoint / "config.json").unlink()
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    command = [*("run", str(scan_pdf(tmp_path / "scan.pdf"))), "--out", str(tmp_path / "out"), "--no-ray"]
+    chosen = ["--engine", "deepseek-ocr2", "--model", str(checkpoint), "--set", "engine.deepseek_ocr2.cpu_cache_gb=1"]
+
+    ended = ocrmill(*command, *chosen)
+
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("ocrmill: vLLM did not start")
+    assert "Unsupported activation: gelu" in last
 
 
 @pytest.fixture(scope="module")
 def pool(settings: RunSettings) -> Iterator[RayPool]:
-    """One engine for all tests of the file, in the process that a run would give it."""
+    """One engine for all tests from here on, in the process that a run would give it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
+        for name, value in {"HF_HUB_OFFLINE": "1", **patient()}.items():
+            patch.setenv(name, value)
         pool = RayPool(settings, make_engine)
         yield pool
         pool.close()
@@ -148,6 +172,37 @@ async def read(pool: RayPool, document: Document, pages: int) -> list[PageRow]:
     return [present(row) for row in rows]
 
 
+class Reading(NamedTuple):
+    """More pages at once than are in flight, one of them refused, and how long the engine had been idle meanwhile."""
+
+    good: list[PageRow]
+    refused: PageRow
+    idle_s: list[float]  # while they were read, every 0.2 s
+    idle_afterwards_s: float
+
+
+@pytest.fixture(scope="module")
+def reading(pool: RayPool, runner: asyncio.Runner, document: Document) -> Reading:
+    async def idle_s() -> float:
+        (engine,) = pool._engine_slots.handles()
+        return float(await engine.actor.idle_s.remote())
+
+    async def scenario() -> Reading:
+        page, image = await rendered(pool, document)
+        broken = PageViews(np.zeros((7, 7, 3), np.uint8), np.zeros((0, 768, 768, 3), np.uint8))
+        images = [image] * 2 + [broken] + [image] * 3
+        tasks = [asyncio.create_task(pool.recognize(document, page, each)) for each in images]
+        idle = []
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0.2)
+            idle.append(await idle_s())
+        rows = [present(await task) for task in tasks]
+        await asyncio.sleep(2)
+        return Reading(rows[:2] + rows[3:], rows[2], idle, await idle_s())
+
+    return runner.run(scenario())
+
+
 def longest_run(row: PageRow) -> int:
     """The most times that a word is written in a row."""
     return max(len(list(run)) for _, run in groupby(present(text_of(row).raw).split()))
@@ -169,14 +224,12 @@ def test_the_cpu_has_room_for_one_engine(pool: RayPool) -> None:
     assert pool.engines == 1
 
 
-def test_pages_are_read_and_loops_stopped(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
+def test_pages_are_read_and_loops_stopped(reading: Reading) -> None:
     """A row says what the model saw, wrote and why it ended; a loop costs under 300 tokens and is flagged.
 
     The model would write one word for ever: every n-gram of 20 words that it repeats would be one of these.
     """
-    rows = runner.run(read(pool, document, 6))
-
-    for row in rows:
+    for row in reading.good:
         assert longest_run(row) == 20, "the n-gram rule is off, or the model no longer loops"
         assert row.status is Status.OK
         assert row.standing is not None
@@ -230,25 +283,10 @@ def test_a_page_that_loops_is_read_otherwise(pool: RayPool, runner: asyncio.Runn
     assert {"repetition", "looped_before", "truncated"} <= set(row.flags)
 
 
-def test_the_engine_says_whether_it_gets_on(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
+def test_the_engine_says_whether_it_gets_on(reading: Reading) -> None:
     """Each piece of text that vLLM writes is a sign of life, however long a page takes; without pages there is none."""
-
-    async def idle_s() -> float:
-        (engine,) = pool._engine_slots.handles()
-        return float(await engine.actor.idle_s.remote())
-
-    async def scenario() -> list[float]:
-        reading = asyncio.create_task(read(pool, document, 1))
-        idle = []
-        while not reading.done():
-            await asyncio.sleep(0.2)
-            idle.append(await idle_s())
-        await asyncio.sleep(2)
-        return [*idle, await idle_s()]
-
-    *while_reading, afterwards = runner.run(scenario())
-    assert sum(later < earlier for earlier, later in pairwise(while_reading)) > 3
-    assert afterwards >= 2
+    assert sum(later < earlier for earlier, later in pairwise(reading.idle_s)) > 3
+    assert reading.idle_afterwards_s >= 2
 
 
 def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
@@ -258,22 +296,11 @@ def test_the_image_travels_as_views(pool: RayPool, runner: asyncio.Runner, docum
     assert page.image_bytes == 3 * (1024**2 + 6 * 768**2)
 
 
-def test_a_page_that_vllm_refuses_concerns_no_other(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
+def test_a_page_that_vllm_refuses_concerns_no_other(reading: Reading) -> None:
     """Its row says why, and its neighbours are read."""
-
-    async def scenario() -> list[PageRow]:
-        page, image = await rendered(pool, document)
-        broken = PageViews(np.zeros((7, 7, 3), np.uint8), np.zeros((0, 768, 768, 3), np.uint8))
-        rows = await asyncio.gather(
-            pool.recognize(document, page, image),
-            pool.recognize(document, page, broken),
-        )
-        return [present(row) for row in rows]
-
-    good, bad = runner.run(scenario())
-    assert good.status is Status.OK
-    assert bad.reason is Reason.ENGINE_ERROR
-    assert "(7, 7, 3)" in present(bad.detail)
+    assert {row.status for row in reading.good} == {Status.OK}
+    assert reading.refused.reason is Reason.ENGINE_ERROR
+    assert "(7, 7, 3)" in present(reading.refused.detail)
 
 
 def test_vllm_dies_and_comes_back(pool: RayPool, runner: asyncio.Runner, document: Document) -> None:
@@ -303,24 +330,3 @@ def test_nothing_outlives_the_actor(pool: RayPool, runner: asyncio.Runner, docum
     actor.kill()
 
     assert psutil.wait_procs([orphan], timeout=20)[0], "vLLM's process outlived the actor"
-
-
-def test_a_checkpoint_that_cannot_be_loaded_is_said_to_be(settings: RunSettings, tmp_path: Path) -> None:
-    """The command ends with vLLM's root cause in one line, not with its last words, and leaves no process behind."""
-    checkpoint = tmp_path / "checkpoint"
-    checkpoint.mkdir()
-    for file in Path(settings.engine.deepseek_ocr2.model).iterdir():
-        (checkpoint / file.name).symlink_to(file)
-    config = json.loads((checkpoint / "config.json").read_text())
-    config["language_config"]["hidden_act"] = "gelu"  # which only vLLM's engine process minds, once it makes the model
-    (checkpoint / "config.json").unlink()
-    (checkpoint / "config.json").write_text(json.dumps(config))
-    command = [*("run", str(scan_pdf(tmp_path / "scan.pdf"))), "--out", str(tmp_path / "out"), "--no-ray"]
-    chosen = ["--engine", "deepseek-ocr2", "--model", str(checkpoint), "--set", "engine.deepseek_ocr2.cpu_cache_gb=1"]
-
-    ended = ocrmill(*command, *chosen)
-
-    assert ended.returncode == 1
-    last = ended.stderr.splitlines()[-1]
-    assert last.startswith("ocrmill: vLLM did not start")
-    assert "Unsupported activation: gelu" in last
