@@ -18,6 +18,7 @@ _VERSE_SHARE, _CLEAR = 0.33, 0.1  # of those that have that much of the widest l
 _USUAL_WORDS, _MOST_WORDS = 9, 14  # in a line that is short by itself
 _WORDS, _CAPITALS = 6, 0.6  # in a line of an address, at most; of its words: in German prose it is a third
 _SAME_SIZE, _AS_WIDE = 0.05, 1.2  # of the type; times the width of a stanza
+_SAME_LEFT = 0.2  # of the type
 _HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 _ENDS, _STOP_SHARE, _VERSE_WORDS = 5, 0.8, 4  # line ends; those with a stop, in prose one of seven; words in a line
 _STOP = re.compile(r"[.,!?:;\u2013\u2014]['\")\]\u201d\u2019]*$")
@@ -86,7 +87,12 @@ def _are_names(rows: Sequence[Sequence[Word]]) -> bool:
 
 def _have_room(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:
     """Tell if so many lines have room for the first word of the next one that they were ended by will."""
-    widths = [max(word.box.x1 for word in row) - min(word.box.x0 for word in row) for row in rows]
+    lefts, rights = (
+        [min(word.box.x0 for word in row) for row in rows],
+        [max(word.box.x1 for word in row) for row in rows],
+    )
+    starts = [min(lefts)] * len(rows) if _have_one_indent(lefts, rows[0][0].size) else lefts
+    widths = [right - left for left, right in zip(starts, rights, strict=True)]
     room = [
         max(widths) - width - _BLANK * lower[0].size - lower[0].box.width
         for width, (_, lower) in zip(widths, pairwise(rows), strict=False)
@@ -97,3 +103,9 @@ def _have_room(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:
         left >= _CLEAR * max(widths) and not _SENTENCE_END.search(text) for left, text in zip(room, texts, strict=False)
     )
     return len(rows) > _ROWS and clear >= _VERSE_SHARE * len(room)
+
+
+def _have_one_indent(lefts: Sequence[float], size: float) -> bool:
+    """Tell if rows begin at an edge or set in from it by one width, as beside a large first letter: none is centred."""
+    inside = [left for left in lefts if left - min(lefts) > _SAME_LEFT * size]
+    return not inside or max(inside) - min(inside) <= _SAME_LEFT * size

@@ -31,7 +31,14 @@ def page_words(cap: str, start: str, *, lines: int = 3, over: bool = False) -> l
 @pytest.mark.parametrize("lines", [2, 3, 4, 5])
 @pytest.mark.parametrize(
     ("cap", "start", "word"),
-    [("T", "he", "The"), ("\u00abT", "he", "\u00abThe"), ("N", "EVER", "NEVER"), ("A", "n", "An")],
+    [
+        ("T", "he", "The"),
+        ("\u00abT", "he", "\u00abThe"),
+        ("N", "EVER", "NEVER"),
+        ("A", "n", "An"),
+        ("O", "PTICS", "OPTICS"),
+        ("I", "'m", "I'm"),
+    ],
 )
 def test_a_large_letter_begins_the_first_word_beside_it(cap: str, start: str, word: str, lines: int) -> None:
     """Whatever its height, with a quotation mark or before capitals: the word of its first line gets the letter."""
@@ -50,11 +57,19 @@ def test_a_first_word_that_is_printed_over_its_large_letter_gets_it() -> None:
     assert "seven" in texts
 
 
-def test_a_large_letter_that_is_a_word_stays_one() -> None:
+def test_a_large_letter_that_is_a_word_comes_before_its_line() -> None:
     """`A` before a word that the page has elsewhere, and any letter before a name, are words of their own."""
-    for cap, start in (("A", "night"), ("A", "NIGHT"), ("T", "Northbay")):
-        words = page_words(cap, start)
-        assert with_drop_caps(words) == words
+    for cap, start in (("A", "night"), ("A", "NIGHT"), ("T", "Northbay"), ("I", "THERE")):
+        texts = [each.text for each in with_drop_caps(page_words(cap, start))]
+        assert texts[texts.index(cap) :][:3] == [cap, start, "ferry"]
+
+
+def test_a_letter_beside_one_line_stays_where_it_is() -> None:
+    """A large letter that is a word stands over several lines, or is no first letter of theirs."""
+    words = page_words("A", "night")
+    first = next(word for word in words if word.text == "ferry")
+    one_line = [word for word in words if word.text == "A" or word.baseline <= first.baseline or word.text == "night"]
+    assert with_drop_caps(one_line) == one_line
 
 
 def test_a_large_number_comes_before_the_first_line_beside_it() -> None:

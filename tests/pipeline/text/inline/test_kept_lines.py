@@ -53,6 +53,25 @@ def test_a_line_with_room_for_the_next_word_ends_by_will(text: str) -> None:
     assert are_kept(rows(text))
 
 
+def set_in(found: list[list[Word]], count: int, width: float) -> list[list[Word]]:
+    """Rows with the first `count` of them set in by so many points."""
+    moved = []
+    for n, line in enumerate(found):
+        x = width if n < count else 0.0
+        moved.append(
+            [word._replace(box=Box(word.box.x0 + x, word.box.y0, word.box.x1 + x, word.box.y1)) for word in line]
+        )
+    return moved
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_lines_beside_a_large_first_letter_have_no_more_room(count: int) -> None:
+    """Room is what is left up to the right edge: lines that begin further in are shorter, and no verse."""
+    lines = wrapped(44 - 10)[:count] + wrapped(44)[count:]
+    assert are_kept(lines)
+    assert not are_kept(set_in(lines, count, 50.0))
+
+
 @pytest.mark.parametrize("width", range(24, 80))
 def test_running_text_of_any_width_is_no_verse(width: int) -> None:
     """Each line ends where the next word has no room."""
