@@ -13,6 +13,7 @@ from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.drop_caps import with_drop_caps
+from ocrmill.pipeline.text.contents.footnotes import with_note_numbers
 from ocrmill.pipeline.text.contents.item_marks import (
     BULLET,
     begins_list,
@@ -63,7 +64,7 @@ _MAX_GAP = 1.2  # of a line's height, between an item and its next line
 
 def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_left: bool) -> list[Part]:
     """Put the words of a page into regions; all of it in reading order."""
-    words = with_item_marks(with_drop_caps(plane.words))
+    words = with_item_marks(with_heads(plane.words))
     regions = [region for region in regions if not _is_background(region, words)]
     regions = parted_regions(regions, words)
     tables = [region for region in regions if region.label == TABLE]
@@ -103,6 +104,11 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
     parts = by_list_columns(parts)
     parts = over_columns(_with_items(_with_listings(with_numbered_listings(parts))), right_to_left=right_to_left)
     return list(with_side_notes(parts, notes))
+
+
+def with_heads(words: Sequence[Word]) -> list[Word]:
+    """Put what stands apart before a paragraph in its place: large first letters and numbers of notes."""
+    return with_note_numbers(with_drop_caps(words))
 
 
 def plain_parts(lines: Sequence[WordLine], *, right_to_left: bool) -> list[Part]:

@@ -11,7 +11,7 @@ from ocrmill.pipeline.text.inline.hyphens import KnownWords
 from ocrmill.pipeline.text.layer.page_images import pictures_of
 from ocrmill.pipeline.text.layer.page_words import TextPlane, planes_of
 from ocrmill.pipeline.text.layout_model import with_images
-from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
+from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts, with_heads
 from ocrmill.pipeline.text.paragraphs import Written, assemble
 from ocrmill.pipeline.text.part_markdown import PageContext, write_parts
 from ocrmill.pipeline.text.reading_order import Box, turned
@@ -79,7 +79,7 @@ def write_without_model(
         if regions:
             parts = parts_by_regions(plane, regions, right_to_left=right_to_left)
         else:
-            parts = plain_parts(lines_of(plane.words), right_to_left=right_to_left)
+            parts = plain_parts(lines_of(with_heads(plane.words)), right_to_left=right_to_left)
         if sum(_is_row_of_cells(row) for part in parts for row in rows_of(part.lines)) >= _ROWS:
             notes.append(TABLE_UNCERTAIN)
         written += write_plane(parts, plane, width, height)

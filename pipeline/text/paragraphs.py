@@ -212,11 +212,18 @@ def _split_at_first_lines(column: list[AnyLine], *, right_to_left: bool) -> list
         indented = starts[n] - starts[n - 1] > _INDENT * unit
         ended = ends[n - 1] > _SHORT * unit and _SENTENCE_END.search(column[n - 1].text.rstrip()) is not None
         item = bool(_BULLET.match(column[n].text) or _ITEM.match(column[n].text))
-        if new_row and (ended or item or (indented and not _is_item(parts[-1]))):
+        hangs = len(parts[-1]) == 1 and ends[n - 1] <= _SHORT * unit and _hangs_below(column[n - 1], column[n])
+        if new_row and (ended or item or (indented and not hangs and not _is_item(parts[-1]))):
             parts.append([column[n]])
         else:
             parts[-1].append(column[n])
     return parts
+
+
+def _hangs_below(upper: Line, lower: Line) -> bool:
+    """Tell if a sentence goes on from a long line into one that is set in, as below the first line of a note."""
+    end, begin = upper.text.rstrip()[-1], lower.text.lstrip()[:1]
+    return upper.box.width >= _LONG * upper.box.height and (end.isalnum() or end == ",") and begin.islower()
 
 
 def _is_item(part: Sequence[Line]) -> bool:

@@ -29,7 +29,7 @@ from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
 from ocrmill.pipeline.text.order.line_numbers import without_line_numbers, without_numbered_lines
 from ocrmill.pipeline.text.order.structure_order import in_structure_order
-from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts
+from ocrmill.pipeline.text.page_parts import parts_by_regions, plain_parts, with_heads
 from ocrmill.pipeline.text.page_text import HIDDEN_TEXT, TABLE_UNCERTAIN, page_text, place_among, write_plane
 from ocrmill.pipeline.text.paragraphs import Written
 from ocrmill.pipeline.text.reading_order import Box, turned
@@ -138,7 +138,7 @@ def _parts(
 ) -> list[Part]:
     """Put the words into regions, those of the model and those that the page's rules and images show."""
     if not regions:
-        return plain_parts(lines_of(plane.words), right_to_left=right_to_left)
+        return plain_parts(lines_of(with_heads(plane.words)), right_to_left=right_to_left)
 
     def place(box: Box) -> Box:
         return turned(box, plane.turn, page.rect.width, page.rect.height)

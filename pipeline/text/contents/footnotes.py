@@ -1,8 +1,8 @@
 """Footnotes tied to their marks, where both are on the page without doubt; else marks stay superscripts.
 
-A note is known by its label, or stands at the end of the page's text and begins with a raised number. A mark is a
-raised number at the end of a word. They are tied if the page has each of them once, the mark first. Labels name the
-page, so that those of a document stay apart when its pages are put together.
+A note is known by its label, or stands at the end of a column or of the page's text and begins with a raised number. A
+mark is a raised number at the end of a word. They are tied if the page has each of them once, the mark first. Labels
+name the page, so that those of a document stay apart when its pages are put together.
 
 Not covered: letters and signs as marks, several numbers at one place, a note that is referred to twice, one whose mark
 is in a table or a link.
@@ -11,9 +11,10 @@ is in a table or a link.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ocrmill.pipeline.text.contents.part import Part, WordLine
-from ocrmill.pipeline.text.reading_order import enclosing
+from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Rise, Word
 
 _FOOTNOTE = "footnote"
@@ -23,6 +24,9 @@ _NUMBER = re.compile(r"\d{1,3}")
 _NUMBERED = re.compile(r"(\d{1,3})[.)]?")
 _EXPONENT = re.compile(r"(?:.*[\d)\]}=+*/\u2212\u00d7-]|.?.)")  # before a raised number: `10`, `km`, `x`
 _SENTENCE_END = frozenset(".,;:!?\"'\u201d\u2019\u00bb")
+
+_SMALL, _RAISED, _FAR = 0.85, (0.15, 0.8), 4.0  # of a note's type: its number's, how far that is raised, and is apart
+_BLANK = 0.25  # of the type
 
 _Place = tuple[int, int, int]  # of a word: part, line, word
 
@@ -34,6 +38,35 @@ class _Note:
     number: str
     part: int
     lines: tuple[WordLine, ...]
+
+
+def with_note_numbers(words: Sequence[Word]) -> list[Word]:
+    """Put raised numbers that the layer has on lines of their own before the lines that begin beside them."""
+    lines = {number: list(group) for number, group in groupby(words, key=lambda word: word.line)}
+    alone = [line[0] for line in lines.values() if len(line) == 1 and _NUMBER.fullmatch(line[0].text)]
+    texts = [line for line in lines.values() if len(line) > 1 or any(map(str.isalpha, line[0].text))]
+    out = list(words)
+    for number in alone:
+        beside = [line[0] for line in texts if _is_raised_before(line[0], number)]
+        if beside:
+            head = min(beside, key=lambda word: word.box.x0)
+            out.remove(number)
+            x0, y0, x1, y1 = number.box
+            box = Box(x0, y0, max(x1, head.box.x0 - _BLANK * head.size), y1)  # up to it, so that no region parts them
+            piece = number.pieces[0]._replace(box=box, rise=Rise.SUPERSCRIPT)
+            place = next(n for n, word in enumerate(out) if word is head)
+            out.insert(place, number._replace(pieces=(piece,), box=box, line=head.line))
+    return out
+
+
+def _is_raised_before(head: Word, number: Word) -> bool:
+    """Tell if a small number stands before a word, and above its baseline."""
+    rise, gap = head.baseline - number.baseline, head.box.x0 - number.box.x1
+    return (
+        number.size < _SMALL * head.size
+        and _RAISED[0] * head.size <= rise <= _RAISED[1] * head.size
+        and 0 <= gap < _FAR * head.size
+    )
 
 
 def with_footnotes(parts: Sequence[Part], page_number: int) -> list[Part]:
@@ -70,16 +103,26 @@ def _label(page_number: int, number: str) -> str:
 
 
 def _note_parts(parts: Sequence[Part]) -> list[int]:
-    """Number the parts that hold notes: those that are called so, and texts at the end that begin with a raised one."""
+    """Number the parts that hold notes: those that are called so, and texts at an end that begin with a raised one."""
     found = {n for n, part in enumerate(parts) if part.label == _FOOTNOTE and part.lines}
+    ends = True  # its column, or the page, with the notes that follow
+    below: Part | None = None
     for n in range(len(parts) - 1, -1, -1):
         part = parts[n]
         if part.label in _AROUND:
             continue
-        if part.label != "text" or _number_of(part.lines[0].words, is_note=False) is None:
-            break
-        found.add(n)
+        is_last = ends or (below is not None and _begins_column(below, part))
+        ends = is_last and part.label == "text" and _number_of(part.lines[0].words, is_note=False) is not None
+        if ends:
+            found.add(n)
+        below = part
     return sorted(found)
+
+
+def _begins_column(part: Part, above: Part) -> bool:
+    """Tell if a part stands beside one that is read before it, and begins higher up."""
+    is_beside = part.box.x0 >= above.box.x1 or part.box.x1 <= above.box.x0
+    return is_beside and part.box.y0 < above.box.y0
 
 
 def _notes_of(n: int, part: Part) -> Iterator[_Note]:

@@ -55,6 +55,13 @@ def test_lines_become_running_text(texts: list[str], joined: str) -> None:
     assert join_lines(texts) == joined
 
 
+def test_an_indented_line_goes_on_from_a_sentence_that_runs_to_the_edge() -> None:
+    """The lines of a note hang below its first one; a line that begins a sentence there begins a paragraph."""
+    below = lines(FULL[:-6], FULL[:-6], x0=30, top=12)
+    assert len(written([*lines(FULL), *below])) == 1
+    assert len(written([*lines(FULL), *lines(FULL[:-6].capitalize(), x0=30, top=12)])) == 2
+
+
 def test_short_lines_indents_and_gaps_end_paragraphs() -> None:
     """A last line, white space and an indent each begin a new paragraph; a full line does not."""
     assert len(written(lines(FULL, FULL, FULL))) == 1

@@ -1,11 +1,17 @@
 """Footnotes are tied to their marks where both are beyond doubt; words and their order stay."""
 
+from dataclasses import replace
+
 import pymupdf
 import pytest
 
 from ocrmill.pipeline.quality.agreement.layer_fidelity import measure_fidelity
 from ocrmill.pipeline.quality.faithful_text import read_faithfully
+from ocrmill.pipeline.text.contents.footnotes import with_footnotes, with_note_numbers
+from ocrmill.pipeline.text.contents.part import Part, WordLine, lines_of
+from ocrmill.pipeline.text.layer.page_words import read_planes
 from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.words import Rise
 
 BODY = ["The ferry leaves the north quay at seven in the morning", "and comes back with the tide in the afternoon."] * 4
 NOTE = "Only from May to September, see the table of the tides."
@@ -41,6 +47,48 @@ def test_a_note_is_tied_to_its_mark() -> None:
     assert "waits.[^p1-1] It is green.[^p1-2]" in markdown
     assert markdown.endswith(f"[^p1-1]: {NOTE}\n\n[^p1-2]: Once red.")
     assert "[^p3-1]" in read(("The boat waits.", "1"), notes=(("1", NOTE),), page_number=3)
+
+
+def test_a_note_at_the_end_of_a_column_is_tied() -> None:
+    """Text follows it that stands beside it and begins higher up."""
+    boxes = [Box(50, 80, 290, 700), Box(50, 710, 290, 740), Box(310, 80, 550, 700)]
+    body, note, beside = (Part("text", lines, box) for lines, box in zip(column_lines(), boxes, strict=True))
+    found = with_footnotes([body, note, beside], 4)
+
+    assert [part.note for part in found] == ["", "p4-1", ""]
+    assert [part.note for part in with_footnotes([body, note, replace(beside, box=Box(50, 750, 290, 770))], 4)] == [
+        ""
+    ] * 3
+
+
+def column_lines() -> list[tuple[WordLine, ...]]:
+    """A line with a mark, a note with its number, a line."""
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((72, 100), "The boat waits.", fontsize=11)
+    page.insert_text((72 + pymupdf.get_text_length("The boat waits.", fontsize=11), 96), "1", fontsize=7)
+    page.insert_text((72, 700), "1", fontsize=6)
+    page.insert_text((76, 703), NOTE, fontsize=8.5)
+    page.insert_text((320, 100), "Another line.", fontsize=11)
+    lines = lines_of(read_planes(page)[0].words)
+    return [(line,) for line in lines]
+
+
+def test_the_number_of_a_note_in_the_margin_is_raised_before_it() -> None:
+    """Some programs set a number far from its note, on a line of the layer; the number of a page is not raised."""
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 697), "1", fontsize=6)
+    page.insert_text((92, 700), NOTE, fontsize=9)
+    page.insert_text((92, 711), "And in October.", fontsize=9)
+    page.insert_text((72, 740), "17", fontsize=9)
+    page.insert_text((400, 497), "120", fontsize=6)
+    page.insert_text((440, 500), "*", fontsize=9)  # both stand in a plot
+    words = read_planes(page)[0].words
+    found = with_note_numbers(words)
+
+    assert [line.text for line in lines_of(found)] == [f"1 {NOTE}", "And in October.", "17", "120", "*"]
+    assert found[0].pieces[0].rise is Rise.SUPERSCRIPT
+    assert len(found) == len(words)
 
 
 @pytest.mark.parametrize(
