@@ -9,7 +9,9 @@ from itertools import pairwise
 
 from ocrmill.pipeline.text.words import Word
 
-PAGES = re.compile(r"(?:^|(?<=[^\W\d_]|[,\u2019)]) )(?:\d{1,4}|[ivxlc]{1,7})(?:[\u2013-]\d{1,4})?(?:ff?\.?|n)?$")
+PAGES = re.compile(
+    r"(?:^|(?<=[^\W\d_]|[,\u2019)]) |(?<=\u2014))(?:\d{1,4}|[ivxlc]{1,7})(?:[\u2013-]\d{1,4})?(?:ff?\.?|n)?$"
+)
 _ENTRIES, _SHARE = 3, 0.4  # lines that end with pages, and of all lines
 _SORTED = 0.8  # of the entries that stand at the left edge, which may be two columns of an index
 _MOST_WORDS = 14  # in a line

@@ -7,6 +7,7 @@ from layer_words import words_of
 from ocrmill.pipeline.text.contents.part import lines_of, rows_of
 from ocrmill.pipeline.text.inline.index_entries import index_entries
 from ocrmill.pipeline.text.order.hanging_entries import hanging_entries
+from ocrmill.pipeline.text.words import Piece, Word
 
 PLAIN = ["abbey, ruins of, above", "the mill, 12", "accounts, 7", "alders, 101, 102,", "119-121", "anchors, 4"]
 WITH_SUB = [
@@ -34,6 +35,23 @@ def test_wrapped_entries_are_one_line() -> None:
     assert entries_of(PLAIN) == [
         *("abbey, ruins of, above the mill, 12", "accounts, 7", "alders, 101, 102, 119-121", "anchors, 4")
     ]
+
+
+def test_pages_may_follow_a_dash() -> None:
+    """Some indexes join an entry with its pages by a long dash, without a blank."""
+    lines = ["ink, squid-156", "insurance, kinds", "of-11, 40", "interns-244", "iron lung-47"]
+    words = [[word._replace(pieces=(_with_dash(word.pieces[0]),)) for word in row] for row in _rows(lines)]
+    found = [" ".join(word.text for row in entry for word in row) for entry in index_entries(words)]
+
+    assert found == [line.replace("-", "\u2014") for line in (lines[0], "insurance, kinds of-11, 40", *lines[3:])]
+
+
+def _rows(lines: list[str]) -> list[list[Word]]:
+    return rows_of(lines_of(words_of(page_with(lines))))
+
+
+def _with_dash(piece: Piece) -> Piece:
+    return piece._replace(text=piece.text.replace("-", "\u2014"))
 
 
 def test_entries_below_entries_are_lines() -> None:
