@@ -30,7 +30,7 @@ from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.order.blocks_beside import with_letterheads
 from ocrmill.pipeline.text.order.continued_paragraphs import over_columns
-from ocrmill.pipeline.text.order.hanging_entries import hanging_entries
+from ocrmill.pipeline.text.order.hanging_entries import hanging_entries, with_tags
 from ocrmill.pipeline.text.order.heads_of_columns import heads_columns, over_all_columns
 from ocrmill.pipeline.text.order.list_columns import by_list_columns, list_columns, with_answers_in_turn
 from ocrmill.pipeline.text.order.side_notes import Notes, with_side_notes, without_side_notes
@@ -102,7 +102,8 @@ def parts_by_regions(plane: TextPlane, regions: Sequence[Region], *, right_to_le
     parts += plain_parts(lines_of(left), right_to_left=right_to_left)
     parts = with_answers_in_turn(_in_order(with_letterheads(parts), right_to_left=right_to_left))
     parts = by_list_columns(parts)
-    parts = over_columns(_with_items(_with_listings(with_numbered_listings(parts))), right_to_left=right_to_left)
+    parts = with_tags(_with_items(_with_listings(with_numbered_listings(parts))))
+    parts = over_columns(parts, right_to_left=right_to_left)
     return list(with_side_notes(parts, notes))
 
 
@@ -183,8 +184,9 @@ def _by_rows(lines: list[WordLine], *, right_to_left: bool) -> list[WordLine]:
 def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Part]:
     """One part, or one for every item."""
     label = "text" if region.label in _HEADINGS and _is_sentence(lines, body) else region.label
-    if label in ("text", "list", TABLE) and is_listing(lines):
-        yield Part("code", tuple(lines), region.box, region=region)
+    is_marked = BULLET.match(lines[0].text) and label != TABLE  # items whose texts are words of a program
+    if label in ("text", "list", TABLE) and is_listing(lines) and not is_marked:
+        yield Part("code", tuple(_by_rows(lines, right_to_left=False)), region.box, region=region)
         return
     if label not in ("text", "list"):
         yield Part(label, tuple(lines), region.box, region=region)

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ocrmill.pipeline.text.contents.part import WordLine, lines_by_row
+from ocrmill.pipeline.text.contents.part import Part, WordLine, lines_by_row
 from ocrmill.pipeline.text.inline.index_entries import PAGES, are_sorted
+from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Word
 
 _ENTRIES, _INDENTED = 3, 2  # lines, at least
@@ -23,6 +24,34 @@ _TAGGED = 2  # entries, at least
 _TAG_GAP = 0.5  # of the type: between a tag and its text, wider than a blank
 _BLANK = 0.3  # of the type
 _END = re.compile(r"(?:[.!?)\]\u3002\uff0e]|\d)[\"'\u2019\u201d\u00bb]*$")
+_OPTION = re.compile(r"--?[A-Za-z?][\w-]*(?:[=,\[].*)?")
+_MAY_BE_TAG = frozenset({"text", "list", "heading", "title"})
+_CLOSE = 1.0  # of a line's height
+
+
+def with_tags(parts: Sequence[Part]) -> list[Part]:
+    """Join options of a manual that stand on a line of their own with the text that is set in below them."""
+    out: list[Part] = []
+    for part in parts:
+        if out and part.label == "text" and _is_tag_of(out[-1], part):
+            lines = out[-1].lines + part.lines
+            out[-1] = Part("text", lines, enclosing([line.box for line in lines]), region=part.region)
+        else:
+            out.append(part)
+    return out
+
+
+def _is_tag_of(tag: Part, text: Part) -> bool:
+    """Tell if a part is one line that begins with an option, and another one stands close below, set in."""
+    if tag.label not in _MAY_BE_TAG or tag.table or len(lines_by_row(tag.lines)) != 1:
+        return False
+    line, first = tag.lines[0], text.lines[0]
+    return (
+        _OPTION.fullmatch(line.words[0].text) is not None
+        and first.box.x0 - line.box.x0 > _INDENT[0] * line.size
+        and all(abs(other.box.x0 - first.box.x0) <= _SAME_EDGE * line.size for other in text.lines)
+        and -line.box.height / 2 < first.box.y0 - line.box.y1 < _CLOSE * line.box.height
+    )
 
 
 def hanging_entries(lines: Sequence[WordLine]) -> list[list[WordLine]]:

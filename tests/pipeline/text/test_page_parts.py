@@ -52,6 +52,25 @@ def test_the_pieces_of_a_program_are_one_listing() -> None:
     ]
 
 
+def test_a_listing_is_read_row_by_row() -> None:
+    """Options and their texts stand in two columns of one listing; items with bullets are none, whatever their type."""
+    rows = [line(f"-{n} --option", 60, 100 + 12 * n) for n in range(3)]
+    beside = [line("what it is for", 240, 100 + 12 * n) for n in range(3)]
+    beside = [[word._replace(line=word.line + 500) for word in each] for each in beside]
+    words = tuple(word for each in (*rows, *beside) for word in each)
+    [found] = parts_by_regions(
+        TextPlane(words, 0, vertical=False), [region("text", *rows, *beside)], right_to_left=False
+    )
+    items = tuple(word for n in range(2) for word in line("\u2022 OPTION", 60, 100 + 12 * n))
+    listed = parts_by_regions(TextPlane(items, 0, vertical=False), [region("list", list(items))], right_to_left=False)
+
+    assert found.label == "code"
+    assert [each.text for each in found.lines] == [
+        text for n in range(3) for text in (f"-{n} --option", "what it is for")
+    ]
+    assert [part.label for part in listed] == ["list", "list"]
+
+
 def test_a_page_from_right_to_left_may_be_one_region() -> None:
     """The model puts all of such a page into one region: headings in larger type and white space part it."""
     heading = [

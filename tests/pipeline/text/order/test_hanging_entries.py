@@ -2,9 +2,9 @@
 
 import pytest
 
-from ocrmill.pipeline.text.contents.part import WordLine, lines_of
-from ocrmill.pipeline.text.order.hanging_entries import hanging_entries
-from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.contents.part import Part, WordLine, lines_of
+from ocrmill.pipeline.text.order.hanging_entries import hanging_entries, with_tags
+from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
 
 OUT, IN = 60.0, 88.0
@@ -118,3 +118,33 @@ def test_texts_beside_tags_are_entries() -> None:
     ]
     assert len(hanging_entries(tagged(OPTIONS, OUT + 12))) == 1
     assert len(hanging_entries(tagged([*OPTIONS[:1], ("", "change that went on to this l"), *OPTIONS[2:]], IN))) == 1
+
+
+def part(label: str, rows: list[tuple[float, str]], below: float) -> Part:
+    """Return a part of lines that begin so far down the page."""
+    moved = [
+        word._replace(box=Box(word.box.x0, word.box.y0 + below, word.box.x1, word.box.y1 + below))
+        for line in lines(rows)
+        for word in line.words
+    ]
+    return Part(label, tuple(lines_of(moved)), enclosing([word.box for word in moved]))
+
+
+@pytest.mark.parametrize("label", ["heading", "text", "list"])
+@pytest.mark.parametrize("tag", ["-l", "--author", "--block-size=SIZE"])
+def test_an_option_above_its_text_is_joined_with_it(label: str, tag: str) -> None:
+    """Whatever a layout model calls it: the text is set in below its line, close to it."""
+    text = part("text", [(IN, "Print the author of each file,"), (IN, "and no other.")], 12)
+    [found] = with_tags([part(label, [(OUT, tag)], 0), text])
+
+    assert found.label == "text"
+    assert [line.text for line in found.lines] == [tag, "Print the author of each file,", "and no other."]
+
+
+@pytest.mark.parametrize(
+    ("tag", "left", "below"), [("Author", IN, 12), ("- author", IN, 12), ("-l", OUT, 12), ("-l", IN, 40)]
+)
+def test_what_is_no_option_above_its_text_stays_apart(tag: str, left: float, below: float) -> None:
+    """A word, an item, a text that is not set in, and one far below."""
+    parts = [part("heading", [(OUT, tag)], 0), part("text", [(left, "Print the author.")], below)]
+    assert with_tags(parts) == parts
