@@ -4,18 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import inf
 from statistics import median
 
 from ocrmill.pipeline.records import PICTURE
 from ocrmill.pipeline.text.contents.item_marks import mark_of
-from ocrmill.pipeline.text.contents.part import Part, lines_of, rows_of
+from ocrmill.pipeline.text.contents.part import Part, WordLine, lines_by_row, lines_of, rows_of
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.page_parts import plain_parts
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.tables.chunks import chunks_of, text_lines
-from ocrmill.pipeline.text.tables.doubts import has_leaders, leads
+from ocrmill.pipeline.text.tables.doubts import entries_of, has_leaders, leads
 from ocrmill.pipeline.text.tables.grid import build_tables
 from ocrmill.pipeline.text.tables.rows import NUMBER
 from ocrmill.pipeline.text.tables.ruled import find_ruled_tables
@@ -26,6 +26,7 @@ from ocrmill.pipeline.text.words import Word
 _SAME = 0.5  # of a ruled grid's area: the model has seen it
 _FRAME, _SIDE = 2.5, 0.9  # points, from the side of a grid; of its height
 _SENTENCE = 8  # words: a text so long that stands alone on its lines is no row of a table
+_WORDS = 5  # in a line of running text; cells of wrapped text have fewer
 _FEW_LINES = 3  # of a title or a page number; more may be one column of a table
 _FEW_CELLS = 0.1  # of the lines of a text
 _INSIDE = 0.9  # of a text's area, that lies in a table's region
@@ -236,13 +237,16 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
         grid = part.region.grid if part.region else None
         tables = build_tables(words, rules, grid, right_to_left=right_to_left) if part.label == TABLE else None
         ruled = rules.within(part.box, 0)
+        is_alone = part.label == TABLE and not ruled.horizontal and _is_prose_alone(part, parts)
         if tables and not (ruled.horizontal or ruled.vertical) and (items := _counted_items(tables)):
             out += items
         elif tables:
             out += [replace(part, box=table.box, table=table) for table in tables]
         elif part.label == TABLE and has_leaders(rows := rows_of(part.lines)):
             out += _contents(rows)
-        elif part.label == TABLE and words and not ruled.vertical and _is_text(words, ruled):
+        elif part.label == TABLE and not ruled.vertical and _has_entries(part.lines):
+            out += _contents_with_texts(part.lines, right_to_left=right_to_left)
+        elif part.label == TABLE and words and not ruled.vertical and (_is_text(words, ruled) or is_alone):
             out += plain_parts(part.lines, right_to_left=right_to_left)
         else:
             out.append(part)
@@ -290,6 +294,15 @@ def _is_text(words: Sequence[Word], rules: Rules) -> bool:
     )
 
 
+def _is_prose_alone(part: Part, parts: Sequence[Part]) -> bool:
+    """Tell if the lines of a part are of running text in one column, and no other part stands beside it."""
+    words = [word for line in part.lines for word in line.words]
+    rows = len(rows_of(part.lines))
+    beside = (other for other in parts if other.box.y0 < part.box.y1 and other.box.y1 > part.box.y0)
+    is_long = rows > _FEW_LINES and len(words) >= _WORDS * rows
+    return is_long and _is_one_column(words) and all(other.box == part.box for other in beside)
+
+
 def _counted_items(tables: Sequence[Table]) -> list[Part]:
     """Return the items of a list set in columns, if cells count on down each column and from each to the next."""
     cells = [
@@ -316,6 +329,29 @@ def _contents(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:
     for left, right in pairwise((-inf, *edges, inf)):
         column = rows_of(lines_of(word for word in words if left <= word.box.x0 < right))
         yield from _entries([sorted(row, key=lambda word: word.box.x0) for row in column])
+
+
+def _has_entries(lines: Sequence[WordLine]) -> bool:
+    """Tell if some rows are entries of a contents page, and no white strip parts the words of the others."""
+    rows = rows_of(lines)
+    texts = [row for row in rows if not leads(row)]
+    words = [word for row in texts for word in row]
+    return len(texts) < len(rows) and bool(words) and _is_one_column(words)
+
+
+def _is_one_column(words: Sequence[Word]) -> bool:
+    return not _white_strips(words, _STRIP * median(word.size for word in words))
+
+
+def _contents_with_texts(lines: Sequence[WordLine], *, right_to_left: bool) -> Iterator[Part]:
+    """Give the entries of a contents page, each of one row, and the texts between them."""
+    for is_entry, group in groupby(
+        lines_by_row(lines), key=lambda row: leads(word for line in row for word in line.words)
+    ):
+        for row in group if is_entry else ():
+            yield Part("list", tuple(row), enclosing([line.box for line in row]))
+        if not is_entry:
+            yield from plain_parts([line for row in group for line in row], right_to_left=right_to_left)
 
 
 def _columns_of_entries(rows: Sequence[Sequence[Word]]) -> list[float]:
@@ -345,12 +381,12 @@ def _is_name(word: Word) -> bool:
 def _entries(rows: Sequence[Sequence[Word]]) -> Iterator[Part]:
     """Give the entries of a column, the letters of an index that stand above theirs, and what is below the last."""
     entry: list[Word] = []
-    for n, row in enumerate(rows):
+    for n, (row, is_last) in enumerate(zip(rows, entries_of(rows), strict=True)):
         entry += row
         is_letter = len(entry) == 1 and n + 1 < len(rows) and _is_letter_of(entry[0], rows[n + 1][0])
-        if is_letter or leads(row) or n + 1 == len(rows):
+        if is_letter or is_last or n + 1 == len(rows):
             lines = tuple(lines_of(entry))
-            label = "heading" if is_letter else "list" if leads(row) else "text"
+            label = "heading" if is_letter else "list" if is_last else "text"
             yield Part(label, lines, enclosing([line.box for line in lines]))
             entry = []
 

@@ -13,6 +13,8 @@ from ocrmill.pipeline.text.words import Word
 _LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")
 _DOTS = re.compile(r"[.\u2026\u00b7_]+")
 _LEADERS = 4  # words or characters of a row of dots
+_LED, _SOME_LED = 0.5, 0.25  # of the rows of a contents page, that have such dots
+_PAGE, _PAGES = re.compile(r"\d{1,4}|[ivxlc]{1,7}"), 4  # of an entry; entries that tell by their order
 _MARKER = re.compile(
     r"^(?:[\ufffd\u2022\u2023\u2043\u25a0-\u25ff\u27a2\ue000-\uf8ff\u00b7*\u2013\u2014-]+|[(\[]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]|\[\d{1,3}\])$"
 )
@@ -44,6 +46,7 @@ def is_doubtful(
         or _is_sparse(table, is_grid=all(columns.ruled) and len(rules.horizontal) > table.rows)
         or _is_list(table, columns)
         or has_leaders([[word for chunk in line.chunks for word in chunk.words] for line in lines])
+        or _has_only_entries(lines)
         or _is_prose(table, lines, columns, rules)
         or (not is_hinted and not rules.horizontal and not any(columns.ruled) and table.rows < _UNRULED_ROWS)
     )
@@ -143,19 +146,53 @@ def _is_list(table: Table, columns: Columns) -> bool:
 
 
 def has_leaders(rows: Sequence[Sequence[Word]]) -> bool:
-    """Tell if half of the rows have dots that lead to a number: a contents page."""
-    return sum(map(leads, rows)) >= 0.5 * len(rows)
+    """Tell if half of the rows have dots that lead to a number: a contents page.
+
+    Some of them are enough if the others have a page in the same place, and pages follow each other.
+    """
+    led = sum(map(leads, rows))
+    if led >= _LED * len(rows):
+        return True
+    ended = entries_of(rows) if led >= _SOME_LED * len(rows) else []
+    pages = [int(row[-1].text) for row, ends in zip(rows, ended, strict=False) if ends and row[-1].text.isdecimal()]
+    return sum(ended) >= _LED * len(rows) and len(pages) >= _PAGES and pages == sorted(pages)
+
+
+def entries_of(rows: Sequence[Sequence[Word]]) -> list[bool]:
+    """Tell of each row of a contents page if it ends an entry: with dots that lead, or a page below theirs."""
+    led = [leads(row) for row in rows]
+    ends = [row[-1].box.x1 for row, leading in zip(rows, led, strict=True) if leading]
+    return [
+        leading or (_ends_apart(row) and any(abs(row[-1].box.x1 - end) < row[-1].size / 2 for end in ends))
+        for row, leading in zip(rows, led, strict=True)
+    ]
+
+
+def _has_only_entries(lines: Sequence[Line]) -> bool:
+    """Tell if all lines that have several cells are entries of a contents page, with one number behind their dots."""
+    rows = [[word for chunk in line.chunks for word in chunk.words] for line in lines if len(line.chunks) > 1]
+    return bool(rows) and all(
+        leads(row) and _DOTS.search(row[-2].text[-1]) and _PAGE.fullmatch(row[-1].text) for row in rows
+    )
+
+
+def _ends_apart(row: Sequence[Word]) -> bool:
+    """Tell if a row ends with a number far from what is before it."""
+    last = row[-1]
+    return len(row) > 1 and _PAGE.fullmatch(last.text) is not None and last.box.x0 - row[-2].box.x1 >= last.size
 
 
 def leads(words: Iterable[Word]) -> bool:
-    """Tell if a row has dots that lead the eye."""
+    """Tell if a row has dots that lead the eye, nothing between them."""
     dots = 0
     for word in words:
         runs = _DOTS.findall(word.text)  # at its end, or between an entry and its page if no blank parts them
         longest = max(map(len, runs), default=0)
-        if _LEADER.match(word.text) or longest >= _LEADERS:
-            dots += longest
-    return dots >= _LEADERS
+        is_leader = _LEADER.match(word.text) is not None
+        if longest >= _LEADERS or (is_leader and dots + longest >= _LEADERS):
+            return True
+        dots = dots + longest if is_leader else 0
+    return False
 
 
 def _is_prose(table: Table, lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:

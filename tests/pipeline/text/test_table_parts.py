@@ -93,6 +93,62 @@ def test_entries_of_a_contents_page_are_a_list(dots: str) -> None:
     ]
 
 
+def read_contents(*rows: tuple[str, str]) -> list[tuple[str, str]]:
+    """The parts of a region that is called a table, of rows of a text and what stands at the right of it."""
+    words = [
+        word
+        for n, (text, page) in enumerate(rows)
+        for x, piece in ((60, text), (400 - 5.0 * len(page), page))
+        for word in line(piece, x, 100 + 15 * n)
+    ]
+    region = Region(TABLE, around(words))
+    parts = with_tables(
+        [Part(TABLE, tuple(lines_of(words)), around(words), region=region)], Rules(), right_to_left=False
+    )
+    return [(part.label, " ".join(line.text for line in part.lines)) for part in parts]
+
+
+def test_entries_without_dots_end_at_their_pages() -> None:
+    """Chapters have none in most books; their pages stand below those that dots lead to."""
+    rows = [
+        ("1 Ferries", "1"),
+        ("1.1 Of quays .....", "2"),
+        ("2 Tides", "9"),
+        ("2.1 Of the years", ""),
+        ("1911 .....", "9"),
+    ]
+
+    assert read_contents(*rows) == [
+        ("list", "1 Ferries 1"),
+        ("list", "1.1 Of quays ..... 2"),
+        ("list", "2 Tides 9"),
+        ("list", "2.1 Of the years 1911 ..... 9"),
+    ]
+
+
+def test_texts_below_the_entries_of_a_contents_page_are_paragraphs() -> None:
+    """Rows of dots between the lines of texts are entries, and those lines no doubtful table."""
+    text = [
+        ("What the ferry carries in summer. Of the dogs and", ""),
+        ("of those who walk them to the quay and back.", ""),
+    ]
+    found = read_contents(("CHAPTER ONE: .......", "12"), *text, *text, ("CHAPTER TWO: .......", "31"), *text, *text)
+
+    assert [label for label, _ in found] == ["list", "text"] * 2
+    assert found[0][1] == "CHAPTER ONE: ....... 12"
+
+
+def test_lines_of_text_that_nothing_stands_beside_are_no_table() -> None:
+    """Prose of short lines is no column of a table if it is all that stands there; beside others, it may be one."""
+    texts = ["of the tides that were", "seen in the winter when", "the bell of the harbour", "rang for all the boats"]
+    words = [word for n, text in enumerate(texts) for word in line(text, 100 - 3.0 * n, 100 + 15 * n)]
+    part = Part(TABLE, tuple(lines_of(words)), around(words), region=Region(TABLE, around(words)))
+    beside = Part("text", tuple(lines_of(line("Monday", 300, 115))), Box(300, 107, 330, 117))
+
+    assert TABLE not in [each.label for each in with_tables([part], Rules(), right_to_left=False)]
+    assert TABLE in [each.label for each in with_tables([part, beside], Rules(), right_to_left=False)]
+
+
 def test_columns_of_an_index_are_read_one_by_one() -> None:
     """Entries whose dots lead to pages end a column; a letter above its entries is a heading, and no part of them."""
     left = ("A", "anchor ....... 7", "apron ....... 12", "B", "barge ....... 3, 9")
