@@ -18,6 +18,8 @@ _VERSE_SHARE, _CLEAR = 0.33, 0.1  # of those that have that much of the widest l
 _USUAL_WORDS, _MOST_WORDS = 9, 14  # in a line that is short by itself
 _WORDS, _CAPITALS = 6, 0.6  # in a line of an address, at most; of its words: in German prose it is a third
 _SAME_SIZE, _AS_WIDE = 0.05, 1.2  # of the type; times the width of a stanza
+_FREE = 0.25  # of the width of a column
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+|(?:https?://|www\.)\S+")
 _SAME_LEFT = 0.2  # of the type
 _HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 _ENDS, _STOP_SHARE, _VERSE_WORDS = 5, 0.8, 4  # line ends; those with a stop, in prose one of seven; words in a line
@@ -34,9 +36,15 @@ def are_kept(rows: Sequence[Sequence[Word]]) -> bool:
         return False
     if median(map(len, rows)) > _USUAL_WORDS or max(map(len, rows)) > _MOST_WORDS:
         return False
-    if any(all(map(sign.search, texts)) for sign in (_LABEL, _ENTRY)):
+    if all(map(_ENTRY.search, texts)) or _are_labelled(texts):
         return True
     return len(rows) >= _ROWS and (_are_names(rows) or _have_room(rows, texts) or _end_with_stops(rows, texts))
+
+
+def _are_labelled(texts: Sequence[str]) -> bool:
+    """Tell if each line is a label with its value; one of several may be an address of e-mail or of the web."""
+    others = [text for text in texts if not _LABEL.search(text)]
+    return not others or (len(texts) >= _ROWS and len(others) == 1 and _ADDRESS.fullmatch(others[0]) is not None)
 
 
 def _end_with_stops(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:
@@ -53,9 +61,9 @@ def kept_paragraphs(paragraphs: Sequence[Sequence[Sequence[Word]]]) -> list[bool
     """Tell of each paragraph in its rows if these are lines of their own.
 
     Stanzas beside one whose lines are kept are like it in their rows, left edge, type and width: verses of even length
-    have no room to tell by.
+    have no room to tell by. Two lines of names are known by the column around them, before whose edge the first ends.
     """
-    kept = [are_kept(rows) for rows in paragraphs]
+    kept = [are_kept(rows) or _are_names_in_column(rows, paragraphs) for rows in paragraphs]
     for turn in (range(1, len(kept)), range(len(kept) - 2, -1, -1)):
         step = -turn.step
         for n in turn:
@@ -83,6 +91,20 @@ def _are_names(rows: Sequence[Sequence[Word]]) -> bool:
     capitals = sum(first.isupper() or first.isdecimal() for first in words)
     starts = all(row[0].text[0].isupper() or row[0].text[0].isdecimal() for row in rows)
     return starts and max(map(len, rows)) <= _WORDS and capitals >= _CAPITALS * len(words)
+
+
+def _are_names_in_column(rows: Sequence[Sequence[Word]], paragraphs: Sequence[Sequence[Sequence[Word]]]) -> bool:
+    """Tell if a line of a name ends far from the edge of the text around it, with a line of another one below it."""
+    if len(rows) != _ROWS - 1 or not _are_names(rows) or rows[0][-1].text.endswith(_HYPHENS):
+        return False
+    left, size = rows[0][0].box.x0, rows[0][0].size
+    column = [
+        max(word.box.x1 for row in other for word in row)
+        for other in paragraphs
+        if len(other) >= _ROWS and abs(min(row[0].box.x0 for row in other) - left) <= size
+    ]
+    room = max(column, default=0.0) - rows[0][-1].box.x1 - _BLANK * size - rows[1][0].box.width
+    return bool(column) and room >= _FREE * (max(column) - left)
 
 
 def _have_room(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:

@@ -41,6 +41,7 @@ def wrapped(width: int) -> list[list[Word]]:
         "Hartley & Sons\nUnit 7, Dockside Park\nHull HU3 2XX\nUnited Kingdom",
         "Margaret Lowe\nHead of Planning\nRidgeway Council",
         "Report no.: IR-2291\nReported by: S. Varga",
+        "Phone: 0123 456 789 and 790\nFax: 780\nharbour@northbay.example",
         "abbey, 260, 231\nanchor, 11, 77, 225\nbridge of, 260\narchive, 287, 125\nbridge, 285, 131, 163",
         "The tide goes out, the lamps go down,\nthe grey gulls walk the sand,\nand all the bells of Harbour Town\n"
         "are carried far inland.",
@@ -104,3 +105,17 @@ def test_stanzas_beside_one_of_verses_are_verses() -> None:
     assert kept_paragraphs([rows(even), rows(even), told, rows(even)]) == [True] * 4
     assert kept_paragraphs([wide[:3], told, wide]) == [False, True, False]
     assert kept_paragraphs([rows(even), wide[:3], told]) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("John Harland\nHarbour master", True),
+        ("John Harland\nhas come home", False),
+        ("The Harbour Office of Northbay and the Council\nof Ridgeway", False),
+    ],
+)
+def test_two_lines_of_names_are_known_by_the_column_around_them(text: str, *, is_kept: bool) -> None:
+    """The first one ends long before the edge of the other paragraphs; alone, two lines tell nothing."""
+    assert kept_paragraphs([wrapped(60), rows(text)]) == [False, is_kept]
+    assert kept_paragraphs([rows(text)]) == [False]
