@@ -289,7 +289,7 @@ def _cells(rectangles: Sequence[Rectangle], places: Sequence[Place], words: Sequ
     for area in rectangles:
         chunks = held.get(area, [])
         lines: dict[int, list[Word]] = {}
-        for chunk in sorted(chunks, key=lambda chunk: (chunk.baseline, chunk.x0)):
+        for chunk in sorted(chunks, key=lambda chunk: (chunk.line, chunk.x0)):
             lines.setdefault(chunk.line, []).extend(chunk.words)
         cells.append(Cell(area.row, area.column, area.row_span, area.column_span, _in_order(lines.values(), order)))
     return cells

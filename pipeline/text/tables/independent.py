@@ -8,7 +8,7 @@ from statistics import median
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.tables.chunks import text_lines
 from ocrmill.pipeline.text.tables.rows import NUMBER
-from ocrmill.pipeline.text.tables.rules import Rules
+from ocrmill.pipeline.text.tables.rules import Rules, covered, distinct
 from ocrmill.pipeline.text.tables.table import Cell, Table
 from ocrmill.pipeline.text.words import Word
 
@@ -18,6 +18,7 @@ _SHARED_ROWS = 0.35  # of the lines of the side with fewer: tables that share no
 _FEWEST = 3  # lines of a table that can be told from a cell beside it
 _ALIKE = 1.6  # times as many lines: beside fewer stand cells of several rows
 _DOUBLE = 2.0  # points between the edges of two frames; closer rules are one
+_WHOLE = 0.8  # of a strip's height, that a rule which parts it is long
 _COMMON_RULES = 2  # across both tables: above them, and below
 _OWN_HEIGHTS = 0.5  # of the rules across one table lie where the other has some
 _CELLS = 0.5  # of the lines of a table have a gap
@@ -30,6 +31,9 @@ _NUMBERS = 0.6  # of the cells of a column of numbers
 
 def independent_parts(words: Sequence[Word], rules: Rules) -> list[list[Word]]:
     """Return the words of each table from left to right, in their order; all of them if there is one."""
+    stacked = _framed_parts(words, rules)
+    if len(stacked) > 1:
+        return [one for part in stacked for one in independent_parts(part, rules)]
     size = median(word.size for word in words)
     for left, right in _gaps(words, size):
         crossing = sum(rule.x0 < left and rule.x1 > right for rule in rules.horizontal)
@@ -39,6 +43,51 @@ def independent_parts(words: Sequence[Word], rules: Rules) -> list[list[Word]]:
         if apart or (crossing <= _COMMON_RULES and _have_own_frames(left, right, rules)):
             return [*independent_parts(before, rules), *independent_parts(after, rules)]
     return [list(words)]
+
+
+def _framed_parts(words: Sequence[Word], rules: Rules) -> list[list[Word]]:
+    """Return the words of each block of rows, as of invoices: below rules across everything stand other columns.
+
+    Blocks of one line are rows of a form.
+    """
+    if not rules.vertical:
+        return [list(words)]
+    left, right = min(rule.x0 for rule in rules.vertical), max(rule.x0 for rule in rules.vertical)
+    across = [rule.y0 for rule in rules.horizontal if rule.x0 <= left + _DOUBLE and rule.x1 >= right - _DOUBLE]
+    ys = distinct(across, _DOUBLE)
+    strips = [_inner_rules(rules, top, bottom, left, right) for top, bottom in pairwise(ys)]
+    parts: list[list[Word]] = []
+    rest = list(words)
+    for y, upper, lower in zip(ys[1:], strips, strips[1:], strict=False):
+        above = [word for word in rest if word.box.middle < y]
+        below = [word for word in rest if word.box.middle >= y]
+        if not above or not below or not _have_other_columns(upper, lower):
+            continue
+        if min(len(text_lines(above)), len(text_lines(below))) > 1:
+            parts.append(above)
+            rest = below
+    return [*parts, rest]
+
+
+def _inner_rules(rules: Rules, top: float, bottom: float, left: float, right: float) -> list[float]:
+    """Return the xs of rules that part a strip from top to bottom, its frame left out."""
+    xs = distinct((rule.x0 for rule in rules.vertical if left + _DOUBLE < rule.x0 < right - _DOUBLE), _DOUBLE)
+    return [
+        x
+        for x in xs
+        if covered(
+            [(rule.y0, rule.y1) for rule in rules.vertical if abs(rule.x0 - x) <= _DOUBLE],
+            top,
+            bottom,
+        )
+        >= _WHOLE
+    ]
+
+
+def _have_other_columns(upper: Sequence[float], lower: Sequence[float]) -> bool:
+    """Tell if rules part two strips at no common place, one of them into three columns or more."""
+    met = any(abs(x - other) <= _DOUBLE for x in upper for other in lower)
+    return bool(upper) and bool(lower) and max(len(upper), len(lower)) > 1 and not met
 
 
 def are_independent(upper: Table, lower: Table) -> bool:

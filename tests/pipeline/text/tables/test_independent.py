@@ -81,3 +81,55 @@ def test_rows_without_space_between_begin_where_all_columns_do() -> None:
     ]
     (table,) = drawn((lines, (60, 120, 400)), gap=0)
     assert [row[0] for row in rows_of(table)] == ["Part", "Lens", "Another", "Caption"]
+
+
+def boxed(*blocks: tuple[Rows, tuple[int, ...]], rise: float = 0.0) -> list[Table]:
+    """Draw blocks of rows in boxes from 55 to 300, below each other; texts after the first stand higher by `rise`."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        y = 100.0
+        for rows, xs in blocks:
+            bottom = y + 15 * len(rows)
+            for x in (*(x - 4 for x in xs), 300):
+                page.draw_line((x, y), (x, bottom))
+            for n in range(len(rows) + 1):
+                page.draw_line((xs[0] - 4, y + 15 * n), (300, y + 15 * n))
+            for n, row in enumerate(rows):
+                for x, cell in zip(xs, row, strict=True):
+                    page.insert_text((x, y + 15 * n + 11 - rise * (x > xs[0])), cell)
+            y = bottom
+        return build_tables(words_of(page), page_rules(page)) or []
+
+
+def test_blocks_of_boxes_with_other_columns_are_tables() -> None:
+    """An invoice has its parties above its goods in one frame: amounts of two columns are not one cell."""
+    parties = [["Buyer", "Mill pier works"], ["Number", "91310000132149237"], ["Street", "Old harbour 200"]]
+    goods = [["Goods", "Each", "Pieces", "Total"], ["Valve", "218.00", "2", "436.00"], ["Hose", "43.40", "1", "43.40"]]
+
+    found = boxed((parties, (59, 180)), (goods, (59, 110, 160, 230)))
+    assert list(map(rows_of, found)) == [parties, goods]
+
+
+def test_blocks_that_share_a_column_are_one_table() -> None:
+    """A row that spans columns, as a sum does, is no table of its own."""
+    goods = [["Goods", "Each", "Pieces", "Total"], ["Valve", "218.00", "2", "436.00"], ["Hose", "43.40", "1", "43.40"]]
+
+    (table,) = boxed((goods, (59, 110, 160, 230)), ([["Sum", "479.40"], ["Paid", "0.00"]], (59, 230)))
+    assert table.rows == 5
+
+
+def test_words_of_a_box_run_from_left_to_right() -> None:
+    """A value that a program prints a point higher than its label stands after it."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for x in (55, 200, 255):
+            page.draw_line((x, 100), (x, 145))
+        page.draw_line((55, 145), (255, 145))
+        for n, (label, value) in enumerate([("Name:", "Zhang"), ("Street:", "Harbour"), ("Phone:", "136")]):
+            page.draw_line((55, 100 + 15 * n), (255, 100 + 15 * n))
+            page.insert_text((60, 111 + 15 * n), label)
+            page.insert_text((120, 110 + 15 * n), value)
+            page.insert_text((210, 111 + 15 * n), "checked")
+        (table,) = build_tables(words_of(page), page_rules(page)) or []
+
+    assert [row[0] for row in rows_of(table)] == ["Name: Zhang", "Street: Harbour", "Phone: 136"]
