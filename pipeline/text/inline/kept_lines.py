@@ -20,7 +20,7 @@ _WORDS, _CAPITALS = 6, 0.6  # in a line of an address, at most; of its words: in
 _SAME_SIZE, _AS_WIDE = 0.05, 1.2  # of the type; times the width of a stanza
 _FREE = 0.25  # of the width of a column
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+|(?:https?://|www\.)\S+")
-_SAME_LEFT = 0.2  # of the type
+_SAME_LEFT, _WIDEST_INDENT = 0.2, 6.0  # of the type; letters over four lines are that wide
 _HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 _ENDS, _STOP_SHARE, _VERSE_WORDS = 5, 0.8, 4  # line ends; those with a stop, in prose one of seven; words in a line
 _STOP = re.compile(r"[.,!?:;\u2013\u2014]['\")\]\u201d\u2019]*$")
@@ -128,6 +128,10 @@ def _have_room(rows: Sequence[Sequence[Word]], texts: Sequence[str]) -> bool:
 
 
 def _have_one_indent(lefts: Sequence[float], size: float) -> bool:
-    """Tell if rows begin at an edge or set in from it by one width, as beside a large first letter: none is centred."""
+    """Tell if rows begin at an edge or set in from it by one width, as beside a large first letter.
+
+    Centred rows do not, nor those of a paragraph that goes on in the next column.
+    """
     inside = [left for left in lefts if left - min(lefts) > _SAME_LEFT * size]
-    return not inside or max(inside) - min(inside) <= _SAME_LEFT * size
+    one = not inside or max(inside) - min(inside) <= _SAME_LEFT * size
+    return one and max(lefts) - min(lefts) <= _WIDEST_INDENT * size

@@ -107,6 +107,12 @@ def test_stanzas_beside_one_of_verses_are_verses() -> None:
     assert kept_paragraphs([rows(even), wide[:3], told]) == [False, False, True]
 
 
+def test_a_paragraph_that_goes_on_in_the_next_column_has_no_lines_of_its_own() -> None:
+    """Its first lines are not set in, but those of another column."""
+    for count in (1, 2):
+        assert not are_kept(set_in(wrapped(44), count, 180.0))
+
+
 @pytest.mark.parametrize(
     ("text", "is_kept"),
     [
