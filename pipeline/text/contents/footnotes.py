@@ -27,6 +27,7 @@ _SENTENCE_END = frozenset(".,;:!?\"'\u201d\u2019\u00bb")
 
 _SMALL, _RAISED, _FAR = 0.85, (0.15, 0.8), 4.0  # of a note's type: its number's, how far that is raised, and is apart
 _BLANK = 0.25  # of the type
+_MOST_NUMBERS = 10
 
 _Place = tuple[int, int, int]  # of a word: part, line, word
 
@@ -41,9 +42,14 @@ class _Note:
 
 
 def with_note_numbers(words: Sequence[Word]) -> list[Word]:
-    """Put raised numbers that the layer has on lines of their own before the lines that begin beside them."""
+    """Put raised numbers that the layer has on lines of their own before the lines that begin beside them.
+
+    More of them than a page has notes are numbers of lines, as of pleadings.
+    """
     lines = {number: list(group) for number, group in groupby(words, key=lambda word: word.line)}
     alone = [line[0] for line in lines.values() if len(line) == 1 and _NUMBER.fullmatch(line[0].text)]
+    if len(alone) > _MOST_NUMBERS:
+        return list(words)
     texts = [line for line in lines.values() if len(line) > 1 or any(map(str.isalpha, line[0].text))]
     out = list(words)
     for number in alone:

@@ -91,6 +91,17 @@ def test_the_number_of_a_note_in_the_margin_is_raised_before_it() -> None:
     assert len(found) == len(words)
 
 
+def test_numbers_of_all_lines_of_a_page_are_not_those_of_notes() -> None:
+    """Pleadings count the lines of a page in the margin, in small type and not at the height of the text."""
+    page = pymupdf.open().new_page()
+    for n in range(1, 25):
+        page.insert_text((72, 97 + 24 * n), str(n), fontsize=6)
+        page.insert_text((92, 100 + 24 * n), NOTE, fontsize=9)
+    words = read_planes(page)[0].words
+
+    assert with_note_numbers(words) == list(words)
+
+
 @pytest.mark.parametrize(
     ("parts", "notes"),
     [
