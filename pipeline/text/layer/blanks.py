@@ -162,11 +162,20 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
     if not _is_level(before, after):
         return False
     gap, size = _gap(before, after), blank.span["size"]
-    in_columns = blank.is_found and is_mono(before.span) and is_mono(after.span)  # from type of text it is a blank
-    if in_columns and is_narrower_than_a_column(gap, size):
+    if _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
         return True
     was_drawn = blank.box == before.box  # and PDFium lacks it
     return not was_drawn and _are_letters(before.text, after.text) and is_kerning(gap, size)
+
+
+def _are_in_columns(before: Character, blank: Character, after: Character) -> bool:
+    """Tell if a blank is white space of a listing beside a sign, where columns are wider than letters.
+
+    From type of text it is a blank, and between two words, which no listing sets without one. Invisible type of fixed
+    width is what OCR found, with narrower blanks than the font has.
+    """
+    is_typed = blank.is_found and is_mono(before.span) and is_mono(after.span) and before.span.get("alpha", 255) > 0
+    return is_typed and not (before.text.isalnum() and after.text.isalnum())
 
 
 def is_narrower_than_a_column(gap: float, size: float) -> bool:

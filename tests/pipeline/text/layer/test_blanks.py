@@ -89,6 +89,15 @@ def test_a_blank_in_type_of_fixed_width_is_as_wide_as_a_letter(gap: float, read:
     assert "".join(each.text for each in without_narrow_blanks(line)) == read
 
 
+@pytest.mark.parametrize(("text", "alpha"), [("the rope", 255), ("Arthure, MS", 0)])
+def test_narrow_blanks_of_an_invisible_layer_are_blanks(text: str, alpha: int) -> None:
+    """Scans have what OCR found in Courier below the picture, its words set as close as those that are seen."""
+    mono = {"size": 9.0, "font": "Courier", "flags": 8, "alpha": alpha}
+    line = [each._replace(span=mono, is_found=each.text == " ") for each in characters(text, gap=1.5)]
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == text
+
+
 def test_a_narrow_blank_between_text_and_type_of_fixed_width_is_one() -> None:
     """A word of a program in a sentence stands as close to the words beside it as they do to each other."""
     mono, line = {"size": 9.0, "font": "CMTT9", "flags": 8}, characters("special loop LIR", gap=1.5)
