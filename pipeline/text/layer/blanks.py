@@ -158,8 +158,11 @@ def _without_kerning(characters: list[Character]) -> list[Character]:
 
 
 def _is_none(before: Character, blank: Character, after: Character) -> bool:
-    """Tell if there is no room between two characters for the blank that is there."""
-    if not _is_level(before, after):
+    """Tell if there is no room between two characters for the blank that is there.
+
+    What OCR found, invisible below its picture, is never so: it has words as close as a scan, and no kerning.
+    """
+    if not _is_level(before, after) or before.span.get("alpha", 255) == 0:
         return False
     gap, size = _gap(before, after), blank.span["size"]
     if _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
@@ -171,10 +174,9 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
 def _are_in_columns(before: Character, blank: Character, after: Character) -> bool:
     """Tell if a blank is white space of a listing beside a sign, where columns are wider than letters.
 
-    From type of text it is a blank, and between two words, which no listing sets without one. Invisible type of fixed
-    width is what OCR found, with narrower blanks than the font has.
+    From type of text it is a blank, and between two words, which no listing sets without one.
     """
-    is_typed = blank.is_found and is_mono(before.span) and is_mono(after.span) and before.span.get("alpha", 255) > 0
+    is_typed = blank.is_found and is_mono(before.span) and is_mono(after.span)
     return is_typed and not (before.text.isalnum() and after.text.isalnum())
 
 

@@ -98,6 +98,14 @@ def test_narrow_blanks_of_an_invisible_layer_are_blanks(text: str, alpha: int) -
     assert "".join(each.text for each in without_narrow_blanks(line)) == text
 
 
+def test_what_ocr_found_has_no_kerning() -> None:
+    """Letters of an invisible layer may be wider than those of the scan, so that words touch."""
+    hidden = {"size": 10.0, "font": "Helvetica", "flags": 0, "alpha": 0}
+    line = [each._replace(span=hidden) for each in characters("Tw o", -0.4)]
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == "Tw o"
+
+
 def test_a_narrow_blank_between_text_and_type_of_fixed_width_is_one() -> None:
     """A word of a program in a sentence stands as close to the words beside it as they do to each other."""
     mono, line = {"size": 9.0, "font": "CMTT9", "flags": 8}, characters("special loop LIR", gap=1.5)
