@@ -71,17 +71,13 @@ def _framed_parts(words: Sequence[Word], rules: Rules) -> list[list[Word]]:
 
 def _inner_rules(rules: Rules, top: float, bottom: float, left: float, right: float) -> list[float]:
     """Return the xs of rules that part a strip from top to bottom, its frame left out."""
-    xs = distinct((rule.x0 for rule in rules.vertical if left + _DOUBLE < rule.x0 < right - _DOUBLE), _DOUBLE)
-    return [
-        x
-        for x in xs
-        if covered(
-            [(rule.y0, rule.y1) for rule in rules.vertical if abs(rule.x0 - x) <= _DOUBLE],
-            top,
-            bottom,
-        )
-        >= _WHOLE
-    ]
+    inner = [rule for rule in rules.vertical if left + _DOUBLE < rule.x0 < right - _DOUBLE]
+    found = []
+    for x in distinct((rule.x0 for rule in inner), _DOUBLE):
+        pieces = [(rule.y0, rule.y1) for rule in inner if abs(rule.x0 - x) <= _DOUBLE]
+        if covered(pieces, top, bottom) >= _WHOLE:
+            found.append(x)
+    return found
 
 
 def _have_other_columns(upper: Sequence[float], lower: Sequence[float]) -> bool:
