@@ -26,6 +26,7 @@ from ocrmill.pipeline.text.layer.blanks import (
     without_letterspacing,
     without_narrow_blanks,
 )
+from ocrmill.pipeline.text.layer.invisible_type import with_even_type
 from ocrmill.pipeline.text.layer.leaning_letters import with_upright_letters
 from ocrmill.pipeline.text.layer.plain_lines import plain_line_words
 from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font, plain_symbol
@@ -127,7 +128,7 @@ def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: 
             words = list(_words(column, places.place(turn), number, {}))
             found.setdefault((turn, True, False), []).extend(in_logical_order(words))
         shown = []
-    shown = joined_lines(shown)
+    shown = joined_lines(with_even_type(shown))
     unfinished = unfinished_lines(shown)
     number = 0
     for n, line in enumerate(shown):
@@ -330,8 +331,14 @@ def _composed(letter: Character, accent: Character) -> Character | None:
 
 
 def _rises(characters: Sequence[Character], place: _Place) -> dict[int, Rise]:
-    """Tell by the id of a span if it stands above or below the baseline of its line, in smaller type."""
-    if len({round(size, 1) for size in {character.span["size"] for character in characters}}) <= 1:
+    """Tell by the id of a span if it stands above or below the baseline of its line, in smaller type.
+
+    Sizes and baselines of an invisible layer, which OCR found for each letter, say nothing.
+    """
+    if (
+        characters[0].span.get("alpha", 255) == 0
+        or len({round(size, 1) for size in {character.span["size"] for character in characters}}) <= 1
+    ):
         return {}
     sizes: Counter[float] = Counter()
     for character in characters:

@@ -1,8 +1,9 @@
 """Bullets, ticks and boxes of symbol fonts as the Unicode characters that they show.
 
 Wingdings and Symbol give their glyphs codes of the private use area (U+F000 to U+F0FF), or those of plain letters; so
-does ZapfDingbats in the check boxes of forms.
-The values are those of Unicode's mapping tables for Wingdings, Wingdings 2, Symbol and ITC Zapf Dingbats.
+does ZapfDingbats in the check boxes of forms, and WordPerfect's font for quotes, dashes and bullets, which courts and
+offices print: `A` is a left quote in it. The values are those of Unicode's mapping tables for Wingdings, Wingdings 2,
+Symbol and ITC Zapf Dingbats, and the order of WordPerfect's character set 4.
 """
 
 import re
@@ -20,12 +21,21 @@ _DINGBATS = {code: chr(0x26E0 + code) for code in range(0x21, 0x7F)} | {
     0x25: "\u260e", 0x2A: "\u261b", 0x2B: "\u261e", 0x48: "\u2605", 0x6C: "\u25cf", 0x6E: "\u25a0", 0x73: "\u25b2",
     0x74: "\u25bc", 0x75: "\u25c6", 0x77: "\u25d7",
 }  # fmt: skip
-_SIGN_FONT = re.compile("wingdings|zapf ?dingbats", re.IGNORECASE)
+_TYPOGRAPHIC = dict(
+    enumerate(
+        "\u2022\u25e6\u25a0\u2022*\u00b6\u00a7\u00a1\u00bf\u00ab\u00bb\u00a3\u00a5\u20a7\u0192\u00aa"
+        "\u00ba\u00bd\u00bc\u00a2\u00b2\u207f\u00ae\u00a9\u00a4\u00be\u00b3\u201b\u2019\u2018\u201f\u201d"
+        "\u201c\u2013\u2014\u2039\u203a\u25cb\u25a1\u2020\u2021\u2122\u2120\u211e",
+        start=0x21,
+    )
+)
+_SIGN_FONT = re.compile("wingdings|zapf ?dingbats|wp ?typographicsymbols", re.IGNORECASE)
 _DINGBATS_FONT = re.compile("dingbats|wingdings|symbol", re.IGNORECASE)
 _PRIVATE, _CONTROLS = range(0xF000, 0xF100), range(0x80, 0xA0)
 _NAMES = (
     (re.compile(r"wingdings.?2", re.IGNORECASE), _WINGDINGS_2),
     (re.compile("wingdings", re.IGNORECASE), _WINGDINGS),
+    (re.compile("wp ?typographicsymbols", re.IGNORECASE), _TYPOGRAPHIC),
     (re.compile("symbol", re.IGNORECASE), _SYMBOL),
     (re.compile("zapf ?dingbats", re.IGNORECASE), _DINGBATS),
 )

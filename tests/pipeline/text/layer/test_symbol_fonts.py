@@ -4,12 +4,15 @@ import pytest
 
 from ocrmill.pipeline.text.layer.symbol_fonts import plain_symbol
 
+_TYPOGRAPHIC = "\u2022\u00a7\u2019\u201d\u201c\u2013\u2014\u25cb"
+
 
 @pytest.mark.parametrize(
     ("character", "font", "shown"),
     [
         *(("\uf0fe", "ABCDEF+Wingdings", "\u2611"), ("\x9f", "Wingdings", "\u2022"), ("4", "ZapfDingbats", "\u2714")),
         *(("\x84", "AllumiStd-DingbatsTwo", ""), ("\x88", "Helvetica", "\ufffd"), ("\u00e9", "Helvetica", "\u00e9")),
+        *((code, "ABCDEF+WPTypographicSymbols", sign) for code, sign in zip("!'=@ABCF", _TYPOGRAPHIC, strict=True)),
     ],
 )
 def test_signs_and_control_characters(character: str, font: str, shown: str) -> None:
