@@ -1,17 +1,22 @@
 """Type of invisible layers, below the picture of a scan: what OCR found varies in size from letter to letter.
 
-Taken as it is, small letters would be scripts, and lines of one paragraph headings and texts in turn.
+Taken as it is, small letters would be scripts, lines of one paragraph headings and texts in turn, and pages whose layer
+is set in Courier listings.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+_MONO = 8  # MuPDF's flag of a span
 _SAME = (0.75, 1.3)  # times the type of the page: what is so near is that, measured badly; titles are larger
 
 
 def with_even_type(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return MuPDF's lines, those that are invisible in one size each, that of the page where it is near."""
+    """Return MuPDF's lines, those that are invisible in one size each, that of the page where it is near.
+
+    Their fonts have no names and no fixed width: nobody sees them.
+    """
     sizes = [size for line in lines if is_invisible(line) for size in _sizes(line)]
     if not sizes:
         return list(lines)
@@ -27,7 +32,8 @@ def is_invisible(line: Mapping[str, Any]) -> bool:
 def _in_one_size(line: dict[str, Any], body: float) -> dict[str, Any]:
     own = median(_sizes(line))
     size = body if _SAME[0] * body <= own <= _SAME[1] * body else own
-    return {**line, "spans": [{**span, "size": size} for span in line["spans"]]}
+    spans = [{**span, "size": size, "font": "", "flags": span["flags"] & ~_MONO} for span in line["spans"]]
+    return {**line, "spans": spans}
 
 
 def _sizes(line: Mapping[str, Any]) -> Iterator[float]:

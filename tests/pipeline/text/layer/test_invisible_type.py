@@ -1,6 +1,7 @@
 """An invisible layer, as OCR leaves it below a scan, has lines of one size: no scripts, and no headings by chance."""
 
 import pymupdf
+import pytest
 
 from ocrmill.pages import read_text_layer
 from ocrmill.pipeline.text.layer.page_words import read_planes
@@ -15,18 +16,19 @@ LINES = (
 INVISIBLE = 3  # PDF's mode of rendering
 
 
-def layer(mode: int) -> pymupdf.Page:
+def layer(mode: int, font: str = "helv") -> pymupdf.Page:
     """Draw a title and lines whose letters vary in size, as OCR measures them, over what they are read from."""
     page = pymupdf.open().new_page()
     if mode == INVISIBLE:
-        page.insert_image(page.rect, pixmap=layer(0).get_pixmap(dpi=100))
-    page.insert_text((72, 80), "The harbour book", fontsize=18, render_mode=mode)
+        page.insert_image(page.rect, pixmap=layer(0, font).get_pixmap(dpi=100))
+    page.insert_text((72, 80), "The harbour book", fontsize=18, fontname=font, render_mode=mode)
     for n, line in enumerate(LINES):
         x = 72.0
         for m, word in enumerate(line.split()):
             size = (10.0, 8.5, 11.5)[(n + m) % 3]
-            page.insert_text((x, 110 + 14 * n - (m % 3) * 0.8), f"{word} ", fontsize=size, render_mode=mode)
-            x += pymupdf.get_text_length(f"{word} ", fontsize=size)
+            place = (x, 110 + 14 * n - (m % 3) * 0.8)
+            page.insert_text(place, f"{word} ", fontsize=size, fontname=font, render_mode=mode)
+            x += pymupdf.get_text_length(f"{word} ", fontname=font, fontsize=size)
     return page
 
 
@@ -37,9 +39,10 @@ def test_letters_of_an_invisible_layer_are_no_scripts() -> None:
         assert any(piece.rise is not Rise.NONE for piece in pieces) is scripts
 
 
-def test_an_invisible_layer_has_a_title_and_one_paragraph() -> None:
-    """Type of about the size of the page is that of the page, larger type is a heading."""
-    text = read_text_layer(layer(INVISIBLE).parent.tobytes(), 1)
+@pytest.mark.parametrize("font", ["helv", "cour"])
+def test_an_invisible_layer_has_a_title_and_one_paragraph(font: str) -> None:
+    """Type of about the size of the page is that of the page, larger type is a heading, and Courier is no listing."""
+    text = read_text_layer(layer(INVISIBLE, font).parent.tobytes(), 1)
 
     assert text.markdown.lstrip("# ") == f"The harbour book\n\n{' '.join(LINES)}"
     assert text.markdown.startswith("#")
