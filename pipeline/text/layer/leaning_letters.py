@@ -25,7 +25,7 @@ def with_upright_letters(line: dict[str, Any]) -> dict[str, Any]:
     along = round(line["dir"][0], 4), round(line["dir"][1], 4)  # a page that is turned twice leaves 1e-8
     if 0.0 not in along or line["wmode"]:
         return line
-    if not any(_leans(character, span["size"], along) for span in line["spans"] for character in span["chars"]):
+    if not _may_lean(line, along):
         return line
     return {**line, "spans": [part for span in line["spans"] for part in _parts(span, along)]}
 
@@ -48,9 +48,19 @@ def _parts(span: dict[str, Any], along: _Vector) -> Iterator[dict[str, Any]]:
         yield {**span, "chars": kept}
 
 
+def _may_lean(line: Mapping[str, Any], along: _Vector) -> bool:
+    """Tell if one of the letters leans of which each run that is long enough has one."""
+    if along == (1.0, 0.0):  # nearly all, in a third of the time
+        ahead = [
+            letter["origin"][0] - letter["bbox"][0] - _LEAN * span["size"]
+            for span in line["spans"]
+            for letter in span["chars"][::_FEWEST]
+        ]
+        return max(ahead, default=0.0) > 0
+    return any(_leans(letter, span["size"], along) for span in line["spans"] for letter in span["chars"][::_FEWEST])
+
+
 def _leans(character: Mapping[str, Any], size: float, along: _Vector) -> bool:
-    if along == (1.0, 0.0):  # nearly all
-        return bool(character["origin"][0] - character["bbox"][0] > _LEAN * size)
     return bool(_dot(character["origin"], along) - _extent(character["bbox"], along)[0] > _LEAN * size)
 
 
