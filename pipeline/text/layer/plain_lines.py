@@ -15,6 +15,7 @@ from ocrmill.pipeline.text.layer.blanks import (
     is_mono,
     is_narrower_than_a_column,
 )
+from ocrmill.pipeline.text.layer.symbol_fonts import is_sign_font
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -75,7 +76,7 @@ def _has_odd_gaps(runs: list["_Run"]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_symbol_font(font: str) -> bool:
-    return any(name in font.lower() for name in _SYMBOLS)
+    return is_sign_font(font) or any(name in font.lower() for name in _SYMBOLS)
 
 
 class _Run:

@@ -2,8 +2,10 @@
 
 Wingdings and Symbol give their glyphs codes of the private use area (U+F000 to U+F0FF), or those of plain letters; so
 does ZapfDingbats in the check boxes of forms, and WordPerfect's font for quotes, dashes and bullets, which courts and
-offices print: `A` is a left quote in it. The values are those of Unicode's mapping tables for Wingdings, Wingdings 2,
-Symbol and ITC Zapf Dingbats, and the order of WordPerfect's character set 4.
+offices print: `A` is a left quote in it. In fonts of mathematical signs that publishers of journals use, the equals
+sign has the code of one quarter, and the plus that of a thorn.
+The values are those of Unicode's mapping tables for Wingdings, Wingdings 2, Symbol and ITC Zapf Dingbats, the order of
+WordPerfect's character set 4, and that of TeX's symbols.
 """
 
 import re
@@ -29,7 +31,18 @@ _TYPOGRAPHIC = dict(
         start=0x21,
     )
 )
+_TEX_SIGNS = (
+    "\u2212\u00b7\u00d7\u2217\u00f7\u22c4\u00b1\u2213\u2295\u2296\u2297\u2298\u2299\u25ef\u2218\u2022"
+    "\u224d\u2261\u2286\u2287\u2264\u2265\u2aaf\u2ab0\u223c\u2248\u2282\u2283\u226a\u226b\u227a\u227b"
+)
+# Its codes are those of TeX's symbols, or 0xC0 more, but for signs that TeX has in other fonts.
+_PUBLISHERS = (
+    dict(enumerate(_TEX_SIGNS))
+    | dict(enumerate(_TEX_SIGNS, start=0xC0))
+    | {0xBC: "=", 0xFE: "+", 0xF0: "(", 0xDE: ")", 0xBD: "[", 0x160: "]"}
+)
 _SIGN_FONT = re.compile("wingdings|zapf ?dingbats|wp ?typographicsymbols", re.IGNORECASE)
+_PUBLISHERS_FONT = re.compile("advmacmthsy|advp4c4e", re.IGNORECASE)
 _DINGBATS_FONT = re.compile("dingbats|wingdings|symbol", re.IGNORECASE)
 _PRIVATE, _CONTROLS = range(0xF000, 0xF100), range(0x80, 0xA0)
 _NAMES = (
@@ -48,6 +61,8 @@ def plain_symbol(character: str, font: str) -> str:
     A control character is nothing in a font of signs, where it may stand for a blank, and a lost letter in others.
     """
     code = ord(character[0])
+    if _is_publishers(font):
+        return _PUBLISHERS.get(code, character)
     private, is_control = code in _PRIVATE, code in _CONTROLS
     if not private and not is_control and (code > 0xFF or not is_sign_font(font)):  # noqa: PLR2004 - one byte
         return character
@@ -60,4 +75,9 @@ def plain_symbol(character: str, font: str) -> str:
 @lru_cache(maxsize=4096)
 def is_sign_font(font: str) -> bool:
     """Tell if a font shows signs under the codes of letters: it has no letters or digits."""
-    return bool(_SIGN_FONT.search(font))
+    return bool(_SIGN_FONT.search(font)) or _is_publishers(font)
+
+
+@lru_cache(maxsize=4096)
+def _is_publishers(font: str) -> bool:
+    return bool(_PUBLISHERS_FONT.search(font))

@@ -12,6 +12,7 @@ _TYPOGRAPHIC = "\u2022\u00a7\u2019\u201d\u201c\u2013\u2014\u25cb"
     [
         *(("\uf0fe", "ABCDEF+Wingdings", "\u2611"), ("\x9f", "Wingdings", "\u2022"), ("4", "ZapfDingbats", "\u2714")),
         *(("\x84", "AllumiStd-DingbatsTwo", ""), ("\x88", "Helvetica", "\ufffd"), ("\u00e9", "Helvetica", "\u00e9")),
+        *((code, "AdvMacMthSyN", sign) for code, sign in zip("\u00bc\u00fe\x02\u00f0", "=+\u00d7(", strict=True)),
         *((code, "ABCDEF+WPTypographicSymbols", sign) for code, sign in zip("!'=@ABCF", _TYPOGRAPHIC, strict=True)),
     ],
 )
