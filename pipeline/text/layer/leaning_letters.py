@@ -49,7 +49,7 @@ def _parts(span: dict[str, Any], along: _Vector) -> Iterator[dict[str, Any]]:
 
 
 def _may_lean(line: Mapping[str, Any], along: _Vector) -> bool:
-    """Tell if one of the letters leans of which each run that is long enough has one."""
+    """Tell if one of every third letter leans: each run that is long enough has one."""
     if along == (1.0, 0.0):  # nearly all, in a third of the time
         ahead = [
             letter["origin"][0] - letter["bbox"][0] - _LEAN * span["size"]
