@@ -54,7 +54,7 @@ def plain_line_words(line: dict[str, Any], place: Place, number: int) -> list[Wo
 
 
 def _has_odd_gaps(runs: list["_Run"]) -> bool:
-    """Tell if a gap within a word may be a blank, a blank may be none, or letters run to the left."""
+    """Tell if a gap within a word may be a blank, a blank may be none, or letters run to the left or have no width."""
     before, right, is_blank, was_mono = 0.0, 0.0, True, False
     most = LEAST_BLANK * max([run.size for run in runs])
     for run in runs:
@@ -62,6 +62,8 @@ def _has_odd_gaps(runs: list["_Run"]) -> bool:
             if letter == " ":
                 is_blank = True
                 continue
+            if left == end:
+                return True
             if is_blank:
                 if right > 0 and (
                     is_kerning(left - right, run.size)

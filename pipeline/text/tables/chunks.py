@@ -11,6 +11,7 @@ from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.words import Word
 
 # In sizes of the type.
+LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")  # dots that lead from a text to what is behind them
 _SAME_BASELINE = 0.3  # baselines so close are one: cells of a row are set to a point, their fonts differ by little
 _ASCENT, _DESCENT = 0.72, 0.22  # the ink of a line; boxes of fonts are often taller than their line
 _SCRIPT = 0.8  # of its neighbour's type: smaller words beside others are indices and marks of notes
@@ -123,10 +124,14 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Borders = t
     for n, line in enumerate(lines):
         held: list[Word] = []
         for word in line:
-            if held and (
-                gaps.part(held[-1], word)
-                or _is_hinted(held[-1], word, link, blank, hinted)
-                or _is_ruled(held[-1], word, rules)
+            if (
+                held
+                and not LEADER.match(word.text)
+                and (
+                    gaps.part(held[-1], word)
+                    or _is_hinted(held[-1], word, link, blank, hinted)
+                    or _is_ruled(held[-1], word, rules)
+                )
             ):
                 found.append(_chunk(held, n))
                 held = []

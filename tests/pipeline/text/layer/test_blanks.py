@@ -98,6 +98,18 @@ def test_narrow_blanks_of_an_invisible_layer_are_blanks(text: str, alpha: int) -
     assert "".join(each.text for each in without_narrow_blanks(line)) == text
 
 
+@pytest.mark.parametrize(("gap", "read"), [(1.6, "62.6"), (4.0, "62. 6")])
+def test_a_point_without_width_takes_the_gap_behind_it(gap: float, read: str) -> None:
+    """Some fonts give their points no width, and MuPDF finds a blank in numbers, where the point is drawn."""
+    line = [each._replace(is_found=each.text == " ") for each in characters("62. 6", gap)]
+    x0, y0, _, y1 = line[2].box
+    line[2] = line[2]._replace(box=(x0, y0, x0, y1))
+    shift = line[3].box[0] - x0
+    line[4] = line[4]._replace(box=(line[4].box[0] - shift, y0, line[4].box[2] - shift, y1))
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == read
+
+
 def test_what_ocr_found_has_no_kerning() -> None:
     """Letters of an invisible layer may be wider than those of the scan, so that words touch."""
     hidden = {"size": 10.0, "font": "Helvetica", "flags": 0, "alpha": 0}
