@@ -33,7 +33,7 @@ _FEW_GAPS = 8  # of a line: a quarter of fewer may be blanks
 _WORD_GAP = 1.5  # times the gap between the letters of a word
 _SET_APART = 0.08  # of the type: letters with less between them are kerned
 _NO_GAP = (-0.25, 0.01)  # of the type: letters that touch or overlap, by no more than kerning; words are not so close
-_POINT = 0.35  # of the type: points and commas are no wider
+_POINTS, _POINT = frozenset(".,"), 0.35  # of the type: they are no wider
 _COLUMN = 0.35  # of the type: blanks in type of fixed width are wider, 0.5 at least
 FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
 _SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
@@ -82,7 +82,7 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
     first, second = before.text[-1], after.text[0]
     if first in PRE_BASE or {first, second} & _MARKS or unicodedata.category(second)[0] == "M":
         return None
-    if _has_no_width(before):
+    if _is_point_without_width(before):
         return _POINT
     if before.span is not after.span:
         return _COLUMN if is_mono(before.span) and is_mono(after.span) else _BLANK
@@ -168,7 +168,7 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
     if not _is_level(before, after) or before.span.get("alpha", 255) == 0:
         return False
     gap, size = _gap(before, after), blank.span["size"]
-    if blank.is_found and _has_no_width(before) and gap <= _POINT * size:
+    if blank.is_found and _is_point_without_width(before) and gap <= _POINT * size:
         return True  # what the sign takes on the page
     if _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
         return True
@@ -176,10 +176,10 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
     return not was_drawn and _are_letters(before.text, after.text) and is_kerning(gap, size)
 
 
-def _has_no_width(character: Character) -> bool:
-    """Tell if a font gives a sign no width, as some do with points that they draw."""
+def _is_point_without_width(character: Character) -> bool:
+    """Tell if a font gives a point or a comma no width; letters without any are the ends of ligatures."""
     left, top, right, bottom = character.box
-    return left == right or top == bottom
+    return character.text in _POINTS and (left == right or top == bottom)
 
 
 def _are_in_columns(before: Character, blank: Character, after: Character) -> bool:

@@ -98,10 +98,12 @@ def test_narrow_blanks_of_an_invisible_layer_are_blanks(text: str, alpha: int) -
     assert "".join(each.text for each in without_narrow_blanks(line)) == text
 
 
-@pytest.mark.parametrize(("gap", "read"), [(1.6, "62.6"), (4.0, "62. 6")])
-def test_a_point_without_width_takes_the_gap_behind_it(gap: float, read: str) -> None:
-    """Some fonts give their points no width, and MuPDF finds a blank in numbers, where the point is drawn."""
-    line = [each._replace(is_found=each.text == " ") for each in characters("62. 6", gap)]
+@pytest.mark.parametrize(
+    ("text", "gap", "read"), [("62. 6", 1.6, "62.6"), ("62. 6", 4.0, "62. 6"), ("off f", 2.6, "off f")]
+)
+def test_a_point_without_width_takes_the_gap_behind_it(text: str, gap: float, read: str) -> None:
+    """Some fonts give their points no width, and MuPDF finds a blank in numbers; the end of a ligature has none."""
+    line = [each._replace(is_found=each.text == " ") for each in characters(text, gap)]
     x0, y0, _, y1 = line[2].box
     line[2] = line[2]._replace(box=(x0, y0, x0, y1))
     shift = line[3].box[0] - x0
