@@ -63,6 +63,8 @@ def _fold(words: Sequence[Word], width: float) -> float | None:
 def _is_running_text(words: Sequence[Word]) -> bool:
     """Tell if most letters are in lines that are long for the type and for the side."""
     lines = lines_of(words)
+    if not lines:
+        return False
     width = max(line.box.x1 for line in lines) - min(line.box.x0 for line in lines)
     long = [line for line in lines if line.box.width >= max(_LONG * width, _LINE * line.size)]
     letters = sum(len(line.text) for line in lines)

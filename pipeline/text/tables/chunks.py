@@ -123,14 +123,13 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Borders = t
     found: list[Chunk] = []
     for n, line in enumerate(lines):
         held: list[Word] = []
+        has_figures = _leads_to_figures(line)
         for word in line:
-            if (
-                held
-                and not LEADER.match(word.text)
-                and (
-                    gaps.part(held[-1], word)
-                    or _is_hinted(held[-1], word, link, blank, hinted)
-                    or _is_ruled(held[-1], word, rules)
+            if held and (
+                _is_ruled(held[-1], word, rules)
+                or (
+                    not (has_figures and _lead_on(held, word))
+                    and (gaps.part(held[-1], word) or _is_hinted(held[-1], word, link, blank, hinted))
                 )
             ):
                 found.append(_chunk(held, n))
@@ -138,6 +137,18 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Borders = t
             held.append(word)
         found.append(_chunk(held, n))
     return _with_signs(found, rules)
+
+
+def _leads_to_figures(line: Sequence[Word]) -> bool:
+    """Tell if dots of a line lead to several figures, as in statistics and accounts."""
+    leaders = [n for n, word in enumerate(line) if LEADER.match(word.text)]
+    behind = line[leaders[-1] + 1 :] if leaders else ()
+    return sum(word.text.upper() == word.text and any(map(str.isdigit, word.text)) for word in behind) > 1
+
+
+def _lead_on(held: Sequence[Word], word: Word) -> bool:
+    """Tell if a word is of the dots that lead from a text to its figures: they are part of its cell."""
+    return LEADER.match(word.text) is not None and any(before.text[0].isalpha() for before in held)
 
 
 def _with_signs(chunks: Sequence[Chunk], rules: Rules) -> list[Chunk]:
