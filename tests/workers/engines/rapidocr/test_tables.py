@@ -95,9 +95,18 @@ def test_names_with_values_stay_lines() -> None:
     assert {block.label for block in written(pairs)} == {"text"}
 
 
-def test_a_table_in_doubt_is_flagged_and_stays_text() -> None:
-    """Rows of numbers that the rules for tables do not take, here for leaders, stay text, and the page gets a flag."""
+def test_dots_that_lead_to_figures_are_of_a_table() -> None:
+    """Accounts lead from a name to its figures by dots, which stay with the name."""
     rows = tuple((f"{name} {'.' * 12}", "1,204.50", "87.25") for name in ("Flour", "Bread", "Salt", "Lamps"))
+    text = written(table(rows, 80))[0].text
+
+    assert [row.split("|")[2:4] for row in text.splitlines() if "204" in row] == [[" 1,204.50 ", " 87.25 "]] * 4
+
+
+def test_a_table_in_doubt_is_flagged_and_stays_text() -> None:
+    """Rows of numbers that the rules for tables do not take, here an index beside another, stay text with a flag."""
+    names = (("Flour", "Salt"), ("Bread", "Lamps"), ("Coal", "Rope"), ("Dues", "Sails"))
+    rows = tuple((f"{one} {'.' * 12}", "1,204", f"{other} {'.' * 12}", "87") for one, other in names)
     lines = table(rows, 80)
     blocks, doubtful = written_lines(shuffled(lines), RATIO)
 
