@@ -237,7 +237,6 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
         grid = part.region.grid if part.region else None
         tables = build_tables(words, rules, grid, right_to_left=right_to_left) if part.label == TABLE else None
         ruled = rules.within(part.box, 0)
-        is_alone = part.label == TABLE and not ruled.horizontal and _is_prose_alone(part, parts)
         if tables and not (ruled.horizontal or ruled.vertical) and (items := _counted_items(tables)):
             out += items
         elif tables:
@@ -246,7 +245,12 @@ def with_tables(parts: Sequence[Part], rules: Rules, *, right_to_left: bool) -> 
             out += _contents(rows)
         elif part.label == TABLE and not ruled.vertical and _has_entries(part.lines):
             out += _contents_with_texts(part.lines, right_to_left=right_to_left)
-        elif part.label == TABLE and words and not ruled.vertical and (_is_text(words, ruled) or is_alone):
+        elif (
+            part.label == TABLE
+            and words
+            and not ruled.vertical
+            and (_is_text(words, ruled) or (not ruled.horizontal and _is_prose_alone(part, parts)))
+        ):
             out += plain_parts(part.lines, right_to_left=right_to_left)
         else:
             out.append(part)

@@ -11,7 +11,6 @@ is in a table or a link.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from ocrmill.pipeline.text.contents.part import Part, WordLine
 from ocrmill.pipeline.text.reading_order import Box, enclosing
@@ -46,7 +45,9 @@ def with_note_numbers(words: Sequence[Word]) -> list[Word]:
 
     More of them than a page has notes are numbers of lines, as of pleadings.
     """
-    lines = {number: list(group) for number, group in groupby(words, key=lambda word: word.line)}
+    lines: dict[int, list[Word]] = {}
+    for word in words:
+        lines.setdefault(word.line, []).append(word)
     alone = [line[0] for line in lines.values() if len(line) == 1 and _NUMBER.fullmatch(line[0].text)]
     if len(alone) > _MOST_NUMBERS:
         return list(words)

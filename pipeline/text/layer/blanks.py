@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ocrmill.pipeline.text.words import HANGUL
 
-_MONO = 8  # MuPDF's flag of a span
+ITALIC, MONO, BOLD = 2, 8, 16  # MuPDF's flags of a span
 _MONO_NAME = re.compile(r"mono|courier|consol|typewriter|cmtt|menlo|fixed", re.IGNORECASE)
 RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
 RISE = 0.12  # of the type: characters that differ by less stand on one baseline
@@ -96,7 +96,7 @@ def _least_blank(before: Character, after: Character, *, close: bool) -> float |
 
 def is_mono(span: dict[str, Any]) -> bool:
     """Tell if the font of a span has one width for all characters."""
-    return bool(span["flags"] & _MONO) or _is_mono_name(span["font"])
+    return bool(span["flags"] & MONO) or _is_mono_name(span["font"])
 
 
 @lru_cache(maxsize=4096)

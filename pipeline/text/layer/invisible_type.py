@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-_MONO = 8  # MuPDF's flag of a span
+from ocrmill.pipeline.text.layer.blanks import MONO
+
 _SAME = (0.75, 1.3)  # times the type of the page: what is so near is that, measured badly; titles are larger
 
 
@@ -17,14 +18,14 @@ def with_even_type(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Their fonts have no names and no fixed width: nobody sees them.
     """
-    sizes = [size for line in lines if is_invisible(line) for size in _sizes(line)]
+    sizes = [size for line in lines if _is_invisible(line) for size in _sizes(line)]
     if not sizes:
         return list(lines)
     body = median(sizes)
-    return [_in_one_size(line, body) if is_invisible(line) else line for line in lines]
+    return [_in_one_size(line, body) if _is_invisible(line) else line for line in lines]
 
 
-def is_invisible(line: Mapping[str, Any]) -> bool:
+def _is_invisible(line: Mapping[str, Any]) -> bool:
     """Tell if a line is drawn without ink."""
     return all(span.get("alpha", 255) == 0 for span in line["spans"])
 
@@ -32,7 +33,7 @@ def is_invisible(line: Mapping[str, Any]) -> bool:
 def _in_one_size(line: dict[str, Any], body: float) -> dict[str, Any]:
     own = median(_sizes(line))
     size = body if _SAME[0] * body <= own <= _SAME[1] * body else own
-    spans = [{**span, "size": size, "font": "", "flags": span["flags"] & ~_MONO} for span in line["spans"]]
+    spans = [{**span, "size": size, "font": "", "flags": span["flags"] & ~MONO} for span in line["spans"]]
     return {**line, "spans": spans}
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-_ITALIC = 2  # MuPDF's flag of a span
+from ocrmill.pipeline.text.layer.blanks import ITALIC
+
 _LEAN = 0.02  # of the type: upright frames begin at the origin but for rounding; at 12 degrees it is 0.04
 _FEWEST = 3  # letters in a row: to PDFium, single ones as the j begin before their origin in upright type
 _STEEPEST = 0.6  # how far a frame leans for each unit of its height, 31 degrees; browsers shear by 0.25, Word by 0.33
@@ -23,9 +24,7 @@ def with_upright_letters(line: dict[str, Any]) -> dict[str, Any]:
     The line itself if none leans, if it is vertical, or if it runs neither along nor across the page.
     """
     along = round(line["dir"][0], 4), round(line["dir"][1], 4)  # a page that is turned twice leaves 1e-8
-    if 0.0 not in along or line["wmode"]:
-        return line
-    if not _may_lean(line, along):
+    if 0.0 not in along or line["wmode"] or not _may_lean(line, along):
         return line
     return {**line, "spans": [part for span in line["spans"] for part in _parts(span, along)]}
 
@@ -43,7 +42,7 @@ def _parts(span: dict[str, Any], along: _Vector) -> Iterator[dict[str, Any]]:
             yield {**span, "chars": kept}
             kept = []
         upright = [_upright(character, along) for character in characters]
-        yield {**span, "flags": span["flags"] | _ITALIC, "chars": upright}
+        yield {**span, "flags": span["flags"] | ITALIC, "chars": upright}
     if kept:
         yield {**span, "chars": kept}
 

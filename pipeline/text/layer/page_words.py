@@ -18,6 +18,8 @@ from ocrmill.pipeline.pages.inspection import Layer, read_layer, text_flags
 from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
 from ocrmill.pipeline.text.contents.raised_glyphs import with_raised_glyphs
 from ocrmill.pipeline.text.layer.blanks import (
+    BOLD,
+    ITALIC,
     RIGHT_TO_LEFT,
     RISE,
     Character,
@@ -54,7 +56,6 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _TURNS = {(1, 0): 0, (0, -1): 90, (-1, 0): 180, (0, 1): 270}  # by the way text runs: what makes it upright, clockwise
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufb06\ufb1d-\ufd3d\ufd50-\ufdff\ufe70-\ufefc]")  # letters as drawn
 _VOWEL_SIGN = re.compile("[\u093e-\u094c\u09be-\u09cc\u0a3e-\u0a4c\u0abe-\u0acc]")  # no two follow each other
-_ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 _SMALLER = 0.9  # of a line's type: what is not smaller is no sub- or superscript,
 _LITTLE_SMALLER, _FAR_RISE = 0.97, 0.2  # unless it is raised so far; WeasyPrint's superscripts have 0.9
 _FALL = 0.06  # of a line's type: a subscript's baseline is so far below the line's; a superscript's `RISE` above
@@ -116,8 +117,8 @@ def read_planes(page: "pymupdf.Page", layout: Mapping[str, Any] | None = None) -
 
 def planes_of(layout: Mapping[str, Any], width: float, height: float, rotation: int = 0) -> list[TextPlane]:
     """Make the planes of a layout; size and rotation are those of the page as displayed."""
-    lines = [with_upright_letters(line) for block in layout["blocks"] for line in block["lines"]]
-    shown = [line for line in lines if any(_has_letter(span["chars"]) for span in line["spans"])]
+    lines = [line for block in layout["blocks"] for line in block["lines"]]
+    shown = [with_upright_letters(line) for line in lines if any(_has_letter(span["chars"]) for span in line["spans"])]
     columns = _stacked_columns(shown)
     places = _Places(width, height, rotation)
     narrow = NarrowLetters(shown)
@@ -264,8 +265,8 @@ def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, e
         text,
         place((min(lefts), min(tops), max(rights), max(bottoms))),
         span["size"],
-        bold=bool(flags & _BOLD),
-        italic=bool(flags & _ITALIC),
+        bold=bool(flags & BOLD),
+        italic=bool(flags & ITALIC),
         mono=is_mono(span),
         rise=rises.get(id(span), Rise.NONE),
     )

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from ocrmill.pipeline.pages.inspection import INK_CONTRAST
 from ocrmill.pipeline.pages.pdfium_text import Colour, Cover, Font, Glyph, PageText, Rect
 from ocrmill.pipeline.records import RGB, PageGeometry
+from ocrmill.pipeline.text.layer.blanks import BOLD, ITALIC, MONO
 from ocrmill.pipeline.text.reading_order import Box, enclosing
 
 _GAP, _STEP = 0.8, 0.8  # of the type: MuPDF's bounds of a line
@@ -39,7 +40,6 @@ _NO_OUTLINE = 0.05  # points
 _EMPTY_SHARE = 0.02  # of the letters, those without an outline
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of letters
 _FIXED, _SLANTED, _FORCED_BOLD = 1 << 0, 1 << 6, 1 << 18  # flags of a font's descriptor
-_ITALIC, _MONO, _BOLD = 2, 8, 16  # MuPDF's flags of a span
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,11 +339,11 @@ def _span(font: Font) -> dict[str, Any]:
     name = font.name.lower()
     flags = 0
     if font.flags & _SLANTED or "italic" in name or "oblique" in name:
-        flags |= _ITALIC
+        flags |= ITALIC
     if font.flags & _FIXED:
-        flags |= _MONO
+        flags |= MONO
     if font.flags & _FORCED_BOLD or "bold" in name or "black" in name:
-        flags |= _BOLD
+        flags |= BOLD
     return {"size": font.size, "flags": flags, "font": font.name, "chars": []}
 
 

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from ocrmill.pipeline.text.layer.blanks import (
+    BOLD,
+    ITALIC,
     LEAST_BLANK,
     SPACED_LETTERS,
     is_kerning,
@@ -30,7 +32,6 @@ _PLAIN = re.compile(
     "\u3001-\u3029\u3030-\u303d\u3041-\u3096\u30a0-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]*"
 )
 _SYMBOLS = ("wing", "zapf", "webd", "symbol")
-_ITALIC, _BOLD = 2, 16  # MuPDF's flags of a span
 
 
 def plain_line_words(line: dict[str, Any], place: Place, number: int) -> list[Word] | None:
@@ -92,7 +93,7 @@ class _Run:
         self.boxes = [character["bbox"] for character in self.characters]
         self.size = span["size"]
         flags = span["flags"]
-        self.bold, self.italic, self.mono = bool(flags & _BOLD), bool(flags & _ITALIC), is_mono(span)
+        self.bold, self.italic, self.mono = bool(flags & BOLD), bool(flags & ITALIC), is_mono(span)
         self.is_odd = _is_symbol_font(span["font"]) or len(self.text) != len(self.characters)
 
 

@@ -12,6 +12,7 @@ from ocrmill.pipeline.text.words import Word
 
 # In sizes of the type.
 LEADER = re.compile(r"^(?:[.\u2026\u00b7_]{3,}|[.\u00b7])$")  # dots that lead from a text to what is behind them
+_FIGURES_APART = 0.6
 _SAME_BASELINE = 0.3  # baselines so close are one: cells of a row are set to a point, their fonts differ by little
 _ASCENT, _DESCENT = 0.72, 0.22  # the ink of a line; boxes of fonts are often taller than their line
 _SCRIPT = 0.8  # of its neighbour's type: smaller words beside others are indices and marks of notes
@@ -142,8 +143,18 @@ def chunks_of(lines: Sequence[Sequence[Word]], rules: Rules, hinted: Borders = t
 def _leads_to_figures(line: Sequence[Word]) -> bool:
     """Tell if dots of a line lead to several figures, as in statistics and accounts."""
     leaders = [n for n, word in enumerate(line) if LEADER.match(word.text)]
-    behind = line[leaders[-1] + 1 :] if leaders else ()
-    return sum(word.text.upper() == word.text and any(map(str.isdigit, word.text)) for word in behind) > 1
+    return bool(leaders) and are_figures(line[leaders[-1] + 1 :])
+
+
+def are_figures(words: Sequence[Word]) -> bool:
+    """Tell if several numbers stand apart, as cells do, before the next text: pages of one entry are closer."""
+    count = 0
+    for n, word in enumerate(words):
+        if word.text[0].isalpha():
+            break
+        if any(map(str.isdigit, word.text)):
+            count += not count or word.box.x0 - words[n - 1].box.x1 >= _FIGURES_APART * word.size
+    return count > 1
 
 
 def _lead_on(held: Sequence[Word], word: Word) -> bool:

@@ -4,16 +4,14 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from ocrmill.pipeline.text.tables.chunks import LEADER
+from ocrmill.pipeline.text.tables.chunks import LEADER, are_figures
 from ocrmill.pipeline.text.tables.columns import Columns
-from ocrmill.pipeline.text.tables.rows import NUMBER, Line
+from ocrmill.pipeline.text.tables.rows import Line
 from ocrmill.pipeline.text.tables.rules import Rules
 from ocrmill.pipeline.text.tables.table import Table
 from ocrmill.pipeline.text.words import Word
 
 _DOTS = re.compile(r"[.\u2026\u00b7_]+")
-_CELLS = 2  # numbers behind such dots: an entry of a contents page has one
-_CELLS_APART = 0.6  # of the type: pages of one entry are closer
 _LEADERS = 4  # words or characters of a row of dots
 _LED, _SOME_LED = 0.5, 0.25  # of the rows of a contents page, that have such dots
 _PAGE, _PAGES = re.compile(r"\d{1,4}|[ivxlc]{1,7}"), 4  # of an entry; entries that tell by their order
@@ -192,20 +190,9 @@ def leads(words: Iterable[Word]) -> bool:
         longest = max(map(len, runs), default=0)
         is_leader = LEADER.match(word.text) is not None
         if longest >= _LEADERS or (is_leader and dots + longest >= _LEADERS):
-            return _count_cells(row[n - 1 :]) < _CELLS
+            return not are_figures(row[n:])
         dots = dots + longest if is_leader else 0
     return False
-
-
-def _count_cells(row: Sequence[Word]) -> int:
-    """Count the numbers behind the first word of a row, up to the next text, that stand apart as cells do."""
-    count = 0
-    for before, word in pairwise(row):
-        if NUMBER.match(word.text):
-            count += not count or word.box.x0 - before.box.x1 >= _CELLS_APART * word.size
-        elif word.text[0].isalpha():
-            break
-    return count
 
 
 def _is_prose(table: Table, lines: Sequence[Line], columns: Columns, rules: Rules) -> bool:

@@ -145,9 +145,8 @@ def row_starts(
             starts.append(True)
             continue
         if is_grid:
-            is_as_wide = (
-                not has_boxes or lines[n].columns >= lines[n + 1].columns
-            )  # more cells are those set in the middle
+            # In boxes a line with more cells than the one above has those that are set in the middle of their rows.
+            is_as_wide = not has_boxes or lines[n].columns >= lines[n + 1].columns
             starts.append(contents[n] >= _ROW_IN_BAND and is_as_wide)
             continue
         score = contents[n] + spacing[n] + usual

@@ -54,26 +54,20 @@ def start_run(tmp_path: Path, *options: str, prepare: str = "") -> subprocess.Po
     return subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path) -> None:
-    """`--time-budget 3s` does not wait until Ray and its workers are up: exit code 75, and no row."""
+@pytest.mark.parametrize(("budget", "prepare"), [("3s", ENDLESS_START), ("6s", LONG_CONNECTION)])
+def test_a_budget_shorter_than_the_start_ends_in_the_start(tmp_path: Path, budget: str, prepare: str) -> None:
+    """A run does not wait until Ray and its workers are up, but until Ray is connected: exit code 75, and no row.
+
+    A driver that is connected in part ends by SIGSEGV.
+    """
     (tmp_path / "in").mkdir()
-    with start_run(tmp_path, "--time-budget", "3s", prepare=ENDLESS_START) as run:
+    with start_run(tmp_path, "--time-budget", budget, prepare=prepare) as run:
         _, errors = run.communicate(timeout=120)
 
     assert run.returncode == 75, errors
     assert "the time budget ended before the workers were up: nothing was read" in errors
     assert not (tmp_path / "out" / "pages").exists()
     assert not (tmp_path / "out" / "_lease").exists()
-
-
-def test_a_budget_that_ends_while_ray_connects_ends_after_that(tmp_path: Path) -> None:
-    """A driver that is connected in part ends by SIGSEGV; the end waits for the whole connection: exit code 75."""
-    (tmp_path / "in").mkdir()
-    with start_run(tmp_path, "--time-budget", "6s", prepare=LONG_CONNECTION) as run:
-        _, errors = run.communicate(timeout=120)
-
-    assert run.returncode == 75, errors
-    assert "the time budget ended before the workers were up: nothing was read" in errors
 
 
 def test_signals_of_a_step_that_must_not_break_off_come_after_it() -> None:
