@@ -22,6 +22,7 @@ UNSPACED = re.compile(
     r"\uf900-\ufaff\uff01-\uff60\uff65-\uff9f\U00020000-\U0003ffff]"
 )
 _FIRST_HAN = "\u3001"
+_HAN_BLANK = 0.5  # of the type; stretched lines have less between ideographs
 _HAN_END = re.compile(rf"[{_FIRST_HAN}-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
@@ -89,7 +90,7 @@ def running_text(lines: Sequence[Sequence[Word]], known: KnownWords, *, emphasis
                 if before.link != piece.link and before.text.endswith("/"):  # two addresses
                     blank = " "
                 parts[-1:] = [before, piece] if blank else _glue(before._replace(text=cut), piece)
-            elif _glued(before.text, piece.text):
+            elif _is_one_text(line, position):
                 parts[-1:] = _glue(before, piece)
             else:
                 parts.append(piece)
@@ -182,15 +183,24 @@ def word_markdown(word: Word) -> str:
     return written
 
 
-def _glued(before: str, after: str) -> bool:
-    """Tell if a blank of the layer between two words is none: ideographs set apart."""
-    return before[-1] >= _FIRST_HAN and bool(_HAN_END.match(before[-1]) and _HAN_END.match(after[0]))
+def _is_one_text(line: Sequence[Word], position: int) -> bool:
+    """Tell if a blank of the layer before a word of a line is none: ideographs set apart, or stretched at a sign.
+
+    Names and keywords stand half an ideograph apart, or more, and have several; in a title each may stand so.
+    """
+    before, after = line[position - 1], line[position]
+    if before.text[-1] < _FIRST_HAN or not (_HAN_END.match(before.text[-1]) and _HAN_END.match(after.text[0])):
+        return False
+    is_apart = after.box.x0 - before.box.x1 >= _HAN_BLANK * max(before.size, after.size)
+    has_sign = not (before.text[-1].isalnum() and after.text[0].isalnum())
+    return not is_apart or has_sign or all(len(word.text) == 1 for word in line)
 
 
 def _joint(before: str, after: str, known: KnownWords) -> tuple[str, str]:
     """The end of a line as it is before the start of the next one, and what stands between the two."""
     if before.endswith(SOFT_HYPHEN):
-        return before[:-1], ""
+        is_own = not after[0].islower() and len(before) > 1 and is_own_hyphen(f"{before[:-1]}-", after, known)
+        return f"{before[:-1]}-" if is_own else before[:-1], ""
     if _CUT_ADDRESS.search(before) and (not before.endswith("/") or before.endswith("//") or _PATH.match(after)):
         return before, ""
     if before[-1] in _HYPHENS and len(before) > 1 and before[-2].isalnum():

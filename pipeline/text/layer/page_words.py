@@ -65,6 +65,7 @@ COMBINING = {  # accents that stand alone, and those that are part of a letter
     "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02db": "\u0328",
 }  # fmt: skip
 DOTLESS = {"\u0131": "i", "\u0237": "j"}  # letters under an accent
+_LEAST_HYPHEN = 0.1  # of the type: drawn ones have 0.25 and more, others none
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
 _SLANT = 0.966  # cosine of 15 degrees; scans that lie askew have text at 5 at most
@@ -255,10 +256,7 @@ def _word(
 
 def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, ends_line: bool) -> Piece:
     span = run[0].span
-    text = clean_text(_mended(run, span["font"]))
-    if SOFT_HYPHEN in text:
-        shown = text.replace(SOFT_HYPHEN, "")
-        text = shown + SOFT_HYPHEN if ends_line and text.endswith(SOFT_HYPHEN) else shown
+    text = clean_text(_mended(_with_plain_hyphens(run, ends_line=ends_line), span["font"]))
     lefts, tops, rights, bottoms = zip(*[character.box for character in run], strict=True)
     flags = span["flags"]
     return Piece(
@@ -270,6 +268,23 @@ def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, e
         mono=is_mono(span),
         rise=rises.get(id(span), Rise.NONE),
     )
+
+
+def _with_plain_hyphens(run: Sequence[Character], *, ends_line: bool) -> Sequence[Character]:
+    """Write soft hyphens within a line as hyphens if they are drawn, and leave them out if not.
+
+    Fonts name their only hyphen so; what ends a line may be a typesetter's.
+    """
+    if all(character.text != SOFT_HYPHEN for character in run):
+        return run
+    last = run[-1] if ends_line else None
+    plain = [one._replace(text="-") if one.text == SOFT_HYPHEN and one is not last else one for one in run]
+    return [new for old, new in zip(run, plain, strict=True) if old is new or _is_drawn(old)]
+
+
+def _is_drawn(hyphen: Character) -> bool:
+    left, top, right, bottom = hyphen.box
+    return min(right - left, bottom - top) > _LEAST_HYPHEN * float(hyphen.span["size"])
 
 
 def _mended(run: Sequence[Character], font: str) -> str:

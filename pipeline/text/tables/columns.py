@@ -12,6 +12,7 @@ from itertools import pairwise
 from ocrmill.pipeline.text.tables.chunks import Borders, Chunk
 from ocrmill.pipeline.text.tables.rules import Rules, distinct
 
+_TOUCH = 1.0  # points: a text that reaches so far over a rule stands beside it
 _RULE_APART = 2.5  # points; double rules are one border
 _RULED_LINES = 0.3  # of the lines have a vertical rule beside them, if it is a border of columns
 _FEW_LINES = 2  # a column of so few beside one that it never meets is a heading set aside
@@ -25,9 +26,9 @@ class Column:
     x1: float
     lines: set[int]  # that have a chunk in it
 
-    def overlaps(self, chunk: Chunk) -> bool:
+    def overlaps(self, other: "Column") -> bool:
         """Tell if they share more than an edge."""
-        return min(self.x1, chunk.x1) - max(self.x0, chunk.x0) > 0
+        return min(self.x1, other.x1) - max(self.x0, other.x0) > 0
 
     def joined(self, other: "Column") -> "Column":
         """Return one that holds both."""
@@ -96,12 +97,14 @@ def _ruled_borders(chunks: Sequence[Chunk], rules: Rules) -> list[float]:
 def _clusters(chunks: Sequence[Chunk], ruled: Sequence[float]) -> list[Column]:
     columns: list[Column] = []
     for chunk in sorted(chunks, key=lambda chunk: chunk.x1 - chunk.x0):
-        if any(chunk.x0 + 1 < x < chunk.x1 - 1 for x in ruled):
+        if any(chunk.x0 + _TOUCH < x < chunk.x1 - _TOUCH for x in ruled):
             continue
-        met = [column for column in columns if column.overlaps(chunk)]
+        x0 = max([chunk.x0, *(x for x in ruled if x <= chunk.x0 + _TOUCH)])
+        x1 = min([chunk.x1, *(x for x in ruled if x >= chunk.x1 - _TOUCH)])
+        together = Column(x0, x1, {chunk.line})
+        met = [column for column in columns if column.overlaps(together)]
         if len(met) > 1 and _stand_beside(met):
             continue
-        together = Column(chunk.x0, chunk.x1, {chunk.line})
         for column in met:
             together = together.joined(column)
             columns.remove(column)
@@ -116,7 +119,7 @@ def _stand_beside(columns: Sequence[Column]) -> bool:
 
 
 def _rule_between(left: Column, right: Column, ruled: Sequence[float]) -> float | None:
-    return next((x for x in ruled if left.x1 - 1 <= x <= right.x0 + 1), None)
+    return next((x for x in ruled if left.x1 - _TOUCH <= x <= right.x0 + _TOUCH), None)
 
 
 def _without_crossed_borders(

@@ -104,7 +104,7 @@ def _build_table(words: Sequence[Word], rules: Rules, hint: Hint | None, *, righ
     rows = _rows(lines, columns, rules, hinted_rows)
     if len(rows) < 2:  # noqa: PLR2004
         return None
-    places = _places(lines, rows)
+    places = _places(lines, rows, rules)
     merged = merged_places(rows, columns, places, rules)
     cells = _cells(merged, places, words)
     if right_to_left:
@@ -249,14 +249,15 @@ def _rows(lines: Sequence[Line], columns: Columns, rules: Rules, hinted: Borders
     return rows
 
 
-def _places(lines: Sequence[Line], rows: Sequence[Sequence[Line]]) -> list[Place]:
-    """Return for each chunk the rows and columns that it stands in."""
+def _places(lines: Sequence[Line], rows: Sequence[Sequence[Line]], rules: Rules) -> list[Place]:
+    """Return for each chunk the rows and columns that it stands in; none reaches over a rule across it."""
     row_of = {id(line): n for n, row in enumerate(rows) for line in row}
     places = []
     for line in lines:
         home = row_of.get(id(line))
         for chunk, (first, last) in zip(line.chunks, line.spans, strict=True):
-            top, bottom = (home, home) if home is not None else _rows_beside(chunk, first, last, rows)
+            beside = (home, home) if home is not None else _rows_beside(chunk, first, last, rows)
+            top, bottom = _on_its_side(chunk, *beside, rows, rules)
             places.append(Place(chunk, top, bottom, first, last))
     return places
 
@@ -277,6 +278,16 @@ def _rows_beside(chunk: Chunk, first: int, last: int, rows: Sequence[Sequence[Li
     ]
     beside = [n for n, share in enumerate(shares) if share >= _SHARED] or [max(near, key=lambda n: shares[n])]
     return beside[0], beside[-1]
+
+
+def _on_its_side(chunk: Chunk, top: int, bottom: int, rows: Sequence[Sequence[Line]], rules: Rules) -> tuple[int, int]:
+    """Leave of the rows beside a chunk those on its side of the rules that are as long as it."""
+    for n in range(top, bottom):
+        low, high = rows[n][-1].baseline, rows[n + 1][0].baseline
+        for rule in rules.horizontal:
+            if low <= rule.y0 <= high and rule.x0 <= chunk.x0 and chunk.x1 <= rule.x1:
+                return (top, n) if chunk.baseline < rule.y0 else _on_its_side(chunk, n + 1, bottom, rows, rules)
+    return top, bottom
 
 
 def _cells(rectangles: Sequence[Rectangle], places: Sequence[Place], words: Sequence[Word]) -> list[Cell]:

@@ -29,7 +29,9 @@ NUMBER = re.compile(
 )
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}[a-z]{0,2}$|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|\d{1,2}/\d{1,2}$")  # or a date
 _BETWEEN_NUMBERS = frozenset("\u00b1\u2212\u2013\u00d7+-/~x")  # in a cell, as between a mean and its deviation
+_COUNT = re.compile(r"[0-9]{1,3}")
 _HINTED = 1.5  # the score of a border that a layout model sees; where it sees none, so much less
+_SPANNING = 2  # columns of a line whose text stands in the middle of several rows
 _TIE = 0.01  # scores so close to 0 are even: a row begins
 _BROKEN = -4.0  # the score of a number that goes on: no row begins there
 _ITEM = -9.0  # the score of an item of a list in a cell, whatever white space is above it
@@ -115,7 +117,12 @@ def _stands_between(above: Line, line: Line, below: Line) -> bool:
 
 
 def _stands_between_rules(line: Line, rules: Rules) -> bool:
-    """Tell if a rule beside the text lies at its height: it parts rows that the text spans."""
+    """Tell if a rule beside the text lies at its height: it parts rows that the text spans.
+
+    Beside a text of three columns it is the line on which a value is written.
+    """
+    if len(line.columns) > _SPANNING:
+        return False
     low, high = line.baseline - 0.6 * line.size, line.baseline + 0.1 * line.size
     return any(
         low < rule.y0 < high and all(rule.x0 >= chunk.x1 - 1 or rule.x1 <= chunk.x0 + 1 for chunk in line.chunks)
@@ -138,10 +145,11 @@ def row_starts(
     is_grid = is_grid and sum(inside) <= _ROWS_IN_BANDS * len(inside)
     is_plain = not (any(spacing) or floating or any(coverage >= PARTIAL_RULE for coverage in coverages[1:]))
     begun = _full_below_partial(lines, columns) if is_plain else set()
+    counted = _counted_lines(lines)
     seen: set[int] | None = None
     starts = []
     for n in range(len(lines) - 1):
-        if coverages[n] >= PARTIAL_RULE or n in begun:
+        if coverages[n] >= PARTIAL_RULE or n in begun or n + 1 in counted:
             starts.append(True)
             continue
         if is_grid:
@@ -155,6 +163,21 @@ def row_starts(
             score += _HINTED if n in seen else -_HINTED
         starts.append(score > -_TIE)
     return starts
+
+
+def _counted_lines(lines: Sequence[Line]) -> set[int]:
+    """Return the lines that have the next number after one further up, alone in the same column: rows of a form."""
+    found = set()
+    last: dict[int, int] = {}
+    for n, line in enumerate(lines):
+        for column in line.columns:
+            chunk = line.in_column(column)
+            text = chunk.words[0].text if chunk is not None and len(chunk.words) == 1 else ""
+            if _COUNT.fullmatch(text):
+                if int(text) - 1 == last.get(column):
+                    found.add(n)
+                last[column] = int(text)
+    return found
 
 
 def _seen_borders(lines: Sequence[Line], contents: Sequence[float], ys: Sequence[float]) -> set[int]:

@@ -359,12 +359,18 @@ class _Picture:
 
 
 def _give_to_blanks(letters: _Letters, reasons: npt.NDArray[np.int64]) -> None:
-    """Give white space the fate of the letter before it in its run, or else of the one after it."""
+    """Give white space the fate of the letter before it in its run, or else of the one after it.
+
+    What is a run of its own, as OCR may draw each blank, follows letters that are drawn as it is.
+    """
     numbers = np.arange(len(reasons))
     before = np.maximum.accumulate(np.where(letters.blank, -1, numbers))
     after = np.minimum.accumulate(np.where(letters.blank, len(reasons), numbers)[::-1])[::-1]
+    alone = ~np.isin(letters.run, letters.run[~letters.blank])
+    fates = letters.fates[letters.run]
     for nearest in (np.minimum(after, len(reasons) - 1), np.maximum(before, 0)):  # the last one counts
-        known = letters.blank & ~letters.blank[nearest] & (letters.run[nearest] == letters.run)
+        beside = (letters.run[nearest] == letters.run) | (alone & (fates[nearest] == fates))
+        known = letters.blank & ~letters.blank[nearest] & beside
         reasons[known] = reasons[nearest[known]]
 
 

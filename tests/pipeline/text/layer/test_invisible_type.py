@@ -46,3 +46,18 @@ def test_an_invisible_layer_has_a_title_and_one_paragraph(font: str) -> None:
 
     assert text.markdown.lstrip("# ") == f"The harbour book\n\n{' '.join(LINES)}"
     assert text.markdown.startswith("#")
+
+
+def test_blanks_that_are_drawn_alone_stay_between_the_words_of_an_invisible_layer() -> None:
+    """OCR may give each blank a size of its own, so narrow that letters beside it look like one word."""
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_image(page.rect, pixmap=layer(0).get_pixmap(dpi=100))
+    x = 72.0
+    for word in LINES[0].split():
+        page.insert_text((x, 110), word, fontsize=10.0, render_mode=INVISIBLE)
+        x += pymupdf.get_text_length(word, fontsize=10.0)
+        page.insert_text((x, 110), " ", fontsize=5.5, render_mode=INVISIBLE)
+        x += pymupdf.get_text_length(" ", fontsize=5.5)
+
+    assert read_text_layer(document.tobytes(), 1).markdown == LINES[0]

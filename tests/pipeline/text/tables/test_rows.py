@@ -119,3 +119,61 @@ def test_each_box_beside_a_text_of_several_rows_is_a_row() -> None:
     assert [cells[row, 1] for row in range(4)] == [(1, "120")] * 4
     assert cells[0, 2][0] == 4
     assert table.header_rows == 0
+
+
+def test_numbers_that_count_on_begin_rows_whatever_stands_beside_them() -> None:
+    """Items of a form are rows of their own though the lines for their values lie at their height, and texts wrap."""
+    lines = [
+        (-16, {0: "No.", 30: "Taxes", 330: "2007"}),
+        (0, {0: "1", 30: "State taxes", 250: "1"}),
+        (14, {0: "2", 30: "Taxes of the district where the", 250: "2"}),
+        (26, {30: "house of the office stands"}),
+        (40, {0: "3", 30: "Add lines 1 and 2", 250: "3"}),
+    ]
+    words = [word(text, x, y, y) for y, cells in lines for x, text in cells.items()]
+    values = [Box(270, y - 2, 340, y - 2) for y in (0, 14, 40)]
+    rules = Rules(tuple(values), tuple(Box(x, -20, x, 50) for x in (240.0, 265.0)))
+
+    (table,) = build_tables(words, rules) or []
+
+    assert [[one.text for one in cell.words] for cell in table.cells if cell.column == 0] == [
+        ["No."],
+        ["1"],
+        ["2"],
+        ["3"],
+    ]
+    texts = [[one.text for one in cell.words] for cell in table.cells if cell.column == 1]
+    assert texts[2] == ["Taxes of the district where the", "house of the office stands"]
+
+
+def test_a_text_between_two_lines_stays_on_its_side_of_a_rule() -> None:
+    """Cells of two lines in low rows reach into no other row if a rule as long as they are parts the rows."""
+    words = [word("Year", 0, 0, 0), word("Meaning of the grade", 60, 0, 0), word("Grade", 230, 0, 0)]
+    for n, year in enumerate(("2021", "2020", "2019")):
+        y = 20.0 + 24 * n
+        words += [
+            word(year, 0, y, 10 * n),
+            word("AA+", 230, y, 10 * n),
+            word("able to repay its debts", 60, y - 6, 10 * n + 1),
+            word("in most conditions", 60, y + 6, 10 * n + 2),
+        ]
+    across = tuple(Box(-5, y, 260, y) for y in (-12.0, 5.0, 29.0, 53.0, 77.0))
+    rules = Rules(across, tuple(Box(x, -12, x, 77) for x in (-5.0, 50.0, 220.0, 260.0)))
+
+    (table,) = build_tables(words, rules) or []
+
+    cells = [(cell.row, cell.row_span, len(cell.lines)) for cell in table.cells if cell.column == 1]
+    assert cells == [(0, 1, 1), (1, 1, 2), (2, 1, 2), (3, 1, 2)]
+
+
+def test_a_letter_that_reaches_over_a_rule_joins_no_columns() -> None:
+    """Columns that a rule parts stay two though a heading stands on the rule, a hair's breadth to its left."""
+    words = [word("Left list", 20, -14, 0), word("Right list", 120, -14, 0), word("Y", 99.5, 0, 1)]
+    for n in range(1, 7):
+        words += [word("a line of the left", 9.8, 14.0 * n, n + 1), word("a line of the right", 106, 14.0 * n, n + 1)]
+    frame = tuple(Box(0, y, 210, y) for y in (-26.0, 4.0, 90.0))
+    rules = Rules(frame, tuple(Box(x, 4 if x == 100 else -26, x, 90) for x in (0.0, 100.0, 210.0)))
+
+    (table,) = build_tables(words, rules) or []
+
+    assert table.columns == 2
