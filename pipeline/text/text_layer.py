@@ -40,7 +40,7 @@ from ocrmill.pipeline.text.table_parts import (
     with_ruled_tables,
     with_tables,
 )
-from ocrmill.pipeline.text.tables.doubts import may_break_numbers
+from ocrmill.pipeline.text.tables.doubts import has_rows_of_own, may_break_numbers
 from ocrmill.pipeline.text.tables.rules import page_rules
 from ocrmill.pipeline.text.visible.visible_words import VisibleLayout, read_visible_layout
 
@@ -183,7 +183,8 @@ def _notes(parts: Sequence[Part]) -> list[str]:
     if any(part.label == FORMULA and part.lines for part in parts):
         notes.append(FORMULA_AS_TEXT)
     if any(
-        (part.label == TABLE and part.lines and part.table is None) or (part.table and may_break_numbers(part.table))
+        (part.label == TABLE and part.lines and part.table is None)
+        or (part.table and (may_break_numbers(part.table) or has_rows_of_own(part.table)))
         for part in parts
     ):
         notes.append(TABLE_UNCERTAIN)

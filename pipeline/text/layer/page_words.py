@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ocrmill.pipeline.pages.inspection import Layer, read_layer, text_flags
 from ocrmill.pipeline.text.contents.item_marks import with_turned_marks
 from ocrmill.pipeline.text.contents.raised_glyphs import with_raised_glyphs
+from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
 from ocrmill.pipeline.text.layer.blanks import (
     BOLD,
     ITALIC,
@@ -65,6 +66,7 @@ COMBINING = {  # accents that stand alone, and those that are part of a letter
     "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02db": "\u0328",
 }  # fmt: skip
 DOTLESS = {"\u0131": "i", "\u0237": "j"}  # letters under an accent
+_NO_WORDS = KnownWords()
 _LEAST_HYPHEN = 0.1  # of the type: drawn ones have 0.25 and more, others none
 _OVER = 0.5  # of an accent's width that lies over its letter
 _STACKED = 10  # ideographs alone on their lines, one below the other, from which a page is set vertically
@@ -273,13 +275,18 @@ def _piece(run: Sequence[Character], place: _Place, rises: dict[int, Rise], *, e
 def _with_plain_hyphens(run: Sequence[Character], *, ends_line: bool) -> Sequence[Character]:
     """Write soft hyphens within a line as hyphens if they are drawn, and leave them out if not.
 
-    Fonts name their only hyphen so; what ends a line may be a typesetter's.
+    Fonts name their only hyphen so. Several in one word part its syllables: those go, although they are drawn. What
+    ends a line may be a typesetter's, and stays as it is.
     """
-    if all(character.text != SOFT_HYPHEN for character in run):
+    places = [n for n, one in enumerate(run[:-1] if ends_line else run) if one.text == SOFT_HYPHEN]
+    if not places:
         return run
-    last = run[-1] if ends_line else None
-    plain = [one._replace(text="-") if one.text == SOFT_HYPHEN and one is not last else one for one in run]
-    return [new for old, new in zip(run, plain, strict=True) if old is new or _is_drawn(old)]
+    text = "".join("-" if n in places else one.text for n, one in enumerate(run))
+    shown = {n for n in places if _is_drawn(run[n])}
+    if len(shown) > 1:
+        shown = {n for n in shown if is_own_hyphen(text[: n + 1], text[n + 1 :], _NO_WORDS)}
+    plain = [one._replace(text="-") if n in shown else one for n, one in enumerate(run)]
+    return [one for n, one in enumerate(plain) if n in shown or n not in places]
 
 
 def _is_drawn(hyphen: Character) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from ocrmill.pipeline.text.tables.chunks import LEADER, are_figures
 from ocrmill.pipeline.text.tables.columns import Columns
@@ -29,6 +29,7 @@ _DECIMALS, _FEW_DIGITS = re.compile(r"\d[.,]\d+$"), re.compile(r"\d{1,2}%?")
 _FUSED = 0.2  # of the cells of a column
 _TWO_COLUMNS = 1.0  # of the type, between two numbers of one row
 _NUMBER_ENDS = frozenset("0123456789%)")
+_CROSSED = 2  # pairs of cells; one may be by chance
 _FULL = 0.95  # of the widest line of a column
 _APART = 0.6  # of the type, between baselines of a cell
 
@@ -70,6 +71,16 @@ def may_break_numbers(table: Table) -> bool:
         if 0 < broken < len(cells) / 2:
             return True
     return False
+
+
+def has_rows_of_own(table: Table) -> bool:
+    """Tell if cells beside each other begin and end in each other's midst: their columns are lists with own rows.
+
+    Cells that span hold all rows of those beside them.
+    """
+    spans = sorted({(cell.row, cell.row + cell.row_span) for cell in table.cells if cell.row_span > 1})
+    crossed = sum(start < other < end < other_end for (start, end), (other, other_end) in combinations(spans, 2))
+    return crossed >= _CROSSED
 
 
 def has_fused_columns(table: Table) -> bool:

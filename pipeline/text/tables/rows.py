@@ -166,14 +166,13 @@ def row_starts(
 
 
 def _counted_lines(lines: Sequence[Line]) -> set[int]:
-    """Return the lines that have the next number after one further up, alone in the same column: rows of a form."""
+    """Return the lines with the next number after one further up in the same column, before a text: items of a form."""
     found = set()
     last: dict[int, int] = {}
     for n, line in enumerate(lines):
-        for column in line.columns:
-            chunk = line.in_column(column)
-            text = chunk.words[0].text if chunk is not None and len(chunk.words) == 1 else ""
-            if _COUNT.fullmatch(text):
+        for chunk, after, (column, _) in zip(line.chunks, line.chunks[1:], line.spans, strict=False):
+            text = chunk.words[0].text
+            if len(chunk.words) == 1 and _COUNT.fullmatch(text) and after.words[0].text[0].isalpha():
                 if int(text) - 1 == last.get(column):
                     found.add(n)
                 last[column] = int(text)

@@ -1,7 +1,7 @@
 """Tables are written with pipes if those can hold them, else as HTML; text stays text in both."""
 
 from ocrmill.pipeline.text.reading_order import Box
-from ocrmill.pipeline.text.tables.doubts import may_break_numbers
+from ocrmill.pipeline.text.tables.doubts import has_rows_of_own, may_break_numbers
 from ocrmill.pipeline.text.tables.table import Cell, Table
 from ocrmill.pipeline.text.tables.table_markdown import table_to_markdown
 from ocrmill.pipeline.text.words import Piece, Rise, Word
@@ -85,6 +85,15 @@ def test_numbers_that_may_go_on_below_are_in_doubt() -> None:
     assert may_break_numbers(table(*values))
     assert not may_break_numbers(table(*stacked))
     assert not may_break_numbers(table(*values[:1], *values[2:]))
+
+
+def test_lists_beside_each_other_with_rows_of_their_own_are_in_doubt() -> None:
+    """Columns of a form whose items end at other heights are no rows; cells that hold all rows beside them are some."""
+    own = [Cell(0, 0, 2, 1, ()), Cell(0, 1, 1, 1, ()), Cell(1, 1, 2, 1, ()), Cell(2, 0, 2, 1, ()), Cell(3, 1, 1, 1, ())]
+    nested = [Cell(0, 0, 4, 1, ()), Cell(0, 1, 2, 1, ()), Cell(2, 1, 2, 1, ())]
+
+    assert has_rows_of_own(table(*own))
+    assert not has_rows_of_own(table(*nested))
 
 
 def listed(*lines: tuple[float, str]) -> Cell:
