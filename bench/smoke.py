@@ -23,6 +23,7 @@ TIMEOUT_S = 600
 AT_ONCE = 2  # the figures mean nothing here, so that benches may disturb each other
 LONGEST = ("gpu.pages", "serve", "gpu.encoder")  # started first: else one of them runs alone at the end
 SMALLEST: dict[str, tuple[str, ...]] = {
+    "agreed_words": (SAMPLES, "--pages", "1"),
     "agreement": (SAMPLES, "--documents", "0"),
     "commits": ("samples/text.pdf", "--minutes", "0.7", "--rate", "20"),
     "content_reasons": ("--typesetter", "typst"),
