@@ -23,6 +23,9 @@ UNSPACED = re.compile(
 )
 _FIRST_HAN = "\u3001"
 _HAN_BLANK = 0.5  # of the type; stretched lines have less between ideographs
+_NEVER_FIRST = frozenset(
+    "\u30fc\u3005ぁぃぅぇぉっゃゅょァィゥェォッャュョ"
+)  # of a word: long vowels, marks of repetition, small kana
 _HAN_END = re.compile(rf"[{_FIRST_HAN}-\u30ff\u3400-\u9fff\uff01-\uff60]")
 
 
@@ -192,8 +195,8 @@ def _is_one_text(line: Sequence[Word], position: int) -> bool:
     if before.text[-1] < _FIRST_HAN or not (_HAN_END.match(before.text[-1]) and _HAN_END.match(after.text[0])):
         return False
     is_apart = after.box.x0 - before.box.x1 >= _HAN_BLANK * max(before.size, after.size)
-    has_sign = not (before.text[-1].isalnum() and after.text[0].isalnum())
-    return not is_apart or has_sign or all(len(word.text) == 1 for word in line)
+    goes_on = not (before.text[-1].isalnum() and after.text[0].isalnum()) or after.text[0] in _NEVER_FIRST
+    return not is_apart or goes_on or all(len(word.text) == 1 for word in line)
 
 
 def _joint(before: str, after: str, known: KnownWords) -> tuple[str, str]:

@@ -25,6 +25,7 @@ def row(*texts: str, gap: float) -> list[Word]:
         (("数字技术", "商业模式"), 10.0, "数字技术 商业模式"),  # keywords
         (("数字技术", "商业模式"), 3.0, "数字技术商业模式"),  # a line that is stretched
         (("数字技术，", "商业模式"), 6.0, "数字技术，商业模式"),  # ... at its comma
+        (("一メ", "ートル"), 6.0, "一メートル"),  # a long vowel, whose bar is short where text runs down
         (("目", "录"), 20.0, "目录"),  # a title whose ideographs are set apart
     ],
 )
