@@ -38,7 +38,7 @@ def make_app(data: OutputData, access: Access) -> Starlette:
             Route("/documents", table_view(DOCUMENT_COLUMNS, "Documents")),
             Route("/sources", table_view(SOURCE_COLUMNS, "Sources")),
             Route("/search", search),
-            Route("/download/{format}", download),
+            Route("/download/{table}/{format}", download),
             Route("/sql", sql),
             Route("/state", state),
             *page_routes,

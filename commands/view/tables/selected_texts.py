@@ -1,4 +1,4 @@
-"""The rows of a selection with their texts, from the shards: in stored order, a row group at a time."""
+"""The pages of a selection with their texts, from the shards: in stored order, a row group at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,14 +25,16 @@ class Group:
 def read_groups(
     data: OutputData, selection: Selection, indexed: Sequence[str], stored: Sequence[str] | None
 ) -> Iterator[Group]:
-    """Read the selected rows: these columns of the index, and these of the shards, or all of theirs.
+    """Read the selected pages: these columns of the index, and these of the shards, or all of theirs.
+
+    Pages of a selection of documents or sources are those of its documents.
 
     Raises:
         FileGoneError: A shard was merged or withdrawn meanwhile.
         OutputError: A shard cannot be read.
     """
     cursor = data.cursor()
-    condition, values = selection.to_sql()
+    condition, values = _pages_of(selection)
     query = f"SELECT DISTINCT shard FROM pages WHERE {condition} ORDER BY 1"  # noqa: S608 (names of ours)
     for (shard,) in cursor.execute(query, values).fetchall():
         chosen = _chosen(data.cursor(), shard, condition, values, indexed)
@@ -42,6 +44,14 @@ def read_groups(
                 here = chosen.filter(pa.compute.equal(chosen["row_group"], group))
                 rows = read_row_group(parquet, shard, group, stored)
                 yield Group(here, rows.take(here["row"]))
+
+
+def _pages_of(selection: Selection) -> tuple[str, list[object]]:
+    """Return the condition over `pages`, and the values of its parameters."""
+    condition, values = selection.to_sql()
+    if (table := selection.columns.table) != "pages":
+        condition = f"document_id IN (SELECT document_id FROM {table} WHERE {condition})"  # noqa: S608 (names of ours)
+    return condition, values
 
 
 def _chosen(

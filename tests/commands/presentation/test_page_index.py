@@ -105,10 +105,16 @@ def test_an_index_that_cannot_go_on_says_why(grown: LocalStore) -> None:
 def test_an_output_of_the_first_release_is_shown() -> None:
     """Columns that it did not have are empty; every view and download answers."""
     views = ("/", "/pages?flags=(none)", "/pages?sort=loop_score", "/documents", "/sources", "/plot/rates")
-    others = ("/worst-documents", "/download/parquet", "/download/csv", "/download/jsonl", "/search?q=a")
+    others = (
+        "/worst-documents",
+        "/download/pages/parquet",
+        "/download/pages/csv",
+        "/download/pages/jsonl",
+        "/search?q=a",
+    )
     with opened(LocalStore(FIRST_RELEASE)) as data, serving(data) as address:
         assert indexed(data) == current(LocalStore(FIRST_RELEASE))
-        assert {view: httpx.get(address + view).status_code for view in (*views, *others)} == dict.fromkeys(
+        assert {view: httpx.get(address + view, timeout=60).status_code for view in (*views, *others)} == dict.fromkeys(
             (*views, *others), 200
         )
 
@@ -123,4 +129,4 @@ def test_an_output_in_a_bucket_is_shown(nights: LocalStore, s3: S3Server) -> Non
         document_id, page_number = sorted(indexed(data))[7]
         assert (data.find_page(document_id, page_number) or {})["page_number"] == page_number
         assert "match" in httpx.get(f"{address}/search?q=the").text
-        assert len(httpx.get(f"{address}/download/jsonl").text.splitlines()) == 300
+        assert len(httpx.get(f"{address}/download/pages/jsonl").text.splitlines()) == 300

@@ -16,7 +16,7 @@ from ocrmill.commands.view.output_data import OutputData
 from ocrmill.commands.view.selection import Selection
 from ocrmill.commands.view.tables import search
 from ocrmill.commands.view.tables.search import MOST_HITS, find
-from ocrmill.pipeline.output.schema import PAGES
+from ocrmill.pipeline.output.schema import DOCUMENTS, PAGES, SOURCES
 
 Row = dict[str, Any]
 SELECTION = "status=ok&flags=(none)&source=report-0002"
@@ -93,7 +93,8 @@ def test_downloads_hold_the_selection(viewer: str, rows: list[Row]) -> None:
     """Each format has just the selected pages, in one order; Parquet has their whole rows by the contract."""
     expected = selected(rows)
     answers = {
-        name: httpx.get(f"{viewer}/download/{name}?{SELECTION}") for name in ("csv", "jsonl", "parquet", "markdown")
+        name: httpx.get(f"{viewer}/download/pages/{name}?{SELECTION}")
+        for name in ("csv", "jsonl", "parquet", "markdown")
     }
     table = pq.read_table(io.BytesIO(answers["parquet"].content))
 
@@ -106,12 +107,39 @@ def test_downloads_hold_the_selection(viewer: str, rows: list[Row]) -> None:
     assert answers["markdown"].text.count("<!-- /corpus/") == len(expected) > 20
     assert all(row["markdown"] in answers["markdown"].text for row in expected)
     assert answers["csv"].headers["content-disposition"] == 'attachment; filename="pages.csv"'
-    assert httpx.get(viewer + "/download/exe").status_code == 400
+    for nothing in ("pages/exe", "rates/csv", "shards/parquet"):
+        assert httpx.get(f"{viewer}/download/{nothing}").status_code == 400
+
+
+@pytest.mark.parametrize("table", ["documents", "sources"])
+def test_documents_and_sources_are_downloads_too(table: str, viewer: str, data: OutputData, rows: list[Row]) -> None:
+    """Each format has just the selected rows; their Markdown is that of their pages."""
+    output = ocrmill.open_output(data.url, unfinished=True)
+    every: list[Row] = getattr(output, table).to_arrow().to_pylist()
+    expected = sorted((row for row in every if "report-0002" in row["source"]), key=lambda row: row["source"])
+    answers = {
+        name: httpx.get(f"{viewer}/download/{table}/{name}?source=REPORT-0002&after=7", timeout=60)
+        for name in ("csv", "jsonl", "parquet", "markdown")
+    }
+    whole = pq.read_table(io.BytesIO(answers["parquet"].content))
+    lines = [json.loads(line) for line in answers["jsonl"].text.splitlines()]
+    sheet = list(csv.DictReader(io.StringIO(answers["csv"].text)))
+    pages = [row for row in rows if "report-0002" in row["source"]]
+
+    assert whole.schema.equals({"documents": DOCUMENTS, "sources": SOURCES}[table])
+    assert sorted(whole.to_pylist(), key=lambda row: row["source"]) == expected
+    assert 1 < len(expected) < len(every)
+    for found in (lines, sheet):
+        assert sorted(str(row["source"]) for row in found) == [row["source"] for row in expected]
+    assert {line["bytes"] for line in lines} == {row["bytes"] for row in expected}
+    assert answers["markdown"].text.count("<!-- /corpus/") == len(pages) > len(expected)
+    assert answers["csv"].headers["content-disposition"] == f'attachment; filename="{table}.csv"'
+    assert httpx.get(f"{viewer}/documents?source=report-0002", timeout=60).text.count("/download/documents/") == 4
 
 
 def test_a_selection_without_pages_downloads_as_an_empty_file(viewer: str) -> None:
     """Also as Parquet, which has its schema then."""
-    answer = httpx.get(viewer + "/download/parquet?status=no-such")
+    answer = httpx.get(viewer + "/download/pages/parquet?status=no-such")
 
     assert pq.read_table(io.BytesIO(answer.content)).schema.equals(PAGES)
-    assert httpx.get(viewer + "/download/jsonl?status=no-such").text == ""
+    assert httpx.get(viewer + "/download/pages/jsonl?status=no-such").text == ""
