@@ -6,7 +6,7 @@ first paint   from the start of the command to the overview's first answer, whil
 index         until every shard is indexed; this is computed before, once, and kept for the next start
 a line each   seconds until the whole answer is here: the least, the median and the most of `REPEATS`
 next start    the same two for a second start, which finds the index
-search        seconds to the first hit of frequent and of rare words; a search is given up after 5 s
+search        seconds to the first hit of a frequent and of a rare word, which one text of 400 has; given up after 5 s
 
 The rows are those of `made_nights.py`; with --out they are kept there, and used again. The server is a process of its
 own, and the client asks by HTTP as a browser does. What the index holds is in commands/presentation/columns.py.
@@ -15,17 +15,20 @@ own, and the client asks by HTTP as a browser does. What the index holds is in c
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import psutil
+import pyarrow.parquet as pq
 
 from bench.made_nights import write_nights
 from ocrmill.workers.pools.machine import usable_cores
@@ -74,7 +77,7 @@ def measure(out: Path) -> None:
             for name, address in QUERIES.items():
                 times = sorted(seconds(client, address) for _ in range(REPEATS))
                 print(f"{name}: {times[0]:.2f} / {statistics.median(times):.2f} / {times[-1]:.2f} s", flush=True)
-            measure_search(client)
+            measure_search(client, rare_word(out))
         with started(out, caches, "next start, "):
             pass
 
@@ -120,11 +123,20 @@ def seconds(client: httpx.Client, address: str) -> float:
     return time.perf_counter() - started
 
 
-def measure_search(client: httpx.Client) -> None:
+def rare_word(out: Path) -> str:
+    """Return a word that a single one of the different texts has, the first by the alphabet."""
+    first = min((out / "pages").glob("*.parquet"))
+    texts = pq.read_table(first, columns=["markdown"])["markdown"].unique().to_pylist()
+    seen = Counter(word for text in texts for word in set(re.findall(r"[a-z]{6,}", (text or "").lower())))
+    found = (word for word in sorted(seen) if sum(word in (text or "").lower() for text in texts) == 1)
+    return next(found)
+
+
+def measure_search(client: httpx.Client, rare: str) -> None:
     """Time searches to their first hit, and one that is given up."""
     for what, address in {
         "frequent": "/search?q=page",
-        "rare": "/search?q=kept_mb",
+        f"rare ({rare})": f"/search?q={rare}",
         "none": "/search?q=no+such+words+at+all",
     }.items():
         started, first, searched = time.perf_counter(), None, 0
