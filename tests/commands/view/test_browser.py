@@ -118,6 +118,20 @@ def test_the_keys_go_through_the_rows(chromium: Browser, viewer: str) -> None:
         assert page.url == viewer + rows[0]
 
 
+@pytest.mark.parametrize("modifier", ["Control", "Meta"])
+def test_a_key_runs_the_query(modifier: str, chromium: Browser, viewer: str) -> None:
+    """In the SQL box Enter begins a line, and with Ctrl (on a Mac Command) it runs the query."""
+    with looking(chromium, viewer) as page:
+        opened(page, "/sql")
+        page.fill("[data-sql] textarea", "SELECT 6 * 7")
+        page.keyboard.press("Enter")
+        page.keyboard.type("AS answer")
+        assert page.input_value("[data-sql] textarea") == "SELECT 6 * 7\nAS answer"
+        page.keyboard.press(f"{modifier}+Enter")
+        page.wait_for_url("**/sql?q=*")
+        assert page.locator("table.rows, .scroll table").first.inner_text().split() == ["answer", "42"]
+
+
 def test_a_filter_applies_at_once_and_a_chip_takes_it_out(chromium: Browser, viewer: str) -> None:
     """A click on a value filters, a second value adds to it, a heading sorts, a chip removes its filter again."""
     with looking(chromium, viewer) as page:

@@ -41,6 +41,17 @@ def test_blocks_follow_the_formula(size: int, block_scores: int) -> None:
     torch.testing.assert_close(ours, by_formula(q, k, v, rows, columns, size), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("block_scores", [200, 1 << 20])
+def test_half_precision_in_blocks_sums_in_float32(block_scores: int) -> None:
+    """Scores and sums of bfloat16 are no further from the formula than its inputs and outputs are rounded."""
+    q, k, v, rows, columns = (each.bfloat16() for each in tensors(7, 13))
+    ours = attend_in_blocks(q, k, v, PositionTable.of((rows, columns), 7), block_scores)
+    expected = by_formula(*(each.float() for each in (q, k, v, rows, columns)), 7)
+
+    assert ours.dtype == torch.bfloat16
+    torch.testing.assert_close(ours.float(), expected, rtol=0.05, atol=0.05)
+
+
 @pytest.mark.parametrize("size", [1, 5, 7])
 def test_wide_heads_follow_the_formula(size: int) -> None:
     """Queries and keys widened by the relative terms, which is how a GPU does it, give the formula."""

@@ -122,7 +122,8 @@ def test_it_is_for_everybody(chromium: Browser, viewer: str, width: int, scheme:
         if AXE.exists():
             window.evaluate(AXE.read_text() + "; undefined")
             assert window.evaluate("axe.run().then((all) => all.violations.map((each) => each.id))") == []
-    for key, where in (("j", "/compare/2?"), ("k", "/compare/1?"), ("Escape", "/compare?differs=text")):
+    steps = (("j", 2), ("k", 1), ("ArrowRight", 2), ("ArrowLeft", 1))
+    for key, where in (*((key, f"/compare/{number}?") for key, number in steps), ("Escape", "/compare?differs=text")):
         window.keyboard.press(key)
         window.wait_for_url(f"**{where}*")
     window.keyboard.press("j")

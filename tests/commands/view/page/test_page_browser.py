@@ -103,12 +103,13 @@ def test_keys_step_zoom_and_go_back(browsed: Page, output: tuple[str, str, Path]
         browsed.wait_for_load_state()
     until(browsed, SEEN)
     sizes = [browsed.locator("[data-picture]").bounding_box()]
-    for key in ("+", "-", "-", "0"):
+    for key in ("+", "-", "-", "0", "=", "0"):
         browsed.keyboard.press(key)
         sizes.append(browsed.locator("[data-picture]").bounding_box())
-    fit, larger, same, smaller, again = (size["width"] if size else 0 for size in sizes)
+    fit, larger, same, smaller, again, without_shift, last = (size["width"] if size else 0 for size in sizes)
     assert larger > fit > smaller
-    assert fit == pytest.approx(same) == pytest.approx(again)
+    assert fit == pytest.approx(same) == pytest.approx(again) == pytest.approx(last)
+    assert without_shift == pytest.approx(larger)
     browsed.focus("#tab-text")
     browsed.keyboard.press("ArrowRight")
     assert browsed.locator("#panel-markdown").is_visible()  # arrows move between tabs there
