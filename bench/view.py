@@ -126,8 +126,8 @@ def seconds(client: httpx.Client, address: str) -> float:
 def rare_word(out: Path) -> str:
     """Return a word that a single one of the different texts has, the first by the alphabet."""
     first = min((out / "pages").glob("*.parquet"))
-    texts = pq.read_table(first, columns=["markdown"])["markdown"].unique().to_pylist()
-    seen = Counter(word for text in texts for word in set(re.findall(r"[a-z]{6,}", (text or "").lower())))
+    texts: list[str | None] = pq.read_table(first, columns=["markdown"])["markdown"].unique().to_pylist()
+    seen: Counter[str] = Counter(word for text in texts for word in set(re.findall(r"[a-z]{6,}", (text or "").lower())))
     found = (word for word in sorted(seen) if sum(word in (text or "").lower() for text in texts) == 1)
     return next(found)
 

@@ -46,7 +46,7 @@ def test_half_precision_in_blocks_sums_in_float32(block_scores: int) -> None:
     """Scores and sums of bfloat16 are no further from the formula than its inputs and outputs are rounded."""
     q, k, v, rows, columns = (each.bfloat16() for each in tensors(7, 13))
     ours = attend_in_blocks(q, k, v, PositionTable.of((rows, columns), 7), block_scores)
-    expected = by_formula(*(each.float() for each in (q, k, v, rows, columns)), 7)
+    expected = by_formula(q.float(), k.float(), v.float(), rows.float(), columns.float(), 7)
 
     assert ours.dtype == torch.bfloat16
     torch.testing.assert_close(ours.float(), expected, rtol=0.05, atol=0.05)
