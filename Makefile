@@ -120,11 +120,20 @@ bench: .venv/.vllm
 bench-smoke: .venv/.vllm
 	$(BIN)/python bench/smoke.py
 
-# What needs torch and Triton only; the pieces with vLLM are listed by `python -m bench.gpu.pages --help`.
+# What needs torch, Triton and NumPy only. With CHECKPOINT=DIR, which `ocrmill model seed DIR --size full` wrote, pages
+# through vLLM, too, at each number of pages in flight of SLOTS. `python -m bench.gpu.pages --help` names the pieces.
+SLOTS ?= 64 128 256
 gpu-bench:
 	$(BIN)/python -m bench.gpu.encoder kernel
 	for pages in 1 8 32; do $(BIN)/python -m bench.gpu.encoder speed --pages $$pages || exit; done
 	$(BIN)/python -m bench.gpu.encoder table
+ifdef CHECKPOINT
+	for piece in start parity; do $(BIN)/python -m bench.gpu.pages $$piece --checkpoint $(CHECKPOINT) || exit; done
+	for slots in $(SLOTS); do \
+	    $(BIN)/python -m bench.gpu.pages sweep --checkpoint $(CHECKPOINT) --slots $$slots || exit; done
+	$(BIN)/python -m bench.gpu.pages profile --checkpoint $(CHECKPOINT)
+	$(BIN)/python -m bench.gpu.pages table
+endif
 
 check: .venv/.vllm
 	$(BIN)/ruff check .

@@ -75,7 +75,11 @@ def described(found: Resources) -> str:
 
 def resources_of(architecture: int, grid: int, window: int, dtype: str = "bf16") -> Resources:
     """Compile the kernel of the published sizes for an architecture."""
-    compiled = compile_kernel(architecture, grid, window, dtype)
+    return read_resources(compile_kernel(architecture, grid, window, dtype), architecture, grid, window, dtype)
+
+
+def read_resources(compiled: Any, architecture: int, grid: int, window: int, dtype: str = "bf16") -> Resources:
+    """Have ptxas report what a kernel takes that Triton has compiled."""
     code = compiled.asm["ptx"]
     target = re.search(r"\.target (sm_\w+)", code)
     assert target is not None, "every PTX names its target"

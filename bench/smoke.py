@@ -32,6 +32,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {
     "encoder_traffic": ("--attention", "kernel"),
     "endpoint": ("samples", "--pages", "128", "--in-flight", "64", "--requests", "4000"),
     "first_encoder": ("--mode", "tiny", "--pages", "1", "--repeats", "1"),
+    "flex_attention": ("--architecture", "80", "--grid", "48"),
     "gpu.encoder": ("rehearsal",),
     "gpu.pages": ("rehearsal",),
     "kernel_resources": ("--architecture", "90"),

@@ -1,11 +1,13 @@
-"""The attention kernel and the encoder on a GPU, with torch and Triton only; beside them vLLM's, if it is there.
+"""The attention kernel and the encoder on a GPU, with torch, Triton and NumPy only; beside them vLLM's, if it is there.
 
     python -m bench.gpu.encoder kernel          # the kernel against torch's operations, at every grid and window
     python -m bench.gpu.encoder speed --pages 8 # ms and MiB for pages of six tiles, and TFLOP/s beside plain products
     python -m bench.gpu.encoder table
     python -m bench.gpu.encoder rehearsal       # all on the CPU at a small size, to see that nothing is broken
 
-vLLM's modules are read from an installed wheel, or from an unpacked one on PYTHONPATH. Each piece writes a JSON file.
+vLLM's modules are read from an installed wheel, or from an unpacked one on PYTHONPATH; if they cannot be imported (an
+unpacked wheel lacks what it depends on, transformers first), they are left out, and why is in the result. Each piece
+writes a JSON file.
 
 Not shown: anything that depends on trained weights, the decoder, and what CUDA graphs would save.
 """
@@ -16,7 +18,6 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.encoder import Pages, distance, make_in_tree, make_ours, make_pages, matmul_tflops, name_of, timed
 from ocrmill.model_adapter.vision.attention_choice import choose_attention, kernel_defect
-from ocrmill.model_adapter.vision.config import SamConfig
+from ocrmill.model_adapter.vision.config import EncoderConfig, SamConfig
+from ocrmill.model_adapter.vision.encoder import DeepEncoderV2
 from ocrmill.model_adapter.vision.sam_vit import SamVit
 
 RESULTS = Path("gpu-results")
@@ -96,10 +98,10 @@ def speed(device: torch.device, dtype: torch.dtype, *, pages: int, tiles: int, r
     encoders: dict[str, Encode] = {"torch": partial(encode, "torch")}
     if kernel_defect(ours.sam) is None:
         encoders["kernel"] = partial(encode, "triton")
-    if device.type == "cuda" and find_spec("vllm") is not None:  # on a CPU bench/encoder.py runs it
-        in_tree = make_in_tree(device, dtype)
-        in_tree.load_state_dict({name: slot.clone() for name, slot in ours.checkpoint_slots().items()})
-        encoders["in-tree"] = in_tree
+    left_out = "on a CPU bench/encoder.py runs it"
+    if device.type == "cuda":
+        in_tree, left_out = in_tree_with_weights_of(ours, device, dtype)
+        encoders |= {} if in_tree is None else {"in-tree": in_tree}
     figures: dict[str, Result] = {}
     with torch.inference_mode():
         expected: list[Tensor] = []
@@ -117,7 +119,20 @@ def speed(device: torch.device, dtype: torch.dtype, *, pages: int, tiles: int, r
                 "peak_mib": peak_mib(partial(run, given), device),
             }
         peak = matmul_tflops(device, dtype)
-    return {"device": name_of(device), "pages": pages, "tiles": tiles, "products_tflops": peak, "encoders": figures}
+    result = {"device": name_of(device), "pages": pages, "tiles": tiles, "products_tflops": peak, "encoders": figures}
+    return result if "in-tree" in figures else result | {"in_tree_left_out": left_out}
+
+
+def in_tree_with_weights_of(
+    ours: DeepEncoderV2, device: torch.device, dtype: torch.dtype, config: EncoderConfig | None = None
+) -> tuple[Encode | None, str]:
+    """Make vLLM's encoder with our weights; None, and the reason, if its modules are not here or do not load."""
+    try:
+        in_tree = make_in_tree(device, dtype, config)
+    except Exception as error:  # noqa: BLE001 - imports of an unpacked wheel fail in every way; ours is measured anyway
+        return None, f"vLLM's modules do not load ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+    in_tree.load_state_dict({name: slot.clone() for name, slot in ours.checkpoint_slots().items()})
+    return in_tree, ""
 
 
 def peak_mib(run: Callable[[], object], device: torch.device) -> float | None:
