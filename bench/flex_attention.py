@@ -101,8 +101,9 @@ def _kept(kernels: list[Any]) -> Any:
     generate = TritonTemplate.generate_and_load
 
     def keep(self: TritonTemplate, *arguments: Any, **settings: Any) -> Any:
-        module = generate(self, *arguments, **settings).mod
-        kernels.append(getattr(module, f"triton_{self.name}"))
+        generated = generate(self, *arguments, **settings)
+        if generated is not None:
+            kernels.append(getattr(generated.mod, f"triton_{self.name}"))
         raise _WrittenError
 
     return keep

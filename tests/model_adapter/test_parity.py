@@ -54,7 +54,7 @@ def small_in_tree(vllm_environment: dict[str, str], tmp_path: Path, monkeypatch:
         from vllm.model_executor.models import deepseek_ocr2
 
         trunk, flow = deepseek_ocr2.ImageEncoderViT, deepseek_ocr2.build_qwen2_decoder_as_encoder
-        small = {"embed_dim": SAM["width"], "depth": SAM["layers"], "num_heads": SAM["heads"]}
+        small: dict[str, Any] = {"embed_dim": SAM["width"], "depth": SAM["layers"], "num_heads": SAM["heads"]}
         small |= {"global_attn_indexes": (1,), "last_conv_output": FLOW_WIDTH}
         monkeypatch.setattr(deepseek_ocr2, "ImageEncoderViT", lambda **given: trunk(**given | small))
         sizes = {"decoder_layer": FLOW["layers"], "hidden_dimension": FLOW_WIDTH}
