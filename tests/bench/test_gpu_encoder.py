@@ -28,7 +28,7 @@ print(in_tree_with_weights_of(None, torch.device("cpu"), torch.float32))
 
 
 def run(code: str, first: Path = ROOT) -> str:
-    """What a program prints that finds packages in this folder first."""
+    """Return what a program prints that finds packages in this folder first."""
     program = f"import sys; sys.path[:0] = [{str(first)!r}, {str(ROOT)!r}]\n{code}"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
     return done.stdout.strip()
