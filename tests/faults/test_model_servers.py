@@ -48,7 +48,7 @@ def start(scans: Path, *urls: str) -> subprocess.Popen[str]:
         "--profile",
         "lightonocr-2-1b",
     ]
-    sets = ["engine.endpoint.max_in_flight=8", "engine.page_timeout_s=5"]
+    sets = ["engine.endpoint.max_in_flight=8", "engine.page_timeout_s=10"]
     sets.append("engine.endpoint.check_page=false")
     command += [*flags, *(word for setting in sets for word in ("--set", setting))]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
