@@ -1,6 +1,6 @@
 """Words that other readers of PDFs agree on and our Markdown has not, page by page: what our own rules may have broken.
 
-    python bench/agreed_words.py PDF_OR_FOLDER ... [--pages 25]
+    python bench/agreed_words.py PDF_OR_FOLDER ... [--pages 25] [--leave-out NAME]
 
 `layer_recall` measures against words that our own rules have mended, so it cannot see that one of them joins or cuts a
 word. Here nothing of ours is on the other side: MuPDF's plain words, PDFium's, and those of poppler's pdftotext where
@@ -81,13 +81,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PDF_OR_FOLDER")
     parser.add_argument("--pages", type=int, default=25, help="of a document, from its first")
+    parser.add_argument("--leave-out", action="append", default=[], metavar="NAME", help="a file that is not read")
     options = parser.parse_args()
     quiet()
     load_layout_model()
     files = [file for path in options.paths for file in (sorted(path.glob("*.pdf")) if path.is_dir() else [path])]
-    pages, agreed, missing = (
-        sum(column) for column in zip(*(compare(file, options.pages) for file in files), strict=True)
-    )
+    found = [compare(file, options.pages) for file in files if file.name not in options.leave_out]
+    pages, agreed, missing = (sum(column) for column in zip((0, 0, 0), *found, strict=True))
     if not pages:
         sys.exit("no page is read from its text layer")
     readers = "MuPDF, PDFium and poppler" if shutil.which("pdftotext") else "MuPDF and PDFium"
