@@ -28,7 +28,7 @@ SHORT = "and ends before it."
     ("texts", "joined"),
     [
         (["exam-", "ple of"], "example of"),
-        (["exam\u00ad", "Ple"], "examPle"),
+        (["exam\u00ad", "ple"], "example"),
         (["Jean-", "Luc"], "Jean-Luc"),
         (["1990-", "2000"], "1990-2000"),
         (["1990\u2013", "2000"], "1990\u20132000"),
