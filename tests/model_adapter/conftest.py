@@ -1,6 +1,5 @@
 """vLLM on a tiny checkpoint, for one file of tests at a time. Whatever needs vLLM skips where that is not installed."""
 
-import gc
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -34,12 +33,6 @@ SMALL_ENGINE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def without_leftovers() -> None:
-    """Delete what earlier files left of vLLM's modules: within torch's fake tensors their deletion fails."""
-    gc.collect()
-
-
 @pytest.fixture(scope="session")
 def with_config(tiny_checkpoint: Path) -> WithConfig:
     """The tiny checkpoint in another directory and under another `config.json`, made from its own by a function."""
@@ -68,9 +61,21 @@ def vllm_environment() -> Iterator[dict[str, str]]:
     pytest.importorskip("vllm")
     before = dict(os.environ)
     os.environ.update(OFFLINE | ON_CPU)
+    keep_products()
     yield dict(os.environ)
     os.environ.clear()
     os.environ.update(before)
+
+
+def keep_products() -> None:
+    """Keep what vLLM's CPU kernels hold for a model's products until the process ends.
+
+    The collector deletes them at any time, by an operation of torch; amid a compilation that leaves torch's dispatch
+    broken for all tests that follow.
+    """
+    from vllm._custom_ops import CPUDNNLGEMMHandler
+
+    CPUDNNLGEMMHandler.__del__ = lambda _self: None
 
 
 @pytest.fixture(scope="module")
