@@ -62,10 +62,10 @@ def compare(path: Path, most: int) -> tuple[int, int, int]:
     for name, document, index, right_to_left in pages_of(path, most):
         try:
             others = by_others(path, document[index], pypdfium2.PdfDocument(path))
-        except (pypdfium2.PdfiumError, subprocess.TimeoutExpired, OSError) as error:
+            markdown = read_text_layer(document, index, right_to_left=right_to_left).markdown
+        except Exception as error:  # noqa: BLE001 - each reader has errors of its own
             print(f"{name} is left out: {error}", file=sys.stderr)
             continue
-        markdown = read_text_layer(document, index, right_to_left=right_to_left).markdown
         ours = Counter(word.text for word in words_of_markdown(markdown))
         agreed: Counter[str] = reduce(and_, others)
         missing, own = agreed - ours, ours - reduce(or_, others)

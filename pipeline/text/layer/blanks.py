@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
+from math import inf
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -36,6 +37,7 @@ _NO_GAP = (-0.25, 0.01)  # of the type: letters that touch or overlap, by no mor
 _POINTS, _POINT = frozenset(".,"), 0.35  # of the type: they are no wider
 _COLUMN = 0.35  # of the type: blanks in type of fixed width are wider, 0.5 at least
 FIRST_MARKED = "\u0590"  # scripts from here on have marks over letters, or run to the left
+_AS_WIDE = 0.95  # of the narrowest blank that MuPDF finds in the line: letters so far apart are of two words
 _SAME_GAP = 1.25  # times the gap between the letters of the line: what stands so close is of one word
 
 
@@ -61,6 +63,7 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
         if gap is not None and (after.text not in _PUNCTUATION or before.text in _PUNCTUATION)
     ]
     usual = max(sorted(gaps)[len(gaps) // 4 if len(gaps) >= _FEW_GAPS else 0], 0.0) if gaps else 0.0
+    found = min(_found_gaps(characters), default=inf)
     close = not any(map(str.isspace, "".join([character.text for character in characters]).strip()))
     for before, after, gap in pairs:
         yield before
@@ -68,9 +71,19 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
         if gap is None or gap <= (usual + LEAST_BLANK) * size:
             continue
         least = _least_blank(before, after, close=close)
-        if least is not None and gap > (usual + least) * size:
+        if least is None:
+            continue
+        is_alike = _are_letters(before.text, after.text) and gap > _AS_WIDE * found * size
+        if is_alike or gap > (usual + least) * size:
             yield before._replace(text=" ")
     yield characters[-1]
+
+
+def _found_gaps(characters: Sequence[Character]) -> Iterator[float]:
+    """Yield the widths, as shares of the type size, of the blanks that MuPDF finds between two letters of one font."""
+    for before, blank, after in zip(characters, characters[1:], characters[2:], strict=False):
+        if blank.is_found and before.span is after.span and _are_letters(before.text, after.text):
+            yield _gap(_at_its_start(blank), after) / (after.span["size"] or 1.0)
 
 
 def _least_blank(before: Character, after: Character, *, close: bool) -> float | None:
@@ -168,12 +181,23 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
     if not _is_level(before, after) or before.span.get("alpha", 255) == 0:
         return False
     gap, size = _gap(before, after), blank.span["size"]
+    if blank.is_found and not _is_point_without_width(before):
+        gap = max(gap, _gap(_at_its_start(blank), after))
     if blank.is_found and _is_point_without_width(before) and gap <= _POINT * size:
         return True  # what the sign takes on the page
     if _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
         return True
     was_drawn = blank.box == before.box  # and PDFium lacks it
     return not was_drawn and _are_letters(before.text, after.text) and is_kerning(gap, size)
+
+
+def _at_its_start(blank: Character) -> Character:
+    """Return a blank as the point where it begins: the letter before may be the end of a ligature.
+
+    Such a one has no width on the page, and PyMuPDF gives it that of the letter alone.
+    """
+    x, y = blank.origin
+    return blank._replace(box=(x, y, x, y))
 
 
 def _is_point_without_width(character: Character) -> bool:

@@ -18,7 +18,7 @@ from ocrmill.pipeline.text.words import SOFT_HYPHEN
 NOTE = "footnote"
 _AWAY = 0.5  # of the type: so far from the text, at least
 _LONG = 0.5  # of the longest line: lines of text that tell its margins
-_MOST = 0.5  # notes for each line of text; terms of a glossary or labels of a form are more
+_MOST = 0.5  # notes for each line of text; terms of a glossary or labels of a form are more, beside ends of sentences
 _BLANK = 0.25  # of the type, at least
 _LINES = 3  # of a paragraph; two lines may be entries of a list
 _LEVEL = 0.15  # of the type: a note stands on the baseline of its row, an index of a formula below it
@@ -43,14 +43,16 @@ def without_side_notes(lines: Sequence[WordLine]) -> tuple[list[WordLine], Notes
         beside = next((line for line in text if _is_level(note, line)), None)
         if beside is not None and beside is not text[0]:
             notes.append((beside, note))
-    stays = len(aside) > len(notes) + 1 or len(aside) > _MOST * len(text) or len(text) < _LINES
+    stays = len(aside) > len(notes) + 1 or len(text) < _LINES
     if not notes or stays or is_listing(text) or any(MARK.fullmatch(note.text) for note in aside):
         return list(lines), []
     above = dict(zip(map(id, text[1:]), text, strict=False))
     pairs = [(above[id(beside)], beside) for beside, _ in notes]
-    if not all(_SENTENCE_END.search(upper.text) or _is_full(upper, lower, margins.x1) for upper, lower in pairs):
+    full = [_is_full(upper, lower, margins.x1) for upper, lower in pairs]
+    if not all(is_full or _SENTENCE_END.search(upper.text) for is_full, (upper, _) in zip(full, pairs, strict=True)):
         return list(lines), []
-    if not any(_goes_on(upper, lower) and _is_full(upper, lower, margins.x1) for upper, lower in pairs):
+    amid = sum(is_full and _goes_on(upper, lower) for is_full, (upper, lower) in zip(full, pairs, strict=True))
+    if not amid or (len(aside) > _MOST * len(text) and amid < len(pairs)):
         return list(lines), []
     taken = {id(note) for _, note in notes}
     return [line for line in lines if id(line) not in taken], notes

@@ -112,6 +112,33 @@ def test_a_point_without_width_takes_the_gap_behind_it(text: str, gap: float, re
     assert "".join(each.text for each in without_narrow_blanks(line)) == read
 
 
+@pytest.mark.parametrize(("width", "read"), [(0.0, "off a"), (4.0, "off a"), (-0.4, "offa")])
+def test_a_blank_after_a_ligature_is_as_wide_as_itself(width: float, read: str) -> None:
+    """PyMuPDF gives the last letter of a ligature, which has no width, that of the letter alone: over the blank.
+
+    A blank that itself has no room, as after a step back, is none.
+    """
+    line = [each._replace(is_found=each.text == " ") for each in characters("off a", gap=-0.4 if width < 0 else 3.0)]
+    x0, y0, _, y1 = line[2].box
+    line[2] = line[2]._replace(box=(x0, y0, x0 + (5.0 if width < 0 else width), y1))
+    if width >= 0:
+        line[3:] = [
+            each._replace(box=(each.box[0] - 5, y0, each.box[2] - 5, y1), origin=(each.origin[0] - 5, each.origin[1]))
+            for each in line[3:]
+        ]
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == read
+
+
+def test_letters_as_far_apart_as_a_blank_are_of_two_words() -> None:
+    """MuPDF finds some blanks of a line set close, and not those that are a hair narrower; digits stay together."""
+    line = [each._replace(is_found=each.text == " ") for each in characters("go to_it 1_2", gap=1.52)]
+    line = [each for each in line if each.text != "_"]
+    narrower = [each._replace(box=(each.box[0] + 0.03, *each.box[1:])) if each.text in "i2" else each for each in line]
+
+    assert "".join(each.text for each in with_blanks(narrower)) == "go to it 12"
+
+
 def test_what_ocr_found_has_no_kerning() -> None:
     """Letters of an invisible layer may be wider than those of the scan, so that words touch."""
     hidden = {"size": 10.0, "font": "Helvetica", "flags": 0, "alpha": 0}

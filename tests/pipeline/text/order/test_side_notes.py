@@ -52,6 +52,14 @@ def test_a_name_beside_the_first_row_is_read_first() -> None:
     assert f"Crew {paragraph()}" in read({0: "Crew"}).markdown.replace("\n\n", " ")
 
 
+def test_notes_beside_every_row_stand_in_no_sentence() -> None:
+    """Names of macros stand one below the other beside a paragraph that goes on past each of them."""
+    names = {0: "dues", 1: "eve", 2: "crew", 3: "list", 4: "roads"}
+    markdown = read(names).markdown.replace("\n\n", " ")
+
+    assert f"dues {paragraph()} eve crew list roads" in markdown
+
+
 def test_terms_stay_before_what_they_mean() -> None:
     """Terms of a glossary stand beside lines that do not go on from each other."""
     lines = ("a wall where vessels lie", "water where they wait", "the day before")
