@@ -40,9 +40,10 @@ def runs_to_left(characters: Sequence[Character]) -> bool:
 def with_digits_in_order(characters: Sequence[Character], left: LeftEdge) -> list[Character]:
     """Return a line with the digits of each number from left to right, as a reader sees them in any script.
 
-    Some programs draw a line from right to left glyph by glyph, its numbers too.
+    Some programs draw a line from right to left glyph by glyph, its numbers too, and XeTeX Arabic numbers in any line.
     """
-    if left(characters[0]) <= left(characters[-1]):
+    to_left = left(characters[0]) > left(characters[-1])
+    if not to_left and max([character.text for character in characters]) < FIRST_MARKED:
         return list(characters)
     ordered: list[Character] = []
     run: list[Character] = []
@@ -52,7 +53,8 @@ def with_digits_in_order(characters: Sequence[Character], left: LeftEdge) -> lis
             run.append(character)
             continue
         after = [run.pop()] if run and unicodedata.bidirectional(run[-1].text[0]) == "CS" else []
-        ordered += (run[::-1] if _runs_leftwards(run, left) else run) + after
+        is_turned = (to_left or not "".join([each.text for each in run]).isascii()) and _runs_leftwards(run, left)
+        ordered += (run[::-1] if is_turned else run) + after
         run = []
         if character:
             ordered.append(character)

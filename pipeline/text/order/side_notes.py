@@ -20,8 +20,9 @@ _AWAY = 0.5  # of the type: so far from the text, at least
 _LONG = 0.5  # of the longest line: lines of text that tell its margins
 _MOST = 0.5  # notes for each line of text; terms of a glossary or labels of a form are more, beside ends of sentences
 _BLANK = 0.25  # of the type, at least
-_LINES = 3  # of a paragraph; two lines may be entries of a list
+_LINES = 3  # of a paragraph; two lines may be entries of a list, unless a word breaks between them
 _LEVEL = 0.15  # of the type: a note stands on the baseline of its row, an index of a formula below it
+_HYPHENS = "-\u2010" + SOFT_HYPHEN
 _SENTENCE_END = re.compile(r"[.!?:;]['\")\]\u201d\u2019\u00bb]*$")
 
 Notes = list[tuple[WordLine, WordLine]]  # the line of text that a note stands beside, and the note
@@ -41,9 +42,12 @@ def without_side_notes(lines: Sequence[WordLine]) -> tuple[list[WordLine], Notes
     notes: Notes = []
     for note in aside:
         beside = next((line for line in text if _is_level(note, line)), None)
+        if beside is None and notes and note.box.y0 > text[-1].box.y0:
+            beside = text[-1]  # the notes go on below a short paragraph
         if beside is not None and beside is not text[0]:
             notes.append((beside, note))
-    stays = len(aside) > len(notes) + 1 or len(text) < _LINES
+    is_cut = any(_is_cut(upper, lower) for upper, lower in pairwise(text))
+    stays = len(aside) > len(notes) + 1 or (len(text) < _LINES and not is_cut)
     if not notes or stays or is_listing(text) or any(MARK.fullmatch(note.text) for note in aside):
         return list(lines), []
     above = dict(zip(map(id, text[1:]), text, strict=False))
@@ -91,5 +95,9 @@ def _is_full(upper: WordLine, lower: WordLine, right: float) -> bool:
 
 def _goes_on(upper: WordLine, lower: WordLine) -> bool:
     """Tell if a word or a sentence goes on from one line into the one below it."""
-    last = upper.text[-1]
-    return last in "-\u2010" + SOFT_HYPHEN or (not _SENTENCE_END.search(upper.text) and lower.text[0].islower())
+    return upper.text[-1] in _HYPHENS or (not _SENTENCE_END.search(upper.text) and lower.text[0].islower())
+
+
+def _is_cut(upper: WordLine, lower: WordLine) -> bool:
+    """Tell if a word breaks at the end of a line."""
+    return upper.text[-1] in _HYPHENS and upper.text[-2:-1].isalpha() and lower.text[0].islower()

@@ -95,6 +95,15 @@ def test_digits_drawn_from_the_right_are_read_from_the_left(shown: str, written:
     assert "".join(each.text for each in with_digits_in_order(characters(shown), left)) == shown
 
 
+@pytest.mark.parametrize(("drawn", "written"), [("\u0661\u0662", "\u0662\u0661"), ("12", "12")])
+def test_arabic_digits_drawn_from_the_right_turn_in_a_latin_line(drawn: str, written: str) -> None:
+    """XeTeX draws the number of a line of code so; Latin digits that go back are a fraction, or stand in two lines."""
+    number, code = characters("XX"), characters("XXsum")[2:]
+    stepped = [number[1]._replace(text=drawn[0]), number[0]._replace(text=drawn[1])]
+
+    assert "".join(each.text for each in with_digits_in_order([*stepped, *code], left)) == f"{written}sum"
+
+
 def test_currency_stands_where_its_script_writes_it() -> None:
     """Arabic shows the sign that is written before a number to its right; Hebrew shows it to its left."""
     shown = characters(".99.50$")

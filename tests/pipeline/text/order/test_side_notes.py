@@ -60,6 +60,15 @@ def test_notes_beside_every_row_stand_in_no_sentence() -> None:
     assert f"dues {paragraph()} eve crew list roads" in markdown
 
 
+def test_notes_beside_a_word_that_breaks_stand_behind_two_rows() -> None:
+    """A paragraph of two rows is one if a word breaks between them; its notes may go on below it."""
+    rows = ("The office may ask the master of a vessel for the list of the har-", "bours that it has seen.")
+    markdown = read({0: "office", 1: "list", 2: "crew"}, rows).markdown.replace("\n\n", " ")
+
+    assert "office The office may ask the master of a vessel for the list of the harbours that" in markdown
+    assert "it has seen. list crew" in markdown
+
+
 def test_terms_stay_before_what_they_mean() -> None:
     """Terms of a glossary stand beside lines that do not go on from each other."""
     lines = ("a wall where vessels lie", "water where they wait", "the day before")
