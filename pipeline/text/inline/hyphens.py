@@ -37,6 +37,10 @@ _OPEN_FIRST = frozenset(  # begin words that have no hyphen: `understand`, `ther
         *("after", "fore", "here", "inter", "super", "more"),
     )
 )
+_ENDING = re.compile(  # of a word, and no word itself: `warn-ings`, `Benutz-ungen`
+    "(?:ings|[ai]lly|ingly|edly|fully|lessly|ments?|ness|[ai]tions?|abilit(?:y|ies)|mente|ungen|lich\\w*|[hk]eit(?:en)?"
+    "|schaft(?:en)?)"
+)
 _WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
 _ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}/")  # a break within one adds no hyphen
 _SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has not
@@ -99,6 +103,7 @@ def _is_compound(start: str, first: str, rest: str, known: KnownWords) -> bool:
     linked = (first.lower() in _FUNCTION_WORDS and start != first) or (head in _FUNCTION_WORDS and head != rest)
     if linked or _COMPOUND_SECOND.fullmatch(rest):  # `state-of-the-art`, `data-driven`
         return True
-    if first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and {first, rest} <= known.page:
+    is_whole = first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and first in known.page
+    if is_whole and not _ENDING.fullmatch(rest):  # `register-carried`, beside `register`
         return True
     return bool(_COMPOUND_FIRST.fullmatch(first)) and not _NO_COMPOUND.fullmatch(rest)
