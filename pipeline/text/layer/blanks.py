@@ -63,7 +63,7 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
         if gap is not None and (after.text not in _PUNCTUATION or before.text in _PUNCTUATION)
     ]
     usual = max(sorted(gaps)[len(gaps) // 4 if len(gaps) >= _FEW_GAPS else 0], 0.0) if gaps else 0.0
-    found = min(_found_gaps(characters), default=inf)
+    found = min((gap for gap in _found_gaps(characters) if gap > _BLANK_IN_FONT), default=inf)
     close = not any(map(str.isspace, "".join([character.text for character in characters]).strip()))
     for before, after, gap in pairs:
         yield before
@@ -181,10 +181,11 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
     if not _is_level(before, after) or before.span.get("alpha", 255) == 0:
         return False
     gap, size = _gap(before, after), blank.span["size"]
-    if blank.is_found and not _is_point_without_width(before):
+    if blank.is_found and _is_point_without_width(before):
+        if gap <= _POINT * size:
+            return True  # what the sign takes on the page
+    elif blank.is_found:
         gap = max(gap, _gap(_at_its_start(blank), after))
-    if blank.is_found and _is_point_without_width(before) and gap <= _POINT * size:
-        return True  # what the sign takes on the page
     if _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
         return True
     was_drawn = blank.box == before.box  # and PDFium lacks it

@@ -22,7 +22,7 @@ _MOST = 0.5  # notes for each line of text; terms of a glossary or labels of a f
 _BLANK = 0.25  # of the type, at least
 _LINES = 3  # of a paragraph; two lines may be entries of a list, unless a word breaks between them
 _LEVEL = 0.15  # of the type: a note stands on the baseline of its row, an index of a formula below it
-_HYPHENS = "-\u2010" + SOFT_HYPHEN
+_CUTS = "-\u2010" + SOFT_HYPHEN
 _SENTENCE_END = re.compile(r"[.!?:;]['\")\]\u201d\u2019\u00bb]*$")
 
 Notes = list[tuple[WordLine, WordLine]]  # the line of text that a note stands beside, and the note
@@ -95,9 +95,9 @@ def _is_full(upper: WordLine, lower: WordLine, right: float) -> bool:
 
 def _goes_on(upper: WordLine, lower: WordLine) -> bool:
     """Tell if a word or a sentence goes on from one line into the one below it."""
-    return upper.text[-1] in _HYPHENS or (not _SENTENCE_END.search(upper.text) and lower.text[0].islower())
+    return upper.text[-1] in _CUTS or (not _SENTENCE_END.search(upper.text) and lower.text[0].islower())
 
 
 def _is_cut(upper: WordLine, lower: WordLine) -> bool:
     """Tell if a word breaks at the end of a line."""
-    return upper.text[-1] in _HYPHENS and upper.text[-2:-1].isalpha() and lower.text[0].islower()
+    return upper.text[-1] in _CUTS and upper.text[-2:-1].isalpha() and lower.text[0].islower()
