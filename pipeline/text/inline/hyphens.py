@@ -8,17 +8,20 @@ document loses it.
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-# First parts of English compounds that keep their hyphen, and endings with which they are one word all the same
-# (`long-er`, `high-lights`).
+# First parts of English compounds that keep their hyphen.
 _COMPOUND_FIRST = re.compile(
     "(?:self|non|well|long|short|high|low|full|so|two|three|four|five|six|seven|eight|nine|ten|large|small|free|first|"
     "second|third|single|double|real|open|user|quasi|part|mid|world|cost|state|then|hard|soft|fine|close|early|late)",
     re.IGNORECASE,
 )
-_NO_COMPOUND = re.compile(
+_NO_SECOND = re.compile(  # words that end one word all the same: `high-lights`
+    "(?:ware|lights?|lighted|lighting|lands?|fold|tons?|names?|ways?|comings?|fall|cut|sense|night)"
+)
+_ENDING = re.compile(  # of a word, and no word itself: `warn-ings`, `long-er`, `Benutz-ungen`
     "(?:e?rs?|est|ly|ings?|ed|en|ens|ened|ening|ness|ages?|ity|ities|i[sz]e|i[sz]ed|i[sz]ation|ism|ists?|istic|dom|ary|"
-    "arily|ware|lights?|lighted|lighting|lands?|itude|fold|tons?|names?|ways?|comings?|fall|cut|ercase|ments?|ner|"
-    "ners|nership|able|ish|sense|ial|ially|ials|icles?|icular|icularly|icipants?|icipate|ition|ies|iness|night|dle)"
+    "arily|itude|ercase|ments?|ner|ners|nership|able|ish|ial|i?ally|illy|ials|icles?|icular|icularly|icipants?|icipate|"
+    "[ai]tions?|ies|iness|dle|ingly|edly|fully|lessly|abilit(?:y|ies)|mente|ungen|lich\\w*|[hk]eit(?:en)?|"
+    "schaft(?:en)?)"
 )
 _NUMBER = re.compile(  # `twenty-one`; no typesetter leaves one letter alone, as in `e-mail`
     r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty-(?:one|two|three|four|five|six|seven|eight|nine|first|second|third)\b.*",
@@ -36,10 +39,6 @@ _OPEN_FIRST = frozenset(  # begin words that have no hyphen: `understand`, `ther
         *("under", "with", "there", "some", "what", "when", "where", "never", "over", "every", "other", "them", "your"),
         *("after", "fore", "here", "inter", "super", "more"),
     )
-)
-_ENDING = re.compile(  # of a word, and no word itself: `warn-ings`, `Benutz-ungen`
-    "(?:ings|[ai]lly|ingly|edly|fully|lessly|ments?|ness|[ai]tions?|abilit(?:y|ies)|mente|ungen|lich\\w*|[hk]eit(?:en)?"
-    "|schaft(?:en)?)"
 )
 _WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
 _ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}/")  # a break within one adds no hyphen
@@ -103,7 +102,8 @@ def _is_compound(start: str, first: str, rest: str, known: KnownWords) -> bool:
     linked = (first.lower() in _FUNCTION_WORDS and start != first) or (head in _FUNCTION_WORDS and head != rest)
     if linked or _COMPOUND_SECOND.fullmatch(rest):  # `state-of-the-art`, `data-driven`
         return True
-    is_whole = first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and first in known.page
-    if is_whole and not _ENDING.fullmatch(rest):  # `register-carried`, beside `register`
-        return True
-    return bool(_COMPOUND_FIRST.fullmatch(first)) and not _NO_COMPOUND.fullmatch(rest)
+    if _ENDING.fullmatch(rest):
+        return False
+    if first.lower() not in _OPEN_FIRST and min(len(first), len(rest)) >= _WHOLE and first in known.page:
+        return True  # `register-carried`, beside `register`
+    return bool(_COMPOUND_FIRST.fullmatch(first)) and not _NO_SECOND.fullmatch(rest)

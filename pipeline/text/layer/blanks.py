@@ -63,7 +63,7 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
         if gap is not None and (after.text not in _PUNCTUATION or before.text in _PUNCTUATION)
     ]
     usual = max(sorted(gaps)[len(gaps) // 4 if len(gaps) >= _FEW_GAPS else 0], 0.0) if gaps else 0.0
-    found = min((gap for gap in _found_gaps(characters) if gap > _BLANK_IN_FONT), default=inf)
+    found = _narrowest_found(characters)
     close = not any(map(str.isspace, "".join([character.text for character in characters]).strip()))
     for before, after, gap in pairs:
         yield before
@@ -79,11 +79,17 @@ def with_blanks(characters: Sequence[Character]) -> Iterator[Character]:
     yield characters[-1]
 
 
-def _found_gaps(characters: Sequence[Character]) -> Iterator[float]:
-    """Yield the widths, as shares of the type size, of the blanks that MuPDF finds between two letters of one font."""
-    for before, blank, after in zip(characters, characters[1:], characters[2:], strict=False):
-        if blank.is_found and before.span is after.span and _are_letters(before.text, after.text):
-            yield _gap(_at_its_start(blank), after) / (after.span["size"] or 1.0)
+def _narrowest_found(characters: Sequence[Character]) -> float:
+    """Width, as a share of the type size, of the narrowest blank that MuPDF finds between two letters of one font.
+
+    Steps back are none. Infinite if there is no such blank.
+    """
+    gaps = (
+        _gap(_at_its_start(blank), after) / (after.span["size"] or 1.0)
+        for before, blank, after in zip(characters, characters[1:], characters[2:], strict=False)
+        if blank.is_found and before.span is after.span and _are_letters(before.text, after.text)
+    )
+    return min((gap for gap in gaps if gap > _BLANK_IN_FONT), default=inf)
 
 
 def _least_blank(before: Character, after: Character, *, close: bool) -> float | None:

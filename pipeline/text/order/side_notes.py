@@ -52,10 +52,9 @@ def without_side_notes(lines: Sequence[WordLine]) -> tuple[list[WordLine], Notes
         return list(lines), []
     above = dict(zip(map(id, text[1:]), text, strict=False))
     pairs = [(above[id(beside)], beside) for beside, _ in notes]
-    full = [_is_full(upper, lower, margins.x1) for upper, lower in pairs]
-    if not all(is_full or _SENTENCE_END.search(upper.text) for is_full, (upper, _) in zip(full, pairs, strict=True)):
+    if not all(_SENTENCE_END.search(upper.text) or _is_full(upper, lower, margins.x1) for upper, lower in pairs):
         return list(lines), []
-    amid = sum(is_full and _goes_on(upper, lower) for is_full, (upper, lower) in zip(full, pairs, strict=True))
+    amid = sum(_goes_on(upper, lower) and _is_full(upper, lower, margins.x1) for upper, lower in pairs)
     if not amid or (len(aside) > _MOST * len(text) and amid < len(pairs)):
         return list(lines), []
     taken = {id(note) for _, note in notes}
