@@ -4,8 +4,8 @@ With L generated ids, n = `ngram_size` and w = `window_size`, the official rule 
 L - n at which ids[i : i + n - 1] are the last n - 1 ids, ban the id at i + n - 1, unless it is whitelisted. Prompt ids
 do not count. Put in lags d = L - (i + n - 1): the id d places back is banned if the last n - 1 ids each equal the one
 d places before, for d from 1 to w - n + 1. So one counter per lag suffices: it grows where the newest id equals the
-one d places before, and falls to 0 where not. A step of the whole batch is a handful of numpy operations on
-(rows, lags), whatever the length of the texts, and one tensor operation where anything is banned.
+one d places before, and falls to 0 where not. A step of the whole batch is one compiled loop over rows and
+lags, whatever the length of the texts, and one tensor operation where anything is banned.
 
 Hand it to vLLM as `logits_processors=["ocrmill.model_adapter.decoding.ngram_ban:NGramBan"]`, not as an entry point:
 only so does vLLM, when it schedules ahead, fill in the newest ids before they are read. Not covered: the V2 model
@@ -14,8 +14,6 @@ runner, which refuses processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0`
 """
 
 from dataclasses import dataclass
-from itertools import compress
-from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +23,11 @@ from vllm.config import VllmConfig
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
 from ocrmill.model_adapter.decoding.ngram_rule import read_rule
-from ocrmill.model_adapter.decoding.repeat_table import Int32s, NGramRule, RepeatTable
+from ocrmill.model_adapter.decoding.repeat_table import NGramRule, RepeatTable
 
 Int64s = npt.NDArray[np.int64]
 
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
-_NEWEST = itemgetter(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,6 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
         max_rows = vllm_config.scheduler_config.max_num_seqs
         self._device, self._pin_memory = device, is_pin_memory
         self._table = RepeatTable(max_rows)
-        self._num_read_r = np.zeros(max_rows, dtype=np.int64)  # ids of each row that the table has
         self._streams: dict[int, _Stream] = {}  # by row of the batch
         self._list_streams()
 
@@ -90,14 +86,10 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
             RuntimeError: vLLM has not filled in the newest ids.
         """
         self._read()
-        rows, ids = self._table.repeats()
-        if not len(rows):
+        bans = self._table.bans(logits.shape[1])
+        if not len(bans):
             return logits
-        if not self._whitelisted.isdisjoint(ids.tolist()):
-            pairs = zip(rows.tolist(), ids.tolist(), strict=True)
-            is_banned = np.array([token not in self._streams[row].rule.whitelist for row, token in pairs])
-            rows, ids = rows[is_banned], ids[is_banned]
-        places = torch.from_numpy(rows * logits.shape[1] + ids)
+        places = torch.from_numpy(bans)
         if self._pin_memory:
             places = places.pin_memory()
         # Half the time of index_put_ with rows and ids. A view, which fails where the logits are no block.
@@ -105,47 +97,30 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
         return logits
 
     def _read(self) -> None:
-        rows, outputs = self._rows, self._outputs
-        num_new = np.fromiter(map(len, outputs), dtype=np.int64, count=len(outputs)) - self._num_read_r[rows]
-        has_grown = num_new == 1
-        if not has_grown.all():
-            for row in rows[~has_grown & (num_new != 0)].tolist():
-                self._read_again(row)
-            outputs = list(compress(outputs, has_grown.tolist()))
-            rows = rows[has_grown]
-        if outputs:
-            self._push(rows, np.fromiter(map(_NEWEST, outputs), dtype=np.int32, count=len(outputs)))
+        lengths = np.fromiter(map(len, self._outputs), dtype=np.int64, count=len(self._outputs))
+        newest = np.array([ids[-1] if ids else _PLACEHOLDER for ids in self._outputs], dtype=np.int32)
+        for row in self._table.follow(self._rows, lengths, newest).tolist():
+            self._read_again(row)
 
     def _read_again(self, row: int) -> None:
         """Read a row whose output came as a whole (a preempted request goes on) or was cut by vLLM."""
         stream = self._streams[row]
-        window = stream.ids[-stream.rule.window_size :]
-        self._table.begin(row, stream.rule)
-        self._num_read_r[row] = len(stream.ids) - len(window)
-        for token in window:
-            self._push(np.array([row]), np.array([token], dtype=np.int32))
-
-    def _push(self, rows_r: Int64s, ids_r: Int32s) -> None:
-        if ids_r.min() == _PLACEHOLDER:
+        if _PLACEHOLDER in stream.ids[-stream.rule.window_size :]:
             raise RuntimeError(
                 "vLLM has not filled in the ids of the last step: name "
                 "ocrmill.model_adapter.decoding.ngram_ban:NGramBan in "
                 "the engine's logits_processors, not as an entry point"
             )
-        self._table.push(rows_r, ids_r)
-        self._num_read_r[rows_r] += 1
+        self._table.begin(row, stream.rule, stream.ids)
 
     def _list_streams(self) -> None:
         rows = sorted(self._streams)
         self._rows = np.array(rows, dtype=np.int64)
         self._outputs = [self._streams[row].ids for row in rows]
-        whitelists = {stream.rule.whitelist for stream in self._streams.values()}
-        self._whitelisted = frozenset().union(*whitelists)  # by any request
 
     def _remove(self, row: int) -> None:
         if self._streams.pop(row, None) is not None:
             self._table.clear(row)
-            self._num_read_r[row] = 0
 
     def _swap(self, row: int, other: int) -> None:
         streams = (self._streams.pop(row, None), self._streams.pop(other, None))
@@ -153,4 +128,3 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
             if stream is not None:
                 self._streams[place] = stream
         self._table.swap(row, other)
-        self._num_read_r[[row, other]] = self._num_read_r[[other, row]]

@@ -57,11 +57,11 @@ class RowRules(LogitsProcessor):  # type: ignore[misc] # mypy skips transformers
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return the scores of the next token of each row. `scores` is (rows, vocabulary), float32."""
         if input_ids.shape[1] and self._has_rule:
-            self._table.push(np.arange(len(self._rows)), input_ids[:, -1].to("cpu", torch.int32).numpy())
-        for index, token in zip(*(part.tolist() for part in self._table.repeats()), strict=True):
-            rule = self._rows[index].rule
-            if rule is not None and token not in rule.whitelist:
-                scores[index, token] = -torch.inf
+            newest = input_ids[:, -1].to("cpu", torch.int32).numpy()
+            lengths = np.full(len(self._rows), input_ids.shape[1])
+            self._table.follow(np.arange(len(self._rows)), lengths, newest)
+        bans = torch.from_numpy(self._table.bans(scores.shape[1])).to(scores.device)
+        scores.view(-1).index_fill_(0, bans, -torch.inf)
         for index, generator in self._noise.items():
             uniform = torch.rand(scores.shape[1], generator=generator).clamp_min_(torch.finfo(torch.float32).tiny)
             gumbel = -torch.log(-torch.log(uniform)).to(scores.device)  # the largest sum is a sample of the softmax
