@@ -1,12 +1,14 @@
 """Hyphens at line ends: those of a word, and those of a typesetter.
 
 The page's other words decide where they can, then the document's; then what follows the hyphen, and what stands before
-it. The lists are English: of other languages, a compound with a hyphen that breaks there and stands nowhere else in the
-document loses it.
+it. The lists are English, as is the rule that a word of the page before the hyphen begins a compound. Elsewhere a
+typesetter's hyphen is likelier (German writes `Benutzerkonto`), so that a compound with a hyphen that breaks there and
+stands nowhere else in the document loses it; of French, the commonest kinds are known.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 # First parts of English compounds that keep their hyphen.
 _COMPOUND_FIRST = re.compile(
@@ -40,6 +42,15 @@ _OPEN_FIRST = frozenset(  # begin words that have no hyphen: `understand`, `ther
         *("after", "fore", "here", "inter", "super", "more"),
     )
 )
+_FRENCH = re.compile(  # what follows is no syllable: `dit-il`, `elle-même`, `au-dessus`
+    r"(?:au|ci|là|par)-(?:dess[ou]us|delà|devant|dedans|dehors|après|contre|joint\w*)|ce(?:lui|lles?|ux)-ci|"
+    r"\w+-(?:là|mêmes?|nous|vous)|\w*[dt]-(?:elles?|ils?)|peut-être|à-dire|est-ce|après-midi|vis-à(?:-vis)?",
+    re.IGNORECASE,
+)
+_CONJUNCTIONS = frozenset(("and", "or", "und", "oder", "sowie", "och", "eller"))  # none is a syllable of many words
+_ENGLISH = frozenset(("the", "of", "and", "that", "with", "this", "for", "are", "from", "which"))
+_ENGLISH_WORDS = 2  # of them, at least, on a page of English
+_FEW_WORDS = 50  # different ones: fewer do not tell a language
 _WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
 _ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}/")  # a break within one adds no hyphen
 _SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has not
@@ -53,13 +64,18 @@ class KnownWords:
         self.page = frozenset(page)
         self.document = document
 
+    @cached_property
+    def may_be_english(self) -> bool:
+        """Whether the page has words that every page of English has, or too few to tell."""
+        return len(self.page) < _FEW_WORDS or len(_ENGLISH & self.page) >= _ENGLISH_WORDS
+
 
 def is_own_hyphen(before: str, after: str, known: KnownWords) -> bool:
     """Tell if a hyphen at a line's end belongs to its word: `1990-`, `Smith-Jones`, `state-of-the-art`, `long-term`.
 
     `before` ends with the hyphen, `after` begins the next line.
     """
-    start = re.split(r"[\s(\[\"\u201c]", before[:-1])[-1].lstrip("*_")
+    start = _last_word(before)
     if _ADDRESS.search(start):
         return True
     match = re.match(r"[\w'\u2019-]+", after)
@@ -75,7 +91,27 @@ def is_own_hyphen(before: str, after: str, known: KnownWords) -> bool:
         return seen
     if not rest[0].islower():
         return not (first.isupper() and rest.isupper() and len(first + rest) >= _SHORT_CAPITALS)
-    return _is_compound(start, first, rest, known)
+    is_acronym = first.isupper() and len(first) > 1  # `PDF-export`: no word changes its case at a syllable
+    return is_acronym or _is_compound(start, first, rest, known)
+
+
+def is_suspended(before: str, after: str, known: KnownWords) -> bool:
+    """Tell if the hyphen at a line's end stands for what a later word says: `pre- and post-`, `Ein- und Ausgabe`.
+
+    `before` ends with the hyphen, `after` begins the next line.
+    """
+    first, match = _last_word(before).lower(), re.match(r"\w+(?!\S)", after)
+    if match is None or not first[-1:].isalnum():
+        return False
+    rest = match[0].lower()
+    is_dutch = rest == "en" and first[-1] not in "aeiou" and not known.may_be_english  # `Ide-en` is one word
+    if rest not in _CONJUNCTIONS and not is_dutch:
+        return False
+    return first + rest not in known.page and first + rest not in known.document()
+
+
+def _last_word(before: str) -> str:
+    return re.split(r"[\s(\[\"\u201c]", before[:-1])[-1].lstrip("*_")
 
 
 def _as_on_page(start: str, first: str, rest: str, known: KnownWords) -> bool | None:
@@ -98,6 +134,8 @@ def _as_in_document(start: str, first: str, rest: str, known: KnownWords) -> boo
 def _is_compound(start: str, first: str, rest: str, known: KnownWords) -> bool:
     if _REPEATED_VOWEL.fullmatch(first):
         return rest[0] == first[-1].lower()
+    if not known.may_be_english:
+        return _FRENCH.fullmatch(f"{first}-{rest}") is not None
     head = rest.split("-", 1)[0]
     linked = (first.lower() in _FUNCTION_WORDS and start != first) or (head in _FUNCTION_WORDS and head != rest)
     if linked or _COMPOUND_SECOND.fullmatch(rest):  # `state-of-the-art`, `data-driven`

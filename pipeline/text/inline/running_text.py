@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ocrmill.pipeline.text.inline.escapes import escape
-from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
+from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen, is_suspended
 from ocrmill.pipeline.text.inline.links import link, punctuation_around
 from ocrmill.pipeline.text.inline.numbers import is_broken_number
 from ocrmill.pipeline.text.words import HANGUL, SOFT_HYPHEN, Rise, Word
@@ -207,9 +207,8 @@ def _joint(before: str, after: str, known: KnownWords) -> tuple[str, str]:
     if _CUT_ADDRESS.search(before) and (not before.endswith("/") or before.endswith("//") or _PATH.match(after)):
         return before, ""
     if before[-1] in _HYPHENS and len(before) > 1 and before[-2].isalnum():
+        if is_suspended(before, after, known):
+            return before, " "
         return (before, "") if is_own_hyphen(before, after, known) else (before[:-1], "")
-    if is_broken_number(before, after):
-        return before, ""
-    if _CLOSED_DASH.search(before[-2:] + after[0]) or (UNSPACED.match(before[-1]) and UNSPACED.match(after[0])):
-        return before, ""
-    return before, " "
+    is_one = _CLOSED_DASH.search(before[-2:] + after[0]) or (UNSPACED.match(before[-1]) and UNSPACED.match(after[0]))
+    return before, "" if is_one or is_broken_number(before, after) else " "

@@ -6,7 +6,7 @@ from layer_words import words_of
 
 from ocrmill.pipeline.text.contents.part import lines_of, rows_of
 from ocrmill.pipeline.text.inline.hyphens import KnownWords, is_own_hyphen
-from ocrmill.pipeline.text.inline.running_text import running_text
+from ocrmill.pipeline.text.inline.running_text import join_lines, running_text
 
 OWN = [
     "1990- 1995", "Smith- Jones", "state-of-the- art", "long- term", "re- elected", "self- made", "Mixture- of-Experts",
@@ -31,6 +31,12 @@ def test_hyphens_of_typesetters_go(broken: str) -> None:
     """Between syllables a hyphen is the typesetter's."""
     before, after = broken.split()
     assert not is_own_hyphen(before, after, KnownWords())
+
+
+def test_an_acronym_keeps_its_hyphen() -> None:
+    """In every language: no word changes from capitals to small letters at a syllable."""
+    assert is_own_hyphen("PDF-", "export", KnownWords(f"woord{n}" for n in range(60)))
+    assert not is_own_hyphen("PDF-", "export", KnownWords({"PDFexport"}))
 
 
 def test_the_page_decides_where_it_can() -> None:
@@ -77,3 +83,51 @@ def test_an_address_that_leads_to_itself_is_whole(target: str, is_one: bool) -> 
     words = [word._replace(link=target) if "." in word.text else word for word in words_of(page)]
     text = running_text(rows_of(lines_of(words)), KnownWords())
     assert ("mirrors.example.org" in text.split("](")[0]) == is_one
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ("pre-", "and post-war years", "pre- and post-war years"),
+        ("as 2-", "or 3-fold", "as 2- or 3-fold"),
+        ("Ein-", "und Ausgabe", "Ein- und Ausgabe"),
+        ("EIN-", "UND AUSGABE", "EIN- UND AUSGABE"),
+        ("the err-", "ands of men", "the errands of men"),
+    ],
+)
+def test_a_hyphen_that_stands_for_a_later_word_keeps_it_and_a_blank(before: str, after: str, text: str) -> None:
+    assert join_lines([before, after]) == text
+
+
+def test_a_word_that_the_page_or_its_document_has_whole_has_no_conjunction_in_it() -> None:
+    assert join_lines(["a brig-", "and at sea"], KnownWords({"brigand"})) == "a brigand at sea"
+    assert join_lines(["a brig-", "and at sea"], KnownWords((), lambda: {"brigand": 2})) == "a brigand at sea"
+
+
+def test_only_pages_that_may_be_english_keep_hyphens_by_english_rules() -> None:
+    """German writes compounds as one word: a word of the page before the hyphen tells nothing there."""
+    german = KnownWords({"Benutzer", "real", *(f"wort{n}" for n in range(60))})
+    english = KnownWords({"register", "of", "the", *(f"word{n}" for n in range(60))})
+    assert not is_own_hyphen("Benutzer-", "konto", german)
+    assert not is_own_hyphen("real-", "istisch", german)
+    assert is_own_hyphen("register-", "carried", english)
+    assert join_lines(["in-", "en uitvoer"], german) == "in- en uitvoer"
+    assert join_lines(["neue Ide-", "en"], german) == "neue Ideen"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_kept"),
+    [
+        ("contient-", "il", True),
+        ("elle-", "même", True),
+        ("au-", "dessous", True),
+        ("celui-", "ci", True),
+        ("c'est-à-", "dire", True),
+        ("natu-", "relle", False),
+        ("mer-", "ci", False),
+        ("gar-", "ou", False),
+    ],
+)
+def test_french_keeps_hyphens_before_what_is_no_syllable(before: str, after: str, is_kept: bool) -> None:
+    french = KnownWords(f"mot{n}" for n in range(60))
+    assert is_own_hyphen(before, after, french) is is_kept
