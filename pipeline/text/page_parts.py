@@ -26,6 +26,7 @@ from ocrmill.pipeline.text.contents.item_marks import (
 )
 from ocrmill.pipeline.text.contents.numbered_listings import with_numbered_listings
 from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_of, prose_size
+from ocrmill.pipeline.text.contents.set_in_listings import parted_at_listings
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.order.blocks_beside import with_letterheads
@@ -191,10 +192,14 @@ def _parts_of(region: Region, lines: list[WordLine], body: float) -> Iterator[Pa
     if label not in ("text", "list"):
         yield Part(label, tuple(lines), region.box, region=region)
         return
-    for column in list_columns(lines):
-        entries = hanging_entries(column)
-        for entry in entries:
-            yield from _items_of(label, entry, body if len(entries) == 1 else inf)  # an entry is no heading
+    for piece, is_program in parted_at_listings(lines):
+        if is_program:
+            yield Part("code", tuple(piece), enclosing([line.box for line in piece]))
+            continue
+        for column in list_columns(piece):
+            entries = hanging_entries(column)
+            for entry in entries:
+                yield from _items_of(label, entry, body if len(entries) == 1 else inf)  # an entry is no heading
 
 
 def _is_sentence(lines: Sequence[WordLine], body: float) -> bool:

@@ -148,7 +148,8 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
     for spaced, start, end in _spaced_runs(characters):
         run = [character for character in characters[start:end] if not character.text.isspace()]
         gaps = [_gap(before, after) for before, after in pairwise(run)]
-        if not spaced or len(run) < SPACED_LETTERS or min(gaps) > _FAR_APART * run[0].span["size"]:
+        is_apart = spaced and len(run) >= SPACED_LETTERS and min(gaps) <= _FAR_APART * run[0].span["size"]
+        if not is_apart or _are_typed_letters(run):
             out += characters[start:end]
             continue
         most = _WORD_GAP * median(sorted(gaps)[: len(gaps) // 2 + 1])
@@ -162,26 +163,36 @@ def without_letterspacing(characters: list[Character]) -> list[Character]:
     return out
 
 
+def _are_typed_letters(run: Sequence[Character]) -> bool:
+    """Tell if letters in type of fixed width are words of one letter, as notes or variables are: a blank is one there.
+
+    Typists set headings apart by blanks, in capitals.
+    """
+    return all(is_mono(letter.span) for letter in run) and not "".join(letter.text for letter in run).isupper()
+
+
 def is_kerning(gap: float, size: float) -> bool:
     """Tell if a gap between two letters, in points, has no room for the blank that is there: groff kerns by such."""
     return _NO_GAP[0] * size < gap <= _NO_GAP[1] * size
 
 
 def _without_kerning(characters: list[Character]) -> list[Character]:
+    is_listing = all(is_mono(character.span) for character in characters if not character.text.isspace())
     return [
         character
         for n, character in enumerate(characters)
         if not (
             character.text == " "
             and 0 < n < len(characters) - 1
-            and _is_none(characters[n - 1], character, characters[n + 1])
+            and _is_none(characters[n - 1], character, characters[n + 1], is_listing=is_listing)
         )
     ]
 
 
-def _is_none(before: Character, blank: Character, after: Character) -> bool:
+def _is_none(before: Character, blank: Character, after: Character, *, is_listing: bool) -> bool:
     """Tell if there is no room between two characters for the blank that is there.
 
+    `is_listing`: the line is in type of fixed width; code within a line of prose is stretched and shrunk as prose is.
     What OCR found, invisible below its picture, is never so: it has words as close as a scan, and no kerning.
     """
     if not _is_level(before, after) or before.span.get("alpha", 255) == 0:
@@ -192,7 +203,7 @@ def _is_none(before: Character, blank: Character, after: Character) -> bool:
             return True  # what the sign takes on the page
     elif blank.is_found:
         gap = max(gap, _gap(_at_its_start(blank), after))
-    if _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
+    if is_listing and _are_in_columns(before, blank, after) and is_narrower_than_a_column(gap, size):
         return True
     was_drawn = blank.box == before.box  # and PDFium lacks it
     return not was_drawn and _are_letters(before.text, after.text) and is_kerning(gap, size)
@@ -216,10 +227,9 @@ def _is_point_without_width(character: Character) -> bool:
 def _are_in_columns(before: Character, blank: Character, after: Character) -> bool:
     """Tell if a blank is white space of a listing beside a sign, where columns are wider than letters.
 
-    From type of text it is a blank, and between two words, which no listing sets without one.
+    Between two words it is a blank: no listing sets them without one.
     """
-    is_typed = blank.is_found and is_mono(before.span) and is_mono(after.span)
-    return is_typed and not (before.text.isalnum() and after.text.isalnum())
+    return blank.is_found and not (before.text.isalnum() and after.text.isalnum())
 
 
 def is_narrower_than_a_column(gap: float, size: float) -> bool:

@@ -162,3 +162,29 @@ def test_a_vowel_without_width_is_no_blank() -> None:
     line[1] = line[1]._replace(box=(*line[1].box[:2], line[1].box[0], line[1].box[3]))
 
     assert text_of(line) == "\u0e08\u0e33\u0e19\u0e27\u0e19"
+
+
+def typed(text: str, gap: float, prose: str = "") -> list[Character]:
+    """Characters in type of fixed width behind prose in other type; blanks are MuPDF's."""
+    mono = {"size": 10.0, "font": "CMTT10", "flags": 8}
+    line = characters(prose + text, gap=gap)
+    return [
+        each._replace(span=mono if n >= len(prose) else each.span, is_found=each.text == " ")
+        for n, each in enumerate(line)
+    ]
+
+
+@pytest.mark.parametrize("code", ["(1 . 2)", "(+ 1 2)", "lilypond -fpng", '\\a dijo "b"'])
+def test_blanks_of_code_in_a_sentence_shrink_as_those_of_the_sentence(code: str) -> None:
+    """Columns are those of a listing, whose lines are in one type: in a sentence set close `(1 . 2)` has two blanks."""
+    line = typed(code, gap=3.3, prose="El par de ")
+
+    assert "".join(each.text for each in without_narrow_blanks(line)) == f"El par de {code}"
+
+
+@pytest.mark.parametrize(("text", "read"), [("f4 f e e d d c2", "f4 f e e d d c2"), ("C O N T E N T S", "CONTENTS")])
+def test_single_letters_in_type_of_fixed_width_are_words(text: str, read: str) -> None:
+    """Notes and variables are words of one letter; typists set headings apart by blanks, in capitals."""
+    line = typed(text, gap=5.0)
+
+    assert "".join(each.text for each in without_narrow_blanks(without_letterspacing(line))) == read
