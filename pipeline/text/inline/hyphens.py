@@ -43,13 +43,13 @@ _OPEN_FIRST = frozenset(  # begin words that have no hyphen: `understand`, `ther
     )
 )
 _FRENCH = re.compile(  # what follows is no syllable: `dit-il`, `elle-même`, `au-dessus`
-    r"(?:au|ci|là|par)-(?:dess[ou]us|delà|devant|dedans|dehors|après|contre|joint\w*)|ce(?:lui|lles?|ux)-ci|"
+    r"(?:au|ci|là|par)-(?:desso?us|delà|devant|dedans|dehors|après|contre|joint\w*)|ce(?:lui|lles?|ux)-ci|"
     r"\w+-(?:là|mêmes?|nous|vous)|\w*[dt]-(?:elles?|ils?)|peut-être|à-dire|est-ce|après-midi|vis-à(?:-vis)?",
     re.IGNORECASE,
 )
 _CONJUNCTIONS = frozenset(("and", "or", "und", "oder", "sowie", "och", "eller"))  # none is a syllable of many words
 _ENGLISH = frozenset(("the", "of", "and", "that", "with", "this", "for", "are", "from", "which"))
-_ENGLISH_WORDS = 2  # of them, at least, on a page of English
+_ENGLISH_WORDS = 3  # of them, at least, on a page of English
 _FEW_WORDS = 50  # different ones: fewer do not tell a language
 _WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
 _ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}/")  # a break within one adds no hyphen

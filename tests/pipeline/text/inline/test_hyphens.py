@@ -107,7 +107,7 @@ def test_a_word_that_the_page_or_its_document_has_whole_has_no_conjunction_in_it
 def test_only_pages_that_may_be_english_keep_hyphens_by_english_rules() -> None:
     """German writes compounds as one word: a word of the page before the hyphen tells nothing there."""
     german = KnownWords({"Benutzer", "real", *(f"wort{n}" for n in range(60))})
-    english = KnownWords({"register", "of", "the", *(f"word{n}" for n in range(60))})
+    english = KnownWords({"register", "of", "the", "and", *(f"word{n}" for n in range(60))})
     assert not is_own_hyphen("Benutzer-", "konto", german)
     assert not is_own_hyphen("real-", "istisch", german)
     assert is_own_hyphen("register-", "carried", english)
@@ -121,6 +121,7 @@ def test_only_pages_that_may_be_english_keep_hyphens_by_english_rules() -> None:
         ("contient-", "il", True),
         ("elle-", "même", True),
         ("au-", "dessous", True),
+        ("ci-", "dessus", True),
         ("celui-", "ci", True),
         ("c'est-à-", "dire", True),
         ("natu-", "relle", False),
