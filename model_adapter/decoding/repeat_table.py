@@ -30,7 +30,7 @@ class NGramRule:
 
 
 class _Columns(NamedTuple):
-    """What the table knows of each row. Legend: r = rows, l = lags, which begin at 1, w = whitelisted ids."""
+    """Columns of the table. Legend: r = rows, l = lags, which begin at 1, w = whitelisted ids."""
 
     recent_rl: Int32s  # ids, the newest first
     agreeing_rl: Int32s  # how many of the last ids agree with those `lag` places before

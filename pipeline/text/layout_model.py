@@ -25,6 +25,8 @@ _LABELS = {
 }
 TABLE = "table"  # the label of a region of rows and columns
 _SAME = 0.5  # of an image or a region, inside the other: both are one
+_MANY_MARKS, _MARK = 150, 72.0  # that stand all over a page, from which they are many, and their size in points
+_MANY_PLACES, _RASTER = 40, 2.0  # across and down, in steps of so many points
 _SMALL = 2.0  # points; what is smaller holds no letter
 
 Grid = tuple[tuple[float, ...], tuple[float, ...]]
@@ -40,11 +42,20 @@ class Region:
     grid: Callable[[], Grid] | None = None  # asks a second model for that of a table, which takes 60 ms
 
 
-def find_regions(page: "pymupdf.Page") -> list[Region]:
-    """Ask the model for the regions of a page without rotation. Raises whatever PyMuPDF or the model raises."""
+def find_regions(page: "pymupdf.Page", *, is_scattered: bool = False) -> list[Region]:
+    """Ask the model for the regions of a page without rotation.
+
+    `is_scattered`: the page has `has_scattered_marks`, and the model is shown it without MuPDF's segments and tables.
+
+    Raises whatever PyMuPDF or the model raises.
+    """
     import pymupdf
 
     model = load_layout_model()
+    if is_scattered:
+        whole = page.get_textpage
+        slow = pymupdf.TEXT_SEGMENT | pymupdf.TEXT_TABLE_HUNT
+        page.get_textpage = lambda flags: whole(flags=flags & ~slow)
     pymupdf.TOOLS.unset_quad_corrections(True)  # as the model was trained
     try:
         found = model(page, return_raw=True)
@@ -52,6 +63,19 @@ def find_regions(page: "pymupdf.Page") -> list[Region]:
         pymupdf.TOOLS.unset_quad_corrections(False)
     regions = [_region(raw) for raw in found]
     return [region for region in regions if min(region.box.width, region.box.height) > _SMALL]
+
+
+def has_scattered_marks(drawn: Sequence[tuple[str, tuple[float, float, float, float]]]) -> bool:
+    """Tell if many small things stand all over a page, as the points of a plot do: kind and box of what is drawn.
+
+    MuPDF's segmentation takes time by the square of their number, 7 s of CPU for 500 of them and 400 s for 18,560, and
+    its hunt for tables 12 s for 20,000. Things in rows and columns, as dashed rules have them, cost it nothing.
+    """
+    if len(drawn) < _MANY_MARKS:
+        return False
+    places = [(x0, y0) for _, (x0, y0, x1, y1) in drawn if max(x1 - x0, y1 - y0) <= _MARK]
+    across, down = ({round(place[axis] / _RASTER) for place in places} for axis in (0, 1))
+    return len(places) >= _MANY_MARKS and min(len(across), len(down)) >= _MANY_PLACES
 
 
 def with_images(regions: Sequence[Region], images: Sequence[Box]) -> list[Region]:

@@ -24,9 +24,8 @@ from ocrmill.pipeline.text.contents.item_marks import (
     mark_of,
     with_item_marks,
 )
-from ocrmill.pipeline.text.contents.numbered_listings import with_numbered_listings
 from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_of, prose_size
-from ocrmill.pipeline.text.contents.set_in_listings import parted_at_listings
+from ocrmill.pipeline.text.contents.program_text import parted_at_listings, with_numbered_listings
 from ocrmill.pipeline.text.layer.page_words import TextPlane
 from ocrmill.pipeline.text.layout_model import TABLE, Region
 from ocrmill.pipeline.text.order.blocks_beside import with_letterheads

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from ocrmill.pipeline.pages.drawing_log import DrawingLog
 from ocrmill.pipeline.records import PageText
 from ocrmill.pipeline.text.contents.drawn_bullets import small_shapes, with_drawn_bullets
 from ocrmill.pipeline.text.contents.figure_text import has_figure_text
@@ -23,7 +24,7 @@ from ocrmill.pipeline.text.layer.links import page_links, with_links
 from ocrmill.pipeline.text.layer.page_copy import copy_of_page
 from ocrmill.pipeline.text.layer.page_images import image_boxes
 from ocrmill.pipeline.text.layer.page_words import TextPlane, read_planes
-from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, with_images
+from ocrmill.pipeline.text.layout_model import TABLE, Region, find_regions, has_scattered_marks, with_images
 from ocrmill.pipeline.text.order.blocks_beside import parted_at_rules, parted_boxes
 from ocrmill.pipeline.text.order.continued_tables import with_continued_tables
 from ocrmill.pipeline.text.order.facing_pages import facing_pages
@@ -96,7 +97,7 @@ def read_text_layer(
     for n, plain in enumerate(read_planes(page, visible.layout)):
         plane, aside = without_line_numbers(with_links(plain, links, width, height))
         asked = manner is not Manner.PLAIN and (n == 0 or len(plane.words) >= _FEW_WORDS)
-        regions = _regions(document, page_index, plane) if asked else []
+        regions = _regions(document, page_index, plane, visible.log) if asked else []
         regions = without_numbered_lines(regions, plane.words) if aside else regions
         if regions:
             images = [turned(box, plane.turn, width, height) for box in image_boxes(page)]
@@ -122,13 +123,13 @@ def read_text_layer(
     return page_text(written, width, height, notes)
 
 
-def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane) -> list[Region]:
+def _regions(document: "pymupdf.Document", page_index: int, plane: TextPlane, log: DrawingLog) -> list[Region]:
     """Return the regions that the layout model finds; none if it fails, or is not asked."""
     if plane.vertical or len(lines_of(plane.words)) > _MAX_LINES:
         return []
     try:
         with copy_of_page(document, page_index, plane.turn) as copy:
-            return find_regions(copy[0])
+            return find_regions(copy[0], is_scattered=has_scattered_marks(log.drawn))
     except Exception:  # noqa: BLE001 - whatever ails the model or the copy, the page's words are there
         return []
 

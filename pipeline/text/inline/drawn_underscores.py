@@ -40,7 +40,9 @@ def put_drawn_underscores(layout: Mapping[str, Any], drawn: Sequence[tuple[str, 
     for block in layout["blocks"]:
         for line in block["lines"]:
             if line["dir"] == (1.0, 0.0):
-                _fill_blanks(line["spans"], rules)
+                _, top, _, bottom = line["bbox"]
+                reach = _LEVEL * max(sizes)
+                _fill_blanks(line["spans"], [rule for rule in rules if top - reach < rule[3] < bottom + reach])
 
 
 def _fill_blanks(spans: Sequence[dict[str, Any]], rules: Sequence[_Rect]) -> None:

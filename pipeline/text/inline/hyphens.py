@@ -66,7 +66,7 @@ class KnownWords:
 
     @cached_property
     def may_be_english(self) -> bool:
-        """Whether the page has words that every page of English has, or too few to tell."""
+        """Tell if the page has words that every page of English has, or too few to tell."""
         return len(self.page) < _FEW_WORDS or len(_ENGLISH & self.page) >= _ENGLISH_WORDS
 
 

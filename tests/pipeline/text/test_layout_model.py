@@ -1,11 +1,15 @@
 """The layout model names the regions of a page."""
 
+import random
+
 import pymupdf
 import pytest
 from real_pdfs import CORPUS, needs_corpus
 
-from ocrmill.pipeline.text.layout_model import find_regions
+from ocrmill.pipeline.pages.drawing_log import read_drawing_log
+from ocrmill.pipeline.text.layout_model import find_regions, has_scattered_marks
 from ocrmill.pipeline.text.reading_order import Box
+from ocrmill.pipeline.text.text_layer import read_text_layer
 
 PARAGRAPH = "The miller never worked by the sun, for high water comes about fifty minutes later every day. " * 4
 
@@ -52,3 +56,37 @@ def test_tables_come_with_a_grid(name: str, index: int) -> None:
         assert list(rows) == sorted(rows)
         assert list(columns) == sorted(columns)
         assert (rows[0], columns[0], rows[-1], columns[-1]) == (table.box.y0, table.box.x0, table.box.y1, table.box.x1)
+
+
+def plotted(count: int) -> pymupdf.Document:
+    """A page with this many points of a plot below its paragraphs."""
+    document = drawn()
+    page = document[0]
+    points, shape = random.Random(7), page.new_shape()
+    for _ in range(count):
+        x, y = points.uniform(72, 540), points.uniform(430, 760)
+        shape.draw_rect((x, y, x + 1, y + 1))
+        shape.finish(fill=(0, 0, 0), width=0)
+    shape.commit()
+    return pymupdf.open(stream=document.tobytes())
+
+
+@pytest.mark.timeout(60)
+def test_a_page_with_the_points_of_a_plot_is_read_in_time() -> None:
+    """MuPDF's segmentation takes time by the square of scattered marks: minutes for these."""
+    document = plotted(3000)
+
+    assert has_scattered_marks(read_drawing_log(document[0]).drawn)
+    text = read_text_layer(document, 0, right_to_left=False)
+    assert text.markdown.startswith("## The Hours of the Mill\n\nThe miller never worked by the sun")
+
+
+def test_marks_in_rows_and_columns_are_not_scattered() -> None:
+    """Dashed rules of a table are many small things, on a few lines; so are a page's few bullets."""
+    across = [
+        ("fill-path", (72.0 + 3 * n, 100.0 + row, 74.0 + 3 * n, 100.5 + row)) for n in range(150) for row in (0, 60)
+    ]
+    few = [("fill-path", (72.0 + 5 * n, 90.0 + 7 * n, 74.0 + 5 * n, 92.0 + 7 * n)) for n in range(90)]
+
+    assert not has_scattered_marks(across)
+    assert not has_scattered_marks(few)

@@ -96,10 +96,12 @@ def test_an_address_that_leads_to_itself_is_whole(target: str, is_one: bool) -> 
     ],
 )
 def test_a_hyphen_that_stands_for_a_later_word_keeps_it_and_a_blank(before: str, after: str, text: str) -> None:
+    """A conjunction that begins the next line is no syllable of the word before it."""
     assert join_lines([before, after]) == text
 
 
 def test_a_word_that_the_page_or_its_document_has_whole_has_no_conjunction_in_it() -> None:
+    """The page says which words end as a conjunction, and else the document."""
     assert join_lines(["a brig-", "and at sea"], KnownWords({"brigand"})) == "a brigand at sea"
     assert join_lines(["a brig-", "and at sea"], KnownWords((), lambda: {"brigand": 2})) == "a brigand at sea"
 
@@ -130,5 +132,6 @@ def test_only_pages_that_may_be_english_keep_hyphens_by_english_rules() -> None:
     ],
 )
 def test_french_keeps_hyphens_before_what_is_no_syllable(before: str, after: str, is_kept: bool) -> None:
+    """Pronouns behind verbs, and adverbs of place, are words of their own."""
     french = KnownWords(f"mot{n}" for n in range(60))
     assert is_own_hyphen(before, after, french) is is_kept

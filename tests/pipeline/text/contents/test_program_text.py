@@ -3,7 +3,7 @@
 import pytest
 
 from ocrmill.pipeline.text.contents.part import lines_of
-from ocrmill.pipeline.text.contents.set_in_listings import parted_at_listings
+from ocrmill.pipeline.text.contents.program_text import parted_at_listings
 from ocrmill.pipeline.text.reading_order import Box
 from ocrmill.pipeline.text.words import Piece, Word
 
@@ -57,5 +57,5 @@ def test_program_text_between_lines_of_prose_is_cut_out() -> None:
     ],
 )
 def test_code_within_a_sentence_an_entry_or_an_item_stays_there(rows: tuple[Row, ...]) -> None:
-    """What goes on in the type of programs is no listing."""
+    """A text that goes on in the type of programs holds no listing."""
     assert parted(*rows) == [(" / ".join(text for text, _, _ in rows), False)]
