@@ -6,7 +6,7 @@ its lines has a number before it, in whatever type that is set.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from ocrmill.pipeline.text.contents.item_marks import mark_of
 from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_by_row, rows_of
@@ -61,6 +61,8 @@ def _stands_apart(
     """
     if not (above or below) or any(_ADDRESS.search(line.text) for row in run for line in row):
         return False
+    if any(row[0].box.y1 > lower[0].box.middle for row, lower in pairwise([*above[-1:], *run, *below])):
+        return False  # beside it
     start, height = min(row[0].box.x0 for row in run), run[0][0].box.height
     last = (above[-1] if above else run[-1])[-1]
     ends = right - last.box.x1 > _SHORT * height or (above and _CLOSED.search(last.text.rstrip()))
