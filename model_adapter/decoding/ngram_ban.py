@@ -14,6 +14,7 @@ runner, which refuses processors of this interface (`VLLM_USE_V2_MODEL_RUNNER=0`
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from ocrmill.model_adapter.decoding.repeat_table import NGramRule, RepeatTable
 Int64s = npt.NDArray[np.int64]
 
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
+_NEWEST = itemgetter(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +92,18 @@ class NGramBan(LogitsProcessor):  # type: ignore[misc] # mypy skips vllm
         if not len(bans):
             return logits
         places = torch.from_numpy(bans)
-        if self._pin_memory:
-            places = places.pin_memory()
+        if self._device.type != "cpu":
+            places = (places.pin_memory() if self._pin_memory else places).to(self._device, non_blocking=True)
         # Half the time of index_put_ with rows and ids. A view, which fails where the logits are no block.
-        logits.view(-1).index_fill_(0, places.to(self._device, non_blocking=True), -torch.inf)
+        logits.view(-1).index_fill_(0, places, -torch.inf)
         return logits
 
     def _read(self) -> None:
         lengths = np.fromiter(map(len, self._outputs), dtype=np.int64, count=len(self._outputs))
-        newest = np.array([ids[-1] if ids else _PLACEHOLDER for ids in self._outputs], dtype=np.int32)
+        try:
+            newest = np.fromiter(map(_NEWEST, self._outputs), dtype=np.int32, count=len(self._outputs))
+        except IndexError:  # a request has no id yet
+            newest = np.array([ids[-1] if ids else _PLACEHOLDER for ids in self._outputs], dtype=np.int32)
         for row in self._table.follow(self._rows, lengths, newest).tolist():
             self._read_again(row)
 
