@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from vllm import SamplingParams
 from vllm.config import VllmConfig
@@ -25,8 +24,6 @@ from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDi
 
 from ocrmill.model_adapter.decoding.ngram_rule import read_rule
 from ocrmill.model_adapter.decoding.repeat_table import NGramRule, RepeatTable
-
-Int64s = npt.NDArray[np.int64]
 
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
 _NEWEST = itemgetter(-1)

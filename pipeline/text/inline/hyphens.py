@@ -52,7 +52,7 @@ _ENGLISH = frozenset(("the", "of", "and", "that", "with", "this", "for", "are", 
 _ENGLISH_WORDS = 3  # of them, at least, on a page of English
 _FEW_WORDS = 50  # different ones: fewer do not tell a language
 _WHOLE = 4  # letters; two shorter words on a page are too often syllables of another
-_ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}(?:/|$)")  # a break within one adds no hyphen
+_ADDRESS = re.compile(r"://|^www\.|@|\w\.\w{2,}/|\w\.[a-z]{2,}$")  # a break within one adds no hyphen
 _SHORT_CAPITALS = 8  # letters: `CD-ROM` has its own hyphen, `RE-QUIREMENTS` has not
 
 

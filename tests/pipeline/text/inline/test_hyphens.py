@@ -33,10 +33,11 @@ def test_hyphens_of_typesetters_go(broken: str) -> None:
     assert not is_own_hyphen(before, after, KnownWords())
 
 
-def test_an_acronym_keeps_its_hyphen() -> None:
+def test_an_acronym_or_an_address_keeps_its_hyphen() -> None:
     """In every language: no word changes from capitals to small letters at a syllable."""
     assert is_own_hyphen("PDF-", "export", KnownWords(f"woord{n}" for n in range(60)))
     assert not is_own_hyphen("PDF-", "export", KnownWords({"PDFexport"}))
+    assert is_own_hyphen("az OpenOffice.org-", "énál", KnownWords())
 
 
 def test_the_page_decides_where_it_can() -> None:
