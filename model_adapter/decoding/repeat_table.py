@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite.binding import ffi
 from numba import njit
+
+# vLLM looks into the `__dict__` of all that any module holds when it starts on a CPU, and llvmlite's library answers
+# every name, that one too, with a function.
+ffi.lib._fntab.setdefault("__dict__", {})  # noqa: SLF001
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]

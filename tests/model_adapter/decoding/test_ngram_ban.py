@@ -1,5 +1,6 @@
 """The no-repeat-n-gram rule on a batch that vLLM fills, empties and reorders between any two steps."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -217,3 +218,13 @@ def test_ids_that_vllm_has_not_filled_in_are_an_error() -> None:
     ids.append(-1)
     with pytest.raises(RuntimeError, match="logits_processors"):
         bans(processor)
+
+
+def test_what_compiles_the_rule_leaves_vllm_able_to_start() -> None:
+    """On a CPU vLLM's worker looks for kernels in the `__dict__` of all that modules hold, each time it starts."""
+    held = [
+        value for name, module in list(sys.modules.items()) if "llvmlite" in name for value in vars(module).values()
+    ]
+
+    assert any(type(value).__name__ == "_lib_wrapper" for value in held)
+    assert {vars(value).get("kernel") for value in held if hasattr(value, "__dict__")} == {None}
