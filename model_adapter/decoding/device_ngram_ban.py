@@ -19,8 +19,7 @@ from vllm.config import VllmConfig
 from vllm.v1.worker.gpu.buffer_utils import UvaBackedTensor
 from vllm.v1.worker.gpu.sample.logits_processor import LogitsContext, LogitsProcessor, LogitsProcRequestState
 
-from ocrmill.model_adapter.decoding.ngram_rule import read_rule
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule, read_rule
 
 MOST_WHITELISTED = 64  # ids of a request; the authors have two
 _NO_ID = -1

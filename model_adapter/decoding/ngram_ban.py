@@ -22,8 +22,8 @@ from vllm import SamplingParams
 from vllm.config import VllmConfig
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
-from ocrmill.model_adapter.decoding.ngram_rule import read_rule
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule, RepeatTable
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule, read_rule
+from ocrmill.model_adapter.decoding.repeat_table import RepeatTable
 
 _PLACEHOLDER = -1  # vLLM's id of a token that is still being sampled
 _NEWEST = itemgetter(-1)

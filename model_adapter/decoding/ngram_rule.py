@@ -1,15 +1,30 @@
 """The parameters of the no-repeat-n-gram rule, as a request sends them in `extra_args`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vllm import SamplingParams
-
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule
+if TYPE_CHECKING:  # vLLM is not there where transformers reads
+    from vllm import SamplingParams
 
 DEFAULT_WINDOW = 100  # ids, as in vLLM's own processor for this model
 
 
-def read_rule(params: SamplingParams) -> NGramRule | None:
+@dataclass(frozen=True, slots=True)
+class NGramRule:
+    """The parameters of a request."""
+
+    ngram_size: int  # at least 2
+    window_size: int  # ids; at least ngram_size
+    whitelist: frozenset[int] = frozenset()  # ids that are never banned
+
+    @property
+    def num_lags(self) -> int:
+        """Return how far back a repeated n-gram may end: it must also start inside the window."""
+        return self.window_size - self.ngram_size + 1
+
+
+def read_rule(params: "SamplingParams") -> NGramRule | None:
     """The rule in `extra_args`: `ngram_size`, `window_size` (default 100) and `whitelist_token_ids` (default none).
 
     None without `ngram_size`. All keys are those of vLLM's own processor for this model.

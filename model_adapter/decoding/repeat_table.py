@@ -1,13 +1,14 @@
 """The no-repeat-n-gram rule over the rows of a batch, as loops that Numba compiles; `ngram_ban.py` has the rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from llvmlite.binding import ffi
 from numba import njit
+
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule
 
 # vLLM looks into the `__dict__` of all that any module holds when it starts on a CPU, and llvmlite's library answers
 # every name, that one too, with a function.
@@ -18,20 +19,6 @@ Int64s = npt.NDArray[np.int64]
 
 _NO_ID = np.iinfo(np.int32).min
 _OF_IDS = ("recent_rl", "whitelist_rw")  # columns in which it stands for none
-
-
-@dataclass(frozen=True, slots=True)
-class NGramRule:
-    """The parameters of a request."""
-
-    ngram_size: int  # at least 2
-    window_size: int  # ids; at least ngram_size
-    whitelist: frozenset[int] = frozenset()  # ids that are never banned
-
-    @property
-    def num_lags(self) -> int:
-        """Return how far back a repeated n-gram may end: it must also start inside the window."""
-        return self.window_size - self.ngram_size + 1
 
 
 class _Columns(NamedTuple):

@@ -12,7 +12,8 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria
 
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule, RepeatTable
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule
+from ocrmill.model_adapter.decoding.repeat_table import RepeatTable
 
 _SEED = 0  # so that a page that is sampled reads alike the next time
 

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from ocrmill.model_adapter.checkpoint.check import CheckpointError, check_checkpoint
 from ocrmill.model_adapter.checkpoint.versions import SECOND
 from ocrmill.model_adapter.decoding.loop_stop import number_values
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule
 from ocrmill.model_adapter.native.config import native_config
 from ocrmill.model_adapter.native.decoding import Row, RowEnds, RowRules, make_rows
 from ocrmill.model_adapter.native.weights import fold_adapter

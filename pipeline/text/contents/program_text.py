@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 from ocrmill.pipeline.text.contents.item_marks import mark_of
-from ocrmill.pipeline.text.contents.part import Part, WordLine, is_listing, lines_by_row, rows_of
+from ocrmill.pipeline.text.contents.part import Part, WordLine, lines_by_row, rows_of
 from ocrmill.pipeline.text.reading_order import enclosing
 from ocrmill.pipeline.text.words import Word
 
@@ -37,7 +37,7 @@ def parted_at_listings(lines: Sequence[WordLine]) -> list[tuple[list[WordLine], 
     for typed, group in groupby(rows, key=_is_typed):
         run = list(group)
         end = start + len(run)
-        is_cut = typed and _stands_apart(rows[:start], run, rows[end : end + 1], right)
+        is_cut = typed and _stands_apart(rows[max(0, start - 1) : start], run, rows[end : end + 1], right)
         found = [line for row in run for line in row]
         if pieces and not is_cut and not pieces[-1][1]:
             pieces[-1] = (pieces[-1][0] + found, False)
@@ -49,24 +49,24 @@ def parted_at_listings(lines: Sequence[WordLine]) -> list[tuple[list[WordLine], 
 
 def _is_typed(row: Sequence[WordLine]) -> bool:
     words = [word for line in row for word in line.words]
-    return is_listing(row) and all(word.mono for word in words) and mark_of(words) is None
+    return all(word.mono for word in words) and mark_of(words) is None
 
 
 def _stands_apart(
     above: Sequence[list[WordLine]], run: Sequence[list[WordLine]], below: Sequence[list[WordLine]], right: float
 ) -> bool:
-    """Tell if lines of code are set in from the rows around them, and do not go on what stands above.
+    """Tell if lines of code are set in from the row above and that below, and do not go on what stands above.
 
     Where nothing does, they are no first line of a paragraph, which reaches the right end.
     """
     if not (above or below) or any(_ADDRESS.search(line.text) for row in run for line in row):
         return False
-    if any(row[0].box.y1 > lower[0].box.middle for row, lower in pairwise([*above[-1:], *run, *below])):
+    if any(row[0].box.y1 > lower[0].box.middle for row, lower in pairwise([*above, *run, *below])):
         return False  # beside it
     start, height = min(row[0].box.x0 for row in run), run[0][0].box.height
     last = (above[-1] if above else run[-1])[-1]
     ends = right - last.box.x1 > _SHORT * height or (above and _CLOSED.search(last.text.rstrip()))
-    return bool(ends) and all(start - _text_start(row) >= _INDENT * height for row in (*above[-1:], *below))
+    return bool(ends) and all(start - _text_start(row) >= _INDENT * height for row in (*above, *below))
 
 
 def _text_start(row: Sequence[WordLine]) -> float:

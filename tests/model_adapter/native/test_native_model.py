@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from ocrmill.model_adapter.checkpoint.check import CheckpointError
 from ocrmill.model_adapter.checkpoint.weight_names import needed_shapes, to_ours
 from ocrmill.model_adapter.decoding.loop_stop import LoopDetector
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule
 from ocrmill.model_adapter.native.decoding import Row, RowEnds, RowRules
 from ocrmill.model_adapter.native.model import NativeModel, PageOutput, PageRequest
 from ocrmill.model_adapter.native.weights import parameter_slots

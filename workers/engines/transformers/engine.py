@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrmill.configs.engine_settings import EngineSettings
-from ocrmill.model_adapter.decoding.repeat_table import NGramRule
+from ocrmill.model_adapter.decoding.ngram_rule import NGramRule
 from ocrmill.model_adapter.views import PageViews
 from ocrmill.pipeline.errors import EngineError
 from ocrmill.pipeline.records import (

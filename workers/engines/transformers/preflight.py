@@ -28,7 +28,7 @@ def uses_gpu(settings: TransformersSettings) -> bool:
 
 
 def _library_problems() -> list[str]:
-    found = {name: _version_of(name) for name in ("transformers", "torch")}
+    found = {name: _version_of(name) for name in ("transformers", "torch", "numba")}
     if missing := [name for name, found_version in found.items() if found_version is None]:
         return [f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed: {_INSTALL}"]
     if found["transformers"] != TRANSFORMERS_VERSION:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ def page(width: int, height: int) -> tuple[PageViews, PageGeometry]:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The versions that the machine seems to have."""
-    versions = {"transformers": TRANSFORMERS_VERSION, "torch": "2.13.0"}
+    versions = {"transformers": TRANSFORMERS_VERSION, "torch": "2.13.0", "numba": "0.65.0"}
     monkeypatch.setattr(preflight, "_version_of", versions.get)
     return versions
 
@@ -54,12 +56,29 @@ def test_a_whole_checkpoint_has_no_problems(installed: dict[str, str], tmp_path:
     assert missing(settings(make_checkpoint(tmp_path / "model"), lora=str(adapter))) == []
 
 
+def test_the_engine_is_known_where_none_of_its_libraries_is() -> None:
+    """Whoever starts a run needs none of them: what is missing has a sentence of its own."""
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys(("torch", "transformers", "numba", "llvmlite", "vllm")))
+import {engine_module.__name__}
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
 @pytest.mark.parametrize(
     ("versions", "said"),
     [
-        ({}, r"transformers and torch are not installed: .* pip install --editable '\.\[transformers\]'"),
-        ({"transformers": TRANSFORMERS_VERSION}, r"torch is not installed: "),
-        ({"transformers": "5.18.0", "torch": "2"}, rf"transformers is 5\.18\.0, and .* {TRANSFORMERS_VERSION} only"),
+        (
+            {"numba": "0.65"},
+            r"transformers and torch are not installed: .* pip install --editable '\.\[transformers\]'",
+        ),
+        ({"transformers": TRANSFORMERS_VERSION, "numba": "0.65"}, r"torch is not installed: "),
+        ({"transformers": TRANSFORMERS_VERSION, "torch": "2"}, r"numba is not installed: "),
+        (
+            {"transformers": "5.18.0", "torch": "2", "numba": "0.65"},
+            rf"transformers is 5\.18\.0, and .* {TRANSFORMERS_VERSION} only",
+        ),
     ],
 )
 def test_missing_libraries_say_what_to_install(
